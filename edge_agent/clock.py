@@ -1,0 +1,49 @@
+"""The only place where time comes from. Monotonic time decides, wall time labels.
+
+A Pi boots without a clock and jumps at NTP synchronisation: nothing may compare two wall times.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time as the agent sees it; tests and replay bring their own."""
+
+    def monotonic(self) -> float:
+        """Seconds since boot; never jumps."""
+        ...
+
+    def now(self) -> datetime:
+        """Wall time, UTC; may be wrong by years until the first synchronisation."""
+        ...
+
+
+class SystemClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def wall_time_of(clock: Clock, mono: float) -> datetime:
+    """Today's label for a monotonic instant."""
+    return clock.now() - timedelta(seconds=clock.monotonic() - mono)
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC, milliseconds, ``Z``: the only time format on the wire."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
+    """The kernel's id of this boot; ``unknown`` where the kernel gives none."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"

@@ -1,0 +1,130 @@
+"""The frozen settings that run-time code sees: no None for "default", no raw YAML, no environment.
+
+``loader.py`` makes them: raw YAML -> merged (profile, file, drop-ins) -> these. How a field reloads:
+``camera`` settings restart that camera only, everything else restarts the agent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.secrets import Credentials
+
+Point = tuple[float, float]
+"""x, y in 0..1 of the picture, origin top left."""
+Polygon = tuple[Point, ...]
+"""At least three points; does not cross itself; closed implicitly."""
+
+
+class Delivery(StrEnum):
+    BROKER = "broker"  # an event leaves the outbox on a successful PUBACK
+    CONFIRMED = "confirmed"  # ... on the central ingest's down/ack
+
+
+class SnapshotPolicy(StrEnum):
+    NONE = "none"
+    RULES = "rules"  # snapshots for rule events only
+    OBJECTS = "objects"  # for rule events and for object events
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    id: str  # [a-z0-9-]{1,63}; also client id, certificate CN and broker user
+    ward: str
+    name: str
+    timezone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """One broker address; several are tried in turn."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    brokers: tuple[Broker, ...]
+    root: str
+    ca_file: Path | None  # None: the system's trust store
+    cert_file: Path | None
+    key_file: Path | None
+    credentials: Credentials | None
+    delivery: Delivery
+    spread_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    model: str  # auto | hog | none | path of a .tflite file
+    labels: tuple[str, ...]
+    min_score: float
+    threads: int
+    budget_per_s: float  # inferences a second for all cameras together
+    delegate: str | None  # from the profile: library of an external delegate, e.g. libedgetpu.so.1
+
+
+@dataclass(frozen=True, slots=True)
+class Analyse:
+    fps: float
+    width: int  # pixels; the picture is never enlarged to it
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    objects: bool
+    counts_s: float  # 0: no counts
+    snapshots: SnapshotPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    id: str
+    url: str  # without user part; rtsp(s)://, http(s)://, /path or file://, v4l2:/dev/videoN
+    credentials: Credentials | None
+    analyse: Analyse
+    report: Report
+    masks: tuple[Polygon, ...]  # ignored by motion and detection
+    privacy_masks: tuple[Polygon, ...]  # blacked out before anything leaves the box
+
+
+@dataclass(frozen=True, slots=True)
+class Thermal:
+    """Where to read temperature and when to worry; from the profile."""
+
+    warn_c: float
+    critical_c: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A board as its file in ``firmware_profiles/`` describes it."""
+
+    name: str
+    description: str
+    thermal: Thermal
+    delegate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    gateway: Gateway
+    profile: Profile
+    state_dir: Path
+    heartbeat_s: float
+    mqtt: Mqtt
+    outbox: Outbox
+    detector: Detector
+    cameras: tuple[Camera, ...]
+    config_hash: str  # sha256 of the merged configuration, secrets left out
+    warnings: tuple[str, ...] = field(default=())

@@ -1,0 +1,330 @@
+"""The nouns of the pipeline: what one stage hands to the next.
+
+Everything here is frozen. Boxes are normalised to the picture, 0..1, origin top left, everywhere
+outside ``capture/`` and ``detection/``. Times named ``*_mono`` are seconds of ``clock.monotonic()``
+and decide; times named ``*_at`` are UTC ``datetime`` and only label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Gray = NDArray[np.uint8]
+    """Luma picture, shape (height, width), dtype uint8."""
+    Colour = NDArray[np.uint8]
+    """Colour picture, shape (height, width, 3), dtype uint8, channel order BGR."""
+
+PERSON = "person"
+TWO_WHEELER = "two-wheeler"
+VEHICLE = "vehicle"
+
+GROUP_OF_LABEL: dict[str, str] = {
+    "person": PERSON,
+    "bicycle": TWO_WHEELER,
+    "motorcycle": TWO_WHEELER,
+    "car": VEHICLE,
+    "bus": VEHICLE,
+    "truck": VEHICLE,
+}
+"""Labels that can be configured, and the coarser group that small models get right more often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned box: x1, y1, x2, y2 in 0..1 of the picture, top-left origin, x1 <= x2, y1 <= y2."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @classmethod
+    def from_pixels(cls, x1: float, y1: float, x2: float, y2: float, width: int, height: int) -> Box:
+        """A box given in pixels of a ``width`` x ``height`` picture."""
+        return cls(x1 / width, y1 / height, x2 / width, y2 / height)
+
+    @property
+    def width(self) -> float:
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        return self.y2 - self.y1
+
+    @property
+    def area(self) -> float:
+        return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+    @property
+    def foot(self) -> tuple[float, float]:
+        """Bottom centre: where an object stands on the ground; rules look at this point."""
+        return (self.x1 + self.x2) / 2, self.y2
+
+    def intersection(self, other: Box) -> float:
+        """Area shared with ``other``."""
+        w = min(self.x2, other.x2) - max(self.x1, other.x1)
+        h = min(self.y2, other.y2) - max(self.y1, other.y1)
+        return w * h if w > 0 and h > 0 else 0.0
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        shared = self.intersection(other)
+        return shared / (self.area + other.area - shared) if shared > 0 else 0.0
+
+    def inside(self, other: Box) -> float:
+        """Share of this box's area that lies within ``other``, 0..1."""
+        return self.intersection(other) / self.area if self.area > 0 else 0.0
+
+    def union(self, other: Box) -> Box:
+        """Smallest box that holds both."""
+        return Box(
+            min(self.x1, other.x1), min(self.y1, other.y1), max(self.x2, other.x2), max(self.y2, other.y2)
+        )
+
+    def shifted(self, dx: float, dy: float) -> Box:
+        return Box(self.x1 + dx, self.y1 + dy, self.x2 + dx, self.y2 + dy)
+
+    def grown(self, dx: float, dy: float) -> Box:
+        """The box with ``dx`` added left and right and ``dy`` above and below; may leave 0..1."""
+        return Box(self.x1 - dx, self.y1 - dy, self.x2 + dx, self.y2 + dy)
+
+    def clipped(self) -> Box:
+        """The part inside the picture; has zero area where there is none."""
+        return Box(
+            min(max(self.x1, 0.0), 1.0),
+            min(max(self.y1, 0.0), 1.0),
+            min(max(self.x2, 0.0), 1.0),
+            min(max(self.y2, 0.0), 1.0),
+        )
+
+    def to_pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """x1, y1, x2, y2 as whole pixels inside a ``width`` x ``height`` picture, at least 1 x 1."""
+        x1 = min(max(int(self.x1 * width), 0), width - 1)
+        y1 = min(max(int(self.y1 * height), 0), height - 1)
+        x2 = min(max(int(self.x2 * width + 0.999), x1 + 1), width)
+        y2 = min(max(int(self.y2 * height + 0.999), y1 + 1), height)
+        return x1, y1, x2, y2
+
+    def rounded(self, digits: int = 4) -> tuple[float, float, float, float]:
+        """Clipped and rounded, for messages."""
+        box = self.clipped()
+        return round(box.x1, digits), round(box.y1, digits), round(box.x2, digits), round(box.y2, digits)
+
+
+FULL_PICTURE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+class Picture(Protocol):
+    """Pixels of one decoded frame, converted only as far as somebody looks."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    def luma(self) -> Gray:
+        """Full-size luma, a read-only zero-copy view where the decoder allows it."""
+        ...
+
+    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
+        """A fresh BGR copy of ``region``; only that part is converted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded frame, stamped from stream time after it was read."""
+
+    camera_id: str
+    number: int  # 1 is the first frame of the source; counts every decoded frame, analysed or not
+    captured_mono: float
+    captured_at: datetime
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class MotionRegion:
+    """A connected area that differs from the background."""
+
+    box: Box
+    area: float  # share of the picture that really changed, 0..1; at most box.area
+
+
+class Scene(StrEnum):
+    """What the whole picture does; motion is only trusted in ``STEADY``."""
+
+    LEARNING = "learning"  # no background yet: after start, size change, relearn
+    STEADY = "steady"
+    SWITCHED = "switched"  # lamp, IR cut, lightning: this frame replaced the background
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """Result of the motion stage for one frame."""
+
+    regions: tuple[MotionRegion, ...]
+    scene: Scene
+    changed: float  # share of the unmasked picture that differs, 0..1
+    foreground: Gray | None = None  # motion-scale mask, 0 or 255, or None while learning
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object a model saw."""
+
+    label: str
+    score: float  # 0..1, after the model's own threshold
+    box: Box
+
+    @property
+    def group(self) -> str | None:
+        """The coarser class, or None for a label outside ``GROUP_OF_LABEL``."""
+        return GROUP_OF_LABEL.get(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the detector was shown of one frame, and what it saw there."""
+
+    looked: tuple[Box, ...]  # crops that were really inferred: seeing nothing there is a fact too
+    detections: tuple[Detection, ...]
+
+
+NO_LOOKS = Looks((), ())
+
+
+class TrackState(StrEnum):
+    TENTATIVE = "tentative"  # seen, not yet believed: no event
+    MOVING = "moving"
+    STATIONARY = "stationary"  # confirmed and parked: costs no inference, repeats no event
+    LOST = "lost"  # confirmed, not seen now, may come back under the same id
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object followed over frames; a snapshot of the tracker's knowledge after a frame."""
+
+    id: str  # unique per boot and camera
+    box: Box
+    state: TrackState
+    confirmed: bool
+    label: str | None  # voted over looks; None until the first look that saw it
+    group: str | None
+    score: float  # mean score of the looks that voted for the label, 0..1; 0 without a label
+    best_score: float  # highest score of a look that voted for the label
+    first_seen_mono: float
+    last_seen_mono: float
+    looks: int  # how many looks saw it
+    wants_look: float  # 0: none needed; larger is more urgent; the detector serves the largest first
+    seen_now: bool  # supported by motion or a detection in this very frame
+    velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights a second
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Result of the tracking stage for one frame."""
+
+    active: tuple[Track, ...]
+    ended: tuple[Track, ...] = ()  # each track appears here exactly once, in state ENDED
+
+    @property
+    def confirmed(self) -> tuple[Track, ...]:
+        return tuple(t for t in self.active if t.confirmed)
+
+
+class Phase(StrEnum):
+    START = "start"
+    UPDATE = "update"
+    END = "end"
+
+
+class Severity(StrEnum):
+    """OpenTelemetry severities; the number goes on the wire, the order is the outbox's priority."""
+
+    INFO = "INFO"
+    WARNING = "WARN"
+    ALARM = "ERROR"
+
+    @property
+    def number(self) -> int:
+        return {"INFO": 9, "WARN": 13, "ERROR": 17}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHit:
+    """Something to say about one confirmed object."""
+
+    phase: Phase
+    track: Track
+    started_mono: float
+    end_reason: str | None = None  # only with Phase.END
+
+
+@dataclass(frozen=True, slots=True)
+class CountsHit:
+    """New objects per label since ``from_mono``."""
+
+    from_mono: float
+    to_mono: float
+    new: dict[str, int] = field(default_factory=dict)
+
+
+RuleHit = ObjectHit | CountsHit
+"""What the rules stage yields; the events stage turns each into one event."""
+
+
+class Cause(StrEnum):
+    """Why a camera gives no pictures. The wire's words."""
+
+    UNREACHABLE = "unreachable"  # no route, DNS failure, connect timed out
+    REFUSED = "refused"  # the host answers, the port is closed
+    UNAUTHORIZED = "unauthorized"  # 401/403: retried at the slowest pace only, cameras lock accounts
+    NOT_FOUND = "not_found"  # 404, missing file or device
+    NO_VIDEO = "no_video"  # connected, but no video stream in it
+    UNSUPPORTED = "unsupported"  # a codec or size we cannot take
+    STALLED = "stalled"  # no packet for 10 s
+    ENDED = "ended"  # EOF of a live stream
+    DECODE_ERROR = "decode_error"  # packets arrive, no picture comes out
+
+
+class CameraState(StrEnum):
+    STARTING = "starting"  # never seen since the agent started, still within the first attempt
+    ONLINE = "online"
+    DEGRADED = "degraded"  # pictures arrive, but something is wrong: see cause
+    OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """A camera as seen by its reader. Unknown is None."""
+
+    camera_id: str
+    state: CameraState
+    cause: Cause | None
+    since_at: datetime
+    since_mono: float
+    detail: str = ""  # one human line, without secrets
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    packet_fps: float = 0.0
+    decoded_fps: float = 0.0
+    analysed_fps: float = 0.0
+    dropped: int = 0  # analysed-rate frames that were replaced by a newer one before the pipeline took them
+    corrupt: int = 0  # frames not analysed because data was missing
+    bitrate_kbps: float = 0.0
+    last_frame_age_s: float | None = None
+    reconnects: int = 0

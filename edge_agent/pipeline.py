@@ -1,0 +1,71 @@
+"""One camera, one frame at a time: the spine of the agent.
+
+    capture -> motion -> detection -> tracking -> rules -> events -> outbox -> mqtt
+
+One frame goes in, facts come out. The call order is the architecture: no callbacks between stages,
+no event bus. ``capture`` hands frames in, and ``mqtt`` takes what the outbox holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from edge_agent.model import Frame, Looks, Motion, RuleHit, Track, Tracks
+
+
+class MotionStage(Protocol):
+    def update(self, frame: Frame) -> Motion:
+        """Compare the frame with the background and learn from it."""
+        ...
+
+
+class LookStage(Protocol):
+    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+        """Show the detector what is worth an inference, within the budget; blocks until it is done."""
+        ...
+
+
+class TrackStage(Protocol):
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Live tracks as of the last update."""
+        ...
+
+    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks: ...
+
+
+class Rule(Protocol):
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]: ...
+
+
+class Sink(Protocol):
+    def accept(self, hit: RuleHit, frame: Frame) -> None:
+        """Make an event of the hit; it is durable when this returns."""
+        ...
+
+
+class Pipeline:
+    """The stages of one camera. Not thread-safe: one thread calls ``process``."""
+
+    def __init__(
+        self,
+        motion: MotionStage,
+        detection: LookStage,
+        tracking: TrackStage,
+        rules: Sequence[Rule],
+        sink: Sink,
+    ) -> None:
+        self.motion = motion
+        self.detection = detection
+        self.tracking = tracking
+        self.rules = rules
+        self.sink = sink
+
+    def process(self, frame: Frame) -> None:
+        motion = self.motion.update(frame)
+        looks = self.detection.look(frame, motion, self.tracking.tracks)
+        tracks = self.tracking.update(frame, motion, looks)
+        for rule in self.rules:
+            for hit in rule.update(frame, tracks):
+                self.sink.accept(hit, frame)

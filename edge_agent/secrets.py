@@ -1,0 +1,53 @@
+"""A password that cannot be printed by accident, and URLs that never show theirs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+class Secret:
+    """Holds a secret; ``repr``, ``str`` and formatting show ``***``. Call ``reveal()`` to use it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    username: str
+    password: Secret
+
+
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s'\"<>]*@")
+
+
+def masked(text: str) -> str:
+    """``text`` with the user part of every URL in it replaced by ``***``.
+
+    Everything from ``://`` to the last ``@`` of the word counts as user part, so that a password
+    with an unescaped ``@``, ``:`` or ``/`` does not leak either.
+    """
+    return _USERINFO.sub(r"\g<scheme>***@", text)

@@ -1,0 +1,283 @@
+"""Every message that leaves the box, as types. JSON Schemas are generated from these.
+
+``docs/reference/schemas/`` and ``edge-agent schema`` print what is here, so the types *are* the
+contract: names are the wire's names, units are in the names, unknown is null.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="UTC, RFC 3339")]
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+WireBox = Annotated[
+    tuple[Unit, Unit, Unit, Unit],
+    Meta(description="x1, y1, x2, y2 in 0..1 of the picture, origin top left"),
+]
+Count = Annotated[int, Meta(ge=0)]
+CameraCause = Literal[
+    "unreachable",
+    "refused",
+    "unauthorized",
+    "not_found",
+    "no_video",
+    "unsupported",
+    "stalled",
+    "ended",
+    "decode_error",
+]
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """Base of all messages. Consumers ignore fields they do not know: fields may be added in v1."""
+
+
+# --- events: the ``data`` of a CloudEvent -------------------------------------------------------
+
+
+class FrameSize(Message, frozen=True, kw_only=True):
+    width: Count
+    height: Count
+
+
+class ModelRef(Message, frozen=True, kw_only=True):
+    """The model that named the object."""
+
+    name: str
+    sha256: Sha256 | None  # null: a detector without a file, such as HOG
+
+
+class SnapshotRef(Message, frozen=True, kw_only=True):
+    media_id: str
+    sha256: Sha256
+    bytes: Count
+
+
+class ObjectData(Message, frozen=True, kw_only=True):
+    """``object``: a confirmed object appeared, changed class or left."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end of one object")]
+    label: str
+    group: Literal["person", "two-wheeler", "vehicle"] | None
+    score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
+    box: WireBox
+    frame: FrameSize
+    track_id: str
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["left", "lost", "restart", "camera"] | None = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+
+
+class CountsData(Message, frozen=True, kw_only=True):
+    """``counts``: new confirmed objects per label since the last ``counts``; zero is not sent."""
+
+    from_at: Time
+    to_at: Time
+    interval_s: float
+    new: dict[str, Count]
+
+
+class CameraStateData(Message, frozen=True, kw_only=True):
+    """``camera-state``: a camera went down, came back or got worse."""
+
+    state: Literal["online", "degraded", "offline"]
+    cause: CameraCause | None
+    detail: str
+    since_at: Time
+    down_s: Annotated[float, Meta(ge=0)] | None = None  # with online: how long it was away
+
+
+class ClockCorrectionData(Message, frozen=True, kw_only=True):
+    """``clock-correction``: the first synchronisation of this boot; add ``offset_ms`` to the
+    times of earlier events with the same ``bootid`` and ``clock: unsynced``."""
+
+    offset_ms: int
+    source: str
+    corrected_at: Time
+
+
+class LossData(Message, frozen=True, kw_only=True):
+    """``loss``: events of this epoch that were given up; a gap that is not announced is a fault."""
+
+    ranges: list[tuple[Count, Count]]
+    count: Count
+    reason: Literal["outbox-full", "unreadable"]
+
+
+DATA_OF_KIND: dict[str, type[Message]] = {
+    "object": ObjectData,
+    "counts": CountsData,
+    "camera-state": CameraStateData,
+    "clock-correction": ClockCorrectionData,
+    "loss": LossData,
+}
+Data = TypeVar("Data", bound=Message)
+KIND_OF_DATA: dict[type[Message], str] = {data: kind for kind, data in DATA_OF_KIND.items()}
+
+
+class CloudEvent(Message, Generic[Data], frozen=True, kw_only=True):
+    """CloudEvents 1.0, structured JSON. ``id`` is deterministic: deduplicate on (source, id)."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    subject: Id
+    type: Annotated[str, Meta(pattern=r"^vn\.thaibinh\.edge\.[a-z-]+\.v1$")]
+    time: Time
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str
+    sequence: Annotated[str, Meta(pattern=r"^\d{16}$")]
+    epoch: str
+    recordedtime: Time
+    bootid: str
+    bootms: Annotated[str, Meta(pattern=r"^\d+$", description="ms since boot when it happened")]
+    severitynumber: Literal[9, 13, 17]
+    severitytext: Literal["INFO", "WARN", "ERROR"]
+    clock: Literal["synced", "unsynced"]
+    ward: Id
+    data: Data
+
+
+# --- state, birth, heartbeat --------------------------------------------------------------------
+
+
+class State(Message, frozen=True, kw_only=True):
+    schema: Literal["state/1"] = "state/1"
+    state: Literal["online", "stopped", "offline"]
+    session: str
+    time: Time
+    reason: str
+
+
+class BirthCamera(Message, frozen=True, kw_only=True):
+    id: Id
+    url: Annotated[str, Meta(description="without user part")]
+    analyse_fps: float
+    analyse_width: Count
+
+
+class BirthDetector(Message, frozen=True, kw_only=True):
+    name: str
+    model_sha256: Sha256 | None
+    labels: list[str]
+    delegate: str | None
+
+
+class Birth(Message, frozen=True, kw_only=True):
+    """Inventory; retained, sent on every connect."""
+
+    schema: Literal["birth/1"] = "birth/1"
+    time: Time
+    session: str
+    gateway: Id
+    ward: Id
+    name: str
+    version: str
+    versions: dict[str, str]
+    profile: str
+    board: str
+    os: str
+    boot_id: str
+    boot_reason: str
+    detector: BirthDetector
+    config_hash: Sha256
+    cameras: list[BirthCamera]
+
+
+class ClockHealth(Message, frozen=True, kw_only=True):
+    synced: bool
+    source: str | None
+    offset_ms: float | None
+
+
+class BoxHealth(Message, frozen=True, kw_only=True):
+    """Unknown is null: not every board tells everything."""
+
+    cpu_percent: float | None = None
+    load_1: float | None = None
+    memory_percent: float | None = None
+    agent_rss_mb: float | None = None
+    disk_free_mb: float | None = None
+    disk_percent: float | None = None
+    disk_write_kb_s: float | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    undervoltage: bool | None = None
+    uptime_s: float | None = None
+    boot_reason: str | None = None
+
+
+class OutboxHealth(Message, frozen=True, kw_only=True):
+    depth: Count
+    bytes: Count
+    oldest_s: float
+    sequence: Count
+    epoch: str
+    media_depth: Count = 0
+    degraded: str | None = None  # why events go out from memory, or null
+    shed: Count = 0
+
+
+class BytesByClass(Message, frozen=True, kw_only=True):
+    event: Count = 0
+    heartbeat: Count = 0
+    media: Count = 0
+    reply: Count = 0
+
+
+class MqttHealth(Message, frozen=True, kw_only=True):
+    reconnects: Count
+    inflight: Count = 0
+    refused: Count = 0  # PUBACKs that were not success, since start
+    no_subscriber: bool = False  # the last PUBACK said 0x10
+    last_error: str | None = None
+    bytes_today: BytesByClass = BytesByClass()
+    bytes_month: BytesByClass = BytesByClass()
+
+
+class DetectorHealth(Message, frozen=True, kw_only=True):
+    name: str
+    queue: Count
+    latency_ms: float | None
+    inferences: Count = 0
+    degraded: str | None = None
+
+
+class CameraHealth(Message, frozen=True, kw_only=True):
+    state: Literal["starting", "online", "degraded", "offline"]
+    cause: CameraCause | None
+    since: Time
+    codec: str | None = None
+    width: Count | None = None
+    height: Count | None = None
+    packet_fps: float = 0.0
+    decoded_fps: float = 0.0
+    analysed_fps: float = 0.0
+    dropped: Count = 0
+    corrupt: Count = 0
+    bitrate_kbps: float = 0.0
+    last_frame_age_s: float | None = None
+    reconnects: Count = 0
+
+
+class Heartbeat(Message, frozen=True, kw_only=True):
+    schema: Literal["heartbeat/1"] = "heartbeat/1"
+    time: Time
+    session: str
+    uptime_s: float
+    clock: ClockHealth
+    box: BoxHealth
+    outbox: OutboxHealth
+    mqtt: MqttHealth
+    detector: DetectorHealth
+    config_hash: Sha256
+    version: str
+    cameras: dict[str, CameraHealth]
+    degraded: list[str] = []  # one human line for each thing that is not as it should be
