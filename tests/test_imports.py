@@ -1,0 +1,111 @@
+"""The import direction of the architecture, kept by reading the source.
+
+See docs/design/architecture.md: stages never import each other, foreign libraries have one home.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import edge_agent
+
+ROOT = Path(edge_agent.__file__).parent
+
+FOUNDATION = {"model", "errors", "clock", "loop", "retry", "secrets", "wire", "__init__"}
+"""Standard library, numpy and msgspec only."""
+STAGES = {
+    "capture",
+    "motion",
+    "detection",
+    "tracking",
+    "rules",
+    "events",
+    "evidence",
+    "outbox",
+    "mqtt",
+    "device",
+}
+COMPOSITION = {"agent", "cli", "replay", "__main__"}
+
+HOMES: dict[str, set[str]] = {
+    "av": {"capture", "replay"},
+    "paho": {"mqtt"},
+    "sqlite3": {"outbox"},
+    "ai_edge_litert": {"detection"},
+    "tflite_runtime": {"detection"},
+    "yaml": {"config"},
+    "psutil": {"device"},
+    # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
+    "cv2": {"capture", "motion", "detection", "tracking", "evidence", "replay"},
+}
+
+
+def place(path: Path) -> str:
+    """First part of the module's path below the package: its stage or its own name."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            if node.module == "edge_agent":
+                yield from (f"edge_agent.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            pytest.fail(f"{path}:{node.lineno}: relative import; write the full name")
+
+
+def own_imports(path: Path) -> set[str]:
+    """Stages and modules of the package that ``path`` imports, itself left out."""
+    found = {name.split(".")[1] for name in imports(path) if name.startswith("edge_agent.")}
+    return found - {place(path), "__version__"}
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_imports_point_down_the_architecture(path: Path) -> None:
+    here, used = place(path), own_imports(path)
+    if here in COMPOSITION:
+        return
+    assert not used & COMPOSITION, "nothing imports the composition root or the command line"
+    if here in FOUNDATION:
+        assert used <= FOUNDATION
+    elif here == "config":
+        assert used <= FOUNDATION | {"firmware_profiles"}
+    elif here in STAGES:
+        assert not used & STAGES, "stages never import each other"
+        assert used <= FOUNDATION | {"config"}
+    elif here == "pipeline":
+        assert used <= FOUNDATION
+    else:
+        assert here == "logs" or here == "schema", (
+            f"{here}: give this module a place in tests/test_imports.py"
+        )
+        assert used <= FOUNDATION | {"config"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=ids)
+def test_foreign_libraries_have_one_home(path: Path) -> None:
+    for name in imports(path):
+        library = name.split(".")[0]
+        if library in HOMES:
+            assert place(path) in HOMES[library], f"{library} belongs to {sorted(HOMES[library])}"
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    banned = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+    assert not [path for path in modules() if banned & set(path.with_suffix("").parts)]

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs the Debian packages that the tests use as real parts, if they are missing:
+# a broker (mosquitto), an RTSP server (gst-rtsp-server) and ffmpeg to make clips.
+set -eu
+want=""
+need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || want="$want $1"; }
+
+need mosquitto
+need mosquitto-clients
+need ffmpeg
+need openssl
+need python3-gi
+need gir1.2-gst-rtsp-server-1.0
+need gstreamer1.0-plugins-base
+need gstreamer1.0-plugins-good
+need gstreamer1.0-plugins-bad
+
+[ -n "$want" ] || exit 0
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "Installing Debian packages for the tests:$want"
+if ! command -v apt-get >/dev/null; then
+    echo "This is not a Debian system: install the equivalents of$want by hand." >&2
+    exit 1
+fi
+# A fresh Debian starts services on installation; the tests bring their own.
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null && $sudo chmod +x "$policy" && made_policy=1
+fi
+status=0
+{ $sudo apt-get update -q && $sudo env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends $want; } >/tmp/edge-agent-apt.$$ 2>&1 || status=$?
+[ -z "$made_policy" ] || $sudo rm -f "$policy"
+[ "$status" = 0 ] || tail -n 20 "/tmp/edge-agent-apt.$$" >&2
+rm -f "/tmp/edge-agent-apt.$$"
+exit "$status"
