@@ -34,9 +34,17 @@ class TrackStage(Protocol):
 
     def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks: ...
 
+    def reset(self) -> None:
+        """Forget all tracks without a word; ids go on counting."""
+        ...
+
 
 class Rule(Protocol):
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]: ...
+
+    def finish(self, reason: str) -> Iterable[RuleHit]:
+        """End what is open, because no more frames come; ``reason`` is the wire's ``end_reason``."""
+        ...
 
 
 class Sink(Protocol):
@@ -61,11 +69,23 @@ class Pipeline:
         self.tracking = tracking
         self.rules = rules
         self.sink = sink
+        self._latest: Frame | None = None
 
     def process(self, frame: Frame) -> None:
+        self._latest = frame
         motion = self.motion.update(frame)
         looks = self.detection.look(frame, motion, self.tracking.tracks)
         tracks = self.tracking.update(frame, motion, looks)
         for rule in self.rules:
             for hit in rule.update(frame, tracks):
+                self.sink.accept(hit, frame)
+
+    def finish(self, reason: str) -> None:
+        """The camera is lost or the agent stops: end what is open. Does nothing the second time."""
+        frame, self._latest = self._latest, None
+        if frame is None:
+            return
+        self.tracking.reset()
+        for rule in self.rules:
+            for hit in rule.finish(reason):
                 self.sink.accept(hit, frame)
