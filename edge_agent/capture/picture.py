@@ -1,0 +1,185 @@
+"""Pictures: luma as the decoder left it, colour only for the part that somebody looks at.
+
+The conversion matrices follow ITU-R BT.601-7 and BT.709-6 (and BT.2020-2 for completeness), in limited
+("TV", luma 16..235) or full ("JPEG", 0..255) range, as the stream says. A stream that says nothing is
+taken for BT.601, which is what libswscale, and so every tool that models were trained with, assumes.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+
+from edge_agent.model import FULL_PICTURE, Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.model import Colour, Gray
+
+    Plane = NDArray[np.uint8]
+
+FULL_RANGE = 2
+"""AVCOL_RANGE_JPEG."""
+
+_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
+"""(Kr, Kb) by AVColorSpace: BT.709 and BT.2020; every other value is BT.601."""
+_BT601 = (0.299, 0.114)
+
+
+class _Layout(NamedTuple):
+    """How an 8-bit pixel format keeps its chroma."""
+
+    shift_x: int  # chroma is 1 << shift_x times narrower than luma
+    shift_y: int
+    interleaved: str  # "" for three planes, "uv" or "vu" for two
+
+
+_LAYOUTS = {
+    "yuv420p": _Layout(1, 1, ""),
+    "yuvj420p": _Layout(1, 1, ""),
+    "yuv422p": _Layout(1, 0, ""),
+    "yuvj422p": _Layout(1, 0, ""),
+    "yuv444p": _Layout(0, 0, ""),
+    "yuvj444p": _Layout(0, 0, ""),
+    "yuv440p": _Layout(0, 1, ""),
+    "yuvj440p": _Layout(0, 1, ""),
+    "nv12": _Layout(1, 1, "uv"),
+    "nv21": _Layout(1, 1, "vu"),
+}
+
+
+class YuvPicture:
+    """A decoder's frame. ``luma`` is a view; ``bgr`` converts the wanted region and nothing else.
+
+    Formats that are not in ``_LAYOUTS`` (packed YUYV of USB cameras, 10 bit, RGB) are converted to yuv420p
+    as a whole at the first use. Not thread-safe: one pipeline thread looks at a picture at a time.
+    """
+
+    def __init__(self, frame: VideoFrame) -> None:
+        self._frame = frame
+        self._planar: VideoFrame | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self._frame.width)
+
+    @property
+    def height(self) -> int:
+        return int(self._frame.height)
+
+    def luma(self) -> Gray:
+        """Shape (height, width), uint8, read-only, rows ``line_size`` bytes apart: a view of the decoder's
+        buffer, which lives as long as the view. Limited-range streams keep their 16..235."""
+        frame = self._planar_frame()
+        return _plane(frame, 0)[: frame.height, : frame.width]
+
+    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
+        """A fresh (height, width, 3) uint8 BGR copy of the pixels that ``region`` touches."""
+        frame = self._planar_frame()
+        x1, y1, x2, y2 = region.to_pixels(frame.width, frame.height)
+        if frame.format.name == "gray":
+            return cv2.cvtColor(_plane(frame, 0)[y1:y2, x1:x2], cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+        layout = _LAYOUTS[frame.format.name]
+        # Chroma samples are shared by 2 pixels: convert from the even pixel before, cut the odd one off.
+        left, top = (x1 >> layout.shift_x) << layout.shift_x, (y1 >> layout.shift_y) << layout.shift_y
+        colour = _convert(frame, layout, left, top, x2, y2)
+        return np.ascontiguousarray(colour[y1 - top :, x1 - left :])
+
+    def _planar_frame(self) -> VideoFrame:
+        if self._planar is None:
+            known = self._frame.format.name in _LAYOUTS or self._frame.format.name == "gray"
+            self._planar = self._frame if known else self._frame.reformat(format="yuv420p")
+        return self._planar
+
+
+class ArrayPicture:
+    """A picture that exists as BGR already: image files, tests."""
+
+    def __init__(self, bgr: Colour) -> None:
+        """``bgr``: shape (height, width, 3), uint8; not copied, must not change afterwards."""
+        self._bgr = bgr
+        self._luma: Gray | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self._bgr.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self._bgr.shape[0])
+
+    def luma(self) -> Gray:
+        """Full-range BT.601 luma, (height, width) uint8, read-only; computed once."""
+        if self._luma is None:
+            luma: Gray = cv2.cvtColor(self._bgr, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
+            luma.flags.writeable = False
+            self._luma = luma
+        return self._luma
+
+    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
+        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
+        return self._bgr[y1:y2, x1:x2].copy()
+
+
+def _plane(frame: VideoFrame, index: int) -> Plane:
+    """Read-only view of one plane, (rows, line_size): padding columns included."""
+    plane = frame.planes[index]
+    # The memoryview keeps the plane, and the plane its frame, alive for as long as the view lives.
+    view: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
+    view.flags.writeable = False
+    return view
+
+
+def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int, bottom: int) -> Colour:
+    """BGR of the pixels left..right, top..bottom; left and top lie on the chroma grid."""
+    luma = _plane(frame, 0)[top:bottom, left:right]
+    rows = slice(top >> layout.shift_y, -(-bottom >> layout.shift_y))
+    columns = slice(left >> layout.shift_x, -(-right >> layout.shift_x))
+    u, v = _chroma(frame, layout, rows, columns)
+    height, width = luma.shape
+    u = _enlarged(u, layout)[:height, :width]
+    v = _enlarged(v, layout)[:height, :width]
+    full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+    matrix = _matrix(_LUMA_WEIGHTS.get(int(frame.colorspace), _BT601), full)
+    return cv2.transform(cv2.merge([luma, u, v]), matrix)  # type: ignore[return-value]
+
+
+def _chroma(frame: VideoFrame, layout: _Layout, rows: slice, columns: slice) -> tuple[Plane, Plane]:
+    """The U and V samples of a part of the chroma grid."""
+    if not layout.interleaved:
+        return _plane(frame, 1)[rows, columns], _plane(frame, 2)[rows, columns]
+    both = _plane(frame, 1)[rows, 2 * columns.start : 2 * columns.stop]
+    first, second = both[:, 0::2], both[:, 1::2]
+    return (first, second) if layout.interleaved == "uv" else (second, first)
+
+
+def _enlarged(chroma: Plane, layout: _Layout) -> Plane:
+    """Chroma repeated to luma resolution. Nearest, as libswscale does without scaling."""
+    if not layout.shift_x and not layout.shift_y:
+        return chroma
+    height, width = chroma.shape
+    size = (width << layout.shift_x, height << layout.shift_y)
+    return cv2.resize(chroma, size, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+
+
+@functools.cache
+def _matrix(weights: tuple[float, float], full_range: bool) -> NDArray[np.float32]:
+    """The 3 x 4 matrix from (Y, U, V, 1) to (B, G, R), for ``cv2.transform``."""
+    kr, kb = weights
+    kg = 1.0 - kr - kb
+    y = 1.0 if full_range else 255.0 / 219.0
+    c = 1.0 if full_range else 255.0 / 224.0
+    linear = np.array(
+        [
+            [y, 2 * (1 - kb) * c, 0.0],
+            [y, -2 * (1 - kb) * kb / kg * c, -2 * (1 - kr) * kr / kg * c],
+            [y, 0.0, 2 * (1 - kr) * c],
+        ]
+    )
+    offset = -linear @ np.array([0.0 if full_range else 16.0, 128.0, 128.0])
+    return np.hstack([linear, offset[:, None]]).astype(np.float32)

@@ -1,0 +1,232 @@
+"""Recorded video as frames, as fast as somebody takes them: for replay, scoring and tuning.
+
+A clip is a video file or a folder of numbered pictures (MOTChallenge: ``img1/000001.jpg`` beside or under a
+``seqinfo.ini``). Several clips are one video with continuing time and numbers.
+"""
+
+from __future__ import annotations
+
+import configparser
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import av
+import cv2
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.picture import ArrayPicture, YuvPicture
+from edge_agent.capture.sampling import Sampler
+from edge_agent.config.settings import Camera
+from edge_agent.errors import SourceUnavailable
+from edge_agent.model import Cause, Frame, Picture
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+DEFAULT_PICTURE_FPS = 25.0
+"""For folders without a seqinfo.ini; what MOTChallenge sequences mostly have."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipFrame:
+    """One decoded frame of a clip; ``stream_s`` is 0 for the first one and rises strictly."""
+
+    stream_s: float
+    picture: Picture
+
+
+class Clip(Protocol):
+    @property
+    def fps(self) -> float:
+        """Nominal frames a second."""
+        ...
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames there are, as far as the file says."""
+        ...
+
+    def __iter__(self) -> Iterator[ClipFrame]: ...
+
+
+class Replay:
+    """Iterates the analysed ``Frame`` of one or more clips. A second iteration starts again.
+
+    ``frame.number`` counts every decoded frame from 1, analysed or not (as MOTChallenge does), on over
+    several clips. ``captured_mono`` is stream seconds from 0, ``captured_at`` is ``started_at`` plus that.
+    """
+
+    def __init__(
+        self, clips: Sequence[Clip], camera_id: str, fps: float | None, started_at: datetime
+    ) -> None:
+        self._clips = clips
+        self._camera_id = camera_id
+        self._fps = fps
+        self._started_at = started_at
+
+    @property
+    def source_fps(self) -> float:
+        """Nominal frames a second of the first clip."""
+        return self._clips[0].fps
+
+    @property
+    def total(self) -> int | None:
+        """Estimated number of decoded frames in all clips, for a progress bar; None when a file hides it."""
+        counts = [clip.frames for clip in self._clips]
+        return sum(count for count in counts if count is not None) if None not in counts else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        sampler = Sampler(self._fps)
+        number, begin_s = 0, 0.0
+        for clip in self._clips:
+            end_s = begin_s
+            for item in clip:
+                number += 1
+                stream_s = begin_s + item.stream_s
+                end_s = stream_s + 1.0 / clip.fps
+                if sampler.due(stream_s):
+                    yield self._frame(number, stream_s, item.picture)
+            begin_s = end_s
+
+    def _frame(self, number: int, stream_s: float, picture: Picture) -> Frame:
+        captured_at = self._started_at + timedelta(seconds=stream_s)
+        return Frame(self._camera_id, number, stream_s, captured_at, picture)
+
+
+def open_replay(paths: Sequence[Path], camera: Camera, *, fps: float | None, started_at: datetime) -> Replay:
+    """``fps`` frames a second of stream time, or every frame with None.
+
+    Raises ``SourceUnavailable`` (not_found, no_video, unsupported) before the first frame is decoded.
+    """
+    if not paths:
+        raise ValueError("no video to replay")
+    clips = [_open_clip(path, camera.id) for path in paths]
+    return Replay(clips, camera.id, fps, started_at)
+
+
+def _open_clip(path: Path, camera_id: str) -> Clip:
+    if path.is_dir():
+        return PictureFolder(path, camera_id)
+    if not path.exists():
+        raise SourceUnavailable(camera_id, Cause.NOT_FOUND, f"{path} does not exist")
+    return VideoFile(path, camera_id)
+
+
+class VideoFile:
+    """A video file, decoded in order on one thread."""
+
+    def __init__(self, path: Path, camera_id: str) -> None:
+        """Opens the file once for its facts and closes it again."""
+        self.path = path
+        self._camera_id = camera_id
+        with self._open() as container:
+            stream = self._video(container)
+            self.fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_PICTURE_FPS)
+            self.frames = _frame_count(container, stream, self.fps)
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        with self._open() as container:
+            stream = self._video(container)
+            stream.thread_type = "NONE"
+            # AVI has no timestamps, only a rate; libavformat's guesses run backwards on packed B-frames.
+            timed = container.format.name != "avi"
+            yield from self._frames(container, stream, timed)
+
+    def _frames(self, container: InputContainer, stream: VideoStream, timed: bool) -> Iterator[ClipFrame]:
+        decoder = Decoder(stream.codec_context)
+        first_s: float | None = None
+        stream_s = -1.0 / self.fps
+        for packet in self._packets(container, stream):
+            for decoded in decoder.decode(packet):
+                following_s = stream_s + 1.0 / self.fps
+                stamp_s = decoded.frame.time if timed else None
+                if first_s is None:
+                    first_s = stamp_s or 0.0
+                # Broken files repeat a stamp or have none: then the nominal rate carries on.
+                in_order = stamp_s is not None and stamp_s - first_s > stream_s
+                stream_s = stamp_s - first_s if stamp_s is not None and in_order else following_s
+                yield ClipFrame(stream_s, YuvPicture(decoded.frame))
+        if not decoder.decoded:
+            raise SourceUnavailable(
+                self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture could be decoded"
+            )
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[Packet[VideoStream] | None]:
+        """Every packet, then None to drain the decoder. A file cut short ends where it was cut."""
+        try:
+            for packet in container.demux(stream):
+                if packet.size:
+                    yield packet
+        except FFmpegError as error:
+            log.warning("%s: %s is damaged and ends early: %s", self._camera_id, self.path, error.strerror)
+        yield None
+
+    def _open(self) -> InputContainer:
+        try:
+            return av.open(str(self.path))
+        except (FFmpegError, OSError) as error:
+            raise SourceUnavailable(
+                self._camera_id, Cause.UNSUPPORTED, f"{self.path} is not a video that can be read"
+            ) from error
+
+    def _video(self, container: InputContainer) -> VideoStream:
+        if not container.streams.video:
+            raise SourceUnavailable(self._camera_id, Cause.NO_VIDEO, f"{self.path} has no video in it")
+        return container.streams.video[0]
+
+
+def _frame_count(container: InputContainer, stream: VideoStream, fps: float) -> int | None:
+    if stream.frames:
+        return int(stream.frames)
+    if container.duration:
+        return round(container.duration / av.time_base * fps)
+    return None
+
+
+class PictureFolder:
+    """Numbered pictures at a constant rate, in the order of their numbers."""
+
+    def __init__(self, path: Path, camera_id: str) -> None:
+        """``path``: a MOTChallenge sequence (holds seqinfo.ini), its picture folder, or any other one."""
+        sequence = configparser.ConfigParser()
+        if sequence.read(path / "seqinfo.ini", encoding="utf-8"):
+            path = path / sequence.get("Sequence", "imDir", fallback="img1")
+        else:
+            sequence.read(path.parent / "seqinfo.ini", encoding="utf-8")
+        self.path = path
+        self.fps = sequence.getfloat("Sequence", "frameRate", fallback=DEFAULT_PICTURE_FPS)
+        self._camera_id = camera_id
+        self._files = _numbered_pictures(path)
+        if not self._files:
+            raise SourceUnavailable(camera_id, Cause.NO_VIDEO, f"{path} holds no numbered pictures")
+
+    @property
+    def frames(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        for index, file in enumerate(self._files):
+            bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
+            if bgr is None:
+                raise SourceUnavailable(self._camera_id, Cause.DECODE_ERROR, f"{file} is not a picture")
+            yield ClipFrame(index / self.fps, ArrayPicture(bgr))  # type: ignore[arg-type]
+
+
+def _numbered_pictures(folder: Path) -> list[Path]:
+    def number(file: Path) -> int:
+        digits = re.findall(r"\d+", file.stem)
+        return int(digits[-1]) if digits else -1
+
+    files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES] if folder.is_dir() else []
+    return sorted((f for f in files if number(f) >= 0), key=number)
