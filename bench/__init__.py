@@ -1,0 +1,1 @@
+"""Measurements: each sub-package prints a table and writes JSON."""
