@@ -1,0 +1,194 @@
+"""Why the box last booted, as far as it tells.
+
+Three witnesses, weighed in ``decide``: the marker the agent keeps in its state directory, what the
+kernel kept of a panic (pstore), and the reset register of the board. ``unknown`` is an answer.
+
+Sources: the Raspberry Pi documentation on ``/proc/device-tree/chosen`` (``bootloader/rsts``,
+``power/power_reset``) and raspberrypi/linux issue 1586 (an ordered reboot *is* a watchdog reset
+there); ``drivers/soc/tegra/pmc.c`` for the names in ``reset_reason``; ``linux/watchdog.h`` for
+``bootstatus``; systemd-pstore(8), which moves pstore's files to ``/var/lib/systemd/pstore``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_agent.device.sensors import Vcgencmd, is_raspberry_pi, read_number, read_text, run_vcgencmd
+from edge_agent.device.state_file import read_record, write_record
+
+RSTS_POWER_ON = 0x1000  # HADPOR
+RSTS_WATCHDOG_FULL = 0x20  # HADWRF; the other watchdog bits are overlaid by the boot partition's number
+PMIC_WATCHDOG = 1 << 4
+WDIOF_POWERUNDER = 0x10
+WDIOF_CARDRESET = 0x20
+SYSTEMCTL_TIMEOUT_S = 1.0
+
+
+class BootReason(StrEnum):
+    POWER = "power"  # power came (back)
+    WATCHDOG = "watchdog"  # the hardware watchdog reset a hanging box
+    PANIC = "panic"  # the kernel left a panic record
+    COMMAND = "command"  # somebody ordered a reboot or a shutdown
+    UPDATE = "update"  # the agent rebooted to update
+    UNKNOWN = "unknown"
+
+
+class Reset(StrEnum):
+    """What the board's registers say by themselves."""
+
+    POWER = "power"
+    WATCHDOG = "watchdog"
+    WARM = "warm"  # a reset with power on: reboot, panic or watchdog, the register cannot tell which
+
+
+class BootRecord(Struct, frozen=True):
+    """The marker file: what the last run of the agent knew."""
+
+    boot_id: str
+    reason: str
+    stopped: str | None = None  # None: running, or died; agent | command | update
+    panics: tuple[str, ...] = ()
+
+
+def decide(last: BootRecord | None, reset: Reset | None, new_panic: bool) -> BootReason:
+    """The reason for a boot that is not the one of ``last``."""
+    if new_panic:
+        return BootReason.PANIC
+    if last is not None and last.stopped in (BootReason.COMMAND, BootReason.UPDATE):
+        return BootReason(last.stopped)
+    if reset is Reset.POWER:
+        return BootReason.POWER
+    if reset is Reset.WATCHDOG:
+        return BootReason.WATCHDOG
+    if reset is Reset.WARM and last is not None and last.stopped is None:
+        return BootReason.WATCHDOG  # reset with power on while the agent was running and unasked
+    return BootReason.UNKNOWN
+
+
+class BootHistory:
+    """Keeps the marker. ``reason`` is fixed for the whole boot, over restarts of the agent."""
+
+    def __init__(
+        self,
+        path: Path,
+        boot_id: str,
+        sysroot: Path = Path("/"),
+        vcgencmd: Vcgencmd = run_vcgencmd,
+        system_stopping: Callable[[], bool] | None = None,
+    ) -> None:
+        self._path = path
+        self._system_stopping = system_stopping or (lambda: is_system_stopping(sysroot))
+        last = read_record(path, BootRecord)
+        panics = _panic_records(sysroot)
+        if last is not None and last.boot_id == boot_id and last.reason in set(BootReason):
+            self.reason = BootReason(last.reason)
+        else:
+            # Without a marker the archive may be years old; what lies in pstore itself is not.
+            seen = set(last.panics) if last is not None else {p for p in panics if p.startswith("archive/")}
+            self.reason = decide(last, hardware_reset(sysroot, vcgencmd), bool(set(panics) - seen))
+        self._record = BootRecord(boot_id, self.reason, None, panics)
+
+    def mark_running(self) -> None:
+        """Write that the agent runs; a boot that finds this was not ordered. Blocks for an fsync."""
+        write_record(self._path, self._record)
+
+    def mark_stopped(self, why: BootReason | None = None) -> None:
+        """Write a clean stop. ``why``: COMMAND or UPDATE when the agent itself reboots the box;
+        None asks systemd (at most 1 s) whether the whole box goes down."""
+        stopped = why.value if why else (BootReason.COMMAND.value if self._system_stopping() else "agent")
+        write_record(
+            self._path, BootRecord(self._record.boot_id, self._record.reason, stopped, self._record.panics)
+        )
+
+
+def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> Reset | None:
+    """The board's own word; None where it has none."""
+    for witness in (
+        _pmic_reset(sysroot),
+        _pi_reset(sysroot, vcgencmd),
+        _tegra_reset(sysroot),
+        _watchdog_status(sysroot),
+    ):
+        if witness is not None:
+            return witness
+    return None
+
+
+def is_system_stopping(sysroot: Path = Path("/")) -> bool:
+    """Does the whole box go down, or only the agent?"""
+    if not (sysroot / "run/systemd/system").is_dir():
+        return False
+    command = ["systemctl", "is-system-running"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.strip() == "stopping"
+
+
+def _pmic_reset(sysroot: Path) -> Reset | None:
+    """Pi 5: why its power controller cut the power, if it did."""
+    bits = _big_endian(sysroot / "proc/device-tree/chosen/power/power_reset")
+    if not bits:
+        return None
+    return Reset.WATCHDOG if bits & PMIC_WATCHDOG else Reset.POWER
+
+
+def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> Reset | None:
+    if not is_raspberry_pi(sysroot):
+        return None
+    rsts = _big_endian(sysroot / "proc/device-tree/chosen/bootloader/rsts")
+    if rsts is None:
+        try:
+            rsts = int(vcgencmd("get_rsts") or "", 16)
+        except ValueError:
+            return None
+    if rsts & RSTS_WATCHDOG_FULL:
+        return Reset.WARM
+    return Reset.POWER if rsts & RSTS_POWER_ON else None
+
+
+def _tegra_reset(sysroot: Path) -> Reset | None:
+    for node in (sysroot / "sys/devices/platform").rglob("*.pmc/reset_reason"):
+        name = read_text(node) or ""
+        if "WDT" in name:
+            return Reset.WATCHDOG
+        if "SWRST" in name or "SWREST" in name:
+            return Reset.WARM
+        if name in ("SYS_RESET_N", "SYS_RESET", "VREFRO_POWERBAD", "VMON"):
+            return Reset.POWER
+    return None
+
+
+def _watchdog_status(sysroot: Path) -> Reset | None:
+    bits = read_number(sysroot / "sys/class/watchdog/watchdog0/bootstatus", 0) or 0
+    if bits & WDIOF_CARDRESET:
+        return Reset.WATCHDOG
+    return Reset.POWER if bits & WDIOF_POWERUNDER else None
+
+
+def _big_endian(path: Path) -> int | None:
+    """A device-tree cell."""
+    try:
+        return int.from_bytes(path.read_bytes()[:4], "big")
+    except OSError:
+        return None
+
+
+def _panic_records(sysroot: Path) -> tuple[str, ...]:
+    """Names of kernel panic records, in pstore and where systemd-pstore files them."""
+    found: list[str] = []
+    for label, folder in (("pstore", "sys/fs/pstore"), ("archive", "var/lib/systemd/pstore")):
+        try:
+            found += [f"{label}/{name}" for name in sorted(os.listdir(sysroot / folder))]
+        except OSError:
+            continue
+    return tuple(found)

@@ -1,0 +1,182 @@
+"""From camera snapshots to facts worth an event: no flicker, no flood, no false alarm after a boot.
+
+The rules, each per camera:
+- A state counts once it has lasted: offline 5 s, degraded 15 s, online 10 s.
+- In the first three minutes of a *boot* (not of the agent) nothing bad is told: after a power cut
+  cameras start slower than the box. What is still bad then is told with its true beginning.
+- The first ``online`` is silent; one that ends a told outage is told, over restarts of the agent.
+- Another cause while it is down is told once that cause has lasted a minute: a booting camera walks
+  through unreachable, refused and unauthorized by itself.
+- At most six changes are told in a quarter of an hour. What was kept back is counted in the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_agent.clock import Clock
+from edge_agent.device.state_file import read_record, write_record
+from edge_agent.model import CameraState, CameraStatus, Cause
+
+GRACE_S = 180.0
+HOLD_S = {CameraState.OFFLINE: 5.0, CameraState.DEGRADED: 15.0, CameraState.ONLINE: 10.0}
+CAUSE_HOLD_S = 60.0
+MOST_TOLD = 6
+WINDOW_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChange:
+    """A camera went down, came back, got worse, or is down for another reason."""
+
+    camera_id: str
+    state: CameraState  # never STARTING
+    cause: Cause | None
+    detail: str
+    since_mono: float  # when this state began; may be minutes before it is told
+    down_s: float | None  # with ONLINE after an outage whose beginning is known
+    kept_back: int  # changes since the last one told that were held back as flapping
+
+
+class _ToldRecord(Struct, frozen=True):
+    state: str
+    cause: str | None
+    since_mono: float
+
+
+class _WatchRecord(Struct, frozen=True):
+    boot_id: str
+    cameras: dict[str, _ToldRecord]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of one camera."""
+
+    told_state: CameraState | None = None  # None: nothing told and nothing seen yet
+    told_cause: Cause | None = None
+    told_since_mono: float | None = None  # None: in an earlier boot
+    state: CameraState = CameraState.STARTING
+    cause: Cause | None = None
+    state_since_mono: float = 0.0
+    cause_since_mono: float = 0.0
+    told_mono: deque[float] = field(default_factory=deque)
+    kept_back: int = 0
+    keeping_back: tuple[CameraState, Cause | None] | None = None
+
+
+class CameraWatch:
+    """One thread calls ``update`` about once a second with all cameras' snapshots.
+
+    ``boot_mono`` is the monotonic time of the boot: 0 for the system's clock. ``path`` keeps what
+    was told, written only when something is told.
+    """
+
+    def __init__(self, path: Path, clock: Clock, boot_id: str, boot_mono: float = 0.0) -> None:
+        self._path = path
+        self._clock = clock
+        self._boot_id = boot_id
+        self._grace_until_mono = boot_mono + GRACE_S
+        self._seen = self._restored()
+
+    def update(self, statuses: Iterable[CameraStatus]) -> list[CameraChange]:
+        """The changes to tell now, in the order of ``statuses``."""
+        changes = [change for status in statuses if (change := self._update(status)) is not None]
+        if changes:
+            self._save()
+        return changes
+
+    def forget(self, camera_id: str) -> None:
+        """The camera was removed from the configuration."""
+        self._seen.pop(camera_id, None)
+
+    def _update(self, status: CameraStatus) -> CameraChange | None:
+        seen = self._seen.setdefault(status.camera_id, _Seen())
+        now = self._clock.monotonic()
+        self._follow(seen, status, now)
+        if not self._worth_telling(seen, now):
+            return None
+        if seen.told_state is None and seen.state is CameraState.ONLINE:
+            self._tell(seen)  # the first sight of a good camera
+            return None
+        if not self._may_tell(seen, now):
+            return None
+        return self._change(seen, status, now)
+
+    def _follow(self, seen: _Seen, status: CameraStatus, now: float) -> None:
+        if status.state is not seen.state:
+            seen.state = status.state
+            seen.state_since_mono = min(status.since_mono, now)
+            seen.cause, seen.cause_since_mono = status.cause, seen.state_since_mono
+        elif status.cause is not seen.cause:
+            seen.cause, seen.cause_since_mono = status.cause, now
+
+    def _worth_telling(self, seen: _Seen, now: float) -> bool:
+        if seen.state is CameraState.STARTING:
+            return False
+        if seen.state is not CameraState.ONLINE and now < self._grace_until_mono:
+            return False
+        if seen.state is not seen.told_state:
+            return now - seen.state_since_mono > HOLD_S[seen.state]
+        return seen.cause is not seen.told_cause and now - seen.cause_since_mono > CAUSE_HOLD_S
+
+    def _may_tell(self, seen: _Seen, now: float) -> bool:
+        while seen.told_mono and now - seen.told_mono[0] > WINDOW_S:
+            seen.told_mono.popleft()
+        if len(seen.told_mono) < MOST_TOLD:
+            return True
+        if seen.keeping_back != (seen.state, seen.cause):
+            seen.keeping_back = (seen.state, seen.cause)
+            seen.kept_back += 1
+        return False
+
+    def _change(self, seen: _Seen, status: CameraStatus, now: float) -> CameraChange:
+        ended = seen.state is CameraState.ONLINE and seen.told_state is CameraState.OFFLINE
+        down_s = None
+        if ended and seen.told_since_mono is not None:
+            down_s = round(seen.state_since_mono - seen.told_since_mono, 1)
+        # The change told now was itself counted while it waited for the window.
+        kept_back = (
+            max(0, seen.kept_back - 1) if seen.keeping_back == (seen.state, seen.cause) else seen.kept_back
+        )
+        change = CameraChange(
+            status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back
+        )
+        seen.told_mono.append(now)
+        self._tell(seen)
+        return change
+
+    @staticmethod
+    def _tell(seen: _Seen) -> None:
+        if seen.state is not seen.told_state:
+            seen.told_since_mono = seen.state_since_mono
+        seen.told_state, seen.told_cause = seen.state, seen.cause
+        seen.kept_back, seen.keeping_back = 0, None
+
+    def _save(self) -> None:
+        told = {
+            camera_id: _ToldRecord(seen.told_state, seen.told_cause, seen.told_since_mono or 0.0)
+            for camera_id, seen in self._seen.items()
+            if seen.told_state is not None
+        }
+        write_record(self._path, _WatchRecord(self._boot_id, told))
+
+    def _restored(self) -> dict[str, _Seen]:
+        last = read_record(self._path, _WatchRecord)
+        if last is None:
+            return {}
+        same_boot = last.boot_id == self._boot_id
+        return {
+            camera_id: _Seen(
+                told_state=CameraState(told.state),
+                told_cause=Cause(told.cause) if told.cause else None,
+                told_since_mono=told.since_mono if same_boot else None,
+            )
+            for camera_id, told in last.cameras.items()
+            if told.state in set(CameraState) and (told.cause is None or told.cause in set(Cause))
+        }

@@ -1,0 +1,185 @@
+"""Temperature, throttling and undervoltage, from whatever nodes the board has.
+
+Sources: Linux ``Documentation/ABI/testing/sysfs-class-thermal`` and ``sysfs-class-hwmon``; the
+Raspberry Pi documentation of ``vcgencmd get_throttled`` for the bits; ``drivers/hwmon/
+raspberrypi-hwmon.c`` for ``in0_lcrit_alarm``; NVIDIA's Jetson Linux guide for the Orin's zones and
+``soctherm_oc``. Everything is read below ``sysroot`` so that tests bring their own board.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.clock import Clock
+
+# The hottest point first: on an Orin tj-thermal is the maximum of all zones; on a PC acpitz often
+# is a constant, so the package sensor wins over it.
+PREFERRED_ZONES = ("tj-thermal", "cpu-thermal", "cpu_thermal", "x86_pkg_temp", "soc_thermal", "soc-thermal")
+PREFERRED_CHIPS = ("coretemp", "k10temp", "cpu_thermal", "zenpower")
+PLAUSIBLE_C = (-40.0, 150.0)
+
+UNDERVOLTAGE_NOW = 1 << 0
+THROTTLED_NOW = 1 << 1 | 1 << 2 | 1 << 3  # frequency capped, throttled, soft temperature limit
+
+VCGENCMD_EVERY_S = 60.0
+VCGENCMD_TIMEOUT_S = 2.0
+
+Vcgencmd = Callable[[str], str | None]
+"""Runs ``vcgencmd <word>`` and returns what follows the ``=``, or None."""
+
+
+def run_vcgencmd(word: str) -> str | None:
+    """The firmware's answer; None without vcgencmd, without rights, or after two seconds."""
+    program = shutil.which("vcgencmd")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, word], capture_output=True, text=True, timeout=VCGENCMD_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    name, equals, value = done.stdout.strip().partition("=")
+    return value if done.returncode == 0 and equals and name else None
+
+
+def read_text(path: Path) -> str | None:
+    """The stripped text of a kernel node; None where there is none or it gives an error."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
+    except OSError:
+        return None
+
+
+def read_number(path: Path, base: int = 10) -> int | None:
+    text = read_text(path)
+    try:
+        return int(text, base) if text else None
+    except ValueError:
+        return None
+
+
+def is_raspberry_pi(sysroot: Path) -> bool:
+    return "Raspberry Pi" in (read_text(sysroot / "proc/device-tree/model") or "")
+
+
+class Thermometer:
+    """The temperature that decides about throttling, in degrees Celsius."""
+
+    def __init__(self, sysroot: Path) -> None:
+        self._sysroot = sysroot
+        self._chosen: Path | None = None
+
+    def read_c(self) -> float | None:
+        """Degrees, or None. Looks for a sensor again as long as none answers."""
+        if self._chosen is not None:
+            known = _celsius(self._chosen)
+            if known is not None:
+                return known
+        for path in self._candidates():
+            value = _celsius(path)
+            if value is not None:
+                self._chosen = path
+                return value
+        return None
+
+    def _candidates(self) -> list[Path]:
+        zones = self._named("sys/class/thermal", "thermal_zone*", "type", "temp")
+        chips = self._named("sys/class/hwmon", "hwmon*", "name", "temp1_input")
+        good = [zones[name] for name in PREFERRED_ZONES if name in zones]
+        good += [chips[name] for name in PREFERRED_CHIPS if name in chips]
+        return good + [path for path in zones.values() if path not in good]
+
+    def _named(self, folder: str, pattern: str, label: str, value: str) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for node in sorted((self._sysroot / folder).glob(pattern)):
+            name = read_text(node / label)
+            if name:
+                found.setdefault(name, node / value)
+        return found
+
+
+def _celsius(path: Path) -> float | None:
+    millidegrees = read_number(path)
+    if millidegrees is None:  # Jetson zones of a powered-down unit answer EAGAIN
+        return None
+    value = millidegrees / 1000.0
+    return round(value, 1) if PLAUSIBLE_C[0] < value < PLAUSIBLE_C[1] else None
+
+
+@dataclass(frozen=True, slots=True)
+class Throttling:
+    """None: the board does not tell."""
+
+    throttled: bool | None = None
+    undervoltage: bool | None = None
+
+
+class ThrottleSensors:
+    """Whether the board slows itself down, and whether its supply sags.
+
+    In order: the Pi firmware's sysfs node; ``vcgencmd`` (a process, so at most once a minute, and
+    only on a Pi without the node); the Pi's hwmon alarm, which remembers a sag since its last look;
+    the event counters of Jetson (over-current) and x86 (package), which say "throttled" when they
+    have risen since the last read. Only what is true now counts: the firmware's "has happened
+    since boot" bits would keep a box degraded for ever.
+    """
+
+    def __init__(self, sysroot: Path, clock: Clock, vcgencmd: Vcgencmd = run_vcgencmd) -> None:
+        self._sysroot = sysroot
+        self._clock = clock
+        self._vcgencmd: Vcgencmd | None = vcgencmd if is_raspberry_pi(sysroot) else None
+        self._asked_mono: float | None = None
+        self._answer: int | None = None
+        self._counted: int | None = None
+
+    def read(self) -> Throttling:
+        bits = self._firmware_bits()
+        if bits is None:
+            bits = self._asked_bits()
+        alarm = self._voltage_alarm()
+        if bits is not None:
+            return Throttling(bool(bits & THROTTLED_NOW), bool(bits & UNDERVOLTAGE_NOW) or alarm is True)
+        return Throttling(self._counters_rose(), alarm)
+
+    def _firmware_bits(self) -> int | None:
+        for node in (self._sysroot / "sys/devices/platform").glob("soc*/soc*firmware/get_throttled"):
+            bits = read_number(node, 16)
+            if bits is not None:
+                return bits
+        return None
+
+    def _asked_bits(self) -> int | None:
+        if self._vcgencmd is None:
+            return None
+        now = self._clock.monotonic()
+        if self._asked_mono is None or now - self._asked_mono >= VCGENCMD_EVERY_S:
+            self._asked_mono = now
+            text = self._vcgencmd("get_throttled")
+            try:
+                self._answer = int(text, 16) if text else None
+            except ValueError:
+                self._answer = None
+        return self._answer
+
+    def _voltage_alarm(self) -> bool | None:
+        for node in (self._sysroot / "sys/class/hwmon").glob("hwmon*"):
+            if read_text(node / "name") == "rpi_volt":
+                alarm = read_number(node / "in0_lcrit_alarm")
+                return None if alarm is None else bool(alarm)
+        return None
+
+    def _counters_rose(self) -> bool | None:
+        nodes = [
+            *(self._sysroot / "sys/class/hwmon").glob("hwmon*/oc*_event_cnt"),
+            *(self._sysroot / "sys/devices/system/cpu").glob("cpu0/thermal_throttle/package_throttle_count"),
+        ]
+        counts = [count for count in map(read_number, nodes) if count is not None]
+        if not counts:
+            return None
+        before, self._counted = self._counted, sum(counts)
+        return before is not None and self._counted > before

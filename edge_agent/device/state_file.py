@@ -1,0 +1,43 @@
+"""Small JSON files in the state directory that survive a power cut in the middle of a write."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+log = logging.getLogger(__name__)
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+def read_record(path: Path, kind: type[Record]) -> Record | None:
+    """What was written last; None when there is nothing, or nothing readable (which is logged)."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning("%s cannot be read (%s), starting without it", path, error)
+        return None
+
+
+def write_record(path: Path, record: msgspec.Struct) -> bool:
+    """Replace the file atomically and durably; False (logged) when the disk refuses.
+
+    Blocks for one fsync: callers write at most every few minutes.
+    """
+    temporary = path.with_name(path.name + ".new")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(msgspec.json.encode(record))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, error)
+        return False
+    return True

@@ -1,0 +1,108 @@
+"""Sees to it that the agent either works or ends: it never limps.
+
+A loop that died is started again, a few times; a loop that dies too often, or that hangs for good,
+makes ``check()`` name a fatal reason, and the agent ends so that systemd starts it afresh. A
+hanging Python thread cannot be killed, so it is never "restarted" beside itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.loop import Loop
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Watched:
+    loop: Loop
+    restarts_mono: deque[float] = field(default_factory=deque)
+    silence_logged: bool = False
+
+
+class Supervisor:
+    """Watches loops; the main thread calls ``check()`` about once a second. Not thread-safe.
+
+    ``restarts`` restarts of one loop within ``within_s`` are granted, the next death is fatal.
+    A loop without progress for ``stuck_after_s`` longer than its own ``max_silence_s`` is fatal.
+    """
+
+    def __init__(
+        self,
+        loops: Iterable[Loop] = (),
+        restarts: int = 3,
+        within_s: float = 300.0,
+        stuck_after_s: float = 90.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._restarts = restarts
+        self._within_s = within_s
+        self._stuck_after_s = stuck_after_s
+        self._monotonic = monotonic
+        self._watched: dict[int, _Watched] = {}
+        for loop in loops:
+            self.watch(loop)
+
+    def watch(self, loop: Loop) -> None:
+        """From now on ``loop``, already started, is expected to live."""
+        self._watched[id(loop)] = _Watched(loop)
+
+    def unwatch(self, loop: Loop) -> None:
+        """``loop`` is about to be stopped on purpose."""
+        self._watched.pop(id(loop), None)
+
+    def all_progressing(self) -> bool:
+        """May the watchdog be fed: every loop lives and has beaten in time."""
+        return all(w.loop.healthy or w.loop.stopping for w in self._watched.values())
+
+    def check(self) -> str | None:
+        """Restart what died. A text says why the agent has to end; None: go on."""
+        reasons = [self._check(watched) for watched in self._watched.values()]
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def _check(self, watched: _Watched) -> str | None:
+        if watched.loop.stopping:
+            return None
+        if watched.loop.running:
+            return self._check_silence(watched)
+        return self._restart(watched)
+
+    def _check_silence(self, watched: _Watched) -> str | None:
+        loop = watched.loop
+        silent_s = loop.silent_s()
+        if silent_s <= loop.max_silence_s:
+            if watched.silence_logged:
+                log.warning("%s: goes on", loop.name)
+            watched.silence_logged = False
+            return None
+        if silent_s > loop.max_silence_s + self._stuck_after_s:
+            log.critical(
+                "%s: no progress for %.0f s, the agent ends to be started afresh", loop.name, silent_s
+            )
+            return f"{loop.name} hangs"
+        if not watched.silence_logged:
+            log.error("%s: no progress for %.0f s, the watchdog is not fed", loop.name, silent_s)
+            watched.silence_logged = True
+        return None
+
+    def _restart(self, watched: _Watched) -> str | None:
+        loop, history = watched.loop, watched.restarts_mono
+        why = f"died of {type(loop.failure).__name__}" if loop.failure else "ended without being asked"
+        now = self._monotonic()
+        while history and now - history[0] > self._within_s:
+            history.popleft()
+        if len(history) >= self._restarts:
+            log.critical(
+                "%s: %s, %d restarts in %.0f s were not enough: the agent ends to be started afresh",
+                loop.name, why, len(history), self._within_s,
+            )  # fmt: skip
+            return f"{loop.name} {why} too often"
+        history.append(now)
+        log.error("%s: %s, starting it again (%d of %d)", loop.name, why, len(history), self._restarts)
+        loop.start()
+        return None
