@@ -1,0 +1,1 @@
+"""Stage 3: what is looked at, and what a model sees there."""

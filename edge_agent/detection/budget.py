@@ -1,0 +1,67 @@
+"""Inferences a second, shared fairly between the cameras of a box.
+
+A token bucket a camera, and one pool behind them (after the token bucket of RFC 2697, "a single rate
+three color marker": committed rate first, excess second). Time is handed in, so a replay spends what
+the live run would have spent.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+
+
+class Budget:
+    """``per_s`` inferences a second over all ``camera_ids``. Thread-safe.
+
+    Each camera's bucket fills with its equal share and holds one second of it (at least one
+    inference). What an idle camera's full bucket cannot take flows into a pool of at most one
+    second of the whole budget, which any camera may draw on after its own bucket.
+    """
+
+    def __init__(self, per_s: float, camera_ids: tuple[str, ...]) -> None:
+        self.per_s = per_s
+        self._share_per_s = per_s / max(1, len(camera_ids))
+        self._depth = max(1.0, self._share_per_s)
+        # Guards everything below.
+        self._lock = threading.Lock()
+        self._buckets = {camera_id: _Bucket(self._depth) for camera_id in camera_ids}
+        self._pool = 0.0
+        self._filled_mono: float | None = None
+
+    @property
+    def share_per_s(self) -> float:
+        """What a camera gets when all of them are busy."""
+        return self._share_per_s
+
+    def take(self, camera_id: str, wanted: int, now_mono: float) -> int:
+        """Spend up to ``wanted`` inferences at ``now_mono``; returns how many were granted."""
+        with self._lock:
+            self._fill(now_mono)
+            bucket = self._buckets[camera_id]
+            own = min(wanted, int(bucket.tokens))
+            bucket.tokens -= own
+            shared = min(wanted - own, int(self._pool))
+            self._pool -= shared
+            return own + shared
+
+    def give_back(self, camera_id: str, unused: int) -> None:
+        """Return inferences that were granted and not made."""
+        with self._lock:
+            bucket = self._buckets[camera_id]
+            bucket.tokens = min(self._depth, bucket.tokens + unused)
+
+    def _fill(self, now_mono: float) -> None:
+        # Cameras' frames arrive slightly out of order, and a replayed file starts at its own zero.
+        last = self._filled_mono
+        self._filled_mono = now_mono if last is None else max(last, now_mono)
+        elapsed = 0.0 if last is None else max(0.0, now_mono - last)
+        for bucket in self._buckets.values():
+            filled = bucket.tokens + self._share_per_s * elapsed
+            bucket.tokens = min(self._depth, filled)
+            self._pool = min(self.per_s, self._pool + filled - bucket.tokens)

@@ -1,0 +1,191 @@
+"""TFLite models on LiteRT, or on its predecessor tflite_runtime where only that is installed.
+
+The one module that knows the runtime; what it raises leaves here as DetectorError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from edge_agent.detection.detector import Fit, ModelInfo, refine
+from edge_agent.detection.labels import read_labels
+from edge_agent.detection.ssd import SsdDecoder
+from edge_agent.detection.tensors import Decoder, Tensor, TensorInfo, describe
+from edge_agent.detection.yolox import YoloxDecoder
+from edge_agent.errors import DetectorError
+from edge_agent.model import Detection
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+log = logging.getLogger(__name__)
+
+_IDENTIFIER = b"TFL3"  # TFLite's FlatBuffers file identifier, at byte 4
+_SMALLEST_BYTES = 1024
+_LARGEST_BYTES = 256 * 1024 * 1024  # larger than any model a gateway can run several times a second
+_IOU = 0.5
+_PAD = 114  # YOLOX's training pad value
+
+
+class LiteRtDetector:
+    """One model file. The constructor loads it and runs it once; DetectorError says what is wrong with it."""
+
+    def __init__(
+        self,
+        path: Path,
+        labels: Sequence[str],
+        min_score: float,
+        threads: int = 1,
+        delegate: str | None = None,
+    ) -> None:
+        content = _read(path)
+        self.name = path.stem
+        self.model = ModelInfo(path.stem, hashlib.sha256(content).hexdigest())
+        self._path = path
+        self._min_score = min_score
+        self._runtime = _Runtime(path, content, threads, delegate)
+        self.degraded = self._runtime.degraded
+        self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
+        self._labels = read_labels(path, self._decoder.classes)
+        self.labels = frozenset(labels) & frozenset(self._labels)
+        if not self.labels:
+            raise DetectorError(f"{path}: knows none of the configured labels {', '.join(labels)}")
+        width, height = self._decoder.input_size
+        self.input_size = (width, height)
+        self._resized = np.full((height, width, 3), _PAD, np.uint8)
+        self._filled = (width, height)
+        self.detect(self._resized.copy())  # the first inference allocates; better now than on a frame
+
+    def detect(self, crop: Colour) -> list[Detection]:
+        size = (crop.shape[1], crop.shape[0])
+        fit = self._decoder.fit(size)
+        outputs = self._runtime.run(self._decoder, self._prepare(crop, fit))
+        try:
+            raw = self._decoder.decode(outputs, self._labels, self._min_score)
+        except (IndexError, ValueError, OverflowError) as error:
+            raise DetectorError(f"{self._path}: output cannot be read: {error}") from error
+        in_crop = [Detection(d.label, d.score, fit.to_crop(d.box)) for d in raw]
+        return refine(in_crop, size, self.labels, _IOU, self._decoder.same)
+
+    def _prepare(self, crop: Colour, fit: Fit) -> Tensor:
+        """``crop`` scaled into the one buffer of the input's size, padded where it does not reach."""
+        if self._filled != (fit.width, fit.height):
+            self._resized[:] = _PAD
+            self._filled = (fit.width, fit.height)
+        shrink = crop.shape[1] > fit.width  # area averaging keeps what linear sampling would skip
+        cv2.resize(
+            crop,
+            (fit.width, fit.height),
+            dst=self._resized[: fit.height, : fit.width],
+            interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR,
+        )
+        return self._resized
+
+
+class _Runtime:
+    """The interpreter: one input, some outputs."""
+
+    def __init__(self, path: Path, content: bytes, threads: int, delegate: str | None) -> None:
+        module = _import_runtime()
+        self._path = path
+        self.degraded: str | None = None
+        delegates = []
+        if delegate is not None:
+            try:
+                delegates = [module.load_delegate(delegate)]
+            except (OSError, ValueError, RuntimeError) as error:
+                self.degraded = f"delegate {delegate} cannot be used ({error}); the model runs on the CPU"
+                log.warning("detector: %s", self.degraded)
+        try:
+            self._interpreter = module.Interpreter(
+                model_content=content, num_threads=threads, experimental_delegates=delegates or None
+            )
+            self._interpreter.allocate_tensors()
+            inputs = [_info(d) for d in self._interpreter.get_input_details()]
+            self.outputs = [_info(d) for d in self._interpreter.get_output_details()]
+        except (ValueError, RuntimeError, TypeError, SystemError) as error:
+            raise DetectorError(f"{path}: the model cannot be loaded: {_first_line(error)}") from error
+        if len(inputs) != 1:
+            raise DetectorError(f"{path}: {len(inputs)} inputs ({describe(inputs)}); one picture is expected")
+        self.input = inputs[0]
+        self._input = self._interpreter.tensor(self.input.index)
+
+    def run(self, decoder: Decoder, resized: Tensor) -> list[Tensor]:
+        """One inference. The outputs are copies, in the model's order."""
+        try:
+            # No view of the input may be alive while the interpreter runs: it would refuse.
+            decoder.write(resized, self._input())
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(o.index) for o in self.outputs]
+        except (ValueError, RuntimeError) as error:
+            raise DetectorError(f"{self._path}: inference failed: {_first_line(error)}") from error
+
+
+def _read(path: Path) -> bytes:
+    """The whole file, checked as far as keeps the C++ runtime from aborting on what is no model."""
+    try:
+        size = path.stat().st_size
+        if not _SMALLEST_BYTES <= size <= _LARGEST_BYTES:
+            raise DetectorError(f"{path}: {size} bytes is no model that can be used here")
+        content = path.read_bytes()
+    except OSError as error:
+        raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
+    if content[4:8] != _IDENTIFIER:
+        raise DetectorError(f"{path}: not a TFLite model (identifier {content[4:8]!r} instead of b'TFL3')")
+    return content
+
+
+def _import_runtime() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        return _import_predecessor()
+    return interpreter
+
+
+def _import_predecessor() -> Any:
+    try:
+        from tflite_runtime import interpreter
+    except ImportError as error:
+        raise DetectorError(
+            f"no TFLite runtime: install ai-edge-litert, or edge-agent[tflite-runtime] ({error})"
+        ) from error
+    if int(np.__version__.split(".")[0]) >= 2:
+        # It imports under numpy 2 and fails only inside Interpreter(), with a text about _ARRAY_API.
+        raise DetectorError(
+            f"tflite_runtime needs numpy 1, here is {np.__version__}: install ai-edge-litert, or 'numpy<2'"
+        )
+    return interpreter
+
+
+def _info(detail: dict[str, Any]) -> TensorInfo:
+    scale, zero_point = detail["quantization"]
+    return TensorInfo(
+        index=int(detail["index"]),
+        name=str(detail["name"]),
+        shape=tuple(int(n) for n in detail["shape"]),
+        dtype=np.dtype(detail["dtype"]),
+        scale=float(scale),
+        zero_point=int(zero_point),
+    )
+
+
+def _decoder(path: Path, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> Decoder:
+    decoder = SsdDecoder.recognise(input_info, outputs) or YoloxDecoder.recognise(input_info, outputs)
+    if decoder is None:
+        raise DetectorError(
+            f"{path}: no known kind of detection model: input {input_info}; outputs {describe(outputs)}; "
+            "known are SSD with TFLite_Detection_PostProcess and raw YOLOX"
+        )
+    return decoder
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
