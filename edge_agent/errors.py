@@ -15,6 +15,8 @@ Foreign errors are translated in one place per library, with ``from``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edge_agent.model import Cause
 
 
@@ -22,8 +24,25 @@ class EdgeAgentError(Exception):
     """A failure this agent knows how to describe: what happened, to what, what happens next."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in a configuration file, and where it stands."""
+
+    file: str
+    line: int  # counted from 1
+    column: int  # counted from 1, in characters
+    message: str  # never holds a secret
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
 class ConfigError(EdgeAgentError):
-    """The configuration cannot be used; nothing was started."""
+    """The configuration cannot be used; nothing was started. ``problems`` holds all that was found."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__("\n".join([message, *map(str, problems)]))
+        self.problems = problems
 
 
 class CaptureError(EdgeAgentError):

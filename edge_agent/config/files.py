@@ -1,0 +1,90 @@
+"""Files that a configuration names: where they are looked for, and what is read of them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_SECRET_BYTES = 4096
+
+
+class FileRefused(Exception):
+    """A named file cannot be used; the message says why, never what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Looks up the files of one configuration."""
+
+    base: Path  # directory of the configuration file
+    credentials: Path | None  # systemd's $CREDENTIALS_DIRECTORY
+    required: bool = True  # False: a copy is checked elsewhere, where the files are not
+
+    def resolve(self, name: str) -> Path:
+        """Absolute as it is; relative in systemd's credentials first, then beside the configuration."""
+        path = Path(name)
+        if not path.is_absolute() and self.credentials is not None:
+            credential = self.credentials / path
+            if credential.exists():
+                return credential
+        return self.base / path
+
+    def is_credential(self, path: Path) -> bool:
+        return self.credentials is not None and path.is_relative_to(self.credentials)
+
+    def readable(self, name: str) -> Path:
+        """The resolved path of a file that can be opened; raises FileRefused."""
+        path = self.resolve(name)
+        if self.required:
+            self._read(path, 1)
+        return path
+
+    def secret(self, name: str) -> str:
+        """The one line a password file holds, without its newline; raises FileRefused."""
+        if not self.required:
+            return ""
+        path = self.resolve(name)
+        data = self._read(path, MAX_SECRET_BYTES + 1)
+        if len(data) > MAX_SECRET_BYTES:
+            raise FileRefused(f"{path} is larger than {MAX_SECRET_BYTES} bytes: not a password file")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise FileRefused(f"{path} is not UTF-8 text") from None  # the cause quotes its bytes
+        text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+        if not text:
+            raise FileRefused(f"{path} is empty; write the password into it")
+        if "\n" in text or "\0" in text:
+            raise FileRefused(f"{path} holds more than one line; a password file is one line")
+        return text
+
+    def world_readable(self, name: str) -> Path | None:
+        """The path when every user of the box can read it."""
+        path = self.resolve(name)
+        if not self.required or self.is_credential(path):
+            return None
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            return None
+        return path if mode & stat.S_IROTH else None
+
+    def _read(self, path: Path, size: int) -> bytes:
+        try:
+            # Non-blocking: a FIFO by mistake must not hang the check.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise FileRefused(f"cannot read {path}: {reason(error)}") from error
+        except ValueError:
+            raise FileRefused("not a file name") from None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise FileRefused(f"{path} is not a regular file")
+            return file.read(size)
+
+
+def reason(error: OSError) -> str:
+    """``no such file``, ``permission denied``: the system's word, lower case."""
+    return (error.strerror or type(error).__name__).lower().removesuffix(" or directory")

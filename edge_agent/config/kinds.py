@@ -1,0 +1,292 @@
+"""The kinds of single values: words, numbers, sizes, polygons, time zones, files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from edge_agent.config import tree
+from edge_agent.config.files import FileRefused
+from edge_agent.config.polygon import fault_of
+from edge_agent.config.spec import INVALID, Kind, Reading, Refused, ScalarKind
+from edge_agent.config.words import did_you_mean, listed, shown
+from edge_agent.secrets import Secret
+
+_BOOL = re.compile(r"(yes|no|on|off|true|false)", re.IGNORECASE)
+_NULL = re.compile(r"(~|null)", re.IGNORECASE)
+_SEXAGESIMAL = re.compile(r"[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_DECIMAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_OTHER_NUMBER = re.compile(
+    r"[-+]?(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(\.[\d_]*)?|\.(inf|nan))", re.IGNORECASE
+)
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?")
+
+
+def _taken_for(text: str) -> str | None:
+    """What YAML 1.1 readers (PyYAML, Ansible) make of an unquoted ``text`` that was meant as text."""
+    if _BOOL.fullmatch(text):
+        return "true or false"
+    if _NULL.fullmatch(text):
+        return "no value"
+    if _SEXAGESIMAL.fullmatch(text):
+        return "a number in base 60"
+    if _DECIMAL.fullmatch(text) or _OTHER_NUMBER.fullmatch(text):
+        return "a number"
+    if _DATE.fullmatch(text):
+        return "a date"
+    return None
+
+
+def text_of(scalar: tree.Scalar, what: str) -> str:
+    """The text of a scalar; raises Refused where YAML would make something else of it."""
+    other = _taken_for(scalar.text) if scalar.plain else None
+    if other is not None:
+        raise Refused(
+            f"must be {what}, but YAML reads an unquoted {scalar.text} as {other}: write '{scalar.text}' in quotes"
+        )
+    return scalar.text
+
+
+@dataclass(frozen=True)
+class Text(ScalarKind):
+    """Free text of one line."""
+
+    what: str = "text"
+    most: int = 128
+    pattern: str = r"[^\x00-\x1f\x7f]+"
+    rule: str = "one line without control characters"
+    reserved: Collection[str] = ()
+
+    def describe(self) -> str:
+        return self.what
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+        text = text_of(scalar, self.what)
+        if len(text) > self.most:
+            raise Refused(f"must be {self.what} of at most {self.most} characters, not {len(text)}")
+        if not re.fullmatch(self.pattern, text):
+            raise Refused(f"must be {self.what}: {self.rule}, not {shown(text)}")
+        if text in self.reserved:
+            raise Refused(f"{shown(text)} is reserved for the agent itself; choose another")
+        return text
+
+
+def identifier(reserved: Collection[str] = ()) -> Text:
+    return Text("an id", 63, r"[a-z0-9-]{1,63}", "1 to 63 of a-z, 0-9 and -", reserved)
+
+
+@dataclass(frozen=True)
+class Number(ScalarKind):
+    """A number within bounds."""
+
+    low: float
+    high: float
+    unit: str = ""
+    whole: bool = False
+    or_zero: bool = False  # 0 is valid too, although below ``low``: it switches something off
+
+    def describe(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        zero = "0 or " if self.or_zero else ""
+        return f"{zero}{kind} from {self.low:g} to {self.high:g}{self.unit and ' ' + self.unit}"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> float | int:
+        number = number_of(scalar, self.describe())
+        if not (self.low <= number <= self.high or (self.or_zero and number == 0)):
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+        if not self.whole:
+            return number
+        if number != int(number):
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+        return int(number)
+
+
+def number_of(scalar: tree.Scalar, what: str) -> float:
+    """The number a scalar is; raises Refused with the reason where it is none, or an ambiguous one."""
+    text = scalar.text
+    if not scalar.plain and _DECIMAL.fullmatch(text):
+        raise Refused(f"must be {what}, not text; remove the quotes")
+    if _SEXAGESIMAL.fullmatch(text):
+        raise Refused(f"must be {what}; YAML reads {shown(text)} in base 60")
+    if re.fullmatch(r"[-+]?0[\d_]+", text):
+        raise Refused(f"must be {what}; YAML reads {shown(text)} as octal: remove the leading zero")
+    if not _DECIMAL.fullmatch(text) or len(text) > 24:
+        raise Refused(f"must be {what}, not {shown(text)}")
+    return float(text)
+
+
+@dataclass(frozen=True)
+class Flag(ScalarKind):
+    """true or false."""
+
+    def describe(self) -> str:
+        return "true or false"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> bool:
+        if not scalar.plain or not _BOOL.fullmatch(scalar.text):
+            raise Refused(f"must be true or false, not {shown(scalar.text)}")
+        return scalar.text.lower() in ("true", "yes", "on")
+
+
+@dataclass(frozen=True)
+class Choice(ScalarKind):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    make: type[StrEnum] | type[str] = str
+    no: str | None = None  # the word that is meant where somebody writes no or off
+
+    def describe(self) -> str:
+        return listed(self.words)
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+        if scalar.text in self.words:
+            return self.make(scalar.text)
+        if self.no and scalar.text.lower() in ("no", "off", "false", "null", "~"):
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)} (did you mean '{self.no}'?)")
+        near = did_you_mean(scalar.text, self.words)
+        raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{near}")
+
+
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kMGT]i?B|[kmgt]i?b|B|)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1} | {
+    f"{letter}{i}b": (1024 if i else 1000) ** power
+    for power, letter in enumerate("kmgt", start=1)
+    for i in ("", "i")
+}
+
+
+def size_text(size: int) -> str:
+    """``256 MB``."""
+    for power, letter in ((4, "T"), (3, "G"), (2, "M"), (1, "k")):
+        if size >= 1000**power:
+            return f"{size / 1000**power:g}{letter}B"
+    return f"{size}B"
+
+
+@dataclass(frozen=True)
+class Size(ScalarKind):
+    """Bytes, with a unit."""
+
+    low: int
+    high: int
+
+    def describe(self) -> str:
+        return f"a size from {size_text(self.low)} to {size_text(self.high)}, such as 256MB"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> int:
+        match = _SIZE.fullmatch(scalar.text.strip())
+        if not match:
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+        size = int(float(match[1]) * _UNITS[match[2].lower()])
+        if not self.low <= size <= self.high:
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+        return size
+
+
+@dataclass(frozen=True)
+class PolygonKind(Kind):
+    """An area of the picture."""
+
+    most: int = 100
+    coordinate: Number = field(default_factory=lambda: Number(0, 1))
+
+    def describe(self) -> str:
+        return "a polygon [[x, y], [x, y], [x, y], …] in 0..1"
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Sequence):
+            reading.refuse(node.place, f"must be {self.describe()}")
+            return INVALID
+        if not 3 <= len(node.items) <= self.most:
+            text = f"a polygon has 3 to {self.most} points, this one has {len(node.items)}"
+            reading.refuse(node.place, text)
+        points = [self._point(item, reading) for item in node.items]
+        if INVALID in points or not 3 <= len(points) <= self.most:
+            return INVALID
+        fault = fault_of(points)
+        if fault is not None:
+            reading.refuse(node.place, fault)
+            return INVALID
+        return tuple(points)
+
+    def _point(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Sequence) or len(node.items) != 2:
+            reading.refuse(
+                node.place, "a point is two numbers [x, y] in 0..1 of the picture, origin top left"
+            )
+            return INVALID
+        x, y = (self.coordinate.read(item, reading) for item in node.items)
+        return INVALID if INVALID in (x, y) else (x, y)
+
+
+@dataclass(frozen=True)
+class TimeZone(ScalarKind):
+    """A name of the IANA time zone database."""
+
+    def describe(self) -> str:
+        return "a time zone such as Asia/Ho_Chi_Minh"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> ZoneInfo:
+        name = text_of(scalar, self.describe())
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):  # unknown, not a name, a directory such as "Asia"
+            near = did_you_mean(name, available_timezones())
+            raise Refused(f"must be {self.describe()}, not {shown(name)}{near}") from None
+
+
+@dataclass(frozen=True)
+class PathKind(ScalarKind):
+    """A path; relative to the configuration file. What is there is not looked at."""
+
+    what: str
+
+    def describe(self) -> str:
+        return self.what
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+        text = text_of(scalar, self.what)
+        if "\0" in text or not text.strip():
+            raise Refused(f"must be {self.what}")
+        return reading.files.base / text
+
+
+@dataclass(frozen=True)
+class ReadableFile(ScalarKind):
+    """A file that must be readable, unless a copy of the configuration is checked elsewhere."""
+
+    what: str
+
+    def describe(self) -> str:
+        return self.what
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+        try:
+            return reading.files.readable(text_of(scalar, self.what))
+        except FileRefused as error:
+            raise Refused(str(error)) from error
+
+
+@dataclass(frozen=True)
+class PasswordFile(ScalarKind):
+    """A file whose one line is a password. The value is the Secret, never the path."""
+
+    def describe(self) -> str:
+        return "a file that holds a password"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Secret:
+        name = text_of(scalar, self.describe())
+        try:
+            secret = Secret(reading.files.secret(name))
+        except FileRefused as error:
+            raise Refused(str(error)) from error
+        exposed = reading.files.world_readable(name)
+        if exposed is not None:
+            reading.warn(scalar.place, f"every user of this box can read {exposed}; chmod o-r it")
+        return secret

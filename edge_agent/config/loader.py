@@ -1,0 +1,135 @@
+"""Raw YAML -> merged (profile, file, drop-ins) -> frozen Settings; everything wrong in one go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_agent.config import profiles, tree
+from edge_agent.config.files import Files, reason
+from edge_agent.config.merge import camera_id, hash_of, merged, without_nulls
+from edge_agent.config.profiles import Board, BoardProfile
+from edge_agent.config.schema import ROOT, Checked
+from edge_agent.config.settings import Settings
+from edge_agent.config.spec import INVALID, Reading
+from edge_agent.config.words import shown
+from edge_agent.errors import ConfigError, Problem
+
+DEFAULT_CONF_DIR = "conf.d"
+
+
+def load(
+    path: Path, *, conf_dir: Path | None = None, no_secrets: bool = False, board: Board | None = None
+) -> Settings:
+    """Settings of ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
+
+    ``no_secrets`` checks a copy elsewhere: password, key and certificate files need not be there, and
+    passwords are empty. ``board`` is this machine unless a test says otherwise. Raises ConfigError
+    with every problem found; what is only doubtful is in ``Settings.warnings``.
+    """
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
+    reading = Reading(files)
+    layers = _layers(path, conf_dir, reading)
+    if layers is None:
+        raise _error(path, reading.problems)
+    own = layers[0]
+    for layer in layers[1:]:
+        own = merged(own, layer)
+    own = without_nulls(own)
+    profile = profiles.choose(own, board or profiles.read_board(), reading)
+    whole = merged(profile.layer, own) if profile is not None else own
+    whole = tree.Mapping(own.place, whole.entries)  # what is missing is missing in the file
+    checked = ROOT.read(whole, reading)
+    if reading.problems or profile is None or checked is INVALID:
+        raise _error(path, reading.problems)
+    return _settings(checked, profile, hash_of(whole), reading.warnings)
+
+
+def _settings(checked: Checked, profile: BoardProfile, config_hash: str, warnings: list[Problem]) -> Settings:
+    return Settings(
+        gateway=checked.gateway,
+        profile=profile.profile,
+        state_dir=checked.state_dir,
+        heartbeat_s=checked.heartbeat_s,
+        mqtt=checked.mqtt,
+        outbox=checked.outbox,
+        detector=checked.detector,
+        cameras=checked.cameras,
+        config_hash=config_hash,
+        warnings=tuple(str(w) for w in sorted(warnings)),
+    )
+
+
+def _error(path: Path, problems: Sequence[Problem]) -> ConfigError:
+    """The file itself first, then its drop-ins by name; in each the order of its lines."""
+    unique = sorted(set(problems), key=lambda p: (p.file != str(path), p))
+    count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
+    return ConfigError(f"{path}: {count} in the configuration; nothing was started", tuple(unique))
+
+
+def _layers(path: Path, conf_dir: Path | None, reading: Reading) -> list[tree.Mapping] | None:
+    """The file and its drop-ins in order; None where one of them cannot be read at all."""
+    layers = [_layer(path, reading, may_be_empty=False)]
+    layers += [_layer(p, reading, may_be_empty=True) for p in _drop_ins(path, conf_dir, reading)]
+    usable = [layer for layer in layers if layer is not None]
+    return usable if len(usable) == len(layers) else None
+
+
+def _drop_ins(path: Path, conf_dir: Path | None, reading: Reading) -> list[Path]:
+    directory = path.parent / DEFAULT_CONF_DIR if conf_dir is None else conf_dir
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        if conf_dir is not None:
+            reading.refuse(tree.Place(str(directory), 1, 1), "there is no such directory of drop-ins")
+        return []
+    except OSError as error:
+        reading.refuse(tree.Place(str(directory), 1, 1), f"cannot read the drop-ins: {reason(error)}")
+        return []
+    for name in names:
+        if name.endswith(".yml"):
+            reading.warn(tree.Place(str(directory / name), 1, 1), "not read: a drop-in ends in .yaml")
+    return [directory / n for n in names if n.endswith(".yaml") and not n.startswith(".")]
+
+
+def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping | None:
+    start = tree.Place(str(path), 1, 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(tree.MAX_BYTES + 1)
+    except OSError as error:
+        reading.refuse(start, f"cannot read this file: {reason(error)}")
+        return None
+    try:
+        node, problems = tree.parse(data, str(path))
+    except tree.NotYaml as error:
+        reading.problems.append(error.problem)
+        return None
+    reading.problems.extend(problems)
+    if node is None and may_be_empty:
+        return tree.Mapping(start)
+    if not isinstance(node, tree.Mapping):
+        found = "empty" if node is None else "a list" if isinstance(node, tree.Sequence) else "a single value"
+        reading.refuse(start, f"the file is {found}; it must be a mapping that starts with gateway:")
+        return None
+    _refuse_repeated_cameras(node, reading)
+    return node
+
+
+def _refuse_repeated_cameras(layer: tree.Mapping, reading: Reading) -> None:
+    """Within one file; the same id in a drop-in changes that camera."""
+    entry = layer.entries.get("cameras")
+    if entry is None or not isinstance(entry.value, tree.Sequence):
+        return
+    first: dict[str, int] = {}
+    for item in entry.value.items:
+        id_ = camera_id(item)
+        if id_ is None:
+            continue
+        if id_ in first:
+            text = f"camera id {shown(id_)} stands in this file twice, first in line {first[id_]}"
+            assert isinstance(item, tree.Mapping)  # it has an id
+            reading.refuse(item.entries["id"].value.place, text)
+        first.setdefault(id_, item.place.line)

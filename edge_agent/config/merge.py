@@ -1,0 +1,93 @@
+"""Layers of configuration become one tree: profile, then the file, then its drop-ins; later wins."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+
+from edge_agent.config.tree import Entry, Mapping, Node, Scalar, Sequence
+from edge_agent.secrets import masked
+
+
+def merged(base: Mapping, over: Mapping) -> Mapping:
+    """``over`` on top of ``base``: mappings merge by key, ``cameras`` by id, the rest is replaced.
+
+    Every node keeps the place it was written at, so an error names the right file.
+    """
+    entries = dict(base.entries)
+    for key, entry in over.entries.items():
+        below = entries.get(key)
+        if below is not None:
+            entry = Entry(entry.key, _node_merged(key, below.value, entry.value))
+        entries[key] = entry
+    return Mapping(base.place if base.entries else over.place, entries)
+
+
+def _node_merged(key: str, below: Node, above: Node) -> Node:
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        return merged(below, above)
+    if key == "cameras" and isinstance(below, Sequence) and isinstance(above, Sequence):
+        return _cameras_merged(below, above)
+    return above
+
+
+def _cameras_merged(below: Sequence, above: Sequence) -> Sequence:
+    items = list(below.items)
+    at = {id_: i for i, item in enumerate(items) if (id_ := camera_id(item)) is not None}
+    for item in above.items:
+        index = at.get(camera_id(item) or "")
+        if index is None:
+            items.append(item)
+        else:
+            known = items[index]
+            assert isinstance(known, Mapping)  # both have an id, so both are mappings
+            assert isinstance(item, Mapping)
+            items[index] = merged(known, item)
+    return Sequence(below.place, tuple(items))
+
+
+def camera_id(node: Node) -> str | None:
+    """The id of one entry of ``cameras``, as far as it has one."""
+    entry = node.entries.get("id") if isinstance(node, Mapping) else None
+    return entry.value.text if entry and isinstance(entry.value, Scalar) else None
+
+
+def without_nulls(node: Mapping) -> Mapping:
+    """Drops keys whose value is an explicit ``null``: that takes a value back to its default."""
+    kept: dict[str, Entry] = {}
+    for key, entry in node.entries.items():
+        if not _is_null(entry.value):
+            kept[key] = Entry(entry.key, _without_nulls_below(entry.value))
+    return Mapping(node.place, kept)
+
+
+def _without_nulls_below(node: Node) -> Node:
+    if isinstance(node, Mapping):
+        return without_nulls(node)
+    if isinstance(node, Sequence):
+        return Sequence(node.place, tuple(_without_nulls_below(item) for item in node.items))
+    return node
+
+
+def _is_null(node: Node) -> bool:
+    return (
+        isinstance(node, Scalar) and node.plain and re.fullmatch(r"~|null|Null|NULL", node.text) is not None
+    )
+
+
+def hash_of(tree: Mapping) -> str:
+    """sha256 of the merged tree in one canonical form; passwords and user parts are left out first."""
+    text = json.dumps(_canonical(tree), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return sha256(text.encode("utf-8")).hexdigest()
+
+
+def _canonical(node: Node) -> object:
+    if isinstance(node, Mapping):
+        return {key: _canonical(entry.value) for key, entry in node.entries.items()}
+    if isinstance(node, Sequence):
+        return [_canonical(item) for item in node.items]
+    try:
+        return float(node.text) if node.plain else masked(node.text)  # 5 and 5.0 are the same setting
+    except ValueError:
+        return masked(node.text)

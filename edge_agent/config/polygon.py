@@ -1,0 +1,65 @@
+"""Is a polygon simple? Exact: coordinates are taken as the fractions they are, not as rounded sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
+
+Exact = tuple[Fraction, Fraction]
+
+
+def fault_of(points: Sequence[tuple[float, float]]) -> str | None:
+    """What is wrong with the closed polygon through ``points`` (3 or more), or None.
+
+    Edges may meet only where they follow each other, and only in that one corner. Points are
+    counted from 1 in the answer.
+    """
+    exact = [(Fraction(x), Fraction(y)) for x, y in points]
+    count = len(exact)
+    for i in range(count):
+        if exact[i] == exact[(i + 1) % count]:
+            return f"the polygon has point {i + 1} twice in a row; leave one out (it closes by itself)"
+    edges = [(exact[i], exact[(i + 1) % count]) for i in range(count)]
+    if all(_turn(*edges[0], point) == 0 for point in exact):
+        return "the polygon has no area: all its points lie on one line"
+    for i, j in combinations(range(count), 2):
+        if _clash(edges[i], edges[j], following=j == i + 1, closing=i == 0 and j == count - 1):
+            first, second = (f"{k + 1}–{(k + 1) % count + 1}" for k in (i, j))
+            return f"the polygon crosses itself: its edge {first} meets its edge {second}"
+    return None
+
+
+def _clash(a: tuple[Exact, Exact], b: tuple[Exact, Exact], *, following: bool, closing: bool) -> bool:
+    if following:
+        return _folds_back(a[0], a[1], b[1])
+    if closing:
+        return _folds_back(b[0], b[1], a[1])
+    return _touch(a, b)
+
+
+def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
+    """Whether the edge after a corner runs back over the edge before it."""
+    if _turn(before, corner, after) != 0:
+        return False
+    along = sum((corner[k] - before[k]) * (after[k] - corner[k]) for k in (0, 1))
+    return along < 0
+
+
+def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
+    """Whether two segments share a point (orientation test, Sedgewick's ``intersect``)."""
+    if any(max(a[0][k], a[1][k]) < min(b[0][k], b[1][k]) or max(b[0][k], b[1][k]) < min(a[0][k], a[1][k])
+           for k in (0, 1)):  # fmt: skip
+        return False
+    across_a = _sign(_turn(*a, b[0])) * _sign(_turn(*a, b[1]))
+    across_b = _sign(_turn(*b, a[0])) * _sign(_turn(*b, a[1]))
+    return across_a <= 0 and across_b <= 0
+
+
+def _turn(a: Exact, b: Exact, c: Exact) -> Fraction:
+    """Twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _sign(value: Fraction) -> int:
+    return (value > 0) - (value < 0)

@@ -1,0 +1,241 @@
+"""How a configuration is described: a table of fields, read by one walk over the tree.
+
+Validation, nearest names and ``docs/reference/configuration.md`` all come from the same table
+(``schema.py``). The walk never stops at the first mistake: it reports and goes on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from edge_agent.config import tree
+from edge_agent.config.files import Files
+from edge_agent.config.words import did_you_mean, listed, shown
+from edge_agent.errors import Problem
+
+
+class _Mark(Enum):
+    INVALID = "what was read is wrong and has been reported"
+    REQUIRED = "no default: the field must be given"
+
+
+INVALID: Final = _Mark.INVALID
+REQUIRED: Final = _Mark.REQUIRED
+
+
+class Reload(StrEnum):
+    """What has to restart when a field changes."""
+
+    AGENT = "agent"
+    CAMERA = "camera"  # only the camera whose setting changed
+
+
+class Refused(Exception):
+    """A value is wrong; the message says how, without a secret in it."""
+
+
+class Reading:
+    """One walk over one merged tree: collects what is wrong and what is doubtful."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def refuse(self, place: tree.Place, message: str) -> None:
+        self.problems.append(place.problem(message))
+
+    def warn(self, place: tree.Place, message: str) -> None:
+        self.warnings.append(place.problem(message))
+
+
+class Kind(ABC):
+    """What a value may be."""
+
+    @abstractmethod
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        """The typed value, or INVALID after having reported why."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The type in a few words, for messages ("must be ...") and the reference."""
+
+
+class ScalarKind(Kind):
+    """A value written as one word or number."""
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Scalar):
+            found = "a list" if isinstance(node, tree.Sequence) else "a mapping"
+            reading.refuse(node.place, f"must be {self.describe()}, not {found}")
+            return INVALID
+        if node.plain and node.text == "":
+            reading.refuse(node.place, f"has no value; must be {self.describe()}")
+            return INVALID
+        try:
+            return self.parse(node, reading)
+        except Refused as error:
+            reading.refuse(node.place, str(error))
+            return INVALID
+
+    @abstractmethod
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Any:
+        """The typed value; raises Refused."""
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """A list of one kind of thing."""
+
+    kind: Kind
+    things: str  # plural, for messages
+    least: int = 0
+    most: int = 64
+    unique: bool = False
+
+    def describe(self) -> str:
+        return f"a list of {self.things}"
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Sequence):
+            found = "a mapping" if isinstance(node, tree.Mapping) else "a single value"
+            reading.refuse(node.place, f"must be {self.describe()}, not {found}; write [ … ] around it")
+            return INVALID
+        if not self.least <= len(node.items) <= self.most:
+            limit = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most}"
+            reading.refuse(node.place, f"must be {self.describe()}: {limit}, not {len(node.items)}")
+        values = [self.kind.read(item, reading) for item in node.items]
+        if self.unique:
+            self._refuse_repeated(node, values, reading)
+        return INVALID if INVALID in values else tuple(values)
+
+    def _refuse_repeated(self, node: tree.Sequence, values: list[Any], reading: Reading) -> None:
+        for index, value in enumerate(values):
+            if value is not INVALID and value in values[:index]:
+                reading.refuse(node.items[index].place, "stands in this list twice")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a section."""
+
+    key: str
+    kind: Kind
+    doc: str
+    default: Any = REQUIRED
+    default_text: str = ""  # how the reference shows the default; else its YAML form
+    reload: Reload | None = None  # None: as the section that holds it; AGENT at the top
+
+
+class Values:
+    """What was read of one section: typed values by key, and where they stand."""
+
+    def __init__(self, node: tree.Mapping, reading: Reading) -> None:
+        self._node = node
+        self.reading = reading
+        self.found: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        return self.found[key]
+
+    def valid(self, key: str) -> Any:
+        """The value, or None where it is wrong or missing: for checks that need several fields."""
+        value = self.found.get(key, INVALID)
+        return None if value is INVALID else value
+
+    def given(self, key: str) -> bool:
+        return key in self._node.entries
+
+    def place(self, key: str) -> tree.Place:
+        """Where the value stands; the section itself where the key was not given."""
+        entry = self._node.entries.get(key)
+        return entry.value.place if entry else self._node.place
+
+    def key_place(self, key: str) -> tree.Place:
+        entry = self._node.entries.get(key)
+        return entry.key if entry else self._node.place
+
+    def refuse(self, key: str, message: str) -> None:
+        self.reading.refuse(self.place(key), message)
+
+    def warn(self, key: str, message: str) -> None:
+        self.reading.warn(self.place(key), message)
+
+
+def _no_check(values: Values) -> None:
+    """Most sections have no rule that spans fields."""
+
+
+@dataclass(frozen=True)
+class Section(Kind):
+    """A mapping with known keys.
+
+    ``build`` makes the frozen settings of valid values only. ``check`` sees every section, also one
+    with mistakes in it, so that rules over several fields are reported in the same go.
+    """
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+    build: Callable[[Values], Any]
+    check: Callable[[Values], None] = _no_check
+    instead: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Keys people try, and what to do instead."""
+
+    def describe(self) -> str:
+        return (
+            f"a mapping with {listed(f.key for f in self.fields[:3])}{', …' if len(self.fields) > 3 else ''}"
+        )
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Mapping):
+            found = "a list" if isinstance(node, tree.Sequence) else "a single value"
+            reading.refuse(node.place, f"{self.name} must be {self.describe()}, not {found}")
+            return INVALID
+        before = len(reading.problems)
+        self._refuse_unknown(node, reading)
+        values = Values(node, reading)
+        for each in self.fields:
+            values.found[each.key] = self._read_field(each, node, reading)
+        self.check(values)
+        return INVALID if len(reading.problems) > before else self.build(values)
+
+    def _read_field(self, each: Field, node: tree.Mapping, reading: Reading) -> Any:
+        entry = node.entries.get(each.key)
+        if entry is not None:
+            return each.kind.read(entry.value, reading)
+        if each.default is REQUIRED:
+            reading.refuse(node.place, f"{self.name} has no '{each.key}': {each.doc}")
+            return INVALID
+        if isinstance(each.kind, Section):
+            return each.kind.read(tree.Mapping(node.place), reading)
+        return each.default
+
+    def _refuse_unknown(self, node: tree.Mapping, reading: Reading) -> None:
+        known = [f.key for f in self.fields]
+        for key, entry in node.entries.items():
+            if key in known:
+                continue
+            advice = f"; {self.instead[key]}" if key in self.instead else did_you_mean(key, known)
+            if not advice:
+                advice = f"; known here: {', '.join(known)}"
+            reading.refuse(entry.key, f"unknown key {shown(key)} in {self.name}{advice}")
+
+
+def plain(make: Callable[..., Any]) -> Callable[[Values], Any]:
+    """Builds ``make(**values)``: for sections whose keys are the fields of their settings class."""
+    return lambda values: make(**values.found)
+
+
+def walk_sections(section: Section, path: str = "") -> Iterable[tuple[str, Section]]:
+    """``section`` and all below it, with the path to each (``cameras[].analyse``)."""
+    yield path, section
+    for each in section.fields:
+        kind, suffix = (each.kind.kind, "[]") if isinstance(each.kind, ListOf) else (each.kind, "")
+        if isinstance(kind, Section):
+            yield from walk_sections(kind, f"{path}.{each.key}{suffix}".lstrip("."))
