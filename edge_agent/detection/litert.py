@@ -5,6 +5,7 @@ The one module that knows the runtime; what it raises leaves here as DetectorErr
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -96,18 +97,10 @@ class _Runtime:
         module = _import_runtime()
         self._path = path
         self.degraded: str | None = None
-        delegates = []
-        if delegate is not None:
-            try:
-                delegates = [module.load_delegate(delegate)]
-            except (OSError, ValueError, RuntimeError) as error:
-                self.degraded = f"delegate {delegate} cannot be used ({error}); the model runs on the CPU"
-                log.warning("detector: %s", self.degraded)
         try:
-            self._interpreter = module.Interpreter(
-                model_content=content, num_threads=threads, experimental_delegates=delegates or None
+            self._interpreter = self._on_delegate(module, content, threads, delegate) or _interpreter(
+                module, content, threads, None
             )
-            self._interpreter.allocate_tensors()
             inputs = [_info(d) for d in self._interpreter.get_input_details()]
             self.outputs = [_info(d) for d in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError, TypeError, SystemError) as error:
@@ -116,6 +109,20 @@ class _Runtime:
             raise DetectorError(f"{path}: {len(inputs)} inputs ({describe(inputs)}); one picture is expected")
         self.input = inputs[0]
         self._input = self._interpreter.tensor(self.input.index)
+
+    def _on_delegate(self, module: Any, content: bytes, threads: int, delegate: str | None) -> Any:
+        """The model on the accelerator; None when none is configured or it does not work here."""
+        if delegate is None:
+            return None
+        try:
+            # load_delegate leaves a half-made object that complains in its __del__, so try the library first.
+            if not hasattr(ctypes.CDLL(delegate), "tflite_plugin_create_delegate"):
+                raise OSError("no TFLite delegate in it")
+            return _interpreter(module, content, threads, [module.load_delegate(delegate)])
+        except (OSError, ValueError, RuntimeError) as error:
+            self.degraded = f"delegate {delegate} cannot be used ({_first_line(error)}): running on the CPU"
+            log.warning("detector: %s", self.degraded)
+            return None
 
     def run(self, decoder: Decoder, resized: Tensor) -> list[Tensor]:
         """One inference. The outputs are copies, in the model's order."""
@@ -126,6 +133,12 @@ class _Runtime:
             return [self._interpreter.get_tensor(o.index) for o in self.outputs]
         except (ValueError, RuntimeError) as error:
             raise DetectorError(f"{self._path}: inference failed: {_first_line(error)}") from error
+
+
+def _interpreter(module: Any, content: bytes, threads: int, delegates: list[Any] | None) -> Any:
+    made = module.Interpreter(model_content=content, num_threads=threads, experimental_delegates=delegates)
+    made.allocate_tensors()
+    return made
 
 
 def _read(path: Path) -> bytes:

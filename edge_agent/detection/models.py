@@ -1,11 +1,29 @@
 """The model store: which files are known good, and how to get them.
 
-A file is accepted by its sha256 alone, wherever it came from.
+A file is accepted by its sha256 alone, wherever it came from: a mirror on the local network is as good
+as the public address. What is not in the catalogue is installed by copying it into the folder.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import hashlib
+import http.client
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from edge_agent.detection.coco import COCO_80
+from edge_agent.errors import DetectorError
+
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +33,206 @@ class CatalogueEntry:
     file: str
     sha256: str
     size_bytes: int
-    sources: tuple[str, ...]
+    sources: tuple[str, ...]  # public addresses, tried in turn
     licence: str
     labels: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        return Path(self.file).stem
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        # The same address and sha256 are pinned in MediaPipe's third_party/external_files.bzl.
         file="coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
         sha256="61d598093ed03ed41aa47c3a39a28ac01e960d6a810a5419b9a5016a1e9c469b",
         size_bytes=4185023,
         sources=(
-            "https://storage.googleapis.com/mediapipe-assets/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
+            "https://storage.googleapis.com/mediapipe-assets/"
+            "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
         ),
         licence="Apache-2.0",
     ),
+    CatalogueEntry(
+        file="yolox_nano_float16_quantize.tflite",
+        sha256="6518faf758f5827fb8412c38d2240b7722027c299596518e1f94e678af1e6e29",
+        size_bytes=1949744,
+        sources=(
+            "https://raw.githubusercontent.com/Kazuhito00/YOLOX-ONNX-TFLite-Sample/main/model/"
+            "yolox_nano_float16_quantize.tflite",
+        ),
+        licence="Apache-2.0",
+        labels=COCO_80,
+    ),
 )
+"""Best first: ``detector.model: auto`` takes the first that is installed, ``fetch`` gets the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    entry: CatalogueEntry
+    path: Path
+    source: str | None  # None: it was there already
+
+
+def fetch_models(
+    dest: Path,
+    *,
+    entries: Sequence[CatalogueEntry] = CATALOGUE[:1],
+    source: str | None = None,
+    timeout_s: float = 10.0,
+) -> list[Fetched]:
+    """Make sure that each of ``entries`` is in ``dest``, whole and with the pinned sha256.
+
+    ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
+    up to ``timeout_s`` a file. A file appears under its name only when it is complete and right.
+    Raises DetectorError that names every source that was tried and why it did not do.
+    """
+    return [_fetch(dest, entry, source, timeout_s) for entry in entries]
+
+
+def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: float) -> Fetched:
+    target = dest / entry.file
+    if is_intact(target, entry):
+        _write_labels(target, entry)
+        return Fetched(entry, target, None)
+    reasons = []
+    for place in _places(entry, source):
+        try:
+            content = _read_folder(place, entry) if isinstance(place, Path) else _get(place, entry, timeout_s)
+            _check(content, entry)
+        except _Unusable as error:
+            reasons.append(f"{place}: {error}")
+            continue
+        _write(target, content)
+        _write_labels(target, entry)
+        return Fetched(entry, target, str(place))
+    raise DetectorError(f"{entry.file} could not be fetched; nothing was changed. " + "; ".join(reasons))
+
+
+class _Unusable(Exception):
+    """Why one source does not do."""
+
+
+def is_intact(path: Path, entry: CatalogueEntry) -> bool:
+    """Whether ``path`` is exactly the catalogue's file."""
+    try:
+        if path.stat().st_size != entry.size_bytes:
+            return False
+        return hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
+    except OSError:
+        return False
+
+
+def _places(entry: CatalogueEntry, source: str | None) -> Sequence[Path | str]:
+    if source is None:
+        return entry.sources
+    if source.startswith(("http://", "https://")):
+        return (source if source.endswith(entry.file) else f"{source.rstrip('/')}/{entry.file}",)
+    if "://" in source:
+        raise DetectorError(f"{source}: models come from a folder or an http(s) address")
+    return (Path(source) / entry.file,)
+
+
+def _read_folder(path: Path, entry: CatalogueEntry) -> bytes:
+    try:
+        if path.stat().st_size != entry.size_bytes:
+            raise _Unusable(f"{path.stat().st_size} bytes instead of {entry.size_bytes}")
+        return path.read_bytes()
+    except OSError as error:
+        raise _Unusable(error.strerror or str(error)) from error
+
+
+def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
+    """The body of ``url``; foreign errors end here."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+            return b"".join(_chunks(response, entry.size_bytes, time.monotonic() + timeout_s))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _Unusable(f"the server answers {error.code} {error.reason}") from error
+    except urllib.error.URLError as error:
+        raise _Unusable(f"not reachable: {error.reason}") from error
+    except TimeoutError as error:
+        raise _Unusable(f"nothing came for {timeout_s:g} s") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _Unusable(f"broke off: {error or type(error).__name__}") from error
+
+
+def _chunks(response: http.client.HTTPResponse, size_bytes: int, until_mono: float) -> Iterator[bytes]:
+    got = 0
+    # read1 returns what has come; read would wait for a whole chunk from a server that drips.
+    while chunk := response.read1(_CHUNK_BYTES):
+        got += len(chunk)
+        if got > size_bytes:
+            raise _Unusable(f"more than the {size_bytes} bytes it should have")
+        if time.monotonic() > until_mono:
+            raise _Unusable(f"too slow: {got} of {size_bytes} bytes when the time was up")
+        yield chunk
+    if got < size_bytes:
+        raise _Unusable(f"broke off after {got} of {size_bytes} bytes")
+
+
+def _check(content: bytes, entry: CatalogueEntry) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != entry.sha256:
+        raise _Unusable(f"another file: sha256 {digest} instead of {entry.sha256}")
+
+
+def _write_labels(model: Path, entry: CatalogueEntry) -> None:
+    beside = model.with_suffix(".txt")
+    if entry.labels and not beside.exists():
+        _write(beside, ("\n".join(entry.labels) + "\n").encode())
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Whole or not at all, also when the power fails."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(target) as (handle, name):
+            os.fchmod(handle, 0o644)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, target)
+    except OSError as error:
+        raise DetectorError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _temporary(target: Path) -> Iterator[tuple[int, str]]:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        yield handle, name
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def run_models(args: argparse.Namespace, out: TextIO) -> int:
+    """``edge-agent models list|fetch``: ``args`` has action, dest, source. Raises DetectorError."""
+    actions: dict[str, Callable[[argparse.Namespace, TextIO], int]] = {"list": _list, "fetch": _run_fetch}
+    return actions[args.action](args, out)
+
+
+def _run_fetch(args: argparse.Namespace, out: TextIO) -> int:
+    for fetched in fetch_models(args.dest, source=args.source):
+        how = f"fetched from {fetched.source}" if fetched.source else "already there"
+        print(f"{fetched.path}: {how}, sha256 {fetched.entry.sha256}", file=out)
+    return 0
+
+
+def _list(args: argparse.Namespace, out: TextIO) -> int:
+    known = {entry.file: entry for entry in CATALOGUE}
+    for entry in CATALOGUE:
+        path = args.dest / entry.file
+        state = (
+            "installed" if is_intact(path, entry) else "another file" if path.exists() else "not installed"
+        )
+        print(f"{entry.stem}  {entry.size_bytes / 1e6:.1f} MB  {entry.licence}  {state}", file=out)
+    for path in sorted(args.dest.glob("*.tflite")) if args.dest.is_dir() else []:
+        if path.name not in known:
+            print(f"{path.stem}  {path.stat().st_size / 1e6:.1f} MB  not in the catalogue", file=out)
+    return 0

@@ -17,7 +17,7 @@ from edge_agent.model import Box, Detection
 
 
 class SsdDecoder:
-    """Input [1, h, w, 3] RGB; outputs [1, n, 4] ymin, xmin, ymax, xmax; [1, n] classes; [1, n] scores; [1] n."""
+    """Input [1, h, w, 3] RGB; outputs boxes [1, n, 4] (ymin, xmin, ymax, xmax), classes, scores, n."""
 
     classes: int | None = None
 
