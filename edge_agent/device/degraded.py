@@ -1,0 +1,81 @@
+"""One human line for each thing that is not as it should be.
+
+Shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The worst
+for the site comes first: a camera that sees nothing, then what loses events, then the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+
+from edge_agent.config.settings import Thermal
+from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.secrets import masked
+from edge_agent.wire import BoxHealth, ClockHealth, DetectorHealth, MqttHealth, OutboxHealth
+
+DISK_FULL_PERCENT = 90.0
+MEMORY_FULL_PERCENT = 90.0
+
+CAUSE_TEXT: dict[Cause, str] = {
+    Cause.UNREACHABLE: "no answer from its address",
+    Cause.REFUSED: "its address answers, the port is closed",
+    Cause.UNAUTHORIZED: "wrong user name or password",
+    Cause.NOT_FOUND: "no such stream or file",
+    Cause.NO_VIDEO: "connected, but it sends no video",
+    Cause.UNSUPPORTED: "a codec or size we cannot take",
+    Cause.STALLED: "connected, but no packet comes",
+    Cause.ENDED: "it closed the stream",
+    Cause.DECODE_ERROR: "packets come, but no picture can be decoded",
+}
+
+
+def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
+    """``12:03`` today, ``2026-11-23 12:03`` on another day, in the site's own time."""
+    local, today = since.astimezone(zone), now.astimezone(zone).date()
+    return local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
+
+
+def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[str]:
+    """Cameras that are offline or degraded; one that still starts is no news."""
+    for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
+        if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
+            why = CAUSE_TEXT[camera.cause] if camera.cause else masked(camera.detail) or "cause unknown"
+            since = since_text(camera.since_at, now, zone)
+            yield f"camera {camera.camera_id} {camera.state} since {since}: {why}"
+
+
+def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, clock: ClockHealth) -> Iterator[str]:
+    if outbox.degraded:
+        yield f"outbox: {outbox.degraded}"
+    if outbox.shed:
+        yield f"outbox: {outbox.shed} events given up since start, it was full"
+    if mqtt.last_error:
+        yield f"broker: {masked(mqtt.last_error)}"
+    if mqtt.no_subscriber:
+        yield "broker: nobody subscribes to our events, they are kept"
+    if not clock.synced:
+        yield "clock not synchronised, times may be wrong"
+
+
+def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[str]:
+    if detector.degraded:
+        yield f"detector: {detector.degraded}"
+    yield from _temperature(box.temperature_c, thermal)
+    if box.undervoltage:
+        yield "undervoltage: the power supply is too weak"
+    if box.throttled:
+        yield "the processor is throttled"
+    if box.disk_percent is not None and box.disk_percent >= DISK_FULL_PERCENT:
+        yield f"disk {box.disk_percent:.0f} % full"
+    if box.memory_percent is not None and box.memory_percent >= MEMORY_FULL_PERCENT:
+        yield f"memory {box.memory_percent:.0f} % used"
+
+
+def _temperature(celsius: float | None, thermal: Thermal) -> Iterator[str]:
+    if celsius is None:
+        return
+    if celsius >= thermal.critical_c:
+        yield f"temperature {celsius:.0f} C, critical from {thermal.critical_c:.0f}"
+    elif celsius >= thermal.warn_c:
+        yield f"temperature {celsius:.0f} C above {thermal.warn_c:.0f}"

@@ -1,0 +1,141 @@
+"""Assembles the heartbeat: how the box and every camera are, in one small message.
+
+It is made on demand, never stored, and costs about a millisecond of CPU: see docs/design/health.md.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent import __version__
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.config.settings import Settings
+from edge_agent.device import degraded
+from edge_agent.model import CameraStatus, OutboxStats
+from edge_agent.wire import (
+    BoxHealth,
+    CameraHealth,
+    ClockHealth,
+    DetectorHealth,
+    Heartbeat,
+    MqttHealth,
+    OutboxHealth,
+)
+
+JITTER = 0.1  # 465 boxes started by one power cut must not beat in step
+
+
+class DetectorStats(Protocol):
+    """What the detection worker says about itself. ``latency_ms`` is from request to answer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def queue(self) -> int: ...
+    @property
+    def latency_ms(self) -> float | None: ...
+    @property
+    def inferences(self) -> int: ...
+    @property
+    def degraded(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSources:
+    """Where each part of the heartbeat comes from. All are called on the thread that makes it,
+    must not block and must be safe beside their owners' threads."""
+
+    session: Callable[[], str]  # id of the broker session; empty before the first
+    clock: Callable[[], ClockHealth]
+    box: Callable[[], BoxHealth]
+    outbox: Callable[[], OutboxStats]
+    mqtt: Callable[[], MqttHealth]
+    detector: Callable[[], DetectorStats]
+    cameras: Callable[[], Sequence[CameraStatus]]
+
+
+class HeartbeatMaker:
+    """Makes one heartbeat at a time; any thread may call it. ``uptime_s`` is the agent's own."""
+
+    def __init__(self, settings: Settings, clock: Clock, sources: HealthSources) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sources = sources
+        self._started_mono = clock.monotonic()
+
+    def make(self) -> Heartbeat:
+        sources = self._sources
+        cameras = sources.cameras()
+        clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
+        outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
+        now, zone = self._clock.now(), self._settings.gateway.timezone
+        return Heartbeat(
+            time=rfc3339(now),
+            session=sources.session(),
+            uptime_s=round(self._clock.monotonic() - self._started_mono, 1),
+            clock=clock,
+            box=box,
+            outbox=outbox,
+            mqtt=mqtt,
+            detector=detector,
+            config_hash=self._settings.config_hash,
+            version=__version__,
+            cameras={camera.camera_id: camera_health(camera) for camera in cameras},
+            degraded=[
+                *degraded.camera_lines(cameras, now, zone),
+                *degraded.delivery_lines(outbox, mqtt, clock),
+                *degraded.box_lines(box, detector, self._settings.profile.thermal),
+            ],
+        )
+
+
+def next_interval_s(heartbeat_s: float, uniform: Callable[[float, float], float] = random.uniform) -> float:
+    """Seconds until the next heartbeat: ``heartbeat_s`` +-10 %."""
+    return heartbeat_s * uniform(1.0 - JITTER, 1.0 + JITTER)
+
+
+def outbox_health(stats: OutboxStats) -> OutboxHealth:
+    return OutboxHealth(
+        depth=stats.depth,
+        bytes=stats.bytes,
+        oldest_s=round(stats.oldest_s, 1),
+        sequence=stats.sequence,
+        epoch=stats.epoch,
+        media_depth=stats.media_depth,
+        degraded=stats.degraded,
+        shed=stats.shed,
+    )
+
+
+def detector_health(stats: DetectorStats) -> DetectorHealth:
+    latency = stats.latency_ms
+    return DetectorHealth(
+        name=stats.name,
+        queue=stats.queue,
+        latency_ms=None if latency is None else round(latency, 1),
+        inferences=stats.inferences,
+        degraded=stats.degraded,
+    )
+
+
+def camera_health(status: CameraStatus) -> CameraHealth:
+    age = status.last_frame_age_s
+    return CameraHealth(
+        state=status.state.value,
+        cause=status.cause.value if status.cause else None,
+        since=rfc3339(status.since_at),
+        codec=status.codec,
+        width=status.width,
+        height=status.height,
+        packet_fps=round(status.packet_fps, 1),
+        decoded_fps=round(status.decoded_fps, 1),
+        analysed_fps=round(status.analysed_fps, 1),
+        dropped=status.dropped,
+        corrupt=status.corrupt,
+        bitrate_kbps=round(status.bitrate_kbps, 1),
+        last_frame_age_s=None if age is None else round(age, 1),
+        reconnects=status.reconnects,
+    )

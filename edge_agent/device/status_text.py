@@ -1,0 +1,115 @@
+"""The status document as a person reads it: what is wrong first, then one line a part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from edge_agent.device.degraded import CAUSE_TEXT, since_text
+from edge_agent.model import Cause
+from edge_agent.wire import BoxHealth, CameraHealth, Heartbeat, MqttHealth
+
+if TYPE_CHECKING:
+    from edge_agent.device.status import StatusDocument
+
+LABEL = 10
+
+
+def status_text(document: StatusDocument) -> str:
+    beat = document.heartbeat
+    head = f"{document.gateway} ({document.name}), ward {document.ward}: edge-agent {beat.version}"
+    return "\n".join([head, *_wrong(beat), *_parts(document), *_cameras(document)])
+
+
+def _wrong(beat: Heartbeat) -> Iterator[str]:
+    if not beat.degraded:
+        yield "all is well"
+    for line in beat.degraded:
+        yield f"  ! {line}"
+
+
+def _parts(document: StatusDocument) -> Iterator[str]:
+    beat = document.heartbeat
+    outbox, detector, clock = beat.outbox, beat.detector, beat.clock
+    yield _line(
+        "agent", f"pid {document.pid}", f"up {duration(beat.uptime_s)}", f"profile {document.profile}"
+    )
+    yield _line("box", *_box(beat.box))
+    offset = None if clock.offset_ms is None else f"offset {clock.offset_ms:.3g} ms"
+    yield _line("clock", f"synchronised by {clock.source}" if clock.synced else "not synchronised", offset)
+    yield _line("mqtt", *_mqtt(beat.mqtt))
+    yield _line(
+        "outbox",
+        f"{outbox.depth} events and {outbox.media_depth} pictures wait, {outbox.bytes / 1e6:.1f} MB",
+        f"oldest {duration(outbox.oldest_s)}" if outbox.depth else None,
+        f"sequence {outbox.sequence} of epoch {outbox.epoch}",
+    )
+    latency = None if detector.latency_ms is None else f"{detector.latency_ms:.0f} ms"
+    yield _line(
+        "detector", detector.name, latency, f"{detector.queue} waiting", f"{detector.inferences} inferences"
+    )
+
+
+def _box(box: BoxHealth) -> Iterator[str | None]:
+    yield _number("cpu", box.cpu_percent, "%")
+    yield _number("load", box.load_1, "", 2)
+    yield _number("memory", box.memory_percent, "%")
+    yield _number("agent", box.agent_rss_mb, "MB")
+    yield None if box.disk_free_mb is None else f"disk {box.disk_free_mb / 1e3:.1f} GB free"
+    yield _number("writing", box.disk_write_kb_s, "kB/s")
+    yield _number("", box.temperature_c, "C", 1)
+    yield None if box.uptime_s is None else f"up {duration(box.uptime_s)}"
+    yield None if box.boot_reason is None else f"last boot: {box.boot_reason}"
+
+
+def _mqtt(mqtt: MqttHealth) -> Iterator[str | None]:
+    yield f"{mqtt.reconnects} reconnects"
+    yield f"{mqtt.inflight} in flight"
+    yield f"{mqtt.refused} refused" if mqtt.refused else None
+    for label, sent in (("today", mqtt.bytes_today), ("this month", mqtt.bytes_month)):
+        total = sent.event + sent.heartbeat + sent.media + sent.reply
+        yield f"{total / 1e6:.1f} MB {label}"
+
+
+def _cameras(document: StatusDocument) -> Iterator[str]:
+    cameras = document.heartbeat.cameras
+    width = max((len(camera) for camera in cameras), default=0)
+    for camera_id, camera in cameras.items():
+        line = "  ".join(part for part in _camera(document, camera) if part)
+        yield f"{'camera':<{LABEL}}{camera_id:<{width}}  {line}".rstrip()
+        if camera.state != "online" and document.details.get(camera_id):
+            yield " " * (LABEL + width + 2) + document.details[camera_id]
+
+
+def _camera(document: StatusDocument, camera: CameraHealth) -> Iterator[str | None]:
+    zone, now = ZoneInfo(document.timezone), datetime.fromisoformat(document.heartbeat.time)
+    yield f"{camera.state:<8} since {since_text(datetime.fromisoformat(camera.since), now, zone)}"
+    yield CAUSE_TEXT[Cause(camera.cause)] if camera.cause else None
+    if camera.codec:
+        yield f"{camera.codec} {camera.width}x{camera.height}"
+    if camera.state in ("online", "degraded"):
+        yield f"{camera.packet_fps:g} fps in, {camera.analysed_fps:g} analysed"
+        yield f"{camera.bitrate_kbps:.0f} kbit/s"
+    yield f"{camera.dropped} dropped" if camera.dropped else None
+    yield f"{camera.corrupt} corrupt" if camera.corrupt else None
+    yield f"{camera.reconnects} reconnects" if camera.reconnects else None
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``3 min``, ``2 h 05 min``, ``4 d 3 h``."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if hours < 1:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60:02d} min" if days < 1 else f"{days} d {hours % 24} h"
+
+
+def _line(label: str, *parts: str | None) -> str:
+    return f"{label:<{LABEL}}" + ", ".join(part for part in parts if part)
+
+
+def _number(label: str, value: float | None, unit: str, digits: int = 0) -> str | None:
+    return None if value is None else f"{label} {value:.{digits}f} {unit}".strip()

@@ -1,0 +1,157 @@
+"""Logging: stderr, one line a fact, priorities for the journal, and never a secret.
+
+What belongs into the log: changes of state (a camera went down, the broker refused us), not
+frames, heartbeats or retries. A retry's first failure is a warning, the others are debug lines.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+from urllib.parse import quote
+
+import msgspec
+
+from edge_agent.clock import rfc3339
+from edge_agent.secrets import Secret, masked
+
+PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+"""syslog(3), which sd-daemon(3) puts in front of each line as ``<n>``."""
+
+QUIET = {
+    "libav": logging.CRITICAL,  # every damaged packet; capture counts and tells them itself
+    "paho": logging.WARNING,
+}
+
+
+class Masker:
+    """Replaces secrets in text: user parts of URLs always, other values once they are registered.
+
+    A value is also found in its percent-encoded form. Short ones (under four characters) are
+    replaced only where they stand alone, or nothing of the text would be left. Register before
+    threads log.
+    """
+
+    def __init__(self) -> None:
+        self._values: list[re.Pattern[str]] = []
+
+    def register(self, secret: Secret) -> None:
+        value = secret.reveal()
+        if not value:
+            return
+        for form in sorted({value, quote(value, safe="")}, key=len, reverse=True):
+            pattern = re.escape(form)
+            self._values.append(re.compile(pattern if len(form) > 3 else rf"(?<!\w){pattern}(?!\w)"))
+
+    def mask(self, text: str) -> str:
+        for value in self._values:
+            text = value.sub("***", text)
+        return masked(text)
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``; in the journal without the
+    time, which it has itself, and with a priority before every line of a traceback too."""
+
+    def __init__(self, masker: Masker, journal: bool) -> None:
+        super().__init__("%(message)s")
+        self._masker = masker
+        self._journal = journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = self._masker.mask(super().format(record))
+        source = record.name.removeprefix("edge_agent.")
+        if not self._journal:
+            return f"{_time(record)} {record.levelname} {source}: {text}"
+        return prefixed(f"{source}: {text}", record.levelno)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ts, level, logger, message, camera and exception where there is one.
+
+    ``camera`` comes from ``extra={"camera": …}``, or from a message that begins with a known id
+    and a colon, as this agent's messages do.
+    """
+
+    def __init__(self, masker: Masker, journal: bool, camera_ids: Collection[str]) -> None:
+        super().__init__("%(message)s")
+        self._masker = masker
+        self._journal = journal
+        self._camera_ids = frozenset(camera_ids)
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        line = {
+            "ts": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self._masker.mask(message),
+        }
+        camera = getattr(record, "camera", None) or self._camera_of(message)
+        if camera:
+            line["camera"] = str(camera)
+        if record.exc_info:
+            line["exception"] = self._masker.mask(self.formatException(record.exc_info))
+        text = msgspec.json.encode(line).decode()
+        return prefixed(text, record.levelno) if self._journal else text
+
+    def _camera_of(self, message: str) -> str | None:
+        head, colon, _ = message.partition(":")
+        return head if colon and head in self._camera_ids else None
+
+
+def setup_logging(
+    format: Literal["text", "json"] = "text",
+    level: str = "info",
+    camera_ids: Collection[str] = (),
+    stream: TextIO | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Masker:
+    """Send everything to ``stream`` (default stderr). Returns the masker: register secrets there.
+
+    Replaces what an earlier call set up. Libraries are heard from WARNING on, ours from ``level``.
+    """
+    stream = sys.stderr if stream is None else stream
+    masker = Masker()
+    journal = is_journal(stream, os.environ if environ is None else environ)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        JsonFormatter(masker, journal, camera_ids) if format == "json" else TextFormatter(masker, journal)
+    )
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if isinstance(h.formatter, TextFormatter | JsonFormatter)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("edge_agent").setLevel(level.upper())
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(quiet)
+    logging.captureWarnings(True)
+    return masker
+
+
+def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Is ``stream`` the very pipe that systemd named in JOURNAL_STREAM (device:inode)?"""
+    named = environ.get("JOURNAL_STREAM")
+    if not named:
+        return False
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return named == f"{status.st_dev}:{status.st_ino}"
+
+
+def prefixed(text: str, level: int) -> str:
+    """Every line with its priority: the journal makes an entry of each."""
+    priority = next((p for limit, p in PRIORITIES.items() if level >= limit), 7)
+    return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
+
+
+def _time(record: logging.LogRecord) -> str:
+    return rfc3339(datetime.fromtimestamp(record.created, UTC))
