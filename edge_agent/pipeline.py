@@ -9,6 +9,7 @@ no event bus. ``capture`` hands frames in, and ``mqtt`` takes what the outbox ho
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.model import Frame, Looks, Motion, RuleHit, Track, Tracks
@@ -53,6 +54,15 @@ class Sink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """What the stages found in one frame, for whoever watches a replay."""
+
+    motion: Motion
+    looks: Looks
+    tracks: Tracks
+
+
 class Pipeline:
     """The stages of one camera. Not thread-safe: one thread calls ``process``."""
 
@@ -71,7 +81,7 @@ class Pipeline:
         self.sink = sink
         self._latest: Frame | None = None
 
-    def process(self, frame: Frame) -> None:
+    def process(self, frame: Frame) -> Insight:
         self._latest = frame
         motion = self.motion.update(frame)
         looks = self.detection.look(frame, motion, self.tracking.tracks)
@@ -79,6 +89,7 @@ class Pipeline:
         for rule in self.rules:
             for hit in rule.update(frame, tracks):
                 self.sink.accept(hit, frame)
+        return Insight(motion, looks, tracks)
 
     def finish(self, reason: str) -> None:
         """The camera is lost or the agent stops: end what is open. Does nothing the second time."""

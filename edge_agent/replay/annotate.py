@@ -1,0 +1,111 @@
+"""Draws what the pipeline saw onto the video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from edge_agent.config.settings import Polygon
+from edge_agent.errors import EdgeAgentError
+from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
+from edge_agent.pipeline import Insight
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+BGR = tuple[int, int, int]
+COLOUR_OF_GROUP: dict[str | None, BGR] = {
+    PERSON: (80, 220, 80),
+    TWO_WHEELER: (60, 160, 255),
+    VEHICLE: (255, 160, 60),
+    None: (200, 200, 200),
+}
+MOTION: BGR = (120, 120, 120)
+LOOK: BGR = (200, 200, 60)
+MASK: BGR = (40, 40, 160)
+
+
+def draw(picture: Colour, insight: Insight, masks: Sequence[Polygon] = ()) -> Colour:
+    """Draws into ``picture`` and returns it: masks, motion and looks thin, confirmed tracks bold."""
+    for mask in masks:
+        points = np.array([(x * picture.shape[1], y * picture.shape[0]) for x, y in mask], np.int32)
+        cv2.polylines(picture, [points], True, MASK, 1)
+    for region in insight.motion.regions:
+        _rectangle(picture, region.box, MOTION, 1)
+    for look in insight.looks.looked:
+        _rectangle(picture, look, LOOK, 1)
+    for track in insight.tracks.active:
+        _track(picture, track)
+    return picture
+
+
+def _track(picture: Colour, track: Track) -> None:
+    colour = COLOUR_OF_GROUP.get(track.group, COLOUR_OF_GROUP[None])
+    if not track.confirmed:
+        _rectangle(picture, track.box, colour, 1)
+        return
+    if track.state is TrackState.LOST:
+        return
+    _rectangle(picture, track.box, colour, 2)
+    still = " parked" if track.state is TrackState.STATIONARY else ""
+    _text(picture, f"{track.id.rsplit('-', 1)[-1]} {track.label or '?'}{still}", track.box, colour)
+
+
+def _rectangle(picture: Colour, box: Box, colour: BGR, thickness: int) -> None:
+    x1, y1, x2, y2 = box.to_pixels(picture.shape[1], picture.shape[0])
+    cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), colour, thickness)
+
+
+def _text(picture: Colour, text: str, box: Box, colour: BGR) -> None:
+    scale = max(0.35, picture.shape[1] / 1800)
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    x, y, _, _ = box.to_pixels(picture.shape[1], picture.shape[0])
+    y = max(y, height + 4)
+    cv2.rectangle(picture, (x, y - height - 4), (x + width + 2, y), colour, cv2.FILLED)
+    cv2.putText(picture, text, (x + 1, y - 3), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+
+
+class AnnotatedVideo:
+    """An MP4 of the analysed frames, H.264; use with ``with``."""
+
+    def __init__(self, path: Path, fps: float, masks: Sequence[Polygon]) -> None:
+        self._path = path
+        self._masks = masks
+        self._fps = Fraction(fps).limit_denominator(1000)
+        self._stream: VideoStream | None = None
+        try:
+            self._container = av.open(str(path), "w", format="mp4")
+        except (FFmpegError, OSError) as error:
+            raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def __enter__(self) -> AnnotatedVideo:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def write(self, frame: Frame, insight: Insight) -> None:
+        picture = draw(frame.picture.bgr(), insight, self._masks)
+        # H.264 in 4:2:0 wants even sides.
+        even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
+        if self._stream is None:
+            self._stream = self._open_stream(even.shape[1], even.shape[0])
+        if (self._stream.width, self._stream.height) != (even.shape[1], even.shape[0]):
+            even = cv2.resize(even, (self._stream.width, self._stream.height))  # type: ignore[assignment]
+        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="bgr24")
+        self._container.mux(self._stream.encode(image))
+
+    def _open_stream(self, width: int, height: int) -> VideoStream:
+        stream = self._container.add_stream("libx264", rate=self._fps, options={"crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        return stream
