@@ -1,0 +1,5 @@
+"""Events on disk until they are delivered. The only place that uses SQLite."""
+
+from edge_agent.outbox.outbox import Outbox
+
+__all__ = ["Outbox"]

@@ -1,0 +1,112 @@
+"""Opening the SQLite file: pragmas, schema versions, and what SQLite's errors mean here.
+
+Write-ahead log with ``synchronous=FULL``: a commit that returned survives a power cut
+(https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from edge_agent.errors import OutboxError
+
+PAGE_BYTES = 4096
+BUSY_TIMEOUT_S = 1.0  # somebody looks into the file with the sqlite3 tool
+
+MIGRATIONS: tuple[str, ...] = (
+    # version 0 -> 1. Row ids of event and media: see order.py. ``n`` counts stored events.
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE epoch (epoch TEXT PRIMARY KEY, base INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE event (id INTEGER PRIMARY KEY, boot INTEGER NOT NULL, mono REAL NOT NULL,
+                        camera TEXT NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL);
+    CREATE TABLE media (id INTEGER PRIMARY KEY, media_id TEXT NOT NULL, event_id TEXT NOT NULL,
+                        camera TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL);
+    CREATE TABLE open_event (event_id TEXT PRIMARY KEY, camera TEXT NOT NULL, state BLOB NOT NULL)
+        WITHOUT ROWID;
+    CREATE TABLE shed (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+    """,
+)
+"""``MIGRATIONS[v]`` brings version ``v`` to ``v + 1``; the version is SQLite's ``user_version``."""
+
+_DAMAGED = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_ERROR,  # a table or column is missing
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+}
+
+
+class StoreUnusable(OutboxError):
+    """The file cannot be written now: disk full, read-only or failing. It may work later."""
+
+
+class StoreDamaged(OutboxError):
+    """The content is broken, or of a version this agent does not know: it is set aside."""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's and the file system's errors as one of the two above."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        kind = StoreDamaged if code in _DAMAGED else StoreUnusable
+        raise kind(f"{path}: {error}") from error
+    except OSError as error:
+        raise StoreUnusable(f"{path}: {error.strerror or error}") from error
+
+
+def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
+    """A connection in WAL mode with the newest schema. May be used by any one thread at a time."""
+    db = _connect(path)
+    try:
+        db.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
+        db.execute(f"PRAGMA journal_size_limit={wal_pages * PAGE_BYTES}")
+        db.execute("PRAGMA cache_size=-1024")  # KiB
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A second connection, so that only committed events are ever seen by the sender."""
+    db = _connect(path)
+    db.execute("PRAGMA query_only=ON")
+    db.execute("PRAGMA cache_size=-512")
+    return db
+
+
+def integer(db: sqlite3.Connection, sql: str, *args: object) -> int:
+    """The single number a query gives; 0 for NULL or no row."""
+    with closing(db.execute(sql, args)) as cursor:
+        row = cursor.fetchone()
+    return int(row[0]) if row is not None and row[0] is not None else 0
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    version = integer(db, "PRAGMA user_version")
+    if version > len(MIGRATIONS):
+        raise StoreDamaged(f"{path}: written by a newer agent (schema {version})")
+    for number in range(version, len(MIGRATIONS)):
+        # executescript would commit first; one transaction a step means no half-made schema.
+        db.execute("BEGIN IMMEDIATE")
+        for statement in MIGRATIONS[number].split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version={number + 1}")
+        db.execute("COMMIT")

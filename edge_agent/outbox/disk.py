@@ -1,0 +1,387 @@
+"""The events on disk: one transaction at a time in, committed events out."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+from edge_agent.model import Loss, Media, OpenEvent, Stamp, StoredEvent
+from edge_agent.outbox import shedding
+from edge_agent.outbox.database import PAGE_BYTES, integer, open_reader, open_writer, translated
+from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
+from edge_agent.outbox.media import MediaFiles, size_on_disk
+from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.order import (
+    LOSS_KIND,
+    Rank,
+    n_of,
+    priority_of,
+    rank_for,
+    rank_of,
+    rank_range,
+    row_id,
+)
+from edge_agent.outbox.ticket import Ticket
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "outbox.db"
+EncodeLoss = Callable[[Stamp, Loss], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is counted instead of being asked from the tables each time."""
+
+    n: int = 0  # events ever stored in this file
+    removed: int = 0  # of these, deleted again
+    media_bytes: int = 0
+    media: int = 0
+    shed: int = 0  # since this file was opened
+
+    @property
+    def depth(self) -> int:
+        return self.n - self.removed
+
+
+@dataclass(slots=True)
+class _Work:
+    """State of one transaction; thrown away when it fails."""
+
+    tally: Tally
+    epochs: Epochs
+    unlink: list[str] = field(default_factory=list)  # media ids, after the commit
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Deletions that ride on the next transaction."""
+
+    events: frozenset[int] = frozenset()
+    media: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.media)
+
+
+class DiskStore:
+    """SQLite file and media folder of one gateway.
+
+    ``write`` and ``adopt`` are for one thread at a time, the reading methods for one thread at a
+    time as well, and the two may overlap. Errors: StoreUnusable, StoreDamaged.
+    """
+
+    def __init__(self, state_dir: Path, max_bytes: int, boot_id: str, encode_loss: EncodeLoss) -> None:
+        self.path = state_dir / FILE_NAME
+        self.files = MediaFiles(state_dir / "media")
+        # The log may grow to this before it is copied into the database; it counts as used.
+        wal_pages = max(16, min(256, max_bytes // 16 // PAGE_BYTES))
+        self._max_db_bytes = max_bytes - wal_pages * PAGE_BYTES
+        self._encode_loss = encode_loss
+        self.tally = Tally()
+        self.epochs = Epochs([])
+        with translated(self.path):
+            state_dir.mkdir(parents=True, exist_ok=True)
+            self._writer = open_writer(self.path, wal_pages)
+            try:
+                self._reader = open_reader(self.path)
+                self._load(boot_id)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Also folds the log into the database; an unwritable disk cannot stop it."""
+        for name in ("_reader", "_writer"):
+            if hasattr(self, name):
+                with suppress(sqlite3.Error):
+                    getattr(self, name).close()
+
+    # --- writing ---
+
+    def write(self, batch: Sequence[Ticket], owed: Owed, mono: float) -> None:
+        """Store all tickets, delete what is owed, shed and announce, in one transaction."""
+        with translated(self.path):
+            work = self._begin()
+            try:
+                self._delete(work, owed)
+                for ticket in batch:
+                    self._insert(work, ticket)
+                self._make_room(work)
+                self._announce(work, mono)
+                self._commit(work)
+            except BaseException:
+                self._rollback()
+                raise
+
+    def adopt(self, memory: MemoryStore, owed: Owed) -> dict[int, int]:
+        """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
+
+        Returns the new row of each old one.
+        """
+        with translated(self.path):
+            work = self._begin()
+            try:
+                self._delete(work, owed)
+                rows = self._copy(work, memory)
+                self._begin_epoch(work, new_epoch())
+                self._make_room(work)
+                self._commit(work)
+            except BaseException:
+                self._rollback()
+                raise
+        return rows
+
+    def _begin(self) -> _Work:
+        self._writer.execute("BEGIN IMMEDIATE")
+        return _Work(self.tally, self.epochs.copy())
+
+    def _rollback(self) -> None:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            self._writer.execute("ROLLBACK")
+
+    def _commit(self, work: _Work) -> None:
+        if work.tally.removed != self.tally.removed:
+            self._put("n", work.tally.n)
+            self._put("removed", work.tally.removed)
+        self._writer.execute("COMMIT")
+        self.tally, self.epochs = work.tally, work.epochs
+        self.files.remove(work.unlink)
+
+    def _insert(self, work: _Work, ticket: Ticket) -> None:
+        draft = ticket.draft
+        n = work.tally.n + 1
+        stamp = Stamp(*work.epochs.key(n))
+        payload = ticket.encode(stamp)
+        if payload is None:
+            return
+        ticket.stamp, ticket.row = stamp, row_id(rank_for(draft.severity, draft.kind), n)
+        self._insert_event(ticket.row, ticket.created_mono, draft.camera, draft.kind, payload)
+        work.tally = replace(work.tally, n=n)
+        if draft.media is not None and ticket.media_saved:
+            self._insert_media(work, ticket.row, draft.media)
+        if draft.opens is not None:
+            self._open_event(draft.opens)
+        if draft.closes is not None:
+            self._writer.execute("DELETE FROM open_event WHERE event_id=?", (draft.closes,))
+
+    def _insert_event(self, row: int, mono: float, camera: str, kind: str, payload: bytes) -> None:
+        sql = "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (?, ?, ?, ?, ?, ?)"
+        self._writer.execute(sql, (row, self._boot, mono, camera, kind, payload))
+
+    def _insert_media(self, work: _Work, row: int, media: Media) -> None:
+        size = size_on_disk(len(media.payload))
+        sql = "INSERT INTO media (id, media_id, event_id, camera, sha256, bytes) VALUES (?, ?, ?, ?, ?, ?)"
+        values = (row, media.media_id, media.event_id, media.camera, media.sha256, size)
+        self._writer.execute(sql, values)
+        tally = work.tally
+        work.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
+
+    def _open_event(self, event: OpenEvent) -> None:
+        sql = "INSERT OR REPLACE INTO open_event (event_id, camera, state) VALUES (?, ?, ?)"
+        self._writer.execute(sql, (event.event_id, event.camera, event.state))
+
+    def _delete(self, work: _Work, owed: Owed) -> None:
+        for row in owed.events:
+            gone = self._writer.execute("DELETE FROM event WHERE id=?", (row,)).rowcount
+            work.tally = replace(work.tally, removed=work.tally.removed + gone)
+        for row in owed.media:
+            sql = "DELETE FROM media WHERE id=? RETURNING media_id, bytes"
+            self._drop_media(work, self._writer.execute(sql, (row,)).fetchall())
+
+    def _drop_media(self, work: _Work, dropped: list[tuple[str, int]]) -> None:
+        tally = work.tally
+        freed = sum(size for _, size in dropped)
+        work.tally = replace(tally, media=tally.media - len(dropped), media_bytes=tally.media_bytes - freed)
+        work.unlink += [media_id for media_id, _ in dropped]
+
+    def _make_room(self, work: _Work) -> None:
+        """Give up what does not fit, and a little more, so that not every append has to."""
+        if self._excess(work, 0) <= 0:
+            return
+        spare = self._max_db_bytes // 64
+        dropped = shedding.shed_media(self._writer, lambda freed: self._excess(work, spare) - freed)
+        self._drop_media(work, dropped)
+        count = shedding.shed_events(self._writer, lambda: self._excess(work, spare))
+        tally = work.tally
+        work.tally = replace(tally, removed=tally.removed + count, shed=tally.shed + count)
+
+    def _excess(self, work: _Work, spare: int) -> int:
+        """Bytes over the limit, with ``spare`` bytes kept free."""
+        return self._used(self._writer) + work.tally.media_bytes + spare - self._max_db_bytes
+
+    def _announce(self, work: _Work, mono: float) -> None:
+        if not shedding.unannounced(self._writer) or shedding.loss_waits(self._writer):
+            return
+        loss = shedding.take_loss(self._writer, work.epochs)
+        n = work.tally.n + 1
+        payload = self._encode_loss(Stamp(*work.epochs.key(n)), loss)
+        self._insert_event(row_id(Rank.LOSS, n), mono, "gateway", LOSS_KIND, payload)
+        work.tally = replace(work.tally, n=n)
+        log.warning("outbox: full, %d events of epoch %s given up", loss.count, loss.epoch)
+
+    def _copy(self, work: _Work, memory: MemoryStore) -> dict[int, int]:
+        base = work.tally.n
+        self._begin_epoch(work, memory.epoch)
+        rows: dict[int, int] = {}
+        for entry in memory.entries():
+            row = row_id(rank_of(entry.row), base + n_of(entry.row))
+            self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
+            rows[entry.row] = row
+        gone = memory.sequence - len(rows)
+        tally = work.tally
+        work.tally = replace(tally, n=base + memory.sequence, removed=tally.removed + gone)
+        for first, last in memory.shed_ranges():
+            self._writer.execute("INSERT INTO shed VALUES (?, ?)", (base + first, base + last))
+        for event in memory.opened.values():
+            self._open_event(event)
+        self._writer.executemany(
+            "DELETE FROM open_event WHERE event_id=?", [(event_id,) for event_id in memory.closed]
+        )
+        return rows
+
+    def _begin_epoch(self, work: _Work, name: str) -> Epoch:
+        epoch = work.epochs.begin(name, work.tally.n)
+        self._writer.execute("DELETE FROM epoch WHERE base=?", (epoch.base,))
+        self._writer.execute("INSERT INTO epoch (epoch, base) VALUES (?, ?)", (epoch.name, epoch.base))
+        self._put("n", work.tally.n)
+        return epoch
+
+    def _put(self, key: str, value: int | str) -> None:
+        self._writer.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    # --- reading ---
+
+    @property
+    def sequence(self) -> int:
+        return self.tally.n - self.epochs.current.base
+
+    def rows(self, rank: Rank, after: int) -> Iterator[int]:
+        """Committed rows of the rank behind ``after``, ascending."""
+        # In chunks: a cursor left open would keep the log from being folded in.
+        sql = "SELECT id FROM event WHERE id>? AND id<=? ORDER BY id LIMIT 256"
+        while rows := self._reader.execute(sql, (after, rank_range(rank)[1])).fetchall():
+            for (row,) in rows:
+                yield row
+            after = rows[-1][0]
+
+    def load(self, row: int, attempts: int) -> StoredEvent | None:
+        sql = "SELECT camera, kind, payload FROM event WHERE id=?"
+        found = self._reader.execute(sql, (row,)).fetchone()
+        if found is None:
+            return None
+        return StoredEvent(
+            *self.epochs.key(n_of(row)), found[0], found[1], priority_of(row), attempts, found[2]
+        )
+
+    def find(self, sequence: int, epoch: str) -> int | None:
+        """The row of an event that is stored, or None."""
+        n = self.epochs.n(sequence, epoch)
+        if n is None:
+            return None
+        candidates = [row_id(rank, n) for rank in Rank]
+        sql = "SELECT id FROM event WHERE id IN (?, ?, ?, ?)"
+        found = self._reader.execute(sql, candidates).fetchone()
+        return int(found[0]) if found else None
+
+    def media_rows(self) -> Iterator[tuple[int, bool]]:
+        """(row, whether its event is still stored) of each picture, most important first."""
+        sql = "SELECT m.id, e.id IS NOT NULL FROM media m LEFT JOIN event e ON e.id=m.id ORDER BY m.id"
+        for row, waits in self._reader.execute(sql).fetchall():
+            yield row, bool(waits)
+
+    def load_media(self, row: int) -> Media | None:
+        """The picture; None when the row is gone or the file damaged."""
+        sql = "SELECT media_id, event_id, camera, sha256 FROM media WHERE id=?"
+        found = self._reader.execute(sql, (row,)).fetchone()
+        if found is None:
+            return None
+        payload = self.files.load(found[0], found[3])
+        if payload is None:
+            return None
+        media_id, event_id, camera, sha256 = found
+        return Media(media_id, event_id, camera, sha256, payload)
+
+    def find_media(self, media_id: str) -> int | None:
+        found = self._reader.execute("SELECT id FROM media WHERE media_id=?", (media_id,)).fetchone()
+        return int(found[0]) if found else None
+
+    def open_events(self) -> list[OpenEvent]:
+        rows = self._reader.execute("SELECT event_id, camera, state FROM open_event").fetchall()
+        return [OpenEvent(*row) for row in rows]
+
+    def oldest(self, rank: Rank, skip: frozenset[int]) -> tuple[bool, float] | None:
+        """(stored in this boot, its monotonic time) of the oldest event of the rank not in ``skip``."""
+        sql = "SELECT id, boot, mono FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
+        with closing(self._reader.execute(sql, rank_range(rank))) as cursor:
+            for row, boot, mono in cursor:
+                if row not in skip:
+                    return boot == self._boot, mono
+        return None
+
+    def bytes_used(self) -> int:
+        """Database pages in use, log and media, bytes."""
+        wal = self.path.with_name(FILE_NAME + "-wal")
+        with translated(self.path):
+            wal_bytes = wal.stat().st_size if wal.exists() else 0
+            return self._used(self._reader) + wal_bytes + self.tally.media_bytes
+
+    @staticmethod
+    def _used(db: sqlite3.Connection) -> int:
+        return (integer(db, "PRAGMA page_count") - integer(db, "PRAGMA freelist_count")) * PAGE_BYTES
+
+    # --- opening ---
+
+    def _load(self, boot_id: str) -> None:
+        """Read the counters and begin this run. Writes, so that an unwritable file shows at once."""
+        meta = dict(self._writer.execute("SELECT key, value FROM meta").fetchall())
+        newest = [
+            integer(self._writer, "SELECT max(id) FROM event WHERE id BETWEEN ? AND ?", *rank_range(r))
+            for r in Rank
+        ]
+        # "n" is written with deletions only: rows that came later say the rest.
+        n = max([int(meta.get("n", 0)), *(n_of(row) for row in newest)])
+        self._boot = int(meta.get("boot", 0)) + (meta.get("boot_id") != boot_id)
+        epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
+        self.tally = Tally(n, int(meta.get("removed", 0)))
+        self.epochs = Epochs(epochs)
+        work = self._begin()
+        self._put("boot", self._boot)
+        self._put("boot_id", boot_id)
+        if not epochs:
+            self._begin_epoch(work, new_epoch())
+        self._forget_empty_epochs(work)
+        self._check_media(work)
+        self._commit(work)
+
+    def _forget_empty_epochs(self, work: _Work) -> None:
+        """Epochs of which nothing is stored nor unannounced, except the current one."""
+        every = list(work.epochs)
+        for epoch, following in pairwise(every):
+            ranges = [(row_id(r, epoch.base + 1), row_id(r, following.base)) for r in Rank]
+            sql = "SELECT EXISTS (SELECT 1 FROM event WHERE id BETWEEN ? AND ?)"
+            stored = any(integer(self._writer, sql, *span) for span in ranges)
+            sql = "SELECT EXISTS (SELECT 1 FROM shed WHERE last>? AND first<=?)"
+            if not stored and not integer(self._writer, sql, epoch.base, following.base):
+                self._writer.execute("DELETE FROM epoch WHERE epoch=?", (epoch.name,))
+
+    def _check_media(self, work: _Work) -> None:
+        """Rows without their file go, files without a row go; what is left is counted."""
+        kept: set[str] = set()
+        for row, media_id, size in self._writer.execute("SELECT id, media_id, bytes FROM media").fetchall():
+            real = self.files.size(media_id)
+            if real is None or size_on_disk(real) != size:
+                log.warning("media %s: its file is missing or damaged, given up", media_id)
+                self._writer.execute("DELETE FROM media WHERE id=?", (row,))
+                continue
+            kept.add(media_id)
+            tally = work.tally
+            work.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
+        orphans = self.files.remove_all_but(kept)
+        if orphans:
+            log.info("outbox: removed %d pictures left over from a crash", orphans)

@@ -1,0 +1,61 @@
+"""Which epoch and sequence a stored event has: ``sequence = n - base`` of the epoch that holds ``n``."""
+
+from __future__ import annotations
+
+import secrets
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+def new_epoch() -> str:
+    """Eight hex digits: short on the wire, and two resets of one gateway do not meet."""
+    return secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    name: str
+    base: int  # n of the last event before it
+
+
+class Epochs:
+    """The epochs of one store, oldest first; ``n`` runs through all of them. Not thread-safe."""
+
+    def __init__(self, epochs: list[Epoch]) -> None:
+        self._epochs = sorted(epochs, key=lambda e: e.base)
+
+    @property
+    def current(self) -> Epoch:
+        return self._epochs[-1]
+
+    def begin(self, name: str, base: int) -> Epoch:
+        """The epoch of all events after ``base``; one that stayed without events is forgotten."""
+        epoch = Epoch(name, base)
+        self._epochs = [e for e in self._epochs if e.base < base] + [epoch]
+        return epoch
+
+    def copy(self) -> Epochs:
+        return Epochs(self._epochs)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self._epochs)
+
+    def key(self, n: int) -> tuple[int, str]:
+        """(sequence, epoch) of the n-th event."""
+        epoch = self._epochs[bisect_left(self._epochs, n, key=lambda e: e.base) - 1]
+        return n - epoch.base, epoch.name
+
+    def n(self, sequence: int, epoch: str) -> int | None:
+        """The inverse; None for an epoch this store does not hold."""
+        return next((e.base + sequence for e in self._epochs if e.name == epoch), None)
+
+    def split(self, first: int, last: int) -> list[tuple[str, int, int]]:
+        """A range of n as (epoch, first sequence, last sequence), one entry an epoch."""
+        parts = []
+        ends = [e.base for e in self._epochs[1:]] + [last]
+        for epoch, end in zip(self._epochs, ends, strict=True):
+            low, high = max(first, epoch.base + 1), min(last, end)
+            if low <= high:
+                parts.append((epoch.name, low - epoch.base, high - epoch.base))
+        return parts

@@ -1,0 +1,86 @@
+"""Pictures as files beside the database: ``<state_dir>/media/<media_id>.jpg``.
+
+The row in the database is what makes a file count: it is committed after the file is on disk, so
+a file without a row is left over from a crash and is removed, and a name is never used twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+BLOCK_BYTES = 4096  # what a file really takes
+
+
+def size_on_disk(size_bytes: int) -> int:
+    return -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES
+
+
+class MediaFiles:
+    """Any thread; each file has one owner."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, media_id: str, payload: bytes) -> None:
+        """Write and sync a new file. Raises ``OSError`` and leaves nothing behind."""
+        path = self._path(media_id)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            self._sync_folder()
+        except OSError:
+            self.remove([media_id])
+            raise
+
+    def load(self, media_id: str, sha256: str) -> bytes | None:
+        """The picture, or None when the file is missing or not what was written."""
+        try:
+            payload = self._path(media_id).read_bytes()
+        except OSError as error:
+            log.warning("media %s: cannot be read (%s), given up", media_id, error.strerror)
+            return None
+        if hashlib.sha256(payload).hexdigest() != sha256:
+            log.warning("media %s: the file is damaged, given up", media_id)
+            return None
+        return payload
+
+    def size(self, media_id: str) -> int | None:
+        try:
+            return self._path(media_id).stat().st_size
+        except OSError:
+            return None
+
+    def remove(self, media_ids: Iterable[str]) -> None:
+        for media_id in media_ids:
+            try:
+                self._path(media_id).unlink(missing_ok=True)
+            except OSError as error:  # a leftover: the next start tries again
+                log.warning("media %s: cannot be removed (%s)", media_id, error.strerror)
+
+    def remove_all_but(self, keep: set[str]) -> int:
+        """Remove files that no row knows; how many there were."""
+        if not self.folder.is_dir():
+            return 0
+        orphans = [p.stem for p in self.folder.iterdir() if p.stem not in keep]
+        self.remove(orphans)
+        return len(orphans)
+
+    def _path(self, media_id: str) -> Path:
+        return self.folder / f"{media_id}.jpg"
+
+    def _sync_folder(self) -> None:
+        # POSIX: the entry of a new file is durable only when its folder was synced too.
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

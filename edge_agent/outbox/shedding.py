@@ -1,0 +1,95 @@
+"""Making room in a full outbox, inside the transaction that needs it, and keeping account of it.
+
+The table ``shed`` holds ranges of ``n`` that were given up and not announced yet. One ``loss``
+event waits at a time; what is shed until it is delivered goes into the next one. Ranges cannot
+outgrow the outbox: between two of them lies at least one event that is still stored, or one that
+was delivered, and while events are delivered, losses are too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from edge_agent.model import Loss
+from edge_agent.outbox.epochs import Epochs
+from edge_agent.outbox.order import SHED_ORDER, Rank, n_of, rank_range
+
+CHUNK = 32  # rows; about four pages of events
+MAX_RANGES = 500  # of one loss event: about 16 kB
+REASON = "outbox-full"
+
+
+def shed_media(db: sqlite3.Connection, excess: Callable[[int], int]) -> list[tuple[str, int]]:
+    """Drop pictures, those of the least important events first, oldest first.
+
+    ``excess(freed)`` says how many bytes are still too many after ``freed`` bytes of files are gone.
+    Returns (media id, bytes) of what was dropped; the files are removed after the commit.
+    """
+    dropped: list[tuple[str, int]] = []
+    freed = 0
+    for rank in SHED_ORDER:
+        low, high = rank_range(rank)
+        while excess(freed) > 0:
+            row = db.execute(
+                "SELECT id, media_id, bytes FROM media WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+                (low, high),
+            ).fetchone()
+            if row is None:
+                break
+            db.execute("DELETE FROM media WHERE id=?", (row[0],))
+            dropped.append((row[1], row[2]))
+            freed += row[2]
+    return dropped
+
+
+def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> int:
+    """Drop events, the least important first, oldest first, never a loss event; how many."""
+    count = 0
+    for rank in SHED_ORDER:
+        low, high = rank_range(rank)
+        while excess() > 0:
+            rows = db.execute(
+                "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (low, high, CHUNK)
+            ).fetchall()
+            if not rows:
+                break
+            db.executemany("DELETE FROM event WHERE id=?", rows)
+            for (row,) in rows:
+                _note(db, n_of(row))
+            count += len(rows)
+    return count
+
+
+def unannounced(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM shed LIMIT 1").fetchone() is not None
+
+
+def loss_waits(db: sqlite3.Connection) -> bool:
+    sql = "SELECT 1 FROM event WHERE id BETWEEN ? AND ? LIMIT 1"
+    return db.execute(sql, rank_range(Rank.LOSS)).fetchone() is not None
+
+
+def take_loss(db: sqlite3.Connection, epochs: Epochs) -> Loss:
+    """The oldest unannounced ranges of one epoch, taken out of the account."""
+    rows = db.execute("SELECT first, last FROM shed ORDER BY first LIMIT ?", (MAX_RANGES,)).fetchall()
+    parts = [part for first, last in rows for part in epochs.split(first, last)]
+    epoch = parts[0][0]
+    ranges = tuple((low, high) for name, low, high in parts if name == epoch)
+    count = sum(high - low + 1 for low, high in ranges)
+    last_n = epochs.n(ranges[-1][1], epoch)
+    db.execute("DELETE FROM shed WHERE last<=?", (last_n,))
+    db.execute("UPDATE shed SET first=?1+1 WHERE first<=?1", (last_n,))  # a range across two epochs
+    return Loss(epoch, ranges, count, REASON)
+
+
+def _note(db: sqlite3.Connection, n: int) -> None:
+    """Add n to the account, joined with its neighbours."""
+    sql = "SELECT first, last FROM shed WHERE first<? ORDER BY first DESC LIMIT 1"
+    before = db.execute(sql, (n,)).fetchone()
+    after = db.execute("SELECT last FROM shed WHERE first=?", (n + 1,)).fetchone()
+    first = before[0] if before and before[1] == n - 1 else n
+    last = after[0] if after else n
+    if after:
+        db.execute("DELETE FROM shed WHERE first=?", (n + 1,))
+    db.execute("INSERT OR REPLACE INTO shed (first, last) VALUES (?, ?)", (first, last))
