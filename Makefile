@@ -1,16 +1,19 @@
 # make run    people walking through a real clip become events at a broker
 # make test   the whole test suite, with real parts
+#             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
 # make check  format, lint, types, import rules
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+export CLIP MODEL DURATION
+
 .DEFAULT_GOAL := help
 .PHONY: help setup check test run clean
 
 help:
-	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@sed -n '1,/^$$/s/^# //p' Makefile
 
 # The stamp holds a digest of what was installed, so that a second start costs nothing.
 setup: $(VENV)/.installed
@@ -30,6 +33,10 @@ check: setup
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest
+
+run: setup
+	@demo/prepare.sh
+	@$(BIN)/python -m demo
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

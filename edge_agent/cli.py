@@ -49,7 +49,7 @@ def _run(args: argparse.Namespace) -> int:
 
     settings = config.load(args.config)
     logs.setup_logging(args.log_format, args.log_level)
-    return Agent(settings).run()
+    return Agent(settings, repeat_files=args.repeat_files).run()
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the agent until SIGTERM")
     run.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
     run.add_argument("--log-format", choices=["text", "json"], default="text")
+    run.add_argument(
+        "--repeat-files", action="store_true", help="begin again when a camera that is a file ends"
+    )
     run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
 
     check = commands.add_parser("check", help="check a configuration and list everything that is wrong")

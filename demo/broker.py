@@ -1,0 +1,59 @@
+"""A private mosquitto on a free loopback port, for as long as the demo runs."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+
+def find_mosquitto() -> str | None:
+    """Path of the broker, also where /usr/sbin is not on the PATH."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class Broker:
+    """Start with ``with``; ``port`` answers then."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.port = _free_port()
+        self._program = program
+        self._config = folder / "mosquitto.conf"
+        self._log = folder / "mosquitto.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Broker:
+        self._config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 100000\n"
+        )
+        with self._log.open("wb") as log:
+            # Its own session: Ctrl-C is for the view, which stops the agent first and the broker last.
+            self._process = subprocess.Popen(
+                [self._program, "-c", str(self._config)], stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait_until_it_answers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(5)
+
+    def _wait_until_it_answers(self, patience_s: float = 5.0) -> None:
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1):
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError(f"mosquitto did not start: see {self._log}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
