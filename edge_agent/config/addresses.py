@@ -23,7 +23,9 @@ BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _BROKER_ALIASES = {"tcp": "mqtt", "ssl": "mqtts", "tls": "mqtts", "http": "mqtt", "https": "mqtts"}
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)(?P<rest>.*)", re.DOTALL)
-_HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]|[^\s:\[\]<>\"'|\\^`{}%]+)?(:(?P<port>[^:]*))?")
+_HOST = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]|[^\s\x00-\x1f\x7f:\[\]<>\"'|\\^`{}%]+)?(:(?P<port>[^:]*))?"
+)
 _ENCODE = (
     "percent-encode it there (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
     "or use username and password_file"
@@ -112,8 +114,10 @@ def _network(scheme: str, rest: str) -> CameraUrl:
         user, _, address = authority.rpartition("@")
         credentials = _credentials(user)
     if "@" in tail:
-        raise Refused(f"there is an @ after the first / ? or # of this URL: if it ends a password, {_ENCODE}; "
-                      "if it is part of the path, write %40")  # fmt: skip
+        raise Refused(
+            "there is an @ after the first / ? or # of this URL; if it is part of the path, write %40; "
+            f"if it ends a password with such a character, {_ENCODE}"
+        )
     host, port = _host_and_port(address, with_user=credentials is not None)
     if re.search(r"[\s\x00-\x1f\x7f]", tail):
         raise Refused("there is a space or control character in this URL; write a space as %20")
@@ -130,6 +134,8 @@ def _credentials(user: str) -> Credentials:
     name, _, password = user.partition(":")
     if "@" in user or ":" in password or re.search(r"%(?![0-9A-Fa-f]{2})", user):
         raise Refused(f"the user part has an unescaped @, : or %; if the password contains one, {_ENCODE}")
+    if re.search(r"[\s'\"<>\\]", user):  # not legal in a URL, and secrets.masked relies on it
+        raise Refused(f"the user part has a space, quote, < or > in it; {_ENCODE}")
     try:
         plain = [unquote(part, errors="strict") for part in (name, password)]
     except UnicodeDecodeError:

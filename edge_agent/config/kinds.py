@@ -46,9 +46,8 @@ def text_of(scalar: tree.Scalar, what: str) -> str:
     """The text of a scalar; raises Refused where YAML would make something else of it."""
     other = _taken_for(scalar.text) if scalar.plain else None
     if other is not None:
-        raise Refused(
-            f"must be {what}, but YAML reads an unquoted {scalar.text} as {other}: write '{scalar.text}' in quotes"
-        )
+        word = scalar.text
+        raise Refused(f"must be {what}, but YAML reads {word} as {other}: put it in quotes, '{word}'")
     return scalar.text
 
 
@@ -59,18 +58,19 @@ class Text(ScalarKind):
     what: str = "text"
     most: int = 128
     pattern: str = r"[^\x00-\x1f\x7f]+"
-    rule: str = "one line without control characters"
+    rule: str = ""
     reserved: Collection[str] = ()
 
     def describe(self) -> str:
-        return self.what
+        return f"{self.what}: {self.rule}" if self.rule else self.what
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
         text = text_of(scalar, self.what)
         if len(text) > self.most:
             raise Refused(f"must be {self.what} of at most {self.most} characters, not {len(text)}")
         if not re.fullmatch(self.pattern, text):
-            raise Refused(f"must be {self.what}: {self.rule}, not {shown(text)}")
+            rule = self.rule or "one line without control characters"
+            raise Refused(f"must be {self.what}: {rule}, not {shown(text)}")
         if text in self.reserved:
             raise Refused(f"{shown(text)} is reserved for the agent itself; choose another")
         return text

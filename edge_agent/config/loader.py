@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import profiles, tree
@@ -26,7 +25,8 @@ def load(
 
     ``no_secrets`` checks a copy elsewhere: password, key and certificate files need not be there, and
     passwords are empty. ``board`` is this machine unless a test says otherwise. Raises ConfigError
-    with every problem found; what is only doubtful is in ``Settings.warnings``.
+    with every problem found; what is only doubtful is in ``Settings.warnings``, as
+    ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
@@ -44,10 +44,12 @@ def load(
     checked = ROOT.read(whole, reading)
     if reading.problems or profile is None or checked is INVALID:
         raise _error(path, reading.problems)
-    return _settings(checked, profile, hash_of(whole), reading.warnings)
+    return _settings(path, checked, profile, hash_of(whole), reading.warnings)
 
 
-def _settings(checked: Checked, profile: BoardProfile, config_hash: str, warnings: list[Problem]) -> Settings:
+def _settings(
+    path: Path, checked: Checked, profile: BoardProfile, config_hash: str, warnings: list[Problem]
+) -> Settings:
     return Settings(
         gateway=checked.gateway,
         profile=profile.profile,
@@ -58,15 +60,19 @@ def _settings(checked: Checked, profile: BoardProfile, config_hash: str, warning
         detector=checked.detector,
         cameras=checked.cameras,
         config_hash=config_hash,
-        warnings=tuple(str(w) for w in sorted(warnings)),
+        warnings=tuple(str(w) for w in _ordered(path, warnings)),
     )
 
 
-def _error(path: Path, problems: Sequence[Problem]) -> ConfigError:
+def _error(path: Path, problems: list[Problem]) -> ConfigError:
+    found = _ordered(path, problems)
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    return ConfigError(f"{path}: {count} in the configuration; nothing was started", found)
+
+
+def _ordered(path: Path, problems: list[Problem]) -> tuple[Problem, ...]:
     """The file itself first, then its drop-ins by name; in each the order of its lines."""
-    unique = sorted(set(problems), key=lambda p: (p.file != str(path), p))
-    count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
-    return ConfigError(f"{path}: {count} in the configuration; nothing was started", tuple(unique))
+    return tuple(sorted(set(problems), key=lambda problem: (problem.file != str(path), problem)))
 
 
 def _layers(path: Path, conf_dir: Path | None, reading: Reading) -> list[tree.Mapping] | None:

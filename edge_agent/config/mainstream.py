@@ -12,26 +12,26 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
         # Hikvision ISAPI: channel number, then 01 main, 02 sub.
-        (r"^rtsps?://[^/]*/(ISAPI/)?Streaming/(Unicast/)?Channels/\d+01([/?]|$)", "the sub stream ends in 02"),
+        (r"/Streaming/(Unicast/)?Channels/\d+01([/?]|$)", "the sub stream ends in 02"),
         # Hikvision before ISAPI.
-        (r"^rtsps?://[^/]*/h264/ch\d+/main/", "the sub stream has sub instead of main"),
+        (r"/h264/ch\d+/main/", "the sub stream has sub instead of main"),
         # Dahua and its OEMs.
         (r"[?&]subtype=0(&|$)", "the sub stream has subtype=1"),
         # Reolink.
-        (r"/(h264|h265)?Preview_\d+_main$", "the sub stream ends in _sub"),
-        # Uniview.
-        (r"/media/video1([/?]|$)", "the sub stream is /media/video2"),
+        (r"/(h26[45])?Preview_\d+_main$", "the sub stream ends in _sub"),
+        # Uniview cameras, then its recorders.
+        (r"/(media/)?video1([/?]|$)", "the sub stream has video2"),
         (r"/unicast/c\d+/s0/", "the sub stream has s1 instead of s0"),
         # Foscam.
-        (r"/videoMain([/?]|$)", "the sub stream is /videoSub"),
+        (r"/videoMain([/?]|$)", "the sub stream is videoSub"),
         # Xiongmai and its OEMs.
-        (r"[/&?]stream=0\.sdp", "the sub stream has stream=1"),
-        # TP-Link Tapo and VIGI, and many others.
-        (r"/stream1([/?]|$)", "the sub stream is usually /stream2"),
-        (r"/onvif1([/?]|$)", "the sub stream is usually /onvif2"),
-        (r"/main([_-]?stream)?([/?]|$)", "the sub stream is usually /sub"),
+        (r"[_&?]stream=0\.sdp", "the sub stream has stream=1"),
+        # TP-Link Tapo and VIGI, and others; then plain names that several brands share.
+        (r"/stream1([/?]|$)", "the sub stream is usually stream2"),
+        (r"/onvif1([/?]|$)", "the sub stream is usually onvif2"),
+        (r"/main([_-]?stream)?([/?]|$)", "the sub stream is usually sub"),
     )
-)  # fmt: skip
+)
 
 
 def main_stream_hint(url: str) -> str | None:

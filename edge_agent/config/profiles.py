@@ -11,7 +11,8 @@ import edge_agent
 from edge_agent.config import tree
 from edge_agent.config.kinds import Number, Text
 from edge_agent.config.merge import without_nulls
-from edge_agent.config.schema import DETECTOR_FIELDS, PROFILE_NAME
+from edge_agent.config.schema import PROFILE_NAME
+from edge_agent.config.sections.detector import BOARD_FIELDS
 from edge_agent.config.settings import Profile, Thermal
 from edge_agent.config.spec import INVALID, REQUIRED, Field, ListOf, Reading, Section, Values, plain
 from edge_agent.config.words import did_you_mean, shown
@@ -104,7 +105,7 @@ PROFILE = Section(
                 "Values of the configuration's detector section.",
                 tuple(
                     Field(f.key, f.kind, f.doc, REQUIRED if f.key != "delegate" else None)
-                    for f in DETECTOR_FIELDS
+                    for f in BOARD_FIELDS
                 ),
                 plain(dict),
             ),

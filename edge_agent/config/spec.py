@@ -7,7 +7,8 @@ Validation, nearest names and ``docs/reference/configuration.md`` all come from 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from edge_agent.config import tree
 from edge_agent.config.files import Files
-from edge_agent.config.words import did_you_mean, listed, shown
+from edge_agent.config.words import did_you_mean, shown
 from edge_agent.errors import Problem
 
 
@@ -46,12 +47,20 @@ class Reading:
         self.files = files
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self._key = ""
+
+    @contextmanager
+    def about(self, key: str) -> Iterator[None]:
+        """Messages inside begin with ``key:``."""
+        outer, self._key = self._key, f"{key}: " if key else ""
+        yield
+        self._key = outer
 
     def refuse(self, place: tree.Place, message: str) -> None:
-        self.problems.append(place.problem(message))
+        self.problems.append(place.problem(self._key + message))
 
     def warn(self, place: tree.Place, message: str) -> None:
-        self.warnings.append(place.problem(message))
+        self.warnings.append(place.problem(f"warning: {message}"))
 
 
 class Kind(ABC):
@@ -100,6 +109,10 @@ class ListOf(Kind):
 
     def describe(self) -> str:
         return f"a list of {self.things}"
+
+    def describe_items(self) -> str:
+        """For the reference: what each item is."""
+        return f"{self.describe()}, each {self.kind.describe()}"
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Sequence):
@@ -160,8 +173,11 @@ class Values:
         entry = self._node.entries.get(key)
         return entry.key if entry else self._node.place
 
-    def refuse(self, key: str, message: str) -> None:
-        self.reading.refuse(self.place(key), message)
+    def together(self, one: str, other: str) -> None:
+        """Refuses either key without the other."""
+        for key, missing in ((one, other), (other, one)):
+            if self.given(key) and not self.given(missing):
+                self.reading.refuse(self.key_place(key), f"{key} needs {missing} beside it")
 
     def warn(self, key: str, message: str) -> None:
         self.reading.warn(self.place(key), message)
@@ -188,27 +204,28 @@ class Section(Kind):
     """Keys people try, and what to do instead."""
 
     def describe(self) -> str:
-        return (
-            f"a mapping with {listed(f.key for f in self.fields[:3])}{', …' if len(self.fields) > 3 else ''}"
-        )
+        keys = ", ".join(each.key for each in self.fields[:3])
+        return f"a mapping ({keys}{', …' if len(self.fields) > 3 else ''})"
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Mapping):
             found = "a list" if isinstance(node, tree.Sequence) else "a single value"
-            reading.refuse(node.place, f"{self.name} must be {self.describe()}, not {found}")
+            reading.refuse(node.place, f"must be {self.describe()}, not {found}")
             return INVALID
         before = len(reading.problems)
-        self._refuse_unknown(node, reading)
         values = Values(node, reading)
-        for each in self.fields:
-            values.found[each.key] = self._read_field(each, node, reading)
-        self.check(values)
+        with reading.about(""):
+            self._refuse_unknown(node, reading)
+            for each in self.fields:
+                values.found[each.key] = self._read_field(each, node, reading)
+            self.check(values)
         return INVALID if len(reading.problems) > before else self.build(values)
 
     def _read_field(self, each: Field, node: tree.Mapping, reading: Reading) -> Any:
         entry = node.entries.get(each.key)
         if entry is not None:
-            return each.kind.read(entry.value, reading)
+            with reading.about(each.key):
+                return each.kind.read(entry.value, reading)
         if each.default is REQUIRED:
             reading.refuse(node.place, f"{self.name} has no '{each.key}': {each.doc}")
             return INVALID
@@ -230,12 +247,3 @@ class Section(Kind):
 def plain(make: Callable[..., Any]) -> Callable[[Values], Any]:
     """Builds ``make(**values)``: for sections whose keys are the fields of their settings class."""
     return lambda values: make(**values.found)
-
-
-def walk_sections(section: Section, path: str = "") -> Iterable[tuple[str, Section]]:
-    """``section`` and all below it, with the path to each (``cameras[].analyse``)."""
-    yield path, section
-    for each in section.fields:
-        kind, suffix = (each.kind.kind, "[]") if isinstance(each.kind, ListOf) else (each.kind, "")
-        if isinstance(kind, Section):
-            yield from walk_sections(kind, f"{path}.{each.key}{suffix}".lstrip("."))

@@ -1,0 +1,1 @@
+"""One file a section: its fields, its checks, and how its settings are built."""

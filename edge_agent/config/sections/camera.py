@@ -1,0 +1,96 @@
+"""``cameras``: where each picture comes from, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_agent.config.addresses import CameraAddress, CameraUrl
+from edge_agent.config.kinds import Choice, Flag, Number, PolygonKind, identifier
+from edge_agent.config.sections import login
+from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
+from edge_agent.config.spec import Field, ListOf, Section, Values, plain
+
+RESERVED_IDS = ("gateway",)
+"""``up/event/gateway`` carries what concerns the whole box."""
+
+ANALYSE = Section(
+    "analyse",
+    "How closely the pictures are looked at.",
+    (
+        Field(
+            "fps",
+            Number(0.1, 60, "pictures a second"),
+            "pictures a second that are analysed; fast objects need more, and CPU grows with it",
+            5.0,
+        ),
+        Field(
+            "width",
+            Number(160, 3840, "pixels", whole=True),
+            "width the analysis works at; a smaller picture is not enlarged to it",
+            640,
+        ),
+    ),
+    plain(Analyse),
+)
+
+REPORT = Section(
+    "report",
+    "What is sent. An ordinary street has 10,000 objects a day, and a site may hang on a SIM card.",
+    (
+        Field("objects", Flag(), "an event for each confirmed object", False),
+        Field(
+            "counts_s",
+            Number(1, 86400, "seconds", or_zero=True),
+            "new objects per class, this often; 0: never",
+            60.0,
+        ),
+        Field(
+            "snapshots",
+            Choice(tuple(SnapshotPolicy), SnapshotPolicy, no="none"),
+            "pictures of rule events only, of object events too, or none",
+            SnapshotPolicy.RULES,
+        ),
+    ),
+    plain(Report),
+)
+
+_POLYGONS = ListOf(PolygonKind(), "polygons")
+
+
+def _check(values: Values) -> None:
+    login.check_login(values)
+    url: CameraUrl | None = values.valid("url")
+    if url is None or not values.given("username"):
+        return
+    if url.credentials is not None:
+        text = "the url has a user part already; leave one of the two out"
+        values.reading.refuse(values.key_place("username"), text)
+    elif not url.url.startswith(("rtsp", "http")):
+        text = "a file or V4L2 device has no user; leave username and password_file out"
+        values.reading.refuse(values.key_place("username"), text)
+
+
+def _build(values: Values) -> Camera:
+    url: CameraUrl = values["url"]
+    own: dict[str, Any] = {
+        key: value for key, value in values.found.items() if key not in ("url", "username", "password_file")
+    }
+    return Camera(url=url.url, credentials=url.credentials or login.credentials_of(values), **own)
+
+
+CAMERA = Section(
+    "camera",
+    "One camera. Its id names it in every topic and event.",
+    (
+        Field("id", identifier(RESERVED_IDS), "the camera's id, unique in this gateway"),
+        Field("url", CameraAddress(), "where the sub stream is; http(s) is MJPEG"),
+        *login.FIELDS,
+        Field("analyse", ANALYSE, ANALYSE.doc, {}),
+        Field("report", REPORT, REPORT.doc, {}),
+        Field("masks", _POLYGONS, "areas that are not looked at, such as a burnt-in clock", ()),
+        Field("privacy_masks", _POLYGONS, "areas that are blacked out before anything leaves the box", ()),
+    ),
+    _build,
+    _check,
+    login.ADVICE,
+)

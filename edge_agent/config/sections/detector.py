@@ -1,0 +1,85 @@
+"""``detector``: what gives objects their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.config import tree
+from edge_agent.config.kinds import Choice, Number, Text, text_of
+from edge_agent.config.settings import Detector
+from edge_agent.config.spec import Field, ListOf, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.words import did_you_mean, shown
+from edge_agent.model import GROUP_OF_LABEL
+
+
+@dataclass(frozen=True)
+class ModelName(ScalarKind):
+    """A detector by name, or a model file."""
+
+    names = ("auto", "hog", "none")
+
+    def describe(self) -> str:
+        return "auto, hog, none or the path of a .tflite file"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+        text = text_of(scalar, self.describe())
+        if text in self.names:
+            return text
+        if not text.endswith(".tflite") or "\0" in text:
+            raise Refused(f"must be {self.describe()}, not {shown(text)}{did_you_mean(text, self.names)}")
+        path = reading.files.base / text
+        if reading.files.required and not path.is_file():
+            reading.warn(scalar.place, f"there is no file {path}; without it nothing is detected")
+        return str(path)
+
+
+LABELS = ListOf(Choice(tuple(GROUP_OF_LABEL)), "class labels", least=1, unique=True)
+
+BOARD_FIELDS = (
+    Field("threads", Number(1, 16, whole=True), "threads of one inference", None, "from the profile"),
+    Field(
+        "budget_per_s",
+        Number(0.1, 1000, "inferences a second"),
+        "inferences a second for all cameras together",
+        None,
+        "from the profile",
+    ),
+    Field(
+        "delegate",
+        Text("a library name", 255),
+        "library of an external delegate, such as libedgetpu.so.1, or none; where it is missing, inference "
+        "runs on the CPU and health says so",
+        None,
+        "from the profile",
+    ),
+)
+"""What depends on the board: profiles give the values, the configuration may overrule them."""
+
+
+def _build(values: Values) -> Detector:
+    delegate = values["delegate"]
+    return Detector(**values.found | {"delegate": None if delegate == "none" else delegate})
+
+
+DETECTOR = Section(
+    "detector",
+    "What gives objects their names.",
+    (
+        Field("model", ModelName(), "auto takes an installed model, else hog", "auto"),
+        Field(
+            "labels",
+            LABELS,
+            "classes that count; what else the model knows is ignored",
+            tuple(GROUP_OF_LABEL),
+            "all of them",
+        ),
+        Field(
+            "min_score",
+            Number(0.01, 1),
+            "lowest score of a detection that counts; a lower one finds more and errs more",
+            0.5,
+        ),
+        *BOARD_FIELDS,
+    ),
+    _build,
+)

@@ -1,0 +1,38 @@
+"""``username`` and ``password_file``, wherever somebody has to log in."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from edge_agent.config.kinds import PasswordFile, Text
+from edge_agent.config.spec import Field, Values
+from edge_agent.secrets import Credentials
+
+USERNAME = Field("username", Text("a user name"), "user name; needs password_file beside it", None, "none")
+PASSWORD_FILE = Field(
+    "password_file",
+    PasswordFile(),
+    "file whose one line is the password; a relative path is looked for in systemd's "
+    "`$CREDENTIALS_DIRECTORY`, then beside the configuration file",
+    None,
+    "none",
+)
+FIELDS = (USERNAME, PASSWORD_FILE)
+
+ADVICE = MappingProxyType(
+    dict.fromkeys(
+        ("password", "pass", "passwd", "pwd"),
+        "a password does not stand in this file: put it into a file of its own, named by password_file",
+    )
+)
+"""What to say to somebody who writes the password itself."""
+
+
+def check_login(values: Values) -> None:
+    values.together("username", "password_file")
+
+
+def credentials_of(values: Values) -> Credentials | None:
+    if not values.given("username"):
+        return None
+    return Credentials(values["username"], values["password_file"])

@@ -1,0 +1,82 @@
+"""``mqtt``: the broker, and how to get there."""
+
+from __future__ import annotations
+
+from edge_agent.config.addresses import BrokerAddress
+from edge_agent.config.kinds import Choice, Number, ReadableFile, Text
+from edge_agent.config.sections import login
+from edge_agent.config.settings import Broker, Delivery, Mqtt
+from edge_agent.config.spec import Field, ListOf, Section, Values
+
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+# Wildcards, empty levels and a leading $ would make topics that nobody can subscribe to as documented.
+_ROOT = Text(
+    "a topic",
+    64,
+    r"(?!\$)[^/+#\s\x00-\x1f]+(/[^/+#\s\x00-\x1f]+)*",
+    "levels such as tb/v1, without + # or spaces",
+)
+
+
+def _check(values: Values) -> None:
+    login.check_login(values)
+    values.together("cert_file", "key_file")
+    brokers: tuple[Broker, ...] = values.valid("brokers") or ()
+    if brokers and not any(broker.tls for broker in brokers):
+        for key in ("ca_file", "cert_file"):
+            if values.given(key):
+                values.warn(key, f"{key} is not used: no broker has an mqtts:// address")
+    open_network = any(not broker.tls and broker.host not in _LOCAL for broker in brokers)
+    if open_network and values.given("username"):
+        values.warn("brokers", "mqtt:// sends the password unencrypted; use mqtts:// outside a lab")
+
+
+def _build(values: Values) -> Mqtt:
+    own = {key: value for key, value in values.found.items() if key not in ("username", "password_file")}
+    return Mqtt(**own, credentials=login.credentials_of(values))
+
+
+MQTT = Section(
+    "mqtt",
+    "The broker, and how to get there.",
+    (
+        Field(
+            "brokers",
+            ListOf(BrokerAddress(), "broker addresses", least=1, most=8, unique=True),
+            "addresses, tried in turn",
+        ),
+        Field("root", _ROOT, "first levels of every topic", "tb/v1"),
+        Field(
+            "ca_file",
+            ReadableFile("a CA certificate file"),
+            "the CA that signed the broker's certificate",
+            None,
+            "the system's trust store",
+        ),
+        Field(
+            "cert_file",
+            ReadableFile("a certificate file"),
+            "client certificate; its CN is the gateway's id",
+            None,
+            "none",
+        ),
+        Field("key_file", ReadableFile("a key file"), "private key of cert_file", None, "none"),
+        *login.FIELDS,
+        Field(
+            "delivery",
+            Choice(tuple(Delivery), Delivery),
+            "an event counts as delivered on the broker's PUBACK, or on the central ingest's confirmation",
+            Delivery.BROKER,
+        ),
+        Field(
+            "spread_s",
+            Number(0, 3600, "seconds"),
+            "longest random wait before a first connect, so that a ward's boxes do not come back all at "
+            "once; 0 in a lab",
+            30.0,
+        ),
+    ),
+    _build,
+    _check,
+    login.ADVICE,
+)

@@ -1,0 +1,22 @@
+"""``outbox``: events that wait for delivery."""
+
+from __future__ import annotations
+
+from edge_agent.config.kinds import Size
+from edge_agent.config.settings import Outbox
+from edge_agent.config.spec import Field, Section, plain
+
+OUTBOX = Section(
+    "outbox",
+    "Events that wait for delivery.",
+    (
+        Field(
+            "max_bytes",
+            Size(10**6, 10**12),
+            "space on disk; when it is full the lowest priority goes first, and the loss is announced",
+            256 * 10**6,
+            "256MB",
+        ),
+    ),
+    plain(Outbox),
+)
