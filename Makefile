@@ -1,6 +1,6 @@
 # make run    people walking through a real clip become events at a broker
-# make test   the whole test suite, with real parts
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
+# make test   the whole test suite, with real parts
 # make check  format, lint, types, import rules
 PYTHON ?= python3
 VENV ?= .venv

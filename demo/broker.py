@@ -26,7 +26,8 @@ class Broker:
 
     def __enter__(self) -> Broker:
         self._config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 100000\n"
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+            "max_queued_messages 100000\n"
         )
         with self._log.open("wb") as log:
             # Its own session: Ctrl-C is for the view, which stops the agent first and the broker last.

@@ -67,7 +67,7 @@ class Subscriber:
             self._view.event(event)
             self._picture.event(event)
         elif part[0] == "media":
-            self._picture.media(part[2], message.payload)
+            self._picture.media(part[2], bytes(message.payload))
         elif json.loads(message.payload)["state"] == "stopped":
             self._stopped.set()
 
