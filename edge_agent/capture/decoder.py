@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
+from edge_agent.capture.h264 import FrameNumWatch
+
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+JPEG_END = b"\xff\xd9"
+JPEG_TAIL_BYTES = 64
+"""Cameras pad after the end marker."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,34 +29,79 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes one stream's packets in order. Not thread-safe.
+    """Decodes one stream's packets in order, on the calling thread. Not thread-safe.
 
-    After an error or a frame that the decoder had to patch, every frame is marked as not clean until the
-    next keyframe: what is predicted from a broken picture is broken too, and looks like motion.
+    After a packet that the decoder refused, a frame that it had to patch or a picture that never came,
+    every frame is marked as not clean until the next keyframe: what is predicted from a broken picture is
+    broken too, and looks like motion. What libavcodec cannot know is looked at here: see ``h264.py``.
     """
 
     def __init__(self, context: VideoCodecContext) -> None:
+        context.thread_type = "NONE"  # threads add a frame of latency each and cost more in total
+        context.thread_count = 1
         self._context = context
+        self._watch = FrameNumWatch(context.extradata or b"") if context.name == "h264" else None
+        self._jpeg = context.name == "mjpeg"
         self._clean = True
-        self.errors = 0  # packets that the decoder refused
-        self.corrupt = 0  # frames that came out not clean
+        self._broken_pts: int | None = None
         self.decoded = 0  # all frames that came out
+        self.corrupt = 0  # frames that came out not clean, and packets that were refused
+
+    @property
+    def codec(self) -> str:
+        return str(self._context.name)
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
-        """The frames that ``packet`` completes; ``None`` drains what is held back at the end."""
+        """The frames that ``packet`` completes. ``None`` or an empty packet drains what is held back and
+        makes the decoder ready for an unrelated stream of the same codec."""
+        if packet is None or not packet.size:
+            return self._drain()
+        if self._incomplete(packet):
+            self._break(packet)
         try:
             frames = self._context.decode(packet)
         except FFmpegError:
-            self.errors += 1
-            self._clean = False
+            self.corrupt += 1
+            self._break(packet)
             return []
         return [self._judged(frame) for frame in frames]
 
+    def _incomplete(self, packet: Packet[VideoStream]) -> bool:
+        if self._watch is not None:
+            return self._watch.gap_before(memoryview(packet))
+        if self._jpeg:  # libavcodec fills the missing part with grey and says nothing
+            return JPEG_END not in memoryview(packet)[-JPEG_TAIL_BYTES:].tobytes()
+        return bool(packet.is_corrupt)
+
+    def _break(self, packet: Packet[VideoStream]) -> None:
+        self._clean = False
+        self._broken_pts = packet.pts
+
     def _judged(self, frame: VideoFrame) -> Decoded:
         self.decoded += 1
+        clean = self._clean
         if frame.is_corrupt:
-            self._clean = False
-        elif frame.key_frame:
+            self._clean = clean = False
+            self._broken_pts = frame.pts
+        elif not clean and frame.key_frame and not self._older_than_break(frame):
+            # A JPEG cut short is a keyframe too: it stays unclean, the next one is judged by itself.
             self._clean = True
-        self.corrupt += not self._clean
-        return Decoded(frame, self._clean)
+            clean = not self._jpeg
+        self.corrupt += not clean
+        return Decoded(frame, clean)
+
+    def _older_than_break(self, frame: VideoFrame) -> bool:
+        """With B-frames, a keyframe from before the loss can come out after it was noticed."""
+        return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
+
+    def _drain(self) -> list[Decoded]:
+        try:
+            frames = self._context.decode(None)
+        except FFmpegError:
+            frames = []
+        judged = [self._judged(frame) for frame in frames]
+        self._context.flush_buffers()
+        self._clean, self._broken_pts = True, None
+        if self._watch is not None:
+            self._watch.reset()
+        return judged

@@ -1,0 +1,173 @@
+"""Notices that an H.264 stream has lost a picture.
+
+libavcodec conceals a missing picture without a word: the pictures that were predicted from it come out
+smeared and look like motion. The bitstream itself tells: ``frame_num`` counts reference pictures without
+gaps. Syntax: ITU-T H.264, 7.3.2.1.1 (sequence parameter set) and 7.3.3 (slice header); the rule: 7.4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SLICE, IDR_SLICE, SPS = 1, 5, 7
+HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
+HEAD_BYTES = 192
+"""Enough for delimiter, SEI and the beginning of the first slice of an ordinary picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameNumbering:
+    """What a sequence parameter set says about ``frame_num``."""
+
+    bits: int
+    gaps_allowed: bool  # temporal layers were dropped on purpose: no gap is a loss
+    colour_planes: bool
+
+
+class FrameNumWatch:
+    """Follows ``frame_num`` over the packets of one Annex B stream. Not thread-safe.
+
+    Knows nothing, and says so by never reporting a gap, until it has seen a parameter set.
+    """
+
+    def __init__(self, extradata: bytes) -> None:
+        """``extradata``: the stream's parameter sets; length-prefixed ones (of MP4) disable the watch."""
+        self._enabled = extradata[:1] != b"\x01"
+        self._numbering: FrameNumbering | None = None
+        self._last: int | None = None  # frame_num of the last reference picture
+        self._learn(extradata)
+
+    def gap_before(self, packet: memoryview) -> bool:
+        """Whether a reference picture is missing between the last packet and this one (one picture each)."""
+        if not self._enabled:
+            return False
+        head = packet[:HEAD_BYTES].tobytes()
+        slice_at = _first_slice(head)
+        if slice_at is None or _holds(head, SPS):  # a keyframe: parameter sets come first, and they are long
+            head = packet.tobytes()
+            self._learn(head)
+            slice_at = _first_slice(head)
+        if slice_at is None or self._numbering is None:
+            return False
+        return self._follow(head[slice_at : slice_at + 24])
+
+    def reset(self) -> None:
+        """The next picture follows none."""
+        self._last = None
+
+    def _follow(self, slice_header: bytes) -> bool:
+        numbering, last = self._numbering, self._last
+        assert numbering is not None
+        number = 0
+        if slice_header[0] & 31 == SLICE:
+            bits = _Bits(_unescaped(slice_header[1:]))
+            for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
+                bits.ue()
+            bits.u(2 if numbering.colour_planes else 0)
+            number = bits.u(numbering.bits)
+        else:
+            last = None  # an IDR picture starts anew
+        if slice_header[0] >> 5 & 3:  # nal_ref_idc: others will be predicted from it
+            self._last = number
+        if last is None or numbering.gaps_allowed:
+            return False
+        return number not in (last, (last + 1) % (1 << numbering.bits))
+
+    def _learn(self, data: bytes) -> None:
+        for start in _units(data):
+            if data[start] & 31 == SPS:
+                self._numbering = _frame_numbering(_unescaped(data[start + 1 : start + 512]))
+
+
+def _units(data: bytes) -> Iterator[int]:
+    """Where each NAL unit's header byte is, in Annex B data."""
+    at = data.find(b"\0\0\1")
+    while 0 <= at < len(data) - 3:
+        yield at + 3
+        at = data.find(b"\0\0\1", at + 3)
+
+
+def _first_slice(data: bytes) -> int | None:
+    for start in _units(data):
+        if data[start] & 31 in (SLICE, IDR_SLICE):
+            return start if len(data) - start >= 12 else None
+    return None
+
+
+def _holds(data: bytes, kind: int) -> bool:
+    return any(data[start] & 31 == kind for start in _units(data))
+
+
+def _unescaped(data: bytes) -> bytes:
+    return data.replace(b"\0\0\3", b"\0\0")
+
+
+def _frame_numbering(sps: bytes) -> FrameNumbering:
+    """``sps``: its payload after the NAL header, emulation prevention removed."""
+    bits = _Bits(sps)
+    profile = bits.u(8)
+    bits.u(16)  # constraint flags, level
+    bits.ue()  # id
+    planes = _skip_high_profile(bits) if profile in HIGH_PROFILES else False
+    size = bits.ue() + 4
+    order_type = bits.ue()
+    if order_type == 0:
+        bits.ue()
+    elif order_type == 1:
+        bits.u(1)
+        bits.ue()
+        bits.ue()
+        for _ in range(bits.ue()):
+            bits.ue()
+    bits.ue()  # max_num_ref_frames
+    return FrameNumbering(size, bool(bits.u(1)), planes)
+
+
+def _skip_high_profile(bits: _Bits) -> bool:
+    """Chroma format, bit depths and scaling lists; True when each colour plane has its own slices."""
+    chroma_format = bits.ue()
+    planes = chroma_format == 3 and bool(bits.u(1))
+    bits.ue()
+    bits.ue()
+    bits.u(1)
+    if bits.u(1):
+        for index in range(12 if chroma_format == 3 else 8):
+            if bits.u(1):
+                _skip_scaling_list(bits, 16 if index < 6 else 64)
+    return planes
+
+
+def _skip_scaling_list(bits: _Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.se()) % 256
+        last = following or last
+
+
+class _Bits:
+    """Reads bits from the front; zeros follow the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = len(data) * 8
+
+    def u(self, count: int) -> int:
+        """An unsigned number of ``count`` bits."""
+        self._left -= count
+        if self._left < 0:
+            return 0
+        return self._value >> self._left & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        """An unsigned Exp-Golomb number (9.1)."""
+        zeros = 0
+        while self._left > 0 and not self.u(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def se(self) -> int:
+        """A signed Exp-Golomb number (9.1.1)."""
+        code = self.ue()
+        return (code + 1) // 2 if code % 2 else -(code // 2)

@@ -1,0 +1,160 @@
+"""One camera's thread: connects, reads, decodes, hands the newest frame on, and never gives up."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.session import Session
+from edge_agent.capture.slot import FrameSlot
+from edge_agent.capture.source import FrameSource, Limits, open_source
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError, SourceRejected
+from edge_agent.loop import Loop
+from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.retry import Backoff
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
+BEAT_S = 5.0
+"""How long the thread sleeps at most without showing that it lives."""
+
+
+class Opener(Protocol):
+    """``source.open_source``, or a fake of it."""
+
+    def __call__(
+        self, camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+    ) -> FrameSource: ...
+
+
+class Reader:
+    """Keeps one camera connected; frames to analyse appear in ``slot``.
+
+    ``start`` runs a thread ``capture-<id>``. ``stop`` returns at once: a reading thread ends with the next
+    packet; one that is blocked inside FFmpeg, with a dead camera, cannot be woken and ends by itself when
+    FFmpeg's timeout fires (``Limits``). It is a daemon thread and puts nothing into the slot any more, so
+    nobody has to wait for it.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        backoff: Backoff | None = None,
+        repeat_files: bool = False,
+        opener: Opener = open_source,
+    ) -> None:
+        """``repeat_files``: a camera that is a file begins again at its end; otherwise it is offline then."""
+        self.camera = camera
+        self.slot = FrameSlot(clock)
+        self.health = CameraHealth(camera.id, clock, self.slot)
+        self._limits = limits or Limits()
+        # A blocked open takes its limit twice (connect, describe), and the diagnosis some seconds.
+        silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
+        self.loop = Loop(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
+        self._clock = clock
+        self._backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
+        self._repeat_files = repeat_files
+        self._opener = opener
+        self._numbers = itertools.count(1)  # of decoded frames; goes on over reconnects
+        self._losses: deque[float] = deque()  # when, within the last hour
+        self._session: Session | None = None
+
+    def start(self) -> None:
+        self.slot.open()
+        self.loop.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end and wake whoever waits at the slot; does not wait."""
+        self.loop.stop()
+        self.slot.close()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread; False when it is still blocked in FFmpeg, which is no reason to wait on."""
+        return self.loop.join(timeout_s)
+
+    def status(self) -> CameraStatus:
+        """Thread-safe."""
+        return self.health.status()
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            self._pause(loop, self._attempt(loop))
+
+    def _attempt(self, loop: Loop) -> float:
+        """One connection, from connect to loss; returns the seconds to wait before the next."""
+        self._session = None
+        try:
+            self._connection(loop)
+        except CaptureError as error:
+            if not loop.stopping:
+                return self._lost(error)
+        return 0.0
+
+    def _connection(self, loop: Loop) -> None:
+        """Returns when asked to stop; a loss raises."""
+        source = self._opener(self.camera, self._clock, loop.wait, self._limits, repeat=self._repeat_files)
+        with contextlib.closing(source):
+            session = Session(
+                self.camera, source, self._clock, self._limits, self.health, self.slot, self._numbers
+            )
+            self._session = session
+            self.health.opened(session.codec)
+            with contextlib.closing(source.packets()) as packets:
+                for packet in packets:
+                    if loop.stopping:
+                        return
+                    loop.beat()
+                    session.feed(packet)
+
+    def _lost(self, error: CaptureError) -> float:
+        """Note the failure; returns the seconds to wait before the next attempt."""
+        session = self._session
+        online_s = session.online_s() if session is not None else None
+        if online_s is not None:
+            self._backoff.succeeded(online_s)
+        self.slot.clear()
+        changed = self.health.become(CameraState.OFFLINE, error.cause, error.detail)
+        if session is not None and not session.live and error.cause is Cause.ENDED:
+            log.info("%s: %s", self.camera.id, error.detail)
+            return math.inf
+        rejected = isinstance(error, SourceRejected)
+        delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
+        if online_s is not None:
+            nth = self._count_loss()
+            log.warning("%s: %s, reopening in %.0f s (%s in 1 h)", self.camera.id, error.detail, delay_s, nth)
+        else:
+            # The first failure and every new cause is news; that it still fails is not.
+            level = logging.WARNING if changed else logging.DEBUG
+            told = (self.camera.id, error.detail, error.cause, delay_s, ordinal(self._backoff.failures))
+            log.log(level, "%s: %s (%s), next attempt in %.0f s (%s failure)", *told)
+        return delay_s
+
+    def _count_loss(self) -> str:
+        now_mono = self._clock.monotonic()
+        self._losses.append(now_mono)
+        while now_mono - self._losses[0] > 3600:
+            self._losses.popleft()
+        return ordinal(len(self._losses))
+
+    def _pause(self, loop: Loop, seconds: float) -> None:
+        """Sleep in pieces, so that the watchdog sees a living thread; for ever with infinity."""
+        while seconds > 0 and not loop.wait(min(seconds, BEAT_S)):
+            seconds -= BEAT_S
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st ..."""
+    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

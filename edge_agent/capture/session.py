@@ -1,0 +1,132 @@
+"""One connection's frames: from packet to the slot, and what they say about the camera's state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edge_agent.capture.failures import failure
+from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.picture import YuvPicture
+from edge_agent.capture.sampling import Sampler
+from edge_agent.capture.slot import FrameSlot
+from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.capture.stream_time import StreamTime
+from edge_agent.clock import Clock, wall_time_of
+from edge_agent.config.settings import Camera
+from edge_agent.model import CameraState, Cause, Frame
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+log = logging.getLogger(__name__)
+
+DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
+"""Shares of damaged frames: from where a camera counts as degraded, and until where it stays so."""
+JUDGE_EVERY_S = 1.0
+
+
+class Session:
+    """Fed by the capture thread, packet by packet. Raises ``CaptureError`` when the stream is no good."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        source: FrameSource,
+        clock: Clock,
+        limits: Limits,
+        health: CameraHealth,
+        slot: FrameSlot,
+        numbers: Iterator[int],
+    ) -> None:
+        """``numbers`` numbers the decoded frames."""
+        self.live = source.live
+        self._camera_id = camera.id
+        self._clock = clock
+        self._limits = limits
+        self._health = health
+        self._slot = slot
+        self._numbers = numbers
+        self._decoder = source.decoder()
+        self._times = StreamTime(source.timed)
+        self._sampler = Sampler(camera.analyse.fps)
+        self._size: tuple[int, int] | None = None
+        self._online_mono: float | None = None  # when the first picture came
+        self._picture_mono = self._clean_mono = self._judged_mono = clock.monotonic()
+        self._corrupt = 0
+
+    @property
+    def codec(self) -> str:
+        return self._decoder.codec
+
+    def online_s(self) -> float | None:
+        """How long pictures have been coming; None when there was none."""
+        return None if self._online_mono is None else self._clock.monotonic() - self._online_mono
+
+    def feed(self, packet: Packet[VideoStream]) -> None:
+        """Decode a packet that was read just now."""
+        arrived_mono = self._clock.monotonic()
+        self._health.packet(packet.size, arrived_mono)
+        for decoded in self._decoder.decode(packet):
+            number = next(self._numbers)
+            stamp = self._times.stamp(decoded.frame.time, arrived_mono)
+            self._picture_came(decoded.frame, arrived_mono)
+            if decoded.clean:
+                self._clean_mono = arrived_mono
+                if self._sampler.due(stamp):
+                    self._offer(decoded.frame, number, stamp)
+        if self._decoder.corrupt != self._corrupt:
+            self._health.damaged(arrived_mono, self._decoder.corrupt - self._corrupt)
+            self._corrupt = self._decoder.corrupt
+        if arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
+            self._judged_mono = arrived_mono
+            self._judge(arrived_mono)
+
+    def _offer(self, frame: VideoFrame, number: int, stamp: float) -> None:
+        captured_at = wall_time_of(self._clock, stamp)
+        self._slot.offer(Frame(self._camera_id, number, stamp, captured_at, YuvPicture(frame)))
+
+    def _picture_came(self, frame: VideoFrame, mono: float) -> None:
+        self._picture_mono = mono
+        self._health.picture(mono)
+        size = (frame.width, frame.height)
+        if size != self._size:
+            self._new_size(size)
+        if self._online_mono is None:
+            self._online_mono = mono
+            self._become(CameraState.ONLINE, None, f"{self.codec} {size[0]}x{size[1]}")
+
+    def _new_size(self, size: tuple[int, int]) -> None:
+        old, self._size = self._size, size
+        self._health.size(*size)
+        if old is not None:
+            log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
+
+    def _judge(self, mono: float) -> None:
+        """Once a second: do pictures come, and are they whole?"""
+        blind_s = mono - self._picture_mono
+        if mono - self._clean_mono >= self._limits.reopen_s:
+            # Streams with intra refresh have no keyframe to recover at: a new connection has one.
+            detail = f"packets, but no whole picture for {self._limits.reopen_s:g} s"
+            raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
+        if blind_s >= self._limits.picture_s:
+            detail = f"packets, but no picture for {self._limits.picture_s:g} s"
+            self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
+            return
+        if self._online_mono is None:
+            return
+        share = self._health.damaged_share(mono)
+        degraded = self._health.state is CameraState.DEGRADED
+        if share > (HEALTHY_BELOW if degraded else DEGRADED_ABOVE):
+            detail = "frames are damaged and not analysed"
+            self._become(CameraState.DEGRADED, Cause.DECODE_ERROR, detail)
+        else:
+            self._become(CameraState.ONLINE, None, f"{self.codec} {'x'.join(map(str, self._size or ()))}")
+
+    def _become(self, state: CameraState, cause: Cause | None, detail: str) -> None:
+        if self._health.become(state, cause, detail):
+            level = logging.INFO if state is CameraState.ONLINE else logging.WARNING
+            log.log(level, "%s: %s: %s", self._camera_id, state.value, detail)

@@ -1,0 +1,157 @@
+"""Demuxing: an opened URL as a stream of video packets. The only place that calls ``av.open`` for cameras."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError, HTTPClientError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.failures import failure, open_failed, read_failed
+from edge_agent.capture.source import Limits, Recipe, url_with_credentials
+from edge_agent.clock import Clock
+from edge_agent.errors import CaptureError
+from edge_agent.model import Cause
+from edge_agent.secrets import Credentials
+
+NEARLY = 0.95
+"""FFmpeg looks at its timeout every 0.1 s, so it fires a little off."""
+
+
+class PacketStream:
+    """One open connection; see ``FrameSource``. Opens in the constructor, on the calling thread, and is
+    used by that thread only.
+
+    FFmpeg's read timeout is the stall limit. Its parsers hold one picture back and hand it out when the
+    timeout fires, instead of the error; and audio or RTCP keep FFmpeg content while the video is gone. So
+    the time since the last video packet is looked at here as well.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        recipe: Recipe,
+        credentials: Credentials | None,
+        clock: Clock,
+        wait: Callable[[float], bool],
+        limits: Limits,
+        repeat: bool,
+    ) -> None:
+        self._camera_id = camera_id
+        self._recipe = recipe
+        self._clock = clock
+        self._wait = wait
+        self._limits = limits
+        self._repeat = repeat and not recipe.live
+        self._container = self._open(credentials)
+        try:
+            self._video = self._pick_video()
+        except CaptureError:
+            self._container.close()
+            raise
+
+    @property
+    def timed(self) -> bool:
+        return self._recipe.timed
+
+    @property
+    def live(self) -> bool:
+        return self._recipe.live
+
+    def decoder(self) -> Decoder:
+        return Decoder(self._video.codec_context)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def packets(self) -> Generator[Packet[VideoStream], None, None]:
+        packets = self._live_packets() if self._recipe.live else self._paced_packets()
+        with contextlib.closing(packets):
+            yield from packets
+
+    def _live_packets(self) -> Generator[Packet[VideoStream], None, None]:
+        last_mono = self._clock.monotonic()
+        try:
+            for packet in self._container.demux():
+                now_mono = self._clock.monotonic()
+                if now_mono - last_mono >= self._limits.stall_s * NEARLY:
+                    raise self._stalled()
+                if packet.stream_index == self._video.index and packet.size:
+                    last_mono = now_mono
+                    yield cast("Packet[VideoStream]", packet)
+        except (FFmpegError, OSError) as error:
+            if self._clock.monotonic() - last_mono >= self._limits.stall_s * NEARLY:
+                raise self._stalled() from None
+            raise read_failed(self._camera_id, error) from None
+        raise failure(self._camera_id, Cause.ENDED, "the camera ended the stream")
+
+    def _paced_packets(self) -> Generator[Packet[VideoStream], None, None]:
+        """A file's packets, each not before its time; again from the start if so wished."""
+        while True:
+            begun_mono, first_s = self._clock.monotonic(), None
+            try:
+                for packet in self._container.demux(self._video):
+                    if packet.dts is not None and packet.time_base is not None:
+                        at_s = float(packet.dts * packet.time_base)
+                        first_s = at_s if first_s is None else first_s
+                        if self._wait(max(0.0, begun_mono + at_s - first_s - self._clock.monotonic())):
+                            return
+                    yield packet  # the last one is empty and drains the decoder
+                if not self._repeat:
+                    raise failure(self._camera_id, Cause.ENDED, "the file has ended")
+                self._container.seek(0)
+            except FFmpegError as error:
+                raise read_failed(self._camera_id, error) from None
+
+    def _open(self, credentials: Credentials | None) -> InputContainer:
+        try:
+            return self._av_open(dict(self._recipe.options), credentials)
+        except HTTPClientError as error:
+            # A camera with sound only: with nothing to set up, the server refuses to play.
+            if self._has_no_video(error, credentials):
+                raise self._no_video() from None
+            raise self._translated(error, credentials) from None
+        except (FFmpegError, OSError, ValueError) as error:
+            raise self._translated(error, credentials) from None
+
+    def _av_open(self, options: dict[str, str], credentials: Credentials | None) -> InputContainer:
+        return av.open(
+            url_with_credentials(self._camera_id, self._recipe.url, credentials),
+            format=self._recipe.format,
+            options=options,
+            metadata_errors="replace",
+            timeout=(self._limits.open_s, self._limits.stall_s) if self._recipe.live else None,
+        )
+
+    def _has_no_video(self, error: HTTPClientError, credentials: Credentials | None) -> bool:
+        if type(error).__name__ != "HTTPOtherClientError" or self._recipe.format != "rtsp":
+            return False
+        options = {k: v for k, v in self._recipe.options if k != "allowed_media_types"}
+        try:
+            with self._av_open(options, credentials) as container:
+                return not container.streams.video
+        except (FFmpegError, OSError):
+            return False
+
+    def _translated(self, error: Exception, credentials: Credentials | None) -> CaptureError:
+        return open_failed(error, self._camera_id, self._recipe.endpoint, credentials is not None)
+
+    def _pick_video(self) -> VideoStream:
+        if not self._container.streams.video:
+            raise self._no_video()
+        video = self._container.streams.video[0]
+        if video.codec_context is None:
+            raise failure(self._camera_id, Cause.UNSUPPORTED, "there is no decoder for its codec")
+        return video
+
+    def _no_video(self) -> CaptureError:
+        return failure(self._camera_id, Cause.NO_VIDEO, "there is no video in the stream")
+
+    def _stalled(self) -> CaptureError:
+        return failure(self._camera_id, Cause.STALLED, f"no packet for {self._limits.stall_s:g} s")

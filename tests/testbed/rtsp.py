@@ -1,0 +1,106 @@
+"""Starts and torments the RTSP camera of ``rtsp_server.py``.
+
+    with RtspServer({"/stream": clip}) as server:
+        reader.open(server.url("/stream"))
+        server.freeze()     # SIGSTOP: accepts, says nothing
+        server.kill()       # the stream ends
+        server.start()      # the same port again
+
+For the bench: several mounts in one server cost one process; ``server.pid`` is its id.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+SCRIPT = Path(__file__).with_name("rtsp_server.py")
+SYSTEM_PYTHON = "/usr/bin/python3"
+START_TIMEOUT_S = 20.0
+
+
+class RtspServer:
+    """One server process. ``mounts``: path -> file, or several files played one after the other."""
+
+    def __init__(
+        self,
+        mounts: Mapping[str, Path | Sequence[Path]],
+        *,
+        audio: Sequence[str] = (),
+        drop: Mapping[str, Sequence[int]] | None = None,
+        damage: Mapping[str, Sequence[int]] | None = None,
+        user: str | None = None,
+        password: str = "",
+        auth: str = "digest",
+    ) -> None:
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._arguments: list[str] = []
+        for mount, files in mounts.items():
+            names = [files] if isinstance(files, Path) else files
+            self._arguments += ["--mount", f"{mount}={','.join(str(name) for name in names)}"]
+        for mount in audio:
+            self._arguments += ["--audio", mount]
+        for option, faults in (("--drop", drop), ("--damage", damage)):
+            for mount, numbers in (faults or {}).items():
+                self._arguments += [option, f"{mount}={','.join(str(n) for n in numbers)}"]
+        if user is not None:
+            self._arguments += ["--user", user, f"--password={password}", "--auth", auth]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("the RTSP server does not run")
+        return self._process.pid
+
+    def url(self, mount: str) -> str:
+        """Without credentials."""
+        return f"rtsp://127.0.0.1:{self.port}{mount}"
+
+    def start(self) -> None:
+        """Start it, on the port it had before if there was one; returns when it listens."""
+        command = [SYSTEM_PYTHON, str(SCRIPT), "--port", str(self.port), *self._arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process = process
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
+        line = process.stdout.readline() if ready else ""
+        if not line.strip():
+            self.kill()
+            raise RuntimeError(f"the RTSP server did not start: {' '.join(command)}")
+        self.port = int(line)
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once; clients see the end of the stream. Does nothing when it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise RuntimeError("the RTSP server does not run")
+        self._process.send_signal(number)

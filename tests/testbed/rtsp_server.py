@@ -1,0 +1,236 @@
+"""A camera for tests: serves the access units of video files over RTSP, looping, without re-encoding.
+
+Runs under Debian's own Python, which has ``gi`` (gir1.2-gst-rtsp-server-1.0):
+
+    /usr/bin/python3 tests/testbed/rtsp_server.py --mount /stream=clip.mp4 [--mount /other=a.mp4,b.mp4]
+        [--audio /voice] [--drop /stream=25,26] [--damage /stream=25] [--user U --password P --auth digest]
+        [--port 0]
+
+Prints its port as one line when it is ready. A mount of several files plays them one after the other, so
+that the picture size changes in mid-stream. ``--drop`` leaves out access units, ``--damage`` overwrites the
+middle of them, counted from 0 over the loop; both never touch the first second. H.264, H.265 and
+MJPEG in .mp4, .mov, .mkv or .avi. Each client gets its own stream from the first access unit on. Stop it
+with a signal: ``testbed.rtsp.RtspServer`` does all that for tests and for the bench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+DEMUXERS = {".mp4": "qtdemux", ".mov": "qtdemux", ".mkv": "matroskademux", ".avi": "avidemux"}
+PARSERS = {
+    "video/x-h264": "h264parse ! video/x-h264,stream-format=byte-stream,alignment=au",
+    "video/x-h265": "h265parse ! video/x-h265,stream-format=byte-stream,alignment=au",
+    "image/jpeg": "jpegparse",
+}
+PAYLOADERS = {
+    "video/x-h264": "rtph264pay config-interval=-1",
+    "video/x-h265": "rtph265pay config-interval=-1",
+    "image/jpeg": "rtpjpegpay",
+}
+
+
+class Unit(NamedTuple):
+    """One access unit; times in ns from the start of the loop."""
+
+    data: bytes
+    pts: int
+    dts: int
+
+
+class Clip(NamedTuple):
+    media_type: str
+    caps: str
+    units: list[Unit]
+    duration: int  # ns
+
+
+def media_type_of(path: Path) -> str:
+    """The media type of a file's first video track."""
+    pipeline = Gst.parse_launch(
+        f'filesrc location="{path}" ! {DEMUXERS[path.suffix]} name=demux ! fakesink name=sink sync=false'
+    )
+    pipeline.set_state(Gst.State.PAUSED)
+    pipeline.get_state(10 * Gst.SECOND)
+    caps = pipeline.get_by_name("sink").get_static_pad("sink").get_current_caps()
+    pipeline.set_state(Gst.State.NULL)
+    if caps is None:
+        raise SystemExit(f"{path}: no video in it")
+    return str(caps.get_structure(0).get_name())
+
+
+def read_units(path: Path) -> Clip:
+    """All access units of a file, in decoding order."""
+    media_type = media_type_of(path)
+    pipeline = Gst.parse_launch(
+        f'filesrc location="{path}" ! {DEMUXERS[path.suffix]} ! {PARSERS[media_type]}'
+        " ! appsink name=sink sync=false max-buffers=0"
+    )
+    sink = pipeline.get_by_name("sink")
+    pipeline.set_state(Gst.State.PLAYING)
+    units: list[Unit] = []
+    caps = PARSERS[media_type].partition(" ! ")[2] or media_type
+    while (sample := sink.emit("pull-sample")) is not None:
+        if media_type == "image/jpeg":  # the payloader wants the size in the caps
+            caps = sample.get_caps().to_string()
+        buffer = sample.get_buffer()
+        # A parser says NONE where the file has only one of the two.
+        pts = buffer.pts if buffer.pts != Gst.CLOCK_TIME_NONE else buffer.dts
+        dts = buffer.dts if buffer.dts != Gst.CLOCK_TIME_NONE else pts
+        units.append(Unit(buffer.extract_dup(0, buffer.get_size()), pts, dts))
+    pipeline.set_state(Gst.State.NULL)
+    first = units[0].dts
+    units = [Unit(u.data, u.pts - first, u.dts - first) for u in units]
+    period = units[-1].dts // max(1, len(units) - 1)
+    return Clip(media_type, caps, units, units[-1].dts + period)
+
+
+def joined(clips: list[Clip]) -> Clip:
+    """Clips of one codec, one after the other."""
+    units: list[Unit] = []
+    offset = 0
+    for clip in clips:
+        units += [Unit(u.data, u.pts + offset, u.dts + offset) for u in clip.units]
+        offset += clip.duration
+    return Clip(clips[0].media_type, clips[0].caps, units, offset)
+
+
+def damaged(data: bytes) -> bytes:
+    """The same length with noise that cannot be decoded in the middle."""
+    third = len(data) // 3
+    return data[:third] + bytes((i * 37 + 11) % 251 + 1 for i in range(third)) + data[2 * third :]
+
+
+class Player:
+    """Pushes the units of a clip into one client's appsrc, each at its time, for ever."""
+
+    def __init__(self, source: Any, clip: Clip, drop: set[int], damage: set[int]) -> None:
+        self._source = source
+        self._clip = clip
+        self._drop = drop
+        self._damage = damage
+        self._started = GLib.get_monotonic_time()  # us
+        self._index = 0
+        self._timer = GLib.timeout_add(0, self._push)
+
+    def stop(self) -> None:
+        if self._timer:
+            GLib.source_remove(self._timer)
+            self._timer = 0
+
+    def _push(self) -> bool:
+        self._timer = 0
+        rounds, position = divmod(self._index, len(self._clip.units))
+        unit = self._clip.units[position]
+        base = rounds * self._clip.duration
+        early = unit.dts < Gst.SECOND
+        if early or position not in self._drop:
+            data = unit.data if early or position not in self._damage else damaged(unit.data)
+            buffer = Gst.Buffer.new_wrapped(data)
+            buffer.pts, buffer.dts = base + unit.pts, base + unit.dts
+            if self._source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
+                return False
+        self._index += 1
+        rounds, position = divmod(self._index, len(self._clip.units))
+        due_us = (rounds * self._clip.duration + self._clip.units[position].dts) // 1000
+        wait_ms = max(0, (self._started + due_us - GLib.get_monotonic_time()) // 1000)
+        self._timer = GLib.timeout_add(wait_ms, self._push)
+        return False
+
+
+def clip_factory(clip: Clip, drop: set[int], damage: set[int]) -> Any:
+    factory = GstRtspServer.RTSPMediaFactory.new()
+    factory.set_launch(
+        f'( appsrc name=source is-live=true format=time caps="{clip.caps}"'
+        f" ! {PAYLOADERS[clip.media_type]} name=pay0 pt={26 if clip.media_type == 'image/jpeg' else 96} )"
+    )
+    factory.set_shared(False)  # every client starts at a keyframe
+
+    def configure(_factory: Any, media: Any) -> None:
+        player = Player(media.get_element().get_by_name("source"), clip, drop, damage)
+        media.connect("unprepared", lambda _media: player.stop())
+
+    factory.connect("media-configure", configure)
+    return factory
+
+
+def audio_factory() -> Any:
+    factory = GstRtspServer.RTSPMediaFactory.new()
+    factory.set_launch("( audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8 )")
+    return factory
+
+
+def protect(server: Any, factories: list[Any], user: str, password: str, method: str) -> None:
+    """Only ``user`` may see the mounts."""
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    if method == "basic":
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    server.set_auth(auth)
+    for factory in factories:
+        permissions = GstRtspServer.RTSPPermissions()
+        permissions.add_role("viewer")
+        permissions.add_permission_for_role("viewer", "media.factory.access", True)
+        permissions.add_permission_for_role("viewer", "media.factory.construct", True)
+        factory.set_permissions(permissions)
+
+
+def numbers_of(mount: str, options: list[str]) -> set[int]:
+    """The access unit numbers that ``/mount=1,2`` options give for a mount."""
+    return {
+        int(number)
+        for o in options
+        if o.partition("=")[0] == mount
+        for number in o.partition("=")[2].split(",")
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="RTSP camera for tests")
+    parser.add_argument("--mount", action="append", default=[], metavar="/PATH=FILE[,FILE]")
+    parser.add_argument("--audio", action="append", default=[], metavar="/PATH")
+    parser.add_argument("--drop", action="append", default=[], metavar="/PATH=N[,N]")
+    parser.add_argument("--damage", action="append", default=[], metavar="/PATH=N[,N]")
+    parser.add_argument("--user")
+    parser.add_argument("--password", default="")
+    parser.add_argument("--auth", choices=("basic", "digest"), default="digest")
+    parser.add_argument("--port", default="0")
+    options = parser.parse_args()
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer.new()
+    server.set_address("127.0.0.1")
+    server.set_service(options.port)
+    factories = {mount: audio_factory() for mount in options.audio}
+    for mount, _, files in (o.partition("=") for o in options.mount):
+        clip = joined([read_units(Path(f)) for f in files.split(",")])
+        factories[mount] = clip_factory(
+            clip, numbers_of(mount, options.drop), numbers_of(mount, options.damage)
+        )
+    for mount, factory in factories.items():
+        server.get_mount_points().add_factory(mount, factory)
+    if options.user:
+        protect(server, list(factories.values()), options.user, options.password, options.auth)
+    if not server.attach(None):
+        raise SystemExit(f"port {options.port} is not free")
+    print(server.get_bound_port(), flush=True)
+    loop = GLib.MainLoop()
+    GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGTERM, loop.quit)
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
