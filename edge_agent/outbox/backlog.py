@@ -44,26 +44,15 @@ class Backlog:
         self._deferred.pop(row, None)
         self._due.discard(row)
 
-    def next_due_mono(self) -> float | None:
-        """When something deferred comes back; None when nothing is deferred."""
-        times = [self._later[0][0]] if self._later else []
-        if self._give_back_mono is not None:
-            times.append(self._give_back_mono)
-        return min(times, default=None)
-
-    def advance(self, now_mono: float) -> bool:
-        """Make due what has waited long enough; True when something became due."""
-        before = len(self._due)
-        given_back = False
+    def advance(self, now_mono: float) -> None:
+        """Make due what has waited long enough."""
         if self._give_back_mono is not None and self._give_back_mono <= now_mono:
             self._give_back_mono = None
             self._passed = {rank: rank_range(rank)[0] for rank in Rank}
-            given_back = True
         while self._later and self._later[0][0] <= now_mono:
             not_before, row = heapq.heappop(self._later)
             if self._deferred.get(row, (None, 0))[0] == not_before:
                 self._due.add(row)
-        return given_back or len(self._due) > before
 
     def due(self, rank: Rank) -> list[int]:
         """Deferred events of that rank whose time has come, oldest first."""

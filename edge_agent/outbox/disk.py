@@ -119,23 +119,23 @@ class DiskStore:
                 self._rollback()
                 raise
 
-    def adopt(self, memory: MemoryStore, owed: Owed) -> dict[int, int]:
+    def adopt(self, memory: MemoryStore, owed: Owed) -> int:
         """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
 
-        Returns the new row of each old one.
+        Returns how many they are.
         """
         with translated(self.path):
             work = self._begin()
             try:
                 self._delete(work, owed)
-                rows = self._copy(work, memory)
+                kept = self._copy(work, memory)
                 self._begin_epoch(work, new_epoch())
                 self._make_room(work)
                 self._commit(work)
             except BaseException:
                 self._rollback()
                 raise
-        return rows
+        return kept
 
     def _begin(self) -> _Work:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -225,15 +225,14 @@ class DiskStore:
         work.tally = replace(work.tally, n=n)
         log.warning("outbox: full, %d events of epoch %s given up", loss.count, loss.epoch)
 
-    def _copy(self, work: _Work, memory: MemoryStore) -> dict[int, int]:
+    def _copy(self, work: _Work, memory: MemoryStore) -> int:
         base = work.tally.n
         self._begin_epoch(work, memory.epoch)
-        rows: dict[int, int] = {}
-        for entry in memory.entries():
+        entries = memory.entries()
+        for entry in entries:
             row = row_id(rank_of(entry.row), base + n_of(entry.row))
             self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
-            rows[entry.row] = row
-        gone = memory.sequence - len(rows)
+        gone = memory.sequence - len(entries)
         tally = work.tally
         work.tally = replace(tally, n=base + memory.sequence, removed=tally.removed + gone)
         for first, last in memory.shed_ranges():
@@ -243,7 +242,7 @@ class DiskStore:
         self._writer.executemany(
             "DELETE FROM open_event WHERE event_id=?", [(event_id,) for event_id in memory.closed]
         )
-        return rows
+        return len(entries)
 
     def _begin_epoch(self, work: _Work, name: str) -> Epoch:
         epoch = work.epochs.begin(name, work.tally.n)
@@ -289,11 +288,11 @@ class DiskStore:
         found = self._reader.execute(sql, candidates).fetchone()
         return int(found[0]) if found else None
 
-    def media_rows(self) -> Iterator[tuple[int, bool]]:
-        """(row, whether its event is still stored) of each picture, most important first."""
-        sql = "SELECT m.id, e.id IS NOT NULL FROM media m LEFT JOIN event e ON e.id=m.id ORDER BY m.id"
-        for row, waits in self._reader.execute(sql).fetchall():
-            yield row, bool(waits)
+    def media_rows(self) -> list[tuple[int, str, bool]]:
+        """(row, media id, whether its event is still stored) of each picture, most important first."""
+        join = "media m LEFT JOIN event e ON e.id=m.id"
+        sql = f"SELECT m.id, m.media_id, e.id IS NOT NULL FROM {join} ORDER BY m.id"
+        return [(row, name, bool(stored)) for row, name, stored in self._reader.execute(sql).fetchall()]
 
     def load_media(self, row: int) -> Media | None:
         """The picture; None when the row is gone or the file damaged."""
