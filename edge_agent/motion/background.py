@@ -56,6 +56,11 @@ class Background:
         self._gain = 1.0
 
     @property
+    def gain(self) -> float:
+        """Brightness of the last compared frame over the background's."""
+        return self._gain
+
+    @property
     def base(self) -> Gray:
         """The background as it would look under the last frame's gain."""
         return self._base
@@ -78,6 +83,21 @@ class Background:
         cv2.compare(self._difference, self._threshold, cv2.CMP_GT, dst=self._differs)
         cv2.bitwise_and(self._differs, self._counted, dst=self._differs)
         return self._differs
+
+    def sharp(self, picture: Gray) -> Gray:
+        """255 where ``picture`` still differs once soft local light has been taken out.
+
+        A cloud, a lamp or a beam changes large patches softly; things have edges.
+        """
+        height, width = self._base.shape
+        blocks = (width // 8, height // 8)
+        now = cv2.blur(cv2.resize(picture, blocks, interpolation=cv2.INTER_AREA), (3, 3))
+        then = cv2.blur(cv2.resize(self._base, blocks, interpolation=cv2.INTER_AREA), (3, 3))
+        light = (now.astype(np.float32) + 2.0) / (then.astype(np.float32) + 2.0)
+        light = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
+        lit = cv2.convertScaleAbs(cv2.multiply(self._mean, light, dst=light), alpha=self._gain)
+        sharp = cv2.absdiff(picture, lit)
+        return cv2.compare(sharp, self._threshold, cv2.CMP_GT)
 
     def learn(self, picture: Gray, moving: Gray, elapsed_s: float) -> None:
         """Take in what does not belong to ``moving`` (255 where something moves).
@@ -116,16 +136,22 @@ class Background:
     def _watch_still_things(self, picture: Gray, moving: Gray, elapsed_s: float) -> None:
         """Boyer-Moore vote for the value a moving pixel has most of the time; adopt a winner."""
         step = max(1, round(elapsed_s * SCORE_PER_S))
-        cv2.absdiff(picture, self._candidate, dst=self._scratch)
-        cv2.compare(self._scratch, self._threshold, cv2.CMP_LE, dst=self._scratch)
-        cv2.bitwise_and(self._scratch, moving, dst=self._scratch)
-        agrees = self._scratch.view(np.bool_)
-        up = self._score + np.minimum(255 - self._score, step).astype(np.uint8)
-        down = cv2.subtract(self._score, step)  # type: ignore[call-overload]
-        self._score = np.where(agrees, up, down)
-        np.copyto(self._candidate, picture, where=(self._score == 0))
+        votes = self._scratch
+        cv2.absdiff(picture, self._candidate, dst=votes)
+        cv2.compare(votes, self._threshold, cv2.CMP_LE, dst=votes)
+        cv2.bitwise_and(votes, moving, dst=votes)
+        cv2.bitwise_and(votes, 2 * step, dst=votes)
+        cv2.subtract(self._score, step, dst=self._score)
+        cv2.add(self._score, votes, dst=self._score)
+        cv2.compare(self._score, 0, cv2.CMP_EQ, dst=self._scratch)
+        cv2.copyTo(picture, self._scratch, self._candidate)
         needed = YOUNG_ABSORB_S if self._age_s < YOUNG_S else ABSORB_S
-        adopted = self._score >= needed * SCORE_PER_S
-        if adopted.any():
-            np.copyto(self._mean, self._candidate, where=adopted, casting="unsafe")
-            self._score[adopted] = 0
+        cv2.compare(self._score, needed * SCORE_PER_S, cv2.CMP_GE, dst=self._scratch)
+        if cv2.countNonZero(self._scratch):
+            self.adopt(self._candidate, self._scratch)
+
+    def adopt(self, picture: Gray, where: Gray) -> None:
+        """Replace the background by ``picture`` where ``where`` is not 0."""
+        chosen = where.view(np.bool_)
+        np.copyto(self._mean, picture, where=chosen)
+        self._score[chosen] = 0

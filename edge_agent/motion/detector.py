@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from edge_agent.model import Gray
 
 SWITCH_SHARE = 0.4  # of the unmasked picture
+LIGHT_SHARE = 0.0001
+SWITCH_GAIN = 1.25
+SETTLE_S = 0.7
 LEARN_S = 1.0
 LEARN_FRAMES = 3
 MAX_GAP_S = 5.0  # after a longer gap nothing is known of what came between: relearn
@@ -35,6 +38,7 @@ class MotionDetector:
         self._last_mono = 0.0
         self._learned: list[Gray] | None = []
         self._learning_since = 0.0
+        self._settling_s = 0.0
 
     def update(self, frame: Frame) -> Motion:
         """Compare with the background, then learn from the frame."""
@@ -74,9 +78,18 @@ class MotionDetector:
     def _compare(self, picture: Gray, elapsed_s: float) -> Motion:
         differs = self._background.compare(picture)
         changed = cv2.countNonZero(differs) / self._counted_pixels
-        if changed > SWITCH_SHARE:
+        if changed > SWITCH_SHARE or not 1 / SWITCH_GAIN < self._background.gain < SWITCH_GAIN:
             self._background.replace(picture, UNSURE_DEVIATION)
-            return Motion((), Scene.SWITCHED, changed, np.zeros_like(differs))
+            self._settling_s = SETTLE_S
+            return Motion((), Scene.SWITCHED, changed)
+        if self._settling_s > 0:
+            self._settling_s -= elapsed_s
+            self._background.replace(picture, UNSURE_DEVIATION)
+            return Motion((), Scene.LEARNING, changed)
+        if changed > LIGHT_SHARE:
+            sharp = cv2.morphologyEx(self._background.sharp(picture), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+            near = cv2.dilate(sharp, np.ones((13, 13), np.uint8))
+            cv2.bitwise_and(differs, near, dst=differs)
         regions: tuple[MotionRegion, ...] = self._finder.find(differs)
         foreground = self._finder.foreground.copy()
         cv2.dilate(foreground, np.ones((3, 3), np.uint8), dst=self._moving)

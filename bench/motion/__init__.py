@@ -1,0 +1,1 @@
+"""Motion detectors compared on synthetic scenes with exact truth, and on real clips beside them."""
