@@ -40,7 +40,7 @@ class CameraChange:
     detail: str
     since_mono: float  # when this state began; may be minutes before it is told
     down_s: float | None  # with ONLINE after an outage whose beginning is known
-    kept_back: int  # changes since the last one told that were held back as flapping
+    kept_back: int  # how often it left the told state since then without being told, for flapping
 
 
 class _ToldRecord(Struct, frozen=True):
@@ -67,7 +67,11 @@ class _Seen:
     cause_since_mono: float = 0.0
     told_mono: deque[float] = field(default_factory=deque)
     kept_back: int = 0
-    keeping_back: tuple[CameraState, Cause | None] | None = None
+    keeping_back: tuple[CameraState, float] | None = None  # state and its beginning: counted once
+
+    @property
+    def episode(self) -> tuple[CameraState, float]:
+        return self.state, self.state_since_mono
 
 
 class CameraWatch:
@@ -130,8 +134,8 @@ class CameraWatch:
             seen.told_mono.popleft()
         if len(seen.told_mono) < MOST_TOLD:
             return True
-        if seen.keeping_back != (seen.state, seen.cause):
-            seen.keeping_back = (seen.state, seen.cause)
+        if seen.keeping_back != seen.episode:
+            seen.keeping_back = seen.episode
             seen.kept_back += 1
         return False
 
@@ -141,9 +145,7 @@ class CameraWatch:
         if ended and seen.told_since_mono is not None:
             down_s = round(seen.state_since_mono - seen.told_since_mono, 1)
         # The change told now was itself counted while it waited for the window.
-        kept_back = (
-            max(0, seen.kept_back - 1) if seen.keeping_back == (seen.state, seen.cause) else seen.kept_back
-        )
+        kept_back = seen.kept_back - (seen.keeping_back == seen.episode)
         change = CameraChange(
             status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back
         )

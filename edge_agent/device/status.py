@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import select
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -78,6 +79,7 @@ class StatusServer:
         self._path = path
         self._document = document
         self._listener: socket.socket | None = None
+        self._asleep, self._alarm = socket.socketpair()  # shutdown() does not wake a Unix listener
         self.loop = Loop("status", self._serve, max_silence_s=3 * IDLE_S)
 
     def start(self) -> None:
@@ -86,32 +88,33 @@ class StatusServer:
         self.loop.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
-        """Stop serving and remove the socket."""
+        """Stop serving for good and remove the socket."""
         self.loop.stop()
-        if self._listener is None:
-            return
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+            self._alarm.send(b".")
         self.loop.join(timeout_s)
-        self._listener.close()
-        self._listener = None
-        self._path.unlink(missing_ok=True)
+        self._asleep.close()
+        self._alarm.close()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            self._path.unlink(missing_ok=True)
 
     def _serve(self, loop: Loop) -> None:
         listener = self._listener
         assert listener is not None
-        listener.settimeout(IDLE_S)
         while not loop.wait(0.0):
-            try:
-                client, _ = listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                if loop.wait(0.0):  # stop() shut the listener down
-                    return
-                raise
-            with client:
-                self._answer(client)
+            ready, _, _ = select.select([listener, self._asleep], [], [], IDLE_S)
+            if listener in ready and not loop.stopping:
+                self._accept(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
+        except BlockingIOError:
+            return
+        with client:
+            self._answer(client)
 
     def _answer(self, client: socket.socket) -> None:
         client.settimeout(ANSWER_TIMEOUT_S)
@@ -172,6 +175,7 @@ def _listen(path: Path) -> socket.socket:
             listener.bind(address)
         path.chmod(0o660)  # not by umask, which would reach into other threads; it only tells
         listener.listen(4)
+        listener.setblocking(False)  # an asker that left before accept() must not block the loop
     except OSError as error:
         listener.close()
         raise EdgeAgentError(f"{path}: cannot listen for `edge-agent status`: {error}") from error

@@ -1,0 +1,135 @@
+"""A clock that tests move by hand, boards made of files, and settings of a small site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.config.settings import (
+    Analyse,
+    Camera,
+    Delivery,
+    Detector,
+    Gateway,
+    Mqtt,
+    Outbox,
+    Profile,
+    Report,
+    Settings,
+    SnapshotPolicy,
+    Thermal,
+)
+from edge_agent.model import CameraState, CameraStatus, Cause
+
+TODAY = datetime(2026, 11, 24, 5, 3, 0, tzinfo=UTC)  # 12:03 in Thái Bình
+
+
+class FakeClock:
+    """Monotonic time and wall time, moved apart by ``jump``."""
+
+    def __init__(self, now: datetime = TODAY, mono: float = 1000.0) -> None:
+        self._now = now
+        self._mono = mono
+
+    def monotonic(self) -> float:
+        return self._mono
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Time passes."""
+        self._mono += seconds
+        self._now += timedelta(seconds=seconds)
+
+    def jump(self, now: datetime) -> None:
+        """The wall clock is set; monotonic time does not notice."""
+        self._now = now
+
+
+def plant(sysroot: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write a tree of kernel nodes below ``sysroot``."""
+    for name, content in files.items():
+        path = sysroot / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return sysroot
+
+
+PI_4 = {
+    "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+    "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "61341\n",
+    "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
+    "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
+    "sys/devices/platform/soc/soc:firmware/get_throttled": "0\n",
+    "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nNAME="Debian"\n',
+}
+PI_5 = {
+    "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",
+    "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "48200\n",
+    "sys/class/hwmon/hwmon2/name": "rpi_volt\n",
+    "sys/class/hwmon/hwmon2/in0_lcrit_alarm": "0\n",
+}
+JETSON_ORIN = {
+    "proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
+    "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "50093\n",
+    "sys/class/thermal/thermal_zone1/type": "gpu-thermal\n",
+    "sys/class/thermal/thermal_zone1/temp": "\n",  # powered down: reading gives an error or nothing
+    "sys/class/thermal/thermal_zone8/type": "tj-thermal\n",
+    "sys/class/thermal/thermal_zone8/temp": "52437\n",
+    "sys/class/hwmon/hwmon0/name": "soctherm_oc\n",
+    "sys/class/hwmon/hwmon0/oc1_event_cnt": "0\n",
+    "sys/class/hwmon/hwmon0/oc3_event_cnt": "2\n",
+}
+X86 = {
+    "sys/class/dmi/id/sys_vendor": "Dell Inc.\n",
+    "sys/class/dmi/id/product_name": "OptiPlex 3080\n",
+    "sys/class/thermal/thermal_zone0/type": "acpitz\n",
+    "sys/class/thermal/thermal_zone0/temp": "27800\n",
+    "sys/class/hwmon/hwmon3/name": "coretemp\n",
+    "sys/class/hwmon/hwmon3/temp1_input": "55000\n",
+    "sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "7\n",
+}
+
+
+def settings(state_dir: Path) -> Settings:
+    camera = Camera(
+        "cam-1",
+        "rtsp://10.0.0.11/stream2",
+        None,
+        Analyse(5.0, 640),
+        Report(False, 60.0, SnapshotPolicy.RULES),
+        (),
+        (),
+    )
+    return Settings(
+        gateway=Gateway("dt-001", "de-tham", "Lý Thường Kiệt", ZoneInfo("Asia/Ho_Chi_Minh")),
+        profile=Profile("raspberry-pi-4", "Raspberry Pi 4", Thermal(80.0, 85.0)),
+        state_dir=state_dir,
+        heartbeat_s=30.0,
+        mqtt=Mqtt((), "tb/v1", None, None, None, None, Delivery.BROKER, 0.0),
+        outbox=Outbox(1_000_000),
+        detector=Detector("hog", ("person",), 0.5, 1, 10.0, None),
+        cameras=(camera, replace(camera, id="cam-2")),
+        config_hash="0f" * 32,
+    )
+
+
+def camera(
+    camera_id: str = "cam-1",
+    state: CameraState = CameraState.ONLINE,
+    cause: Cause | None = None,
+    since_mono: float = 0.0,
+    detail: str = "",
+) -> CameraStatus:
+    """A camera of 640x360 at 10 fps as its reader sees it."""
+    return CameraStatus(
+        camera_id, state, cause, TODAY, since_mono, detail, "h264", 640, 360,
+        packet_fps=10.0, decoded_fps=10.0, analysed_fps=5.0, bitrate_kbps=512.3, last_frame_age_s=0.1,
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""Why the box booted: marker, panic records and reset registers weighed against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from edge_agent.device.boot import BootHistory, BootReason, BootRecord, Reset, decide, hardware_reset
+from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, plant
+
+RUNNING = BootRecord("boot-1", "unknown")
+RSTS = "proc/device-tree/chosen/bootloader/rsts"
+
+
+def stopped(why: str) -> BootRecord:
+    return BootRecord("boot-1", "unknown", why)
+
+
+@pytest.mark.parametrize(
+    ("last", "reset", "panic", "reason"),
+    [
+        (None, None, False, BootReason.UNKNOWN),  # first start ever, a board that tells nothing
+        (None, Reset.POWER, False, BootReason.POWER),
+        (None, Reset.WARM, False, BootReason.UNKNOWN),
+        (RUNNING, Reset.POWER, False, BootReason.POWER),  # power cut
+        (RUNNING, Reset.WATCHDOG, False, BootReason.WATCHDOG),
+        (RUNNING, Reset.WARM, False, BootReason.WATCHDOG),  # power stayed, nobody asked the agent to stop
+        (RUNNING, None, False, BootReason.UNKNOWN),  # a PC that lost power looks like a PC that hung
+        (RUNNING, Reset.WARM, True, BootReason.PANIC),
+        (stopped("command"), Reset.WARM, False, BootReason.COMMAND),
+        (stopped("command"), Reset.POWER, False, BootReason.COMMAND),  # shut down, later switched on
+        (stopped("update"), Reset.WARM, False, BootReason.UPDATE),
+        (stopped("agent"), Reset.WARM, False, BootReason.UNKNOWN),  # only the agent was stopped before
+        (stopped("agent"), Reset.POWER, False, BootReason.POWER),
+    ],
+)
+def test_reason_of_a_boot(
+    last: BootRecord | None, reset: Reset | None, panic: bool, reason: BootReason
+) -> None:
+    assert decide(last, reset, panic) is reason
+
+
+@pytest.mark.parametrize(
+    ("board", "nodes", "reset"),
+    [
+        (PI_4, {RSTS: b"\x00\x00\x10\x00"}, Reset.POWER),
+        (PI_4, {RSTS: b"\x00\x00\x00\x20"}, Reset.WARM),
+        (PI_4, {RSTS: b"\x00\x00\x10\x20"}, Reset.WARM),  # the power-on bit may stay set
+        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x02"}, Reset.POWER),
+        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x10"}, Reset.WATCHDOG),
+        (PI_5, {"proc/device-tree/chosen/power/power_reset": bytes(4), RSTS: b"\0\0\x10\0"}, Reset.POWER),
+        (JETSON_ORIN, {"sys/devices/platform/c360000.pmc/reset_reason": "SYS_RESET_N"}, Reset.POWER),
+        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "BCCPLEXWDT"}, Reset.WATCHDOG),
+        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "MAINSWRST"}, Reset.WARM),
+        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "FSI_THERM"}, None),
+        (X86, {"sys/class/watchdog/watchdog0/bootstatus": "32"}, Reset.WATCHDOG),
+        (X86, {"sys/class/watchdog/watchdog0/bootstatus": "0"}, None),
+        (X86, {}, None),
+    ],
+)
+def test_board_registers(
+    tmp_path: Path, board: Mapping[str, str | bytes], nodes: Mapping[str, str | bytes], reset: Reset | None
+) -> None:
+    plant(tmp_path, {**board, **nodes})
+    assert hardware_reset(tmp_path, lambda word: None) is reset
+
+
+def test_vcgencmd_stands_in_for_a_missing_device_tree_node(tmp_path: Path) -> None:
+    assert hardware_reset(plant(tmp_path, PI_4), {"get_rsts": "1000"}.get) is Reset.POWER
+
+
+def history(
+    tmp_path: Path, boot: str, *, going_down: bool = False, board: Mapping[str, str | bytes] = X86
+) -> BootHistory:
+    plant(tmp_path / "root", board)
+    return BootHistory(tmp_path / "boot.json", boot, tmp_path / "root", lambda word: None, lambda: going_down)
+
+
+def test_ordered_reboot_is_told_from_a_stop_of_the_agent_alone(tmp_path: Path) -> None:
+    history(tmp_path, "boot-1", going_down=True).mark_stopped()
+    second = history(tmp_path, "boot-2", going_down=False)
+    second.mark_stopped()
+    third = history(tmp_path, "boot-3")
+    assert [second.reason, third.reason] == [BootReason.COMMAND, BootReason.UNKNOWN]
+
+
+def test_power_cut_leaves_the_marker_of_a_running_agent(tmp_path: Path) -> None:
+    on: Mapping[str, str | bytes] = {**PI_4, RSTS: b"\0\0\x10\0"}
+    first = history(tmp_path, "boot-1", board=on)
+    first.mark_running()
+    assert history(tmp_path, "boot-2", board=on).reason is BootReason.POWER
+
+
+def test_restarted_agent_gives_the_same_reason_within_a_boot(tmp_path: Path) -> None:
+    history(tmp_path, "boot-1").mark_stopped(BootReason.UPDATE)
+    first = history(tmp_path, "boot-2")
+    first.mark_running()
+    assert first.reason is BootReason.UPDATE
+    assert history(tmp_path, "boot-2").reason is BootReason.UPDATE
+
+
+def test_panic_record_counts_once(tmp_path: Path) -> None:
+    history(tmp_path, "boot-1").mark_running()
+    plant(tmp_path / "root", {"sys/fs/pstore/dmesg-ramoops-0": "Oops"})
+    second = history(tmp_path, "boot-2")
+    second.mark_running()
+    assert second.reason is BootReason.PANIC
+    assert history(tmp_path, "boot-3").reason is BootReason.UNKNOWN
+
+
+def test_first_start_ignores_the_archive_of_old_panics_but_not_pstore(tmp_path: Path) -> None:
+    plant(tmp_path / "root", {"var/lib/systemd/pstore/1700000000/dmesg.txt": "old"})
+    assert history(tmp_path, "boot-1").reason is BootReason.UNKNOWN
+    plant(tmp_path / "root", {"sys/fs/pstore/dmesg-efi-1": "new"})
+    assert history(tmp_path, "boot-1").reason is BootReason.PANIC
+
+
+def test_damaged_marker_is_no_marker(tmp_path: Path) -> None:
+    (tmp_path / "boot.json").write_bytes(b'{"boot_id": 3')
+    assert history(tmp_path, "boot-1").reason is BootReason.UNKNOWN
+
+
+def test_state_directory_that_cannot_be_written_does_not_stop_the_agent(tmp_path: Path) -> None:
+    lost = BootHistory(tmp_path / "gone" / "boot.json", "boot-1", tmp_path, lambda word: None, lambda: False)
+    lost.mark_running()
+    assert not (tmp_path / "gone").exists()

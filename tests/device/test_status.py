@@ -1,0 +1,184 @@
+"""``edge-agent status`` over a real socket."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
+from edge_agent.device.status import StatusDocument, StatusServer, run_status, socket_path, status_document
+from edge_agent.device.status_text import duration
+from edge_agent.errors import EdgeAgentError
+from edge_agent.loop import Loop
+from edge_agent.model import CameraState, Cause
+from tests.device.fakes import FakeClock, camera, settings
+from tests.device.test_heartbeat import WELL
+
+BAD_PASSWORD = replace(
+    WELL,
+    cameras=lambda: (
+        camera("cam-1"),
+        camera("gate-north", CameraState.OFFLINE, Cause.UNAUTHORIZED, 0.0, "401 on DESCRIBE"),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def no_run_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+
+
+@contextmanager
+def agent(state_dir: Path, sources: HealthSources = WELL) -> Iterator[StatusServer]:
+    """A status server over ``state_dir`` as a running agent has it."""
+    configured = settings(state_dir)
+    maker = HeartbeatMaker(configured, FakeClock(), sources)
+
+    def document() -> StatusDocument:
+        details = {status.camera_id: status.detail for status in sources.cameras()}
+        return status_document(configured, maker.make(), details)
+
+    server = StatusServer(socket_path(state_dir), document)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def ask(state_dir: Path, *, as_json: bool = False) -> tuple[int, str]:
+    out = io.StringIO()
+    return run_status(settings(state_dir), as_json, out), out.getvalue()
+
+
+def test_readable_status_says_what_is_wrong_first(tmp_path: Path) -> None:
+    with agent(tmp_path, BAD_PASSWORD):
+        code, text = ask(tmp_path)
+    lines = text.splitlines()
+    assert code == 0
+    assert lines[0].startswith("dt-001 (Lý Thường Kiệt), ward de-tham: edge-agent ")
+    assert lines[1] == "  ! camera gate-north offline since 12:03: wrong user name or password"
+    assert [line.split()[0] for line in lines[2:8]] == ["agent", "box", "clock", "mqtt", "outbox", "detector"]
+    assert lines[8] == (
+        "camera    cam-1       online   since 12:03  h264 640x360  10 fps in, 5 analysed  512 kbit/s"
+    )
+    assert lines[9] == (
+        "camera    gate-north  offline  since 12:03  wrong user name or password  h264 640x360"
+    )
+    assert lines[10].strip() == "401 on DESCRIBE"
+
+
+def test_healthy_site_says_so(tmp_path: Path) -> None:
+    with agent(tmp_path):
+        assert ask(tmp_path)[1].splitlines()[1] == "all is well"
+
+
+def test_json_is_the_document_as_the_schema_describes_it(tmp_path: Path) -> None:
+    with agent(tmp_path, BAD_PASSWORD):
+        code, text = ask(tmp_path, as_json=True)
+    document = json.loads(text)
+    jsonschema.Draft202012Validator(msgspec.json.schema(StatusDocument)).validate(document)
+    assert code == 0
+    assert document["heartbeat"]["cameras"]["gate-north"]["cause"] == "unauthorized"
+    assert document["details"] == {"gate-north": "401 on DESCRIBE"}
+
+
+def test_no_agent_gives_a_clear_message_and_exit_code_3(tmp_path: Path) -> None:
+    code, text = ask(tmp_path)
+    assert code == 3
+    assert text.startswith("dt-001: no agent runs here")
+    assert str(tmp_path / "status.sock") in text
+
+
+def test_stopped_agent_leaves_no_socket(tmp_path: Path) -> None:
+    with agent(tmp_path):
+        assert (tmp_path / "status.sock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_socket_left_by_a_killed_agent_is_replaced(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as killed:
+        killed.bind(str(tmp_path / "status.sock"))
+    assert ask(tmp_path)[0] == 3
+    with agent(tmp_path):
+        assert ask(tmp_path)[0] == 0
+
+
+def test_second_agent_on_the_same_directory_is_refused(tmp_path: Path) -> None:
+    with agent(tmp_path), pytest.raises(EdgeAgentError, match="another agent answers"), agent(tmp_path):
+        pass
+
+
+def test_file_in_the_way_is_not_deleted(tmp_path: Path) -> None:
+    (tmp_path / "status.sock").write_text("mine")
+    with pytest.raises(EdgeAgentError, match="not a socket"), agent(tmp_path):
+        pass
+    assert (tmp_path / "status.sock").read_text() == "mine"
+
+
+def test_socket_is_for_owner_and_group_only(tmp_path: Path) -> None:
+    with agent(tmp_path):
+        assert stat.S_IMODE((tmp_path / "status.sock").stat().st_mode) == 0o660
+
+
+def test_state_directory_may_have_a_longer_path_than_a_socket(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    with agent(deep):
+        assert ask(deep)[0] == 0
+
+
+def test_run_directory_of_systemd_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", f"{run_dir}:/elsewhere")
+    with agent(tmp_path):
+        assert (run_dir / "status.sock").exists()
+        assert ask(tmp_path)[0] == 0
+
+
+def test_answer_that_is_no_document_is_a_failure(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.bind(str(tmp_path / "status.sock"))
+        stranger.listen(1)
+        # The asker connects to the backlog; it is answered and hung up on from here.
+        with _background_answer(stranger, b"hello\n"):
+            code, text = ask(tmp_path)
+    assert code == 1
+    assert "gives no usable answer" in text
+
+
+@contextmanager
+def _background_answer(listener: socket.socket, answer: bytes) -> Iterator[None]:
+    def serve(loop: Loop) -> None:
+        client, _ = listener.accept()
+        with client:
+            client.sendall(answer)
+
+    loop = Loop("stranger", serve)
+    loop.start()
+    yield
+    assert loop.join(5.0)
+
+
+def test_many_askers_are_served_one_after_the_other(tmp_path: Path) -> None:
+    with agent(tmp_path):
+        assert [ask(tmp_path)[0] for _ in range(20)] == [0] * 20
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(42.4, "42 s"), (185.0, "3 min"), (7500.0, "2 h 05 min"), (4 * 86400.0 + 3 * 3600, "4 d 3 h")],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
