@@ -226,10 +226,14 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
 
 
 class BytesByClass(Message, frozen=True, kw_only=True):
+    """Sent by class, and received; as TCP carries them, IP and TCP headers left out."""
+
     event: Count = 0
     heartbeat: Count = 0
     media: Count = 0
     reply: Count = 0
+    other: Annotated[Count, Meta(description="sign-on, TLS, state, birth, pings")] = 0
+    received: Count = 0
 
 
 class MqttHealth(Message, frozen=True, kw_only=True):

@@ -1,0 +1,208 @@
+"""Why the broker is not there, said so that somebody at a desk knows what to do.
+
+One place that turns what sockets, OpenSSL, paho and the broker say into a ``Trouble``. The texts go to
+the log and into the heartbeat; they never hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.errors import MqttError
+
+
+class TroubleKind(StrEnum):
+    DNS = "dns"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    FILES = "files"  # our own certificate, key or CA file cannot be used
+    UNKNOWN_ISSUER = "unknown_issuer"
+    SERVER_EXPIRED = "server_expired"
+    SERVER_NOT_YET_VALID = "server_not_yet_valid"
+    CLOCK_NOT_SET = "clock_not_set"
+    WRONG_NAME = "wrong_name"
+    OWN_EXPIRED = "own_expired"
+    OWN_REJECTED = "own_rejected"
+    OWN_MISSING = "own_missing"
+    TLS = "tls"
+    NOT_AUTHORISED = "not_authorised"
+    BAD_CREDENTIALS = "bad_credentials"
+    ID_IN_USE = "id_in_use"
+    BUSY = "busy"  # quota, rate, shutting down: later
+    PROTOCOL = "protocol"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One reason, and the line that says it."""
+
+    kind: TroubleKind
+    text: str
+
+    @property
+    def slowest(self) -> bool:
+        """Trying again soon would harm: two clients would throw each other out for ever."""
+        return self.kind is TroubleKind.ID_IN_USE
+
+
+class FileTrouble(MqttError):
+    """A certificate, key or CA file of ours cannot be used; the text names it."""
+
+
+# X509_V_ERR_* of OpenSSL, include/openssl/x509_vfy.h.
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_WRONG_NAME = {62, 64}  # host name, IP address
+_UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
+
+# TLS alerts a broker sends about *our* certificate (RFC 8446, 6.2), as OpenSSL words them. With TLS 1.3
+# they arrive after our side of the handshake has succeeded, as an error of the first read.
+_ALERTS = (
+    (
+        "alert certificate expired",
+        TroubleKind.OWN_EXPIRED,
+        "the broker says our certificate has expired; renew it",
+    ),
+    (
+        "alert certificate required",
+        TroubleKind.OWN_MISSING,
+        "the broker wants a client certificate; set mqtt.cert_file and mqtt.key_file",
+    ),
+    (
+        "alert unknown ca",
+        TroubleKind.OWN_REJECTED,
+        "the broker does not know who issued our certificate (mqtt.cert_file)",
+    ),
+    ("alert certificate revoked", TroubleKind.OWN_REJECTED, "the broker says our certificate is revoked"),
+    ("alert bad certificate", TroubleKind.OWN_REJECTED, "the broker does not accept our certificate"),
+    ("alert certificate unknown", TroubleKind.OWN_REJECTED, "the broker does not accept our certificate"),
+    ("alert access denied", TroubleKind.OWN_REJECTED, "the broker denies access to our certificate"),
+    (
+        "alert handshake failure",
+        TroubleKind.OWN_MISSING,
+        "the broker ended the TLS handshake: it may want a client certificate (mqtt.cert_file), or no cipher "
+        "suits both",
+    ),
+)
+
+
+def of_connect(error: Exception, host: str, clock_trusted: bool) -> Trouble:
+    """Why opening the connection to ``host`` failed, TLS handshake included."""
+    if isinstance(error, FileTrouble):
+        return Trouble(TroubleKind.FILES, str(error))
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _of_verification(error, host, clock_trusted)
+    if isinstance(error, ssl.SSLError):
+        return of_tls_text(str(error)) or Trouble(TroubleKind.TLS, f"TLS failed: {_openssl_words(error)}")
+    if isinstance(error, socket.gaierror):
+        return Trouble(TroubleKind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
+    if isinstance(error, ConnectionRefusedError):
+        return Trouble(TroubleKind.REFUSED, f"{host} refuses the connection: nothing listens on that port")
+    if isinstance(error, TimeoutError):
+        return Trouble(TroubleKind.TIMEOUT, f"{host} does not answer in time")
+    if isinstance(error, ConnectionError):
+        return Trouble(TroubleKind.LOST, f"{host} closed the connection during sign-on")
+    if isinstance(error, OSError):
+        return Trouble(TroubleKind.UNREACHABLE, f"{host} is unreachable: {error.strerror or error}")
+    return Trouble(TroubleKind.PROTOCOL, f"connecting failed: {type(error).__name__}: {error}")
+
+
+def _of_verification(error: ssl.SSLCertVerificationError, host: str, clock_trusted: bool) -> Trouble:
+    code = error.verify_code
+    if not clock_trusted and code in (_NOT_YET_VALID, _EXPIRED):
+        # OpenSSL compares with the system clock; on a board that has just booted without a battery
+        # clock the fault is ours, and time synchronisation cures it.
+        return Trouble(
+            TroubleKind.CLOCK_NOT_SET,
+            "the clock is not set yet, so the broker's certificate cannot be checked; waiting for time "
+            "synchronisation",
+        )
+    if code == _NOT_YET_VALID:
+        return Trouble(
+            TroubleKind.SERVER_NOT_YET_VALID, f"the certificate of {host} is not yet valid; check both clocks"
+        )
+    if code == _EXPIRED:
+        return Trouble(TroubleKind.SERVER_EXPIRED, f"the certificate of {host} has expired; renew it there")
+    if code in _WRONG_NAME:
+        return Trouble(
+            TroubleKind.WRONG_NAME,
+            f"the certificate does not name {host}: another server answers, or mqtt.brokers has another "
+            "name than the certificate",
+        )
+    if code in _UNKNOWN_ISSUER:
+        return Trouble(
+            TroubleKind.UNKNOWN_ISSUER,
+            f"the certificate of {host} comes from an issuer we do not know; check mqtt.ca_file",
+        )
+    return Trouble(TroubleKind.TLS, f"the certificate of {host} is not accepted: {error.verify_message}")
+
+
+def of_tls_text(text: str) -> Trouble | None:
+    """The trouble in an OpenSSL error text, or None when it tells none.
+
+    A text, because paho hands read errors on only as log lines.
+    """
+    words = text.lower().replace("_", " ")
+    for alert, kind, meaning in _ALERTS:
+        if alert in words:
+            return Trouble(kind, meaning)
+    if "wrong version number" in words or "record layer failure" in words:
+        return Trouble(
+            TroubleKind.TLS, "the broker does not speak TLS on this port (mqtts:// needs one that does)"
+        )
+    return None
+
+
+def _openssl_words(error: ssl.SSLError) -> str:
+    return re.sub(r" \(_ssl\.c:\d+\)", "", str(error.reason or error)).replace("_", " ").lower()
+
+
+# Reason codes of CONNACK and DISCONNECT, MQTT 5.0, sections 3.2.2.2 and 3.14.2.1.
+_REASONS: dict[int, tuple[TroubleKind, str]] = {
+    0x81: (TroubleKind.PROTOCOL, "the broker calls our packet malformed"),
+    0x82: (TroubleKind.PROTOCOL, "the broker reports a protocol error"),
+    0x84: (TroubleKind.PROTOCOL, "the broker does not speak MQTT 5"),
+    0x85: (TroubleKind.PROTOCOL, "the broker does not accept our client id"),
+    0x86: (TroubleKind.BAD_CREDENTIALS, "the broker does not accept our user name or password"),
+    0x87: (
+        TroubleKind.NOT_AUTHORISED,
+        "the broker does not let us in: wrong user name or password, or no right to connect",
+    ),
+    0x88: (TroubleKind.BUSY, "the broker is not available"),
+    0x89: (TroubleKind.BUSY, "the broker is busy"),
+    0x8A: (TroubleKind.NOT_AUTHORISED, "the broker has banned this client"),
+    0x8B: (TroubleKind.BUSY, "the broker is shutting down"),
+    0x8C: (TroubleKind.PROTOCOL, "the broker wants another authentication method"),
+    0x8D: (TroubleKind.LOST, "the broker heard nothing from us for too long"),
+    0x8E: (
+        TroubleKind.ID_IN_USE,
+        "another client has connected with our client id and the broker dropped us; two boxes with the same "
+        "gateway.id? Next attempt at the slowest pace",
+    ),
+    0x90: (TroubleKind.PROTOCOL, "the broker refuses a topic name"),
+    0x93: (TroubleKind.BUSY, "the broker says we sent more than it can receive"),
+    0x95: (TroubleKind.PROTOCOL, "the broker refuses a message as too large"),
+    0x96: (TroubleKind.BUSY, "the broker says we send too fast"),
+    0x97: (TroubleKind.BUSY, "a quota at the broker is used up"),
+    0x98: (TroubleKind.LOST, "an administrator closed the connection"),
+    0x99: (TroubleKind.PROTOCOL, "the broker says a payload has the wrong format"),
+    0x9A: (TroubleKind.PROTOCOL, "the broker does not support retained messages"),
+    0x9B: (TroubleKind.PROTOCOL, "the broker does not support QoS 1"),
+    0x9C: (TroubleKind.BUSY, "the broker wants us to use another server"),
+    0x9D: (TroubleKind.BUSY, "the broker has moved"),
+    0x9F: (TroubleKind.BUSY, "the broker limits connects"),
+}
+
+BLAMES_A_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
+"""DISCONNECT reasons after which the same messages would lose the next connection too."""
+
+
+def of_reason(code: int) -> Trouble:
+    """What the broker's reason code in CONNACK or DISCONNECT means."""
+    kind, text = _REASONS.get(code, (TroubleKind.PROTOCOL, "the broker ended the connection"))
+    return Trouble(kind, f"{text} (reason 0x{code:02x})")

@@ -1,0 +1,338 @@
+"""One connection attempt to one broker, and the only place that knows paho.
+
+A ``Connection`` is used once: paho's own reconnecting, queueing and resending are off, and a new attempt
+is a new object, so nothing of an old session can surface in a new one (docs/decisions/0009-mqtt-paho.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from dataclasses import dataclass
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config.settings import Broker, Mqtt
+from edge_agent.errors import MqttError
+from edge_agent.mqtt import causes
+from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
+from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.usage import Traffic, tcp_traffic
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 60
+"""A silent link is given up after twice this, and the broker sends our will after 1.5 times this. Mobile
+networks forget an idle mapping after a few minutes at the earliest; the heartbeat is more frequent anyway."""
+
+CONNECT_TIMEOUT_S = 10
+"""For each address of the name, and again for the TLS handshake."""
+
+SESSION_EXPIRY_S = 86_400
+"""How long the broker keeps commands for a gateway that is away."""
+
+MAXIMUM_PACKET_BYTES = 1_048_576
+"""The broker must not send us more in one message."""
+
+NETWORK_TICK_S = 5.0
+"""paho's thread looks at the keepalive this often; its default of 1 s costs five times the idle CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to publish. ``properties`` are MQTT 5 user properties, in order."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    content_type: str | None = None
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+class Connection:
+    """Connects in the background and reports through ``inbox`` under the name ``session``.
+
+    ``Connected`` comes at most once, ``Ended`` exactly once unless ``close`` was called first. ``publish``
+    and ``subscribe`` are for the publisher's thread and only between those two.
+    """
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        broker: Broker,
+        client_id: str,
+        session: str,
+        will: Message,
+        inbox: Inbox,
+        clock_trusted: bool,
+    ) -> None:
+        self.broker = broker
+        self.session = session
+        self._settings = settings
+        self._clock_trusted = clock_trusted
+        self._listener = _Listener(broker, session, inbox)
+        self._client = _make_client(client_id, settings, will, self._listener)
+        self._opener = threading.Thread(target=self._open, name="mqtt-connect", daemon=True)
+
+    def open(self) -> None:
+        """Start connecting; does not block. Name resolution, TCP and TLS have a thread of their own."""
+        self._opener.start()
+
+    def publish(self, message: Message) -> int:
+        """Hand one message to the network thread; its packet id. Raises MqttError when paho does not
+        take it: the connection is then to be closed."""
+        info = self._client.publish(
+            message.topic, message.payload, message.qos, message.retain, _publish_properties(message)
+        )
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise MqttError(f"{self.broker.host}: cannot publish: {paho.error_string(info.rc)}")
+        return info.mid
+
+    def subscribe(self, topics: tuple[str, ...]) -> None:
+        """Raises MqttError like ``publish``."""
+        rc, _ = self._client.subscribe([(topic, 1) for topic in topics])
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise MqttError(f"{self.broker.host}: cannot subscribe: {paho.error_string(rc)}")
+
+    def traffic(self) -> Traffic:
+        """Bytes of this connection so far as TCP carried them, TLS included."""
+        self._listener.count(self._client.socket())
+        return self._listener.traffic
+
+    def close(self, timeout_s: float, say_goodbye: bool) -> None:
+        """End the connection and its threads; blocks for ``timeout_s`` at most twice.
+
+        With ``say_goodbye`` the broker gets a DISCONNECT and drops the will; otherwise, and when
+        ``timeout_s`` passes first, it will publish the will. A connection that is still being opened
+        ends by itself when its timeouts are over.
+        """
+        self._listener.closing.set()
+        self._client.drop_out_messages()
+        if self._opener.is_alive():
+            return
+        if say_goodbye:
+            self._client.disconnect()
+            self._listener.over.wait(timeout_s)
+        self._cut()
+        self._listener.over.wait(timeout_s)
+
+    def _open(self) -> None:
+        """Body of the thread ``mqtt-connect``."""
+        try:
+            if self.broker.tls:
+                self._client.tls_set_context(make_context(self._settings))
+            self._client.connect(
+                self.broker.host,
+                self.broker.port,
+                keepalive=KEEPALIVE_S,
+                clean_start=False,
+                properties=_connect_properties(),
+            )
+        except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a Trouble
+            self._listener.end(causes.of_connect(error, self.broker.host, self._clock_trusted))
+            return
+        if self._listener.closing.is_set():
+            self._client.disconnect()
+        self._client.loop_start()
+        if self._listener.closing.is_set():
+            self._cut()
+
+    def _cut(self) -> None:
+        """Make paho's thread see the end of the stream; it closes the socket."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            try:
+                # Of the plain socket: SSLSocket.shutdown would take the TLS state from the reading thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                pass  # closed by the other thread in between: what was wanted
+
+
+class _Listener:
+    """paho's callbacks: they run on its network thread, only enqueue and never raise.
+
+    Knows neither the client nor the connection: without a reference cycle paho's sockets are closed
+    when the last user lets go, not when the garbage collector comes round.
+    """
+
+    def __init__(self, broker: Broker, session: str, inbox: Inbox) -> None:
+        self.closing = threading.Event()  # our side does not want to hear of it any more
+        self.over = threading.Event()  # no more I/O on this connection
+        self.traffic = Traffic(0, 0)
+        self._broker = broker
+        self._session = session
+        self._inbox = inbox
+        self._connected = False
+        self._silent = False
+        self._reason: int | None = None
+        self._socket_error = ""
+
+    def attach(self, client: paho.Client) -> None:
+        client.on_connect = self._on_connect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        client.on_log = self._on_log
+        client.on_socket_close = self._on_socket_close
+
+    def count(self, sock: object) -> None:
+        if isinstance(sock, socket.socket):
+            self.traffic = tcp_traffic(sock) or self.traffic
+
+    def end(self, trouble: Trouble) -> None:
+        self.over.set()
+        if not self.closing.is_set():
+            self._inbox.put(self._session, Ended(trouble, self._reason))
+
+    def network_ended(self, error: Exception | None) -> None:
+        """The network thread is about to end, for whatever reason."""
+        if error is None:
+            self.end(self._trouble())
+            return
+        kind = type(error).__name__
+        log.error("mqtt: the network thread died of %s: %s; reconnecting", kind, error)
+        self.end(Trouble(TroubleKind.PROTOCOL, f"{self._broker.host} sent what paho cannot read: {kind}"))
+
+    def _trouble(self) -> Trouble:
+        host = self._broker.host
+        if self._reason is not None:
+            return causes.of_reason(self._reason)
+        if self._silent:
+            return Trouble(TroubleKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
+        if told := causes.of_tls_text(self._socket_error):
+            return told
+        if self._connected:
+            return Trouble(TroubleKind.LOST, f"the connection to {host} was lost")
+        if self._broker.tls:
+            # A broker that resets right after its TLS alert can make the alert itself unreadable.
+            return Trouble(
+                TroubleKind.OWN_REJECTED,
+                f"{host} closed the connection right after the TLS handshake: it may not accept our "
+                "certificate (mqtt.cert_file)",
+            )
+        return Trouble(
+            TroubleKind.LOST,
+            f"{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
+        )
+
+    def _on_connect(
+        self, client: paho.Client, _: object, flags: object, reason: ReasonCode, limits: Properties | None
+    ) -> None:
+        if reason.value != 0:
+            self._reason = reason.value
+            return
+        self._connected = True
+        receive_maximum = getattr(limits, "ReceiveMaximum", 65_535)
+        self._inbox.put(self._session, Connected(receive_maximum, getattr(limits, "MaximumPacketSize", None)))
+
+    def _on_publish(
+        self, client: paho.Client, _: object, packet_id: int, reason: ReasonCode, props: object
+    ) -> None:
+        self._inbox.put(self._session, Acked(packet_id, reason.value))
+
+    def _on_subscribe(
+        self, client: paho.Client, _: object, packet_id: int, reasons: list[ReasonCode], props: object
+    ) -> None:
+        self._inbox.put(self._session, Subscribed(tuple(reason.value for reason in reasons)))
+
+    def _on_message(self, client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # no topic of ours
+        self._inbox.put(self._session, Arrived(topic, bytes(message.payload), message.retain))
+
+    def _on_disconnect(
+        self, client: paho.Client, _: object, flags: paho.DisconnectFlags, reason: ReasonCode, props: object
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._reason = reason.value
+        elif reason.getName() == "Keep alive timeout":
+            self._silent = True
+
+    def _on_log(self, client: paho.Client, _: object, level: int, line: str) -> None:
+        # paho tells why a read failed, TLS alerts included, nowhere but here.
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._socket_error = line
+
+    def _on_socket_close(self, client: paho.Client, _: object, sock: object) -> None:
+        self.count(sock)
+
+
+class _WatchedClient(paho.Client):
+    """paho's client with a network thread that cannot die unnoticed."""
+
+    def __init__(self, client_id: str, listener: _Listener) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        self._listener = listener
+        listener.attach(self)
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """Body of the thread that ``loop_start`` starts: whatever ends it is reported."""
+        try:
+            rc = super().loop_forever(NETWORK_TICK_S, retry_first_connection)
+        except Exception as error:  # noqa: BLE001 - the top of a thread; reported as the connection's end
+            self._close_socket()
+            self._listener.network_ended(error)
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        self._close_socket()
+        self._listener.network_ended(None)
+        return rc
+
+    def _close_socket(self) -> None:
+        """paho leaves it open when its thread dies of an exception."""
+        sock = self.socket()
+        if isinstance(sock, socket.socket):
+            self._listener.count(sock)
+            sock.close()
+
+
+def _make_client(client_id: str, settings: Mqtt, will: Message, listener: _Listener) -> paho.Client:
+    client = _WatchedClient(client_id, listener)
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    # The publisher's window bounds what is in flight; paho must never hold a message back.
+    client.max_inflight_messages_set(0)
+    client.will_set(will.topic, will.payload, will.qos, will.retain)
+    if settings.credentials is not None:
+        client.username_pw_set(settings.credentials.username, settings.credentials.password.reveal())
+    return client
+
+
+def packet_bytes(message: Message) -> int:
+    """Size of the PUBLISH packet on the wire, TLS and TCP left out (MQTT 5.0, section 3.3)."""
+    properties = _publish_properties(message)
+    packed = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+    rest = 2 + len(message.topic.encode()) + (2 if message.qos else 0) + packed + len(message.payload)
+    length_bytes = 1 + (rest > 127) + (rest > 16_383) + (rest > 2_097_151)
+    return 1 + length_bytes + rest
+
+
+def _publish_properties(message: Message) -> Properties | None:
+    if message.content_type is None and not message.properties:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if message.content_type is not None:
+        properties.ContentType = message.content_type
+    if message.properties:
+        properties.UserProperty = list(message.properties)
+    return properties
+
+
+def _connect_properties() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = SESSION_EXPIRY_S
+    properties.MaximumPacketSize = MAXIMUM_PACKET_BYTES
+    return properties

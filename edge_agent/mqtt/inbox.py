@@ -1,0 +1,84 @@
+"""What paho's network thread tells the publisher."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.mqtt.causes import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """CONNACK with success. Limits are the broker's; None where it names none."""
+
+    receive_maximum: int
+    maximum_packet_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over, or never came about. ``reason`` is the broker's DISCONNECT code, if any."""
+
+    trouble: Trouble
+    reason: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """PUBACK. 0x00 is success, 0x10 success without any subscriber, 0x80 and above a refusal."""
+
+    packet_id: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """SUBACK: one reason for each topic, 0x80 and above a refusal."""
+
+    reasons: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+Signal = Connected | Ended | Acked | Subscribed | Arrived
+
+
+class Inbox:
+    """Signals, each tagged with the connection attempt it belongs to, so that late ones of an older attempt
+    are never taken for news of the present one.
+
+    ``Arrived`` is bounded: the newest beyond ``max_arrived`` is dropped and counted. The others are bounded
+    by the window of unacknowledged messages. Any thread puts, which calls ``wake``; one thread takes.
+    """
+
+    def __init__(self, wake: Callable[[], None], max_arrived: int = 64) -> None:
+        self.dropped = 0
+        self._wake = wake
+        self._max_arrived = max_arrived
+        self._lock = threading.Lock()  # protects the two below
+        self._signals: list[tuple[str, Signal]] = []
+        self._arrived = 0
+
+    def put(self, session: str, signal: Signal) -> None:
+        with self._lock:
+            if isinstance(signal, Arrived):
+                if self._arrived >= self._max_arrived:
+                    self.dropped += 1
+                    return
+                self._arrived += 1
+            self._signals.append((session, signal))
+        self._wake()
+
+    def take(self) -> list[tuple[str, Signal]]:
+        """All signals so far with their session, in order; does not block."""
+        with self._lock:
+            taken, self._signals = self._signals, []
+            self._arrived = 0
+            return taken

@@ -1,0 +1,308 @@
+"""The thread ``publisher``: keeps a session with a broker and empties the outbox into it.
+
+The only sender: every packet of the agent leaves from here, so nothing is sent twice at the same time.
+See docs/design/mqtt.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.config.settings import Delivery, Mqtt
+from edge_agent.errors import ConfigError, MqttError
+from edge_agent.loop import Loop
+from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.client import Connection, Message
+from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
+from edge_agent.mqtt.reconnect import Reconnect
+from edge_agent.mqtt.sender import OutboxPort, Sender
+from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.usage import TrafficClass, Usage
+
+log = logging.getLogger(__name__)
+
+TICK_S = 10.0
+"""Longest wait: deferred events that are due again and byte counts are looked at this often."""
+
+SIGN_ON_TIMEOUT_S = 45.0
+"""Name resolution, TCP, TLS and CONNACK together."""
+
+GOODBYE_S = 0.8
+"""Wait for the PUBACK of ``stopped``; the agent has 2 s to stop."""
+
+CUT_S = 0.3
+
+
+class Publisher:
+    """Delivers what ``outbox`` holds, and waits there for more: a new event, a PUBACK and ``stop`` all wake
+    ``outbox.wait_for_news``.
+
+    ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect.
+    ``on_down`` gets what the centre sends, on the publisher's thread; it returns soon and does not raise.
+    ``clock_trusted`` says whether the system clock can be right. Raises ConfigError for a delivery that
+    this version does not offer.
+
+    Every public method may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        topics: Topics,
+        outbox: OutboxPort,
+        *,
+        usage: Usage,
+        clock: Clock,
+        birth: Callable[[str], bytes],
+        on_down: Callable[[DownMessage], None],
+        clock_trusted: Callable[[], bool],
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        if settings.delivery is not Delivery.BROKER:
+            raise ConfigError("mqtt.delivery: only 'broker' is available in this version")
+        self.loop = Loop("publisher", self._run)
+        self._settings = settings
+        self._topics = topics
+        self._clock = clock
+        self._birth = birth
+        self._on_down = on_down
+        self._clock_trusted = clock_trusted
+        self._usage = usage
+        self._outbox = outbox
+        self._inbox = Inbox(wake=outbox.wake)
+        self._reconnect = reconnect or Reconnect(settings.brokers, settings.spread_s)
+        self._sender = Sender(outbox, topics, usage, clock)
+        self._session = str(uuid.uuid4())
+        self._connection: Connection | None = None
+        self._online = False
+        self._since_mono = 0.0  # of the present attempt or session
+        self._next_attempt_mono = 0.0
+        self._settled = (0, 0)  # bytes of the present connection that are counted as other, and received
+        self._settled_mono = 0.0
+        self._connects = 0
+        self._dropped_told = 0
+        self._last_error: str | None = None
+        self._heartbeat_lock = threading.Lock()  # protects the next line
+        self._heartbeat: bytes | None = None  # the newest one, until it is sent
+
+    def start(self) -> None:
+        self.loop.start()
+
+    def stop(self) -> None:
+        """Ask for a clean end: ``stopped`` is published and the broker drops the will. Does not wait."""
+        self.loop.stop()
+        self._outbox.wake()
+
+    def join(self, timeout_s: float) -> bool:
+        return self.loop.join(timeout_s)
+
+    def publish_heartbeat(self, payload: bytes) -> None:
+        """QoS 0, straight from memory; dropped while there is no session."""
+        if not self._online:
+            return
+        with self._heartbeat_lock:
+            self._heartbeat = payload
+        self._outbox.wake()
+
+    @property
+    def online(self) -> bool:
+        return self._online
+
+    @property
+    def session(self) -> str:
+        """Id of the present or latest session, for the heartbeat."""
+        return self._session
+
+    def health(self) -> wire.MqttHealth:
+        today, month = self._usage.totals()
+        return wire.MqttHealth(
+            reconnects=max(0, self._connects - 1),
+            inflight=len(self._sender.window),
+            refused=self._sender.refused,
+            no_subscriber=self._sender.no_subscriber,
+            last_error=self._last_error,
+            bytes_today=today,
+            bytes_month=month,
+        )
+
+    # --- on the publisher's thread ---
+
+    def _run(self, loop: Loop) -> None:
+        self._next_attempt_mono = self._clock.monotonic() + self._reconnect.first_delay_s()
+        try:
+            while not loop.stopping:
+                loop.beat()
+                self._advance()
+                self._outbox.wait_for_news(self._patience_s())
+                self._handle_signals()
+            if self._online:
+                self._say_stopped()
+        finally:
+            self._drop_connection(say_goodbye=self._online)
+            self._usage.save()
+
+    def _advance(self) -> None:
+        """One step of what can be done without waiting."""
+        now = self._clock.monotonic()
+        try:
+            if self._connection is None:
+                if now >= self._next_attempt_mono:
+                    self._attempt(now)
+            elif self._online:
+                self._send_what_waits(now)
+            elif now - self._since_mono > SIGN_ON_TIMEOUT_S:
+                host = self._connection.broker.host
+                self._ended(
+                    Ended(Trouble(TroubleKind.TIMEOUT, f"{host} does not finish the sign-on in time"))
+                )
+        except MqttError as error:
+            self._ended(Ended(Trouble(TroubleKind.LOST, str(error))))
+        if now - self._settled_mono >= TICK_S:
+            self._settle_traffic()
+        self._usage.save_if_due()
+
+    def _patience_s(self) -> float:
+        if self._connection is not None:
+            return TICK_S
+        return min(TICK_S, max(0.0, self._next_attempt_mono - self._clock.monotonic()))
+
+    def _attempt(self, now: float) -> None:
+        # The will carries the session, and the will goes with the CONNECT: a session per attempt.
+        self._session = str(uuid.uuid4())
+        self._since_mono = now
+        self._settled = (0, 0)
+        broker = self._reconnect.broker
+        log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
+        self._connection = Connection(
+            self._settings,
+            broker,
+            self._topics.gateway,
+            self._session,
+            self._state_message("offline", "connection lost"),
+            self._inbox,
+            self._clock_trusted(),
+        )
+        self._connection.open()
+
+    def _handle_signals(self) -> None:
+        for session, signal in self._inbox.take():
+            if self._connection is not None and session == self._session:
+                self._handle(self._connection, signal)
+
+    def _handle(self, connection: Connection, signal: Signal) -> None:
+        match signal:
+            case Acked():
+                self._sender.acked(signal)
+            case Arrived(topic, payload, retained):
+                if message := self._topics.parse_down(topic, payload, retained):
+                    self._on_down(message)
+            case Connected():
+                self._connected(connection, signal)
+            case Ended():
+                self._ended(signal)
+            case Subscribed(reasons):
+                if any(reason >= 0x80 for reason in reasons):
+                    self._report("the broker refuses a subscription to down/: commands will not arrive")
+
+    def _connected(self, connection: Connection, signal: Connected) -> None:
+        self._since_mono = self._clock.monotonic()
+        self._connects += 1
+        self._sender.begin(connection, signal)
+        self._online = True
+        broker = connection.broker
+        log.info("mqtt: connected to %s:%d as %s", broker.host, broker.port, self._topics.gateway)
+        try:
+            self._sender.send_own("state", self._state_message("online", "connected"))
+            self._sender.send_own(
+                "birth", Message(self._topics.birth, self._birth(self._session), retain=True)
+            )
+            connection.subscribe(self._topics.subscriptions)
+        except MqttError as error:
+            self._ended(Ended(Trouble(TroubleKind.LOST, str(error))))
+
+    def _ended(self, signal: Ended) -> None:
+        """The attempt failed or the session was lost: plan the next attempt."""
+        lasted_s = self._clock.monotonic() - self._since_mono
+        if self._online:
+            delay_s = self._reconnect.after_loss_s(signal.trouble, lasted_s)
+        else:
+            delay_s = self._reconnect.after_failure_s(signal.trouble)
+        self._drop_connection(say_goodbye=False)
+        self._sender.lost(signal.reason)
+        self._next_attempt_mono = self._clock.monotonic() + delay_s
+        failures = self._reconnect.failures
+        # The first failures in a row are warnings; the rest would only fill the log.
+        quiet = failures > len(self._settings.brokers) and not signal.trouble.slowest
+        self._report(
+            f"{signal.trouble.text}; events are kept, next attempt in {delay_s:.0f} s "
+            f"(failure {failures} in a row)",
+            logging.DEBUG if quiet else logging.WARNING,
+        )
+
+    def _report(self, text: str, level: int = logging.WARNING) -> None:
+        log.log(level, "mqtt: %s", text)
+        self._last_error = f"{rfc3339(self._clock.now())} {text}"
+
+    def _drop_connection(self, say_goodbye: bool) -> None:
+        self._online = False
+        with self._heartbeat_lock:
+            self._heartbeat = None
+        if self._connection is not None:
+            self._connection.close(CUT_S, say_goodbye)
+            self._settle_traffic()
+            self._connection = None
+
+    def _send_what_waits(self, now: float) -> None:
+        if self._sender.window.overdue(now):
+            raise MqttError("the broker does not acknowledge what it gets")
+        with self._heartbeat_lock:
+            heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            self._sender.send_heartbeat(heartbeat)
+        self._sender.fill()
+        if self._inbox.dropped > self._dropped_told:
+            self._dropped_told = self._inbox.dropped
+            log.warning("mqtt: the centre sends faster than we read; %d messages dropped", self._dropped_told)
+
+    def _say_stopped(self) -> None:
+        """Publish ``stopped`` and wait a moment for its PUBACK, so that the broker has it before we go."""
+        try:
+            self._sender.send_own("stopped", self._state_message("stopped", "agent stopped"))
+        except MqttError as error:
+            log.warning("mqtt: 'stopped' not published: %s", error)
+            return
+        deadline = self._clock.monotonic() + GOODBYE_S
+        while self._online and len(self._sender.window):
+            left_s = deadline - self._clock.monotonic()
+            if left_s <= 0:
+                return
+            self._outbox.wait_for_news(left_s)
+            self._handle_signals()
+
+    def _state_message(self, state: Literal["online", "stopped", "offline"], reason: str) -> Message:
+        message = wire.State(
+            state=state, session=self._session, time=rfc3339(self._clock.now()), reason=reason
+        )
+        return Message(self._topics.state, msgspec.json.encode(message), retain=True)
+
+    def _settle_traffic(self) -> None:
+        """Count what TCP carried beyond the messages: TLS, sign-on, state, birth, acknowledgements."""
+        self._settled_mono = self._clock.monotonic()
+        if self._connection is None:
+            return
+        traffic = self._connection.traffic()
+        counted = self._sender.counted_bytes
+        other, received = self._settled
+        if traffic.sent - counted > other:
+            self._usage.sent(TrafficClass.OTHER, traffic.sent - counted - other)
+        if traffic.received > received:
+            self._usage.received(traffic.received - received)
+        self._settled = max(other, traffic.sent - counted), max(received, traffic.received)

@@ -1,0 +1,67 @@
+"""When to try which broker next: 465 gateways must not come back in the same second."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from edge_agent.config.settings import Broker
+from edge_agent.mqtt.causes import Trouble
+from edge_agent.retry import Backoff
+
+FIRST_S, CAP_S, GOOD_AFTER_S = 1.0, 120.0, 60.0
+
+
+class Reconnect:
+    """The delay before each attempt, and its broker. One thread uses it.
+
+    - The first attempt after a boot or after a lost connection waits a random time up to ``spread_s``.
+    - Failed attempts go through ``brokers`` in turn, up to 1 s apart; after each round comes a full-jitter
+      delay, from 1 s doubling to 120 s. A refused sign-on is a failed attempt.
+    - Only a connection that lasted 60 s makes the delays short again, and the first broker the next one.
+    """
+
+    def __init__(
+        self,
+        brokers: tuple[Broker, ...],
+        spread_s: float,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._brokers = brokers
+        self._spread_s = spread_s
+        self._uniform = uniform
+        self._backoff = Backoff(FIRST_S, CAP_S, GOOD_AFTER_S, uniform=uniform)
+        self._next = 0
+        self.failures = 0  # attempts and short sessions in a row, over all brokers
+
+    @property
+    def broker(self) -> Broker:
+        """The one to try next."""
+        return self._brokers[self._next]
+
+    def first_delay_s(self) -> float:
+        """After the agent's start."""
+        return self._uniform(0.0, self._spread_s)
+
+    def after_failure_s(self, trouble: Trouble) -> float:
+        """After an attempt that never became a session."""
+        self.failures += 1
+        self._next = (self._next + 1) % len(self._brokers)
+        if trouble.slowest:
+            return self._backoff.slowest()
+        if self._next != 0:
+            return self._uniform(0.0, FIRST_S)
+        return self._backoff.failed()
+
+    def after_loss_s(self, trouble: Trouble, lasted_s: float) -> float:
+        """After a session that lasted ``lasted_s``."""
+        spread_s = self._uniform(0.0, self._spread_s)
+        self.failures = 1 if lasted_s >= GOOD_AFTER_S else self.failures + 1
+        if trouble.slowest:
+            return max(spread_s, self._backoff.slowest())
+        self._backoff.succeeded(lasted_s)
+        if lasted_s >= GOOD_AFTER_S:
+            self._next = 0
+            return spread_s
+        self._next = (self._next + 1) % len(self._brokers)
+        return max(spread_s, self._backoff.failed())

@@ -1,0 +1,240 @@
+"""Decides which message goes next over an open connection, and what a PUBACK means for the outbox."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from edge_agent.clock import Clock
+from edge_agent.model import Media, StoredEvent
+from edge_agent.mqtt.causes import BLAMES_A_MESSAGE
+from edge_agent.mqtt.client import Connection, Message, packet_bytes
+from edge_agent.mqtt.inbox import Acked, Connected
+from edge_agent.mqtt.topics import Topics
+from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.mqtt.window import (
+    NO_SUBSCRIBER,
+    PACKET_TOO_LARGE,
+    SUCCESS,
+    TOPIC_INVALID,
+    WINDOW,
+    Gate,
+    Sent,
+    Window,
+    deferral_s,
+)
+
+log = logging.getLogger(__name__)
+
+EVENT_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+MEDIA_CONTENT_TYPE = "image/jpeg"
+
+CODE_WORDS = {
+    0x87: "not authorised: the broker's ACL does not let us write there",
+    0x90: "topic name invalid",
+    0x95: "larger than the broker takes",
+    0x97: "quota used up",
+    0x99: "payload format invalid",
+}
+
+
+class OutboxPort(Protocol):
+    """What is needed of the outbox. All but ``wake`` are called on the publisher's thread only."""
+
+    def pending(self, limit: int, exclude: Collection[tuple[int, str]]) -> Sequence[StoredEvent]:
+        """Up to ``limit`` events that are neither deferred nor in ``exclude``, the (sequence, epoch) of those
+        in flight; by priority, then oldest first."""
+        ...
+
+    def delivered(self, sequence: int, epoch: str) -> None: ...
+
+    def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        """Do not give out this event before that instant; counts one of its attempts."""
+        ...
+
+    def pending_media(self, limit: int) -> Sequence[Media]:
+        """Up to ``limit`` pictures that are not deferred and whose event is delivered."""
+        ...
+
+    def media_delivered(self, media_id: str) -> None: ...
+
+    def media_deferred(self, media_id: str, not_before_mono: float) -> None: ...
+
+    def wait_for_news(self, timeout_s: float) -> bool:
+        """Block until there may be something new to send or ``wake`` is called, at most so long."""
+        ...
+
+    def wake(self) -> None:
+        """Any thread: let ``wait_for_news`` return, now or when it is next called."""
+        ...
+
+
+class Sender:
+    """One thread uses it. Between ``begin`` and ``lost`` there is a connection."""
+
+    def __init__(self, outbox: OutboxPort, topics: Topics, usage: Usage, clock: Clock) -> None:
+        self.window = Window()
+        self.refused = 0
+        self.no_subscriber = False
+        self._outbox = outbox
+        self._topics = topics
+        self._usage = usage
+        self._clock = clock
+        self._event_gate = Gate(after=WINDOW, every_s=60.0)
+        self._media_gate = Gate(after=2, every_s=900.0)
+        self._connection: Connection | None = None
+        self._maximum_packet_bytes: int | None = None
+        self._counted_bytes = 0
+        self._media_attempts: dict[str, int] = {}
+        self._told: set[int] = set()
+
+    @property
+    def counted_bytes(self) -> int:
+        """Packet bytes of events, media and heartbeats on the present connection."""
+        return self._counted_bytes
+
+    def begin(self, connection: Connection, limits: Connected) -> None:
+        self._connection = connection
+        self._maximum_packet_bytes = limits.maximum_packet_size
+        self._counted_bytes = 0
+        self._told.clear()
+        self.window.clear()
+        self.window.limit = min(WINDOW, limits.receive_maximum)
+
+    def lost(self, reason: int | None) -> None:
+        """What was in flight is pending again; at once, unless the broker blamed a message for it."""
+        if reason in BLAMES_A_MESSAGE:
+            for event in self.window.events:
+                self._defer(event)
+        self.window.clear()
+        self._connection = None
+        self._counted_bytes = 0
+
+    def send_own(self, name: str, message: Message) -> None:
+        """State or birth: QoS 1, retained, outside the outbox."""
+        assert self._connection is not None
+        packet_id = self._connection.publish(message)
+        self.window.add(packet_id, name, packet_bytes(message), self._clock.monotonic())
+
+    def send_heartbeat(self, payload: bytes) -> None:
+        assert self._connection is not None
+        message = Message(self._topics.heartbeat, payload, qos=0)
+        self._connection.publish(message)
+        self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
+
+    def fill(self) -> None:
+        """Send what the window has room for: events first; a picture, one at a time, when none waits."""
+        waiting = self._fill_events()
+        room = 0 if waiting or self.window.has_media else self.window.free
+        if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
+            return
+        for media in self._outbox.pending_media(1):
+            self._send(TrafficClass.MEDIA, media, self._media_message(media))
+
+    def acked(self, signal: Acked) -> None:
+        sent = self.window.take(signal.packet_id)
+        if sent is None:
+            return
+        if isinstance(sent, str):
+            if signal.reason >= 0x80:
+                self.refused += 1
+                self._tell_refusal(sent, signal.reason)
+        elif signal.reason == SUCCESS:
+            self._delivered(sent)
+        else:
+            self._not_delivered(sent, signal.reason)
+
+    def _fill_events(self) -> bool:
+        """Returns whether events wait that could not be sent now."""
+        in_flight = self.window.keys
+        allowed = self._event_gate.allowed(self.window.free, len(in_flight), self._clock.monotonic())
+        if not allowed:
+            return self.window.free == 0
+        pending = self._outbox.pending(allowed + 1, in_flight)
+        for event in pending[:allowed]:
+            self._send(TrafficClass.EVENT, event, self._event_message(event))
+        return len(pending) > allowed
+
+    def _event_message(self, event: StoredEvent) -> Message | None:
+        try:
+            topic = self._topics.event(event.camera)
+        except ValueError:
+            return None
+        return Message(topic, event.payload, content_type=EVENT_CONTENT_TYPE)
+
+    def _media_message(self, media: Media) -> Message | None:
+        try:
+            topic = self._topics.media(media.media_id)
+        except ValueError:
+            return None
+        properties = ("event_id", media.event_id), ("camera", media.camera), ("sha256", media.sha256)
+        return Message(topic, media.payload, content_type=MEDIA_CONTENT_TYPE, properties=properties)
+
+    def _send(self, kind: TrafficClass, item: StoredEvent | Media, message: Message | None) -> None:
+        assert self._connection is not None
+        if message is None:
+            self._not_delivered(item, TOPIC_INVALID)
+            return
+        size_bytes = packet_bytes(message)
+        if self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes:
+            # The broker would end the connection, and again after every reconnect.
+            self._not_delivered(item, PACKET_TOO_LARGE)
+            return
+        packet_id = self._connection.publish(message)
+        self.window.add(packet_id, item, size_bytes, self._clock.monotonic())
+        self._count(kind, size_bytes)
+
+    def _delivered(self, item: StoredEvent | Media) -> None:
+        self._gate_of(item).succeeded()
+        self.no_subscriber = False
+        if isinstance(item, StoredEvent):
+            self._outbox.delivered(item.sequence, item.epoch)
+        else:
+            self._media_attempts.pop(item.media_id, None)
+            self._outbox.media_delivered(item.media_id)
+
+    def _not_delivered(self, item: StoredEvent | Media, reason: int) -> None:
+        if reason == NO_SUBSCRIBER:
+            self._tell_no_subscriber(item)
+        else:
+            self.refused += 1
+            self._tell_refusal(item, reason)
+        self._defer(item)
+        self._gate_of(item).failed(self._clock.monotonic())
+
+    def _gate_of(self, item: StoredEvent | Media) -> Gate:
+        return self._event_gate if isinstance(item, StoredEvent) else self._media_gate
+
+    def _defer(self, item: StoredEvent | Media) -> None:
+        now = self._clock.monotonic()
+        if isinstance(item, StoredEvent):
+            self._outbox.deferred(item.sequence, item.epoch, now + deferral_s(item.attempts))
+            return
+        attempts = self._media_attempts.pop(item.media_id, 0)
+        self._media_attempts[item.media_id] = attempts + 1
+        self._outbox.media_deferred(item.media_id, now + deferral_s(attempts))
+
+    def _tell_no_subscriber(self, item: StoredEvent | Media) -> None:
+        if not self.no_subscriber:
+            log.warning("mqtt: nobody subscribes to %s; kept, next try in 60 s or more", _named(item))
+        self.no_subscriber = True
+
+    def _tell_refusal(self, item: Sent, reason: int) -> None:
+        """Once a session and reason: a broker that refuses one mostly refuses all."""
+        level = logging.DEBUG if reason in self._told else logging.WARNING
+        self._told.add(reason)
+        words = CODE_WORDS.get(reason, "refused")
+        log.log(
+            level, "mqtt: the broker does not take %s: %s (reason 0x%02x); kept", _named(item), words, reason
+        )
+
+    def _count(self, kind: TrafficClass, size_bytes: int) -> None:
+        self._counted_bytes += size_bytes
+        self._usage.sent(kind, size_bytes)
+
+
+def _named(item: Sent) -> str:
+    if isinstance(item, StoredEvent):
+        return f"event {item.sequence} of {item.camera}"
+    return f"picture {item.media_id}" if isinstance(item, Media) else item

@@ -1,0 +1,90 @@
+"""Every topic string of the agent, in one place.
+
+``docs/reference/topics.md`` explains them to subscribers; nothing else in the code spells a topic.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+_LEVEL = re.compile(r"[^/+#\x00]+")
+
+
+class DownKind(StrEnum):
+    """What the centre can send to a gateway."""
+
+    COMMAND = "cmd"
+    CONFIG = "config"
+    ACK = "ack"
+
+
+@dataclass(frozen=True, slots=True)
+class DownMessage:
+    """A message of the centre, as it arrived; nothing in it has been checked yet."""
+
+    kind: DownKind
+    name: str  # the command's type; empty for config and ack
+    payload: bytes
+    retained: bool
+
+
+class Topics:
+    """The topics of one gateway below ``root/ward/gateway``.
+
+    Raises ValueError for an id that is not ``[a-z0-9-]{1,63}``: it would name another topic.
+    """
+
+    def __init__(self, root: str, ward: str, gateway: str) -> None:
+        self.gateway = _checked(gateway)
+        base = f"{root}/{_checked(ward)}/{self.gateway}"
+        self._up = f"{base}/up"
+        self._down = f"{base}/down"
+
+    @property
+    def state(self) -> str:
+        """Retained; also the last will."""
+        return f"{self._up}/state"
+
+    @property
+    def birth(self) -> str:
+        """Retained."""
+        return f"{self._up}/birth"
+
+    @property
+    def heartbeat(self) -> str:
+        return f"{self._up}/heartbeat"
+
+    def event(self, camera_id: str) -> str:
+        """Events of one camera; ``gateway`` for those of the box itself."""
+        return f"{self._up}/event/{_checked(camera_id)}"
+
+    def media(self, media_id: str) -> str:
+        """One JPEG; the id is one topic level."""
+        if _LEVEL.fullmatch(media_id) is None:
+            raise ValueError(f"media id {media_id!r} is not one topic level")
+        return f"{self._up}/media/{media_id}"
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """What the gateway listens to: exactly these, not ``down/#``, so that a later kind stays with the
+        broker until an agent that knows it subscribes."""
+        return f"{self._down}/cmd/+", f"{self._down}/config", f"{self._down}/ack"
+
+    def parse_down(self, topic: str, payload: bytes, retained: bool) -> DownMessage | None:
+        """The message behind a received topic, or None when it is none of ``subscriptions``."""
+        prefix, _, rest = topic.partition(f"{self._down}/")
+        kind, _, name = rest.partition("/")
+        if prefix or kind not in set(DownKind):
+            return None
+        if (kind == DownKind.COMMAND) != bool(_LEVEL.fullmatch(name)) or (kind != DownKind.COMMAND and name):
+            return None
+        return DownMessage(DownKind(kind), name, payload, retained)
+
+
+def _checked(name: str) -> str:
+    if _ID.fullmatch(name) is None:
+        raise ValueError(f"{name!r} is not an id: only a-z, 0-9 and - (1 to 63 of them)")
+    return name

@@ -1,0 +1,180 @@
+"""How many bytes went to the broker, by class, today and this month: what a SIM card is billed for.
+
+Each message is counted at the size of its MQTT packet. ``other`` is the rest of what TCP really carried
+for the connection (TLS, sign-on, pings, state, birth), as the kernel counts it; IP and TCP headers are not
+in any of these figures.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.clock import Clock
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY_S = 300.0
+"""A few hundred bytes each time: SD cards wear. A power cut loses at most this much of the count."""
+
+
+class TrafficClass(StrEnum):
+    HEARTBEAT = "heartbeat"
+    EVENT = "event"
+    MEDIA = "media"
+    REPLY = "reply"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes both ways on one TCP connection, retransmissions and TLS included, TCP/IP headers not."""
+
+    sent: int
+    received: int
+
+
+def tcp_traffic(sock: socket.socket) -> Traffic | None:
+    """The kernel's count for ``sock``; None once it is closed.
+
+    Offsets in ``struct tcp_info`` (linux/tcp.h, append-only): tcpi_bytes_received 128 since Linux 4.1,
+    tcpi_bytes_sent 200 since 4.19.
+    """
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 208)
+    except OSError:
+        return None
+    if len(info) < 208:
+        return None
+    return Traffic(
+        sent=struct.unpack_from("=Q", info, 200)[0], received=struct.unpack_from("=Q", info, 128)[0]
+    )
+
+
+Bytes = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Counted(msgspec.Struct, kw_only=True):
+    """Bytes of one day or month: sent by class, and received."""
+
+    heartbeat: Bytes = 0
+    event: Bytes = 0
+    media: Bytes = 0
+    reply: Bytes = 0
+    other: Bytes = 0
+    received: Bytes = 0
+
+    def add(self, kind: TrafficClass, size_bytes: int) -> None:
+        setattr(self, kind.value, getattr(self, kind.value) + size_bytes)
+
+    def to_wire(self) -> wire.BytesByClass:
+        return wire.BytesByClass(**msgspec.structs.asdict(self))
+
+
+class _Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The file: ``day`` is the gateway's local date that ``today`` belongs to; None until one is known."""
+
+    day: date | None
+    today: Counted
+    month: Counted
+
+
+class Usage:
+    """The counters. Thread-safe.
+
+    A day ends at midnight of ``timezone``, but only by a clock that ``clock_trusted`` vouches for: until
+    then everything is added to the day that was saved last. A step back over midnight keeps the day.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        timezone: ZoneInfo,
+        clock: Clock,
+        clock_trusted: Callable[[], bool],
+        save_every_s: float = SAVE_EVERY_S,
+    ) -> None:
+        self._path = path
+        self._timezone = timezone
+        self._clock = clock
+        self._clock_trusted = clock_trusted
+        self._save_every_s = save_every_s
+        self._saved_mono = clock.monotonic()
+        self._lock = threading.Lock()  # protects the two below
+        self._dirty = False
+        self._state = self._load()
+
+    def sent(self, kind: TrafficClass, size_bytes: int) -> None:
+        with self._lock:
+            self._roll()
+            self._state.today.add(kind, size_bytes)
+            self._state.month.add(kind, size_bytes)
+            self._dirty = True
+
+    def received(self, size_bytes: int) -> None:
+        with self._lock:
+            self._roll()
+            self._state.today.received += size_bytes
+            self._state.month.received += size_bytes
+            self._dirty = True
+
+    def totals(self) -> tuple[wire.BytesByClass, wire.BytesByClass]:
+        """Today and this month."""
+        with self._lock:
+            self._roll()
+            return self._state.today.to_wire(), self._state.month.to_wire()
+
+    def save_if_due(self) -> None:
+        if self._clock.monotonic() - self._saved_mono >= self._save_every_s:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file if anything changed; a full or read-only disk is logged, not raised."""
+        self._saved_mono = self._clock.monotonic()
+        with self._lock:
+            if not self._dirty:
+                return
+            self._dirty = False
+            content = msgspec.json.encode(self._state)
+        part = self._path.with_suffix(".part")
+        try:
+            part.write_bytes(content)
+            part.replace(self._path)
+        except OSError as error:
+            log.warning("mqtt: byte counts not saved to %s: %s; kept in memory", self._path, error.strerror)
+            with self._lock:
+                self._dirty = True
+
+    def _load(self) -> _Saved:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=_Saved)
+        except FileNotFoundError:
+            pass
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("mqtt: byte counts in %s cannot be read: %s; counting from 0", self._path, error)
+        return _Saved(day=None, today=Counted(), month=Counted())
+
+    def _roll(self) -> None:
+        if not self._clock_trusted():
+            return
+        day, saved = self._clock.now().astimezone(self._timezone).date(), self._state.day
+        if saved is not None and day == saved - timedelta(days=1):
+            return
+        if saved is not None and (day.year, day.month) != (saved.year, saved.month):
+            self._state.month = Counted()
+        if saved is not None and day != saved:
+            self._state.today = Counted()
+        self._dirty = self._dirty or day != saved
+        self._state.day = day

@@ -1,0 +1,115 @@
+"""What was sent and not yet acknowledged, and what a refusal means for what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.model import Media, StoredEvent
+
+WINDOW = 20
+"""Most QoS 1 messages without PUBACK (protocol.md, Delivery); fewer when the broker asks for fewer."""
+
+ACK_TIMEOUT_S = 60.0
+SLOWEST_BYTES_S = 1_000
+"""A link slower than this is a dead one: 200 kB may take 200 s."""
+
+FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S = 60.0, 900.0
+
+SUCCESS, NO_SUBSCRIBER = 0x00, 0x10
+PACKET_TOO_LARGE, TOPIC_INVALID = 0x95, 0x90
+
+Sent = StoredEvent | Media | str
+"""An event, a picture, or the name of one of the gateway's own messages."""
+
+
+def deferral_s(attempts: int) -> float:
+    """How long a message rests after it was not delivered: 60 s, doubling to 15 min."""
+    return min(LONGEST_DEFERRAL_S, FIRST_DEFERRAL_S * 2.0 ** min(attempts, 10))
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    sent: Sent
+    sent_mono: float
+    size_bytes: int
+
+
+class Window:
+    """Messages in flight on the present connection, by packet id. One thread uses it."""
+
+    def __init__(self, limit: int = WINDOW) -> None:
+        self.limit = limit
+        self._slots: dict[int, _Slot] = {}
+        self._keys: set[tuple[int, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def free(self) -> int:
+        return max(0, self.limit - len(self._slots))
+
+    @property
+    def events(self) -> tuple[StoredEvent, ...]:
+        return tuple(slot.sent for slot in self._slots.values() if isinstance(slot.sent, StoredEvent))
+
+    @property
+    def has_media(self) -> bool:
+        return any(isinstance(slot.sent, Media) for slot in self._slots.values())
+
+    @property
+    def keys(self) -> frozenset[tuple[int, str]]:
+        """(sequence, epoch) of the events in flight."""
+        return frozenset(self._keys)
+
+    def add(self, packet_id: int, sent: Sent, size_bytes: int, now_mono: float) -> None:
+        self._slots[packet_id] = _Slot(sent, now_mono, size_bytes)
+        if isinstance(sent, StoredEvent):
+            self._keys.add(sent.key)
+
+    def take(self, packet_id: int) -> Sent | None:
+        """What that PUBACK is for."""
+        slot = self._slots.pop(packet_id, None)
+        if slot is None:
+            return None
+        if isinstance(slot.sent, StoredEvent):
+            self._keys.discard(slot.sent.key)
+        return slot.sent
+
+    def clear(self) -> None:
+        self._slots.clear()
+        self._keys.clear()
+
+    def overdue(self, now_mono: float) -> bool:
+        """Whether the oldest message has waited longer than any living link explains."""
+        if not self._slots:
+            return False
+        oldest_mono = min(slot.sent_mono for slot in self._slots.values())
+        in_flight_bytes = sum(slot.size_bytes for slot in self._slots.values())
+        return now_mono - oldest_mono > ACK_TIMEOUT_S + in_flight_bytes / SLOWEST_BYTES_S
+
+
+class Gate:
+    """Holds messages back while the broker takes none, so that a backlog does not go round and round over
+    a paid link: ``after`` so many failures in a row one message every ``every_s`` is tried until one
+    succeeds."""
+
+    def __init__(self, after: int, every_s: float) -> None:
+        self._after = after
+        self._every_s = every_s
+        self._failures = 0
+        self._next_try_mono = 0.0
+
+    def failed(self, now_mono: float) -> None:
+        self._failures += 1
+        if self._failures >= self._after:
+            self._next_try_mono = now_mono + self._every_s
+
+    def succeeded(self) -> None:
+        self._failures = 0
+
+    def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
+        """How many messages may be sent now."""
+        if self._failures < self._after:
+            return free
+        return min(1, free) if in_flight == 0 and now_mono >= self._next_try_mono else 0

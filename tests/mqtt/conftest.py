@@ -1,0 +1,206 @@
+"""A publisher with an outbox in memory, and a broker for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Broker, Delivery, Mqtt
+from edge_agent.model import Media, Severity, StoredEvent
+from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.usage import Usage
+from edge_agent.secrets import Credentials
+from tests.testbed.mosquitto import wait_until
+
+GATEWAY = "dt-001"
+TOPICS = Topics("tb/v1", "de-tham", GATEWAY)
+
+
+class ShiftedClock(SystemClock):
+    """The real monotonic clock, which a test can move on; the wall clock starts at a fixed moment."""
+
+    def __init__(self) -> None:
+        self.shift_s = 0.0
+        self._start_mono = super().monotonic()
+        self.wall_at_start = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.shift_s
+
+    def now(self) -> datetime:
+        return self.wall_at_start + timedelta(seconds=self.monotonic() - self._start_mono)
+
+
+class MemoryOutbox:
+    """Keeps what the real outbox would keep on disk, and remembers how it was used."""
+
+    def __init__(self, clock: ShiftedClock) -> None:
+        self._clock = clock
+        self._lock = threading.Condition()
+        self._news = False
+        self._events: dict[tuple[int, str], tuple[StoredEvent, float]] = {}
+        self._media: dict[str, tuple[Media, float]] = {}
+        self._sequence = 0
+        self.deferrals: list[tuple[int, float]] = []
+
+    def append(
+        self, camera: str = "cam-1", severity: Severity = Severity.INFO, payload: bytes | None = None
+    ) -> StoredEvent:
+        with self._lock:
+            self._sequence += 1
+            body = payload if payload is not None else b'{"sequence":"%016d"}' % self._sequence
+            event = StoredEvent(self._sequence, "e1", camera, "object", severity.number, 0, body)
+            self._events[event.key] = event, 0.0
+            self._notify()
+            return event
+
+    def add_media(self, media: Media) -> None:
+        with self._lock:
+            self._media[media.media_id] = media, 0.0
+            self._notify()
+
+    def wake(self) -> None:
+        with self._lock:
+            self._notify()
+
+    def wait_for_news(self, timeout_s: float) -> bool:
+        with self._lock:
+            told = self._lock.wait_for(lambda: self._news, timeout_s)
+            self._news = False
+            return told
+
+    def _notify(self) -> None:
+        self._news = True
+        self._lock.notify()
+
+    @property
+    def depth(self) -> int:
+        with self._lock:
+            return len(self._events) + len(self._media)
+
+    def pending(self, limit: int, exclude: Collection[tuple[int, str]]) -> list[StoredEvent]:
+        with self._lock:
+            now = self._clock.monotonic()
+            due = [e for e, not_before in self._events.values() if not_before <= now and e.key not in exclude]
+            return sorted(due, key=lambda e: (-e.priority, e.sequence))[:limit]
+
+    def delivered(self, sequence: int, epoch: str) -> None:
+        with self._lock:
+            del self._events[sequence, epoch]
+
+    def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        with self._lock:
+            event, _ = self._events[sequence, epoch]
+            self._events[sequence, epoch] = replace(event, attempts=event.attempts + 1), not_before_mono
+            self.deferrals.append((sequence, not_before_mono - self._clock.monotonic()))
+
+    def pending_media(self, limit: int) -> list[Media]:
+        with self._lock:
+            now = self._clock.monotonic()
+            return [media for media, not_before in self._media.values() if not_before <= now][:limit]
+
+    def media_delivered(self, media_id: str) -> None:
+        with self._lock:
+            del self._media[media_id]
+
+    def media_deferred(self, media_id: str, not_before_mono: float) -> None:
+        with self._lock:
+            self._media[media_id] = self._media[media_id][0], not_before_mono
+
+
+def mqtt_settings(*ports: int, host: str = "127.0.0.1", tls: bool = False) -> Mqtt:
+    return Mqtt(
+        brokers=tuple(Broker(host, port, tls) for port in ports),
+        root="tb/v1",
+        ca_file=None,
+        cert_file=None,
+        key_file=None,
+        credentials=None,
+        delivery=Delivery.BROKER,
+        spread_s=0.0,
+    )
+
+
+@dataclass
+class Gateway:
+    """A publisher under test and what it works with."""
+
+    publisher: Publisher
+    outbox: MemoryOutbox
+    clock: ShiftedClock
+    usage: Usage
+    down: list[DownMessage] = field(default_factory=list)
+
+    def append(self, count: int = 1, **event: object) -> list[StoredEvent]:
+        return [self.outbox.append(**event) for _ in range(count)]  # type: ignore[arg-type]
+
+    def later(self, seconds: float) -> None:
+        """Let that much time pass for the publisher."""
+        self.clock.shift_s += seconds
+        self.outbox.wake()
+
+    def wait_online(self) -> None:
+        wait_until(lambda: self.publisher.online, what="session")
+
+    def wait_for_error(self, words: str, timeout_s: float = 10.0) -> str:
+        """The last error, once it has these words."""
+        wait_until(lambda: words in (self.publisher.health().last_error or ""), timeout_s, words)
+        return self.publisher.health().last_error or ""
+
+
+class MakeGateway(Protocol):
+    def __call__(
+        self,
+        settings: Mqtt,
+        *,
+        credentials: Credentials | None = None,
+        clock_trusted: Callable[[], bool] = lambda: True,
+        topics: Topics = TOPICS,
+        name: str = "gateway",
+    ) -> AbstractContextManager[Gateway]: ...
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> MakeGateway:
+    @contextmanager
+    def make(
+        settings: Mqtt,
+        *,
+        credentials: Credentials | None = None,
+        clock_trusted: Callable[[], bool] = lambda: True,
+        topics: Topics = TOPICS,
+        name: str = "gateway",
+    ) -> Iterator[Gateway]:
+        clock = ShiftedClock()
+        outbox = MemoryOutbox(clock)
+        usage = Usage(tmp_path / f"{name}-usage.json", ZoneInfo("Asia/Ho_Chi_Minh"), clock, clock_trusted)
+        down: list[DownMessage] = []
+        publisher = Publisher(
+            replace(settings, credentials=credentials),
+            topics,
+            outbox,
+            usage=usage,
+            clock=clock,
+            birth=lambda session: b'{"schema":"birth/1","session":"%s"}' % session.encode(),
+            on_down=down.append,
+            clock_trusted=clock_trusted,
+        )
+        publisher.start()
+        try:
+            yield Gateway(publisher, outbox, clock, usage, down)
+        finally:
+            publisher.stop()
+            assert publisher.join(5), "the publisher did not stop"
+            assert publisher.loop.failure is None
+
+    return make

@@ -1,0 +1,297 @@
+"""A real mosquitto on a free loopback port, and a subscriber that remembers what it got.
+
+with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
+    ...
+    broker.kill(); broker.start()     # the port stays the same
+    centre.wait_for(lambda: len(centre.messages) == 3)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+LIFE_SIGN_S = 10.0
+
+
+def free_port() -> int:
+    """A TCP port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S, what: str = "condition") -> None:
+    """Look every 10 ms until ``true()``; for things that cannot notify. Raises AssertionError."""
+    deadline = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, f"{what} did not become true within {timeout_s} s"
+        pause.wait(0.01)
+
+
+def binary() -> str:
+    """Debian puts mosquitto into /usr/sbin, which is not on every PATH."""
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    assert found, "mosquitto is not installed: run tests/testbed/install.sh"
+    return found
+
+
+class Mosquitto:
+    """One broker process. ``lines`` are added to its configuration; ``certificate`` and ``ca`` make the
+    listener TLS, with client certificates when ``mutual``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *lines: str,
+        certificate: Certificate | None = None,
+        ca: Path | None = None,
+        mutual: bool = False,
+        persistent: bool = False,
+        anonymous: bool = True,
+        sys_interval_s: int = 0,
+    ) -> None:
+        self.port = free_port()
+        self._folder = folder / f"mosquitto-{self.port}"
+        self._folder.mkdir(parents=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        config = [
+            f"listener {self.port} 127.0.0.1",
+            f"allow_anonymous {str(anonymous).lower()}",
+            "max_queued_messages 100000",
+            f"sys_interval {sys_interval_s}",
+            "log_dest stderr",
+            "connection_messages true",
+        ]
+        if os.geteuid() == 0:
+            config.append("user root")
+        if persistent:
+            config += ["persistence true", f"persistence_location {self._folder}/"]
+        if certificate is not None:
+            config += [f"certfile {certificate.cert}", f"keyfile {certificate.key}", f"cafile {ca}"]
+        if mutual:
+            config += ["require_certificate true", "use_identity_as_username true"]
+        self._config = self._folder / "mosquitto.conf"
+        self._config.write_text("\n".join([*config, *lines, ""]), encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.kill()
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        """Returns when the broker accepts connections."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [binary(), "-c", str(self._config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        wait_until(self._answers, what=f"mosquitto on port {self.port}")
+
+    def stop(self) -> None:
+        """SIGTERM: the broker saves what it has and says goodbye."""
+        self._signal(signal.SIGTERM)
+        self._wait()
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self._wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def reload(self) -> None:
+        """SIGHUP: read the ACL and password files again; returns when that is done."""
+        before = self.log.count("Reloading config")
+        self._signal(signal.SIGHUP)
+        wait_until(lambda: self.log.count("Reloading config") > before, what="reload")
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        self._process.wait(LIFE_SIGN_S)
+        self._process = None
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"mosquitto ended: {self.log}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    topic: str
+    payload: bytes
+    retained: bool
+    qos: int
+    content_type: str | None
+    properties: dict[str, str]
+
+
+class Subscriber:
+    """Subscribes to ``topics`` and keeps what arrives, in order. Reconnects by itself and keeps its session,
+    so that nothing is missed while a persistent broker is away."""
+
+    def __init__(
+        self,
+        port: int,
+        *topics: str,
+        client_id: str = "centre",
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self._topics = topics or ("#",)
+        self._changed = threading.Condition()
+        self._messages: list[Received] = []
+        self.subscriptions = 0  # how often it was subscribed, reconnects included
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=True
+        )
+        self._client.reconnect_delay_set(1, 1)
+        self._client.username_pw_set(username, password)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._port = port
+
+    def __enter__(self) -> Self:
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        session.SessionExpiryInterval = 3600
+        self._client.connect("127.0.0.1", self._port, clean_start=False, properties=session)
+        self._client.loop_start()
+        self.wait_for(lambda: self.subscriptions > 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @property
+    def messages(self) -> list[Received]:
+        with self._changed:
+            return list(self._messages)
+
+    def on(self, topic_end: str) -> list[Received]:
+        """What arrived on topics that end so."""
+        return [message for message in self.messages if message.topic.endswith(topic_end)]
+
+    def events(self) -> list[Received]:
+        return [message for message in self.messages if "/up/event/" in message.topic]
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(LIFE_SIGN_S)
+
+    def wait_for(self, true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S) -> None:
+        """Until ``true()``, looked at whenever something arrives. Raises AssertionError."""
+        with self._changed:
+            topics = [message.topic for message in self._messages]
+            assert self._changed.wait_for(true, timeout_s), (
+                f"not within {timeout_s} s; at its start: {topics}"
+            )
+
+    def _on_connect(self, client: paho.Client, *_: object) -> None:
+        client.subscribe([(topic, 1) for topic in self._topics])
+
+    def _on_subscribe(self, *_: object) -> None:
+        with self._changed:
+            self.subscriptions += 1
+            self._changed.notify_all()
+
+    def _on_message(self, client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
+        properties = message.properties
+        received = Received(
+            message.topic,
+            bytes(message.payload),
+            message.retain,
+            message.qos,
+            getattr(properties, "ContentType", None),
+            dict(getattr(properties, "UserProperty", [])),
+        )
+        with self._changed:
+            self._messages.append(received)
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    cert: Path
+    key: Path
+
+
+class Authority:
+    """A throw-away CA made with the openssl command."""
+
+    def __init__(self, folder: Path, name: str = "test CA") -> None:
+        self._folder = folder / name.replace(" ", "-")
+        self._folder.mkdir(parents=True)
+        self.cert = self._folder / "ca.pem"
+        self._key = self._folder / "ca.key"
+        self._openssl(
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"),
+            *("-subj", f"/CN={name}", "-keyout", str(self._key), "-out", str(self.cert)),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
+
+    def issue(self, common_name: str, *, san: str = "", valid: tuple[str, str] | None = None) -> Certificate:
+        """A certificate for server and client use. ``san`` such as ``DNS:localhost,IP:127.0.0.1``;
+        ``valid`` as two moments like ``20200101000000Z``, by default two days from now."""
+        number = len(list(self._folder.iterdir()))
+        made = Certificate(self._folder / f"{number}.pem", self._folder / f"{number}.key")
+        period = ("-days", "2") if valid is None else ("-not_before", valid[0], "-not_after", valid[1])
+        self._openssl(
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", *period),
+            *("-CA", str(self.cert), "-CAkey", str(self._key), "-subj", f"/CN={common_name}"),
+            *(
+                "-keyout",
+                str(made.key),
+                "-out",
+                str(made.cert),
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ),
+            *(("-addext", f"subjectAltName={san}") if san else ()),
+        )
+        return made
+
+    def _openssl(self, *arguments: str) -> None:
+        done = subprocess.run(
+            ["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, done.stderr
