@@ -20,8 +20,9 @@ class Budget:
     """``per_s`` inferences a second over all ``camera_ids``. Thread-safe.
 
     Each camera's bucket fills with its equal share and holds one second of it (at least one
-    inference). What an idle camera's full bucket cannot take flows into a pool of at most one
-    second of the whole budget, which any camera may draw on after its own bucket.
+    inference). What an idle camera's full bucket cannot take flows to the others in equal parts, and
+    when all are full into a pool of at most one second of the whole budget, from which a camera that
+    becomes busy may draw after its own bucket.
     """
 
     def __init__(self, per_s: float, camera_ids: tuple[str, ...]) -> None:
@@ -61,7 +62,13 @@ class Budget:
         last = self._filled_mono
         self._filled_mono = now_mono if last is None else max(last, now_mono)
         elapsed = 0.0 if last is None else max(0.0, now_mono - last)
-        for bucket in self._buckets.values():
-            filled = bucket.tokens + self._share_per_s * elapsed
-            bucket.tokens = min(self._depth, filled)
-            self._pool = min(self.per_s, self._pool + filled - bucket.tokens)
+        self._pool = min(self.per_s, self._pool + self._pour(self.per_s * elapsed))
+
+    def _pour(self, tokens: float) -> float:
+        """Fill the buckets in equal parts, a full one leaving its part to the others; returns the rest."""
+        open_buckets = sorted(self._buckets.values(), key=lambda bucket: -bucket.tokens)
+        for position, bucket in enumerate(open_buckets):  # the fullest first: it takes least
+            part = min(tokens / (len(open_buckets) - position), self._depth - bucket.tokens)
+            bucket.tokens += part
+            tokens -= part
+        return tokens

@@ -1,6 +1,6 @@
 """Class names of COCO, for models whose file does not carry them.
 
-Source: Lin et al., "Microsoft COCO: Common Objects in Context", arXiv:1405.0312; the order of instances_val2017.
+Source: Lin et al., "Microsoft COCO: Common Objects in Context", arXiv:1405.0312.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ a crop's side follows the size of what it is cut for. Pure planning: no pixels, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -152,6 +153,6 @@ def square(centre: tuple[float, float], side_px: float, size: tuple[int, int]) -
 
 
 def _span(centre: float, side_px: float, length_px: int) -> tuple[int, int]:
-    side = min(length_px, max(1, -int(-side_px // 1)))
+    side = min(length_px, max(1, math.ceil(side_px - 1e-6)))
     start = min(max(round(centre * length_px - side / 2), 0), length_px - side)
     return start, start + side

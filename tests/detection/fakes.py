@@ -1,0 +1,111 @@
+"""A detector that does what a test tells it, and pictures that remember what was cut out of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.config.settings import Analyse, Camera, Polygon, Report, SnapshotPolicy
+from edge_agent.detection.detector import ModelInfo
+from edge_agent.model import (
+    FULL_PICTURE,
+    Box,
+    Detection,
+    Frame,
+    Motion,
+    MotionRegion,
+    Scene,
+    Track,
+    TrackState,
+)
+
+LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
+Pixels = NDArray[np.uint8]
+
+
+class FakeDetector:
+    """Answers with ``answer(crop)``; counts calls, and how many ran at the same time."""
+
+    def __init__(self, answer: Callable[[Pixels], list[Detection]] = lambda crop: []) -> None:
+        self.name = "fake"
+        self.model = ModelInfo("fake", None)
+        self.labels = frozenset(LABELS)
+        self.input_size = (300, 300)
+        self.degraded: str | None = None
+        self.calls = 0
+        self.most_at_once = 0
+        self._now = 0
+        self._answer = answer
+        self._lock = threading.Lock()
+
+    def detect(self, crop: Pixels) -> list[Detection]:
+        with self._lock:
+            self.calls += 1
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            return self._answer(crop)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+class FakePicture:
+    """Black, of any size; ``cuts`` are the regions that were converted."""
+
+    def __init__(self, width: int = 640, height: int = 360) -> None:
+        self.width = width
+        self.height = height
+        self.cuts: list[Box] = []
+
+    def luma(self) -> Pixels:
+        return np.zeros((self.height, self.width), np.uint8)
+
+    def bgr(self, region: Box = FULL_PICTURE) -> Pixels:
+        self.cuts.append(region)
+        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
+        return np.zeros((y2 - y1, x2 - x1, 3), np.uint8)
+
+
+def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ()) -> Camera:
+    report = Report(objects=True, counts_s=60, snapshots=SnapshotPolicy.NONE)
+    return Camera(id, "/clip.mp4", None, Analyse(fps, 640), report, masks, ())
+
+
+def frame(mono: float = 0.0, picture: FakePicture | None = None, camera_id: str = "cam-1") -> Frame:
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    return Frame(camera_id, 1, mono, moment, picture or FakePicture())
+
+
+def motion(*boxes: Box, scene: Scene = Scene.STEADY) -> Motion:
+    return Motion(tuple(MotionRegion(box, box.area) for box in boxes), scene, 0.01)
+
+
+def track(box: Box, wants_look: float = 1.0, id: str = "t1", label: str | None = None) -> Track:
+    return Track(
+        id=id,
+        box=box,
+        state=TrackState.MOVING,
+        confirmed=True,
+        label=label,
+        group=None,
+        score=0.0,
+        best_score=0.0,
+        first_seen_mono=0.0,
+        last_seen_mono=0.0,
+        looks=0,
+        wants_look=wants_look,
+        seen_now=True,
+    )
+
+
+def detection(box: Box, label: str = "person", score: float = 0.9) -> Detection:
+    return Detection(label, score, box)
+
+
+def labels_of(detections: Sequence[Detection]) -> list[str]:
+    return [d.label for d in detections]

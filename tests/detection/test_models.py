@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_models, run_models
+from edge_agent.errors import DetectorError
+
+CONTENT = os.urandom(1000) * 200  # larger than one chunk
+NAME = "net.tflite"
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def entry(*sources: str, labels: tuple[str, ...] = ()) -> CatalogueEntry:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    return CatalogueEntry(NAME, digest, len(CONTENT), sources, "Apache-2.0", labels)
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    """A local HTTP server whose every GET is ``answer``; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            try:
+                answer(self)
+            except ConnectionError:
+                pass  # the client gave up, which is what some tests are about
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def sends(body: bytes, promised: int | None = None) -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body) if promised is None else promised))
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+def not_found(request: BaseHTTPRequestHandler) -> None:
+    request.send_error(404)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_good_file_is_fetched_and_readable_for_all(tmp_path: Path) -> None:
+    with serving(sends(CONTENT)) as url:
+        (fetched,) = fetch_models(tmp_path / "models", entries=[entry(f"{url}/{NAME}")])
+    assert fetched.path.read_bytes() == CONTENT
+    assert fetched.source == f"{url}/{NAME}"
+    assert files(tmp_path / "models") == [NAME]
+    assert fetched.path.stat().st_mode & 0o777 == 0o644
+
+
+def test_labels_are_written_beside_a_model_that_has_none(tmp_path: Path) -> None:
+    with serving(sends(CONTENT)) as url:
+        fetch_models(tmp_path, entries=[entry(url, labels=("person", "car"))])
+    assert (tmp_path / "net.txt").read_text() == "person\ncar\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (sends(bytes(len(CONTENT))), "another file: sha256"),
+        (not_found, "the server answers 404"),
+        (sends(CONTENT[:5000], promised=len(CONTENT)), "broke off after 5000 of 200000 bytes"),
+        (sends(CONTENT + b"x"), "more than the 200000 bytes"),
+        (sends(b"<html>log in first</html>"), "broke off after 25 of 200000 bytes"),
+    ],
+)
+def test_a_bad_answer_is_named_and_leaves_nothing_behind(tmp_path: Path, answer: Answer, reason: str) -> None:
+    with serving(answer) as url, pytest.raises(DetectorError, match=reason):
+        fetch_models(tmp_path, entries=[entry(url)])
+    assert files(tmp_path) == []
+
+
+def test_a_server_that_drips_is_given_up_in_time(tmp_path: Path) -> None:
+    finished = threading.Event()
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        sends(b"", promised=len(CONTENT))(request)
+        while not finished.wait(0.02):
+            request.wfile.write(b"x")
+
+    with serving(drip) as url:
+        try:
+            with pytest.raises(DetectorError, match="too slow"):
+                fetch_models(tmp_path, entries=[entry(url)], timeout_s=0.3)
+        finally:
+            finished.set()
+
+
+def test_a_silent_server_is_given_up_in_time(tmp_path: Path) -> None:
+    finished = threading.Event()
+
+    def silent(request: BaseHTTPRequestHandler) -> None:
+        finished.wait(5)
+
+    with serving(silent) as url:
+        try:
+            with pytest.raises(DetectorError, match=r"not reachable|nothing came"):
+                fetch_models(tmp_path, entries=[entry(url)], timeout_s=0.2)
+        finally:
+            finished.set()
+
+
+def test_the_next_source_is_tried_when_the_first_fails(tmp_path: Path) -> None:
+    with serving(not_found) as dead, serving(sends(CONTENT)) as good:
+        (fetched,) = fetch_models(tmp_path, entries=[entry(dead, good)])
+    assert fetched.source == good
+
+
+def test_what_is_there_already_is_not_fetched_again(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(CONTENT)
+    (fetched,) = fetch_models(tmp_path, entries=[entry("http://127.0.0.1:9/never-asked")])
+    assert fetched.source is None
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(CONTENT[:-1] + b"?")
+    with serving(sends(CONTENT)) as url:
+        fetch_models(tmp_path, entries=[entry(url)])
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+def test_a_failed_fetch_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"older")
+    with serving(not_found) as url, pytest.raises(DetectorError, match="nothing was changed"):
+        fetch_models(tmp_path, entries=[entry(url)])
+    assert (tmp_path / NAME).read_bytes() == b"older"
+
+
+def test_a_mirror_replaces_the_public_addresses(tmp_path: Path) -> None:
+    asked = []
+
+    def mirror(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        sends(CONTENT)(request)
+
+    with serving(mirror) as url:
+        fetch_models(tmp_path, entries=[entry("http://127.0.0.1:9/public")], source=f"{url}/models/")
+    assert asked == ["/models/net.tflite"]
+
+
+def test_a_folder_is_a_source_too_and_is_checked_as_well(tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / NAME).write_bytes(CONTENT)
+    (fetched,) = fetch_models(tmp_path / "a", entries=[entry()], source=str(stick))
+    assert fetched.path.read_bytes() == CONTENT
+    (stick / NAME).write_bytes(bytes(len(CONTENT)))
+    with pytest.raises(DetectorError, match="another file"):
+        fetch_models(tmp_path / "b", entries=[entry()], source=str(stick))
+    with pytest.raises(DetectorError, match="No such file"):
+        fetch_models(tmp_path / "c", entries=[entry()], source=str(tmp_path / "nowhere"))
+
+
+def test_other_schemes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="a folder or an http"):
+        fetch_models(tmp_path, entries=[entry()], source="ftp://mirror/models")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with serving(sends(CONTENT)) as url, pytest.raises(DetectorError, match=r"file/net\.tflite: cannot be"):
+        fetch_models(tmp_path / "file", entries=[entry(url)])
+
+
+def run(action: str, dest: Path, source: str | None = None) -> str:
+    out = io.StringIO()
+    assert run_models(argparse.Namespace(action=action, dest=dest, source=source), out) == 0
+    return out.getvalue()
+
+
+def test_list_says_what_is_installed_and_what_is_not(tmp_path: Path) -> None:
+    (tmp_path / CATALOGUE[0].file).write_bytes(b"something else")
+    (tmp_path / "own.tflite").write_bytes(bytes(2_000_000))
+    text = run("list", tmp_path)
+    assert f"{CATALOGUE[0].stem}  4.2 MB  Apache-2.0  another file" in text
+    assert f"{CATALOGUE[1].stem}  1.9 MB  Apache-2.0  not installed" in text
+    assert "own  2.0 MB  not in the catalogue" in text
+    assert "not installed" in run("list", tmp_path / "no-such-folder")
+
+
+def test_the_command_fetches_the_recommended_model_from_a_folder(test_data: Path, tmp_path: Path) -> None:
+    text = run("fetch", tmp_path, str(test_data / "models"))
+    assert CATALOGUE[0].sha256 in text
+    assert "already there" in run("fetch", tmp_path)
+    assert f"{CATALOGUE[0].stem}  4.2 MB  Apache-2.0  installed" in run("list", tmp_path)
+
+
+def test_every_catalogue_entry_is_the_file_that_was_tested(test_data: Path, tmp_path: Path) -> None:
+    fetched = fetch_models(tmp_path, entries=CATALOGUE, source=str(test_data / "models"))
+    assert [f.path.name for f in fetched] == [e.file for e in CATALOGUE]

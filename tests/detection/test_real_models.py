@@ -1,0 +1,128 @@
+"""With the real models and footage of EDGE_AGENT_TEST_DATA."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.detection.detector import Detector
+from edge_agent.detection.hog import HogDetector
+from edge_agent.detection.litert import LiteRtDetector
+from edge_agent.detection.models import CATALOGUE
+from edge_agent.errors import DetectorError
+from tests.detection.fakes import LABELS, Pixels
+
+SSD, YOLOX = (entry.file for entry in CATALOGUE)
+
+
+def frames(path: Path, every: int) -> list[Pixels]:
+    """Each ``every``-th frame, BGR."""
+    capture = cv2.VideoCapture(str(path))
+    taken = []
+    index = 0
+    while capture.grab():
+        if index % every == 0:
+            taken.append(np.asarray(capture.retrieve()[1], np.uint8))
+        index += 1
+    capture.release()
+    return taken
+
+
+def load(data: Path, file: str, min_score: float) -> LiteRtDetector:
+    return LiteRtDetector(data / "models" / file, LABELS, min_score)
+
+
+def street(data: Path) -> Pixels:
+    """The first frame of the Vietnamese street at 640 pixels width."""
+    picture = frames(data / "video" / "vn_street_motorbikes.mp4", 1000)[0]
+    size = (640, round(picture.shape[0] * 640 / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def on_tiles(detector: Detector, picture: Pixels) -> Counter[str]:
+    """Labels found on 15 tiles of 160 pixels."""
+    found: Counter[str] = Counter()
+    for y in np.linspace(0, picture.shape[0] - 160, 3).astype(int):
+        for x in np.linspace(0, picture.shape[1] - 160, 5).astype(int):
+            crop = np.ascontiguousarray(picture[y : y + 160, x : x + 160])
+            found.update(d.label for d in detector.detect(crop))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "min_score"),
+    [(SSD, 0.4), (YOLOX, 0.3), ("yolox_nano_dynamic_range_quantize.tflite", 0.3)],
+)
+def test_riders_are_seen_on_tiles_and_not_on_the_whole_street(
+    test_data: Path, file: str, min_score: float
+) -> None:
+    detector, picture = load(test_data, file, min_score), street(test_data)
+    whole = Counter(d.label for d in detector.detect(picture))
+    tiles = on_tiles(detector, picture)
+    assert whole["motorcycle"] <= 1
+    assert tiles["motorcycle"] >= 3
+    assert tiles["person"] >= 6
+
+
+@pytest.mark.parametrize(("file", "at_least"), [(SSD, 0.6), (YOLOX, 0.6)])
+def test_a_walking_person_is_seen_by_the_models(test_data: Path, file: str, at_least: float) -> None:
+    detector = load(test_data, file, 0.5)
+    pictures = frames(test_data / "video" / "one-by-one-person-detection.mp4", 60)
+    seen = [bool(detector.detect(picture)) for picture in pictures]
+    assert sum(seen) / len(seen) >= at_least
+
+
+def test_hog_sees_some_walking_people(test_data: Path) -> None:
+    detector = HogDetector(LABELS, 0.5)
+    pictures = frames(test_data / "video" / "one-by-one-person-detection.mp4", 60)
+    assert sum(bool(detector.detect(picture)) for picture in pictures) >= 3
+
+
+def test_the_same_crop_gives_the_same_answer_after_others(test_data: Path) -> None:
+    detector, picture = load(test_data, YOLOX, 0.3), street(test_data)
+    wide, square = picture[100:200, 200:500].copy(), picture[60:220, 400:560].copy()
+    first = detector.detect(square)
+    detector.detect(wide)  # leaves padding behind that must not stay
+    assert detector.detect(square) == first
+    assert first
+
+
+def test_a_crop_of_one_pixel_is_nothing_to_see(test_data: Path) -> None:
+    assert load(test_data, SSD, 0.5).detect(np.zeros((1, 1, 3), np.uint8)) == []
+
+
+def test_labels_beside_the_model_are_used(test_data: Path) -> None:
+    assert load(test_data, YOLOX, 0.3).labels == frozenset(LABELS)
+
+
+def test_a_model_that_knows_none_of_the_labels_is_refused(test_data: Path) -> None:
+    with pytest.raises(DetectorError, match="knows none of the configured labels tricycle"):
+        LiteRtDetector(test_data / "models" / SSD, ("tricycle",), 0.5)
+
+
+def test_a_model_without_labels_is_refused(test_data: Path, tmp_path: Path) -> None:
+    path = tmp_path / YOLOX
+    path.write_bytes((test_data / "models" / YOLOX).read_bytes())
+    with pytest.raises(DetectorError, match="no labels"):
+        LiteRtDetector(path, LABELS, 0.5)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
+def test_a_truncated_model_is_refused(test_data: Path, tmp_path: Path, share: float) -> None:
+    content = (test_data / "models" / SSD).read_bytes()
+    path = tmp_path / SSD
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(DetectorError, match="cannot be loaded"):
+        LiteRtDetector(path, LABELS, 0.5)
+
+
+def test_noise_behind_the_right_identifier_is_refused(test_data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "noise.tflite"
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + random.Random(1).randbytes(100_000))
+    with pytest.raises(DetectorError, match="cannot be loaded"):
+        LiteRtDetector(path, LABELS, 0.5)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.detection.sweep import Sweep, tiles
+from edge_agent.model import Box
+
+SIZE = (640, 360)
+
+
+def swept(sweep: Sweep, from_s: float, to_s: float, fps: float = 5.0) -> list[tuple[float, Box]]:
+    """What a camera of ``fps`` frames a second looks at when every due tile is granted."""
+    seen = []
+    for i in range(round((to_s - from_s) * fps)):
+        now = from_s + i / fps
+        if (tile := sweep.due(SIZE, now)) is not None:
+            seen.append((now, tile))
+            sweep.done(now)
+    return seen
+
+
+@given(st.tuples(st.integers(32, 3000), st.integers(32, 3000)))
+def test_tiles_cover_the_picture_and_stay_inside(size: tuple[int, int]) -> None:
+    for x in (0.0, 0.3, 0.5, 0.77, 0.9999):
+        for y in (0.0, 0.3, 0.5, 0.77, 0.9999):
+            point = Box(x, y, x, y)
+            assert any(t.x1 <= point.x1 <= t.x2 and t.y1 <= point.y1 <= t.y2 for t in tiles(size))
+    assert all(tile == tile.clipped() and tile.area > 0 for tile in tiles(size))
+
+
+def test_a_wide_picture_has_tiles_as_high_as_it_and_tiles_of_a_quarter_of_its_width() -> None:
+    sides = {round(tile.width * 640) for tile in tiles(SIZE)}
+    assert sides == {360, 160}
+    assert len(tiles(SIZE)) == 18
+
+
+def test_the_first_round_is_quick_and_the_next_takes_about_a_minute() -> None:
+    seen = swept(Sweep(share_per_s=10), 0, 120)
+    first = [now for now, _ in seen[:18]]
+    assert {tile for _, tile in seen[:18]} == set(tiles(SIZE))
+    assert first[-1] < 10
+    assert seen[36][0] - seen[18][0] == pytest.approx(60, abs=5)
+
+
+def test_a_small_share_of_the_budget_makes_the_sweep_slower() -> None:
+    seen = swept(Sweep(share_per_s=1.0), 100, 400)
+    later = [now for now, _ in seen[18:]]
+    assert len(later) / (later[-1] - later[0]) == pytest.approx(0.1, rel=0.2)
+
+
+def test_a_tile_that_was_not_granted_stays_due() -> None:
+    sweep = Sweep(share_per_s=10)
+    tile = sweep.due(SIZE, 0.0)
+    assert sweep.due(SIZE, 0.2) is tile
+
+
+def test_another_picture_size_starts_the_sweep_anew() -> None:
+    sweep = Sweep(share_per_s=10)
+    swept(sweep, 0, 100)
+    assert sweep.due((1280, 720), 100.1) == tiles((1280, 720))[0]
