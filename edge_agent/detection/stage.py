@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edge_agent.config.settings import Camera, Polygon
 from edge_agent.detection.budget import Budget
-from edge_agent.detection.detector import Detector, same_label, suppress
+from edge_agent.detection.detector import same_label, suppress
 from edge_agent.detection.looks import Crop, LookPlanner
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import Inference
@@ -102,21 +102,3 @@ def holds(polygon: Polygon, point: tuple[float, float]) -> bool:
         if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
             inside = not inside
     return inside
-
-
-class NoDetection:
-    """``pipeline.LookStage`` without a detector: tracks live on motion alone."""
-
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
-        return NO_LOOKS
-
-
-def look_stage(
-    camera: Camera, detector: Detector | None, inference: Inference | None, budget: Budget
-) -> DetectionStage | NoDetection:
-    """One camera's stage as the agent and the replay build it."""
-    if detector is None or inference is None:
-        return NoDetection()
-    return DetectionStage(
-        camera, inference, LookPlanner(detector.input_size), Sweep(budget.share_per_s), budget
-    )

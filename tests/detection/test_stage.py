@@ -7,7 +7,7 @@ import pytest
 from edge_agent.config.settings import Camera
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.looks import LookPlanner
-from edge_agent.detection.stage import DetectionStage, NoDetection, cut_off, holds, look_stage
+from edge_agent.detection.stage import DetectionStage, cut_off, holds
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import DetectorError
@@ -163,9 +163,3 @@ def test_the_foot_is_tested_against_concave_masks_too(point: tuple[float, float]
         for a, r in enumerate([0.4, 0.15] * 5)
     )
     assert holds(star, point) is expected
-
-
-def test_without_a_detector_there_are_no_looks() -> None:
-    look = look_stage(camera(), None, None, Budget(10, ("cam-1",)))
-    assert isinstance(look, NoDetection)
-    assert look.look(frame(), motion(RIDER), [track(RIDER)]) == NO_LOOKS
