@@ -331,6 +331,33 @@ class CameraStatus:
     reconnects: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CameraChange:
+    """A camera went down, came back, got worse, or is down for another reason."""
+
+    camera_id: str
+    state: CameraState  # never STARTING
+    cause: Cause | None
+    detail: str  # one human line, without secrets
+    since_mono: float  # when this state began; may be minutes before it is told
+    down_s: float | None  # with ONLINE after an outage whose beginning is known
+    kept_back: int  # how often it left the told state since then without being told, for flapping
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCorrection:
+    """The first synchronisation of a boot.
+
+    Add ``offset_ms`` to the labels of earlier events of the boot; or, exact over several jumps too,
+    take ``corrected_at`` minus the difference of the two ``bootms``.
+    """
+
+    offset_ms: int
+    source: str
+    corrected_at: datetime
+    corrected_mono: float
+
+
 # --- between events, outbox and mqtt ------------------------------------------------------------
 
 

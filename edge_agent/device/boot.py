@@ -157,7 +157,9 @@ def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> Reset | None:
 
 
 def _tegra_reset(sysroot: Path) -> Reset | None:
-    for node in (sysroot / "sys/devices/platform").rglob("*.pmc/reset_reason"):
+    platform = sysroot / "sys/devices/platform"
+    # Two kernels, two places; a recursive search would walk ten thousand nodes on an ARM board.
+    for node in [*platform.glob("*.pmc/reset_reason"), *platform.glob("bus@0/*.pmc/reset_reason")]:
         name = read_text(node) or ""
         if "WDT" in name:
             return Reset.WATCHDOG

@@ -21,26 +21,13 @@ from msgspec import Struct
 
 from edge_agent.clock import Clock
 from edge_agent.device.state_file import read_record, write_record
-from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.model import CameraChange, CameraState, CameraStatus, Cause
 
 GRACE_S = 180.0
 HOLD_S = {CameraState.OFFLINE: 5.0, CameraState.DEGRADED: 15.0, CameraState.ONLINE: 10.0}
 CAUSE_HOLD_S = 60.0
 MOST_TOLD = 6
 WINDOW_S = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class CameraChange:
-    """A camera went down, came back, got worse, or is down for another reason."""
-
-    camera_id: str
-    state: CameraState  # never STARTING
-    cause: Cause | None
-    detail: str
-    since_mono: float  # when this state began; may be minutes before it is told
-    down_s: float | None  # with ONLINE after an outage whose beginning is known
-    kept_back: int  # how often it left the told state since then without being told, for flapping
 
 
 class _ToldRecord(Struct, frozen=True):
@@ -146,8 +133,11 @@ class CameraWatch:
             down_s = round(seen.state_since_mono - seen.told_since_mono, 1)
         # The change told now was itself counted while it waited for the window.
         kept_back = seen.kept_back - (seen.keeping_back == seen.episode)
+        detail = status.detail
+        if kept_back:
+            detail = f"{detail}; {kept_back} more changes held back as flapping".removeprefix("; ")
         change = CameraChange(
-            status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back
+            status.camera_id, seen.state, seen.cause, detail, seen.state_since_mono, down_s, kept_back
         )
         seen.told_mono.append(now)
         self._tell(seen)

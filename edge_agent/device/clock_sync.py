@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.device.state_file import read_record, write_record
+from edge_agent.model import ClockCorrection
 from edge_agent.wire import ClockHealth
 
 log = logging.getLogger(__name__)
@@ -40,20 +41,6 @@ class KernelSync:
     synced: bool
     offset_ms: float
     max_error_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClockCorrection:
-    """The first synchronisation of a boot.
-
-    Add ``offset_ms`` to the labels of earlier events of the boot; or, exact to the millisecond
-    over several jumps, take ``corrected_at`` minus the difference of the two ``bootms``.
-    """
-
-    offset_ms: int
-    source: str
-    corrected_at: datetime
-    corrected_mono: float
 
 
 class ClockRecord(Struct, frozen=True):

@@ -45,13 +45,14 @@ def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -
             yield f"camera {camera.camera_id} {camera.state} since {since}: {why}"
 
 
-def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, clock: ClockHealth) -> Iterator[str]:
+def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth) -> Iterator[str]:
+    """``mqtt.last_error`` is history while ``online``, and the reason while not."""
     if outbox.degraded:
         yield f"outbox: {outbox.degraded}"
     if outbox.shed:
         yield f"outbox: {outbox.shed} events given up since start, it was full"
-    if mqtt.last_error:
-        yield f"broker: {masked(mqtt.last_error)}"
+    if not online:
+        yield f"broker: not connected: {masked(mqtt.last_error or 'no attempt has failed yet')}"
     if mqtt.no_subscriber:
         yield "broker: nobody subscribes to our events, they are kept"
     if not clock.synced:

@@ -53,6 +53,7 @@ class HealthSources:
     box: Callable[[], BoxHealth]
     outbox: Callable[[], OutboxStats]
     mqtt: Callable[[], MqttHealth]
+    online: Callable[[], bool]  # is there a session with a broker now
     detector: Callable[[], DetectorStats]
     cameras: Callable[[], Sequence[CameraStatus]]
 
@@ -71,6 +72,7 @@ class HeartbeatMaker:
         cameras = sources.cameras()
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
+        online = sources.online()
         now, zone = self._clock.now(), self._settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -86,7 +88,7 @@ class HeartbeatMaker:
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
-                *degraded.delivery_lines(outbox, mqtt, clock),
+                *degraded.delivery_lines(outbox, mqtt, online, clock),
                 *degraded.box_lines(box, detector, self._settings.profile.thermal),
             ],
         )

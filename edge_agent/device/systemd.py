@@ -25,6 +25,7 @@ class Systemd:
         """Seconds between two ``watchdog()`` calls: half of what the unit allows; None: not wanted."""
 
     def ready(self, status: str) -> None:
+        self._status = status
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
     def status(self, text: str) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.boot import BootHistory, BootReason, BootRecord, Reset, decide, hardware_reset
+from edge_agent.device.boot import (
+    BootHistory,
+    BootReason,
+    BootRecord,
+    Reset,
+    decide,
+    hardware_reset,
+    is_system_stopping,
+)
+from edge_agent.device.sensors import run_vcgencmd
 from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, plant
 
 RUNNING = BootRecord("boot-1", "unknown")
@@ -126,3 +135,49 @@ def test_state_directory_that_cannot_be_written_does_not_stop_the_agent(tmp_path
     lost = BootHistory(tmp_path / "gone" / "boot.json", "boot-1", tmp_path, lambda word: None, lambda: False)
     lost.mark_running()
     assert not (tmp_path / "gone").exists()
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    """A stand-in for a program of the board, first on the PATH."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("script", "stopping"),
+    [
+        ("echo stopping; exit 1", True),
+        ("echo running", False),
+        ("echo degraded; exit 1", False),
+        ("exec sleep 30", False),  # not even an answer: the agent's stop must not wait for it
+    ],
+)
+def test_systemd_is_asked_whether_the_whole_box_goes_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, stopping: bool
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    program(tmp_path, "systemctl", script)
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    assert is_system_stopping(tmp_path) is stopping
+
+
+def test_without_systemd_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    program(tmp_path, "systemctl", "echo stopping")
+    assert not is_system_stopping(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("script", "answer"),
+    [
+        ('[ "$1" = get_rsts ] && echo get_rsts=1020', "1020"),
+        ("echo VCHI initialization failed; exit 255", None),  # no rights on /dev/vcio
+        ("echo error=1 error_msg=; exit 1", None),
+    ],
+)
+def test_vcgencmd_answers_or_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, answer: str | None
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    program(tmp_path, "vcgencmd", script)
+    assert run_vcgencmd("get_rsts") == answer

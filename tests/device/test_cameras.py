@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.cameras import CameraChange, CameraWatch
-from edge_agent.model import CameraState, Cause
+from edge_agent.device.cameras import CameraWatch
+from edge_agent.model import CameraChange, CameraState, Cause
 from tests.device.fakes import FakeClock, camera
 
 ONLINE, OFFLINE, DEGRADED = CameraState.ONLINE, CameraState.OFFLINE, CameraState.DEGRADED
@@ -128,6 +128,7 @@ def test_flapping_camera_does_not_flood_and_what_is_kept_back_is_counted(tmp_pat
     outages = [change for change in told if change.state is OFFLINE]
     assert len(told) == 13
     assert len(outages) + sum(change.kept_back for change in told) == 41, "none is swallowed"
+    assert told[12].detail == f"a detail; {told[12].kept_back} more changes held back as flapping"
 
 
 def test_state_at_the_end_of_a_flood_is_told_when_the_quarter_hour_is_over(tmp_path: Path) -> None:

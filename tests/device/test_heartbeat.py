@@ -32,11 +32,12 @@ BOX = wire.BoxHealth(
 )  # fmt: skip
 FOUR = tuple(camera(f"cam-{number}") for number in range(1, 5))
 WELL = HealthSources(
-    session=lambda: "3f2a9c1e",
+    session=lambda: "0b0e3c56-5a3e-4a8e-9d0a-6a54ff5fb5a7",
     clock=lambda: CLOCK,
     box=lambda: BOX,
     outbox=lambda: OUTBOX,
     mqtt=lambda: MQTT,
+    online=lambda: True,
     detector=lambda: DETECTOR,
     cameras=lambda: FOUR,
 )
@@ -115,8 +116,12 @@ def test_unknown_is_null_and_still_valid() -> None:
             "outbox: 7 events given up since start, it was full",
         ),
         (
-            replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, last_error="certificate expired")),
-            "broker: certificate expired",
+            replace(
+                WELL,
+                mqtt=lambda: wire.MqttHealth(reconnects=3, last_error="certificate expired"),
+                online=lambda: False,
+            ),
+            "broker: not connected: certificate expired",
         ),
         (
             replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, no_subscriber=True)),
@@ -152,6 +157,11 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
     message = beat(sources)
     assert message.degraded == [line]
     assert_valid(message)
+
+
+def test_error_of_an_earlier_connection_is_history() -> None:
+    sources = replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, last_error="connection reset"))
+    assert beat(sources).degraded == []
 
 
 def test_blind_cameras_come_before_everything_else() -> None:
