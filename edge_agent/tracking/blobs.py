@@ -1,0 +1,111 @@
+"""Which motion belongs to which track, and what motion no track explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.model import Box, Motion, MotionRegion, Scene
+
+if TYPE_CHECKING:
+    from edge_agent.model import Gray
+
+SUPPORT_SHARE = 0.12
+"""Foreground share of a box that supports it: a rider seen from behind fills about half of his box, and a
+body as grey as the road a quarter of that."""
+TOUCH = 0.3  # shared part of the smaller of box and region, from which on they have to do with each other
+CLEARANCE = 0.15  # of a box's size: motion this near to a tracked box is its shadow or its lag
+UNEXPLAINED_SHARE = 0.35  # of a region's foreground
+MIN_PIXELS = 6  # of the motion mask
+
+
+class Foreground:
+    """The motion stage's result for one frame, in the form the tracker asks for."""
+
+    def __init__(self, motion: Motion) -> None:
+        steady = motion.scene is Scene.STEADY
+        self.regions: tuple[MotionRegion, ...] = motion.regions if steady else ()
+        self.mask: Gray | None = motion.foreground if steady else None
+        self.trusted = steady
+        self._sums = None if self.mask is None else cv2.integral(self.mask)
+
+    def share(self, box: Box, hidden_by: Sequence[Box] = ()) -> float:
+        """Foreground share of the part of ``box`` that no nearer object hides, 0..1.
+
+        Without a mask it is the part of the box that the motion regions cover.
+        """
+        visible = box.clipped()
+        if visible.area <= 0:
+            return 0.0
+        lit, area = self._lit(visible), visible.area
+        for other in hidden_by:
+            shared = _overlap(visible, other)
+            if shared is not None:
+                lit -= self._lit(shared)
+                area -= shared.area
+        return min(max(lit / area, 0.0), 1.0) if area > 0.1 * visible.area else 0.0
+
+    def _lit(self, box: Box) -> float:
+        """Area of foreground in ``box``, in pictures."""
+        if self._sums is None or self.mask is None:
+            return min(box.area, sum(box.intersection(r.box) for r in self.regions))
+        rows, columns = self.mask.shape
+        x1, y1, x2, y2 = box.to_pixels(columns, rows)
+        s = self._sums
+        lit = float(s[y2, x2] - s[y1, x2] - s[y2, x1] + s[y1, x1]) / 255
+        return lit / ((x2 - x1) * (y2 - y1)) * box.area
+
+    def unexplained(self, boxes: Sequence[Box]) -> list[Box]:
+        """Outlines of motion outside all ``boxes``, largest first."""
+        if self.mask is None:
+            rest = [r.box for r in self.regions if all(_touch(r.box, b) < TOUCH for b in boxes)]
+        else:
+            rest = self._rest_of_mask(self.mask, boxes)
+        return sorted(rest, key=lambda b: (-b.area, b.x1, b.y1))
+
+    def _rest_of_mask(self, mask: Gray, boxes: Sequence[Box]) -> list[Box]:
+        rows, columns = mask.shape
+        left = mask.copy()
+        for box in boxes:
+            grown = box.grown(CLEARANCE * box.width, CLEARANCE * box.height).clipped()
+            if grown.area > 0:
+                x1, y1, x2, y2 = grown.to_pixels(columns, rows)
+                left[y1:y2, x1:x2] = 0
+        rest = []
+        for region in self.regions:
+            x1, y1, x2, y2 = region.box.to_pixels(columns, rows)
+            before = int(np.count_nonzero(mask[y1:y2, x1:x2]))
+            after = int(np.count_nonzero(left[y1:y2, x1:x2]))
+            if after < MIN_PIXELS or after < UNEXPLAINED_SHARE * before:
+                continue
+            x, y, w, h = cv2.boundingRect(left[y1:y2, x1:x2])
+            rest.append(Box.from_pixels(x1 + x, y1 + y, x1 + x + w, y1 + y + h, columns, rows))
+        return rest
+
+    def one_to_one(self, boxes: Sequence[Box]) -> dict[int, Box]:
+        """Index of each box that has one region to itself -> that region's box."""
+        of_box: dict[int, list[int]] = {}
+        of_region: dict[int, list[int]] = {}
+        for i, box in enumerate(boxes):
+            for j, region in enumerate(self.regions):
+                if _touch(box, region.box) >= TOUCH:
+                    of_box.setdefault(i, []).append(j)
+                    of_region.setdefault(j, []).append(i)
+        return {
+            i: self.regions[js[0]].box
+            for i, js in of_box.items()
+            if len(js) == 1 and len(of_region[js[0]]) == 1
+        }
+
+
+def _touch(a: Box, b: Box) -> float:
+    smaller = min(a.area, b.area)
+    return a.intersection(b) / smaller if smaller > 0 else 0.0
+
+
+def _overlap(a: Box, b: Box) -> Box | None:
+    box = Box(max(a.x1, b.x1), max(a.y1, b.y1), min(a.x2, b.x2), min(a.y2, b.y2))
+    return box if box.x1 < box.x2 and box.y1 < box.y2 else None

@@ -1,0 +1,218 @@
+"""One object being followed: all the tracker knows about it, and how evidence changes that."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import hypot
+
+from edge_agent.model import PERSON, TWO_WHEELER, Box, Track, TrackState
+from edge_agent.tracking.appearance import Patch
+from edge_agent.tracking.association import distance, size_ratio
+from edge_agent.tracking.flow import Shift
+from edge_agent.tracking.labels import LabelVote, Sighting
+
+VELOCITY_BLEND = 0.5  # of a new measurement; flow is exact to a pixel, but a walking body swings
+GOOD_AGREEMENT = 0.7  # share of a box's points; below it the velocity learns less
+CENTRE_BLEND, SIZE_BLEND = 0.7, 0.6  # towards a sighting's box; the models' boxes jitter by about 10 %
+REGION_BLEND = 0.2  # towards a lone motion region, which holds the shadow too
+STILL_S = 3.0  # without displacement for this long: parked
+STILL_DISTANCE = 0.15  # own widths and heights
+
+
+class Trail:
+    """Mutable, owned by one ``Tracker``. Boxes may leave the picture; they are clipped when published."""
+
+    def __init__(self, number: int, box: Box, now: float) -> None:
+        self.number = number
+        self.box = box
+        self.created_mono = now
+        self.seen_mono = now  # last support by motion, a sighting or its patch
+        self.seen_now = True
+        self.looked_mono: float | None = None  # last look that covered it, whether it saw it or not
+        self.sighted_mono: float | None = None
+        self.state = TrackState.TENTATIVE
+        self.confirmed = False
+        self.vote = LabelVote()
+        self.velocity = (0.0, 0.0)  # picture widths and heights a second
+        self.travelled = (0.0, 0.0)  # measured displacement since the first frame, own widths and heights
+        self.supports = 1  # frames in which motion or a sighting supported it
+        self.covered = 0  # looks that covered it
+        self.misses = 0  # ... of which the last ones, in a row, did not see it
+        self.area_at_look = box.area
+        self.travelled_at_look = (0.0, 0.0)
+        self.first_sighting: Box | None = None
+        self.moved_by_looks = 0.0  # own sizes between the first and the latest sighting
+        self.doubtful = False  # its place was guessed or taken over: a look should check it
+        self.stirs = 0  # frames with motion of its own in its box
+        self.born_in: int | None = None  # number of the parked track at whose empty place it appeared
+        self.patch: Patch | None = None  # its looks while it is parked
+        self.patch_mono = now  # when that picture was taken
+        self.absent_since: float | None = None  # parked, but its patch is not found at its place
+        self.covered_up = False  # ... because something stands before it
+        self._places: deque[tuple[float, float, float]] = deque()
+
+    # ---- where it is
+
+    def move(self, shift: Shift | None, dt: float) -> None:
+        """Go on by one frame: where flow says, else with constant velocity."""
+        if shift is None:
+            self.box = self.box.shifted(self.velocity[0] * dt, self.velocity[1] * dt)
+            return
+        first = self.velocity == (0.0, 0.0)
+        # Points that a nearer thing is about to hide disagree, and know less than what was measured before.
+        blend = 1.0 if first else VELOCITY_BLEND * min(1.0, shift.agreement / GOOD_AGREEMENT)
+        self.velocity = (
+            self.velocity[0] + blend * (shift.dx / dt - self.velocity[0]),
+            self.velocity[1] + blend * (shift.dy / dt - self.velocity[1]),
+        )
+        self.travelled = (
+            self.travelled[0] + shift.dx / max(self.box.width, 1e-6),
+            self.travelled[1] + shift.dy / max(self.box.height, 1e-6),
+        )
+        moved = self.box.shifted(shift.dx, shift.dy)
+        grow = (shift.scale - 1.0) / 2
+        self.box = moved.grown(grow * moved.width, grow * moved.height)
+
+    def follow_region(self, region: Box, flow_failed: bool, dt: float) -> None:
+        """Correct by a motion region that belongs to this object alone."""
+        if self.vote.label is None:
+            if flow_failed:
+                self._steer(region, dt)
+            self.box = region
+            return
+        if flow_failed or self.box.iou(region) > 0.4:
+            blend = 0.5 if flow_failed else REGION_BLEND
+            if flow_failed:
+                self._steer(region, dt)
+            self.box = _blended(self.box, region, blend, 0.0)
+
+    def _steer(self, region: Box, dt: float) -> None:
+        """Let the velocity learn from a position, where flow gave none."""
+        (ax, ay), (bx, by) = self.box.centre, region.centre
+        self.velocity = (self.velocity[0] + 0.3 * (bx - ax) / dt, self.velocity[1] + 0.3 * (by - ay) / dt)
+
+    def support(self, now: float) -> None:
+        self.seen_now = True
+        self.seen_mono = now
+        self.supports += 1
+
+    # ---- what it is
+
+    def see(self, sighting: Sighting, pixel_aspect: float, now: float) -> None:
+        """Take one sighting: a vote, a position, and unless a crop's edge cut it, an outline."""
+        self._take_outline(sighting)
+        self.vote.add(sighting, pixel_aspect)
+        if self.first_sighting is None:
+            self.first_sighting = sighting.box
+        elif size_ratio(self.first_sighting, sighting.box) < 2.5 and not sighting.cut:
+            self.moved_by_looks = distance(self.first_sighting, sighting.box)
+        if not self.seen_now:
+            self.support(now)
+        self.misses = 0
+        self.sighted_mono = now
+        self.doubtful = False
+        self._note_look(now)
+
+    def miss(self, now: float) -> None:
+        """A look covered it and saw nothing there."""
+        self.misses += 1
+        self._note_look(now)
+
+    def _note_look(self, now: float) -> None:
+        self.covered += 1
+        self.looked_mono = now
+        self.area_at_look = self.box.area
+        self.travelled_at_look = self.travelled
+
+    def _take_outline(self, sighting: Sighting) -> None:
+        box = sighting.box
+        if self.vote.label is None:
+            # A motion region is a rough outline: with shadow, or several objects in one.
+            self.box = box if not sighting.cut else self.box.union(box)
+            return
+        if sighting.cut:
+            return
+        groups = {self.vote.group, sighting.group}
+        if groups == {PERSON, TWO_WHEELER}:
+            self.box = self._with_part(sighting)
+            return
+        self.box = _blended(self.box, box, CENTRE_BLEND, SIZE_BLEND)
+
+    def _with_part(self, sighting: Sighting) -> Box:
+        """Rider and machine are seen in parts: a part within the outline leaves it, a new part extends it."""
+        if sighting.box.inside(self.box) > 0.75 and sighting.box.area < 0.8 * self.box.area:
+            return self.box
+        if self.vote.group == PERSON:
+            return self.box.union(sighting.box)
+        return _blended(self.box, sighting.box, CENTRE_BLEND, 0.0)
+
+    def absorb(self, other: Trail) -> None:
+        """Become one with a track of the same object."""
+        if self.vote.label is not None and other.vote.label is not None:
+            self.box = self.box.union(other.box)
+        elif self.vote.label is None:
+            self.box = other.box
+        self.vote.absorb(other.vote)
+        self.first_sighting = self.first_sighting or other.first_sighting
+        self.covered += other.covered
+        self.looked_mono = max(
+            (t for t in (self.looked_mono, other.looked_mono) if t is not None), default=None
+        )
+        self.stirs = max(self.stirs, other.stirs)
+        self.moved_by_looks = max(self.moved_by_looks, other.moved_by_looks)
+
+    # ---- what it does
+
+    @property
+    def path(self) -> float:
+        """How far it moved since it was first seen, own widths and heights, by whatever measured it."""
+        return max(hypot(*self.travelled), self.moved_by_looks)
+
+    def note_place(self, now: float) -> None:
+        """Remember where it is, to know later whether it stood still."""
+        x, y = self.box.centre
+        self._places.append((now, x, y))
+        while len(self._places) > 1 and self._places[1][0] <= now - STILL_S:
+            self._places.popleft()
+
+    def forget_places(self) -> None:
+        self._places.clear()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether it kept its place for ``STILL_S``."""
+        now = self._places[-1][0] if self._places else 0.0
+        if not self._places or now - self._places[0][0] < STILL_S - 0.01:
+            return False
+        xs = [x for _, x, _ in self._places]
+        ys = [y for _, _, y in self._places]
+        width, height = max(self.box.width, 1e-6), max(self.box.height, 1e-6)
+        return hypot((max(xs) - min(xs)) / width, (max(ys) - min(ys)) / height) < STILL_DISTANCE
+
+    def snapshot(self, track_id: str, wants_look: float) -> Track:
+        """What other stages may know."""
+        moving = self.patch is None
+        return Track(
+            id=track_id,
+            box=self.box.clipped(),
+            state=self.state,
+            confirmed=self.confirmed,
+            label=self.vote.label,
+            group=self.vote.group,
+            score=self.vote.score,
+            best_score=self.vote.best_score,
+            first_seen_mono=self.created_mono,
+            last_seen_mono=self.seen_mono,
+            looks=self.vote.looks,
+            wants_look=wants_look,
+            seen_now=self.seen_now,
+            velocity=self.velocity if moving else (0.0, 0.0),
+        )
+
+
+def _blended(box: Box, towards: Box, centre: float, size: float) -> Box:
+    (ax, ay), (bx, by) = box.centre, towards.centre
+    x, y = ax + centre * (bx - ax), ay + centre * (by - ay)
+    width = box.width + size * (towards.width - box.width)
+    height = box.height + size * (towards.height - box.height)
+    return Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)

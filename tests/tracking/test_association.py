@@ -1,0 +1,57 @@
+"""Assignment against an exhaustive search, and the geometry of riders."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.model import Box
+from edge_agent.tracking.association import FORBIDDEN, assign, is_rider_on
+
+costs = st.integers(1, 4).flatmap(
+    lambda columns: st.lists(
+        st.lists(st.one_of(st.floats(0, 2), st.just(FORBIDDEN)), min_size=columns, max_size=columns),
+        min_size=1,
+        max_size=4,
+    )
+)
+
+
+def best_by_trying_all(costs: list[list[float]]) -> tuple[int, float]:
+    """(number of pairs, negative cost) of the best assignment."""
+    rows, columns = len(costs), len(costs[0])
+    best = (0, -0.0)
+    for order in permutations([*range(columns), *([-1] * rows)], rows):
+        chosen = [costs[row][column] for row, column in enumerate(order) if column >= 0]
+        if inf not in chosen:
+            best = max(best, (len(chosen), -sum(chosen)))
+    return best
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(costs)
+def test_the_assignment_is_as_good_as_trying_all(costs: list[list[float]]) -> None:
+    pairs = assign(costs)
+    assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == len(pairs)
+    count, worth = best_by_trying_all(costs)
+    assert len(pairs) == count
+    assert -sum(costs[row][column] for row, column in pairs) == pytest.approx(worth)
+
+
+@pytest.mark.parametrize(
+    ("person", "machine", "rides"),
+    [
+        (Box(0.40, 0.30, 0.46, 0.50), Box(0.40, 0.42, 0.47, 0.56), True),  # seen from behind
+        (Box(0.42, 0.30, 0.48, 0.52), Box(0.36, 0.42, 0.54, 0.58), True),  # seen from the side
+        (Box(0.40, 0.30, 0.46, 0.55), Box(0.48, 0.42, 0.55, 0.56), False),  # walks beside it
+        (Box(0.40, 0.42, 0.46, 0.56), Box(0.40, 0.30, 0.47, 0.44), False),  # stands before it
+        (Box(0.40, 0.10, 0.46, 0.30), Box(0.40, 0.42, 0.47, 0.56), False),  # far above it: another road
+        (Box(0.40, 0.30, 0.41, 0.33), Box(0.30, 0.32, 0.52, 0.60), False),  # a child's size on a big machine
+    ],
+)
+def test_who_rides(person: Box, machine: Box, rides: bool) -> None:
+    assert is_rider_on(person, machine) is rides

@@ -1,0 +1,253 @@
+"""What the tracker makes of small scenes, each a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from edge_agent.model import Box, Detection, Looks, TrackState
+from edge_agent.tracking.tracker import Tracker
+from tests.tracking.world import (
+    Thing,
+    World,
+    by_name,
+    everything,
+    line,
+    no_looks,
+    wanted,
+    waypoints,
+)
+
+
+def test_one_walker_is_one_confirmed_person_within_a_second() -> None:
+    walker = Thing("person", line(0.1, 0.5, 0.1, 0.0))
+    run = World(walker).play(6)
+    assert len(run.ids_on(walker)) == 1
+    assert len(run.confirmed_ids) == 1
+    assert run.at(1.0).confirmed[0].label == "person"
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 10.0, 30.0])
+def test_a_walker_keeps_one_id_at_every_frame_rate(fps: float) -> None:
+    walker = Thing("person", line(0.1, 0.5, 0.08, 0.0))
+    run = World(walker, fps=fps).play(6, wanted(4)())
+    assert len(run.ids_on(walker)) == 1
+    assert len(run.confirmed_ids) == 1
+
+
+def test_motion_that_no_look_labelled_is_never_confirmed() -> None:
+    run = World(Thing("person", line(0.1, 0.5, 0.1, 0.0))).play(6, no_looks)
+    assert run.confirmed_ids == set()
+    assert run.at(2.0).active[0].wants_look > 0
+
+
+def test_two_people_who_cross_keep_their_ids() -> None:
+    left = Thing("person", line(0.2, 0.50, 0.1, 0.0))
+    right = Thing("person", line(0.8, 0.53, -0.1, 0.0))
+    run = World(left, right).play(7, wanted(4)())
+    assert len(run.ids_on(left)) == 1
+    assert len(run.ids_on(right)) == 1
+    assert run.ids_on(left) != run.ids_on(right)
+
+
+def test_a_walker_behind_a_pillar_for_a_second_keeps_the_id() -> None:
+    walker = Thing("person", line(0.1, 0.5, 0.12, 0.0))
+    pillar = Thing("pillar", line(0.5, 0.5, 0.0, 0.0), size=(0.12, 0.6), hides=True)
+    run = World(walker, pillar).play(7, wanted(4)())
+    assert len(run.confirmed_ids) == 1
+    assert any(t.state is TrackState.LOST for step in run.tracks for t in step.active)
+
+
+def test_a_rider_and_the_motorbike_are_one_two_wheeler() -> None:
+    rider = Thing("motorcycle", line(0.1, 0.5, 0.1, 0.0), size=(0.07, 0.24), naming=as_rider)
+    run = World(rider).play(6)
+    assert len(run.confirmed_ids) == 1
+    assert {t.group for step in run.tracks for t in step.confirmed} == {"two-wheeler"}
+
+
+def as_rider(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+    """As small models see a rider: the body alone, the machine alone, both, or all of it as one."""
+    middle = box.y1 + 0.55 * box.height
+    person = Detection("person", 0.7, Box(box.x1, box.y1, box.x2, middle + 0.15 * box.height))
+    machine = Detection("motorcycle", 0.6, Box(box.x1, middle - 0.05, box.x2, box.y2))
+    whole = Detection("motorcycle", 0.5, box)
+    return [[person, machine], [machine], [whole], [person]][look % 4]
+
+
+def test_a_label_that_flickers_is_voted_and_seldom_changes() -> None:
+    def flicker(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        label, score = [("motorcycle", 0.6), ("person", 0.7), ("car", 0.5), ("motorcycle", 0.6)][look % 4]
+        return [Detection(label, score, box)]
+
+    bike = Thing("motorcycle", line(0.1, 0.5, 0.08, 0.0), naming=flicker)
+    run = World(bike).play(8)
+    labels = [t.label for step in run.tracks for t in step.confirmed]
+    assert labels[-1] == "motorcycle"
+    assert sum(a != b for a, b in pairwise(labels)) <= 1
+    assert len(run.confirmed_ids) == 1
+
+
+def test_a_walker_in_front_of_a_parked_motorbike_is_no_rider() -> None:
+    parked = Thing("motorcycle", waypoints((0, 0.2, 0.5), (3, 0.5, 0.5), (99, 0.5, 0.5)), size=(0.1, 0.2))
+    walker = Thing("person", line(0.1, 0.45, 0.08, 0.0, start=8.0), size=(0.05, 0.24))
+    run = World(parked, walker).play(18)
+    assert len(run.ids_on(parked)) == 1
+    assert len(run.ids_on(walker)) == 1
+    assert run.at(15).confirmed[-1].group == "person"
+
+
+def test_a_ghost_of_one_frame_as_large_as_the_picture_is_no_track() -> None:
+    insect = Thing("person", line(0.5, 0.5, 0.0, 0.0, start=2.0, end=2.1), size=(0.9, 0.9))
+    assert World(insect).play(5).confirmed_ids == set()
+
+
+def test_an_insect_that_dances_before_the_lens_is_no_track() -> None:
+    def dance(t: float) -> tuple[float, float] | None:
+        step = int(t * 5)
+        return (0.3 + 0.37 * (step * 7 % 3) / 2, 0.3 + 0.4 * (step * 5 % 4) / 3) if 2 <= t <= 3.5 else None
+
+    def sometimes(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return [Detection("person", 0.6, box)] if look % 2 == 0 else []
+
+    insect = Thing("person", dance, size=(0.5, 0.6), naming=sometimes)
+    assert World(insect).play(6).confirmed_ids == set()
+
+
+def test_a_tree_trunk_that_looks_like_a_person_is_never_confirmed() -> None:
+    trunk = Thing("person", line(0.5, 0.5, 0.0, 0.0), moves=False)
+    run = World(trunk).play(60)
+    assert run.confirmed_ids == set()
+
+
+def test_a_car_parked_since_before_the_start_is_confirmed_in_time_and_stationary() -> None:
+    car = Thing("car", line(0.5, 0.5, 0.0, 0.0), size=(0.2, 0.2), moves=False)
+    run = World(car).play(20)
+    assert [t.state for t in run.last.confirmed] == [TrackState.STATIONARY]
+    assert not run.at(4).confirmed
+
+
+def parking_car() -> Thing:
+    path = waypoints((0, 0.1, 0.5), (4, 0.5, 0.5), (90, 0.5, 0.5), (94, 0.9, 0.5))
+    return Thing("car", path, size=(0.16, 0.16))
+
+
+def test_a_car_that_parks_and_drives_off_is_one_track_with_three_states() -> None:
+    car = parking_car()
+    run = World(car).play(93.5, wanted(4)())
+    assert len(run.ids_on(car)) == 1
+    states = [t.state for step in run.tracks for t in step.confirmed]
+    order = [a for a, b in pairwise([*states, None]) if a is not b]
+    assert order == [TrackState.MOVING, TrackState.STATIONARY, TrackState.MOVING]
+
+
+def test_a_parked_car_costs_hardly_any_inferences() -> None:
+    world = World(parking_car())
+    tracker = Tracker("cam-1", "b00t")
+    world.play(10, wanted(10)(), tracker)
+    run = world.play(60, wanted(10)(), tracker, start=10)
+    assert run.inferences <= 2
+
+
+def test_a_parked_car_keeps_its_id_while_ten_people_walk_past() -> None:
+    car = parking_car()
+    people = [
+        Thing("person", line(0.05, 0.52, 0.1, 0.0, start=10.0 + 4 * n), size=(0.06, 0.26)) for n in range(10)
+    ]
+    run = World(car, *people).play(62, wanted(10)())
+    assert len(run.ids_on(car)) == 1
+    assert [len(run.ids_on(p)) for p in people] == [1] * 10
+    assert len(run.confirmed_ids) == 11
+
+
+def test_a_parked_car_that_is_towed_unseen_ends_once() -> None:
+    car = Thing("car", waypoints((0, 0.1, 0.5), (4, 0.5, 0.5), (20, 0.5, 0.5)), size=(0.16, 0.16))
+    run = World(car).play(40, wanted(4)())
+    assert [t.state for t in run.ended if t.confirmed] == [TrackState.ENDED]
+    assert not run.last.active
+
+
+def test_a_person_who_stops_and_goes_on_keeps_the_id() -> None:
+    walker = Thing("person", waypoints((0, 0.1, 0.5), (4, 0.4, 0.5), (12, 0.4, 0.5), (16, 0.8, 0.5)))
+    run = World(walker).play(16, wanted(4)())
+    assert len(run.ids_on(walker)) == 1
+    assert run.at(11).confirmed[0].state is TrackState.STATIONARY
+
+
+def test_riders_whose_blobs_merge_stay_two_tracks() -> None:
+    near = Thing("motorcycle", line(0.1, 0.50, 0.09, 0.0), size=(0.07, 0.22))
+    far = Thing("motorcycle", line(0.02, 0.60, 0.11, 0.0), size=(0.07, 0.22))
+    run = World(near, far).play(7, wanted(6)())
+    assert len(run.ids_on(near)) == 1
+    assert len(run.ids_on(far)) == 1
+    assert len(run.confirmed_ids) == 2
+
+
+def test_dense_lanes_of_riders_are_one_track_each() -> None:
+    riders = [
+        Thing(
+            "motorcycle",
+            line(0.10 + 0.16 * column + 0.05 * (row % 2), 0.15 + 0.13 * row, 0.05, 0.01 * (row - 2)),
+            size=(0.05, 0.14),
+            naming=as_rider,
+        )
+        for row in range(5)
+        for column in range(4)
+    ]
+    run = World(*riders).play(6, wanted(10)())
+    assert [len(run.ids_on(r)) for r in riders] == [1] * len(riders)
+    assert len(run.confirmed_ids) == len(riders)
+
+
+def test_what_moves_as_expected_and_is_sure_wants_no_look() -> None:
+    world = World(Thing("person", line(0.1, 0.5, 0.05, 0.0)))
+    run = world.play(12, wanted(10)())
+    assert run.inferences <= 5
+    assert run.last.confirmed[0].wants_look == 0
+
+
+def test_foliage_that_looks_find_nothing_in_is_asked_about_ever_more_rarely() -> None:
+    def rustle(t: float) -> tuple[float, float]:
+        return 0.5 + 0.004 * (int(t * 5) % 3), 0.5
+
+    bush = Thing("bush", rustle, naming=lambda thing, box, look: [], size=(0.1, 0.1))
+    run = World(bush).play(60, wanted(10)())
+    assert run.inferences <= 12
+    assert run.confirmed_ids == set()
+
+
+def test_a_walker_who_leaves_the_picture_ends_soon() -> None:
+    walker = Thing("person", line(0.7, 0.5, 0.15, 0.0))
+    run = World(walker).play(5, wanted(4)())
+    over = [t for t, step in zip(run.times, run.tracks, strict=True) if any(k.confirmed for k in step.ended)]
+    assert len(over) == 1
+    assert over[0] < 3.5
+
+
+def test_a_look_that_sees_nothing_at_a_vanished_object_lets_it_end() -> None:
+    walker = Thing("person", line(0.1, 0.5, 0.1, 0.0, end=3.0))
+    run = World(walker).play(8, everything)
+    assert not run.last.active
+    assert len([t for t in run.ended if t.confirmed]) == 1
+
+
+def test_a_detector_that_reports_an_unknown_label_raises_nothing() -> None:
+    dog = Thing("dog", line(0.1, 0.5, 0.1, 0.0), naming=by_name)
+    assert World(dog).play(4).confirmed_ids == set()
+
+
+def test_frames_of_another_size_in_mid_stream_do_not_lose_the_track() -> None:
+    world = World(Thing("person", line(0.1, 0.5, 0.1, 0.0)))
+    tracker = Tracker("cam-1", "b00t")
+    before = world.play(3, everything, tracker)
+    frame = world.frame(3.0)
+    half = world.frame(3.2)
+    smaller = type(half.picture)(half.picture.luma()[::2, ::2].copy())  # type: ignore[call-arg]
+    tracker.update(frame, world.motion(3.0), world.look(3.0, [Box(0, 0, 1, 1)]))
+    after = tracker.update(
+        type(half)("cam-1", 17, half.captured_mono, half.captured_at, smaller),
+        world.motion(3.2),
+        Looks((), ()),
+    )
+    assert [t.id for t in after.confirmed] == [t.id for t in before.last.confirmed]
