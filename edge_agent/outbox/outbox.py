@@ -14,10 +14,10 @@ import shutil
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
@@ -40,6 +40,8 @@ FLUSH_AT = 200
 number. Losing them in a crash only means a resend."""
 RETRY_DISK_S = 30.0
 MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before it is trusted again
+
+T = TypeVar("T")
 
 
 def _no_listener() -> None:
@@ -153,35 +155,31 @@ class Outbox:
         leaves out those in flight. Also does the work that waits for a quiet moment.
         """
         self.maintain()
-        with self._reading() as queue:
-            return queue.pending(limit, exclude, self._clock.monotonic())
-        return []
+        now = self._clock.monotonic()
+        return self._ask(lambda queue: queue.pending(limit, exclude, now), [])
 
     def delivered(self, sequence: int, epoch: str) -> None:
         """The event needs not be sent again. Unknown events are ignored."""
-        with self._reading() as queue:
-            queue.delivered((sequence, epoch))
+        self._ask(lambda queue: queue.delivered((sequence, epoch)), None)
 
     def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
         """Keep the event back until ``not_before_mono``; counts one attempt."""
-        with self._reading() as queue:
-            queue.defer((sequence, epoch), not_before_mono, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._ask(lambda queue: queue.defer((sequence, epoch), not_before_mono, now), None)
 
     def pending_media(self) -> Media | None:
         """The next picture that is not deferred and whose event is delivered."""
-        with self._reading() as queue:
-            return queue.pending_media(self._clock.monotonic())
-        return None
+        now = self._clock.monotonic()
+        return self._ask(lambda queue: queue.pending_media(now), None)
 
     def media_delivered(self, media_id: str) -> None:
         """The picture needs not be sent again."""
-        with self._reading() as queue:
-            queue.media_delivered(media_id)
+        self._ask(lambda queue: queue.media_delivered(media_id), None)
 
     def media_deferred(self, media_id: str, not_before_mono: float) -> None:
         """Keep the picture back until ``not_before_mono``."""
-        with self._reading() as queue:
-            queue.defer_media(media_id, not_before_mono)
+        with self._lock:
+            self._queue.defer_media(media_id, not_before_mono)
 
     # --- any thread ---
 
@@ -200,10 +198,16 @@ class Outbox:
     def stats(self) -> OutboxStats:
         """For health."""
         self.maintain()
-        for _ in range(2):  # the second time without the disk that could not be read
-            with self._reading() as queue:
-                return queue.stats(self._failing or self._notice, self._clock.monotonic())
-        raise OutboxError("outbox: no figures")
+        now = self._clock.monotonic()
+        figures = self._ask(lambda queue: queue.stats(self._degraded, now), None)
+        if figures is None:  # the disk could not be read and was given up: what is left
+            with self._lock:
+                figures = self._queue.stats(self._degraded, now)
+        return figures
+
+    @property
+    def _degraded(self) -> str | None:
+        return self._failing or self._notice
 
     # --- inside: the commit lock is held ---
 
@@ -318,12 +322,11 @@ class Outbox:
 
     # --- inside: takes the locks itself ---
 
-    @contextmanager
-    def _reading(self) -> Iterator[SendQueue]:
-        """The queue, locked. A disk that cannot be read is given up; the body is then cut short."""
+    def _ask(self, question: Callable[[SendQueue], T], otherwise: T) -> T:
+        """Ask the queue, locked. A disk that cannot be read is given up, and the answer is ``otherwise``."""
         try:
             with translated(self._path), self._lock:
-                yield self._queue
+                return question(self._queue)
         except StoreDamaged as error:
             with self._commit_lock:
                 self._start_over(error)
@@ -331,6 +334,7 @@ class Outbox:
             with self._commit_lock, self._lock:
                 self._queue.close_disk()
                 self._use_memory(error)
+        return otherwise
 
     def _save(self, media: Media) -> bool:
         try:

@@ -1,0 +1,289 @@
+"""From facts to events: CloudEvents as ``wire.py`` types them, stored with what hangs on them.
+
+Times: ``time`` and ``bootms`` say when it happened, ``recordedtime`` when it was stored. Wall times
+only label; ``bootid`` and ``bootms`` order events of one boot even when the clock was wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.clock import Clock, rfc3339, wall_time_of
+from edge_agent.config.settings import Gateway
+from edge_agent.model import (
+    CameraState,
+    Cause,
+    CountsHit,
+    Draft,
+    Frame,
+    Loss,
+    Media,
+    ObjectHit,
+    OpenEvent,
+    Phase,
+    RuleHit,
+    Severity,
+    Stamp,
+    Track,
+)
+
+GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When something happened, on both clocks."""
+
+    at: datetime
+    mono: float
+
+
+class _OpenObject(msgspec.Struct, frozen=True):
+    """What the outbox keeps of an object that has not ended."""
+
+    data: wire.ObjectData
+    seen_at: str  # rfc3339
+
+
+class EventMaker:
+    """Makes the drafts of one gateway. Any thread.
+
+    ``clock_synced`` says whether wall time can be trusted now; ``model`` names what labels objects.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        clock: Clock,
+        boot_id: str,
+        clock_synced: Callable[[], bool],
+        model: wire.ModelRef,
+    ) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._boot_id = boot_id
+        self._clock_synced = clock_synced
+        self._model = model
+
+    def object_event(self, camera_id: str, hit: ObjectHit, frame: Frame, media: Media | None) -> Draft:
+        """``object``: start, update or end of one object, with the picture that goes with it."""
+        moment = _moment_of(hit, frame)
+        data = self._object_data(hit, frame, media)
+        opens = closes = None
+        if hit.phase is Phase.END:
+            closes = data.event_id
+        else:
+            state = _ENCODER.encode(_OpenObject(data, rfc3339(moment.at)))
+            opens = OpenEvent(data.event_id, camera_id, state)
+        encode = self._encoder(camera_id, Severity.INFO, moment, data)
+        return Draft(camera_id, "object", Severity.INFO, encode, media, opens, closes)
+
+    def object_left_open(self, event: OpenEvent) -> Draft:
+        """The ``end`` of an object that was there when the agent died. Raises ``msgspec.DecodeError``."""
+        state = msgspec.json.decode(event.state, type=_OpenObject)
+        data = msgspec.structs.replace(
+            state.data, phase="end", ended_at=state.seen_at, end_reason="restart", snapshot=None
+        )
+        encode = self._encoder(event.camera, Severity.INFO, self._now(), data)
+        return Draft(event.camera, "object", Severity.INFO, encode, closes=event.event_id)
+
+    def counts(self, camera_id: str, hit: CountsHit, frame: Frame) -> Draft:
+        """``counts``: new objects of an interval."""
+        to = _label(frame, hit.to_mono)
+        data = wire.CountsData(
+            from_at=rfc3339(_label(frame, hit.from_mono)),
+            to_at=rfc3339(to),
+            interval_s=round(hit.to_mono - hit.from_mono, 3),
+            new=hit.new,
+        )
+        return self._draft(camera_id, Severity.INFO, _Moment(to, hit.to_mono), data)
+
+    def camera_state(
+        self,
+        camera_id: str,
+        state: CameraState,
+        cause: Cause | None,
+        detail: str,
+        *,
+        since_mono: float,
+        down_s: float | None = None,
+        kept_back: int = 0,
+    ) -> Draft:
+        """``camera-state``: ``since_mono`` is when the state began; STARTING is no event."""
+        moment = _Moment(wall_time_of(self._clock, since_mono), since_mono)
+        data = wire.CameraStateData(
+            state=_told_state(state),
+            cause=None if cause is None else cause.value,
+            detail=detail,
+            since_at=rfc3339(moment.at),
+            down_s=down_s,
+            kept_back=kept_back,
+        )
+        severity = Severity.INFO if state is CameraState.ONLINE else Severity.WARNING
+        return self._draft(camera_id, severity, moment, data)
+
+    def clock_correction(
+        self, offset_ms: int, source: str, corrected_at: datetime, corrected_mono: float
+    ) -> Draft:
+        """``clock-correction``: the first synchronisation of this boot."""
+        data = wire.ClockCorrectionData(
+            offset_ms=offset_ms, source=source, corrected_at=rfc3339(corrected_at)
+        )
+        return self._draft(GATEWAY, Severity.INFO, _Moment(corrected_at, corrected_mono), data)
+
+    def loss(self, stamp: Stamp, loss: Loss) -> bytes:
+        """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
+        data = wire.LossData(
+            epoch=loss.epoch, ranges=list(loss.ranges), count=loss.count, reason=_loss_reason(loss)
+        )
+        return self._encoder(GATEWAY, Severity.WARNING, self._now(), data)(stamp)
+
+    def _object_data(self, hit: ObjectHit, frame: Frame, media: Media | None) -> wire.ObjectData:
+        track = hit.track
+        ended = hit.phase is Phase.END
+        return wire.ObjectData(
+            phase=hit.phase.value,
+            event_id=object_event_id(track),
+            label=track.label or "unknown",
+            group=track.group,  # type: ignore[arg-type]  # model.GROUP_OF_LABEL has the wire's words
+            score=round(min(max(track.score, 0.0), 1.0), 3),
+            box=track.box.rounded(),
+            frame=wire.FrameSize(width=frame.picture.width, height=frame.picture.height),
+            track_id=track.id,
+            started_at=rfc3339(_label(frame, hit.started_mono)),
+            ended_at=rfc3339(_label(frame, track.last_seen_mono)) if ended else None,
+            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+            model=self._model,
+            snapshot=_reference(media),
+        )
+
+    def _draft(self, subject: str, severity: Severity, moment: _Moment, data: wire.Message) -> Draft:
+        kind = wire.KIND_OF_DATA[type(data)]
+        return Draft(subject, kind, severity, self._encoder(subject, severity, moment, data))
+
+    def _encoder(
+        self, subject: str, severity: Severity, moment: _Moment, data: wire.Message
+    ) -> Callable[[Stamp], bytes]:
+        """The payload as a function of its stamp; everything else is fixed now."""
+        kind = wire.KIND_OF_DATA[type(data)]
+        synced: Literal["synced", "unsynced"] = "synced" if self._clock_synced() else "unsynced"
+        recorded = rfc3339(self._clock.now())
+
+        def encode(stamp: Stamp) -> bytes:
+            sequence = f"{stamp.sequence:016d}"
+            event = wire.CloudEvent(
+                id=f"{self._gateway.id}/{stamp.epoch}/{sequence}",
+                source=f"/tb/{self._gateway.id}",
+                subject=subject,
+                type=f"{wire.TYPE_PREFIX}{kind}.v1",
+                time=rfc3339(moment.at),
+                dataschema=f"{wire.SCHEMA_BASE}{kind}.json",
+                sequence=sequence,
+                epoch=stamp.epoch,
+                recordedtime=recorded,
+                bootid=self._boot_id,
+                bootms=str(max(0, round(moment.mono * 1000))),
+                severitynumber=severity.number,  # type: ignore[arg-type]
+                severitytext=severity.value,
+                clock=synced,
+                ward=self._gateway.ward,
+                data=data,
+            )
+            return _ENCODER.encode(event)
+
+        return encode
+
+    def _now(self) -> _Moment:
+        return _Moment(self._clock.now(), self._clock.monotonic())
+
+
+class SnapshotSource(Protocol):
+    """Where the picture of an object comes from."""
+
+    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None: ...
+
+
+class Appender(Protocol):
+    """The outbox."""
+
+    def append(self, draft: Draft) -> Stamp:
+        """Durable when it returns."""
+        ...
+
+
+class NoSnapshots:
+    """``snapshots: none`` and ``rules``: objects go without a picture."""
+
+    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
+        return None
+
+
+class EventSink:
+    """The end of one camera's pipeline: an event and its picture are durable when ``accept`` returns."""
+
+    def __init__(
+        self, camera_id: str, events: EventMaker, outbox: Appender, snapshots: SnapshotSource
+    ) -> None:
+        self._camera_id = camera_id
+        self._events = events
+        self._outbox = outbox
+        self._snapshots = snapshots
+
+    def accept(self, hit: RuleHit, frame: Frame) -> None:
+        if isinstance(hit, CountsHit):
+            draft = self._events.counts(self._camera_id, hit, frame)
+        else:
+            event_id = object_event_id(hit.track)
+            media = self._snapshots.take(event_id, hit.phase, hit.track, frame)
+            draft = self._events.object_event(self._camera_id, hit, frame, media)
+        self._outbox.append(draft)
+
+
+def object_event_id(track: Track) -> str:
+    """The same for all events of one object; track ids are unique over restarts."""
+    return f"object-{track.id}"
+
+
+def _label(frame: Frame, mono: float) -> datetime:
+    """Wall time of a moment near ``frame``; in a replay the file's time."""
+    return frame.captured_at + timedelta(seconds=mono - frame.captured_mono)
+
+
+def _moment_of(hit: ObjectHit, frame: Frame) -> _Moment:
+    """It starts when it was first seen, ends when it was last seen, changes now."""
+    mono = {
+        Phase.START: hit.started_mono,
+        Phase.UPDATE: frame.captured_mono,
+        Phase.END: hit.track.last_seen_mono,
+    }[hit.phase]
+    return _Moment(_label(frame, mono), mono)
+
+
+def _reference(media: Media | None) -> wire.SnapshotRef | None:
+    if media is None:
+        return None
+    return wire.SnapshotRef(media_id=media.media_id, sha256=media.sha256, bytes=len(media.payload))
+
+
+def _told_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
+    match state:
+        case CameraState.ONLINE:
+            return "online"
+        case CameraState.DEGRADED:
+            return "degraded"
+        case CameraState.OFFLINE:
+            return "offline"
+        case CameraState.STARTING:
+            raise ValueError("a camera that is starting is no event")
+
+
+def _loss_reason(loss: Loss) -> Literal["outbox-full", "memory-full"]:
+    return "memory-full" if loss.reason == "memory-full" else "outbox-full"

@@ -1,0 +1,63 @@
+"""From pixels to a JPEG of bounded size, with private areas blacked out first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.config.settings import Polygon
+from edge_agent.errors import EdgeAgentError
+from edge_agent.model import Box, Picture
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+AIM_BYTES = 50_000  # the first quality that gets under this is taken: 40 kB on an average street
+MAX_BYTES = 200_000
+QUALITIES = (85, 70, 50, 30)
+
+
+def crop(picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: int) -> Colour:
+    """A BGR copy of ``region``, (height, width, 3) uint8, at most ``max_side`` pixels long.
+
+    Black wherever a ``privacy`` polygon (0..1 of the whole picture) touches a pixel. The blacking
+    comes before scaling, so that no private pixel is averaged into a neighbour.
+    """
+    colour = picture.bgr(region)
+    x1, y1, _, _ = region.to_pixels(picture.width, picture.height)
+    for polygon in privacy:
+        scaled = np.array(polygon, dtype=np.float64) * (picture.width, picture.height) - (x1, y1)
+        # The outline is drawn as well: rounding to whole pixels must not leave a sliver.
+        points = [np.round(scaled).astype(np.int32)]
+        cv2.fillPoly(colour, points, (0, 0, 0))
+        cv2.polylines(colour, points, True, (0, 0, 0), thickness=2)
+    longest = max(colour.shape[:2])
+    return _scaled(colour, max_side / longest) if longest > max_side else colour
+
+
+def encode(colour: Colour) -> bytes:
+    """JPEG of about 40 kB, never over ``MAX_BYTES``; at most four encodes for each halving."""
+    while True:
+        for quality in QUALITIES:
+            payload = _encoded(colour, quality)
+            if len(payload) <= AIM_BYTES:
+                return payload
+        if len(payload) <= MAX_BYTES:
+            return payload
+        colour = _scaled(colour, 0.5)
+
+
+def _encoded(colour: Colour, quality: int) -> bytes:
+    done, buffer = cv2.imencode(".jpg", colour, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    if not done:
+        raise EdgeAgentError(f"snapshot: OpenCV cannot encode a picture of {colour.shape}")
+    return buffer.tobytes()
+
+
+def _scaled(colour: Colour, factor: float) -> Colour:
+    height, width = colour.shape[:2]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(colour, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,0 +1,122 @@
+"""The best picture of each object: one when it appears, another when a clearly better one was seen."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.config.settings import Polygon
+from edge_agent.evidence.jpeg import crop, encode
+from edge_agent.model import Box, Frame, Media, Phase, RuleHit, Track, Tracks
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+CONTEXT = 2.0  # the picture shows this many times the box, so that one sees where the object is
+MIN_SIDE = 320  # pixels of the camera's picture
+MAX_SIDE = 640  # pixels sent
+CLEARLY_BETTER = 1.5
+MAX_HELD_BYTES = 8_000_000
+"""Raw pixels of one camera: 26 crops of 320 x 320. Beyond it a better view is let pass."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """An object whose first picture was sent."""
+
+    quality: float  # of the best view so far, sent or held
+    held: Colour | None = None
+
+
+class Snapshots:
+    """Pictures of one camera's objects. One thread.
+
+    It stands among the rules to see every frame, before the rules that report, and yields no hit.
+    Only views that are clearly better than what was sent are kept, as pixels; a JPEG is made only
+    of what is sent.
+    """
+
+    def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
+        self._camera_id = camera_id
+        self._privacy_masks = tuple(privacy_masks)
+        self._seen: dict[str, _Seen] = {}
+        self._held_bytes = 0
+
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+        for track in tracks.active:
+            seen = self._seen.get(track.id)
+            if seen is not None and track.seen_now and quality(track) > CLEARLY_BETTER * seen.quality:
+                self._hold(seen, frame, track)
+        return ()
+
+    def finish(self, reason: str) -> Iterable[RuleHit]:
+        """Keeps what it holds: the rules that end objects come after it and still ask for them."""
+        return ()
+
+    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
+        """The picture for that event: at the start the present view, later only a clearly better one."""
+        if phase is Phase.START:
+            self._release(self._seen.pop(track.id, None))
+            self._seen[track.id] = _Seen(quality(track))
+            return self._media(event_id, self._crop(frame, track))
+        seen = self._seen.pop(track.id, None) if phase is Phase.END else self._seen.get(track.id)
+        colour = self._release(seen)
+        return None if colour is None else self._media(event_id, colour)
+
+    @property
+    def held_bytes(self) -> int:
+        """Raw pixels kept, bytes."""
+        return self._held_bytes
+
+    def _hold(self, seen: _Seen, frame: Frame, track: Track) -> None:
+        region = surroundings(track.box, frame.picture.width, frame.picture.height)
+        x1, y1, x2, y2 = region.to_pixels(frame.picture.width, frame.picture.height)
+        size = min(x2 - x1, MAX_SIDE) * min(y2 - y1, MAX_SIDE) * 3
+        held = 0 if seen.held is None else seen.held.nbytes
+        if self._held_bytes - held + size > MAX_HELD_BYTES:
+            return
+        self._release(seen)
+        seen.quality = quality(track)
+        seen.held = self._crop(frame, track)
+        self._held_bytes += seen.held.nbytes
+
+    def _release(self, seen: _Seen | None) -> Colour | None:
+        if seen is None or seen.held is None:
+            return None
+        colour, seen.held = seen.held, None
+        self._held_bytes -= colour.nbytes
+        return colour
+
+    def _crop(self, frame: Frame, track: Track) -> Colour:
+        region = surroundings(track.box, frame.picture.width, frame.picture.height)
+        return crop(frame.picture, region, self._privacy_masks, MAX_SIDE)
+
+    def _media(self, event_id: str, colour: Colour) -> Media:
+        payload = encode(colour)
+        digest = hashlib.sha256(payload).hexdigest()
+        # Random, because a name must never come twice, not even after the state directory was lost.
+        return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload)
+
+
+def surroundings(box: Box, width: int, height: int) -> Box:
+    """What a snapshot of ``box`` shows in a picture of ``width`` x ``height`` pixels.
+
+    ``CONTEXT`` times the box and at least ``MIN_SIDE`` pixels each way, moved inside the picture
+    rather than cut, as far as the picture is that large.
+    """
+    x, y = box.centre
+    w = min(1.0, max(CONTEXT * box.width, MIN_SIDE / width))
+    h = min(1.0, max(CONTEXT * box.height, MIN_SIDE / height))
+    x1 = min(max(x - w / 2, 0.0), 1.0 - w)
+    y1 = min(max(y - h / 2, 0.0), 1.0 - h)
+    return Box(x1, y1, x1 + w, y1 + h)
+
+
+def quality(track: Track) -> float:
+    """How good a view is: the larger the better; cut off by the picture's edge counts half."""
+    box = track.box
+    whole = box.x1 > 0.005 and box.y1 > 0.005 and box.x2 < 0.995 and box.y2 < 0.995
+    return box.clipped().area * (1.0 if whole else 0.5)

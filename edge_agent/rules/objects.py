@@ -1,0 +1,73 @@
+"""One event when an object appears, few while it is there, one when it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge_agent.model import Frame, ObjectHit, Phase, Track, Tracks, TrackState
+
+UPDATE_EVERY_S = 60.0
+EDGE = 0.02  # of the picture: a track's last box is this inexact
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the last event about an object said."""
+
+    track: Track
+    started_mono: float
+    told_mono: float
+
+
+class ObjectReporter:
+    """``object`` hits of one camera: start, update, end. One thread.
+
+    An object starts when its track is confirmed *and* has a label: "something moved" is no object.
+    Its label changes at once, otherwise an update comes at most once a minute and only while it
+    moves: what is parked is told again only when it leaves.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[str, _Told] = {}
+
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[ObjectHit]:
+        now = frame.captured_mono
+        for track in tracks.active:
+            if hit := self._look(track, now):
+                yield hit
+        for track in tracks.ended:
+            if (told := self._told.pop(track.id, None)) is not None:
+                yield ObjectHit(Phase.END, _labelled(track, told), told.started_mono, _why(track))
+
+    def finish(self, reason: str) -> Iterator[ObjectHit]:
+        """End what is open, oldest first."""
+        while self._told:
+            told = self._told.pop(next(iter(self._told)))
+            yield ObjectHit(Phase.END, told.track, told.started_mono, reason)
+
+    def _look(self, track: Track, now: float) -> ObjectHit | None:
+        if not track.confirmed or track.label is None:
+            return None
+        told = self._told.get(track.id)
+        if told is None:
+            self._told[track.id] = _Told(track, track.first_seen_mono, now)
+            return ObjectHit(Phase.START, track, track.first_seen_mono)
+        due = now - told.told_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
+        if track.label == told.track.label and not due:
+            # Its end, should the camera be lost, is told from the last sight of it.
+            told.track = track
+            return None
+        self._told[track.id] = _Told(track, told.started_mono, now)
+        return ObjectHit(Phase.UPDATE, track, told.started_mono)
+
+
+def _labelled(track: Track, told: _Told) -> Track:
+    return track if track.label is not None else told.track
+
+
+def _why(track: Track) -> str:
+    """``left`` when it was last seen at the picture's edge, ``lost`` when it vanished inside."""
+    box = track.box
+    at_edge = box.x1 <= EDGE or box.y1 <= EDGE or box.x2 >= 1 - EDGE or box.y2 >= 1 - EDGE
+    return "left" if at_edge else "lost"
