@@ -32,6 +32,11 @@ CameraCause = Literal[
 ]
 
 
+TYPE_PREFIX = "vn.thaibinh.edge."
+SCHEMA_BASE = "https://edge.thaibinh.vn/schemas/v1/"
+"""Identifies schemas (``$id``, ``dataschema``); they ship in the package, nothing is fetched from there."""
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """Base of all messages. Consumers ignore fields they do not know: fields may be added in v1."""
 
@@ -92,6 +97,7 @@ class CameraStateData(Message, frozen=True, kw_only=True):
     detail: str
     since_at: Time
     down_s: Annotated[float, Meta(ge=0)] | None = None  # with online: how long it was away
+    kept_back: Count = 0  # changes since the last event that were not told: the camera flaps
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):
@@ -104,11 +110,14 @@ class ClockCorrectionData(Message, frozen=True, kw_only=True):
 
 
 class LossData(Message, frozen=True, kw_only=True):
-    """``loss``: events of this epoch that were given up; a gap that is not announced is a fault."""
+    """``loss``: events that were given up; a gap that is not announced is a fault."""
 
-    ranges: list[tuple[Count, Count]]
+    epoch: Annotated[str, Meta(description="of the ranges; may be an earlier one than this event's")]
+    ranges: Annotated[
+        list[tuple[Count, Count]], Meta(description="first and last sequence, both included, ascending")
+    ]
     count: Count
-    reason: Literal["outbox-full", "unreadable"]
+    reason: Literal["outbox-full", "memory-full"]
 
 
 DATA_OF_KIND: dict[str, type[Message]] = {
