@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 from edge_agent import __version__
-from edge_agent.clock import Clock, rfc3339
+from edge_agent.clock import Clock, rfc3339, wall_time_of
 from edge_agent.config.settings import Settings
 from edge_agent.device import degraded
 from edge_agent.model import CameraStatus, OutboxStats
@@ -25,6 +26,7 @@ from edge_agent.wire import (
     OutboxHealth,
 )
 
+JUMP = timedelta(seconds=2)
 JITTER = 0.1  # 465 boxes started by one power cut must not beat in step
 
 
@@ -69,7 +71,7 @@ class HeartbeatMaker:
 
     def make(self) -> Heartbeat:
         sources = self._sources
-        cameras = sources.cameras()
+        cameras = [dated(camera, self._clock) for camera in sources.cameras()]
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online = sources.online()
@@ -92,6 +94,18 @@ class HeartbeatMaker:
                 *degraded.box_lines(box, detector, self._settings.profile.thermal),
             ],
         )
+
+
+def dated(status: CameraStatus, clock: Clock) -> CameraStatus:
+    """``status`` with a true ``since_at``, should the clock have jumped since.
+
+    Only then is it worked out anew from ``since_mono``, in whole seconds: two clocks are never read
+    in the same instant, and a label that moves by a millisecond a heartbeat looks like a change.
+    """
+    since_at = wall_time_of(clock, status.since_mono)
+    if abs(since_at - status.since_at) < JUMP:
+        return status
+    return replace(status, since_at=since_at.replace(microsecond=0))
 
 
 def next_interval_s(heartbeat_s: float, uniform: Callable[[float, float], float] = random.uniform) -> float:

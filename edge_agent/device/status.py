@@ -131,18 +131,24 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
     """
     settings = config.load(source, no_secrets=True) if isinstance(source, Path) else source
     gateway = settings.gateway.id
+    failure: str | None = None
     for path in _places(settings.state_dir):
         try:
             answer = _ask(path)
             document = msgspec.json.decode(answer, type=StatusDocument)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             continue
+        except PermissionError:
+            failure = f"{path} is not open to this user; use sudo, or join the socket's group"
         except (OSError, msgspec.DecodeError) as error:
-            print(f"{gateway}: {path} gives no usable answer: {error or type(error).__name__}", file=stdout)
-            return EXIT_FAILED
-        if document.gateway == gateway:
-            print(_pretty(answer) if as_json else status_text(document), file=stdout)
-            return 0
+            failure = f"{path} gives no usable answer: {error or type(error).__name__}"
+        else:
+            if document.gateway == gateway:
+                print(_pretty(answer) if as_json else status_text(document), file=stdout)
+                return 0
+    if failure is not None:
+        print(f"{gateway}: {failure}", file=stdout)
+        return EXIT_FAILED
     looked = " and ".join(str(path) for path in _places(settings.state_dir))
     print(f"{gateway}: no agent runs here (nobody answers at {looked})", file=stdout)
     return EXIT_NOT_RUNNING

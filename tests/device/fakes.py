@@ -125,7 +125,7 @@ def camera(
     camera_id: str = "cam-1",
     state: CameraState = CameraState.ONLINE,
     cause: Cause | None = None,
-    since_mono: float = 0.0,
+    since_mono: float = 1000.0,
     detail: str = "",
 ) -> CameraStatus:
     """A camera of 640x360 at 10 fps as its reader sees it."""

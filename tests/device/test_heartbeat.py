@@ -94,13 +94,14 @@ def test_unknown_is_null_and_still_valid() -> None:
         (
             cameras(
                 replace(
-                    camera("cam-2", CameraState.OFFLINE, Cause.STALLED), since_at=TODAY - timedelta(days=1)
+                    camera("cam-2", CameraState.OFFLINE, Cause.STALLED, 1000.0 - 86_400.0),
+                    since_at=TODAY - timedelta(days=1),
                 )
             ),
             "camera cam-2 offline since 2026-11-23 12:03: connected, but no packet comes",
         ),
         (
-            cameras(camera("cam-1", CameraState.DEGRADED, None, 0.0, "lost rtsp://u:p@10.0.0.1/s")),
+            cameras(camera("cam-1", CameraState.DEGRADED, None, 1000.0, "lost rtsp://u:p@10.0.0.1/s")),
             "camera cam-1 degraded since 12:03: lost rtsp://***@10.0.0.1/s",
         ),
         (
@@ -162,6 +163,25 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
 def test_error_of_an_earlier_connection_is_history() -> None:
     sources = replace(WELL, mqtt=lambda: wire.MqttHealth(reconnects=3, last_error="connection reset"))
     assert beat(sources).degraded == []
+
+
+def test_beginning_of_an_outage_is_dated_anew_after_the_clock_was_set() -> None:
+    clock = FakeClock()
+    down = replace(
+        camera("cam-1", CameraState.OFFLINE, Cause.REFUSED, 940.5), since_at=TODAY - timedelta(days=900)
+    )
+    message = HeartbeatMaker(settings(Path("/nowhere")), clock, cameras(down)).make()
+    assert message.cameras["cam-1"].since == "2026-11-24T05:02:00.000Z"
+
+
+def test_beginning_of_an_outage_keeps_its_label_while_the_clock_does_not_jump() -> None:
+    clock = FakeClock()
+    labels = set()
+    for _ in range(3):
+        clock.advance(30.0007)
+        message = HeartbeatMaker(settings(Path("/nowhere")), clock, cameras(camera())).make()
+        labels.add(message.cameras["cam-1"].since)
+    assert labels == {"2026-11-24T05:03:00.000Z"}
 
 
 def test_blind_cameras_come_before_everything_else() -> None:

@@ -28,7 +28,7 @@ BAD_PASSWORD = replace(
     WELL,
     cameras=lambda: (
         camera("cam-1"),
-        camera("gate-north", CameraState.OFFLINE, Cause.UNAUTHORIZED, 0.0, "401 on DESCRIBE"),
+        camera("gate-north", CameraState.OFFLINE, Cause.UNAUTHORIZED, 1000.0, "401 on DESCRIBE"),
     ),
 )
 
@@ -169,6 +169,27 @@ def _background_answer(listener: socket.socket, answer: bytes) -> Iterator[None]
     loop.start()
     yield
     assert loop.join(5.0)
+
+
+def test_configuration_file_says_where_to_ask(tmp_path: Path) -> None:
+    file = tmp_path / "edge-agent.yaml"
+    file.write_text(
+        "gateway: {id: dt-001, ward: de-tham, name: Test, timezone: Asia/Ho_Chi_Minh}\n"
+        f"state_dir: {tmp_path}\n"
+        "mqtt: {brokers: ['mqtt://localhost:1883'], password_file: absent.pass, username: dt-001}\n"
+        "cameras: []\n"
+    )
+    out = io.StringIO()
+    with agent(tmp_path):
+        assert run_status(file, False, out) == 0, "secrets are not needed to ask"
+    assert out.getvalue().startswith("dt-001 ")
+
+
+def test_agent_of_another_gateway_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    other = settings(tmp_path)
+    other = replace(other, gateway=replace(other.gateway, id="dt-002"))
+    with agent(tmp_path):
+        assert run_status(other, False, io.StringIO()) == 3
 
 
 def test_many_askers_are_served_one_after_the_other(tmp_path: Path) -> None:
