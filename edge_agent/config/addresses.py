@@ -57,6 +57,8 @@ class CameraAddress(ScalarKind):
             return CameraUrl(_file_url(match, reading.files.base), None)
         if scheme not in CAMERA_SCHEMES or len(match["slashes"]) < 2:
             raise _wrong_scheme(match, CAMERA_SCHEMES, self.describe())
+        if len(match["slashes"]) > 2:
+            raise Refused("this URL has no host")
         camera = _network(scheme, match["rest"])
         _warn(camera.url, scalar.place, reading)
         return camera

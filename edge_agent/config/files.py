@@ -79,10 +79,14 @@ class Files:
             raise FileRefused(f"cannot read {path}: {reason(error)}") from error
         except ValueError:
             raise FileRefused("not a file name") from None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise FileRefused(f"{path} is not a regular file")
-            return file.read(size)
+            return os.read(descriptor, size)
+        except OSError as error:
+            raise FileRefused(f"cannot read {path}: {reason(error)}") from error
+        finally:
+            os.close(descriptor)
 
 
 def reason(error: OSError) -> str:

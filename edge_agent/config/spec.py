@@ -53,8 +53,10 @@ class Reading:
     def about(self, key: str) -> Iterator[None]:
         """Messages inside begin with ``key:``."""
         outer, self._key = self._key, f"{key}: " if key else ""
-        yield
-        self._key = outer
+        try:
+            yield
+        finally:
+            self._key = outer
 
     def refuse(self, place: tree.Place, message: str) -> None:
         self.problems.append(place.problem(self._key + message))
@@ -234,14 +236,21 @@ class Section(Kind):
         return each.default
 
     def _refuse_unknown(self, node: tree.Mapping, reading: Reading) -> None:
-        known = [f.key for f in self.fields]
         for key, entry in node.entries.items():
-            if key in known:
-                continue
-            advice = f"; {self.instead[key]}" if key in self.instead else did_you_mean(key, known)
-            if not advice:
-                advice = f"; known here: {', '.join(known)}"
-            reading.refuse(entry.key, f"unknown key {shown(key)} in {self.name}{advice}")
+            if all(key != each.key for each in self.fields):
+                reading.refuse(entry.key, self._unknown(key, entry.value))
+
+    def _unknown(self, key: str, value: tree.Node) -> str:
+        """Quotes the key only where it resembles a known one: ``{url: rtsp://u:a,b}`` has a key ``b``."""
+        if key in self.instead:
+            return f"unknown key '{key}' in {self.name}; {self.instead[key]}"
+        known = [each.key for each in self.fields]
+        near = did_you_mean(key, known)
+        if near:
+            return f"unknown key {shown(key)} in {self.name}{near}"
+        split = isinstance(value, tree.Scalar) and value.plain and value.text == ""
+        comma = "; a value with a comma in it needs quotes inside { }" if split else ""
+        return f"unknown key in {self.name}; known here: {', '.join(known)}{comma}"
 
 
 def plain(make: Callable[..., Any]) -> Callable[[Values], Any]:

@@ -1,0 +1,137 @@
+"""One mistake a row: its name, a configuration with ``§`` where the mistake must be found, and what is said.
+
+One row a line, so that it reads as a table.
+"""
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from tests.config.places import MINIMAL, with_camera
+
+_GATEWAY, _MQTT = MINIMAL.splitlines()[:2]
+
+
+def _top(line: str) -> str:
+    return MINIMAL + line + "\n"
+
+
+def _mqtt(lines: str) -> str:
+    body = "".join(f"  {line}\n" for line in lines.splitlines())
+    return f"{_GATEWAY}\nmqtt:\n{body}cameras: []\n"
+
+
+def _gateway(mapping: str) -> str:
+    return f"gateway: {mapping}\n{_MQTT}\ncameras: []\n"
+
+
+def _mask(points: str) -> str:
+    return with_camera(f"url: /clip.mp4\nmasks: [{points}]")
+
+
+# fmt: off
+MISTAKES = [
+    # --- keys
+    ("unknown key at the top", _top("§heartbeat: 30"), "(did you mean 'heartbeat_s'?)"),
+    ("unknown key in a section", _top("outbox: {§max_byte: 1GB}"), "unknown key 'max_byte' in outbox (did you mean 'max_bytes'?)"),
+    ("unknown key that resembles nothing", _top("§zzz: 1"), "known here: gateway, profile"),
+    ("unknown key deep inside", with_camera("url: /clip\nanalyse: {§fsp: 5}"), "(did you mean 'fps'?)"),
+    ("a comma that splits a value", MINIMAL + "  - {id: cam-2, url: rtsp://h/a,§b}\n", "a value with a comma in it needs quotes inside { }"),
+    ("password in the file", with_camera("url: rtsp://h/s\n§password: x"), "put it into a file of its own"),
+    ("the same key twice", _top("outbox: {max_bytes: 1GB, §max_bytes: 2GB}"), "stands here twice, first in line 6"),
+    ("missing key", "§gateway: {id: a, ward: b}\ncameras: []\n", "has no 'mqtt'"),
+    ("missing key of a camera", with_camera("analyse: {fps: 5}").replace("id: cam-1", "§id: cam-1"), "camera has no 'url'"),
+    ("a key without a value", _top("heartbeat_s:§"), "has no value"),
+    # --- what YAML 1.1 hides
+    ("a ward called no", _gateway("{id: a, ward: §no}"), "YAML reads no as true or false: put it in quotes, 'no'"),
+    ("a name that is a time", _gateway("{id: a, ward: b, name: §22:00}"), "as a number in base 60"),
+    ("a name that is a date", _gateway("{id: a, ward: b, name: §2026-11-24}"), "as a date"),
+    ("an id that is a number", _gateway("{id: §001, ward: b}"), "YAML reads 001 as a number: put it in quotes"),
+    ("a number that is a time", _top("heartbeat_s: §22:00"), "YAML reads '22:00' in base 60"),
+    ("a number with a leading zero", _top("heartbeat_s: §030"), "as octal: remove the leading zero"),
+    ("snapshots: no", with_camera("url: /clip\nreport: {snapshots: §no}"), "(did you mean 'none'?)"),
+    # --- types and ranges
+    ("text for a number", _top("heartbeat_s: §often"), "must be a number from 1 to 3600 seconds, not 'often'"),
+    ("quoted number", _top('heartbeat_s: §"30"'), "remove the quotes"),
+    ("not a number", _top("heartbeat_s: §.nan"), "not '.nan'"),
+    ("out of range", _top("heartbeat_s: §0"), "from 1 to 3600 seconds, not '0'"),
+    ("a fraction of a thread", _top("detector: {threads: §1.5}"), "a whole number from 1 to 16"),
+    ("a list for a value", _top("heartbeat_s: §[30]"), "not a list"),
+    ("a value for a section", _top("outbox: §256MB"), "must be a mapping (max_bytes), not a single value"),
+    ("a value for a list", _mqtt("brokers: §mqtts://h"), "write [ … ] around it"),
+    ("counts below a second", with_camera("url: /clip\nreport: {counts_s: §0.5}"), "0 or a number from 1"),
+    ("a flag that is a word", with_camera("url: /clip\nreport: {objects: §maybe}"), "must be true or false"),
+    ("a size without a unit we know", _top("outbox: {max_bytes: §256XB}"), "such as 256MB, not '256XB'"),
+    ("a size that is too small", _top("outbox: {max_bytes: §256kB}"), "from 1MB to 1TB"),
+    # --- names
+    ("an id with capitals", _gateway("{id: §DT_001, ward: b}"), "1 to 63 of a-z, 0-9 and -, not 'DT_001'"),
+    ("an id of 64 characters", _gateway("{id: §" + "a" * 64 + ", ward: b}"), "at most 63 characters"),
+    ("the reserved camera id", with_camera("url: /clip").replace("cam-1", "§gateway"), "'gateway' is reserved"),
+    ("the same camera twice", with_camera("url: /clip") + "  - {id: §cam-1, url: /clip}\n", "stands in this file twice, first in line 4"),
+    ("an unknown class", _top("detector: {labels: [§persn]}"), "(did you mean 'person'?)"),
+    ("the same class twice", _top("detector: {labels: [car, bus, §car]}"), "twice"),
+    ("no class at all", _top("detector: {labels: §[]}"), "at least 1, not 0"),
+    ("an unknown time zone", _gateway("{id: a, ward: b, timezone: §Asia/Ho_Chi_Min}"), "(did you mean 'Asia/Ho_Chi_Minh'?)"),
+    ("a time zone that is a directory", _gateway("{id: a, ward: b, timezone: §Asia}"), "must be a time zone"),
+    ("an unknown profile", _top("profile: §rasberry-pi-4"), "(did you mean 'raspberry-pi-4'?)"),
+    ("a profile that is a path", _top("profile: §../etc/passwd"), "without .yaml"),
+    ("an unknown delivery", _mqtt("brokers: [mqtt://h]\ndelivery: §confirm"), "(did you mean 'confirmed'?)"),
+    ("an unknown detector", _top("detector: {model: §hgo}"), "(did you mean 'hog'?)"),
+    # --- brokers
+    ("no broker", _mqtt("brokers: §[]"), "at least 1"),
+    ("a foreign scheme", _mqtt("brokers: [§ssl://h]"), "(did you mean 'mqtts'?)"),
+    ("a misspelt scheme", _mqtt("brokers: [§mqqts://h]"), "(did you mean 'mqtts'?)"),
+    ("no scheme", _mqtt("brokers: [§h:1883]"), "the scheme mqtt:// or mqtts:// is missing"),
+    ("no host", _mqtt('brokers: [§"mqtts://:8883"]'), "has no host"),
+    ("a port out of range", _mqtt('brokers: [§"mqtts://h:99999"]'), "outside 1 to 65535"),
+    ("a port that is none", _mqtt('brokers: [§"mqtts://h:x"]'), "no valid host and port"),
+    ("a user part", _mqtt("brokers: [§mqtts://u:p@h]"), "use username and password_file"),
+    ("a path", _mqtt("brokers: [§mqtts://h/tb/v1]"), "the topic root is mqtt.root"),
+    ("the same broker twice", _mqtt("brokers: [mqtts://h, §mqtts://h:8883]"), "twice"),
+    ("a root with a wildcard", _mqtt("brokers: [mqtt://h]\nroot: §tb/+"), "without + # or spaces"),
+    ("a root with a slash in front", _mqtt("brokers: [mqtt://h]\nroot: §/tb"), "levels such as tb/v1"),
+    ("a certificate without its key", _mqtt("brokers: [mqtts://h]\n§cert_file: /dev/null"), "cert_file needs key_file"),
+    ("a key without its certificate", _mqtt("brokers: [mqtts://h]\n§key_file: /dev/null"), "key_file needs cert_file"),
+    ("a CA that is not there", _mqtt("brokers: [mqtts://h]\nca_file: §/no/ca.pem"), "cannot read /no/ca.pem: no such file"),
+    ("a CA that is a directory", _mqtt("brokers: [mqtts://h]\nca_file: §/"), "not a regular file"),
+    ("a user without a password", _mqtt("brokers: [mqtts://h]\n§username: u"), "username needs password_file"),
+    ("a password without a user", _mqtt("brokers: [mqtts://h]\n§password_file: /no"), "password_file needs username"),
+    # --- cameras
+    ("a misspelt camera scheme", with_camera("url: §rstp://h/s"), "unknown scheme 'rstp'"),
+    ("a scheme without slashes", with_camera("url: §rtsp:h/s"), "after rtsp: come two slashes"),
+    ("no scheme at all", with_camera("url: §10.0.0.11/stream2"), "a scheme such as rtsp:// is missing"),
+    ("no camera host", with_camera("url: §rtsp:///s"), "has no host"),
+    ("a space in the URL", with_camera("url: §rtsp://h/a b"), "write a space as %20"),
+    ("a device that is none", with_camera("url: §v4l2:video0"), "v4l2:/dev/video0"),
+    ("a device outside /dev", with_camera("url: §v4l2:/etc/passwd"), "v4l2:/dev/video0"),
+    ("a user in the URL and beside it", with_camera("url: rtsp://u:p@h/s\n§username: v\npassword_file: login.pass"), "leave one of the two out"),
+    ("a user for a file", with_camera("url: /clip\n§username: v\npassword_file: login.pass"), "has no user"),
+    ("a user part without a name", with_camera("url: §rtsp://:p@h/s"), "no user name before the colon"),
+    ("a camera that is a word", MINIMAL + "  - §cam-2\n", "not a single value"),
+    # --- polygons
+    ("two points", _mask("§[[0, 0], [1, 1]]"), "3 to 100 points, this one has 2"),
+    ("a point outside", _mask("[[0, 0], [§1.2, 0], [1, 1]]"), "from 0 to 1, not '1.2'"),
+    ("a point of three numbers", _mask("[§[0, 0, 0], [1, 0], [1, 1]]"), "a point is two numbers"),
+    ("points in one list too few", with_camera("url: /clip\nmasks: [[§0, 0], [1, 0], [1, 1]]"), "a point is two numbers"),
+    ("a bow tie", _mask("§[[0, 0], [1, 1], [1, 0], [0, 1]]"), "its edge 1–2 meets its edge 3–4"),
+    ("a line", _mask("§[[0, 0], [0.5, 0.5], [1, 1]]"), "no area"),
+    ("a point twice in a row", _mask("§[[0, 0], [0, 0], [1, 1], [1, 0]]"), "point 1 twice in a row"),
+    ("closed by hand", _mask("§[[0, 0], [1, 0], [1, 1], [0, 0]]"), "point 4 twice in a row"),
+    ("a spike", _mask("§[[0, 0], [1, 0], [0.5, 0], [0.5, 1]]"), "crosses itself"),
+    ("an edge that touches a corner", _mask("§[[0, 0], [1, 0], [1, 1], [0.5, 0], [0, 1]]"), "crosses itself"),
+    # --- not YAML at all
+    ("a tab", "gateway:\n§\tid: a\n", "a tab"),
+    ("a text that starts with @", _gateway("{id: a, ward: §@b}"), "cannot start with '@'"),
+    ("an open bracket", "gateway: {id: a\nmqtt§: 1\n", "YAML: "),
+    ("an empty file", "§", "the file is empty"),
+    ("comments only", "§# nothing\n", "the file is empty"),
+    ("a list", "§- gateway\n", "the file is a list"),
+    ("a word", "§gateway\n", "the file is a single value"),
+    ("two documents", MINIMAL + "§---\na: 1\n", "a second document"),
+    ("an alias without an anchor", _top("outbox: §*big"), "without an anchor"),
+    ("an alias of itself", _top("outbox: &a {max_bytes: §*a}"), "without an anchor"),
+    ("a tag", _top("heartbeat_s: §!!python/object:os.system 1"), "a YAML tag"),
+    ("a key that is a list", _top("? §[a]\n: b"), "a key must be a single word"),
+    ("a merge key of a word", _top("outbox: {<<: §x}"), "<< takes a mapping"),
+    ("nested deep", _top("outbox: " + "[" * 32 + "§" + "[" * 8 + "]" * 40), "nested deeper than 32"),
+]
+# fmt: on

@@ -1,0 +1,56 @@
+"""Configurations for tests: the smallest valid one, and a way to write files of text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+from edge_agent.config import load
+from edge_agent.config.profiles import Board
+from edge_agent.config.settings import Camera, Settings
+from edge_agent.errors import ConfigError, Problem
+
+# The same examples on every run, and no deadline: the machines that run this are shared.
+STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+PC = Board(model="", machine="x86_64")
+
+MINIMAL = """\
+gateway: {id: dt-001, ward: de-tham}
+mqtt: {brokers: [mqtts://broker.example]}
+cameras:
+  - id: cam-1
+    url: rtsp://10.0.0.11/stream2
+"""
+
+
+def write(directory: Path, text: str, name: str = "agent.yaml") -> Path:
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def settings_of(directory: Path, text: str, *, no_secrets: bool = False) -> Settings:
+    return load(write(directory, text), board=PC, no_secrets=no_secrets)
+
+
+def camera_of(directory: Path, lines: str) -> Camera:
+    """The one camera of a configuration with ``lines`` (YAML, not indented) beside its id."""
+    return settings_of(directory, with_camera(lines)).cameras[0]
+
+
+def with_camera(lines: str) -> str:
+    """A configuration with one camera; its keys after the id begin in line 5, column 5."""
+    head = MINIMAL[: MINIMAL.index("    url:")]
+    return head + "".join(f"    {line}\n" for line in lines.splitlines())
+
+
+def problems_of(path: Path, *, no_secrets: bool = False) -> tuple[Problem, ...]:
+    """What is wrong with the file; empty when it is valid. Anything but a ConfigError gets through."""
+    try:
+        load(path, board=PC, no_secrets=no_secrets)
+    except ConfigError as error:
+        return error.problems or (Problem(str(path), 0, 0, "a ConfigError without problems"),)
+    return ()

@@ -1,0 +1,131 @@
+"""Drop-ins change the file; errors name the file where the value stands."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config import load
+from edge_agent.config.check import EXIT_CONFIG, EXIT_OK, run_check
+from tests.config.places import MINIMAL, PC, problems_of, write
+
+
+def test_later_files_win_key_by_key(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "heartbeat_s: 10\noutbox: {max_bytes: 1GB}\n")
+    write(tmp_path, "heartbeat_s: 20\nmqtt: {spread_s: 0}\n", "conf.d/10-lab.yaml")
+    write(tmp_path, "heartbeat_s: 40\n", "conf.d/20-site.yaml")
+    settings = load(path, board=PC)
+    assert (settings.heartbeat_s, settings.mqtt.spread_s) == (40.0, 0.0)
+    assert settings.mqtt.brokers[0].host == "broker.example"
+    assert settings.outbox.max_bytes == 10**9
+
+
+def test_cameras_merge_by_id(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    drop_in = "cameras:\n  - {id: cam-2, url: rtsp://h/2}\n  - {id: cam-1, analyse: {fps: 2}}\n"
+    write(tmp_path, drop_in, "conf.d/cameras.yaml")
+    cameras = load(path, board=PC).cameras
+    assert [(c.id, c.url, c.analyse.fps, c.analyse.width) for c in cameras] == [
+        ("cam-1", "rtsp://10.0.0.11/stream2", 2.0, 640),
+        ("cam-2", "rtsp://h/2", 5.0, 640),
+    ]
+
+
+def test_other_lists_are_replaced(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    write(tmp_path, "mqtt: {brokers: [mqtt://other]}\n", "conf.d/a.yaml")
+    assert [b.host for b in load(path, board=PC).mqtt.brokers] == ["other"]
+
+
+def test_a_drop_in_can_take_a_value_back(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "heartbeat_s: 10\n")
+    write(tmp_path, "heartbeat_s: null\n", "conf.d/a.yaml")
+    assert load(path, board=PC).heartbeat_s == 30.0
+
+
+def test_drop_ins_overrule_the_profile(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "detector: {threads: 2}\n")
+    write(tmp_path, "detector: {budget_per_s: 3}\n", "conf.d/a.yaml")
+    detector = load(path, board=PC).detector
+    assert (detector.threads, detector.budget_per_s) == (2, 3.0)
+
+
+def test_an_error_names_the_file_of_the_value(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "outbox: {max_bytes: little}\n")
+    drop_in = write(
+        tmp_path, "heartbeat_s: 0\ncameras:\n  - {id: cam-1, analyse: {fps: 0}}\n", "conf.d/a.yaml"
+    )
+    problems = problems_of(path)
+    assert [(p.file, p.line, p.column) for p in problems] == [
+        (str(path), 6, 21),
+        (str(drop_in), 1, 14),
+        (str(drop_in), 3, 32),
+    ]
+
+
+def test_a_camera_that_only_a_drop_in_half_describes(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    drop_in = write(tmp_path, "cameras: [{id: cam-9}]\n", "conf.d/a.yaml")
+    (problem,) = problems_of(path)
+    assert (problem.file, problem.line, problem.column) == (str(drop_in), 1, 11)
+    assert "has no 'url'" in problem.message
+
+
+def test_the_same_camera_twice_in_one_drop_in_is_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    drop_in = write(tmp_path, "cameras: [{id: a, url: /a}, {id: a, url: /b}]\n", "conf.d/a.yaml")
+    (problem,) = problems_of(path)
+    assert (problem.file, problem.column) == (str(drop_in), 34)
+
+
+def test_what_is_no_drop_in(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    for name in ("a.yaml.bak", ".b.yaml", "README", "c.yml"):
+        write(tmp_path, "heartbeat_s: 1\n", f"conf.d/{name}")
+    settings = load(path, board=PC)
+    assert settings.heartbeat_s == 30.0
+    (warning,) = settings.warnings
+    assert warning == f"{tmp_path}/conf.d/c.yml:1:1: warning: not read: a drop-in ends in .yaml"
+
+
+@pytest.mark.parametrize("text", ["", "# all commented out\n", "---\n"])
+def test_an_empty_drop_in_changes_nothing(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, MINIMAL)
+    write(tmp_path, text, "conf.d/a.yaml")
+    assert load(path, board=PC).heartbeat_s == 30.0
+
+
+def test_a_broken_drop_in_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    drop_in = write(tmp_path, "heartbeat_s: [\n", "conf.d/a.yaml")
+    (problem,) = problems_of(path)
+    assert (problem.file, problem.line) == (str(drop_in), 2)
+
+
+def test_a_conf_dir_that_is_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    write(tmp_path, "", "conf.d")
+    (problem,) = problems_of(path)
+    assert "cannot read the drop-ins: not a directory" in problem.message
+
+
+def test_a_copy_elsewhere_is_checked_with_the_real_drop_ins(tmp_path: Path) -> None:
+    """As Ansible's ``validate=`` does it: the new file is a temporary one somewhere else."""
+    secrets = "\n  username: u\n  password_file: /etc/not/here\n"
+    copy = write(
+        tmp_path, MINIMAL.replace("}\ncameras", ", spread_s: 0}\ncameras") + "heartbeat_s: 0\n", "tmp/x1"
+    )
+    write(tmp_path, "heartbeat_s: 15\n", "etc/conf.d/a.yaml")
+    write(tmp_path, "mqtt:" + secrets, "etc/conf.d/b.yaml")
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(copy, tmp_path / "etc/conf.d", True, out, err) == EXIT_OK
+    assert run_check(copy, tmp_path / "etc/conf.d", False, out, err) == EXIT_CONFIG
+    assert "etc/conf.d/b.yaml:3:18: password_file: cannot read /etc/not/here: no such file" in err.getvalue()
+
+
+def test_a_conf_dir_that_was_named_must_be_there(tmp_path: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(write(tmp_path, MINIMAL), tmp_path / "no", False, out, err) == EXIT_CONFIG
+    assert "there is no such directory of drop-ins" in err.getvalue()

@@ -1,0 +1,82 @@
+"""Which polygons cross themselves: the geometry against a definition by brute force."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.config.polygon import fault_of
+from tests.config.places import STEADY
+
+Point = tuple[float, float]
+Exact = tuple[Fraction, Fraction]
+
+
+def _shared(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> set[Exact] | None:
+    """All points two segments share, by solving for them; None when there are infinitely many."""
+    (ax, ay), (bx, by) = a[0], b[0]
+    adx, ady = a[1][0] - ax, a[1][1] - ay
+    bdx, bdy = b[1][0] - bx, b[1][1] - by
+    ox, oy = bx - ax, by - ay
+    determinant = bdx * ady - bdy * adx
+    if determinant != 0:  # a(s) = b(t) has one solution; it counts inside both segments
+        s = (bdx * oy - bdy * ox) / determinant
+        t = (adx * oy - ady * ox) / determinant
+        return {(ax + s * adx, ay + s * ady)} if 0 <= s <= 1 and 0 <= t <= 1 else set()
+    if ox * ady != oy * adx:  # parallel, on two lines
+        return set()
+    along = [((x - ax) * adx + (y - ay) * ady) / (adx * adx + ady * ady) for x, y in b]
+    low, high = max(Fraction(0), min(along)), min(Fraction(1), max(along))
+    if low > high:
+        return set()
+    return {(ax + low * adx, ay + low * ady)} if low == high else None
+
+
+def _is_simple(points: list[Point]) -> bool:
+    """By definition: edges have a length, and share nothing but the corner where they follow each other."""
+    exact = [(Fraction(x), Fraction(y)) for x, y in points]
+    edges = list(zip(exact, exact[1:] + exact[:1], strict=True))
+    if any(start == end for start, end in edges):
+        return False
+    for i, j in combinations(range(len(edges)), 2):
+        neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1)
+        corners = set(edges[i]) & set(edges[j]) if neighbours else set()
+        if _shared(edges[i], edges[j]) != corners:
+            return False
+    return True
+
+
+_GRID = st.tuples(st.integers(0, 4), st.integers(0, 4)).map(lambda p: (p[0] / 4, p[1] / 4))
+_ANYWHERE = st.tuples(st.floats(0, 1), st.floats(0, 1))
+
+
+@settings(STEADY, max_examples=400)
+@given(st.one_of(st.lists(_GRID, min_size=3, max_size=7), st.lists(_ANYWHERE, min_size=3, max_size=6)))
+def test_a_polygon_has_a_fault_exactly_when_it_is_not_simple(points: list[Point]) -> None:
+    assert (fault_of(points) is None) == _is_simple(points)
+
+
+@settings(STEADY, max_examples=100)
+@given(st.lists(_GRID, min_size=3, max_size=6), st.integers(0, 5), st.booleans())
+def test_the_first_point_and_the_direction_do_not_matter(points: list[Point], by: int, back: bool) -> None:
+    turned = points[by % len(points) :] + points[: by % len(points)]
+    turned = turned[::-1] if back else turned
+    assert (fault_of(points) is None) == (fault_of(turned) is None)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(0, 0), (1, 0), (0, 1)],
+        [(0, 0), (0.3, 0), (0.3, 0.06), (0, 0.06)],
+        [(0, 0), (0.5, 0), (1, 0), (1, 1)],  # a corner of 180 degrees is odd, but simple
+        [(0, 0), (1, 0), (1, 1), (0.5, 0.1), (0, 1)],  # a deep notch
+        [(0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.3, 0.1)],  # 0.1 * 3 is not 0.3, and need not be
+    ],
+)
+def test_simple_polygons(points: list[Point]) -> None:
+    assert (fault_of(points) is None) == _is_simple(points)

@@ -1,0 +1,119 @@
+"""What is wrong is found, at its place, with the nearest valid name; all of it in one go."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.check import EXIT_CONFIG, EXIT_OK, run_check
+from tests.config.mistakes import MISTAKES
+from tests.config.places import MINIMAL, problems_of, with_camera, write
+
+
+def _marked(text: str) -> tuple[str, int, int]:
+    """The text without its ``§``, and the line and column where that stood."""
+    before, mark, after = text.partition("§")
+    assert mark, "a row says where its mistake is"
+    lines = before.split("\n")
+    return before + after, len(lines), len(lines[-1]) + 1
+
+
+@pytest.mark.parametrize(
+    ("marked", "message"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
+def test_a_mistake_is_found_at_its_place(tmp_path: Path, marked: str, message: str) -> None:
+    text, line, column = _marked(marked)
+    write(tmp_path, "secret\n", "login.pass")
+    problems = problems_of(write(tmp_path, text))
+    there = [p.message for p in problems if (p.line, p.column) == (line, column)]
+    assert any(message in found for found in there), problems
+    assert {p.line for p in problems} == {line}, "and is not taken for something else as well"
+
+
+def test_ten_mistakes_are_ten_lines(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """\
+gateway: {id: DT-001, ward: no}
+heartbeat_s: 22:00
+mqtt: {brokers: [mqqt://h], delivry: broker}
+detector: {labels: [persn], min_score: 2}
+cameras:
+  - id: cam-1
+    url: rtsp://u:p@ss@h/s
+    masks: [[[0, 0], [1, 1], [1, 0], [0, 1]]]
+  - id: cam-1
+    url: /clip.mp4
+""",
+    )
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(path, None, False, out, err) == EXIT_CONFIG
+    places = [line.removeprefix(f"{path}:").split(" ")[0] for line in err.getvalue().splitlines()]
+    assert places == ["1:15:", "1:29:", "2:14:", "3:18:", "3:29:", "4:21:", "4:40:", "7:10:", "8:13:", "9:9:"]
+    assert out.getvalue() == ""
+
+
+def test_a_valid_file_is_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(path, None, False, out, err) == EXIT_OK
+    assert err.getvalue() == ""
+    line = out.getvalue()
+    assert line.startswith(f"{path}: valid: gateway dt-001, ward de-tham, 1 camera, profile ")
+    assert line.count("\n") == 1
+
+
+def test_warnings_keep_the_exit_status(tmp_path: Path) -> None:
+    path = write(tmp_path, with_camera("url: rtsp://h/Streaming/Channels/101"))
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(path, None, False, out, err) == EXIT_OK
+    assert err.getvalue().startswith(f"{path}:5:10: warning: this looks like the camera's main stream")
+    assert out.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "message"),
+    [
+        (b"gateway: {id: a}\nname: \xff\n", "2:7", "not UTF-8"),
+        (MINIMAL.encode("utf-16"), "1:1", "not UTF-8"),
+        (b"gateway: {id: \x07}\n", "1:15", "a control character (U+0007)"),
+        (b"# " + b"x" * 300_000, "1:1", "larger than 256 KiB"),
+    ],
+    ids=["latin-1", "utf-16", "bell", "huge"],
+)
+def test_bytes_that_are_no_text(tmp_path: Path, data: bytes, place: str, message: str) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_bytes(data)
+    (problem,) = problems_of(path)
+    assert f"{problem.line}:{problem.column}" == place
+    assert message in problem.message
+
+
+def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_bytes(MINIMAL.encode("utf-8-sig"))
+    assert problems_of(path) == ()
+
+
+def test_aliases_cannot_multiply(tmp_path: Path) -> None:
+    layers = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    layers += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
+    (problem,) = problems_of(write(tmp_path, "\n".join(layers)))
+    assert "more than 20,000 values" in problem.message
+
+
+def test_nesting_is_bounded(tmp_path: Path) -> None:
+    (problem,) = problems_of(write(tmp_path, "[" * 100_000))
+    assert "exceeded maximum nesting depth" in problem.message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path / "agent.yaml")
+    assert str(problem) == f"{tmp_path}/agent.yaml:1:1: cannot read this file: no such file"
+
+
+def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path)
+    assert problem.message == "cannot read this file: is a directory"

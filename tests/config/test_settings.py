@@ -1,0 +1,256 @@
+"""What a valid configuration becomes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.sections.camera import ANALYSE, CAMERA, REPORT
+from edge_agent.config.sections.detector import DETECTOR
+from edge_agent.config.sections.gateway import GATEWAY
+from edge_agent.config.sections.mqtt import MQTT
+from edge_agent.config.sections.outbox import OUTBOX
+from edge_agent.config.settings import (
+    Analyse,
+    Broker,
+    Camera,
+    Delivery,
+    Detector,
+    Gateway,
+    Mqtt,
+    Outbox,
+    Report,
+    SnapshotPolicy,
+)
+from edge_agent.config.spec import Section
+from tests.config.places import MINIMAL, camera_of, settings_of, with_camera
+
+EXAMPLE = """\
+gateway: {id: dt-001, ward: de-tham, name: "Lý Thường Kiệt – Lê Quý Đôn", timezone: Asia/Ho_Chi_Minh}
+profile: auto
+state_dir: /var/lib/edge-agent
+heartbeat_s: 30
+mqtt:
+  brokers: [mqtts://broker.example:8883]
+  root: tb/v1
+  ca_file: ca.pem
+  cert_file: dt-001.pem
+  key_file: dt-001.key
+  username: dt-001
+  password_file: mqtt.pass
+  delivery: broker
+  spread_s: 30
+outbox: {max_bytes: 256MB}
+detector:
+  {model: auto, labels: [person, bicycle, motorcycle, car, bus, truck],
+   min_score: 0.5, threads: 1, budget_per_s: 10}
+cameras:
+  - id: cam-1
+    url: rtsp://10.0.0.11/stream2
+    username: viewer
+    password_file: cam-1.pass
+    analyse: {fps: 5, width: 640}
+    report: {objects: false, counts_s: 60, snapshots: rules}
+    masks: [[[0, 0], [0.3, 0], [0.3, 0.06], [0, 0.06]]]
+    privacy_masks: []
+"""
+
+
+def test_the_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, MINIMAL)
+    assert settings.gateway.name == "dt-001"
+    assert settings.gateway.timezone.key == "Asia/Ho_Chi_Minh"
+    assert settings.profile.name == "generic-x86_64"
+    assert (settings.state_dir, settings.heartbeat_s) == (Path("/var/lib/edge-agent"), 30.0)
+    assert settings.mqtt == Mqtt(
+        brokers=(Broker("broker.example", 8883, True),),
+        root="tb/v1",
+        ca_file=None,
+        cert_file=None,
+        key_file=None,
+        credentials=None,
+        delivery=Delivery.BROKER,
+        spread_s=30.0,
+    )
+    assert settings.outbox.max_bytes == 256_000_000
+    camera = settings.cameras[0]
+    assert camera.analyse == Analyse(fps=5.0, width=640)
+    assert camera.report == Report(objects=False, counts_s=60.0, snapshots=SnapshotPolicy.RULES)
+    assert (camera.masks, camera.privacy_masks, camera.credentials) == ((), (), None)
+    assert settings.warnings == ()
+
+
+def test_detector_defaults_come_from_the_profile(tmp_path: Path) -> None:
+    labels = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
+    assert settings_of(tmp_path, MINIMAL).detector == Detector("auto", labels, 0.5, 1, 10.0, None)
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, EXAMPLE, no_secrets=True)
+    assert settings.gateway.name == "Lý Thường Kiệt – Lê Quý Đôn"
+    assert settings.mqtt.ca_file == tmp_path / "ca.pem"
+    assert settings.cameras[0].masks == (((0.0, 0.0), (0.3, 0.0), (0.3, 0.06), (0.0, 0.06)),)
+
+
+def test_null_takes_a_value_back_to_its_default(tmp_path: Path) -> None:
+    text = MINIMAL + "heartbeat_s: null\ndetector: {budget_per_s: ~, min_score: 0.7}\n"
+    settings = settings_of(tmp_path, text)
+    assert settings.heartbeat_s == 30.0
+    assert (settings.detector.budget_per_s, settings.detector.min_score) == (10.0, 0.7)
+
+
+def test_no_cameras_is_valid_and_doubtful(tmp_path: Path) -> None:
+    text = "gateway: {id: a, ward: b}\nmqtt: {brokers: [mqtt://h]}\ncameras: []\n"
+    settings = settings_of(tmp_path, text)
+    assert settings.cameras == ()
+    assert settings.warnings[0].startswith(f"{tmp_path}/agent.yaml:3:10: warning: there is no camera")
+
+
+def test_anchors_and_merge_keys_work(tmp_path: Path) -> None:
+    text = (
+        "gateway: {id: a, ward: b}\nmqtt: {brokers: [mqtt://h]}\n"
+        "cameras:\n"
+        "  - &first {id: c-1, url: rtsp://h/1, analyse: &slow {fps: 2}}\n"
+        "  - {<<: *first, id: c-2}\n"
+        "  - {id: c-3, url: rtsp://h/3, analyse: {<<: *slow, width: 320}}\n"
+    )
+    cameras = settings_of(tmp_path, text).cameras
+    assert [(c.id, c.url, c.analyse.fps, c.analyse.width) for c in cameras] == [
+        ("c-1", "rtsp://h/1", 2.0, 640),
+        ("c-2", "rtsp://h/1", 2.0, 640),
+        ("c-3", "rtsp://h/3", 2.0, 320),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("rtsp://10.0.0.11/stream2", "rtsp://10.0.0.11/stream2"),
+        ("RTSPS://[fd00::11]:322/s?a=1", "rtsps://[fd00::11]:322/s?a=1"),
+        ("http://cam.local:8080/mjpeg", "http://cam.local:8080/mjpeg"),
+        ("/srv/clip.mp4", "/srv/clip.mp4"),
+        ("file:///srv/a%20clip.mp4", "/srv/a clip.mp4"),
+        ("v4l2:/dev/video0", "v4l2:/dev/video0"),
+        ("v4l2:///dev/v4l/by-id/usb-cam", "v4l2:/dev/v4l/by-id/usb-cam"),
+        ("rtsp://viewer:s3cret@10.0.0.11:554/s", "rtsp://10.0.0.11:554/s"),
+    ],
+)
+def test_camera_urls_lose_their_user_part(tmp_path: Path, written: str, url: str) -> None:
+    assert camera_of(tmp_path, f"url: {written}").url == url
+
+
+def test_a_relative_clip_stands_beside_the_configuration(tmp_path: Path) -> None:
+    assert camera_of(tmp_path, "url: ./clip.mp4").url == str(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(
+    ("written", "broker"),
+    [
+        ("mqtt://127.0.0.1:1884", Broker("127.0.0.1", 1884, False)),
+        ("mqtt://broker", Broker("broker", 1883, False)),
+        ("mqtts://broker/", Broker("broker", 8883, True)),
+        ('"mqtts://[fd00::1]:8884"', Broker("fd00::1", 8884, True)),
+    ],
+)
+def test_broker_addresses(tmp_path: Path, written: str, broker: Broker) -> None:
+    text = MINIMAL.replace("mqtts://broker.example", written)
+    assert settings_of(tmp_path, text).mqtt.brokers == (broker,)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        ("256MB", 256 * 10**6),
+        ("1GiB", 2**30),
+        ("1.5 GB", 1_500_000_000),
+        ("5000000", 5_000_000),
+        ("2000kb", 2 * 10**6),
+    ],
+)
+def test_sizes(tmp_path: Path, written: str, size: int) -> None:
+    assert settings_of(tmp_path, MINIMAL + f"outbox: {{max_bytes: {written}}}\n").outbox.max_bytes == size
+
+
+@pytest.mark.parametrize(
+    ("written", "flag"), [("true", True), ("False", False), ("yes", True), ("off", False)]
+)
+def test_flags_take_what_yaml_tools_write(tmp_path: Path, written: str, flag: bool) -> None:
+    assert camera_of(tmp_path, f"url: /clip\nreport: {{objects: {written}}}").report.objects is flag
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Streaming/Channels/101",
+        "/ISAPI/Streaming/channels/201?transportmode=unicast",
+        "/cam/realmonitor?channel=1&subtype=0",
+        "/stream1",
+        "/h264Preview_01_main",
+        "/media/video1",
+        "/main",
+        "/user=admin&channel=1&stream=0.sdp?",
+    ],
+)
+def test_a_main_stream_is_doubtful_but_valid(tmp_path: Path, path: str) -> None:
+    warnings = settings_of(tmp_path, with_camera(f"url: rtsp://10.0.0.11{path}")).warnings
+    assert [w.partition("agent.yaml")[2][:27] for w in warnings] == [":5:10: warning: this looks "]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Streaming/Channels/102",
+        "/Streaming/Channels/1002",
+        "/cam/realmonitor?channel=1&subtype=1",
+        "/stream2",
+        "/stream10",
+        "/h264Preview_01_sub",
+        "/media/video2",
+        "/mainstreet",
+    ],
+)
+def test_a_sub_stream_is_not_commented_on(tmp_path: Path, path: str) -> None:
+    assert settings_of(tmp_path, with_camera(f"url: rtsp://10.0.0.11{path}")).warnings == ()
+
+
+def test_the_hash_follows_the_meaning_not_the_spelling(tmp_path: Path) -> None:
+    first = settings_of(tmp_path, MINIMAL + "heartbeat_s: 20  # comment\n").config_hash
+    assert settings_of(tmp_path, "heartbeat_s: 20.0\n" + MINIMAL).config_hash == first
+    assert settings_of(tmp_path, MINIMAL + "heartbeat_s: 21\n").config_hash != first
+    assert len(first) == 64
+
+
+def test_a_delegate_can_be_asked_for_and_refused(tmp_path: Path) -> None:
+    text = MINIMAL + "detector: {delegate: libedgetpu.so.1}\n"
+    assert settings_of(tmp_path, text).detector.delegate == "libedgetpu.so.1"
+    assert settings_of(tmp_path, text.replace("libedgetpu.so.1", "none")).detector.delegate is None
+
+
+def test_a_model_file_that_is_not_there_is_doubtful(tmp_path: Path) -> None:
+    text = MINIMAL + "detector: {model: street.tflite}\n"
+    assert "there is no file" in settings_of(tmp_path, text).warnings[0]
+    (tmp_path / "street.tflite").touch()
+    settings = settings_of(tmp_path, text)
+    assert (settings.warnings, settings.detector.model) == ((), str(tmp_path / "street.tflite"))
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "instead_of"),
+    [
+        (GATEWAY, Gateway, {}),
+        (MQTT, Mqtt, {"credentials": {"username", "password_file"}}),
+        (OUTBOX, Outbox, {}),
+        (DETECTOR, Detector, {}),
+        (CAMERA, Camera, {"credentials": {"username", "password_file"}}),
+        (ANALYSE, Analyse, {}),
+        (REPORT, Report, {}),
+    ],
+)
+def test_each_field_of_the_settings_has_its_key(
+    section: Section, settings: type, instead_of: dict[str, set[str]]
+) -> None:
+    names = {f.name for f in fields(settings)}
+    expected = names - set(instead_of) | {key for keys in instead_of.values() for key in keys}
+    assert {f.key for f in section.fields} == expected

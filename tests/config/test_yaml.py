@@ -1,0 +1,89 @@
+"""Whatever stands in the file: Settings or a ConfigError, nothing else."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.config import tree
+from edge_agent.config.schema import ROOT
+from edge_agent.config.spec import Section
+from tests.config.places import MINIMAL, STEADY, problems_of
+
+_KEYS = sorted(
+    {f.key for f in ROOT.fields} | {"id", "ward", "brokers", "url", "masks", "labels", "fps", "analyse"}
+)
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["rtsp://h/s", "mqtt://h", "cam-1", "~", "22:00", "256MB", "/clip", "auto"]),
+)
+_KEY = st.one_of(st.sampled_from(_KEYS), st.text(max_size=6))
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEY, inner, max_size=4)),
+    max_leaves=12,
+)
+_CONFIGURATIONS = st.fixed_dictionaries({}, optional={field.key: _VALUES for field in ROOT.fields})
+
+
+def _survives(directory: pytest.TempPathFactory, data: bytes) -> None:
+    path = directory.getbasetemp() / "any.yaml"
+    path.write_bytes(data)
+    for problem in problems_of(path, no_secrets=True):
+        assert problem.line >= 1
+        assert problem.column >= 1
+        assert "\n" not in str(problem)
+
+
+@settings(STEADY, max_examples=200)
+@given(st.binary(max_size=200))
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    _survives(tmp_path_factory, data)
+
+
+@settings(STEADY, max_examples=200)
+@given(st.text(st.sampled_from("abc:-?[]{},&*!|>'\"%@#~ \n\t<0.1\\x\u00e9\u2028"), max_size=60))
+def test_any_yaml_like_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    _survives(tmp_path_factory, MINIMAL.encode() + text.encode())
+
+
+@settings(STEADY, max_examples=200)
+@given(_CONFIGURATIONS)
+def test_any_values_of_the_right_keys(
+    tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]
+) -> None:
+    _survives(tmp_path_factory, yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace"))
+
+
+@settings(STEADY)
+@given(_VALUES)
+def test_positions_point_at_what_was_written(value: object) -> None:
+    text = yaml.safe_dump({"key": value}, allow_unicode=False)
+    node, problems = tree.parse(text.encode(), "f")
+    assert problems == []
+    lines = text.splitlines()
+    for scalar in _plain_words(node):
+        column = scalar.place.column - 1
+        assert lines[scalar.place.line - 1][column : column + len(scalar.text)] == scalar.text
+
+
+def _plain_words(node: tree.Node | None) -> list[tree.Scalar]:
+    """Unquoted scalars without blanks, which stand in the text exactly as they read."""
+    if isinstance(node, tree.Mapping):
+        return [s for entry in node.entries.values() for s in _plain_words(entry.value)]
+    if isinstance(node, tree.Sequence):
+        return [s for item in node.items for s in _plain_words(item)]
+    return [node] if isinstance(node, tree.Scalar) and node.plain and " " not in node.text else []
+
+
+def test_each_section_documents_itself() -> None:
+    for field in ROOT.fields:
+        if isinstance(field.kind, Section):
+            assert field.kind.doc
+            assert all(inner.doc for inner in field.kind.fields)
