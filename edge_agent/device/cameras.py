@@ -73,13 +73,19 @@ class CameraWatch:
         self._clock = clock
         self._boot_id = boot_id
         self._grace_until_mono = boot_mono + GRACE_S
+        self._unsaved = False
         self._seen = self._restored()
 
     def update(self, statuses: Iterable[CameraStatus]) -> list[CameraChange]:
-        """The changes to tell now, in the order of ``statuses``."""
-        changes = [change for status in statuses if (change := self._update(status)) is not None]
-        if changes:
+        """The changes to tell now, in the order of ``statuses``.
+
+        They count as told at the next call: an agent that dies before their events are on disk
+        tells them again after its restart, rather than never.
+        """
+        if self._unsaved:
             self._save()
+        changes = [change for status in statuses if (change := self._update(status)) is not None]
+        self._unsaved = bool(changes)
         return changes
 
     def forget(self, camera_id: str) -> None:
@@ -133,11 +139,8 @@ class CameraWatch:
             down_s = round(seen.state_since_mono - seen.told_since_mono, 1)
         # The change told now was itself counted while it waited for the window.
         kept_back = seen.kept_back - (seen.keeping_back == seen.episode)
-        detail = status.detail
-        if kept_back:
-            detail = f"{detail}; {kept_back} more changes held back as flapping".removeprefix("; ")
         change = CameraChange(
-            status.camera_id, seen.state, seen.cause, detail, seen.state_since_mono, down_s, kept_back
+            status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back
         )
         seen.told_mono.append(now)
         self._tell(seen)

@@ -97,33 +97,37 @@ class ClockSync:
         self._sysroot = sysroot
         self._kernel = kernel
         self._build_year = build_year
-        self.synced = False
+        self._was_synced = False
         self.source: str | None = None
         self._offset_ms: float | None = None
         self._pending: ClockCorrection | None = None
         last = read_record(path, ClockRecord)
         self._floor = _parsed(last.last_known) if last else None
         self._saved_mono = clock.monotonic()
-        self._look()
+        synced = self._look()
         if last is not None and last.boot_id == boot_id:
             self._record = last
         else:
             # Synchronised before the agent's first look: no event of this boot had a wrong time.
             known = last.last_known if last else None
-            self._record = ClockRecord(boot_id, self._wall_minus_mono_s(), self.synced, known)
+            self._record = ClockRecord(boot_id, self._wall_minus_mono_s(), synced, known)
             self.save()
+
+    @property
+    def synced(self) -> bool:
+        """Now, by asking the kernel (about 10 us): an event must not take its time from after the
+        jump and its flag from before it."""
+        return self._is_synced(self._kernel())
 
     def update(self) -> ClockCorrection | None:
         """Look again. Returns the correction until ``confirm_correction`` says it is on disk."""
-        was = self.synced
-        self._look()
-        if self.synced != was:
-            log.info(
-                "clock: %s", f"synchronised by {self.source}" if self.synced else "no longer synchronised"
-            )
-        if self.synced and not self._record.corrected and self._pending is None:
+        was = self._was_synced
+        synced = self._look()
+        if synced != was:
+            log.info("clock: %s", f"synchronised by {self.source}" if synced else "no longer synchronised")
+        if synced and not self._record.corrected and self._pending is None:
             self._pending = self._correction()
-        if self.synced and self._clock.monotonic() - self._saved_mono >= SAVE_EVERY_S:
+        if synced and self._clock.monotonic() - self._saved_mono >= SAVE_EVERY_S:
             self.save()
         return self._pending
 
@@ -156,17 +160,22 @@ class ClockSync:
     def health(self) -> ClockHealth:
         offset = self._offset_ms
         return ClockHealth(
-            synced=self.synced, source=self.source, offset_ms=None if offset is None else round(offset, 3)
+            synced=self._was_synced,
+            source=self.source,
+            offset_ms=None if offset is None else round(offset, 3),
         )
 
-    def _look(self) -> None:
+    def _look(self) -> bool:
         kernel = self._kernel()
+        self._was_synced = self._is_synced(kernel)
+        self._offset_ms = kernel.offset_ms if kernel is not None and self._was_synced else None
+        self.source = self._find_source() if self._was_synced else None
+        return self._was_synced
+
+    def _is_synced(self, kernel: KernelSync | None) -> bool:
         if kernel is None:
-            self.synced = os.path.exists(self._sysroot / "run/systemd/timesync/synchronized")
-        else:
-            self.synced = kernel.synced
-        self._offset_ms = kernel.offset_ms if kernel is not None and self.synced else None
-        self.source = self._find_source() if self.synced else None
+            return os.path.exists(self._sysroot / "run/systemd/timesync/synchronized")
+        return kernel.synced
 
     def _find_source(self) -> str:
         """The NTP client, by what it leaves in /run: no process is started for this."""

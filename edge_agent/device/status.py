@@ -79,32 +79,35 @@ class StatusServer:
         self._path = path
         self._document = document
         self._listener: socket.socket | None = None
-        self._asleep, self._alarm = socket.socketpair()  # shutdown() does not wake a Unix listener
+        # Ends of a pair that wakes the loop: shutdown() does not wake a Unix listener.
+        self._asleep: socket.socket | None = None
+        self._alarm: socket.socket | None = None
         self.loop = Loop("status", self._serve, max_silence_s=3 * IDLE_S)
 
     def start(self) -> None:
         """Bind and serve. Raises EdgeAgentError when another agent listens there, or it cannot bind."""
         self._listener = _listen(self._path)
+        self._asleep, self._alarm = socket.socketpair()
         self.loop.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
-        """Stop serving for good and remove the socket."""
+        """Stop serving and remove the socket."""
         self.loop.stop()
-        with contextlib.suppress(OSError):
-            self._alarm.send(b".")
+        if self._listener is None or self._asleep is None or self._alarm is None:
+            return
+        self._alarm.send(b".")
         self.loop.join(timeout_s)
-        self._asleep.close()
-        self._alarm.close()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-            self._path.unlink(missing_ok=True)
+        for end in (self._asleep, self._alarm, self._listener):
+            end.close()
+        self._asleep = self._alarm = self._listener = None
+        self._path.unlink(missing_ok=True)
 
     def _serve(self, loop: Loop) -> None:
-        listener = self._listener
+        listener, asleep = self._listener, self._asleep
         assert listener is not None
+        assert asleep is not None
         while not loop.wait(0.0):
-            ready, _, _ = select.select([listener, self._asleep], [], [], IDLE_S)
+            ready, _, _ = select.select([listener, asleep], [], [], IDLE_S)
             if listener in ready and not loop.stopping:
                 self._accept(listener)
 

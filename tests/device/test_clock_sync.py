@@ -56,6 +56,14 @@ def test_correction_is_repeated_until_it_is_durable_and_never_after(tmp_path: Pa
     assert sync(tmp_path, clock, kernel).update() is None, "a restart of the agent within the boot"
 
 
+def test_event_of_the_second_after_the_jump_already_counts_as_synchronised(tmp_path: Path) -> None:
+    clock, kernel = FakeClock(IN_2024), Kernel()
+    follower = sync(tmp_path, clock, kernel)
+    clock.jump(TODAY)
+    kernel.answer = SYNCED
+    assert follower.synced, "without waiting for the next update"
+
+
 def test_agent_killed_before_the_step_corrects_after_its_restart(tmp_path: Path) -> None:
     clock, kernel = FakeClock(IN_2024), Kernel()
     sync(tmp_path, clock, kernel)
