@@ -115,7 +115,7 @@ class ClockSync:
 
     @property
     def synced(self) -> bool:
-        """Now, by asking the kernel (about 10 us): an event must not take its time from after the
+        """Now, by asking the kernel (about 20 us): an event must not take its time from after the
         jump and its flag from before it."""
         return self._is_synced(self._kernel())
 

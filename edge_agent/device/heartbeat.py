@@ -1,6 +1,6 @@
 """Assembles the heartbeat: how the box and every camera are, in one small message.
 
-It is made on demand, never stored, and costs about a millisecond of CPU: see docs/design/health.md.
+It is made on demand, never stored, and costs well under a millisecond of CPU: see docs/design/health.md.
 """
 
 from __future__ import annotations
