@@ -46,7 +46,9 @@ def through_h264(frames: Iterator[SceneFrame], kbps: int) -> Iterator[SceneFrame
     yield from _decoded(decoder, None, waiting)
 
 
-def _decoded(decoder: av.CodecContext, packet: av.Packet | None, waiting: deque[SceneFrame]) -> Iterator[SceneFrame]:
+def _decoded(
+    decoder: av.CodecContext, packet: av.Packet | None, waiting: deque[SceneFrame]
+) -> Iterator[SceneFrame]:
     for picture in decoder.decode(packet):
         plane = picture.planes[0]
         luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:HEIGHT, :WIDTH]

@@ -13,7 +13,7 @@ import numpy as np
 from bench.motion.scenes import FPS, Gray, PixelBox
 from edge_agent.model import FULL_PICTURE, Box, Frame, MotionRegion
 from edge_agent.motion import MotionDetector
-from edge_agent.motion.regions import RegionFinder
+from edge_agent.motion.regions import Opening, RegionFinder
 
 if TYPE_CHECKING:
     from edge_agent.model import Colour
@@ -85,9 +85,12 @@ class Subtractor:
         mask = self._apply(np.asarray(small, np.uint8))
         if self._finder is None:
             self._finder = RegionFinder(small.shape[1], small.shape[0])
-        regions = self._finder.find(mask)
+            self._open = Opening(small.shape[1], small.shape[0])
+        opened = self._open(mask)
+        patches = self._finder.find(opened)
+        regions = tuple(patch.region(small.shape[1], small.shape[0]) for patch in patches)
         self.cpu_s += time.thread_time() - started
-        self.mask = self._finder.foreground.copy()
+        self.mask = opened.copy()
         return _in_pixels(regions, luma)
 
 

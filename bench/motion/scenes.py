@@ -57,7 +57,9 @@ class Street:
         mask = np.zeros((HEIGHT, WIDTH), np.float32)
         for _ in range(3):
             centre = (int(rng.integers(40, WIDTH - 40)), int(rng.integers(30, 150)))
-            cv2.ellipse(mask, centre, (int(rng.integers(35, 80)), int(rng.integers(25, 60))), 0, 0, 360, 1.0, -1)
+            cv2.ellipse(
+                mask, centre, (int(rng.integers(35, 80)), int(rng.integers(25, 60))), 0, 0, 360, 1.0, -1
+            )
         return np.asarray(cv2.GaussianBlur(mask, (0, 0), 4), np.float32)
 
     @staticmethod
@@ -130,7 +132,9 @@ def gradual(street: Street, number: int) -> Plane:
 
 def clouds(street: Street, number: int) -> Plane:
     """Soft shadows of 15 to 35 % drift over the street at about 40 pixels a second."""
-    field = street.__dict__.setdefault("_clouds", smooth_field(np.random.default_rng(street.rng.integers(1 << 30)), 220, WIDTH * 5))
+    field = street.__dict__.setdefault(
+        "_clouds", smooth_field(np.random.default_rng(street.rng.integers(1 << 30)), 220, WIDTH * 5)
+    )
     offset = int(number / FPS * 40) % (WIDTH * 4)
     shade = 1 - 0.3 / (1 + np.exp(-3 * field[:, offset : offset + WIDTH]))
     return np.asarray(street.picture * shade, np.float32)
@@ -178,19 +182,36 @@ def _streaks(street: Street, count: int, brightest: float) -> Plane:
         x, y = street.rng.uniform(0, WIDTH), street.rng.uniform(-20, HEIGHT)
         length = street.rng.uniform(8, 30)
         end = (int(x + 0.15 * length), int(y + length))
-        cv2.line(layer, (int(x), int(y)), end, float(street.rng.uniform(10, brightest)), 1 + int(street.rng.random() < 0.2))
+        cv2.line(
+            layer,
+            (int(x), int(y)),
+            end,
+            float(street.rng.uniform(10, brightest)),
+            1 + int(street.rng.random() < 0.2),
+        )
     return np.asarray(np.clip(street.picture + cv2.GaussianBlur(layer, (0, 0), 0.6), 0, 255), np.float32)
 
 
 def sway(street: Street, number: int) -> Plane:
     """Foliage moves by up to 3 pixels, in gusts, each part with its own phase."""
-    fields = street.__dict__.setdefault("_phases", (smooth_field(street.rng, 30), smooth_field(street.rng, 60)))
+    fields = street.__dict__.setdefault(
+        "_phases", (smooth_field(street.rng, 30), smooth_field(street.rng, 60))
+    )
     t = number / FPS
     gust = 0.5 + 0.5 * np.sin(t / 7.0) ** 2
     yy, xx = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     dx = 3.0 * gust * street.foliage * np.sin(2 * np.pi * 0.7 * t + 2 * fields[0])
     dy = 1.5 * gust * street.foliage * np.sin(2 * np.pi * 0.45 * t + 2 * fields[1])
-    return np.asarray(cv2.remap(street.picture, xx + dx.astype(np.float32), yy + dy.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.remap(
+            street.picture,
+            xx + dx.astype(np.float32),
+            yy + dy.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT,
+        ),
+        np.float32,
+    )
 
 
 def headlights(street: Street, number: int) -> Plane:
@@ -208,7 +229,12 @@ def shake(street: Street, number: int) -> Plane:
     """The mast moves in the wind: the whole picture by up to 0.8 pixels."""
     t = number / FPS
     shift = np.array([[1, 0, 0.8 * np.sin(2.9 * t)], [0, 1, 0.5 * np.sin(4.3 * t)]], np.float32)
-    return np.asarray(cv2.warpAffine(street.picture, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.warpAffine(
+            street.picture, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        ),
+        np.float32,
+    )
 
 
 QUIET_SCENES: dict[str, tuple[Effect, bool]] = {

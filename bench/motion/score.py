@@ -42,7 +42,9 @@ def quiet_variants(seed: int, seconds: float) -> Iterator[tuple[str, Iterator[Sc
         yield f"{name} H.264", through_h264(quiet_scene(name, seed, seconds), QUIET_KBPS)
 
 
-def run(makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], seconds: float = 60.0) -> dict[str, Score]:
+def run(
+    makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], seconds: float = 60.0
+) -> dict[str, Score]:
     scores = {make().name: Score() for make in makers}
     totals: dict[str, list[float]] = {name: [0.0, 0.0] for name in scores}
     _run_quiet(makers, seeds, seconds, scores, totals)
@@ -52,7 +54,13 @@ def run(makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], seconds: flo
     return scores
 
 
-def _run_quiet(makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], seconds: float, scores: dict[str, Score], totals: dict[str, list[float]]) -> None:
+def _run_quiet(
+    makers: Sequence[Callable[[], Peer]],
+    seeds: Sequence[int],
+    seconds: float,
+    scores: dict[str, Score],
+    totals: dict[str, list[float]],
+) -> None:
     flags: dict[tuple[str, str], list[list[bool]]] = {}
     for seed in seeds:
         for scene, frames in quiet_variants(seed, seconds):
@@ -70,9 +78,19 @@ def _run_quiet(makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], secon
         scores[name].longest_false_run[scene] = max(_longest(r) for r in runs)
 
 
-def _run_moving(makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], scores: dict[str, Score], totals: dict[str, list[float]]) -> None:
+def _run_moving(
+    makers: Sequence[Callable[[], Peer]],
+    seeds: Sequence[int],
+    scores: dict[str, Score],
+    totals: dict[str, list[float]],
+) -> None:
     beside: dict[str, list[int]] = {name: [0, 0] for name in scores}
-    for variant, night, kbps in (("day", False, 0), ("night", True, 0), ("day H.264", False, 400), ("night H.264", True, 400)):
+    for variant, night, kbps in (
+        ("day", False, 0),
+        ("night", True, 0),
+        ("day H.264", False, 400),
+        ("night H.264", True, 400),
+    ):
         for seed in seeds:
             for mover in movers():
                 frames = moving_scene(mover, seed, night)
@@ -94,7 +112,9 @@ def _run_moving(makers: Sequence[Callable[[], Peer]], seeds: Sequence[int], scor
                     found = hits[peer.name] >= MIN_SHARE_OF_FRAMES * total
                     score.found[variant] = score.found.get(variant, 0.0) + found / len(seeds)
                     if not found:
-                        score.missed.setdefault(variant, []).append(f"{seed}:{mover.width}x{mover.height} c{mover.contrast:.0f} v{mover.speed:.0f} {hits[peer.name]}/{total}")
+                        score.missed.setdefault(variant, []).append(
+                            f"{seed}:{mover.width}x{mover.height} c{mover.contrast:.0f} v{mover.speed:.0f} {hits[peer.name]}/{total}"
+                        )
     for name, (n, frames_n) in beside.items():
         scores[name].false_while_moving = n / frames_n
 

@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.model import Frame, Motion, MotionRegion, Scene
+from edge_agent.model import Frame, Motion, Scene
 from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Background
-from edge_agent.motion.regions import RegionFinder
+from edge_agent.motion.ghosts import is_ghost
+from edge_agent.motion.rain import RainFilter
+from edge_agent.motion.regions import Opening, Patch, RegionFinder
 from edge_agent.motion.scale import Downscaler, Polygon, ignored_area
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
 
-SWITCH_SHARE = 0.4  # of the unmasked picture
-LIGHT_SHARE = 0.0001
-SWITCH_GAIN = 1.25
-SETTLE_S = 0.7
+SWITCH_SHARE = 0.4  # of the unmasked picture differs at once: another scene
+SWITCH_GAIN = 1.25  # from one frame to the next; exposure that follows dusk moves by less
+SETTLE_S = 0.7  # after a switch cameras correct their exposure for some frames
 LEARN_S = 1.0
 LEARN_FRAMES = 3
-MAX_GAP_S = 5.0  # after a longer gap nothing is known of what came between: relearn
+LEARN_MOST = 9  # pictures the first median is made of
+MAX_STEP_S = 2.0  # a longer gap teaches no more than this
+_SUPPORT = 6  # pixels around sharp ones that belong to the same thing: inside, a bus has no edges
+_ONES_SUPPORT = np.ones((2 * _SUPPORT + 1, 2 * _SUPPORT + 1), np.uint8)
+_ONES2 = np.ones((2, 2), np.uint8)
+_ONES3 = np.ones((3, 3), np.uint8)
+_MARGIN = 16  # pixels of surroundings that tell soft light from a thing
 
 
 class MotionDetector:
@@ -34,64 +41,108 @@ class MotionDetector:
 
     def __init__(self, masks: Sequence[Polygon] = ()) -> None:
         self._masks = tuple(masks)
-        self._input_size = (0, 0)
+        self._input_shape: tuple[int, ...] = ()
         self._last_mono = 0.0
-        self._learned: list[Gray] | None = []
-        self._learning_since = 0.0
-        self._settling_s = 0.0
 
     def update(self, frame: Frame) -> Motion:
-        """Compare with the background, then learn from the frame."""
+        """Compare with the background, then learn from the frame.
+
+        Regions come largest first. ``foreground`` is a fresh mask at motion scale (about 320 x 180).
+        """
         luma = frame.picture.luma()
-        if luma.shape != self._input_size:
+        if luma.shape != self._input_shape:
             self._prepare(luma.shape[1], luma.shape[0])
-            self._input_size = (luma.shape[0], luma.shape[1])
-        elapsed_s = frame.captured_mono - self._last_mono
+            self._input_shape = luma.shape
+            self._last_mono = frame.captured_mono
+        elapsed_s = min(max(frame.captured_mono - self._last_mono, 0.0), MAX_STEP_S)
         self._last_mono = frame.captured_mono
         picture = self._downscale(luma)
         if self._learned is not None:
-            return self._learn_start(picture, frame.captured_mono)
-        return self._compare(picture, max(0.0, min(elapsed_s, MAX_GAP_S)))
+            return self._learn_start(self._learned, picture, elapsed_s)
+        return self._compare(picture, elapsed_s)
 
     def _prepare(self, width: int, height: int) -> None:
         self._downscale = Downscaler(width, height)
-        motion_width, motion_height = self._downscale.size
-        counted = ignored_area(self._masks, motion_width, motion_height)
+        self._width, self._height = self._downscale.size
+        counted = ignored_area(self._masks, self._width, self._height)
         self._counted_pixels = max(1, cv2.countNonZero(counted))
         self._background = Background(counted)
-        self._finder = RegionFinder(motion_width, motion_height)
-        self._moving: Gray = np.zeros((motion_height, motion_width), np.uint8)
-        self._learned = []
+        self._open = Opening(self._width, self._height)
+        self._finder = RegionFinder(self._width, self._height)
+        self._without_rain = RainFilter()
+        self._learned: list[Gray] | None = []
+        self._learning_s = 0.0
+        self._settling_s = 0.0
 
-    def _learn_start(self, picture: Gray, now: float) -> Motion:
-        assert self._learned is not None
-        if not self._learned:
-            self._learning_since = now
-        self._learned.append(picture.copy())
-        if now - self._learning_since >= LEARN_S and len(self._learned) >= LEARN_FRAMES:
-            step = max(1, len(self._learned) // 9)
-            median = np.median(np.stack(self._learned[::step]), axis=0).astype(np.uint8)
-            self._background.replace(median, START_DEVIATION)
+    def _learn_start(self, learned: list[Gray], picture: Gray, elapsed_s: float) -> Motion:
+        self._learning_s += elapsed_s
+        learned.append(picture.copy())
+        if self._learning_s >= LEARN_S and len(learned) >= LEARN_FRAMES:
+            step = -(-len(learned) // LEARN_MOST)
+            median = np.median(np.stack(learned[::step]), axis=0)
+            self._background.replace(median.astype(np.uint8), START_DEVIATION)
             self._learned = None
         return Motion((), Scene.LEARNING, 0.0)
 
     def _compare(self, picture: Gray, elapsed_s: float) -> Motion:
         differs = self._background.compare(picture)
         changed = cv2.countNonZero(differs) / self._counted_pixels
-        if changed > SWITCH_SHARE or not 1 / SWITCH_GAIN < self._background.gain < SWITCH_GAIN:
+        scene = self._whole_picture(changed, elapsed_s)
+        if scene is not Scene.STEADY:
             self._background.replace(picture, UNSURE_DEVIATION)
+            return Motion((), scene, changed)
+        foreground = self._open(differs)
+        self._keep_sharp(foreground, picture)
+        found = self._finder.find(foreground)
+        patches = self._without_rain(found, elapsed_s)
+        result = foreground.copy()
+        if len(patches) < len(found):
+            _clear_outside(result, patches)
+        moving = np.asarray(cv2.dilate(result, _ONES3), np.uint8) if patches else None
+        if self._background.learn(picture, moving, elapsed_s):
+            patches = self._without_ghosts(patches, result, picture)
+        regions = tuple(patch.region(self._width, self._height) for patch in patches)
+        return Motion(regions, Scene.STEADY, changed, result)
+
+    def _whole_picture(self, changed: float, elapsed_s: float) -> Scene:
+        """A switch is many pixels or a jump of the gain; exposure settles for a moment after it."""
+        gain = self._background.gain
+        if changed > SWITCH_SHARE or not 1 / SWITCH_GAIN < gain < SWITCH_GAIN:
             self._settling_s = SETTLE_S
-            return Motion((), Scene.SWITCHED, changed)
+            return Scene.SWITCHED
         if self._settling_s > 0:
             self._settling_s -= elapsed_s
-            self._background.replace(picture, UNSURE_DEVIATION)
-            return Motion((), Scene.LEARNING, changed)
-        if changed > LIGHT_SHARE:
-            sharp = cv2.morphologyEx(self._background.sharp(picture), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-            near = cv2.dilate(sharp, np.ones((13, 13), np.uint8))
-            cv2.bitwise_and(differs, near, dst=differs)
-        regions: tuple[MotionRegion, ...] = self._finder.find(differs)
-        foreground = self._finder.foreground.copy()
-        cv2.dilate(foreground, np.ones((3, 3), np.uint8), dst=self._moving)
-        self._background.learn(picture, self._moving, elapsed_s)
-        return Motion(regions, Scene.STEADY, changed, foreground)
+            return Scene.LEARNING
+        return Scene.STEADY
+
+    def _keep_sharp(self, foreground: Gray, picture: Gray) -> None:
+        """Clears foreground that is nothing but soft light; works in the part where there is any."""
+        x, y, width, height = cv2.boundingRect(foreground)
+        if width == 0:
+            return
+        rows = slice(max(0, y - _MARGIN), min(self._height, y + height + _MARGIN))
+        columns = slice(max(0, x - _MARGIN), min(self._width, x + width + _MARGIN))
+        sharp = self._background.sharp(picture, rows, columns)
+        near = cv2.dilate(cv2.erode(sharp, _ONES2), _ONES_SUPPORT)
+        part = foreground[rows, columns]
+        cv2.bitwise_and(part, near, dst=part)
+
+    def _without_ghosts(self, patches: list[Patch], foreground: Gray, picture: Gray) -> list[Patch]:
+        kept = []
+        for patch in patches:
+            still = self._background.is_still(patch.rows, patch.columns, foreground)
+            if still and is_ghost(patch, foreground, picture, self._background.base):
+                where = np.zeros_like(foreground)
+                where[patch.rows, patch.columns] = 255
+                self._background.adopt(picture, where)
+                foreground[patch.rows, patch.columns] = 0
+            else:
+                kept.append(patch)
+        return kept
+
+
+def _clear_outside(mask: Gray, patches: Sequence[Patch]) -> None:
+    inside = np.zeros_like(mask)
+    for patch in patches:
+        inside[patch.rows, patch.columns] = 255
+    cv2.bitwise_and(mask, inside, dst=mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,54 +11,94 @@ import numpy as np
 from edge_agent.model import Box, MotionRegion
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from edge_agent.model import Gray
 
 MIN_SHARE = 1.0e-4
 """Smallest changed share of the picture: 6 pixels of 320 x 180, a far motorbike of 4 x 6 at 640 x 360."""
 REACH_X, REACH_Y = 1, 3
 """Pixels bridged on either side: people break up at the belt, two people stand side by side."""
-_OPENING = np.ones((2, 2), np.uint8)
 _BRIDGE = np.ones((2 * REACH_Y + 1, 2 * REACH_X + 1), np.uint8)
 
 
-class RegionFinder:
-    """Groups foreground pixels of one motion-scale picture size into regions."""
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A group of foreground pixels; x, y, width, height of its box and its pixels, at motion scale."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self._width = width
-        self._height = height
-        self._min_pixels = max(4, round(MIN_SHARE * width * height))
-        self._padded: Gray = np.zeros((height + 2 * REACH_Y, width + 2 * REACH_X), np.uint8)
-        self._bridged: Gray = np.empty_like(self._padded)
+    x: int
+    y: int
+    width: int
+    height: int
+    pixels: int
 
     @property
-    def foreground(self) -> Gray:
-        """Despeckled mask of the last ``find``, 0 or 255, shape (height, width)."""
-        return self._padded[REACH_Y:-REACH_Y, REACH_X:-REACH_X]
+    def rows(self) -> slice:
+        return slice(self.y, self.y + self.height)
 
-    def find(self, differs: Gray) -> tuple[MotionRegion, ...]:
-        """Regions of ``differs`` (0 or 255), largest area first."""
-        mask = self.foreground
-        mask[:] = cv2.morphologyEx(differs, cv2.MORPH_OPEN, _OPENING)
-        if not cv2.countNonZero(mask):
-            return ()
-        cv2.dilate(self._padded, _BRIDGE, dst=self._bridged)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            self._bridged, connectivity=8, ltype=cv2.CV_16U
-        )
-        pixels = np.bincount(labels.ravel()[np.flatnonzero(self._padded)], minlength=count)
-        found = [
-            self._region(stats[i], int(pixels[i])) for i in range(1, count) if pixels[i] >= self._min_pixels
-        ]
-        return tuple(sorted(found, key=lambda region: -region.area))
+    @property
+    def columns(self) -> slice:
+        return slice(self.x, self.x + self.width)
 
-    def _region(self, stat: NDArray[np.int32], pixels: int) -> MotionRegion:
-        # The padding moves the picture by the reach, and the bridge grows each thing by it: what
-        # remains at the left and top is the thing's own edge.
-        x, y = int(stat[cv2.CC_STAT_LEFT]), int(stat[cv2.CC_STAT_TOP])
-        x2 = x + int(stat[cv2.CC_STAT_WIDTH]) - 2 * REACH_X
-        y2 = y + int(stat[cv2.CC_STAT_HEIGHT]) - 2 * REACH_Y
-        box = Box.from_pixels(x, y, x2, y2, self._width, self._height)
-        return MotionRegion(box, min(box.area, pixels / (self._width * self._height)))
+    @property
+    def thin(self) -> bool:
+        """The shape of a falling drop: a near-vertical line."""
+        mean_width = self.pixels / self.height
+        return mean_width <= 3.2 and self.height >= 2.0 * mean_width
+
+    @property
+    def shred(self) -> bool:
+        """What is left of drops: a few pixels, or several lines that fill little of their box."""
+        return self.pixels <= 10 or (self.pixels < 150 and self.pixels < 0.5 * self.width * self.height)
+
+    def region(self, width: int, height: int) -> MotionRegion:
+        """In 0..1 of the picture, whose motion-scale size is ``width`` x ``height``."""
+        box = Box.from_pixels(self.x, self.y, self.x + self.width, self.y + self.height, width, height)
+        return MotionRegion(box, min(box.area, self.pixels / (width * height)))
+
+
+class Opening:
+    """Removes what is narrower than 2 pixels, four times as fast as ``cv2.morphologyEx`` does it."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._pairs: Gray = np.zeros((height, width), np.uint8)
+        self._opened: Gray = np.zeros((height, width), np.uint8)
+
+    def __call__(self, mask: Gray) -> Gray:
+        """The mask opened by a 2 x 2 square; overwritten by the next call."""
+        pairs, opened = self._pairs, self._opened
+        # Erosion to the upper left pixel of each full 2 x 2 square; none begins in the last row or column ...
+        pairs[:, -1] = 0
+        opened[-1] = 0
+        cv2.bitwise_and(mask[:, :-1], mask[:, 1:], dst=pairs[:, :-1])
+        cv2.bitwise_and(pairs[:-1], pairs[1:], dst=opened[:-1])
+        # ... and dilation back to all four.
+        pairs[:, 0] = opened[:, 0]
+        cv2.bitwise_or(opened[:, 1:], opened[:, :-1], dst=pairs[:, 1:])
+        opened[0] = pairs[0]
+        cv2.bitwise_or(pairs[1:], pairs[:-1], dst=opened[1:])
+        return opened
+
+
+class RegionFinder:
+    """Groups foreground pixels of one motion-scale picture size. Not thread-safe."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._min_pixels = max(4, round(MIN_SHARE * width * height))
+
+    def find(self, mask: Gray) -> list[Patch]:
+        """Patches of ``mask`` (0 or 255) that are large enough, largest first."""
+        x0, y0, width, height = cv2.boundingRect(mask)
+        if width == 0:
+            return []
+        part = mask[y0 : y0 + height, x0 : x0 + width]
+        padded = cv2.copyMakeBorder(part, REACH_Y, REACH_Y, REACH_X, REACH_X, cv2.BORDER_CONSTANT, value=0)
+        bridged = cv2.dilate(padded, _BRIDGE)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8, ltype=cv2.CV_16U)
+        pixels = np.bincount(labels.ravel()[np.flatnonzero(padded)], minlength=count)
+        found = []
+        for label in np.flatnonzero(pixels >= self._min_pixels):
+            # The padding moves the picture by the reach and the bridge grows each thing by as much:
+            # what the bridge has at its left and top is where the thing begins.
+            x, y, w, h, _ = (int(v) for v in stats[label])
+            n = int(pixels[label])
+            found.append(Patch(x0 + x, y0 + y, w - 2 * REACH_X, h - 2 * REACH_Y, n))
+        return sorted(found, key=lambda patch: (-patch.pixels, patch.y, patch.x))

@@ -39,15 +39,16 @@ class Downscaler:
         source = luma
         if self._middle is not None:
             middle_size = (self._middle.shape[1], self._middle.shape[0])
-            source = cv2.resize(luma, middle_size, dst=self._middle, interpolation=cv2.INTER_LINEAR)
+            cv2.resize(luma, middle_size, dst=self._middle, interpolation=cv2.INTER_LINEAR)
+            source = self._middle
         cv2.resize(source, self.size, dst=self._small, interpolation=cv2.INTER_AREA)
         return self._small
 
 
 def ignored_area(masks: Iterable[Polygon], width: int, height: int) -> Gray:
     """255 where motion counts, 0 inside a mask; shape (height, width)."""
-    counted = np.full((height, width), 255, np.uint8)
+    counted: Gray = np.full((height, width), 255, np.uint8)
     for polygon in masks:
         points = np.array([(x * width, y * height) for x, y in polygon], np.float32)
-        cv2.fillPoly(counted, [np.rint(points).astype(np.int32)], 0)
+        cv2.fillPoly(counted, [np.rint(points).astype(np.int32)], (0,))
     return counted
