@@ -50,7 +50,7 @@ class FrameNumWatch:
             slice_at = _first_slice(head)
         if slice_at is None or self._numbering is None:
             return False
-        return self._follow(head[slice_at : slice_at + 24])
+        return self._follow(head[slice_at : slice_at + 16])
 
     def reset(self) -> None:
         """The next picture follows none."""
@@ -162,10 +162,10 @@ class _Bits:
 
     def ue(self) -> int:
         """An unsigned Exp-Golomb number (9.1)."""
-        zeros = 0
-        while self._left > 0 and not self.u(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.u(zeros)
+        rest = self._value & ((1 << self._left) - 1) if self._left > 0 else 0
+        zeros = self._left - rest.bit_length()
+        self._left -= zeros
+        return self.u(zeros + 1) - 1
 
     def se(self) -> int:
         """A signed Exp-Golomb number (9.1.1)."""

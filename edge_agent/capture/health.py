@@ -44,22 +44,18 @@ class CameraHealth:
         with self._lock:
             return self._status.state
 
-    def packet(self, size_bytes: int, mono: float) -> None:
+    def packet(self, mono: float, size_bytes: int, pictures: int, damaged: int) -> None:
+        """A packet was read at ``mono``; ``pictures`` frames came out of the decoder, and ``damaged`` of
+        them, or it, are not analysed because data was missing."""
         with self._lock:
             self._rates.packets.add(mono)
             self._rates.bits.add(mono, size_bytes * 8)
-
-    def picture(self, mono: float) -> None:
-        """A frame came out of the decoder."""
-        with self._lock:
-            self._rates.decoded.add(mono)
-            self._last_picture_mono = mono
-
-    def damaged(self, mono: float, count: int) -> None:
-        """Frames are not analysed, because data was missing."""
-        with self._lock:
-            self._rates.corrupt.add(mono, count)
-            self._corrupt += count
+            if pictures:
+                self._rates.decoded.add(mono, pictures)
+                self._last_picture_mono = mono
+            if damaged:
+                self._rates.corrupt.add(mono, damaged)
+                self._corrupt += damaged
 
     def damaged_share(self, mono: float) -> float:
         """Of the frames of the last ten seconds, 0..1."""

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
 
+RARE_AS = "yuv422p"
+"""What other formats are converted to. Not yuv420p: libswscale 9 shifts the columns of packed YUYV with an
+odd width on that way."""
+
 _LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 """(Kr, Kb) by AVColorSpace: BT.709 and BT.2020; every other value is BT.601."""
 _BT601 = (0.299, 0.114)
@@ -56,7 +60,7 @@ _LAYOUTS = {
 class YuvPicture:
     """A decoder's frame. ``luma`` is a view; ``bgr`` converts the wanted region and nothing else.
 
-    Formats that are not in ``_LAYOUTS`` (packed YUYV of USB cameras, 10 bit, RGB) are converted to yuv420p
+    Formats that are not in ``_LAYOUTS`` (packed YUYV of USB cameras, 10 bit, RGB) are converted to yuv422p
     as a whole at the first use. Not thread-safe: one pipeline thread looks at a picture at a time.
     """
 
@@ -93,7 +97,7 @@ class YuvPicture:
     def _planar_frame(self) -> VideoFrame:
         if self._planar is None:
             known = self._frame.format.name in _LAYOUTS or self._frame.format.name == "gray"
-            self._planar = self._frame if known else self._frame.reformat(format="yuv420p")
+            self._planar = self._frame if known else self._frame.reformat(format=RARE_AS)
         return self._planar
 
 

@@ -69,8 +69,10 @@ class Session:
     def feed(self, packet: Packet[VideoStream]) -> None:
         """Decode a packet that was read just now."""
         arrived_mono = self._clock.monotonic()
-        self._health.packet(packet.size, arrived_mono)
-        for decoded in self._decoder.decode(packet):
+        frames = self._decoder.decode(packet)
+        damaged, self._corrupt = self._decoder.corrupt - self._corrupt, self._decoder.corrupt
+        self._health.packet(arrived_mono, packet.size, len(frames), damaged)
+        for decoded in frames:
             number = next(self._numbers)
             stamp = self._times.stamp(decoded.frame.time, arrived_mono)
             self._picture_came(decoded.frame, arrived_mono)
@@ -78,9 +80,6 @@ class Session:
                 self._clean_mono = arrived_mono
                 if self._sampler.due(stamp):
                     self._offer(decoded.frame, number, stamp)
-        if self._decoder.corrupt != self._corrupt:
-            self._health.damaged(arrived_mono, self._decoder.corrupt - self._corrupt)
-            self._corrupt = self._decoder.corrupt
         if arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
             self._judged_mono = arrived_mono
             self._judge(arrived_mono)
@@ -91,7 +90,6 @@ class Session:
 
     def _picture_came(self, frame: VideoFrame, mono: float) -> None:
         self._picture_mono = mono
-        self._health.picture(mono)
         size = (frame.width, frame.height)
         if size != self._size:
             self._new_size(size)

@@ -1,0 +1,97 @@
+"""What the reader tests share: cameras, clocks, waiting for a condition, a recorded backoff."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from edge_agent.capture.reader import Reader
+from edge_agent.capture.source import Limits
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
+from edge_agent.model import CameraState, Cause, Frame
+from edge_agent.retry import Backoff
+from edge_agent.secrets import Credentials, Secret
+
+QUICK = Limits(open_s=1.0, stall_s=1.0, picture_s=1.0, reopen_s=3.0)
+
+
+def camera(url: str, *, user: str | None = None, password: str = "", fps: float = 10) -> Camera:
+    credentials = None if user is None else Credentials(user, Secret(password))
+    report = Report(objects=False, counts_s=60, snapshots=SnapshotPolicy.RULES)
+    return Camera("gate1", url, credentials, Analyse(fps, 640), report, (), ())
+
+
+class RecordedBackoff(Backoff):
+    """The real one, 1 s to 60 s, except that nobody waits so long: keeps the ranges it drew from, and
+    draws the hundredth part."""
+
+    def __init__(self) -> None:
+        self.drawn: list[tuple[float, float]] = []
+        super().__init__(1.0, 60.0, floor_s=0.0, uniform=self._draw)
+
+    def _draw(self, low: float, high: float) -> float:
+        self.drawn.append((low, high))
+        return high / 100
+
+
+class SteppingClock(SystemClock):
+    """A box without a battery: its wall clock says 2024 until ``synchronise``."""
+
+    def __init__(self) -> None:
+        self._behind = datetime.now(UTC) - datetime(2024, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return super().now() - self._behind
+
+    def synchronise(self) -> None:
+        self._behind = timedelta()
+
+
+@contextmanager
+def running(reader: Reader) -> Iterator[Reader]:
+    """The reader's thread, ended and joined afterwards."""
+    reader.start()
+    try:
+        yield reader
+    finally:
+        reader.stop()
+        # A thread blocked in FFmpeg needs its timeout; tests keep those short.
+        assert reader.join(10)
+        assert reader.loop.failure is None
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    """Return when ``condition`` holds; fail when it does not within ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    tick = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        tick.wait(0.01)
+
+
+def lost(reader: Reader, cause: Cause) -> Callable[[], bool]:
+    def is_lost() -> bool:
+        status = reader.status()
+        return status.state is CameraState.OFFLINE and status.cause is cause
+
+    return is_lost
+
+
+def online(reader: Reader) -> Callable[[], bool]:
+    return lambda: reader.status().state is CameraState.ONLINE
+
+
+def frames(reader: Reader, count: int, timeout_s: float = 8.0) -> list[Frame]:
+    """The next ``count`` frames from the reader's slot."""
+    deadline = time.monotonic() + timeout_s
+    taken: list[Frame] = []
+    while len(taken) < count:
+        assert time.monotonic() < deadline, f"only {len(taken)} of {count} frames in time"
+        frame = reader.slot.take(0.2)
+        if frame is not None:
+            taken.append(frame)
+    return taken

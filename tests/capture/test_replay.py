@@ -1,0 +1,129 @@
+"""Replay: files and picture folders as frames with the file's own times and numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.capture.replay import Replay, open_replay
+from edge_agent.errors import SourceUnavailable
+from edge_agent.model import Cause
+from tests.capture.rig import camera
+from tests.testbed.clips import make_clip
+
+START = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+
+
+def replay(*paths: Path, fps: float | None = None) -> Replay:
+    return open_replay(paths, camera("unused"), fps=fps, started_at=START)
+
+
+def test_every_frame_comes_with_its_number_and_time(clips: dict[str, Path]) -> None:
+    video = replay(clips["h264"])
+    got = list(video)
+    assert [f.number for f in got] == list(range(1, 31))
+    assert [f.captured_mono for f in got] == pytest.approx([i / 10 for i in range(30)])
+    assert got[10].captured_at == START + timedelta(seconds=1)
+    assert (video.total, video.source_fps) == (30, 10.0)
+
+
+def test_a_lower_rate_keeps_the_files_frame_numbers(clips: dict[str, Path]) -> None:
+    assert [f.number for f in replay(clips["h264"], fps=5)] == list(range(1, 31, 2))
+
+
+def test_b_frames_come_in_the_order_of_the_picture(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "b.mp4", extra=("-preset", "medium", "-tune", "film", "-bf", "3"))
+    times = [f.captured_mono for f in replay(clip)]
+    assert times == pytest.approx([i / 10 for i in range(30)])
+
+
+def test_avi_files_have_a_steady_rate(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.avi", codec="mjpeg")
+    assert [f.captured_mono for f in replay(clip)] == pytest.approx([i / 10 for i in range(30)])
+
+
+def test_several_files_are_one_video(clips: dict[str, Path]) -> None:
+    got = list(replay(clips["small"], clips["large"]))
+    assert [f.number for f in got] == list(range(1, 31))
+    assert got[15].captured_mono == pytest.approx(1.5)
+    assert (got[0].picture.width, got[29].picture.width) == (320, 480)
+
+
+def test_a_second_iteration_begins_again(clips: dict[str, Path]) -> None:
+    video = replay(clips["h264"], fps=1)
+    assert [f.number for f in video] == [f.number for f in video]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A MOTChallenge sequence of 12 pictures at 30 fps, each of its own grey."""
+    folder = tmp_path / "MOT-1" / "img1"
+    folder.mkdir(parents=True)
+    for number in range(1, 13):
+        cv2.imwrite(str(folder / f"{number:06d}.png"), np.full((20, 30, 3), number * 10, np.uint8))
+    (folder.parent / "seqinfo.ini").write_text("[Sequence]\nimDir=img1\nframeRate=30\nseqLength=12\n")
+    return folder
+
+
+def test_a_folder_of_numbered_pictures_is_a_video(pictures: Path) -> None:
+    video = replay(pictures)
+    got = list(video)
+    assert [f.number for f in got] == list(range(1, 13))
+    assert [int(f.picture.luma()[0, 0]) for f in got] == [10 * n for n in range(1, 13)]
+    assert got[3].captured_mono == pytest.approx(0.1)
+    assert (video.total, video.source_fps) == (12, 30.0)
+
+
+def test_a_motchallenge_sequence_can_be_named_itself(pictures: Path) -> None:
+    assert len(list(replay(pictures.parent))) == 12
+
+
+def test_pictures_without_a_rate_count_as_25_a_second(pictures: Path) -> None:
+    (pictures.parent / "seqinfo.ini").unlink()
+    assert replay(pictures).source_fps == 25
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("missing.mp4", None, Cause.NOT_FOUND),
+        ("text.mp4", b"this is no video", Cause.UNSUPPORTED),
+    ],
+)
+def test_what_cannot_be_replayed_says_why(
+    tmp_path: Path, name: str, content: bytes | None, cause: Cause
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SourceUnavailable, match=name) as caught:
+        replay(path)
+    assert caught.value.cause is cause
+
+
+def test_an_empty_folder_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable) as caught:
+        replay(tmp_path)
+    assert caught.value.cause is Cause.NO_VIDEO
+
+
+def test_sound_is_no_video(tmp_path: Path) -> None:
+    import wave
+
+    with wave.open(str(tmp_path / "voice.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(8000))
+    with pytest.raises(SourceUnavailable) as caught:
+        replay(tmp_path / "voice.wav")
+    assert caught.value.cause is Cause.NO_VIDEO
+
+
+def test_a_file_cut_short_ends_where_it_was_cut(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "whole.mkv", codec="mjpeg")
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    assert 5 < len(list(replay(cut))) < 25

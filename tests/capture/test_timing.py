@@ -1,0 +1,152 @@
+"""Frame times, sampling, rates and the slot: the small parts between packet and pipeline."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.capture.picture import ArrayPicture
+from edge_agent.capture.rates import Rate
+from edge_agent.capture.reader import ordinal
+from edge_agent.capture.sampling import Sampler
+from edge_agent.capture.slot import FrameSlot
+from edge_agent.capture.stream_time import MAX_LAG_S, StreamTime
+from edge_agent.clock import SystemClock
+from edge_agent.model import Frame
+
+
+def stamps(pairs: list[tuple[float | None, float]], timed: bool = True) -> list[float]:
+    """Stamps for (pts, arrival) pairs."""
+    times = StreamTime(timed)
+    return [round(times.stamp(pts, arrived), 3) for pts, arrived in pairs]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        # network jitter: the camera's spacing wins
+        ([(0.0, 100.0), (0.1, 100.14), (0.2, 100.21)], [100.0, 100.1, 100.2]),
+        # the first packets of an RTSP stream have no pts
+        ([(None, 100.0), (5.0, 100.1), (5.1, 100.25)], [100.0, 100.1, 100.2]),
+        # the camera's clock jumps ahead by an hour, then back
+        ([(0.0, 100.0), (3600.0, 100.1), (3600.1, 100.2), (0.3, 100.3)], [100.0, 100.1, 100.2, 100.3]),
+        # a burst after a jam of 3 s: what lies further back than a second is not believed
+        ([(0.0, 100.0), (0.1, 103.1), (0.2, 103.11)], [100.0, 103.1, 103.11]),
+        # a stamp is never later than the arrival
+        ([(0.0, 100.0), (1.0, 100.4), (1.1, 100.5)], [100.0, 100.4, 100.5]),
+    ],
+)
+def test_stamps_follow_the_camera_but_not_blindly(
+    pairs: list[tuple[float | None, float]], expected: list[float]
+) -> None:
+    assert stamps(pairs) == pytest.approx(expected, abs=0.002)
+
+
+def test_a_stream_without_times_is_stamped_on_arrival() -> None:
+    assert stamps([(0.0, 100.0), (0.04, 100.5), (0.08, 101.0)], timed=False) == [100.0, 100.5, 101.0]
+
+
+def test_a_slow_camera_clock_is_followed_without_jumps() -> None:
+    times = StreamTime()
+    made = [times.stamp(i * 0.1 * (1 - 200e-6), i * 0.1) for i in range(36_000)]  # an hour, 200 ppm slow
+    assert 3599.9 - made[-1] < 0.05
+    assert max(b - a for a, b in itertools.pairwise(made)) < 0.11
+
+
+@given(
+    st.lists(st.tuples(st.one_of(st.none(), st.floats(-1e6, 1e6)), st.floats(0, 5)), min_size=1, max_size=40)
+)
+def test_stamps_rise_and_stay_near_the_arrival(steps: list[tuple[float | None, float]]) -> None:
+    times, arrived, last = StreamTime(), 1000.0, 0.0
+    for pts, step in steps:
+        arrived += step
+        stamp = times.stamp(pts, arrived)
+        assert last < stamp
+        assert arrived - MAX_LAG_S <= stamp <= arrived + 1e-4
+        last = stamp
+
+
+@pytest.mark.parametrize(
+    ("source_fps", "wanted_fps", "picked"),
+    [
+        (10, 5, 50),  # every second frame
+        (12.5, 5, 50),  # 2, 3, 2, 3 frames apart
+        (4, 5, 40),  # a slow camera: all of them
+        (10, None, 100),  # all
+        (30, 1, 10),
+    ],
+)
+def test_the_analysed_rate_holds_on_average(source_fps: float, wanted_fps: float | None, picked: int) -> None:
+    sampler = Sampler(wanted_fps)
+    due = sum(sampler.due(i / source_fps) for i in range(int(10 * source_fps)))
+    assert due == pytest.approx(picked, abs=1)
+
+
+def test_jitter_of_milliseconds_does_not_skip_frames() -> None:
+    sampler = Sampler(5)
+    assert [sampler.due(t) for t in (0.0, 0.104, 0.196, 0.305, 0.401)] == [True, False, True, False, True]
+
+
+def test_sampling_goes_on_after_time_fell_back() -> None:
+    sampler = Sampler(5)
+    sampler.due(1000.0)
+    assert sampler.due(3.0)
+
+
+def test_a_rate_is_the_mean_of_the_last_ten_seconds() -> None:
+    rate = Rate()
+    for tick in range(300):
+        rate.add(100 + tick / 10)
+    assert rate.per_second(130.0) == pytest.approx(10, rel=0.02)
+    assert rate.per_second(135.0) == pytest.approx(5, rel=0.15)
+    assert rate.per_second(145.0) == 0
+
+
+def test_a_young_rate_counts_from_its_first_event() -> None:
+    rate = Rate()
+    for tick in range(11):
+        rate.add(100 + tick / 10)
+    assert rate.per_second(101.0) == pytest.approx(11)
+
+
+def frame(number: int) -> Frame:
+    picture = ArrayPicture(np.zeros((4, 4, 3), np.uint8))
+    return Frame("gate1", number, float(number), datetime(2026, 1, 1, tzinfo=UTC), picture)
+
+
+def test_the_slot_keeps_the_newest_frame_and_counts_the_dropped() -> None:
+    slot = FrameSlot(SystemClock())
+    for number in (1, 2, 3):
+        slot.offer(frame(number))
+    taken = slot.take(0)
+    assert taken is not None
+    assert taken.number == 3
+    assert slot.dropped == 2
+    assert slot.take(0) is None
+
+
+def test_closing_the_slot_wakes_the_taker() -> None:
+    slot = FrameSlot(SystemClock())
+    taken: list[Frame | None] = []
+    taker = threading.Thread(target=lambda: taken.append(slot.take(30)))
+    taker.start()
+    slot.close()
+    taker.join(2)
+    assert not taker.is_alive()
+    assert taken == [None]
+    slot.offer(frame(1))
+    assert slot.take(0) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (113, "113th")],
+)
+def test_ordinals_are_english(number: int, text: str) -> None:
+    assert ordinal(number) == text
