@@ -61,10 +61,8 @@ def read_board(model_file: Path = Path("/proc/device-tree/model")) -> Board:
 
 
 def profile_dir() -> Path:
-    """Inside the package once installed; at the top of the tree in a checkout."""
-    package = Path(edge_agent.__file__).parent
-    installed = package / "firmware_profiles"
-    return installed if installed.is_dir() else package.parent / "firmware_profiles"
+    """Package data; in a checkout a link to ``firmware_profiles/`` at the top."""
+    return Path(edge_agent.__file__).parent / "profiles"
 
 
 def _profile(values: Values) -> tuple[str, Match, Thermal, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,17 @@ def test_every_value_of_a_profile_says_where_it_comes_from() -> None:
         for number, line in enumerate(lines):
             if line.startswith("  ") and line.strip()[0] not in "#-":
                 assert "#" in line or lines[number - 1].strip().startswith("#"), f"{path.name}:{number + 1}"
+
+
+def test_every_profile_is_installed_with_the_package() -> None:
+    """setup.cfg's package_data matches each file of firmware_profiles/ through the link in the package."""
+    top = Path(__file__).parents[2]
+    setup = ConfigParser()
+    setup.read(top / "setup.cfg", encoding="utf-8")
+    patterns = setup["options.package_data"]["edge_agent"].split()
+    package = profile_dir().parent
+    packed = {path.resolve() for pattern in patterns for path in package.glob(pattern)}
+    assert set((top / "firmware_profiles").glob("*.yaml")) <= packed
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ _LINES = st.sampled_from(
         "{{url: rtsp://user:{}@10.0.0.11",
         "rtsp://user:{}@10.0.0.11/s: url",
         "url: rtsp://h/s\nanalyse: {{fps: 5, url: rtsp://user:{}@h/s}}",
-        "url: rtsp://h/s\nmasks: [rtsp://user:{}@h/s, {}]",
+        "url: rtsp://h/s\nmasks: [rtsp://user:{0}@h/s, {0}]",
         "url: rtsp://h/s\npassword: {}",
         "url: rtsp://h/s\nusername: rtsp://user:{}@h/s",
         "url: rtsp://h/s\nanalyse: {{fps: rtsp://user:{}@h/s}}",
