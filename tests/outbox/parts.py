@@ -1,0 +1,79 @@
+"""Small real parts for the outbox tests: drafts, pictures, a clock that is set by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from edge_agent.clock import Clock
+from edge_agent.model import Draft, Loss, Media, OpenEvent, Severity, Stamp
+from edge_agent.outbox import Outbox
+
+
+@dataclass
+class HandClock:
+    """Stands still until it is moved."""
+
+    mono: float = 1000.0
+    wall: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def advance(self, seconds: float) -> None:
+        self.mono += seconds
+        self.wall += timedelta(seconds=seconds)
+
+
+def encode_loss(stamp: Stamp, loss: Loss) -> bytes:
+    document = {"epoch": loss.epoch, "ranges": loss.ranges, "count": loss.count, "reason": loss.reason}
+    return json.dumps({"sequence": stamp.sequence, "stamp_epoch": stamp.epoch, "loss": document}).encode()
+
+
+def outbox_in(
+    folder: Path, clock: Clock | None = None, max_bytes: int = 50_000_000, boot_id: str = "boot-1"
+) -> Outbox:
+    return Outbox(
+        folder, max_bytes=max_bytes, clock=clock or HandClock(), boot_id=boot_id, encode_loss=encode_loss
+    )
+
+
+def draft(
+    text: str = "",
+    severity: Severity = Severity.INFO,
+    *,
+    size: int = 0,
+    media: Media | None = None,
+    opens: OpenEvent | None = None,
+    closes: str | None = None,
+) -> Draft:
+    def encode(stamp: Stamp) -> bytes:
+        document = {"sequence": stamp.sequence, "epoch": stamp.epoch, "text": text}
+        return json.dumps(document).encode().ljust(size)
+
+    return Draft("cam-1", "object", severity, encode, media, opens, closes)
+
+
+def picture(name: str, size: int = 1000) -> Media:
+    payload = name.encode().ljust(size, b".")
+    return Media(name, f"event-of-{name}", "cam-1", hashlib.sha256(payload).hexdigest(), payload)
+
+
+def sequences(outbox: Outbox, limit: int = 100_000) -> list[int]:
+    return [event.sequence for event in outbox.pending(limit)]
+
+
+def deliver_all(outbox: Outbox) -> list[tuple[int, str]]:
+    """Keys in the order in which a publisher with a window of 20 would send them."""
+    keys = []
+    while events := outbox.pending(20):
+        for event in events:
+            outbox.delivered(*event.key)
+            keys.append(event.key)
+    return keys

@@ -1,0 +1,209 @@
+"""What a publisher can rely on: order, resends, deferrals."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from edge_agent.errors import OutboxError
+from edge_agent.model import Draft, OpenEvent, Severity, Stamp
+from edge_agent.outbox.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
+from edge_agent.outbox.order import Rank, row_id
+from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
+
+
+def test_sequences_run_without_a_gap_and_over_restarts(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        first = [outbox.append(draft()) for _ in range(3)]
+        deliver_all(outbox)
+    with outbox_in(tmp_path) as outbox:
+        then = outbox.append(draft())
+    assert [stamp.sequence for stamp in first] == [1, 2, 3]
+    assert then == Stamp(4, first[0].epoch)
+
+
+def test_order_is_by_priority_then_oldest_first(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for severity in (Severity.INFO, Severity.WARNING, Severity.ALARM, Severity.INFO, Severity.ALARM):
+            outbox.append(draft(severity=severity))
+        assert sequences(outbox) == [3, 5, 2, 1, 4]
+
+
+def test_an_event_is_given_until_it_is_delivered_and_not_after_a_restart(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        stamp = outbox.append(draft("first"))
+        outbox.append(draft("second"))
+        before = outbox.pending(1)
+        assert outbox.pending(1) == before
+        outbox.delivered(stamp.sequence, stamp.epoch)
+        assert sequences(outbox) == [2]
+    with outbox_in(tmp_path) as outbox:
+        assert sequences(outbox) == [2]
+
+
+def test_a_resend_is_the_same_bytes(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft("same"))
+        sent = outbox.pending(1)[0].payload
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.pending(1)[0].payload == sent
+
+
+def test_those_in_flight_can_be_left_out(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for _ in range(5):
+            outbox.append(draft())
+        in_flight = {event.key for event in outbox.pending(2)}
+        assert [event.sequence for event in outbox.pending(2, in_flight)] == [3, 4]
+
+
+def test_a_deferred_event_does_not_block_new_ones_and_comes_back(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path, clock) as outbox:
+        old = outbox.append(draft())
+        outbox.deferred(old.sequence, old.epoch, clock.mono + 60)
+        outbox.append(draft())
+        assert sequences(outbox) == [2]
+        clock.advance(60)
+        again = outbox.pending(10)
+    assert [(event.sequence, event.attempts) for event in again] == [(1, 1), (2, 0)]
+
+
+def test_a_huge_deferred_backlog_comes_back_together_and_new_events_go_at_once() -> None:
+    backlog = Backlog()
+    rows = [row_id(Rank.INFO, n) for n in range(1, MAX_DEFERRED + 3)]
+    for row in rows[:-1]:
+        backlog.defer(row, 1e9, now_mono=0.0)
+    kept = list(backlog.fresh(Rank.INFO, (r for r in rows if r > backlog.passed(Rank.INFO))))
+    assert kept == rows[-1:]
+    backlog.advance(GIVE_BACK_AFTER_S)
+    assert list(backlog.fresh(Rank.INFO, (r for r in rows if r > backlog.passed(Rank.INFO)))) == rows
+
+
+def test_unknown_events_and_epochs_are_ignored(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        stamp = outbox.append(draft())
+        outbox.delivered(99, stamp.epoch)
+        outbox.delivered(1, "another")
+        outbox.deferred(99, stamp.epoch, 1e9)
+        assert sequences(outbox) == [1]
+
+
+def test_a_failing_encoder_costs_no_sequence_and_no_neighbour(tmp_path: Path) -> None:
+    def broken(stamp: Stamp) -> bytes:
+        raise ValueError("broken")
+
+    with outbox_in(tmp_path) as outbox:
+        with pytest.raises(ValueError, match="broken"):
+            outbox.append(Draft("cam-1", "object", Severity.INFO, broken))
+        assert outbox.append(draft()).sequence == 1
+
+
+def test_threads_that_append_together_share_one_run_of_sequences(tmp_path: Path) -> None:
+    stamps: list[int] = []
+
+    def append_many() -> None:
+        for _ in range(100):
+            stamps.append(outbox.append(draft()).sequence)
+
+    with outbox_in(tmp_path) as outbox:
+        threads = [threading.Thread(target=append_many) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(stamps) == sequences(outbox) == list(range(1, 401))
+
+
+def test_a_listener_hears_of_every_append_after_its_commit(tmp_path: Path) -> None:
+    heard: list[list[int]] = []
+    with outbox_in(tmp_path) as outbox:
+        outbox.tell(lambda: heard.append(sequences(outbox)))
+        outbox.append(draft())
+        outbox.append(draft())
+    assert heard == [[1], [1, 2]]
+
+
+def test_a_picture_goes_after_its_event_and_leaves_with_its_file(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path, clock) as outbox:
+        stamp = outbox.append(draft(media=picture("p1")))
+        assert outbox.pending_media() is None
+        outbox.delivered(stamp.sequence, stamp.epoch)
+        media = outbox.pending_media()
+        assert media is not None
+        assert (media.media_id, media.payload) == ("p1", picture("p1").payload)
+        outbox.media_deferred("p1", clock.mono + 60)
+        assert outbox.pending_media() is None
+        clock.advance(60)
+        outbox.media_delivered("p1")
+        assert outbox.pending_media() is None
+    assert list((tmp_path / "media").iterdir()) == []
+
+
+def test_pictures_survive_a_restart_and_orphans_and_damaged_ones_do_not(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for name in ("good", "short", "changed", "gone"):
+            outbox.append(draft(media=picture(name, 9000)))
+        deliver_all(outbox)
+    folder = tmp_path / "media"
+    (folder / "short.jpg").write_bytes(b"x")
+    (folder / "changed.jpg").write_bytes(b"x" * 9000)
+    (folder / "gone.jpg").unlink()
+    (folder / "orphan.jpg").write_bytes(b"left over")
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.stats().media_depth == 2
+        media = outbox.pending_media()
+        assert media is not None
+        assert media.media_id == "good"
+        outbox.media_delivered("good")
+        assert outbox.pending_media() is None
+    assert list(folder.iterdir()) == []
+
+
+def test_health_counts_what_waits_and_how_long(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path, clock) as outbox:
+        outbox.append(draft(media=picture("p1")))
+        clock.advance(7)
+        stamp = outbox.append(draft())
+        clock.wall = clock.wall.replace(year=1970)
+        stats = outbox.stats()
+    assert (stats.depth, stats.media_depth, stats.sequence, stats.oldest_s) == (2, 1, 2, 7.0)
+    assert (stats.epoch, stats.degraded, stats.shed) == (stamp.epoch, None, 0)
+    with outbox_in(tmp_path, HandClock(mono=42.0), boot_id="boot-2") as outbox:
+        assert outbox.stats().oldest_s == 42.0
+
+
+def test_deletions_wait_for_company(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path, clock) as outbox:
+        stamps = [outbox.append(draft(size=3000)) for _ in range(3)]
+        wal = tmp_path / "outbox.db-wal"
+        written = wal.stat().st_size
+        for stamp in stamps:
+            outbox.delivered(stamp.sequence, stamp.epoch)
+        assert outbox.pending(10) == []
+        assert (wal.stat().st_size, outbox.stats().depth) == (written, 0)
+        clock.advance(5)
+        outbox.maintain()
+        assert wal.stat().st_size > written
+
+
+def test_the_second_agent_on_a_state_directory_is_turned_away(tmp_path: Path) -> None:
+    with outbox_in(tmp_path), pytest.raises(OutboxError, match="another agent"):
+        outbox_in(tmp_path).open()
+
+
+def test_open_events_are_remembered_until_they_are_closed(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for name in ("a", "b"):
+            outbox.append(draft(opens=OpenEvent(name, "cam-1", name.encode())))
+        outbox.append(draft(closes="a"))
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.left_open() == [OpenEvent("b", "cam-1", b"b")]
+        outbox.append(draft(closes="b"))
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.left_open() == []

@@ -1,0 +1,42 @@
+"""Appends until it is killed, and says on stdout what has returned. Started by test_survival.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from edge_agent.clock import SystemClock
+from edge_agent.outbox import Outbox
+from tests.outbox.parts import draft, encode_loss, picture
+
+
+def main() -> None:
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    outbox = Outbox(
+        folder, max_bytes=50_000_000, clock=SystemClock(), boot_id="boot-1", encode_loss=encode_loss
+    )
+    outbox.open()
+
+    def append_for_ever(thread: int) -> None:
+        number = 0
+        while True:
+            number += 1
+            text = f"{name}-{thread}-{number}"
+            media = picture(text, 5000) if number % 5 == 0 else None
+            stamp = outbox.append(draft(text, media=media, size=300))
+            # One write call a line: lines of two threads do not mix, and a killed pipe holds whole ones.
+            os.write(1, f"{stamp.epoch} {stamp.sequence} {text}\n".encode())
+
+    threads = [threading.Thread(target=append_for_ever, args=(n,), daemon=True) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    while True:
+        for event in outbox.pending(5):
+            os.write(1, f"delivered {event.epoch} {event.sequence}\n".encode())
+            outbox.delivered(*event.key)
+
+
+if __name__ == "__main__":
+    main()
