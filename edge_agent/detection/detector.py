@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
+
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
 if TYPE_CHECKING:
@@ -92,6 +94,14 @@ class Fit:
         """From 0..1 of the input to 0..1 of the crop; may leave 0..1."""
         sx, sy = self.input_width / self.width, self.input_height / self.height
         return Box(box.x1 * sx, box.y1 * sy, box.x2 * sx, box.y2 * sy)
+
+
+def interpolation(crop: Colour, fit: Fit) -> int:
+    """How to scale ``crop``: area averaging keeps what linear sampling would skip, at 7 times the cost.
+
+    Linear sampling looks at two neighbours, so it skips nothing down to half the size.
+    """
+    return cv2.INTER_AREA if crop.shape[1] > 2 * fit.width else cv2.INTER_LINEAR
 
 
 def suppress(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from edge_agent.detection.detector import Fit, ModelInfo, refine
+from edge_agent.detection.detector import Fit, ModelInfo, interpolation, refine
 from edge_agent.detection.labels import read_labels
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import Decoder, Tensor, TensorInfo, describe
@@ -80,12 +80,11 @@ class LiteRtDetector:
         if self._filled != (fit.width, fit.height):
             self._resized[:] = _PAD
             self._filled = (fit.width, fit.height)
-        shrink = crop.shape[1] > fit.width  # area averaging keeps what linear sampling would skip
         cv2.resize(
             crop,
             (fit.width, fit.height),
             dst=self._resized[: fit.height, : fit.width],
-            interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR,
+            interpolation=interpolation(crop, fit),
         )
         return self._resized
 
