@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 
 Exact = tuple[Fraction, Fraction]
+Span = tuple[float, float, float, float]
 
 
 def fault_of(points: Sequence[tuple[float, float]]) -> str | None:
@@ -23,11 +24,23 @@ def fault_of(points: Sequence[tuple[float, float]]) -> str | None:
     edges = [(exact[i], exact[(i + 1) % count]) for i in range(count)]
     if all(_turn(*edges[0], point) == 0 for point in exact):
         return "the polygon has no area: all its points lie on one line"
+    spans = [_span(points[i], points[(i + 1) % count]) for i in range(count)]
     for i, j in combinations(range(count), 2):
+        if _apart(spans[i], spans[j]):  # true of nearly all pairs, and cheap
+            continue
         if _clash(edges[i], edges[j], following=j == i + 1, closing=i == 0 and j == count - 1):
             first, second = (f"{k + 1}–{(k + 1) % count + 1}" for k in (i, j))
             return f"the polygon crosses itself: its edge {first} meets its edge {second}"
     return None
+
+
+def _span(a: tuple[float, float], b: tuple[float, float]) -> Span:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[0], b[0]), max(a[1], b[1])
+
+
+def _apart(a: Span, b: Span) -> bool:
+    """Whether the boxes around two edges share no point; exact, as it only compares."""
+    return a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
 
 
 def _clash(a: tuple[Exact, Exact], b: tuple[Exact, Exact], *, following: bool, closing: bool) -> bool:
@@ -47,10 +60,7 @@ def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
 
 
 def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
-    """Whether two segments share a point (orientation test, Sedgewick's ``intersect``)."""
-    if any(max(a[0][k], a[1][k]) < min(b[0][k], b[1][k]) or max(b[0][k], b[1][k]) < min(a[0][k], a[1][k])
-           for k in (0, 1)):  # fmt: skip
-        return False
+    """Whether two segments whose boxes share a point do so too (orientation test, Sedgewick)."""
     across_a = _sign(_turn(*a, b[0])) * _sign(_turn(*a, b[1]))
     across_b = _sign(_turn(*b, a[0])) * _sign(_turn(*b, a[1]))
     return across_a <= 0 and across_b <= 0
