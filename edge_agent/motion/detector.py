@@ -13,7 +13,7 @@ from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Back
 from edge_agent.motion.ghosts import is_ghost
 from edge_agent.motion.rain import RainFilter
 from edge_agent.motion.regions import Opening, Patch, RegionFinder
-from edge_agent.motion.scale import Downscaler, Polygon, ignored_area
+from edge_agent.motion.scale import Downscaler, Polygon, counted_area
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
@@ -64,7 +64,8 @@ class MotionDetector:
     def _prepare(self, width: int, height: int) -> None:
         self._downscale = Downscaler(width, height)
         self._width, self._height = self._downscale.size
-        counted = ignored_area(self._masks, self._width, self._height)
+        self._full_size = (width / self._downscale.divisor, height / self._downscale.divisor)
+        counted = counted_area(self._masks, self._width, self._height)
         self._counted_pixels = max(1, cv2.countNonZero(counted))
         self._background = Background(counted)
         self._open = Opening(self._width, self._height)
@@ -101,7 +102,7 @@ class MotionDetector:
         moving = np.asarray(cv2.dilate(result, _ONES3), np.uint8) if patches else None
         if self._background.learn(picture, moving, elapsed_s):
             patches = self._without_ghosts(patches, result, picture)
-        regions = tuple(patch.region(self._width, self._height) for patch in patches)
+        regions = tuple(patch.region(*self._full_size) for patch in patches)
         return Motion(regions, Scene.STEADY, changed, result)
 
     def _whole_picture(self, changed: float, elapsed_s: float) -> Scene:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MIN_SHARE = 1.0e-4
 """Smallest changed share of the picture: 6 pixels of 320 x 180, a far motorbike of 4 x 6 at 640 x 360."""
-REACH_X, REACH_Y = 1, 3
+REACH_X, REACH_Y = 1, 2
 """Pixels bridged on either side: people break up at the belt, two people stand side by side."""
 _BRIDGE = np.ones((2 * REACH_Y + 1, 2 * REACH_X + 1), np.uint8)
 
@@ -49,9 +49,10 @@ class Patch:
         """What is left of drops: a few pixels, or several lines that fill little of their box."""
         return self.pixels <= 10 or (self.pixels < 150 and self.pixels < 0.5 * self.width * self.height)
 
-    def region(self, width: int, height: int) -> MotionRegion:
-        """In 0..1 of the picture, whose motion-scale size is ``width`` x ``height``."""
-        box = Box.from_pixels(self.x, self.y, self.x + self.width, self.y + self.height, width, height)
+    def region(self, width: float, height: float) -> MotionRegion:
+        """In 0..1 of the picture, which is ``width`` x ``height`` motion-scale pixels large."""
+        x2, y2 = self.x + self.width, self.y + self.height
+        box = Box(self.x / width, self.y / height, x2 / width, y2 / height)
         return MotionRegion(box, min(box.area, self.pixels / (width * height)))
 
 
@@ -82,6 +83,7 @@ class RegionFinder:
     """Groups foreground pixels of one motion-scale picture size. Not thread-safe."""
 
     def __init__(self, width: int, height: int) -> None:
+        # At most one patch per 2 x 2 square: 16-bit labels do for pictures up to 512 x 512.
         self._min_pixels = max(4, round(MIN_SHARE * width * height))
 
     def find(self, mask: Gray) -> list[Patch]:
@@ -93,7 +95,7 @@ class RegionFinder:
         padded = cv2.copyMakeBorder(part, REACH_Y, REACH_Y, REACH_X, REACH_X, cv2.BORDER_CONSTANT, value=0)
         bridged = cv2.dilate(padded, _BRIDGE)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8, ltype=cv2.CV_16U)
-        pixels = np.bincount(labels.ravel()[np.flatnonzero(padded)], minlength=count)
+        pixels = np.bincount(labels.ravel()[np.flatnonzero(padded.view(np.bool_))], minlength=count)
         found = []
         for label in np.flatnonzero(pixels >= self._min_pixels):
             # The padding moves the picture by the reach and the bridge grows each thing by as much:
