@@ -6,6 +6,7 @@ Python's ``urlsplit`` is not used: it takes ``rtsp://user:pa#ss@host/`` for host
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)(?P<rest>
 _HOST = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]|[^\s\x00-\x1f\x7f:\[\]<>\"'|\\^`{}%]+)?(:(?P<port>[^:]*))?"
 )
+_CLIP = re.compile(r"[\w. /-]+\.(mp4|avi|mkv|mov|webm|ts|mjpe?g|h?26[45])", re.IGNORECASE)
 _ENCODE = (
     "percent-encode it there (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
     "or use username and password_file"
@@ -49,12 +51,12 @@ class CameraAddress(ScalarKind):
         text = scalar.text.strip()
         match = _URL.fullmatch(text)
         if match is None or text.startswith(("/", ".")):
-            return CameraUrl(_file(text, reading.files.base), None)
+            return self._clip(_file(text, reading.files.base), scalar, reading)
         scheme = match["scheme"].lower()
         if scheme == "v4l2":
             return CameraUrl(_device(match), None)
         if scheme == "file":
-            return CameraUrl(_file_url(match, reading.files.base), None)
+            return self._clip(_file_url(match), scalar, reading)
         if scheme not in CAMERA_SCHEMES or len(match["slashes"]) < 2:
             raise _wrong_scheme(match, CAMERA_SCHEMES, self.describe())
         if len(match["slashes"]) > 2:
@@ -62,6 +64,11 @@ class CameraAddress(ScalarKind):
         camera = _network(scheme, match["rest"])
         _warn(camera.url, scalar.place, reading)
         return camera
+
+    def _clip(self, path: str, scalar: tree.Scalar, reading: Reading) -> CameraUrl:
+        if reading.files.required and not os.path.exists(path):
+            reading.warn(scalar.place, "there is no such file; the camera stays offline until there is one")
+        return CameraUrl(path, None)
 
 
 def _warn(url: str, place: tree.Place, reading: Reading) -> None:
@@ -84,14 +91,14 @@ def _wrong_scheme(match: re.Match[str], valid: tuple[str, ...], what: str) -> Re
 
 
 def _file(text: str, base: Path) -> str:
-    if text.startswith(("/", "./", "../")) and "\0" not in text:
+    if (text.startswith(("/", "./", "../")) or _CLIP.fullmatch(text)) and "\0" not in text:
         return str(base / text)
     raise Refused(
         "must be a URL, or a file path that starts with / or ./; a scheme such as rtsp:// is missing"
     )
 
 
-def _file_url(match: re.Match[str], base: Path) -> str:
+def _file_url(match: re.Match[str]) -> str:
     if not (match["slashes"] in ("/", "///") and match["rest"]):
         raise Refused("a file URL is file:///absolute/path")
     path = unquote(match["rest"])

@@ -27,7 +27,7 @@ class Files:
         path = Path(name)
         if not path.is_absolute() and self.credentials is not None:
             credential = self.credentials / path
-            if credential.exists():
+            if os.path.exists(credential):  # unlike Path.exists, false for a name that is too long
                 return credential
         return self.base / path
 

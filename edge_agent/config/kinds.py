@@ -262,15 +262,26 @@ class ReadableFile(ScalarKind):
     """A file that must be readable, unless a copy of the configuration is checked elsewhere."""
 
     what: str
+    private: bool = False
 
     def describe(self) -> str:
         return self.what
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+        name = text_of(scalar, self.what)
         try:
-            return reading.files.readable(text_of(scalar, self.what))
+            path = reading.files.readable(name)
         except FileRefused as error:
             raise Refused(str(error)) from error
+        if self.private:
+            _warn_exposed(name, scalar.place, reading)
+        return path
+
+
+def _warn_exposed(name: str, place: tree.Place, reading: Reading) -> None:
+    exposed = reading.files.world_readable(name)
+    if exposed is not None:
+        reading.warn(place, f"every user of this box can read {exposed}; chmod o-r it")
 
 
 @dataclass(frozen=True)
@@ -286,7 +297,5 @@ class PasswordFile(ScalarKind):
             secret = Secret(reading.files.secret(name))
         except FileRefused as error:
             raise Refused(str(error)) from error
-        exposed = reading.files.world_readable(name)
-        if exposed is not None:
-            reading.warn(scalar.place, f"every user of this box can read {exposed}; chmod o-r it")
+        _warn_exposed(name, scalar.place, reading)
         return secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,23 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path)
     assert problem.message == "cannot read this file: is a directory"
+
+
+def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.symlink_to(path)
+    (problem,) = problems_of(path)
+    assert problem.message == "cannot read this file: too many levels of symbolic links"
+
+
+def test_a_password_file_that_is_a_pipe_does_not_hang_the_check(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    text = with_camera("url: rtsp://h/s\nusername: u\npassword_file: pipe")
+    (problem,) = problems_of(write(tmp_path, text))
+    assert problem.message.endswith("pipe is not a regular file")
+
+
+def test_a_name_that_is_too_long_for_the_system(tmp_path: Path) -> None:
+    text = with_camera(f"url: rtsp://h/s\nusername: u\npassword_file: {'x' * 300}")
+    (problem,) = problems_of(write(tmp_path, text))
+    assert problem.message.endswith("file name too long")

@@ -78,6 +78,14 @@ def test_a_password_file_that_everybody_can_read_is_doubtful(tmp_path: Path) -> 
     assert settings_of(tmp_path, text).warnings == ()
 
 
+def test_a_key_that_everybody_can_read_is_doubtful(tmp_path: Path) -> None:
+    for name in ("a.pem", "a.key"):
+        write(tmp_path, "PEM\n", name).chmod(0o644)
+    text = MINIMAL.replace("broker.example]}", "broker.example], cert_file: a.pem, key_file: a.key}")
+    (warning,) = settings_of(tmp_path, text).warnings
+    assert f"every user of this box can read {tmp_path}/a.key" in warning
+
+
 def test_systemd_credentials_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "beside\n", "cam.pass")
     write(tmp_path, "credential\n", "run/cam.pass").chmod(0o444)

@@ -141,8 +141,18 @@ def test_camera_urls_lose_their_user_part(tmp_path: Path, written: str, url: str
     assert camera_of(tmp_path, f"url: {written}").url == url
 
 
-def test_a_relative_clip_stands_beside_the_configuration(tmp_path: Path) -> None:
-    assert camera_of(tmp_path, "url: ./clip.mp4").url == str(tmp_path / "clip.mp4")
+@pytest.mark.parametrize("written", ["./clip.mp4", "clip.mp4", "../{}/clip.mp4"])
+def test_a_relative_clip_stands_beside_the_configuration(tmp_path: Path, written: str) -> None:
+    (tmp_path / "clip.mp4").touch()
+    settings = settings_of(tmp_path, with_camera(f"url: {written.format(tmp_path.name)}"))
+    assert Path(settings.cameras[0].url).samefile(tmp_path / "clip.mp4")
+    assert settings.warnings == ()
+
+
+def test_a_clip_that_is_not_there_is_doubtful(tmp_path: Path) -> None:
+    text = with_camera(f"url: /{'x' * 300}.mp4")
+    assert "there is no such file" in settings_of(tmp_path, text).warnings[0]
+    assert settings_of(tmp_path, text, no_secrets=True).warnings == ()
 
 
 @pytest.mark.parametrize(

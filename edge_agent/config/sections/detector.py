@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from edge_agent.config import tree
@@ -28,7 +29,7 @@ class ModelName(ScalarKind):
         if not text.endswith(".tflite") or "\0" in text:
             raise Refused(f"must be {self.describe()}, not {shown(text)}{did_you_mean(text, self.names)}")
         path = reading.files.base / text
-        if reading.files.required and not path.is_file():
+        if reading.files.required and not os.path.isfile(path):
             reading.warn(scalar.place, f"there is no file {path}; without it nothing is detected")
         return str(path)
 

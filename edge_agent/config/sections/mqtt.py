@@ -60,7 +60,7 @@ MQTT = Section(
             None,
             "none",
         ),
-        Field("key_file", ReadableFile("a key file"), "private key of cert_file", None, "none"),
+        Field("key_file", ReadableFile("a key file", private=True), "private key of cert_file", None, "none"),
         *login.FIELDS,
         Field(
             "delivery",
