@@ -32,6 +32,7 @@ _ENCODE = (
     "percent-encode it there (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
     "or use username and password_file"
 )
+_IF_LOGIN = f"if what stands there is a user name and password, {_ENCODE}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _file_url(match: re.Match[str]) -> str:
 
 def _device(match: re.Match[str]) -> str:
     path = f"/{match['rest']}"
-    if match["slashes"] not in ("/", "///") or not re.fullmatch(r"/dev/[\w./-]+", path):
+    if match["slashes"] not in ("/", "///") or not re.fullmatch(r"/dev(/[\w-][\w.-]*)+", path):
         raise Refused(
             "a V4L2 camera is v4l2:/dev/video0, with the number that `v4l2-ctl --list-devices` shows"
         )
@@ -127,7 +128,7 @@ def _network(scheme: str, rest: str) -> CameraUrl:
             "there is an @ after the first / ? or # of this URL; if it is part of the path, write %40; "
             f"if it ends a password with such a character, {_ENCODE}"
         )
-    host, port = _host_and_port(address, with_user=credentials is not None)
+    host, port = _host_and_port(address, _IF_LOGIN if credentials is None else "after the @ comes host:port")
     if re.search(r"[\s\x00-\x1f\x7f]", tail):
         raise Refused("there is a space or control character in this URL; write a space as %20")
     return CameraUrl(f"{scheme}://{host}{'' if port is None else f':{port}'}{tail}", credentials)
@@ -156,14 +157,11 @@ def _credentials(user: str) -> Credentials:
     return Credentials(plain[0], Secret(plain[1]))
 
 
-def _host_and_port(address: str, *, with_user: bool) -> tuple[str, int | None]:
+def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
+    """Never quotes the address: without an @ it may be the first half of a password."""
     match = _HOST.fullmatch(address)
     if match is None or (match["port"] is not None and not re.fullmatch(r"[0-9]{1,9}", match["port"])):
-        if not with_user:  # never quoted: it may be the first half of a password
-            raise Refused(
-                f"this URL has no valid host and port; if this is a user name and password, {_ENCODE}"
-            )
-        raise Refused("this URL has no valid host and port after the @; it is user:password@host:port")
+        raise Refused(f"this URL has no valid host and port; {advice}")
     if not match["host"]:
         raise Refused("this URL has no host")
     port = int(match["port"]) if match["port"] is not None else None
@@ -188,7 +186,7 @@ class BrokerAddress(ScalarKind):
         authority, tail = _split(match["rest"])
         if tail not in ("", "/"):
             raise Refused("a broker address ends after the port; the topic root is mqtt.root")
-        host, port = _host_and_port(authority, with_user=True)
+        host, port = _host_and_port(authority, f"must be {self.describe()}")
         scheme = match["scheme"].lower()
         return Broker(host.strip("[]"), port or BROKER_PORTS[scheme], scheme == "mqtts")
 
