@@ -12,6 +12,7 @@ import ssl
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge_agent.config.settings import Broker
 from edge_agent.errors import MqttError
 
 
@@ -91,18 +92,25 @@ _ALERTS = (
 )
 
 
-def of_connect(error: Exception, host: str, clock_trusted: bool) -> Trouble:
-    """Why opening the connection to ``host`` failed, TLS handshake included."""
+def of_connect(error: Exception, broker: Broker, clock_trusted: bool) -> Trouble:
+    """Why opening the connection failed, TLS handshake included."""
+    host = broker.host
     if isinstance(error, FileTrouble):
         return Trouble(TroubleKind.FILES, str(error))
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_verification(error, host, clock_trusted)
+    if isinstance(error, ConnectionRefusedError):
+        return Trouble(TroubleKind.REFUSED, f"{host} refuses the connection: nothing listens on that port")
+    if broker.tls and isinstance(error, (ssl.SSLEOFError, ConnectionError)):
+        return Trouble(
+            TroubleKind.TLS,
+            f"{host} hung up during the TLS handshake: it may not accept our certificate (mqtt.cert_file), "
+            "or that port does not speak TLS",
+        )
     if isinstance(error, ssl.SSLError):
         return of_tls_text(str(error)) or Trouble(TroubleKind.TLS, f"TLS failed: {_openssl_words(error)}")
     if isinstance(error, socket.gaierror):
         return Trouble(TroubleKind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
-    if isinstance(error, ConnectionRefusedError):
-        return Trouble(TroubleKind.REFUSED, f"{host} refuses the connection: nothing listens on that port")
     if isinstance(error, TimeoutError):
         return Trouble(TroubleKind.TIMEOUT, f"{host} does not answer in time")
     if isinstance(error, ConnectionError):

@@ -87,7 +87,7 @@ class Connection:
 
     def publish(self, message: Message) -> int:
         """Hand one message to the network thread; its packet id. Raises MqttError when paho does not
-        take it: the connection is then to be closed."""
+        take it because the connection has just ended: ``Ended`` follows and says why."""
         info = self._client.publish(
             message.topic, message.payload, message.qos, message.retain, _publish_properties(message)
         )
@@ -136,7 +136,7 @@ class Connection:
                 properties=_connect_properties(),
             )
         except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a Trouble
-            self._listener.end(causes.of_connect(error, self.broker.host, self._clock_trusted))
+            self._listener.end(causes.of_connect(error, self.broker, self._clock_trusted))
             return
         if self._listener.closing.is_set():
             self._client.disconnect()
@@ -171,6 +171,7 @@ class _Listener:
         self._inbox = inbox
         self._connected = False
         self._silent = False
+        self._malformed = False
         self._reason: int | None = None
         self._socket_error = ""
 
@@ -188,23 +189,30 @@ class _Listener:
             self.traffic = tcp_traffic(sock) or self.traffic
 
     def end(self, trouble: Trouble) -> None:
-        self.over.set()
-        if not self.closing.is_set():
-            self._inbox.put(self._session, Ended(trouble, self._reason))
+        try:
+            if not self.closing.is_set():
+                self._inbox.put(self._session, Ended(trouble, self._reason))
+        finally:
+            self.over.set()
 
-    def network_ended(self, error: Exception | None) -> None:
-        """The network thread is about to end, for whatever reason."""
-        if error is None:
-            self.end(self._trouble())
-            return
+    def network_ended(self, rc: MQTTErrorCode) -> None:
+        """The network thread is about to end in the usual way."""
+        if rc == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            self._malformed = True
+        self.end(self._trouble())
+
+    def network_died(self, error: Exception) -> None:
+        """The network thread is about to end of an exception."""
         kind = type(error).__name__
         log.error("mqtt: the network thread died of %s: %s; reconnecting", kind, error)
-        self.end(Trouble(TroubleKind.PROTOCOL, f"{self._broker.host} sent what paho cannot read: {kind}"))
+        self.end(Trouble(TroubleKind.LOST, f"the network thread died of {kind}: {error}"))
 
     def _trouble(self) -> Trouble:
         host = self._broker.host
         if self._reason is not None:
             return causes.of_reason(self._reason)
+        if self._malformed:
+            return Trouble(TroubleKind.PROTOCOL, f"{host} sent what is not MQTT 5")
         if self._silent:
             return Trouble(TroubleKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
         if told := causes.of_tls_text(self._socket_error):
@@ -286,10 +294,10 @@ class _WatchedClient(paho.Client):
             rc = super().loop_forever(NETWORK_TICK_S, retry_first_connection)
         except Exception as error:  # noqa: BLE001 - the top of a thread; reported as the connection's end
             self._close_socket()
-            self._listener.network_ended(error)
+            self._listener.network_died(error)
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
         self._close_socket()
-        self._listener.network_ended(None)
+        self._listener.network_ended(rc)
         return rc
 
     def _close_socket(self) -> None:

@@ -35,6 +35,9 @@ TICK_S = 10.0
 SIGN_ON_TIMEOUT_S = 45.0
 """Name resolution, TCP, TLS and CONNACK together."""
 
+BROKEN_S = 5.0
+"""After a failed send the network thread has this long to say why."""
+
 GOODBYE_S = 0.8
 """Wait for the PUBACK of ``stopped``; the agent has 2 s to stop."""
 
@@ -84,6 +87,7 @@ class Publisher:
         self._connection: Connection | None = None
         self._online = False
         self._since_mono = 0.0  # of the present attempt or session
+        self._broken_mono: float | None = None  # since when the session takes nothing, its end not yet told
         self._next_attempt_mono = 0.0
         self._settled = (0, 0)  # bytes of the present connection that are counted as other, and received
         self._settled_mono = 0.0
@@ -157,19 +161,18 @@ class Publisher:
                 if now >= self._next_attempt_mono:
                     self._attempt(now)
             elif self._online:
-                self._send_what_waits(now)
+                self._tend(self._connection, now)
             elif now - self._since_mono > SIGN_ON_TIMEOUT_S:
-                host = self._connection.broker.host
-                self._ended(
-                    Ended(Trouble(TroubleKind.TIMEOUT, f"{host} does not finish the sign-on in time"))
-                )
+                self._give_up(f"{self._connection.broker.host} does not finish the sign-on in time")
         except MqttError as error:
-            self._ended(Ended(Trouble(TroubleKind.LOST, str(error))))
+            self._wait_for_the_end(error)
         if now - self._settled_mono >= TICK_S:
             self._settle_traffic()
         self._usage.save_if_due()
 
     def _patience_s(self) -> float:
+        if self._broken_mono is not None:
+            return BROKEN_S
         if self._connection is not None:
             return TICK_S
         return min(TICK_S, max(0.0, self._next_attempt_mono - self._clock.monotonic()))
@@ -214,6 +217,7 @@ class Publisher:
 
     def _connected(self, connection: Connection, signal: Connected) -> None:
         self._since_mono = self._clock.monotonic()
+        self._broken_mono = None
         self._connects += 1
         self._sender.begin(connection, signal)
         self._online = True
@@ -226,7 +230,7 @@ class Publisher:
             )
             connection.subscribe(self._topics.subscriptions)
         except MqttError as error:
-            self._ended(Ended(Trouble(TroubleKind.LOST, str(error))))
+            self._wait_for_the_end(error)
 
     def _ended(self, signal: Ended) -> None:
         """The attempt failed or the session was lost: plan the next attempt."""
@@ -247,12 +251,23 @@ class Publisher:
             logging.DEBUG if quiet else logging.WARNING,
         )
 
+    def _wait_for_the_end(self, error: MqttError) -> None:
+        """The connection has just ended. Why is what the network thread is about to say: to guess here
+        could take a stolen client id for a lost link, and reconnect far too soon."""
+        log.debug("mqtt: %s", error)
+        if self._broken_mono is None:
+            self._broken_mono = self._clock.monotonic()
+
+    def _give_up(self, text: str) -> None:
+        self._ended(Ended(Trouble(TroubleKind.TIMEOUT, text)))
+
     def _report(self, text: str, level: int = logging.WARNING) -> None:
         log.log(level, "mqtt: %s", text)
         self._last_error = f"{rfc3339(self._clock.now())} {text}"
 
     def _drop_connection(self, say_goodbye: bool) -> None:
         self._online = False
+        self._broken_mono = None
         with self._heartbeat_lock:
             self._heartbeat = None
         if self._connection is not None:
@@ -260,9 +275,17 @@ class Publisher:
             self._settle_traffic()
             self._connection = None
 
-    def _send_what_waits(self, now: float) -> None:
-        if self._sender.window.overdue(now):
-            raise MqttError("the broker does not acknowledge what it gets")
+    def _tend(self, connection: Connection, now: float) -> None:
+        """Keep an open session going. Raises MqttError when it has just ended."""
+        if self._broken_mono is not None:
+            if now - self._broken_mono > BROKEN_S:
+                self._give_up(f"the connection to {connection.broker.host} takes nothing more")
+        elif self._sender.window.overdue(now):
+            self._give_up(f"{connection.broker.host} does not acknowledge what it gets")
+        else:
+            self._send_what_waits()
+
+    def _send_what_waits(self) -> None:
         with self._heartbeat_lock:
             heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:

@@ -53,8 +53,8 @@ class OutboxPort(Protocol):
         """Do not give out this event before that instant; counts one of its attempts."""
         ...
 
-    def pending_media(self, limit: int) -> Sequence[Media]:
-        """Up to ``limit`` pictures that are not deferred and whose event is delivered."""
+    def pending_media(self) -> Media | None:
+        """The next picture that is not deferred and whose event is delivered."""
         ...
 
     def media_delivered(self, media_id: str) -> None: ...
@@ -129,7 +129,7 @@ class Sender:
         room = 0 if waiting or self.window.has_media else self.window.free
         if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
             return
-        for media in self._outbox.pending_media(1):
+        if (media := self._outbox.pending_media()) is not None:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
 
     def acked(self, signal: Acked) -> None:

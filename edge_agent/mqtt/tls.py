@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 from pathlib import Path
 
@@ -17,21 +18,46 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
     """
     context = _trusting(settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _ClosingSocket
+    context.sslsocket_class = _PatientSocket
     if settings.cert_file is not None:
         _show(context, settings.cert_file, settings.key_file)
     return context
 
 
-class _ClosingSocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails: paho forgets the socket then, and would leak it."""
+VERDICT_TIMEOUT_S = 2.0
+"""Longest wait for the broker's opinion of our certificate: a round trip, or this when it keeps silent."""
+
+
+class _PatientSocket(ssl.SSLSocket):
+    """Waits for the broker's verdict, and closes itself when it is bad: paho forgets the socket of a failed
+    handshake, and would leak it."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
             super().do_handshake(block)
+            if self.version() == "TLSv1.3":
+                self._wait_for_verdict()
         except OSError:
             self.close()
             raise
+
+    def _wait_for_verdict(self) -> None:
+        """Raises the SSLError of the broker's alert, if it sends one.
+
+        With TLS 1.3 our handshake is over before the broker has looked at our certificate (RFC 8446, 2).
+        Had we sent the CONNECT by then, the broker's closing would reset the connection and take the alert
+        with it. A broker that is content sends its session tickets first; none speaks MQTT first.
+        """
+        if not select.select([self], [], [], VERDICT_TIMEOUT_S)[0]:
+            return
+        timeout_s = self.gettimeout()
+        self.setblocking(False)
+        try:
+            self.recv(1)
+        except ssl.SSLWantReadError:
+            self.settimeout(timeout_s)
+            return
+        raise ConnectionError("closed before the sign-on")
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:

@@ -1,0 +1,262 @@
+"""Connections that fail, flap, hang or are taken over: what is said, and when the next attempt comes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import Broker
+from edge_agent.mqtt import causes
+from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.reconnect import Reconnect
+from edge_agent.secrets import Credentials, Secret
+from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port, wait_until
+from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, disconnect
+
+ODD_PASSWORD = "p@ss:w/o#r%d \"đ'\\ €"
+
+
+def test_a_killed_agent_is_reported_by_its_will_under_the_session_it_had(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
+        victim = subprocess.Popen(
+            [sys.executable, "-m", "tests.mqtt.victim", str(broker.port), str(tmp_path)]
+        )
+        try:
+            centre.wait_for(lambda: bool(centre.on("/up/state")))
+        finally:
+            victim.kill()
+            victim.wait(10)
+        centre.wait_for(lambda: len(centre.on("/up/state")) == 2)
+        online, offline = (json.loads(message.payload) for message in centre.on("/up/state"))
+        assert (online["state"], offline["state"]) == ("online", "offline")
+        assert online["session"] == offline["session"]
+
+
+def test_each_connect_has_a_session_of_its_own(tmp_path: Path, gateway: MakeGateway) -> None:
+    with Mosquitto(tmp_path) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_online()
+        first = box.publisher.session
+        broker.kill()
+        wait_until(lambda: not box.publisher.online)
+        broker.start()
+        box.later(130)
+        box.wait_online()
+        assert box.publisher.session != first
+        assert box.publisher.health().reconnects == 1
+
+
+def test_a_second_client_with_the_same_id_does_not_lead_to_flapping(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with (
+        Mosquitto(tmp_path) as broker,
+        gateway(mqtt_settings(broker.port), name="first") as first,
+        gateway(mqtt_settings(broker.port), name="second") as second,
+    ):
+        loser, winner = (first, second) if not second.publisher.online else (second, first)
+        wait_until(
+            lambda: "same gateway.id" in f"{first.publisher.health().last_error}{second.publisher.health()}"
+        )
+        loser, winner = (first, second) if first.publisher.health().last_error else (second, first)
+        loser.later(85)  # the slowest pace is 120 s, jittered by a quarter
+        winner.append()
+        wait_until(lambda: bool(winner.outbox.deferrals))
+        assert not loser.publisher.online
+        assert winner.publisher.online
+        assert winner.publisher.health().reconnects == 0
+
+
+def test_the_next_broker_is_tried_when_one_is_away(tmp_path: Path, gateway: MakeGateway) -> None:
+    with Mosquitto(tmp_path) as broker, gateway(mqtt_settings(free_port(), broker.port)) as box:
+        box.wait_online()
+
+
+def test_a_password_with_odd_characters_works_and_is_never_logged(
+    tmp_path: Path, gateway: MakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "dt-001", ODD_PASSWORD], check=True)
+    with Mosquitto(tmp_path, f"password_file {passwords}", anonymous=False) as broker:
+        settings = mqtt_settings(broker.port)
+        with caplog.at_level(logging.DEBUG):
+            with gateway(settings, credentials=Credentials("dt-001", Secret(ODD_PASSWORD))) as box:
+                box.wait_online()
+            with gateway(settings, credentials=Credentials("dt-001", Secret("wrong-one")), name="2") as box:
+                error = box.wait_for_error("wrong user name or password")
+        assert ODD_PASSWORD not in caplog.text
+        assert "wrong-one" not in caplog.text + error
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (0x84, "does not speak MQTT 5"),
+        (0x86, "does not accept our user name or password"),
+        (0x88, "the broker is not available"),
+        (0x97, "a quota at the broker is used up"),
+    ],
+)
+def test_a_refused_sign_on_is_quoted_and_is_no_session(reason: int, words: str, gateway: MakeGateway) -> None:
+    with RogueBroker(connack(reason)) as broker, gateway(mqtt_settings(broker.port)) as box:
+        assert f"0x{reason:02x}" in box.wait_for_error(words)
+        assert not box.publisher.online
+        assert box.publisher.health().reconnects == 0
+
+
+def test_a_broker_that_sends_nonsense_is_named(gateway: MakeGateway) -> None:
+    # A PUBLISH that claims a topic longer than the packet.
+    broken = bytes([0x30, 3, 0xFF, 0xFF, 0x61])
+    with RogueBroker(CONNACK_OK + broken) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_for_error("127.0.0.1 sent what is not MQTT 5")
+
+
+# The second death hits the report of the first one.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_network_thread_that_dies_is_noticed_and_replaced(
+    deaths: int, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with Mosquitto(tmp_path) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_online()
+        box.outbox.deadly_wakes = deaths  # paho's thread calls it for the next PUBACK
+        box.append()
+        wait_until(lambda: box.outbox.deadly_wakes == 0)
+        box.later(0)  # it looks every 10 s by itself
+        box.wait_for_error("the network thread died of RuntimeError")
+        box.later(130)
+        box.wait_online()
+        assert box.publisher.health().reconnects == 1
+
+
+def test_events_blamed_for_a_lost_connection_step_back(gateway: MakeGateway) -> None:
+    with RogueBroker(CONNACK_OK) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_online()
+        (event,) = box.append()
+        wait_until(lambda: box.publisher.health().inflight == 3)
+        broker.send(disconnect(0x95))
+        box.wait_for_error("refuses a message as too large")
+        wait_until(lambda: [sequence for sequence, _ in box.outbox.deferrals] == [event.sequence])
+
+
+def test_a_broker_that_never_finishes_the_sign_on_is_given_up(gateway: MakeGateway) -> None:
+    with RogueBroker(b"") as broker, gateway(mqtt_settings(broker.port)) as box:
+        wait_until(lambda: broker.connections == 1)
+        box.later(46)
+        box.wait_for_error("does not finish the sign-on in time")
+
+
+def test_a_broker_that_stops_acknowledging_is_left_and_nothing_is_lost(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with (
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port) as centre,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        centre.wait_for(lambda: bool(centre.on("/up/birth")))
+        broker.freeze()
+        box.append(5)
+        wait_until(lambda: box.publisher.health().inflight >= 5)
+        box.later(65)
+        box.wait_for_error("does not acknowledge what it gets")
+        broker.thaw()
+        box.later(130)
+        wait_until(lambda: box.outbox.depth == 0)
+        assert len({message.payload for message in centre.events()}) == 5
+
+
+def test_the_agent_stops_in_time_while_the_broker_hangs(tmp_path: Path, gateway: MakeGateway) -> None:
+    with Mosquitto(tmp_path) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_online()
+        broker.freeze()
+        began = time.monotonic()
+        box.publisher.stop()
+        assert box.publisher.join(1.8)
+        assert time.monotonic() - began < 1.8
+        broker.thaw()
+
+
+def test_the_agent_stops_at_once_while_it_connects(gateway: MakeGateway) -> None:
+    with RogueBroker(b"") as broker, gateway(mqtt_settings(broker.port)) as box:
+        wait_until(lambda: broker.connections == 1)
+        box.publisher.stop()
+        assert box.publisher.join(1.0)
+
+
+def test_a_closed_port_and_an_unknown_name_are_told_apart(gateway: MakeGateway) -> None:
+    with gateway(mqtt_settings(free_port())) as box:
+        box.wait_for_error("refuses the connection: nothing listens on that port")
+    with gateway(mqtt_settings(1883, host="no-such-broker.invalid"), name="dns") as box:
+        box.wait_for_error("the name no-such-broker.invalid cannot be resolved", timeout_s=30)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TimeoutError("timed out"), TroubleKind.TIMEOUT),
+        (OSError(113, "No route to host"), TroubleKind.UNREACHABLE),
+        (OSError(101, "Network is unreachable"), TroubleKind.UNREACHABLE),
+        (ConnectionResetError(104, "Connection reset by peer"), TroubleKind.LOST),
+        (ValueError("a bug"), TroubleKind.PROTOCOL),
+    ],
+)
+def test_what_sockets_say_has_a_cause(error: Exception, kind: TroubleKind) -> None:
+    trouble = causes.of_connect(error, Broker("broker.example", 1883, False), clock_trusted=True)
+    assert trouble.kind is kind
+    assert "a bug" in trouble.text or "broker.example" in trouble.text
+
+
+LOST = Trouble(TroubleKind.LOST, "lost")
+TAKEN = Trouble(TroubleKind.ID_IN_USE, "taken")
+TWO_BROKERS = mqtt_settings(1, 2).brokers
+
+
+def slowest(low: float, high: float) -> float:
+    return high
+
+
+def test_delays_double_to_two_minutes_and_are_forgotten_after_a_good_minute() -> None:
+    plan = Reconnect(TWO_BROKERS[:1], spread_s=30, uniform=slowest)
+    assert plan.first_delay_s() == 30
+    assert [plan.after_failure_s(LOST) for _ in range(9)] == [1, 2, 4, 8, 16, 32, 64, 120, 120]
+    assert plan.after_loss_s(LOST, lasted_s=59) == 120, "a short session resets nothing"
+    assert plan.after_loss_s(LOST, lasted_s=61) == 30, "only the spread"
+    assert plan.after_failure_s(LOST) == 1
+
+
+def test_brokers_are_tried_in_turn_and_the_first_one_again_after_a_good_session() -> None:
+    plan = Reconnect(TWO_BROKERS, spread_s=0, uniform=slowest)
+    ports, delays = [], []
+    for _ in range(4):
+        ports.append(plan.broker.port)
+        delays.append(plan.after_failure_s(LOST))
+    assert ports == [1, 2, 1, 2]
+    assert delays == [1, 1, 1, 2], "short within a round, backing off between rounds"
+    plan.after_failure_s(LOST)
+    assert plan.broker.port == 2
+    plan.after_loss_s(LOST, lasted_s=3600)
+    assert plan.broker.port == 1
+
+
+def test_a_taken_over_session_waits_longest_even_after_a_good_hour() -> None:
+    plan = Reconnect(TWO_BROKERS, spread_s=0, uniform=slowest)
+    assert plan.after_loss_s(TAKEN, lasted_s=3600) == 150
+
+
+def test_confirmed_delivery_is_refused_and_not_ignored(gateway: MakeGateway) -> None:
+    from edge_agent.config.settings import Delivery
+    from edge_agent.errors import ConfigError
+
+    with (
+        pytest.raises(ConfigError, match=r"mqtt\.delivery"),
+        gateway(replace(mqtt_settings(1), delivery=Delivery.CONFIRMED)),
+    ):
+        pass

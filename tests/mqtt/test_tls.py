@@ -1,0 +1,195 @@
+"""Mutual TLS at a real mosquitto, and what is said when it does not come about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import Mqtt
+from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, wait_until
+
+HOST = "IP:127.0.0.1"
+PAST = ("20200101000000Z", "20200201000000Z")
+FUTURE = ("20990101000000Z", "20990201000000Z")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Certificates of a city: made once, for all tests here."""
+
+    authority: Authority
+    stranger: Authority
+    server: Certificate
+    gateway: Certificate
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority, stranger = Authority(folder, "city CA"), Authority(folder, "other CA")
+    return Fleet(authority, stranger, authority.issue("broker", san=HOST), authority.issue("dt-001"))
+
+
+def tls_settings(fleet: Fleet, port: int, own: Certificate | None = None) -> Mqtt:
+    shown = own or fleet.gateway
+    return replace(
+        mqtt_settings(port, tls=True), ca_file=fleet.authority.cert, cert_file=shown.cert, key_file=shown.key
+    )
+
+
+def test_with_mutual_tls_the_certificate_is_the_user(
+    fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n")
+    with (
+        Mosquitto(
+            tmp_path,
+            f"acl_file {acl}",
+            "tls_version tlsv1.2",
+            certificate=fleet.server,
+            ca=fleet.authority.cert,
+            mutual=True,
+            anonymous=False,
+        ) as broker,
+        gateway(tls_settings(fleet, broker.port)) as box,
+    ):
+        box.wait_online()
+        box.append()
+        # Nobody listens, but the ACL let it through: 0x10, not 0x87.
+        wait_until(lambda: bool(box.outbox.deferrals))
+        assert box.publisher.health().no_subscriber
+        assert box.publisher.health().refused == 0
+
+
+@pytest.mark.parametrize(
+    ("make_server", "words"),
+    [
+        # a certificate of somebody else's CA
+        (lambda f: f.stranger.issue("broker", san=HOST), "issuer we do not know; check mqtt.ca_file"),
+        (lambda f: f.authority.issue("broker", san=HOST, valid=PAST), "has expired; renew it there"),
+        (
+            lambda f: f.authority.issue("broker", san=HOST, valid=FUTURE),
+            "is not yet valid; check both clocks",
+        ),
+        (lambda f: f.authority.issue("broker", san="DNS:other.example"), "does not name 127.0.0.1"),
+    ],
+    ids=["wrong CA", "expired", "not yet valid", "wrong name"],
+)
+def test_a_broker_with_a_bad_certificate_is_not_talked_to(
+    make_server: Callable[[Fleet], Certificate],
+    words: str,
+    fleet: Fleet,
+    tmp_path: Path,
+    gateway: MakeGateway,
+) -> None:
+    server = make_server(fleet)
+    with (
+        Mosquitto(tmp_path, certificate=server, ca=fleet.authority.cert) as broker,
+        gateway(tls_settings(fleet, broker.port)) as box,
+    ):
+        error = box.wait_for_error(words)
+        assert "events are kept, next attempt in" in error
+        assert not box.publisher.online
+
+
+@pytest.mark.parametrize("valid", [FUTURE, PAST], ids=["not yet valid", "expired"])
+def test_before_the_clock_is_set_the_clock_is_named_and_not_the_certificate(
+    valid: tuple[str, str], fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    server = fleet.authority.issue("broker", san=HOST, valid=valid)
+    with (
+        Mosquitto(tmp_path, certificate=server, ca=fleet.authority.cert) as broker,
+        gateway(tls_settings(fleet, broker.port), clock_trusted=lambda: False) as box,
+    ):
+        assert "certificate of" not in box.wait_for_error("the clock is not set yet")
+
+
+@pytest.mark.parametrize("version", ["tlsv1.2", "tlsv1.3"])
+@pytest.mark.parametrize(
+    ("make_own", "words"),
+    [
+        (lambda f: f.authority.issue("dt-001", valid=PAST), "our certificate has expired; renew it"),
+        (lambda f: f.stranger.issue("dt-001"), "does not know who issued our certificate"),
+    ],
+    ids=["expired", "wrong CA"],
+)
+def test_a_broker_that_rejects_our_certificate_is_quoted(
+    make_own: Callable[[Fleet], Certificate],
+    words: str,
+    version: str,
+    fleet: Fleet,
+    tmp_path: Path,
+    gateway: MakeGateway,
+) -> None:
+    own = make_own(fleet)
+    with (
+        Mosquitto(
+            tmp_path,
+            f"tls_version {version}",
+            certificate=fleet.server,
+            ca=fleet.authority.cert,
+            mutual=True,
+        ) as broker,
+        gateway(tls_settings(fleet, broker.port, own)) as box,
+    ):
+        box.wait_for_error(words)
+
+
+@pytest.mark.parametrize("version", ["tlsv1.2", "tlsv1.3"])
+def test_without_a_client_certificate_the_missing_key_is_named(
+    version: str, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with Mosquitto(
+        tmp_path, f"tls_version {version}", certificate=fleet.server, ca=fleet.authority.cert, mutual=True
+    ) as broker:
+        settings = replace(tls_settings(fleet, broker.port), cert_file=None, key_file=None)
+        with gateway(settings) as box:
+            box.wait_for_error("mqtt.cert_file")
+
+
+def test_a_certificate_that_was_repaired_is_used_without_a_restart(
+    fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    own = Certificate(tmp_path / "own.pem", tmp_path / "own.key")
+    own.cert.write_text("half a file")
+    own.key.write_bytes(fleet.gateway.key.read_bytes())
+    with (
+        Mosquitto(tmp_path, certificate=fleet.server, ca=fleet.authority.cert, mutual=True) as broker,
+        gateway(tls_settings(fleet, broker.port, own)) as box,
+    ):
+        assert str(own.cert) in box.wait_for_error("no usable pair")
+        own.cert.write_bytes(fleet.gateway.cert.read_bytes())
+        box.later(130)
+        box.wait_online()
+
+
+def test_a_missing_ca_file_is_named(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:
+    settings = replace(tls_settings(fleet, 1), ca_file=tmp_path / "gone.pem")
+    with gateway(settings) as box:
+        box.wait_for_error(f"mqtt.ca_file {tmp_path}/gone.pem cannot be read: No such file or directory")
+
+
+def test_tls_at_a_port_without_it_is_said_so(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:
+    with Mosquitto(tmp_path) as broker, gateway(tls_settings(fleet, broker.port)) as box:
+        # mosquitto takes the ClientHello for a broken packet and hangs up.
+        box.wait_for_error("hung up during the TLS handshake")
+
+
+def test_a_failed_handshake_leaks_no_socket(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:
+    server = fleet.stranger.issue("broker", san=HOST)
+    sockets = Path("/proc/self/fd")
+    with (
+        Mosquitto(tmp_path, certificate=server, ca=fleet.authority.cert) as broker,
+        gateway(tls_settings(fleet, broker.port)) as box,
+    ):
+        box.wait_for_error("(failure 1 in a row)")
+        before = len(list(sockets.iterdir()))
+        for number in range(2, 6):
+            box.later(130)
+            box.wait_for_error(f"(failure {number} in a row)")
+        assert len(list(sockets.iterdir())) <= before

@@ -1,0 +1,167 @@
+"""Bytes by class: against the broker's own count, over midnight, and with clocks that lie."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent import wire
+from edge_agent.mqtt.client import Message, packet_bytes
+from edge_agent.mqtt.usage import TrafficClass, Usage
+from tests.mqtt.conftest import MakeGateway, ShiftedClock, mqtt_settings
+from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")  # UTC+7, no daylight saving
+
+
+class SetClock(ShiftedClock):
+    """A clock that stands where it is put."""
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__()
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def usage_at(path: Path, clock: SetClock, trusted: Callable[[], bool] = lambda: True) -> Usage:
+    return Usage(path, HANOI, clock, trusted)
+
+
+def events(usage: Usage) -> tuple[int, int]:
+    """Event bytes of today and of the month."""
+    today, month = usage.totals()
+    return today.event, month.event
+
+
+def test_a_day_ends_at_midnight_of_the_gateway_and_a_month_on_its_last_day(tmp_path: Path) -> None:
+    clock = SetClock(datetime(2026, 11, 29, 16, 59, tzinfo=UTC))  # 23:59 there
+    usage = usage_at(tmp_path / "u.json", clock)
+    usage.sent(TrafficClass.EVENT, 10)
+    clock.moment += timedelta(minutes=1)
+    usage.sent(TrafficClass.EVENT, 1)
+    assert events(usage) == (1, 11)
+    clock.moment += timedelta(days=1)
+    assert events(usage) == (0, 0)
+
+
+def test_a_clock_that_was_not_set_yet_ends_no_day(tmp_path: Path) -> None:
+    clock = SetClock(datetime(2026, 11, 24, 8, tzinfo=UTC))
+    before = usage_at(tmp_path / "u.json", clock)
+    before.sent(TrafficClass.EVENT, 10)
+    before.save()
+    booted = SetClock(datetime(1970, 1, 1, tzinfo=UTC))
+    trusted = False
+    usage = usage_at(tmp_path / "u.json", booted, lambda: trusted)
+    usage.sent(TrafficClass.EVENT, 5)
+    assert events(usage) == (15, 15)
+    booted.moment, trusted = datetime(2026, 11, 24, 9, tzinfo=UTC), True
+    assert events(usage) == (15, 15)
+
+
+def test_bytes_before_the_first_known_day_are_not_forgotten(tmp_path: Path) -> None:
+    clock, trusted = SetClock(datetime(1970, 1, 1, tzinfo=UTC)), False
+    usage = usage_at(tmp_path / "u.json", clock, lambda: trusted)
+    usage.sent(TrafficClass.EVENT, 5)
+    clock.moment, trusted = datetime(2026, 11, 24, tzinfo=UTC), True
+    assert events(usage) == (5, 5)
+
+
+def test_a_step_back_over_midnight_keeps_the_new_day(tmp_path: Path) -> None:
+    clock = SetClock(datetime(2026, 11, 24, 17, 0, tzinfo=UTC))  # 0:00 there
+    usage = usage_at(tmp_path / "u.json", clock)
+    usage.sent(TrafficClass.EVENT, 3)
+    clock.moment -= timedelta(seconds=2)
+    usage.sent(TrafficClass.EVENT, 4)
+    clock.moment += timedelta(seconds=5)
+    assert events(usage) == (7, 7)
+
+
+def test_the_counts_survive_a_restart_and_are_written_at_most_every_five_minutes(tmp_path: Path) -> None:
+    path = tmp_path / "u.json"
+    clock = SetClock(datetime(2026, 11, 24, tzinfo=UTC))
+    usage = usage_at(path, clock)
+    usage.sent(TrafficClass.MEDIA, 7)
+    usage.received(2)
+    usage.save_if_due()
+    assert not path.exists()
+    clock.shift_s += 301
+    usage.save_if_due()
+    assert usage_at(path, clock).totals()[0] == wire.BytesByClass(media=7, received=2)
+    written = path.stat().st_mtime_ns
+    clock.shift_s += 301
+    usage.save_if_due()
+    assert path.stat().st_mtime_ns == written, "nothing new, nothing written"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"day":"today"}', b"\xff\x00"])
+def test_a_damaged_file_is_said_and_counting_starts_anew(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "u.json"
+    path.write_bytes(content)
+    usage = usage_at(path, SetClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    assert events(usage) == (0, 0)
+    assert f"{path} cannot be read" in caplog.text
+
+
+def test_a_disk_that_cannot_be_written_is_said_and_nothing_stops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    usage = usage_at(tmp_path / "gone" / "u.json", SetClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    usage.sent(TrafficClass.EVENT, 3)
+    with caplog.at_level(logging.WARNING):
+        usage.save()
+    assert "kept in memory" in caplog.text
+    assert events(usage) == (3, 3)
+
+
+@pytest.mark.parametrize("size", [0, 100, 130, 16_400])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_packet_has_the_size_that_paho_sends(
+    size: int, qos: int, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    """The broker logs nothing about sizes, so the kernel is asked: see the test below for the sum."""
+    plain = Message("a/b", bytes(size), qos=qos)
+    # Fixed header 1 + length bytes, topic 2 + 3, packet id 2 with QoS 1, property length 1.
+    rest = 5 + (2 if qos else 0) + 1 + size
+    assert packet_bytes(plain) == 1 + (1 if rest < 128 else 2 if rest < 16_384 else 3) + rest
+
+
+def test_the_sum_of_all_classes_is_what_the_broker_received(tmp_path: Path, gateway: MakeGateway) -> None:
+    with (
+        Mosquitto(tmp_path, sys_interval_s=1) as broker,
+        Subscriber(broker.port, "$SYS/broker/bytes/received", "tb/#") as centre,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.wait_online()
+        box.append(300, payload=b"e" * 600)
+        for _ in range(20):
+            box.publisher.publish_heartbeat(b"h" * 1200)
+        wait_until(lambda: box.outbox.depth == 0)
+        last = centre.events()[-1]
+        assert last.payload == b"e" * 600
+
+        # Two figures in a row that are the same: everything is in.
+        def figures() -> list[int]:
+            return [int(m.payload) for m in centre.on("bytes/received")]
+
+        centre.wait_for(lambda: len(figures()) > 2 and figures()[-1] > 300 * 600)
+        settled = len(figures())
+        centre.wait_for(lambda: len(figures()) > settled + 1)
+        box.later(11)  # the rest is settled every 10 s
+        wait_until(lambda: box.usage.totals()[0].other > 0)
+        counted = box.usage.totals()[0]
+        ours = counted.event + counted.heartbeat + counted.media + counted.reply + counted.other
+        # The subscriber's own packets are in the broker's figure too: sign-on, and 4 bytes for each PUBACK.
+        theirs = figures()[-1] - 4 * len(centre.messages)
+        assert ours == pytest.approx(theirs, rel=0.005)
+        assert counted.event == 300 * packet_bytes(
+            Message(last.topic, last.payload, content_type="application/cloudevents+json; charset=utf-8")
+        )
