@@ -85,8 +85,12 @@ class Foreground:
             rest.append(Box.from_pixels(x1 + x, y1 + y, x1 + x + w, y1 + y + h, columns, rows))
         return rest
 
-    def one_to_one(self, boxes: Sequence[Box]) -> dict[int, Box]:
-        """Index of each box that has one region to itself -> that region's box."""
+    def lone(self, boxes: Sequence[Box], rough: Sequence[bool]) -> dict[int, Box]:
+        """Index of each box that may be corrected by a region -> that region's box.
+
+        An outlined object may where box and region have only each other. A ``rough`` box (motion that no
+        look has named) is nothing but its region, and may unless an outlined object has to do with it.
+        """
         of_box: dict[int, list[int]] = {}
         of_region: dict[int, list[int]] = {}
         for i, box in enumerate(boxes):
@@ -94,11 +98,13 @@ class Foreground:
                 if _touch(box, region.box) >= TOUCH:
                     of_box.setdefault(i, []).append(j)
                     of_region.setdefault(j, []).append(i)
-        return {
-            i: self.regions[js[0]].box
-            for i, js in of_box.items()
-            if len(js) == 1 and len(of_region[js[0]]) == 1
-        }
+        found = {}
+        for i, js in of_box.items():
+            best = max(js, key=lambda j: (boxes[i].iou(self.regions[j].box), -j))
+            others = [k for k in of_region[best] if k != i and not (rough[i] and rough[k])]
+            if not others and (rough[i] or len(js) == 1):
+                found[i] = self.regions[best].box
+        return found
 
 
 def _touch(a: Box, b: Box) -> float:

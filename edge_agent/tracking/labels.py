@@ -16,13 +16,14 @@ SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whate
 SAME_GROUP_IOU = 0.45
 CUT_MARGIN = 0.015  # of a crop's side: a box this near to its edge probably goes on beyond it
 
-RIDER_SHARE = 0.3
+RIDER_SHARE = 0.2
 """Two-wheeler looks needed per person look, by weight, to call a track a two-wheeler. A rider is a person
 too, so looks that saw only the person say little against the machine; a walker is hardly ever called one."""
 FADE = 0.95  # of every older look's weight at each new look: near looks are better than far ones
 SWITCH_MARGIN = 1.25  # how much heavier a new label must be before the track changes its name
 TALL = 1.35  # height over width in pixels; nothing with four wheels is seen so narrow
 TALL_VEHICLE_WEIGHT = 0.25
+CUT_WEIGHT = 0.5
 SURE_WEIGHT = 1.2  # about two good looks
 SURE_SHARE = 0.65
 
@@ -42,10 +43,11 @@ Apart = Callable[[Detection, Detection], bool]
 """Whether a person and a machine are known to be two objects: somebody walks past a parked motorbike."""
 
 
-def sightings(looks: Looks, apart: Apart) -> list[Sighting]:
+def sightings(looks: Looks, aspect: float, apart: Apart) -> list[Sighting]:
     """The objects in ``looks``, strongest first; the order of the detections does not matter.
 
-    Detections with a label outside ``GROUP_OF_LABEL`` are left out.
+    ``aspect`` is the picture's height over its width. Detections with a label outside
+    ``GROUP_OF_LABEL`` are left out.
     """
     known = [d for d in looks.detections if d.group is not None and d.box.area > 0]
     known.sort(key=_strength)
@@ -54,7 +56,7 @@ def sightings(looks: Looks, apart: Apart) -> list[Sighting]:
     taken = {id(rider) for _, riders in pairs for rider in riders}
     seen = [_mounted(machine, riders, looks) for machine, riders in pairs]
     seen += [_sighting(d, looks) for d in people if id(d) not in taken]
-    seen += [_sighting(d, looks) for d in vehicles]
+    seen += [_vehicle(d, looks, aspect) for d in vehicles]
     seen.sort(key=lambda s: (-s.score, s.box.x1, s.box.y1, s.box.x2, s.box.y2, s.label))
     return _without_doubles(seen)
 
@@ -113,6 +115,18 @@ def _sighting(d: Detection, looks: Looks) -> Sighting:
     return Sighting(d.label, str(d.group), d.score, d.box, is_cut(d.box, looks.looked))
 
 
+def _vehicle(d: Detection, looks: Looks, aspect: float) -> Sighting:
+    """Riders far away are often called car, in a box that no car has."""
+    tall = aspect * d.box.height > TALL * d.box.width
+    return Sighting(
+        d.label,
+        VEHICLE,
+        d.score * (TALL_VEHICLE_WEIGHT if tall else 1.0),
+        d.box,
+        is_cut(d.box, looks.looked),
+    )
+
+
 def _without_doubles(seen: Sequence[Sighting]) -> list[Sighting]:
     """The stronger of two sightings of different groups that lie on each other."""
     kept: list[Sighting] = []
@@ -151,11 +165,9 @@ class LabelVote:
         self.group: str | None = None
         self.looks = 0
 
-    def add(self, sighting: Sighting, pixel_aspect: float) -> None:
-        """Count one look. ``pixel_aspect`` is the box's height over its width in pixels."""
-        weight = sighting.score * (0.5 if sighting.cut else 1.0)
-        if sighting.group == VEHICLE and pixel_aspect > TALL:
-            weight *= TALL_VEHICLE_WEIGHT
+    def add(self, sighting: Sighting) -> None:
+        """Count one look."""
+        weight = sighting.score * (CUT_WEIGHT if sighting.cut else 1.0)
         for label in self._weights:
             self._weights[label] *= FADE
         self._weights[sighting.label] = self._weights.get(sighting.label, 0.0) + weight

@@ -5,7 +5,7 @@ The numbers come from the clips named in docs/design/tracking.md; each says whic
 
 from __future__ import annotations
 
-from math import hypot
+from math import hypot, sqrt
 
 from edge_agent.model import PERSON, Box, TrackState
 from edge_agent.tracking.trail import Trail
@@ -19,7 +19,8 @@ STIRRED_DISTANCE = 0.15
 STIRS = 5
 HUGE = 0.25  # of the picture: an insect near the lens is as large as this or larger
 HUGE_LOOKS, HUGE_AGE_S = 3, 1.0
-STANDING_LOOKS, STANDING_AGE_S, STANDING_SCORE, STANDING_HITS = 4, 8.0, 0.55, 0.7
+STANDING_LOOKS, STANDING_AGE_S, STANDING_WEIGHT, STANDING_HITS = 3, 1.5, 1.0, 0.7
+STANDING_PERSON_LOOKS, STANDING_PERSON_AGE_S, STANDING_PERSON_SCORE = 4, 8.0, 0.55
 
 # Endings. Larger numbers: more patience with occlusions, later end events.
 UNLABELLED_S = 0.6
@@ -33,6 +34,7 @@ UNCHECKED_S = 20.0  # absent by its picture, but no look came to say so
 
 # Looks. Larger urgencies are served first.
 RELOOK_S = 45.0
+NEAR_SIZE = 0.1  # root of the area, in pictures; a rider who fills a third of the height has this
 GROWN, SHRUNK = 1.7, 0.5
 
 
@@ -44,18 +46,26 @@ def is_believed(trail: Trail, now: float) -> bool:
     age = now - trail.created_mono
     if trail.box.clipped().area > HUGE:
         return vote.looks >= HUGE_LOOKS and age >= HUGE_AGE_S and trail.supports > MOVED_FRAMES
-    if trail.path >= MOVED and trail.supports >= MOVED_FRAMES and vote.weight >= MOVED_WEIGHT:
-        return True
-    if vote.looks >= 2 and trail.path >= STIRRED_DISTANCE and trail.supports >= 2:
-        return True
-    # A person who never stirs is a tree trunk; vehicles may well have been parked before we came.
-    alive = trail.stirs >= STIRS or vote.group != PERSON
+    if vote.weight >= MOVED_WEIGHT:
+        if trail.path >= MOVED and trail.supports >= MOVED_FRAMES:
+            return True
+        if vote.looks >= 2 and trail.path >= STIRRED_DISTANCE and trail.supports >= 2:
+            return True
+    return _is_believed_standing(trail, age)
+
+
+def _is_believed_standing(trail: Trail, age: float) -> bool:
+    """Vehicles may have been parked before we came; a person who never stirs is a tree trunk."""
+    vote = trail.vote
+    if vote.weight < STANDING_WEIGHT or vote.looks < STANDING_HITS * trail.covered:
+        return False
+    if vote.group != PERSON:
+        return vote.looks >= STANDING_LOOKS and age >= STANDING_AGE_S
     return (
-        alive
-        and vote.looks >= STANDING_LOOKS
-        and age >= STANDING_AGE_S
-        and vote.score >= STANDING_SCORE
-        and vote.looks >= STANDING_HITS * trail.covered
+        trail.stirs >= STIRS
+        and vote.looks >= STANDING_PERSON_LOOKS
+        and age >= STANDING_PERSON_AGE_S
+        and vote.score >= STANDING_PERSON_SCORE
     )
 
 
@@ -110,7 +120,15 @@ def state_of(trail: Trail, now: float, dt: float) -> TrackState:
 
 
 def wants_look(trail: Trail, now: float) -> float:
-    """How urgent an inference is, 0 for none. New before unsure before changed before routine."""
+    """How urgent an inference is, 0 for none: new before unsure before changed before routine.
+
+    Near before far: a model sees a large object at the first look and a tiny one at none.
+    """
+    size = sqrt(trail.box.clipped().area) / NEAR_SIZE
+    return _urgency(trail, now) * (0.4 + 0.6 * min(1.0, size))
+
+
+def _urgency(trail: Trail, now: float) -> float:
     since = now - trail.looked_mono if trail.looked_mono is not None else 1e9
     if trail.vote.label is None:
         return _wants_first_look(trail, since)
@@ -148,5 +166,5 @@ def _wants_look_parked(trail: Trail, now: float, since: float) -> float:
     if trail.absent_since is not None and not trail.covered_up:
         return 0.8 if now - trail.absent_since > 0.6 and since >= 0.5 else 0.0
     if not trail.confirmed and trail.covered < 2 * STANDING_LOOKS:
-        return 0.4 if since >= 2.0 else 0.0
+        return 0.4 if since >= 0.5 * trail.covered else 0.0
     return 0.1 if since >= RELOOK_S else 0.0

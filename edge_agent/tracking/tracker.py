@@ -73,6 +73,12 @@ class Tracker:
         self._tracks = tuple(self._snapshot(t, lifecycle.wants_look(t, now)) for t in self._trails)
         return Tracks(self._tracks, tuple(self._ended(t) for t in self._gone))
 
+    def reset(self) -> None:
+        """Forget all tracks without a word, because the camera was lost; ids go on counting."""
+        self._trails, self._gone, self._tracks = [], [], ()
+        self._doubles = Doubles()
+        self._last_mono = self._before = self._mask_before = None
+
     # ---- motion
 
     def _step(self, now: float) -> float:
@@ -111,7 +117,7 @@ class Tracker:
     def _hold_up(self, foreground: Foreground, failed: set[int], now: float, dt: float) -> None:
         """Support tracks by the foreground under them, and correct those that have a region to themselves."""
         moving = [t for t in self._trails if t.patch is None]
-        lone = foreground.one_to_one([t.box for t in moving])
+        lone = foreground.lone([t.box for t in moving], [t.vote.label is None for t in moving])
         for index, trail in enumerate(moving):
             if index in lone:
                 trail.follow_region(lone[index], trail.number in failed, dt)
@@ -132,7 +138,7 @@ class Tracker:
         """Give every sighting to a track or begin one, and count what was looked at in vain."""
         if not looks.looked and not looks.detections:
             return
-        seen = sightings(looks, lambda person, machine: self._apart(person, machine, foreground))
+        seen = sightings(looks, aspect, lambda person, machine: self._apart(person, machine, foreground))
         costs = [[self._cost(s, t, now) for t in self._trails] for s in seen]
         pairs = dict(assign(costs))
         sighted = set()
@@ -143,8 +149,7 @@ class Tracker:
             if trail.patch is not None and trail.absent_since is not None and not trail.covered_up:
                 trail.patch = None  # it is there, but looks different now: parked anew by ``_judge``
                 trail.absent_since = None
-            box = sighting.box
-            trail.see(sighting, aspect * box.height / max(box.width, 1e-6), now)
+            trail.see(sighting, now)
             sighted.add(trail.number)
         for trail in self._trails:
             if trail.number not in sighted and self._would_have_seen(trail, looks.looked):

@@ -98,10 +98,10 @@ class Trail:
 
     # ---- what it is
 
-    def see(self, sighting: Sighting, pixel_aspect: float, now: float) -> None:
+    def see(self, sighting: Sighting, now: float) -> None:
         """Take one sighting: a vote, a position, and unless a crop's edge cut it, an outline."""
         self._take_outline(sighting)
-        self.vote.add(sighting, pixel_aspect)
+        self.vote.add(sighting)
         if self.first_sighting is None:
             self.first_sighting = sighting.box
         elif size_ratio(self.first_sighting, sighting.box) < 2.5 and not sighting.cut:

@@ -1,0 +1,138 @@
+"""The agent's own pipeline on a clip, with its stages timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_agent.capture.replay import open_replay
+from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.litert import LiteRtDetector
+from edge_agent.detection.looks import LookPlanner
+from edge_agent.detection.stage import DetectionStage
+from edge_agent.detection.sweep import Sweep
+from edge_agent.detection.worker import InlineInference
+from edge_agent.model import GROUP_OF_LABEL, Frame, Looks, Motion, RuleHit, Track, Tracks
+from edge_agent.motion.detector import MotionDetector
+from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, TrackStage
+from edge_agent.tracking.tracker import Tracker
+
+CAMERA_ID = "bench"
+
+
+@dataclass
+class Costs:
+    """CPU seconds of this thread by stage, and what was counted."""
+
+    motion: float = 0.0
+    detection: float = 0.0
+    tracking: float = 0.0
+    frames: int = 0
+    inferences: int = 0
+
+    def ms_a_frame(self, seconds: float) -> float:
+        return 1000 * seconds / self.frames if self.frames else 0.0
+
+
+class TimedMotion:
+    def __init__(self, inner: MotionStage, costs: Costs) -> None:
+        self._inner, self._costs = inner, costs
+
+    def update(self, frame: Frame) -> Motion:
+        start = time.thread_time()
+        motion = self._inner.update(frame)
+        self._costs.motion += time.thread_time() - start
+        return motion
+
+
+class TimedLooks:
+    def __init__(self, inner: LookStage, costs: Costs) -> None:
+        self._inner, self._costs = inner, costs
+
+    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+        start = time.thread_time()
+        looks = self._inner.look(frame, motion, tracks)
+        self._costs.detection += time.thread_time() - start
+        self._costs.inferences += len(looks.looked)
+        return looks
+
+
+class TimedTracker:
+    def __init__(self, inner: TrackStage, costs: Costs) -> None:
+        self._inner, self._costs = inner, costs
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        return self._inner.tracks
+
+    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:
+        start = time.thread_time()
+        tracks = self._inner.update(frame, motion, looks)
+        self._costs.tracking += time.thread_time() - start
+        self._costs.frames += 1
+        return tracks
+
+    def reset(self) -> None:
+        self._inner.reset()
+
+
+class Discard:
+    def accept(self, hit: RuleHit, frame: Frame) -> None:
+        """The bench scores tracks, not events."""
+
+
+Watch = Callable[[Frame, Insight], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    model: Path
+    fps: float = 5.0
+    budget_per_s: float = 10.0
+    min_score: float = 0.5
+    labels: tuple[str, ...] = field(default=tuple(GROUP_OF_LABEL))
+
+
+def run(clips: Sequence[Path], setup: Setup, watch: Watch) -> Costs:
+    """Replays the clips one after another as one video; inferences are budgeted in the clips' time."""
+    costs, camera = Costs(), _camera(setup.fps)
+    pipeline = _pipeline(camera, setup, costs)
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    for frame in open_replay(clips, camera, fps=setup.fps, started_at=started):
+        watch(frame, pipeline.process(frame))
+    return costs
+
+
+def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
+    detector = LiteRtDetector(setup.model, setup.labels, setup.min_score)
+    budget = Budget(setup.budget_per_s, (camera.id,))
+    looks = DetectionStage(
+        camera,
+        InlineInference(detector),
+        LookPlanner(detector.input_size),
+        Sweep(budget.share_per_s),
+        budget,
+    )
+    return Pipeline(
+        motion=TimedMotion(MotionDetector(), costs),
+        detection=TimedLooks(looks, costs),
+        tracking=TimedTracker(Tracker(camera.id, "0"), costs),
+        rules=(),
+        sink=Discard(),
+    )
+
+
+def _camera(fps: float) -> Camera:
+    return Camera(
+        id=CAMERA_ID,
+        url="file:///dev/null",
+        credentials=None,
+        analyse=Analyse(fps, 640),
+        report=Report(False, 0.0, SnapshotPolicy.NONE),
+        masks=(),
+        privacy_masks=(),
+    )
