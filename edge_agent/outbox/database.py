@@ -68,6 +68,8 @@ def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
     db = _connect(path)
     try:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        # The file must give space back: pictures beside it use the same budget.
+        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")

@@ -31,6 +31,8 @@ from edge_agent.outbox.ticket import Ticket
 log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
+WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
+WAL_OVERSHOOT_PAGES = 16  # of the transaction that reaches the limit
 EncodeLoss = Callable[[Stamp, Loss], bytes]
 
 
@@ -56,6 +58,7 @@ class _Work:
     tally: Tally
     epochs: Epochs
     unlink: list[str] = field(default_factory=list)  # media ids, after the commit
+    shrunk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,9 @@ class DiskStore:
     def __init__(self, state_dir: Path, max_bytes: int, boot_id: str, encode_loss: EncodeLoss) -> None:
         self.path = state_dir / FILE_NAME
         self.files = MediaFiles(state_dir / "media")
-        # The log may grow to this before it is copied into the database; it counts as used.
+        # The log may grow to this before it is folded into the database; it counts as used.
         wal_pages = max(16, min(256, max_bytes // 16 // PAGE_BYTES))
-        self._max_db_bytes = max_bytes - wal_pages * PAGE_BYTES
+        self._max_db_bytes = max_bytes - (wal_pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
         self._encode_loss = encode_loss
         self.tally = Tally()
         self.epochs = Epochs([])
@@ -152,6 +155,10 @@ class DiskStore:
         self._writer.execute("COMMIT")
         self.tally, self.epochs = work.tally, work.epochs
         self.files.remove(work.unlink)
+        if work.shrunk:
+            # The file is cut when the log is folded in. All is committed: a failure changes nothing.
+            with suppress(sqlite3.Error):
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _insert(self, work: _Work, ticket: Ticket) -> None:
         draft = ticket.draft
@@ -202,14 +209,19 @@ class DiskStore:
 
     def _make_room(self, work: _Work) -> None:
         """Give up what does not fit, and a little more, so that not every append has to."""
-        if self._excess(work, 0) <= 0:
-            return
-        spare = self._max_db_bytes // 64
-        dropped = shedding.shed_media(self._writer, lambda freed: self._excess(work, spare) - freed)
-        self._drop_media(work, dropped)
-        count = shedding.shed_events(self._writer, lambda: self._excess(work, spare))
-        tally = work.tally
-        work.tally = replace(tally, removed=tally.removed + count, shed=tally.shed + count)
+        if self._excess(work, 0) > 0:
+            spare = self._max_db_bytes // 64
+            dropped = shedding.shed_media(self._writer, lambda freed: self._excess(work, spare) - freed)
+            self._drop_media(work, dropped)
+            count = shedding.shed_events(self._writer, lambda: self._excess(work, spare))
+            tally = work.tally
+            work.tally = replace(tally, removed=tally.removed + count, shed=tally.shed + count)
+        # Free pages inside the file take disk space as well: give back those that are too many.
+        pages = integer(self._writer, "PRAGMA page_count")
+        too_many = pages - (self._max_db_bytes - work.tally.media_bytes) // PAGE_BYTES
+        if too_many > 0:
+            self._writer.execute(f"PRAGMA incremental_vacuum({too_many})").fetchall()
+            work.shrunk = True
 
     def _excess(self, work: _Work, spare: int) -> int:
         """Bytes over the limit, with ``spare`` bytes kept free."""

@@ -44,10 +44,6 @@ MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before it is trusted agai
 T = TypeVar("T")
 
 
-def _no_listener() -> None:
-    pass
-
-
 class Outbox:
     """Bounded store of events and their pictures. Opens nothing before ``open()`` or ``with``.
 
@@ -65,7 +61,7 @@ class Outbox:
         self._encode_loss = encode_loss
         self._files = MediaFiles(state_dir / "media")
         self._appended: deque[Ticket] = deque()
-        self._on_news: Callable[[], None] = _no_listener
+        self._news = threading.Event()
         # Held for one transaction: what is written, and the change between disk and memory.
         self._commit_lock = threading.Lock()
         # Protects everything below; taken inside the commit lock, never the other way round.
@@ -120,10 +116,6 @@ class Outbox:
         """Events that were open when the agent last died; append their ends with ``closes``."""
         return list(self._left_open)
 
-    def tell(self, on_news: Callable[[], None]) -> None:
-        """Have ``on_news`` called after each commit, on the appending thread; it must not block."""
-        self._on_news = on_news
-
     # --- appending: any thread ---
 
     def append(self, draft: Draft) -> Stamp:
@@ -138,7 +130,7 @@ class Outbox:
             # Another thread may have committed it while this one waited for the lock.
             while not ticket.done:
                 self._store([self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))])
-        self._on_news()
+        self.wake()
         if ticket.error is not None:
             if draft.media is not None:
                 self._files.remove([draft.media.media_id])
@@ -181,7 +173,20 @@ class Outbox:
         with self._lock:
             self._queue.defer_media(media_id, not_before_mono)
 
+    def wait_for_news(self, timeout_s: float) -> bool:
+        """Block until something was appended or ``wake`` was called, at most so long; False: nothing came.
+
+        News that came since the last call count.
+        """
+        came = self._news.wait(timeout_s)
+        self._news.clear()
+        return came
+
     # --- any thread ---
+
+    def wake(self) -> None:
+        """Let ``wait_for_news`` return, now or when it is next called."""
+        self._news.set()
 
     def maintain(self) -> None:
         """Commit deletions that have waited long enough, and try the way back to a failed disk."""

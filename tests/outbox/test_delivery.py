@@ -117,13 +117,20 @@ def test_threads_that_append_together_share_one_run_of_sequences(tmp_path: Path)
         assert sorted(stamps) == sequences(outbox) == list(range(1, 401))
 
 
-def test_a_listener_hears_of_every_append_after_its_commit(tmp_path: Path) -> None:
-    heard: list[list[int]] = []
+def test_the_publisher_hears_of_every_append_after_its_commit(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        outbox.tell(lambda: heard.append(sequences(outbox)))
         outbox.append(draft())
-        outbox.append(draft())
-    assert heard == [[1], [1, 2]]
+        assert outbox.wait_for_news(0)
+        assert sequences(outbox) == [1]
+        assert not outbox.wait_for_news(0)
+
+
+def test_waiting_for_news_ends_with_an_append_on_another_thread(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        appender = threading.Timer(0.05, lambda: outbox.append(draft()))
+        appender.start()
+        assert outbox.wait_for_news(10)
+        appender.join()
 
 
 def test_a_picture_goes_after_its_event_and_leaves_with_its_file(tmp_path: Path) -> None:

@@ -27,10 +27,7 @@ def announced(outbox: Outbox) -> tuple[set[int], list[int]]:
     """(sequences announced as lost, sequences delivered), by delivering until nothing comes any more."""
     lost: set[int] = set()
     delivered: list[int] = []
-    for _ in range(100):
-        events = outbox.pending(1000)
-        if not events:
-            break
+    while events := outbox.pending(1000):
         for event in events:
             delivered.append(event.sequence)
             outbox.delivered(*event.key)
@@ -39,7 +36,8 @@ def announced(outbox: Outbox) -> tuple[set[int], list[int]]:
                 numbers = [n for low, high in loss["ranges"] for n in range(low, high + 1)]
                 assert len(numbers) == loss["count"]
                 lost.update(numbers)
-        outbox.append(draft("the next one"))  # any commit takes the next announcement along
+        if any(event.kind == "loss" for event in events):
+            outbox.append(draft("one more"))  # any commit takes the next announcement along
     return lost, delivered
 
 
@@ -52,6 +50,17 @@ def test_the_disk_never_holds_more_than_max_bytes(tmp_path: Path) -> None:
         assert outbox.stats().bytes <= SMALL
 
 
+def test_space_that_events_left_can_be_used_by_pictures(tmp_path: Path) -> None:
+    with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
+        for _ in range(300):
+            outbox.append(draft(size=900))
+        deliver_all(outbox)
+        for number in range(60):
+            outbox.append(draft(media=picture(f"p{number}", 8000)))
+            assert bytes_on_disk(tmp_path) <= SMALL
+        assert outbox.stats().media_depth > 30
+
+
 def test_pictures_go_first_then_info_then_warnings_and_alarms_last(tmp_path: Path) -> None:
     with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
         outbox.append(draft(severity=Severity.ALARM, size=900, media=picture("p1", 6000)))
@@ -59,10 +68,10 @@ def test_pictures_go_first_then_info_then_warnings_and_alarms_last(tmp_path: Pat
             outbox.append(draft(severity=Severity.INFO, size=900))
             outbox.append(draft(severity=Severity.WARNING, size=900))
         assert (outbox.stats().shed, outbox.stats().media_depth) == (0, 1)
-        for _ in range(150):
+        for _ in range(190):
             outbox.append(draft(severity=Severity.ALARM, size=900))
         left = [event.priority for event in outbox.pending(1000) if event.kind != "loss"]
-        assert (left.count(17), left.count(9), outbox.stats().media_depth) == (151, 0, 0)
+        assert (left.count(17), left.count(9), outbox.stats().media_depth) == (191, 0, 0)
         assert 0 < left.count(13) < 100
         assert list((tmp_path / "media").iterdir()) == []
 
@@ -108,7 +117,7 @@ def test_every_sequence_is_delivered_or_announced(steps: list[tuple[Severity, in
     assert len(delivered) == len(set(delivered))
     assert lost.isdisjoint(delivered)
     assert lost.isdisjoint(delivered_early)
-    assert lost | set(delivered) | delivered_early | {last} == set(range(1, last + 1))
+    assert lost | set(delivered) | delivered_early == set(range(1, last + 1))
 
 
 def test_losses_of_an_earlier_epoch_name_that_epoch() -> None:

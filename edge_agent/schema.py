@@ -1,0 +1,84 @@
+"""JSON Schema 2020-12 of every message, made from ``wire.py``.
+
+``python -m edge_agent.schema --write`` renews the files that ship in the package; a test keeps
+them current. ``object.json`` is the ``data`` of an event, ``event-object.json`` the whole event.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from edge_agent import wire
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FOLDER = Path(__file__).with_name("schemas")
+
+Schema = dict[str, Any]
+
+
+def message_types() -> dict[str, Any]:
+    """Every message by the name of its schema."""
+    types: dict[str, Any] = {"state": wire.State, "birth": wire.Birth, "heartbeat": wire.Heartbeat}
+    for kind, data in wire.DATA_OF_KIND.items():
+        types[kind] = data
+        types[f"event-{kind}"] = wire.CloudEvent[data]  # type: ignore[valid-type]
+    return types
+
+
+def schema_of(name: str) -> Schema:
+    """The self-contained schema of that message. Raises ``KeyError``."""
+    (reference,), parts = msgspec.json.schema_components(
+        [message_types()[name]], ref_template="#/$defs/{name}"
+    )
+    root = parts.pop(reference["$ref"].rsplit("/", 1)[1])
+    if name.startswith("event-"):
+        kind = name.removeprefix("event-")
+        root["properties"]["type"] = {"const": f"{wire.TYPE_PREFIX}{kind}.v1"}
+        root["properties"]["dataschema"] = {"const": f"{wire.SCHEMA_BASE}{kind}.json"}
+        root["title"] = f"Event {kind}"
+    if "specversion" in root["properties"]:
+        # Optional to construct, because they never change; never left out on the wire.
+        root["required"] = [*root["required"], "specversion", "datacontenttype"]
+    if "schema" in root["properties"]:
+        root["required"] = ["schema", *root["required"]]
+    head = {"$schema": DIALECT, "$id": f"{wire.SCHEMA_BASE}{name}.json"}
+    return {**head, **root, **({"$defs": parts} if parts else {})}
+
+
+def schema_text(name: str) -> str:
+    return json.dumps(schema_of(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def run_schema(name: str | None, stdout: TextIO) -> int:
+    """``edge-agent schema [NAME]``: one schema as it ships, or the names; 64 (EX_USAGE) for no such one."""
+    names = sorted(path.stem for path in FOLDER.glob("*.json"))
+    if name is None:
+        stdout.write("".join(f"{known}\n" for known in names))
+        return 0
+    if name not in names:
+        print(f"schema: there is no message {name!r}; known are: {', '.join(names)}", file=sys.stderr)
+        return 64
+    stdout.write((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return 0
+
+
+def write_schemas(folder: Path = FOLDER) -> None:
+    """Renew all files and remove those of messages that are no more."""
+    folder.mkdir(exist_ok=True)
+    names = message_types()
+    for path in folder.glob("*.json"):
+        if path.stem not in names:
+            path.unlink()
+    for name in names:
+        (folder / f"{name}.json").write_text(schema_text(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m edge_agent.schema --write")
+    write_schemas()
