@@ -43,10 +43,10 @@ class BestPicture:
         if picture is None:
             return False
         height, width = picture.shape[:2]
-        left, top, right, bottom = data["snapshot"]["region"]
-        x1, x2 = ((x - left) / (right - left) * width for x in (data["box"][0], data["box"][2]))
-        y1, y2 = ((y - top) / (bottom - top) * height for y in (data["box"][1], data["box"][3]))
-        cv2.rectangle(picture, (round(x1), round(y1)), (round(x2), round(y2)), (60, 220, 60), 2)
+        x1, y1, x2, y2 = (
+            round(v * side) for v, side in zip(data["snapshot"]["box"], [width, height] * 2, strict=True)
+        )
+        cv2.rectangle(picture, (x1, y1), (x2, y2), (60, 220, 60), 2)
         text = f"{data['label']} {data['score']:.2f}  {event['time']}"
         cv2.putText(
             picture, text, (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA

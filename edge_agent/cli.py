@@ -48,7 +48,10 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.agent import Agent
 
     settings = config.load(args.config)
-    logs.setup_logging(args.log_format, args.log_level)
+    masker = logs.setup_logging(args.log_format, args.log_level, [camera.id for camera in settings.cameras])
+    for credentials in (settings.mqtt.credentials, *(camera.credentials for camera in settings.cameras)):
+        if credentials is not None:
+            masker.register(credentials.password)
     return Agent(settings, repeat_files=args.repeat_files).run()
 
 

@@ -270,7 +270,9 @@ def _moment_of(hit: ObjectHit, frame: Frame) -> _Moment:
 def _reference(media: Media | None) -> wire.SnapshotRef | None:
     if media is None:
         return None
-    return wire.SnapshotRef(media_id=media.media_id, sha256=media.sha256, bytes=len(media.payload))
+    return wire.SnapshotRef(
+        media_id=media.media_id, sha256=media.sha256, bytes=len(media.payload), box=media.box.rounded()
+    )
 
 
 def _told_state(state: CameraState) -> Literal["online", "degraded", "offline"]:

@@ -378,6 +378,7 @@ class Media:
     camera: str
     sha256: str
     payload: bytes  # JPEG
+    box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
 
 
 @dataclass(frozen=True, slots=True)

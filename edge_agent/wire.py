@@ -60,6 +60,7 @@ class SnapshotRef(Message, frozen=True, kw_only=True):
     media_id: str
     sha256: Sha256
     bytes: Count
+    box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
 
 
 class ObjectData(Message, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ STAGES = {
     "mqtt",
     "device",
 }
-COMPOSITION = {"agent", "cli", "replay", "__main__"}
+COMPOSITION = {"assembly", "agent", "cli", "replay", "__main__"}
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay"},

@@ -23,12 +23,20 @@ MAX_HELD_BYTES = 8_000_000
 """Raw pixels of one camera: 26 crops of 320 x 320. Beyond it a better view is let pass."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """An object with its surroundings, as pixels."""
+
+    colour: Colour
+    box: Box  # of the object, in 0..1 of ``colour``
+
+
 @dataclass(slots=True)
 class _Seen:
     """An object whose first picture was sent."""
 
     quality: float  # of the best view so far, sent or held
-    held: Colour | None = None
+    held: _View | None = None
 
 
 class Snapshots:
@@ -61,10 +69,10 @@ class Snapshots:
         if phase is Phase.START:
             self._release(self._seen.pop(track.id, None))
             self._seen[track.id] = _Seen(quality(track))
-            return self._media(event_id, self._crop(frame, track))
+            return self._media(event_id, self._view(frame, track))
         seen = self._seen.pop(track.id, None) if phase is Phase.END else self._seen.get(track.id)
-        colour = self._release(seen)
-        return None if colour is None else self._media(event_id, colour)
+        view = self._release(seen)
+        return None if view is None else self._media(event_id, view)
 
     @property
     def held_bytes(self) -> int:
@@ -75,30 +83,31 @@ class Snapshots:
         region = surroundings(track.box, frame.picture.width, frame.picture.height)
         x1, y1, x2, y2 = region.to_pixels(frame.picture.width, frame.picture.height)
         size = min(x2 - x1, MAX_SIDE) * min(y2 - y1, MAX_SIDE) * 3
-        held = 0 if seen.held is None else seen.held.nbytes
+        held = 0 if seen.held is None else seen.held.colour.nbytes
         if self._held_bytes - held + size > MAX_HELD_BYTES:
             return
         self._release(seen)
         seen.quality = quality(track)
-        seen.held = self._crop(frame, track)
-        self._held_bytes += seen.held.nbytes
+        seen.held = self._view(frame, track)
+        self._held_bytes += seen.held.colour.nbytes
 
-    def _release(self, seen: _Seen | None) -> Colour | None:
+    def _release(self, seen: _Seen | None) -> _View | None:
         if seen is None or seen.held is None:
             return None
-        colour, seen.held = seen.held, None
-        self._held_bytes -= colour.nbytes
-        return colour
+        view, seen.held = seen.held, None
+        self._held_bytes -= view.colour.nbytes
+        return view
 
-    def _crop(self, frame: Frame, track: Track) -> Colour:
+    def _view(self, frame: Frame, track: Track) -> _View:
         region = surroundings(track.box, frame.picture.width, frame.picture.height)
-        return crop(frame.picture, region, self._privacy_masks, MAX_SIDE)
+        colour = crop(frame.picture, region, self._privacy_masks, MAX_SIDE)
+        return _View(colour, within(track.box, region))
 
-    def _media(self, event_id: str, colour: Colour) -> Media:
-        payload = encode(colour)
+    def _media(self, event_id: str, view: _View) -> Media:
+        payload = encode(view.colour)
         digest = hashlib.sha256(payload).hexdigest()
         # Random, because a name must never come twice, not even after the state directory was lost.
-        return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload)
+        return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload, view.box)
 
 
 def surroundings(box: Box, width: int, height: int) -> Box:
@@ -113,6 +122,16 @@ def surroundings(box: Box, width: int, height: int) -> Box:
     x1 = min(max(x - w / 2, 0.0), 1.0 - w)
     y1 = min(max(y - h / 2, 0.0), 1.0 - h)
     return Box(x1, y1, x1 + w, y1 + h)
+
+
+def within(box: Box, region: Box) -> Box:
+    """``box`` in 0..1 of ``region``, as far as it lies inside."""
+    return Box(
+        (box.x1 - region.x1) / region.width,
+        (box.y1 - region.y1) / region.height,
+        (box.x2 - region.x1) / region.width,
+        (box.y2 - region.y1) / region.height,
+    ).clipped()
 
 
 def quality(track: Track) -> float:

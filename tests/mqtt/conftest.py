@@ -108,10 +108,10 @@ class MemoryOutbox:
             self._events[sequence, epoch] = replace(event, attempts=event.attempts + 1), not_before_mono
             self.deferrals.append((sequence, not_before_mono - self._clock.monotonic()))
 
-    def pending_media(self, limit: int) -> list[Media]:
+    def pending_media(self) -> Media | None:
         with self._lock:
             now = self._clock.monotonic()
-            return [media for media, not_before in self._media.values() if not_before <= now][:limit]
+            return next((media for media, not_before in self._media.values() if not_before <= now), None)
 
     def media_delivered(self, media_id: str) -> None:
         with self._lock:

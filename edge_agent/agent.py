@@ -1,0 +1,309 @@
+"""The composition root: names the concrete classes, starts them, watches over them, stops them.
+
+One process, plain threads; see docs/design/architecture.md. The main thread ticks once a second: it
+watches the other threads, feeds systemd's watchdog, follows the clock and the cameras, and makes the
+heartbeat.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import secrets
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from edge_agent import __version__
+from edge_agent.assembly import Eyes, build_pipeline, model_ref
+from edge_agent.capture.reader import Reader
+from edge_agent.capture.versions import library_versions
+from edge_agent.clock import SystemClock, read_boot_id
+from edge_agent.config.settings import Settings
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.worker import DetectorWorker, WorkerStats
+from edge_agent.device.birth import make_birth
+from edge_agent.device.boot import BootHistory
+from edge_agent.device.box import BoxMetrics
+from edge_agent.device.cameras import CameraWatch
+from edge_agent.device.clock_sync import ClockSync
+from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.device.status import StatusDocument, StatusServer, socket_path, status_document
+from edge_agent.device.supervisor import Supervisor
+from edge_agent.device.systemd import Systemd
+from edge_agent.errors import EdgeAgentError
+from edge_agent.events import EventMaker
+from edge_agent.lane import Lane
+from edge_agent.loop import Loop
+from edge_agent.model import CameraState, CameraStatus
+from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox import Outbox
+from edge_agent.wire import Birth, BirthDetector
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+FIRST_HEARTBEAT_S = 5.0
+STOP_WITHIN_S = 1.7
+"""A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
+
+
+class Agent:
+    """The whole agent. ``run`` blocks until it is told to stop; nothing is started before it."""
+
+    def __init__(self, settings: Settings, *, repeat_files: bool = False) -> None:
+        self._settings = settings
+        state_dir = settings.state_dir
+        _make_dir(state_dir)
+        self._stop = threading.Event()
+        self._clock = clock = SystemClock()
+        boot_id = read_boot_id()
+        self._boot = BootHistory(state_dir / "boot.json", boot_id)
+        self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id)
+        self._choice = choose_detector(settings.detector, model_dirs(state_dir))
+        self._worker = DetectorWorker(self._choice.detector) if self._choice.detector else None
+        self._events = EventMaker(
+            settings.gateway,
+            clock=clock,
+            boot_id=boot_id,
+            clock_synced=lambda: self._clock_sync.synced,
+            model=model_ref(self._choice.detector),
+        )
+        self._outbox = Outbox(
+            state_dir,
+            max_bytes=settings.outbox.max_bytes,
+            clock=clock,
+            boot_id=boot_id,
+            encode_loss=self._events.loss,
+        )
+        self._usage = Usage(
+            state_dir / "usage.json", settings.gateway.timezone, clock, self._clock_sync.trusted
+        )
+        self._publisher = Publisher(
+            settings.mqtt,
+            Topics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id),
+            self._outbox,
+            usage=self._usage,
+            clock=clock,
+            birth=lambda session: msgspec.json.encode(self._birth(session)),
+            on_down=_ignore,
+            clock_trusted=self._clock_sync.trusted,
+        )
+        self._readers, self._lanes = self._build_lanes(repeat_files)
+        self._camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
+        box = BoxMetrics(state_dir, clock, boot_reason=self._boot.reason.value)
+        sources = HealthSources(
+            session=lambda: self._publisher.session,
+            clock=self._clock_sync.health,
+            box=box.read,
+            outbox=self._outbox.stats,
+            mqtt=self._publisher.health,
+            online=lambda: self._publisher.online,
+            detector=self._detector_stats,
+            cameras=self._camera_statuses,
+        )
+        self._heartbeats = HeartbeatMaker(settings, clock, sources)
+        self._status = StatusServer(socket_path(state_dir), self._status_document)
+        self._supervisor = Supervisor()
+        self._systemd = Systemd()
+        self._next_heartbeat_mono = 0.0
+        self._next_watchdog_mono = 0.0
+
+    def run(self) -> int:
+        """0 after a stop that was asked for, 1 when a thread cannot be kept alive."""
+        self._obey_signals()
+        self._start()
+        try:
+            return self._watch()
+        finally:
+            self._shut_down()
+
+    # --- start ---
+
+    def _start(self) -> None:
+        self._outbox.open()
+        self._boot.mark_running()
+        for left_open in self._outbox.left_open():
+            self._outbox.append(self._events.object_left_open(left_open))
+        self._start_status()
+        self._publisher.start()
+        if self._worker is not None:
+            self._worker.start()
+        for reader, lane in zip(self._readers, self._lanes, strict=True):
+            lane.loop.start()
+            reader.start()
+        for loop in self._loops():
+            self._supervisor.watch(loop)
+        self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
+        log.info("detector: %s", self._choice.note)
+        log.info(
+            "edge-agent %s runs as %s with %d cameras",
+            __version__,
+            self._settings.gateway.id,
+            len(self._lanes),
+        )
+        self._systemd.ready("started")
+
+    def _start_status(self) -> None:
+        """Without the socket the agent works all the same; only `edge-agent status` finds nobody."""
+        try:
+            self._status.start()
+        except EdgeAgentError as error:
+            log.error("status: %s", error)
+        else:
+            self._supervisor.watch(self._status.loop)
+
+    def _build_lanes(self, repeat_files: bool) -> tuple[list[Reader], list[Lane]]:
+        cameras = self._settings.cameras
+        budget = Budget(self._settings.detector.budget_per_s, tuple(camera.id for camera in cameras))
+        detector, worker = self._choice.detector, self._worker
+        eyes = Eyes(detector, worker, budget) if detector and worker else None
+        # Tells the tracks of this run from those of the runs before it in the same boot.
+        boot_tag = secrets.token_hex(3)
+        readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
+        lanes = [
+            Lane(camera.id, reader.slot, build_pipeline(camera, eyes, boot_tag, self._events, self._outbox))
+            for camera, reader in zip(cameras, readers, strict=True)
+        ]
+        return readers, lanes
+
+    def _loops(self) -> list[Loop]:
+        loops = [self._publisher.loop]
+        loops += [lane.loop for lane in self._lanes] + [reader.loop for reader in self._readers]
+        return [*loops, self._worker.loop] if self._worker is not None else loops
+
+    def _obey_signals(self) -> None:
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._stop.is_set():
+                os._exit(128 + number)  # the second one means now
+            self._stop.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+    # --- run ---
+
+    def _watch(self) -> int:
+        while not self._stop.wait(TICK_S):
+            fatal = self._supervisor.check()
+            if fatal is not None:
+                log.critical("edge-agent ends: %s", fatal)
+                return 1
+            self._tick()
+        return 0
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        correction = self._clock_sync.update()
+        if correction is not None:
+            self._outbox.append(
+                self._events.clock_correction(
+                    correction.offset_ms,
+                    correction.source,
+                    correction.corrected_at,
+                    correction.corrected_mono,
+                )
+            )
+            self._clock_sync.confirm_correction()
+        for change in self._camera_watch.update(self._camera_statuses()):
+            self._outbox.append(
+                self._events.camera_state(
+                    change.camera_id,
+                    change.state,
+                    change.cause,
+                    change.detail,
+                    since_mono=change.since_mono,
+                    down_s=change.down_s,
+                    kept_back=change.kept_back,
+                )
+            )
+        if now >= self._next_heartbeat_mono:
+            self._next_heartbeat_mono = now + next_interval_s(self._settings.heartbeat_s)
+            self._publisher.publish_heartbeat(msgspec.json.encode(self._heartbeats.make()))
+        self._report_to_systemd(now)
+
+    def _report_to_systemd(self, now: float) -> None:
+        interval_s = self._systemd.watchdog_interval_s
+        if interval_s is not None and now >= self._next_watchdog_mono and self._supervisor.all_progressing():
+            self._next_watchdog_mono = now + interval_s
+            self._systemd.watchdog()
+        statuses = self._camera_statuses()
+        online = sum(status.state is not CameraState.OFFLINE for status in statuses)
+        broker = "connected" if self._publisher.online else "not connected"
+        self._systemd.status(f"{online} of {len(statuses)} cameras, broker {broker}")
+
+    # --- what the others ask for ---
+
+    def _camera_statuses(self) -> list[CameraStatus]:
+        return [reader.status() for reader in self._readers]
+
+    def _detector_stats(self) -> WorkerStats:
+        if self._worker is None:
+            return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
+        stats = self._worker.stats()
+        return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
+
+    def _status_document(self) -> StatusDocument:
+        details = {status.camera_id: status.detail for status in self._camera_statuses()}
+        return status_document(self._settings, self._heartbeats.make(), details)
+
+    def _birth(self, session: str) -> Birth:
+        detector = self._choice.detector
+        return make_birth(
+            self._settings,
+            self._clock,
+            session,
+            read_boot_id(),
+            self._boot.reason,
+            BirthDetector(
+                name=detector.name if detector else "none",
+                model_sha256=detector.model.sha256 if detector else None,
+                labels=list(self._settings.detector.labels),
+                delegate=self._settings.detector.delegate,
+            ),
+            library_versions(),
+        )
+
+    # --- stop ---
+
+    def _shut_down(self) -> None:
+        """Cameras first, the broker last, so that what they end with still goes out or is kept."""
+        self._systemd.stopping()
+        deadline = time.monotonic() + STOP_WITHIN_S
+        self._boot.mark_stopped()
+        for reader in self._readers:
+            reader.stop()
+        if self._worker is not None:
+            self._worker.stop()
+        for lane in self._lanes:
+            lane.loop.stop()
+        for lane in self._lanes:
+            lane.loop.join(max(0.0, deadline - 1.0 - time.monotonic()))
+        self._publisher.stop()
+        self._publisher.join(max(0.0, deadline - time.monotonic()))
+        self._status.stop(timeout_s=0.1)
+        self._outbox.close()
+        self._usage.save()
+        self._clock_sync.save()
+        log.info("edge-agent stopped")
+
+
+def _make_dir(path: Path) -> None:
+    """A disk that is read-only or gone is no reason not to watch: the outbox then works from memory."""
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        log.error("state_dir %s cannot be used (%s): nothing is kept over a restart", path, error.strerror)
+
+
+def _ignore(message: DownMessage) -> None:
+    """Commands come with a later version; one that arrives is not lost silently."""
+    log.warning("mqtt: a %s message arrived, which this version does not obey", message.kind.value)

@@ -1,0 +1,85 @@
+"""Puts one camera's stages together, the same way for the live agent and for a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.config.settings import Camera, SnapshotPolicy
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.detector import Detector
+from edge_agent.detection.looks import LookPlanner
+from edge_agent.detection.stage import DetectionStage
+from edge_agent.detection.sweep import Sweep
+from edge_agent.detection.worker import Inference
+from edge_agent.events import Appender, EventMaker, EventSink, NoSnapshots
+from edge_agent.evidence.snapshots import Snapshots
+from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
+from edge_agent.motion.detector import MotionDetector
+from edge_agent.pipeline import LookStage, Pipeline, Rule
+from edge_agent.rules.counts import ObjectCounter
+from edge_agent.rules.objects import ObjectReporter
+from edge_agent.tracking.tracker import Tracker
+from edge_agent.wire import ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """The detector that all cameras of a box share, and what they may spend on it."""
+
+    detector: Detector
+    inference: Inference
+    budget: Budget
+
+
+class Blind:
+    """Detection stage of a box without a detector: motion only."""
+
+    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+        return NO_LOOKS
+
+
+def build_pipeline(
+    camera: Camera, eyes: Eyes | None, boot_tag: str, events: EventMaker, outbox: Appender
+) -> Pipeline:
+    """``boot_tag`` makes track ids unique over restarts of the agent."""
+    pictures = _snapshots(camera)
+    rules = _rules(camera)
+    return Pipeline(
+        motion=MotionDetector(camera.masks),
+        detection=_look_stage(camera, eyes),
+        tracking=Tracker(camera.id, boot_tag),
+        rules=[pictures, *rules] if pictures else rules,
+        sink=EventSink(camera.id, events, outbox, pictures or NoSnapshots()),
+    )
+
+
+def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
+    if eyes is None:
+        return Blind()
+    planner = LookPlanner(eyes.detector.input_size, eyes.detector.side_per_object)
+    sweep = Sweep(eyes.budget.share_per_s)
+    return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
+
+
+def _snapshots(camera: Camera) -> Snapshots | None:
+    """The ``snapshots: rules`` of the rules to come needs none for objects."""
+    if camera.report.objects and camera.report.snapshots is SnapshotPolicy.OBJECTS:
+        return Snapshots(camera.id, camera.privacy_masks)
+    return None
+
+
+def _rules(camera: Camera) -> list[Rule]:
+    rules: list[Rule] = []
+    if camera.report.objects:
+        rules.append(ObjectReporter())
+    if camera.report.counts_s > 0:
+        rules.append(ObjectCounter(camera.report.counts_s))
+    return rules
+
+
+def model_ref(detector: Detector | None) -> ModelRef:
+    """How events name the detector."""
+    if detector is None:
+        return ModelRef(name="none", sha256=None)
+    return ModelRef(name=detector.model.name, sha256=detector.model.sha256)

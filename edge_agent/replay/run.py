@@ -1,0 +1,153 @@
+"""Runs one camera's pipeline over files; the outputs hang on what it returns for each frame."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, TextIO
+
+from edge_agent.assembly import Eyes, build_pipeline, model_ref
+from edge_agent.capture.replay import Replay, open_replay
+from edge_agent.config.settings import Camera, Settings
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.worker import InlineInference
+from edge_agent.errors import EdgeAgentError
+from edge_agent.events import EventMaker
+from edge_agent.model import Draft, Frame, Stamp
+from edge_agent.pipeline import Insight, Pipeline
+from edge_agent.replay.annotate import AnnotatedVideo
+from edge_agent.replay.progress import Progress
+from edge_agent.replay.tables import MotionTable, MotTable
+
+EPOCH = "replay"
+BOOT_TAG = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOutputs:
+    """Where results go; events always go to ``events``, the others on request."""
+
+    events: TextIO
+    annotate: Path | None = None
+    mot: Path | None = None
+    motion: Path | None = None
+
+
+def run_replay(
+    settings: Settings,
+    camera_id: str,
+    videos: Sequence[Path],
+    *,
+    fps: float | Literal["source"] | None,
+    start: datetime,
+    outputs: ReplayOutputs,
+) -> int:
+    """``fps``: frames a second to analyse, None for the camera's own. Returns the exit code.
+
+    Raises EdgeAgentError for an unknown camera, a video that cannot be read or an output that cannot be
+    written.
+    """
+    camera = _camera(settings, camera_id)
+    wanted_fps = None if fps == "source" else fps or camera.analyse.fps
+    replay = open_replay(videos, camera, fps=wanted_fps, started_at=start)
+    pipeline = _pipeline(settings, camera, start, outputs.events)
+    progress = Progress(sys.stderr, replay.total)
+    with contextlib.ExitStack() as stack:
+        writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps)
+        stack.callback(progress.close)
+        _process(replay, pipeline, writers, progress)
+    return 0
+
+
+Writer = Callable[[Frame, Insight], None]
+
+
+def _process(replay: Replay, pipeline: Pipeline, writers: Sequence[Writer], progress: Progress) -> None:
+    for frame in replay:
+        insight = pipeline.process(frame)
+        for write in writers:
+            write(frame, insight)
+        progress.show(frame.number, frame.captured_mono)
+    # The file is over: what is still in view has not left, it is no longer watched.
+    pipeline.finish("camera")
+
+
+def _camera(settings: Settings, camera_id: str) -> Camera:
+    for camera in settings.cameras:
+        if camera.id == camera_id:
+            return camera
+    known = ", ".join(camera.id for camera in settings.cameras) or "none"
+    raise EdgeAgentError(f"no camera {camera_id!r} in the configuration; there are: {known}")
+
+
+def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) -> Pipeline:
+    choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+    for line in (choice.note, choice.better, choice.degraded):
+        if line:
+            print(f"detector: {line}", file=sys.stderr)
+    eyes = None
+    if choice.detector is not None:
+        budget = Budget(settings.detector.budget_per_s, (camera.id,))
+        eyes = Eyes(choice.detector, InlineInference(choice.detector), budget)
+    events = EventMaker(
+        settings.gateway,
+        clock=ReplayClock(start),
+        boot_id="replay",
+        clock_synced=lambda: True,
+        model=model_ref(choice.detector),
+    )
+    return build_pipeline(camera, eyes, BOOT_TAG, events, JsonLines(out))
+
+
+class ReplayClock:
+    """Stands at the beginning of the recording: a replay of the same file gives the same bytes."""
+
+    def __init__(self, start: datetime) -> None:
+        self._start = start
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.monotonic())
+
+
+class JsonLines:
+    """In place of the outbox: one event a line, at once."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._sequence = 0
+
+    def append(self, draft: Draft) -> Stamp:
+        self._sequence += 1
+        stamp = Stamp(self._sequence, EPOCH)
+        self._out.write(draft.encode(stamp).decode() + "\n")
+        self._out.flush()
+        return stamp
+
+
+def _writers(stack: contextlib.ExitStack, outputs: ReplayOutputs, camera: Camera, fps: float) -> list[Writer]:
+    writers: list[Writer] = []
+    if outputs.annotate is not None:
+        video = stack.enter_context(AnnotatedVideo(outputs.annotate, fps, camera.masks))
+        writers.append(video.write)
+    if outputs.mot is not None:
+        mot = MotTable(stack.enter_context(_writable(outputs.mot)))
+        writers.append(lambda frame, insight: mot.write(frame, insight.tracks))
+    if outputs.motion is not None:
+        motion = MotionTable(stack.enter_context(_writable(outputs.motion)))
+        writers.append(lambda frame, insight: motion.write(frame, insight.motion))
+    return writers
+
+
+def _writable(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error
