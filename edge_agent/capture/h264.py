@@ -77,6 +77,7 @@ class FrameNumWatch:
     def _learn(self, data: bytes) -> None:
         for start in _units(data):
             if data[start] & 31 == SPS:
+                # One that makes no sense says nothing: None.
                 self._numbering = _frame_numbering(_unescaped(data[start + 1 : start + 512]))
 
 
@@ -103,8 +104,8 @@ def _unescaped(data: bytes) -> bytes:
     return data.replace(b"\0\0\3", b"\0\0")
 
 
-def _frame_numbering(sps: bytes) -> FrameNumbering:
-    """``sps``: its payload after the NAL header, emulation prevention removed."""
+def _frame_numbering(sps: bytes) -> FrameNumbering | None:
+    """``sps``: its payload after the NAL header, emulation prevention removed. None for nonsense."""
     bits = _Bits(sps)
     profile = bits.u(8)
     bits.u(16)  # constraint flags, level
@@ -118,10 +119,11 @@ def _frame_numbering(sps: bytes) -> FrameNumbering:
         bits.u(1)
         bits.ue()
         bits.ue()
-        for _ in range(bits.ue()):
+        for _ in range(min(bits.ue(), 255)):  # more is not allowed
             bits.ue()
     bits.ue()  # max_num_ref_frames
-    return FrameNumbering(size, bool(bits.u(1)), planes)
+    gaps_allowed = bool(bits.u(1))
+    return FrameNumbering(size, gaps_allowed, planes) if size <= 16 and not bits.exhausted else None
 
 
 def _skip_high_profile(bits: _Bits) -> bool:
@@ -147,7 +149,7 @@ def _skip_scaling_list(bits: _Bits, size: int) -> None:
 
 
 class _Bits:
-    """Reads bits from the front; zeros follow the end."""
+    """Reads bits from the front; there are zeros after the end."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -160,12 +162,19 @@ class _Bits:
             return 0
         return self._value >> self._left & ((1 << count) - 1)
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether more was read than there is."""
+        return self._left < 0
+
     def ue(self) -> int:
         """An unsigned Exp-Golomb number (9.1)."""
-        rest = self._value & ((1 << self._left) - 1) if self._left > 0 else 0
-        zeros = self._left - rest.bit_length()
+        if self._left <= 0:
+            self._left = -1
+            return 0
+        zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
         self._left -= zeros
-        return self.u(zeros + 1) - 1
+        return max(0, self.u(zeros + 1) - 1)
 
     def se(self) -> int:
         """A signed Exp-Golomb number (9.1.1)."""

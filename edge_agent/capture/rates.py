@@ -20,16 +20,14 @@ class Rate:
         self._since: float | None = None
 
     def add(self, mono: float, amount: float = 1.0) -> None:
-        second = int(mono)
-        if second != self._open:
-            self._close(second)
-            if self._since is None:
-                self._since = mono
+        self._turn_to(int(mono))
+        if self._since is None:
+            self._since = mono
         self._amount += amount
 
     def per_second(self, mono: float) -> float:
         """The mean over the window that ends at ``mono``; 0 before there is half a second of it."""
-        self._close(int(mono))
+        self._turn_to(int(mono))
         if self._since is None:
             return 0.0
         first = int(mono) - int(WINDOW_S)
@@ -38,9 +36,12 @@ class Rate:
         span_s = min(mono - first, mono - self._since)
         return (sum(a for _, a in self._buckets) + self._amount) / span_s if span_s >= 0.5 else 0.0
 
-    def _close(self, second: int) -> None:
-        if self._open is not None and self._amount:
+    def _turn_to(self, second: int) -> None:
+        """Count in this second from now on; a reader may have been there a moment before the writer."""
+        if self._open is None:
+            self._open = second
+        if second > self._open:
             self._buckets.append((self._open, self._amount))
             if len(self._buckets) > WINDOW_S + 1:
                 self._buckets.popleft()
-        self._open, self._amount = second, 0.0
+            self._open, self._amount = second, 0.0

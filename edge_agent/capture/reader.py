@@ -64,7 +64,7 @@ class Reader:
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
         self.loop = Loop(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
         self._clock = clock
-        self._backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
+        self.backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
         self._repeat_files = repeat_files
         self._opener = opener
         self._numbers = itertools.count(1)  # of decoded frames; goes on over reconnects
@@ -123,21 +123,21 @@ class Reader:
         session = self._session
         online_s = session.online_s() if session is not None else None
         if online_s is not None:
-            self._backoff.succeeded(online_s)
+            self.backoff.succeeded(online_s)
         self.slot.clear()
         changed = self.health.become(CameraState.OFFLINE, error.cause, error.detail)
         if session is not None and not session.live and error.cause is Cause.ENDED:
             log.info("%s: %s", self.camera.id, error.detail)
             return math.inf
         rejected = isinstance(error, SourceRejected)
-        delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
+        delay_s = self.backoff.slowest() if rejected else self.backoff.failed()
         if online_s is not None:
             nth = self._count_loss()
             log.warning("%s: %s, reopening in %.0f s (%s in 1 h)", self.camera.id, error.detail, delay_s, nth)
         else:
             # The first failure and every new cause is news; that it still fails is not.
             level = logging.WARNING if changed else logging.DEBUG
-            told = (self.camera.id, error.detail, error.cause, delay_s, ordinal(self._backoff.failures))
+            told = (self.camera.id, error.detail, error.cause, delay_s, ordinal(self.backoff.failures))
             log.log(level, "%s: %s (%s), next attempt in %.0f s (%s failure)", *told)
         return delay_s
 

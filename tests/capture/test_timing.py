@@ -108,6 +108,15 @@ def test_a_rate_is_the_mean_of_the_last_ten_seconds() -> None:
     assert rate.per_second(145.0) == 0
 
 
+def test_asking_often_does_not_change_a_rate() -> None:
+    rate = Rate()
+    for tick in range(100):
+        rate.add(100 + tick / 10)
+        for _ in range(5):
+            asked = rate.per_second(100 + tick / 10)
+    assert asked == pytest.approx(10, rel=0.05)
+
+
 def test_a_young_rate_counts_from_its_first_event() -> None:
     rate = Rate()
     for tick in range(11):

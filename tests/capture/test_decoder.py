@@ -1,0 +1,131 @@
+"""Which frames can be trusted: real streams with pictures missing or damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import av
+import pytest
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.h264 import FrameNumWatch
+from tests.testbed.clips import make_clip
+
+KINDS = {
+    "low-delay": ("-bf", "0"),
+    "b-frames": ("-preset", "medium", "-tune", "film", "-bf", "3"),
+    "open-gop": (
+        "-preset",
+        "medium",
+        "-tune",
+        "film",
+        "-x264-params",
+        "open-gop=1:bframes=3:b-pyramid=normal",
+    ),
+    "many-references": ("-preset", "fast", "-refs", "5", "-bf", "0"),
+    "interlaced": ("-preset", "fast", "-flags", "+ilme+ildct", "-x264-params", "tff=1"),
+    "scaling-lists": ("-preset", "fast", "-profile:v", "high", "-x264-params", "cqm=jvt"),
+    "several-slices": ("-bf", "0", "-x264-params", "slices=4"),
+}
+
+
+def packets_of(clip: Path) -> tuple[list[Packet[VideoStream]], Decoder]:
+    """A transport stream's packets, Annex B as RTSP has them, and a decoder for them."""
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        context = cast(VideoCodecContext, av.CodecContext.create(stream.codec_context.name, "r"))
+        context.extradata = stream.codec_context.extradata
+    return packets, Decoder(context)
+
+
+def clean_flags(packets: list[Packet[VideoStream]], decoder: Decoder) -> list[bool]:
+    decoded = [item for packet in [*packets, None] for item in decoder.decode(packet)]
+    return [item.clean for item in decoded]
+
+
+def patched(packet: Packet[VideoStream], content: bytes) -> Packet[VideoStream]:
+    """The packet with other content and the same times."""
+    made = cast("Packet[VideoStream]", Packet(content))
+    made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_missing_picture_spoils_what_follows_up_to_the_next_keyframe(kind: str, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", seconds=4, keyframe_s=2, extra=KINDS[kind])
+    whole, decoder = packets_of(clip)
+    assert all(clean_flags(whole, decoder)), "a whole stream has no gaps"
+    packets, decoder = packets_of(clip)
+    # The first packet after the keyframe: a reference picture in every kind of stream.
+    flags = clean_flags(packets[:1] + packets[2:], decoder)
+    assert not all(flags[:18])
+    assert all(flags[20:])
+    assert decoder.corrupt == flags.count(False) > 10
+
+
+def test_a_missing_keyframe_is_noticed_too(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", seconds=4))
+    assert packets[10].is_keyframe
+    flags = clean_flags(packets[:10] + packets[11:], decoder)
+    # The IDR picture would have begun a new count; 1 follows 9 only by way of 0. libavcodec keeps most of
+    # what comes before the next keyframe back, and what it shows is not trusted.
+    assert flags.count(True) == 10 + 20
+
+
+def test_a_picture_cut_short_spoils_what_follows_too(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts"))
+    content = bytes(packets[13])
+    packets[13] = patched(packets[13], content[: len(content) * 7 // 8])
+    flags = clean_flags(packets, decoder)
+    assert flags == [True] * 13 + [False] * 7 + [True] * 10
+    assert decoder.corrupt == 7
+
+
+def test_a_missing_h265_picture_never_shows(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", codec="h265"))
+    frames = [item for p in packets[:13] + packets[14:] for item in decoder.decode(p)]
+    keyframes = [index for index, p in enumerate(packets) if p.is_keyframe]
+    # libavcodec itself keeps back what was predicted from it.
+    assert len(frames) <= len(packets) - (keyframes[2] - 13)
+    assert all(item.clean for item in frames)
+
+
+def test_a_jpeg_without_its_end_is_marked_and_spoils_no_other(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.mkv", codec="mjpeg", seconds=1))
+    content = bytes(packets[4])
+    packets[4] = patched(packets[4], content[: len(content) // 2])
+    flags = clean_flags(packets, decoder)
+    assert flags == [True] * 4 + [False] + [True] * 5
+
+
+def test_draining_makes_ready_for_another_stream(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", seconds=1))
+    first = clean_flags(packets[:7], decoder)
+    assert first == [True] * 7
+    assert clean_flags(packets, decoder) == [True] * 10
+
+
+def test_length_prefixed_streams_are_not_judged(tmp_path: Path) -> None:
+    packets, _ = packets_of(make_clip(tmp_path / "clip.ts"))
+    watch = FrameNumWatch(b"\x01\x64\x00\x1f")
+    assert not any(watch.gap_before(memoryview(p)) for p in packets[:3] + packets[9:])
+
+
+def test_noise_instead_of_a_stream_does_not_break_the_watch() -> None:
+    watch = FrameNumWatch(b"")
+    noise = b"\0\0\0\1\x67" + bytes(range(7)) + b"\0\0\1\x41\xff\0\0\1\x65"
+    for end in range(len(noise)):
+        assert not watch.gap_before(memoryview(noise[:end]))
+
+
+@given(st.binary(max_size=200))
+def test_random_parameter_sets_do_not_break_the_watch(payload: bytes) -> None:
+    watch = FrameNumWatch(b"\0\0\1\x67" + payload)
+    watch.gap_before(memoryview(b"\0\0\1\x41" + payload + bytes(20)))
