@@ -46,6 +46,11 @@ class Detector(Protocol):
         ...
 
     @property
+    def side_per_object(self) -> float:
+        """How large a crop should be, over the longer side of the object it is for: found by trying."""
+        ...
+
+    @property
     def degraded(self) -> str | None:
         """One line for health when it runs, but not as configured."""
         ...

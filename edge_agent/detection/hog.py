@@ -43,6 +43,7 @@ class HogDetector:
         self.model = ModelInfo("opencv-hog-people", None)
         self.labels = frozenset({PERSON})
         self.input_size = _INPUT
+        self.side_per_object = 2.5  # a person of 115 pixels where the window's has 96
         self.degraded: str | None = None
         self._min_score = min_score
         self._hog = cv2.HOGDescriptor()

@@ -58,6 +58,7 @@ class LiteRtDetector:
         self.labels = frozenset(labels) & frozenset(self._labels)
         if not self.labels:
             raise DetectorError(f"{path}: knows none of the configured labels {', '.join(labels)}")
+        self.side_per_object = self._decoder.side_per_object
         width, height = self._decoder.input_size
         self.input_size = (width, height)
         self._resized = np.full((height, width, 3), _PAD, np.uint8)

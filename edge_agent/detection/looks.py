@@ -12,14 +12,11 @@ from dataclasses import dataclass
 
 from edge_agent.model import Box, Motion, Scene, Track
 
-# Side of a crop over the longer side of the object in it. Larger shows more surroundings and less
-# detail, and merges more objects into one inference.
-_SIDE_PER_OBJECT = 2.5
 # An object that several looks did not recognise is shown at other scales in turn: its motion box may
 # hold half of it or two of them.
-_OTHER_SCALES = (1.0, 0.65, 1.5)
+_OTHER_SCALES = (1.0, 0.75, 1.4)
 _MARGIN = 0.1  # of the object, left free on every side: boxes of motion are a little too small
-_SAME_SCALE = 1.7  # crops are merged when their sides differ by no more than this
+_SAME_SCALE = 1.7  # a crop may be so much larger than one of its objects would have on its own
 _COVERED = 0.5  # a motion region counts as a track's when this much of it is inside the track
 _ENLARGED_AT_MOST = 4.0  # pixels beyond that carry nothing a model could use
 
@@ -41,10 +38,15 @@ class _Wish:
 
 
 class LookPlanner:
-    """Plans the crops of one camera. Keeps how often each track was looked at in vain; one thread."""
+    """Plans the crops of one camera. Keeps how often each track was looked at in vain; one thread.
 
-    def __init__(self, input_size: tuple[int, int]) -> None:
+    ``side_per_object``: side of a crop over the longer side of the object in it, as the detector wants
+    it. Larger shows more surroundings and less detail, and puts more objects into one inference.
+    """
+
+    def __init__(self, input_size: tuple[int, int], side_per_object: float = 2.5) -> None:
         self._input_px = max(input_size)
+        self._side_per_object = side_per_object
         self._attempts: dict[str, int] = {}
 
     def plan(self, size: tuple[int, int], motion: Motion, tracks: Sequence[Track], limit: int) -> list[Crop]:
@@ -88,7 +90,7 @@ class LookPlanner:
     def _wish(self, box: Box, urgency: float, size: tuple[int, int], scale: float = 1.0) -> _Wish:
         longer_px = max(box.width * size[0], box.height * size[1])
         least_px = max(longer_px * (1 + 2 * _MARGIN), self._input_px / _ENLARGED_AT_MOST)
-        return _Wish(box, max(longer_px * _SIDE_PER_OBJECT * scale, least_px), urgency)
+        return _Wish(box, max(longer_px * self._side_per_object * scale, least_px), urgency)
 
 
 def _seen_part(box: Box) -> Box:
@@ -116,12 +118,14 @@ def _merged(wishes: Sequence[_Wish], size: tuple[int, int], limit: int) -> list[
 
 
 def _fits(group: Sequence[_Wish], wish: _Wish, size: tuple[int, int]) -> bool:
-    smallest = min(w.side_px for w in group)
-    largest = max(w.side_px for w in group)
-    if max(largest, wish.side_px) > _SAME_SCALE * min(smallest, wish.side_px):
-        return False
-    needed = _union([*group, wish])
-    return max(needed.width * size[0], needed.height * size[1]) <= max(largest, wish.side_px)
+    together = [*group, wish]
+    return _side_px(together, size) <= _SAME_SCALE * min(w.side_px for w in together)
+
+
+def _side_px(group: Sequence[_Wish], size: tuple[int, int]) -> float:
+    """Side of the crop that shows all of them: what the largest needs, or more to hold them."""
+    needed = _union(group)
+    return max(needed.width * size[0], needed.height * size[1], *(w.side_px for w in group))
 
 
 def _union(group: Iterable[_Wish]) -> Box:
@@ -134,9 +138,8 @@ def _union(group: Iterable[_Wish]) -> Box:
 
 
 def _crop(group: Sequence[_Wish], size: tuple[int, int]) -> Crop:
-    side_px = max(w.side_px for w in group)
     return Crop(
-        box=square(_union(group).centre, side_px, size),
+        box=square(_union(group).centre, _side_px(group, size), size),
         wanted=tuple(w.box for w in group),
         urgency=max(w.urgency for w in group),
     )

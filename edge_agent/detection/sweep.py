@@ -46,7 +46,7 @@ class Sweep:
 
 
 def tiles(size: tuple[int, int]) -> tuple[Box, ...]:
-    """Large tiles first, then small ones, row by row; squares of whole pixels that cover the picture."""
+    """Large tiles first, then small ones, each from the bottom up: what is below is near."""
     width, height = size
     large = _grid(size, min(width, height))
     small = _grid(size, min(round(width / _TILES_ACROSS), height))
@@ -57,7 +57,7 @@ def _grid(size: tuple[int, int], side: int) -> tuple[Box, ...]:
     width, height = size
     return tuple(
         Box.from_pixels(x, y, x + side, y + side, width, height)
-        for y in _starts(height, side)
+        for y in reversed(_starts(height, side))
         for x in _starts(width, side)
     )
 

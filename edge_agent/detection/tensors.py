@@ -54,6 +54,11 @@ class Decoder(Protocol):
         """Width, height."""
         ...
 
+    @property
+    def side_per_object(self) -> float:
+        """See ``Detector.side_per_object``."""
+        ...
+
     def fit(self, crop_size: tuple[int, int]) -> Fit: ...
 
     def write(self, resized: Tensor, tensor: Tensor) -> None:

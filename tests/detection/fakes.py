@@ -35,6 +35,7 @@ class FakeDetector:
         self.model = ModelInfo("fake", None)
         self.labels = frozenset(LABELS)
         self.input_size = (300, 300)
+        self.side_per_object = 2.5
         self.degraded: str | None = None
         self.calls = 0
         self.most_at_once = 0

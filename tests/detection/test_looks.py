@@ -76,6 +76,19 @@ def test_neighbours_of_one_size_share_a_crop() -> None:
     assert set(crop.wanted) == {RIDER, beside}
 
 
+def test_a_crop_may_grow_a_little_to_hold_two_that_each_fill_it() -> None:
+    tracks = [track(RIDER, id="a"), track(RIDER.shifted(0.28, 0.0), id="b")]
+    (crop,) = planner().plan(SIZE, NOTHING, tracks, 5)
+    assert 144 < crop.box.width * 640 < 144 * 1.7
+    far = [track(RIDER, id="a"), track(RIDER.shifted(0.4, 0.0), id="b")]
+    assert len(planner().plan(SIZE, NOTHING, far, 5)) == 2
+
+
+def test_a_detector_says_how_large_it_wants_its_objects() -> None:
+    (crop,) = LookPlanner((416, 416), side_per_object=4.0).plan(SIZE, NOTHING, [track(RIDER)], 5)
+    assert crop.box.width * 640 == pytest.approx(231)
+
+
 def test_a_bus_and_the_rider_before_it_are_shown_apart() -> None:
     tracks = [track(RIDER, id="a"), track(Box(0.2, 0.1, 0.7, 0.8), id="bus")]
     assert len(planner().plan(SIZE, NOTHING, tracks, 5)) == 2
@@ -113,7 +126,7 @@ def test_what_was_not_recognised_is_shown_at_another_scale_next_time() -> None:
         crops = plan.plan(SIZE, NOTHING, [track(RIDER)], 5)
         widths.append(round(crops[0].box.width * 640))
         plan.looked(crops, [track(RIDER)])
-    assert widths == [144, 94, 216, 144]
+    assert widths == [144, 108, 202, 144]
 
 
 def test_a_track_predicted_out_of_the_picture_still_yields_a_crop_inside() -> None:
