@@ -180,9 +180,9 @@ def _local_light(picture: Gray, base: Gray) -> NDArray[np.float32]:
     blocks = (whole_width // block, whole_height // block)
     now = cv2.resize(picture[:whole_height, :whole_width], blocks, interpolation=cv2.INTER_AREA)
     then = cv2.resize(base[:whole_height, :whole_width], blocks, interpolation=cv2.INTER_AREA)
-    smooth_now = cv2.blur(now, (3, 3)).astype(np.float32)
-    smooth_then = cv2.blur(then, (3, 3)).astype(np.float32)
-    ratio = np.divide(smooth_now + 2.0, smooth_then + 2.0)  # 2: black has no ratio
+    # 2: black has no ratio. The median keeps things smaller than half its window out of the light.
+    ratio = np.divide(now.astype(np.float32) + 2.0, then.astype(np.float32) + 2.0)
+    ratio = cv2.blur(cv2.medianBlur(ratio, 3), (3, 3))
     light = cv2.resize(ratio, (whole_width, whole_height), interpolation=cv2.INTER_LINEAR)
     rest = (height - whole_height, width - whole_width)
     if any(rest):

@@ -124,9 +124,14 @@ class MotionDetector:
         rows = slice(max(0, y - _MARGIN), min(self._height, y + height + _MARGIN))
         columns = slice(max(0, x - _MARGIN), min(self._width, x + width + _MARGIN))
         sharp = self._background.sharp(picture, rows, columns)
-        near = cv2.dilate(cv2.erode(sharp, _ONES2), _ONES_SUPPORT)
+        solid = cv2.erode(sharp, _ONES2)
         part = foreground[rows, columns]
-        cv2.bitwise_and(part, near, dst=part)
+        before = cv2.countNonZero(part)
+        near = cv2.bitwise_and(part, cv2.dilate(solid, _ONES_SUPPORT))
+        if 2 * cv2.countNonZero(near) < before:
+            # Mostly light: what is near a thing here is lit as well.
+            near = cv2.bitwise_and(part, cv2.dilate(solid, _ONES3))
+        part[:] = near
 
     def _without_ghosts(self, patches: list[Patch], foreground: Gray, picture: Gray) -> list[Patch]:
         kept = []
