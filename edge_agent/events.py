@@ -81,7 +81,8 @@ class EventMaker:
         if hit.phase is Phase.END:
             closes = data.event_id
         else:
-            state = _ENCODER.encode(_OpenObject(data, rfc3339(moment.at)))
+            kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
+            state = _ENCODER.encode(_OpenObject(kept, rfc3339(moment.at)))
             opens = OpenEvent(data.event_id, camera_id, state)
         encode = self._encoder(camera_id, Severity.INFO, moment, data)
         return Draft(camera_id, "object", Severity.INFO, encode, media, opens, closes)
@@ -89,9 +90,7 @@ class EventMaker:
     def object_left_open(self, event: OpenEvent) -> Draft:
         """The ``end`` of an object that was there when the agent died. Raises ``msgspec.DecodeError``."""
         state = msgspec.json.decode(event.state, type=_OpenObject)
-        data = msgspec.structs.replace(
-            state.data, phase="end", ended_at=state.seen_at, end_reason="restart", snapshot=None
-        )
+        data = msgspec.structs.replace(state.data, phase="end", ended_at=state.seen_at, end_reason="restart")
         encode = self._encoder(event.camera, Severity.INFO, self._now(), data)
         return Draft(event.camera, "object", Severity.INFO, encode, closes=event.event_id)
 

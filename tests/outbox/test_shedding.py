@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
+from edge_agent.outbox.disk import WAL_FRAME_BYTES, WAL_OVERSHOOT_PAGES
 from edge_agent.outbox.epochs import Epoch, Epochs
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
 
@@ -57,7 +58,8 @@ def test_space_that_events_left_can_be_used_by_pictures(tmp_path: Path) -> None:
         deliver_all(outbox)
         for number in range(60):
             outbox.append(draft(media=picture(f"p{number}", 8000)))
-            assert bytes_on_disk(tmp_path) <= SMALL
+            # Giving pages back is a large transaction: for a moment the log holds them once more.
+            assert bytes_on_disk(tmp_path) <= SMALL + WAL_OVERSHOOT_PAGES * WAL_FRAME_BYTES
         assert outbox.stats().media_depth > 30
 
 
@@ -84,7 +86,7 @@ def test_at_most_one_loss_event_waits(tmp_path: Path) -> None:
     assert kinds.count("loss") == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(list(Severity)), st.integers(0, 20), st.booleans(), st.booleans()),

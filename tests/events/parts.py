@@ -1,0 +1,82 @@
+"""Facts as the pipeline hands them over, and a judge of what comes out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from jsonschema import Draft202012Validator
+
+from edge_agent import wire
+from edge_agent.config.settings import Gateway
+from edge_agent.events import EventMaker
+from edge_agent.model import FULL_PICTURE, Box, Draft, Frame, Stamp, Track, TrackState
+from edge_agent.schema import schema_of
+from tests.outbox.parts import HandClock
+
+GATEWAY = Gateway("dt-001", "de-tham", "Lý Thường Kiệt – Lê Quý Đôn", ZoneInfo("Asia/Ho_Chi_Minh"))
+STAMP = Stamp(123, "3f2a0b1c")
+IN_THE_MIDDLE = Box(0.4, 0.4, 0.5, 0.6)
+MODEL = wire.ModelRef(name="ssd", sha256="ab" * 32)
+
+
+class PlainPicture:
+    """A picture of one colour."""
+
+    def __init__(self, width: int = 640, height: int = 360, level: int = 200) -> None:
+        self.width, self.height = width, height
+        self.pixels = np.full((height, width, 3), level, np.uint8)
+
+    def luma(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return self.pixels[:, :, 0]
+
+    def bgr(self, region: Box = FULL_PICTURE) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
+        return self.pixels[y1:y2, x1:x2].copy()
+
+
+def frame(mono: float = 1000.0, picture: PlainPicture | None = None, number: int = 1) -> Frame:
+    at = datetime(2026, 11, 24, 13, 42, 15, 123000, tzinfo=UTC)
+    return Frame("cam-1", number, mono, at, picture or PlainPicture())
+
+
+def track(
+    name: str = "cam-1-k3-7",
+    *,
+    label: str | None = "motorcycle",
+    group: str | None = "two-wheeler",
+    state: TrackState = TrackState.MOVING,
+    confirmed: bool = True,
+    box: Box = IN_THE_MIDDLE,
+    score: float = 0.83,
+    first: float = 998.0,
+    last: float = 1000.0,
+    seen_now: bool = True,
+) -> Track:
+    return Track(
+        id=name, box=box, state=state, confirmed=confirmed, label=label, group=group, score=score,
+        best_score=score, first_seen_mono=first, last_seen_mono=last, looks=3, wants_look=0.0,
+        seen_now=seen_now,
+    )  # fmt: skip
+
+
+def maker(clock: HandClock | None = None, synced: bool = True) -> EventMaker:
+    return EventMaker(
+        GATEWAY, clock=clock or HandClock(), boot_id="boot-1", clock_synced=lambda: synced, model=MODEL
+    )
+
+
+def encoded(draft: Draft, stamp: Stamp = STAMP) -> dict[str, Any]:
+    """The event as a subscriber reads it; fails when its schema does not allow it."""
+    return valid(draft.encode(stamp))
+
+
+def valid(payload: bytes) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(payload)
+    kind = event["type"].removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
+    for name, document in ((f"event-{kind}", event), (kind, event["data"])):
+        Draft202012Validator(schema_of(name)).validate(document)
+    return event

@@ -1,0 +1,146 @@
+"""What subscribers rely on in every event."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent import wire
+from edge_agent.model import (
+    GROUP_OF_LABEL,
+    Box,
+    CameraState,
+    Cause,
+    CountsHit,
+    Loss,
+    ObjectHit,
+    Phase,
+    Stamp,
+)
+from tests.events.parts import encoded, frame, maker, track, valid
+from tests.outbox.parts import HandClock, picture
+
+unit = st.floats(0, 1)
+boxes = st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5), unit, unit).map(
+    lambda b: Box(b[0], b[1], b[0] + b[2], b[1] + b[3])
+)
+stamps = st.builds(Stamp, st.integers(1, 10**15), st.text("0123456789abcdef", min_size=8, max_size=8))
+
+
+def test_an_object_event_reads_as_the_protocol_says() -> None:
+    hit = ObjectHit(Phase.START, track(), started_mono=998.0)
+    event = encoded(maker().object_event("cam-1", hit, frame(), picture("p1")))
+    assert {name: event[name] for name in ("specversion", "id", "source", "subject", "type", "time")} == {
+        "specversion": "1.0",
+        "id": "dt-001/3f2a0b1c/0000000000000123",
+        "source": "/tb/dt-001",
+        "subject": "cam-1",
+        "type": "vn.thaibinh.edge.object.v1",
+        "time": "2026-11-24T13:42:13.123Z",
+    }
+    assert (event["bootms"], event["severitynumber"], event["clock"]) == ("998000", 9, "synced")
+    data = event["data"]
+    assert (data["phase"], data["label"], data["box"]) == ("start", "motorcycle", [0.4, 0.4, 0.5, 0.6])
+    assert data["snapshot"]["media_id"] == "p1"
+
+
+@given(
+    st.sampled_from(list(Phase)), st.sampled_from(sorted(GROUP_OF_LABEL)), boxes, st.floats(-1, 2), stamps,
+    st.floats(0, 1e7), st.sampled_from(["left", "lost", "restart", "camera"]), st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_any_object_hit_makes_a_valid_event_that_reads_back(
+    phase: Phase,
+    label: str,
+    box: Box,
+    score: float,
+    stamp: Stamp,
+    mono: float,
+    reason: str,
+    shot: bool,
+    synced: bool,
+) -> None:
+    seen = track(label=label, group=GROUP_OF_LABEL[label], box=box, score=score, first=mono, last=mono)
+    hit = ObjectHit(phase, seen, mono, reason if phase is Phase.END else None)
+    draft = maker(synced=synced).object_event("cam-1", hit, frame(mono), picture("p1") if shot else None)
+    payload = draft.encode(stamp)
+    valid(payload)
+    event = msgspec.json.decode(payload, type=wire.CloudEvent[wire.ObjectData])
+    assert msgspec.json.encode(event) == payload == draft.encode(stamp)
+    assert (int(event.sequence), event.epoch) == (stamp.sequence, stamp.epoch)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(GROUP_OF_LABEL)), st.integers(1, 10**6), min_size=1))
+def test_any_counts_make_a_valid_event(new: dict[str, int]) -> None:
+    event = encoded(maker().counts("cam-1", CountsHit(940.0, 1000.0, new), frame()))
+    assert (event["data"]["new"], event["data"]["interval_s"]) == (new, 60.0)
+    assert (event["data"]["from_at"], event["time"]) == (
+        "2026-11-24T13:41:15.123Z",
+        "2026-11-24T13:42:15.123Z",
+    )
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_of_a_lost_camera_is_an_event(cause: Cause) -> None:
+    clock = HandClock()
+    clock.advance(30)
+    draft = maker(clock).camera_state(
+        "cam-1", CameraState.OFFLINE, cause, "cam-1: no route", since_mono=1000.0
+    )
+    event = encoded(draft)
+    assert (event["severitytext"], event["data"]["cause"]) == ("WARN", cause.value)
+    assert (event["time"], event["data"]["since_at"]) == ("2026-11-24T12:00:00.000Z",) * 2
+
+
+def test_a_returning_camera_says_how_long_it_was_away() -> None:
+    draft = maker().camera_state(
+        "cam-1", CameraState.ONLINE, None, "", since_mono=1000.0, down_s=12.5, kept_back=3
+    )
+    event = encoded(draft)
+    assert (event["severitytext"], event["data"]["down_s"], event["data"]["kept_back"]) == ("INFO", 12.5, 3)
+
+
+def test_a_starting_camera_is_no_event() -> None:
+    with pytest.raises(ValueError, match="starting"):
+        maker().camera_state("cam-1", CameraState.STARTING, None, "", since_mono=0.0)
+
+
+def test_the_first_synchronisation_tells_the_offset_on_the_gateway_topic() -> None:
+    at = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    draft = maker().clock_correction(-86_400_000, "ntp", at, 77.0)
+    event = encoded(draft)
+    assert (draft.camera, event["subject"], event["bootms"]) == ("gateway", "gateway", "77000")
+    assert event["data"] == {
+        "offset_ms": -86_400_000, "source": "ntp", "corrected_at": "2026-11-24T13:00:00.000Z",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", ["outbox-full", "memory-full"])
+def test_a_loss_names_its_epoch_and_ranges(reason: str) -> None:
+    event = valid(maker().loss(Stamp(9, "bbbb"), Loss("aaaa", ((1, 4), (7, 7)), 5, reason)))
+    assert event["data"] == {"epoch": "aaaa", "ranges": [[1, 4], [7, 7]], "count": 5, "reason": reason}
+    assert event["severitytext"] == "WARN"
+
+
+def test_an_unset_clock_is_said_and_monotonic_time_still_orders() -> None:
+    hit = ObjectHit(Phase.START, track(), 998.0)
+    event = encoded(maker(synced=False).object_event("cam-1", hit, frame(), None))
+    assert (event["clock"], event["bootid"], event["bootms"]) == ("unsynced", "boot-1", "998000")
+
+
+def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_last_told() -> None:
+    events = maker()
+    start = events.object_event("cam-1", ObjectHit(Phase.UPDATE, track(), 998.0), frame(), picture("p1"))
+    assert start.opens is not None
+    draft = maker(HandClock(mono=5.0)).object_left_open(start.opens)
+    data = encoded(draft)["data"]
+    assert (data["phase"], data["end_reason"], data["ended_at"]) == (
+        "end",
+        "restart",
+        "2026-11-24T13:42:15.123Z",
+    )
+    assert (data["event_id"], data["label"], data["snapshot"]) == (start.opens.event_id, "motorcycle", None)
+    assert draft.closes == start.opens.event_id

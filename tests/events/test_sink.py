@@ -1,0 +1,54 @@
+"""The end of the pipeline with a real outbox: hits in, durable events out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.events import EventSink, NoSnapshots
+from edge_agent.evidence.snapshots import Snapshots
+from edge_agent.model import CountsHit, ObjectHit, Phase
+from tests.events.parts import frame, maker, track, valid
+from tests.outbox.parts import outbox_in
+
+
+def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, Snapshots("cam-1", ()))
+        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
+        (stored,) = outbox.pending(10)
+        reference = valid(stored.payload)["data"]["snapshot"]
+        outbox.delivered(*stored.key)
+        media = outbox.pending_media()
+    assert media is not None
+    assert reference == {
+        "media_id": media.media_id,
+        "sha256": media.sha256,
+        "bytes": len(media.payload),
+        "box": [0.4, 0.3875, 0.6, 0.6125],
+    }
+    with outbox_in(tmp_path) as outbox:
+        (left,) = outbox.left_open()
+        outbox.append(maker().object_left_open(left))
+        assert valid(outbox.pending(10)[-1].payload)["data"]["end_reason"] == "restart"
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.left_open() == []
+
+
+def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots())
+        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
+        sink.accept(ObjectHit(Phase.END, track(), 998.0, "left"), frame())
+        phases = [valid(event.payload)["data"]["phase"] for event in outbox.pending(10)]
+    assert phases == ["start", "end"]
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.left_open() == []
+
+
+def test_counts_go_without_a_picture(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        EventSink("cam-1", maker(), outbox, NoSnapshots()).accept(
+            CountsHit(940.0, 1000.0, {"car": 2}), frame()
+        )
+        (stored,) = outbox.pending(10)
+        assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)

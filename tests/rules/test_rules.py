@@ -1,0 +1,117 @@
+"""When an object is told, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_agent.model import Box, CountsHit, ObjectHit, Phase, Track, Tracks, TrackState
+from edge_agent.rules.counts import REMEMBERED, ObjectCounter
+from edge_agent.rules.objects import ObjectReporter
+from tests.events.parts import frame, track
+
+
+def told(
+    reporter: ObjectReporter, mono: float, active: Sequence[Track] = (), ended: Sequence[Track] = ()
+) -> list[tuple[Phase, str | None, str | None]]:
+    hits = reporter.update(frame(mono), Tracks(tuple(active), tuple(ended)))
+    return [(hit.phase, hit.track.label, hit.end_reason) for hit in hits]
+
+
+def test_an_object_starts_once_and_ends_once() -> None:
+    reporter = ObjectReporter()
+    assert told(reporter, 1.0, [track()]) == [(Phase.START, "motorcycle", None)]
+    assert told(reporter, 2.0, [track()]) == []
+    gone = track(state=TrackState.ENDED)
+    assert told(reporter, 3.0, ended=[gone]) == [(Phase.END, "motorcycle", "lost")]
+    assert told(reporter, 4.0, ended=[gone]) == []
+
+
+def test_the_start_is_when_it_was_first_seen() -> None:
+    (hit,) = ObjectReporter().update(frame(10.0), Tracks((track(first=7.5),)))
+    assert (hit.started_mono, hit.track.id) == (7.5, "cam-1-k3-7")
+
+
+def test_what_is_unconfirmed_or_unnamed_is_not_told() -> None:
+    reporter = ObjectReporter()
+    ghost, unnamed = track("ghost", confirmed=False), track("unnamed", label=None, group=None)
+    assert told(reporter, 1.0, [ghost, unnamed]) == []
+    assert told(reporter, 2.0, ended=[ghost, unnamed]) == []
+
+
+def test_a_new_label_is_told_at_once() -> None:
+    reporter = ObjectReporter()
+    told(reporter, 1.0, [track(label="person", group="person")])
+    assert told(reporter, 1.2, [track()]) == [(Phase.UPDATE, "motorcycle", None)]
+
+
+def test_a_moving_object_is_told_once_a_minute_and_a_parked_one_never() -> None:
+    reporter = ObjectReporter()
+    moving, parked = track("a"), track("b", state=TrackState.STATIONARY)
+    told(reporter, 0.0, [moving, parked])
+    updates = [mono for mono in range(1, 181) if told(reporter, float(mono), [moving, parked])]
+    assert updates == [60, 120, 180]
+
+
+def test_an_object_last_seen_at_the_edge_has_left() -> None:
+    reporter = ObjectReporter()
+    told(reporter, 1.0, [track()])
+    at_edge = track(state=TrackState.ENDED, box=Box(0.99, 0.4, 1.05, 0.6))
+    assert told(reporter, 2.0, ended=[at_edge]) == [(Phase.END, "motorcycle", "left")]
+
+
+def test_when_the_camera_is_lost_what_is_open_ends_from_its_last_sight() -> None:
+    reporter = ObjectReporter()
+    told(reporter, 1.0, [track("a"), track("b")])
+    told(reporter, 2.0, [track("a", box=Box(0.7, 0.7, 0.8, 0.8)), track("b")])
+    hits = list(reporter.finish("camera"))
+    assert [(hit.track.id, hit.end_reason) for hit in hits] == [("a", "camera"), ("b", "camera")]
+    assert hits[0].track.box == Box(0.7, 0.7, 0.8, 0.8)
+    assert list(reporter.finish("camera")) == []
+
+
+def counted(counter: ObjectCounter, mono: float, *tracks: Track) -> list[tuple[float, float, dict[str, int]]]:
+    return [(h.from_mono, h.to_mono, h.new) for h in counter.update(frame(mono), Tracks(tracks))]
+
+
+def test_each_object_counts_once_in_the_interval_it_is_confirmed_in() -> None:
+    counter = ObjectCounter(60.0)
+    counted(counter, 0.0, track("a"), track("b", label="car"), track("ghost", confirmed=False))
+    counted(counter, 30.0, track("a"), track("c"))
+    assert counted(counter, 60.0, track("a"), track("d")) == [(0.0, 60.0, {"motorcycle": 2, "car": 1})]
+    assert counted(counter, 120.0) == [(60.0, 120.0, {"motorcycle": 1})]
+
+
+def test_an_empty_interval_is_not_told() -> None:
+    counter = ObjectCounter(60.0)
+    assert [counted(counter, float(mono)) for mono in range(0, 300, 30)] == [[]] * 10
+
+
+def test_an_object_that_is_still_there_is_not_counted_again() -> None:
+    counter = ObjectCounter(60.0)
+    counted(counter, 0.0, track("stays"))
+    counted(counter, 60.0, track("stays"))
+    for number in range(REMEMBERED + 10):
+        counted(counter, 61.0, track("stays"), track(f"t{number}"))
+    (hit,) = counter.finish("restart")
+    assert hit.new == {"motorcycle": REMEMBERED + 10}
+
+
+def test_what_was_counted_is_told_when_the_agent_stops() -> None:
+    counter = ObjectCounter(60.0)
+    counted(counter, 0.0, track("a"))
+    counted(counter, 20.0)
+    assert list(counter.finish("restart")) == [CountsHit(0.0, 20.0, {"motorcycle": 1})]
+    assert list(counter.finish("restart")) == []
+
+
+def test_a_brief_object_that_ends_with_its_first_label_counts() -> None:
+    counter = ObjectCounter(60.0)
+    list(counter.update(frame(0.0), Tracks((), (track("brief", state=TrackState.ENDED),))))
+    (hit,) = counter.finish("restart")
+    assert hit.new == {"motorcycle": 1}
+
+
+def test_hits_carry_phases_that_the_wire_knows() -> None:
+    (hit,) = ObjectReporter().update(frame(1.0), Tracks((track(),)))
+    assert isinstance(hit, ObjectHit)
+    assert hit.phase.value == "start"
