@@ -51,6 +51,8 @@ class Street:
         picture += 3 * smooth_field(rng, 2) + 5 * smooth_field(rng, 20)
         self.reflectance: Plane = np.clip(picture, 8, 235).astype(np.float32)
         self.picture: Plane = self._lit_by_lamps(rng) if night else self.reflectance
+        self.clouds: Plane = smooth_field(rng, 220, WIDTH * 5)
+        self.phases = (smooth_field(rng, 30), smooth_field(rng, 60))
 
     @staticmethod
     def _foliage_mask(rng: np.random.Generator) -> Plane:
@@ -109,7 +111,7 @@ class Sensor:
         y, x = self._rng.integers(0, 64, 2)
         noise = tile[y : y + HEIGHT, x : x + WIDTH]
         shot = np.sqrt(0.5 + picture / 200.0)
-        return np.clip(np.rint(picture + noise * shot), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(picture + noise * shot), 0, 255), np.uint8)
 
 
 def _sensor(street: Street) -> Sensor:
@@ -127,16 +129,13 @@ def still(street: Street, number: int) -> Plane:
 def gradual(street: Street, number: int) -> Plane:
     """Dusk and dawn within a minute: 1.0 -> 0.6 -> 1.15, with the camera's gamma."""
     light = np.interp(number / FPS, [0, 30, 60], [1.0, 0.6, 1.15])
-    return np.asarray(255 * (street.picture / 255 * light**1.4) ** (1 / 1.1) / 255 ** (1 - 1), np.float32)
+    return np.asarray(255 * (street.picture / 255 * light**1.4) ** (1 / 1.1), np.float32)
 
 
 def clouds(street: Street, number: int) -> Plane:
     """Soft shadows of 15 to 35 % drift over the street at about 40 pixels a second."""
-    field = street.__dict__.setdefault(
-        "_clouds", smooth_field(np.random.default_rng(street.rng.integers(1 << 30)), 220, WIDTH * 5)
-    )
     offset = int(number / FPS * 40) % (WIDTH * 4)
-    shade = 1 - 0.3 / (1 + np.exp(-3 * field[:, offset : offset + WIDTH]))
+    shade = 1 - 0.3 / (1 + np.exp(-3 * street.clouds[:, offset : offset + WIDTH]))
     return np.asarray(street.picture * shade, np.float32)
 
 
@@ -194,14 +193,11 @@ def _streaks(street: Street, count: int, brightest: float) -> Plane:
 
 def sway(street: Street, number: int) -> Plane:
     """Foliage moves by up to 3 pixels, in gusts, each part with its own phase."""
-    fields = street.__dict__.setdefault(
-        "_phases", (smooth_field(street.rng, 30), smooth_field(street.rng, 60))
-    )
     t = number / FPS
     gust = 0.5 + 0.5 * np.sin(t / 7.0) ** 2
     yy, xx = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    dx = 3.0 * gust * street.foliage * np.sin(2 * np.pi * 0.7 * t + 2 * fields[0])
-    dy = 1.5 * gust * street.foliage * np.sin(2 * np.pi * 0.45 * t + 2 * fields[1])
+    dx = 3.0 * gust * street.foliage * np.sin(2 * np.pi * 0.7 * t + 2 * street.phases[0])
+    dy = 1.5 * gust * street.foliage * np.sin(2 * np.pi * 0.45 * t + 2 * street.phases[1])
     return np.asarray(
         cv2.remap(
             street.picture,
@@ -307,10 +303,10 @@ def moving_scene(mover: Mover, seed: int, night: bool) -> Iterator[SceneFrame]:
 
 def _with_mover(picture: Plane, mover: Mover, skin: Plane, x: float, y: float) -> Plane:
     alpha = np.zeros((HEIGHT, WIDTH), np.float32)
-    shift = 4
-    corner = lambda a, b: (int(round(a * (1 << shift))), int(round(b * (1 << shift))))  # noqa: E731
-    centre = corner(x + mover.width / 2 - 0.5, y + mover.height / 2 - 0.5)
-    axes = corner(mover.width / 2, mover.height / 2)
+    shift = 4  # sixteenths of a pixel: slow things move by less than one a frame
+    unit = 1 << shift
+    centre = (round((x + mover.width / 2 - 0.5) * unit), round((y + mover.height / 2 - 0.5) * unit))
+    axes = (round(mover.width / 2 * unit), round(mover.height / 2 * unit))
     cv2.ellipse(alpha, centre, axes, 0, 0, 360, 1.0, -1, cv2.LINE_8, shift)
     x0, y0 = int(x), int(y)
     patch = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -319,5 +315,5 @@ def _with_mover(picture: Plane, mover: Mover, skin: Plane, x: float, y: float) -
     local = picture[y0 : y0 + mover.height, x0 : x0 + mover.width].mean()
     sign = -1.0 if mover.dark and local - mover.contrast > 4 else 1.0
     body = local + sign * mover.contrast + 0.15 * mover.contrast * patch
-    alpha = cv2.GaussianBlur(alpha, (0, 0), 0.7)
-    return np.asarray(np.clip(picture * (1 - alpha) + body * alpha, 0, 255), np.float32)
+    soft = cv2.GaussianBlur(alpha, (0, 0), 0.7)
+    return np.asarray(np.clip(picture * (1 - soft) + body * soft, 0, 255), np.float32)

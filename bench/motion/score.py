@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bench.motion.codec import through_h264
 from bench.motion.peers import Peer
-from bench.motion.scenes import FPS, PixelBox, QUIET_SCENES, SceneFrame, movers, moving_scene, quiet_scene
+from bench.motion.scenes import FPS, QUIET_SCENES, PixelBox, SceneFrame, movers, moving_scene, quiet_scene
 
 WARM_UP_FRAMES = 5 * FPS
 QUIET_KBPS = 200
@@ -23,8 +23,8 @@ class Score:
     false_frames: dict[str, float] = field(default_factory=dict)  # scene -> % of frames after warm-up
     longest_false_run: dict[str, int] = field(default_factory=dict)  # scene -> frames in a row
     found: dict[str, float] = field(default_factory=dict)  # variant -> of 18, mean over seeds
-    missed: dict[str, list[str]] = field(default_factory=dict)
-    false_while_moving: float = 0.0  # regions beside the object, a frame
+    missed: list[str] = field(default_factory=list)
+    regions_beside_object: float = 0.0  # a frame
 
 
 def iou(a: PixelBox, b: PixelBox) -> float:
@@ -73,9 +73,17 @@ def _run_quiet(
                 flags.setdefault((peer.name, scene), []).append(seen[peer.name][WARM_UP_FRAMES:])
                 _add_cost(totals, peer)
     for (name, scene), runs in flags.items():
-        hits, frames_n = sum(map(sum, runs)), sum(map(len, runs))
-        scores[name].false_frames[scene] = 100.0 * hits / frames_n
+        scores[name].false_frames[scene] = 100.0 * sum(map(sum, runs)) / sum(map(len, runs))
         scores[name].longest_false_run[scene] = max(_longest(r) for r in runs)
+
+
+MOVING_VARIANTS = {
+    "day": (False, 0),
+    "night": (True, 0),
+    "day H.264": (False, 400),
+    "night H.264": (True, 400),
+}
+"""Name -> night, and kbit/s of the codec or 0."""
 
 
 def _run_moving(
@@ -85,38 +93,41 @@ def _run_moving(
     totals: dict[str, list[float]],
 ) -> None:
     beside: dict[str, list[int]] = {name: [0, 0] for name in scores}
-    for variant, night, kbps in (
-        ("day", False, 0),
-        ("night", True, 0),
-        ("day H.264", False, 400),
-        ("night H.264", True, 400),
-    ):
+    for variant, (night, kbps) in MOVING_VARIANTS.items():
         for seed in seeds:
             for mover in movers():
                 frames = moving_scene(mover, seed, night)
                 peers = [make() for make in makers]
-                hits = {p.name: 0 for p in peers}
-                total = 0
-                for frame in through_h264(frames, kbps) if kbps else frames:
-                    total += bool(frame.truth)
-                    for peer in peers:
-                        boxes = peer.boxes(frame.luma)
-                        if frame.truth:
-                            good = [b for b in boxes if iou(b, frame.truth[0]) >= MIN_IOU]
-                            hits[peer.name] += bool(good)
-                            beside[peer.name][0] += len(boxes) - bool(good)
-                            beside[peer.name][1] += 1
+                hits = _hits(through_h264(frames, kbps) if kbps else frames, peers, beside)
                 for peer in peers:
                     _add_cost(totals, peer)
+                    share = hits[peer.name]
                     score = scores[peer.name]
-                    found = hits[peer.name] >= MIN_SHARE_OF_FRAMES * total
+                    found = share >= MIN_SHARE_OF_FRAMES
                     score.found[variant] = score.found.get(variant, 0.0) + found / len(seeds)
                     if not found:
-                        score.missed.setdefault(variant, []).append(
-                            f"{seed}:{mover.width}x{mover.height} c{mover.contrast:.0f} v{mover.speed:.0f} {hits[peer.name]}/{total}"
-                        )
-    for name, (n, frames_n) in beside.items():
-        scores[name].false_while_moving = n / frames_n
+                        score.missed.append(f"{variant} seed {seed}: {mover}, seen in {share:.0%}")
+    for name, (regions, frames_n) in beside.items():
+        scores[name].regions_beside_object = regions / frames_n
+
+
+def _hits(
+    frames: Iterator[SceneFrame], peers: Sequence[Peer], beside: dict[str, list[int]]
+) -> dict[str, float]:
+    """Share of the frames with the object in which each peer has a box on it."""
+    hits = {peer.name: 0 for peer in peers}
+    total = 0
+    for frame in frames:
+        total += bool(frame.truth)
+        for peer in peers:
+            boxes = peer.boxes(frame.luma)
+            if not frame.truth:
+                continue
+            hit = any(iou(box, frame.truth[0]) >= MIN_IOU for box in boxes)
+            hits[peer.name] += hit
+            beside[peer.name][0] += len(boxes) - hit
+            beside[peer.name][1] += 1
+    return {name: count / total for name, count in hits.items()}
 
 
 def _add_cost(totals: dict[str, list[float]], peer: Peer) -> None:
