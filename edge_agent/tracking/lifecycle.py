@@ -19,7 +19,8 @@ STIRRED_DISTANCE = 0.15
 STIRS = 5
 HUGE = 0.25  # of the picture: an insect near the lens is as large as this or larger
 HUGE_LOOKS, HUGE_AGE_S = 3, 1.0
-STANDING_LOOKS, STANDING_AGE_S, STANDING_WEIGHT, STANDING_HITS = 3, 1.5, 1.0, 0.7
+STANDING_LOOKS, STANDING_AGE_S, STANDING_SCORE = 3, 1.5, 0.35
+STANDING_WEIGHT, STANDING_HITS = 1.0, 0.7
 STANDING_PERSON_LOOKS, STANDING_PERSON_AGE_S, STANDING_PERSON_SCORE = 4, 8.0, 0.55
 
 # Endings. Larger numbers: more patience with occlusions, later end events.
@@ -34,6 +35,8 @@ UNCHECKED_S = 20.0  # absent by its picture, but no look came to say so
 
 # Looks. Larger urgencies are served first.
 RELOOK_S = 45.0
+MOST_PATIENCE_S = 1.0
+"""Something that moves and was never named is looked at this often at least, with what budget is left."""
 NEAR_SIZE = 0.1  # root of the area, in pictures; a rider who fills a third of the height has this
 GROWN, SHRUNK = 1.7, 0.5
 
@@ -60,7 +63,7 @@ def _is_believed_standing(trail: Trail, age: float) -> bool:
     if vote.weight < STANDING_WEIGHT or vote.looks < STANDING_HITS * trail.covered:
         return False
     if vote.group != PERSON:
-        return vote.looks >= STANDING_LOOKS and age >= STANDING_AGE_S
+        return vote.looks >= STANDING_LOOKS and age >= STANDING_AGE_S and vote.score >= STANDING_SCORE
     return (
         trail.stirs >= STIRS
         and vote.looks >= STANDING_PERSON_LOOKS
@@ -158,7 +161,7 @@ def _wants_first_look(trail: Trail, since: float) -> float:
     )
     growth = trail.box.area / trail.area_at_look if trail.area_at_look > 0 else 1.0
     changed = went > 1.0 or not SHRUNK <= growth <= GROWN
-    patience = 0.3 * 2.0 ** (trail.misses - (2 if changed else 0))
+    patience = min(0.3 * 2.0 ** (trail.misses - (2 if changed else 0)), MOST_PATIENCE_S)
     return 0.8 * 0.7**trail.misses if since >= patience else 0.0
 
 
