@@ -129,7 +129,7 @@ class Outbox:
         with self._commit_lock:
             # Another thread may have committed it while this one waited for the lock.
             while not ticket.done:
-                self._store([self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))])
+                self._store_next()
         self.wake()
         if ticket.error is not None:
             if draft.media is not None:
@@ -215,6 +215,14 @@ class Outbox:
         return self._failing or self._notice
 
     # --- inside: the commit lock is held ---
+
+    def _store_next(self) -> None:
+        batch = [self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))]
+        try:
+            self._store(batch)
+        except Exception as error:  # noqa: BLE001 - each appender raises it; none may wait for ever
+            for ticket in batch:
+                ticket.error, ticket.done = error, True
 
     def _store(self, batch: list[Ticket]) -> None:
         for _ in range(2):  # a damaged file is replaced, and the second try goes to the new one

@@ -21,7 +21,7 @@ class Ticket:
 
     def encode(self, stamp: Stamp) -> bytes | None:
         """The payload, or None when the draft's encoder failed: its appender gets that error."""
-        self.error = None
+        self.error = self.stamp = None
         try:
             return self.draft.encode(stamp)
         except Exception as error:  # noqa: BLE001 - the code of others; must not fail its neighbours

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import OutboxError
-from edge_agent.model import Draft, OpenEvent, Severity, Stamp
+from edge_agent.model import Draft, Loss, OpenEvent, Severity, Stamp
+from edge_agent.outbox import Outbox
 from edge_agent.outbox.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
 from edge_agent.outbox.order import Rank, row_id
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
@@ -99,6 +100,23 @@ def test_a_failing_encoder_costs_no_sequence_and_no_neighbour(tmp_path: Path) ->
         with pytest.raises(ValueError, match="broken"):
             outbox.append(Draft("cam-1", "object", Severity.INFO, broken))
         assert outbox.append(draft()).sequence == 1
+
+
+def test_an_unforeseen_failure_reaches_every_appender_and_blocks_none(tmp_path: Path) -> None:
+    def fails(stamp: Stamp, loss: Loss) -> bytes:
+        raise RuntimeError("cannot say what was lost")
+
+    outbox = Outbox(tmp_path, max_bytes=300_000, clock=HandClock(), boot_id="b", encode_loss=fails)
+
+    def append_until_it_sheds() -> None:
+        for _ in range(1000):
+            outbox.append(draft(size=900))
+
+    with outbox:
+        with pytest.raises(RuntimeError, match="cannot say"):
+            append_until_it_sheds()
+        stats = outbox.stats()
+        assert (stats.depth, stats.shed) == (stats.sequence, 0)
 
 
 def test_threads_that_append_together_share_one_run_of_sequences(tmp_path: Path) -> None:
