@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from bench.motion import real
+from bench.motion import marked, real
 from bench.motion.peers import PEERS
 from bench.motion.scenes import HELD_OUT_SEEDS, TUNING_SEEDS
 from bench.motion.score import Score, run
@@ -76,6 +76,8 @@ def main() -> None:
         results = real.run(PEERS, REFERENCE)
         print(real_table(results))
         figures["real"] = results
+        figures["marked"] = marked.run(PEERS)
+        print(f"\n## Hand-marked walkers of vtest.avi\n\n{json.dumps(figures['marked'], indent=1)}")
     options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     print(f"\nFigures are in {options.json}")
 

@@ -14,6 +14,7 @@ from edge_agent.motion.ghosts import is_ghost
 from edge_agent.motion.rain import RainFilter
 from edge_agent.motion.regions import Opening, Patch, RegionFinder
 from edge_agent.motion.scale import Downscaler, Polygon, counted_area
+from edge_agent.motion.shadows import cut_shadows
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
@@ -92,14 +93,23 @@ class MotionDetector:
         if scene is not Scene.STEADY:
             self._background.replace(picture, UNSURE_DEVIATION)
             return Motion((), scene, changed)
+        return self._things(picture, differs, changed, elapsed_s)
+
+    def _things(self, picture: Gray, differs: Gray, changed: float, elapsed_s: float) -> Motion:
+        """Regions of a steady scene: soft light, shadows, rain and ghosts are taken out in turn."""
         foreground = self._open(differs)
         self._keep_sharp(foreground, picture)
         found = self._finder.find(foreground)
+        unlearned = foreground.copy()  # a shadow is no thing, but no background either
+        if cut_shadows(found, foreground, picture, self._background.base):
+            foreground = self._open(foreground.copy())
+            found = self._finder.find(foreground)
         patches = self._without_rain(found, elapsed_s)
         result = foreground.copy()
         if len(patches) < len(found):
             _clear_outside(result, patches)
-        moving = np.asarray(cv2.dilate(result, _ONES3), np.uint8) if patches else None
+            unlearned = result
+        moving = np.asarray(cv2.dilate(unlearned, _ONES3), np.uint8) if patches else None
         if self._background.learn(picture, moving, elapsed_s):
             patches = self._without_ghosts(patches, result, picture)
         regions = tuple(patch.region(*self._full_size) for patch in patches)

@@ -118,6 +118,16 @@ def test_a_new_thing_is_one_region_around_it_within_two_frames(thing: Thing) -> 
     assert motion.regions[0].box.iou(box_of(camera, moved)) > 0.5
 
 
+def test_a_cast_shadow_is_not_part_of_the_thing() -> None:
+    camera = Camera()
+    detector = learned(camera)
+    street = camera.street.copy()
+    street[228:242, 316:346] *= 0.8
+    walker = (300.0, 200.0, 16, 42, 20)
+    motion = detector.update(camera.shoot(walker, street=street))
+    assert [region.box.iou(box_of(camera, walker)) > 0.7 for region in motion.regions] == [True]
+
+
 def test_two_people_side_by_side_are_two_regions() -> None:
     camera = Camera()
     detector = learned(camera)

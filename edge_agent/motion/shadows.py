@@ -1,0 +1,36 @@
+"""Cast shadows: a faint, darker apron around something that differs more strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.motion.regions import Patch
+
+if TYPE_CHECKING:
+    from edge_agent.model import Gray
+
+FAINT = 0.72  # share of the background's brightness that a shadow leaves at least
+"""Lower: darker shadows are cut off, and so are more legs in grey trousers."""
+CORE = 0.45  # share of a patch that must differ more strongly before the rest counts as its shadow
+
+
+def cut_shadows(patches: Sequence[Patch], foreground: Gray, picture: Gray, base: Gray) -> bool:
+    """Clears shadow pixels of ``foreground`` in place; True if there were any.
+
+    All pictures are at motion scale. A thing that is itself only faintly darker keeps all its pixels.
+    """
+    cut = False
+    for patch in patches:
+        area = (patch.rows, patch.columns)
+        floor = cv2.convertScaleAbs(base[area], alpha=FAINT)
+        faint = cv2.inRange(picture[area], np.asarray(floor, np.uint8), base[area])
+        cv2.bitwise_and(faint, foreground[area], dst=faint)
+        count = cv2.countNonZero(faint)
+        if 0.08 * patch.pixels < count < (1 - CORE) * patch.pixels:
+            cv2.subtract(foreground[area], faint, dst=foreground[area])
+            cut = True
+    return cut
