@@ -59,7 +59,9 @@ def real_table(results: list[dict[str, object]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.motion", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed of each set, 20 s scenes, no clips")
-    parser.add_argument("--json", type=Path, default=Path("bench-motion.json"), help="where the figures go")
+    parser.add_argument(
+        "--json", type=Path, default=Path("build/bench-motion.json"), help="where the figures go"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     sets = {"Tuning seeds": TUNING_SEEDS, "Held-out seeds": HELD_OUT_SEEDS}
@@ -78,6 +80,7 @@ def main() -> None:
         figures["real"] = results
         figures["marked"] = marked.run(PEERS)
         print(f"\n## Hand-marked walkers of vtest.avi\n\n{json.dumps(figures['marked'], indent=1)}")
+    options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     print(f"\nFigures are in {options.json}")
 
