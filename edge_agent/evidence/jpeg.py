@@ -15,9 +15,9 @@ from edge_agent.model import Box, Picture
 if TYPE_CHECKING:
     from edge_agent.model import Colour
 
-AIM_BYTES = 50_000  # the first quality that gets under this is taken: 40 kB on an average street
+AIM_BYTES = 50_000  # the first quality that stays under this is taken
 MAX_BYTES = 200_000
-QUALITIES = (85, 70, 50, 30)
+QUALITIES = (95, 85, 70, 50, 30)
 
 
 def crop(picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: int) -> Colour:
@@ -33,13 +33,13 @@ def crop(picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: in
         # The outline is drawn as well: rounding to whole pixels must not leave a sliver.
         points = [np.round(scaled).astype(np.int32)]
         cv2.fillPoly(colour, points, (0, 0, 0))
-        cv2.polylines(colour, points, True, (0, 0, 0), thickness=2)
+        cv2.polylines(colour, points, True, (0, 0, 0), thickness=3)
     longest = max(colour.shape[:2])
     return _scaled(colour, max_side / longest) if longest > max_side else colour
 
 
 def encode(colour: Colour) -> bytes:
-    """JPEG of about 40 kB, never over ``MAX_BYTES``; at most four encodes for each halving."""
+    """JPEG of about 40 kB, never over ``MAX_BYTES``; at most five encodes for each halving."""
     while True:
         for quality in QUALITIES:
             payload = _encoded(colour, quality)
