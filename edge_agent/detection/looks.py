@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from edge_agent.model import Box, Motion, Scene, Track
 
-# An object that several looks did not recognise is shown at other scales in turn: its motion box may
-# hold half of it or two of them.
-_OTHER_SCALES = (1.0, 0.75, 1.4)
+# Repeated looks at one object use these in turn: its motion box may hold half of it or two of them, and
+# looks that differ are better voters than the same look again.
+_SCALES = (1.0, 0.75, 1.4)
 _MARGIN = 0.1  # of the object, left free on every side: boxes of motion are a little too small
 _SAME_SCALE = 1.7  # a crop may be so much larger than one of its objects would have on its own
 _COVERED = 0.5  # a motion region counts as a track's when this much of it is inside the track
@@ -38,7 +38,7 @@ class _Wish:
 
 
 class LookPlanner:
-    """Plans the crops of one camera. Keeps how often each track was looked at in vain; one thread.
+    """Plans the crops of one camera. Keeps how often each track was looked at; one thread calls it.
 
     ``side_per_object``: side of a crop over the longer side of the object in it, as the detector wants
     it. Larger shows more surroundings and less detail, and puts more objects into one inference.
@@ -73,8 +73,8 @@ class LookPlanner:
                 self._attempts[track.id] = self._attempts.get(track.id, 0) + 1
 
     def _wish_of_track(self, track: Track, size: tuple[int, int]) -> _Wish:
-        attempts = self._attempts.get(track.id, 0) if track.label is None else 0
-        return self._wish(_seen_part(track.box), track.wants_look, size, _OTHER_SCALES[attempts % 3])
+        attempts = self._attempts.get(track.id, 0)
+        return self._wish(_seen_part(track.box), track.wants_look, size, _SCALES[attempts % len(_SCALES)])
 
     def _wishes_of_motion(
         self, motion: Motion, tracks: Sequence[Track], size: tuple[int, int]

@@ -174,6 +174,8 @@ class DetectorWorker:
         return self._runner.stats(waiting)
 
     def _body(self, loop: Loop) -> None:
+        with self._changed:
+            self._open = not loop.stopping  # also when a supervisor starts the loop again after it died
         try:
             while not loop.stopping:
                 loop.beat()

@@ -119,7 +119,7 @@ def test_motion_is_not_believed_while_the_scene_switches_but_tracks_are(scene: S
     assert [crop.wanted for crop in crops] == [(RIDER,)]
 
 
-def test_what_was_not_recognised_is_shown_at_another_scale_next_time() -> None:
+def test_what_is_looked_at_again_is_shown_at_another_scale() -> None:
     plan = planner()
     widths = []
     for _ in range(4):

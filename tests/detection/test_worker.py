@@ -167,6 +167,30 @@ def test_an_unexpected_error_leaves_a_traceback_and_the_worker_lives(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_dead_worker_keeps_nobody_waiting_and_can_be_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes: list[BaseException | None] = [SystemExit("out of memory"), None]
+
+    def answer(crop: Pixels) -> list[Detection]:
+        outcome = outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
+        return SEEN
+
+    worker = DetectorWorker(FakeDetector(answer))
+    worker.start()
+    assert worker.infer("gate1", CROP) is None
+    assert worker.join(WAIT_S)
+    assert isinstance(worker.loop.failure, SystemExit)
+    assert worker.infer("gate1", CROP) is None
+    worker.start()
+    assert worker.infer("gate1", CROP) == SEEN
+    worker.stop()
+    assert worker.join(WAIT_S)
+    assert "thread died" in caplog.text
+
+
 def test_repeated_failures_degrade_and_one_success_heals(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     inline = InlineInference(failing(*[DetectorError("device gone")] * 5, None))
