@@ -14,6 +14,7 @@ import secrets
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -23,7 +24,7 @@ from edge_agent import __version__
 from edge_agent.assembly import Eyes, build_pipeline, model_ref
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.versions import library_versions
-from edge_agent.clock import SystemClock, read_boot_id
+from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.config.settings import Settings
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.choose import choose_detector, model_dirs
@@ -32,7 +33,7 @@ from edge_agent.device.birth import make_birth
 from edge_agent.device.boot import BootHistory
 from edge_agent.device.box import BoxMetrics
 from edge_agent.device.cameras import CameraWatch
-from edge_agent.device.clock_sync import ClockSync
+from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
 from edge_agent.device.status import StatusDocument, StatusServer, socket_path, status_document
 from edge_agent.device.supervisor import Supervisor
@@ -59,15 +60,23 @@ STOP_WITHIN_S = 1.7
 class Agent:
     """The whole agent. ``run`` blocks until it is told to stop; nothing is started before it."""
 
-    def __init__(self, settings: Settings, *, repeat_files: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        repeat_files: bool = False,
+        clock: Clock | None = None,
+        kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
+    ) -> None:
+        """``clock`` and ``kernel_sync`` are the system's; tests let them step."""
         self._settings = settings
         state_dir = settings.state_dir
         _make_dir(state_dir)
         self._stop = threading.Event()
-        self._clock = clock = SystemClock()
+        self._clock = clock = clock or SystemClock()
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
-        self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id)
+        self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
         self._choice = choose_detector(settings.detector, model_dirs(state_dir))
         self._worker = DetectorWorker(self._choice.detector) if self._choice.detector else None
         self._events = EventMaker(
@@ -277,6 +286,7 @@ class Agent:
     def _shut_down(self) -> None:
         """Cameras first, the broker last, so that what they end with still goes out or is kept."""
         self._systemd.stopping()
+        log.info("edge-agent is stopping")
         deadline = time.monotonic() + STOP_WITHIN_S
         self._boot.mark_stopped()
         for reader in self._readers:

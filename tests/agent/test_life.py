@@ -1,0 +1,166 @@
+"""Start, stop, signals, the clock and secrets of a running agent."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.agent.stepping_clock import BEHIND
+from tests.agent.test_main_path import kind_of, parsed, phases
+from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
+from tests.testbed.rtsp import RtspServer
+
+ODD_PASSWORD = "p@ss:w/o#rd%41"
+
+
+def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, Mosquitto(tmp_path) as broker:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(PATIENCE_S)
+        config = write_config(tmp_path, cameras=[], broker_port=broker.port)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
+        with AgentProcess(config, environ=environ) as agent:
+            heard = notify.recv(4096).decode()
+            assert "READY=1" in heard
+            while "WATCHDOG=1" not in heard:
+                heard = notify.recv(4096).decode()
+            assert agent.stop() == 0
+            while "STOPPING=1" not in heard:
+                heard = notify.recv(4096).decode()
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config = write_config(tmp_path, cameras=[], broker_port=broker.port)
+        with AgentProcess(config) as agent:
+            wait_until(lambda: "connected to" in agent.log, what="a connection")
+            broker.freeze()  # its PUBACK of `stopped` is waited for, which leaves time for the second signal
+            agent.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "is stopping" in agent.log, what="the stop")
+            agent.process.send_signal(signal.SIGTERM)
+            assert agent.process.wait(10) == 128 + signal.SIGTERM
+            broker.thaw()
+
+
+def test_an_invalid_configuration_ends_with_78_and_starts_nothing(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[{"id": "cam-1"}], broker_port=1, hearbeat_s=3)
+    with AgentProcess(config) as agent:
+        assert agent.process.wait(20) == 78
+    assert "hearbeat_s" in agent.log
+    assert "heartbeat_s" in agent.log
+    assert "url" in agent.log
+    assert not (tmp_path / "state").exists()
+
+
+def test_two_agents_do_not_share_a_state_directory(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=free_port())
+    with AgentProcess(config) as first:
+        wait_until(first.status, what="the first agent")
+        second = AgentProcess(config)
+        second.start()
+        assert second.process.wait(20) == 1
+        assert first.status() is not None
+    assert "another agent uses it" in first.log
+
+
+def test_a_lost_camera_is_told_with_its_cause_and_its_return(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    with (
+        RtspServer({"/stream": clip}) as server,
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port, "tb/v1/+/+/up/event/#") as subscriber,
+    ):
+        camera = {"id": "gate-1", "url": server.url("/stream")}
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector="none")
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(lambda beat: beat["cameras"]["gate-1"]["state"] == "online", "the camera")
+            server.kill()
+            subscriber.wait_for(lambda: len(subscriber.events()) == 1, after_grace())
+            server.start()
+            subscriber.wait_for(lambda: len(subscriber.events()) == 2, 90)
+    down, up = parsed(subscriber.events())
+    assert (kind_of(down), down["data"]["state"]) == ("camera-state", "offline")
+    assert down["data"]["cause"] in ("ended", "refused")
+    assert (kind_of(up), up["data"]["state"]) == ("camera-state", "online")
+    assert up["data"]["down_s"] > 0
+    assert up["subject"] == "gate-1"
+
+
+def after_grace() -> float:
+    """On a machine that has just booted the agent keeps silent for three minutes."""
+    with open("/proc/uptime", encoding="ascii") as uptime:
+        return PATIENCE_S + max(0.0, 190.0 - float(uptime.read().split()[0]))
+
+
+def test_events_before_the_first_synchronisation_can_be_dated_afterwards(
+    tmp_path: Path, walker: Path
+) -> None:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
+        command = (sys.executable, "-m", "tests.agent.stepping_clock")
+        with AgentProcess(config, command=command):
+            subscriber.wait_for(lambda: "start" in phases(subscriber.events()), PATIENCE_S)
+            (tmp_path / "synchronised").touch()
+            subscriber.wait_for(lambda: phases(subscriber.events()).count("start") == 2, PATIENCE_S)
+    events = parsed(subscriber.events())
+    first = events[0]
+    (correction,) = (e for e in events if kind_of(e) == "clock-correction")
+    later = [e for e in events if e["data"].get("phase") == "start"][1]
+    assert first["clock"] == "unsynced"
+    assert moment(first["time"]) < datetime.now(UTC) - BEHIND
+    assert later["clock"] == correction["clock"] == "synced"
+    assert {e["bootid"] for e in events} == {first["bootid"]}
+    dated = moment(first["time"]) + timedelta(milliseconds=correction["data"]["offset_ms"])
+    since_first = timedelta(milliseconds=int(later["bootms"]) - int(first["bootms"]))
+    assert abs(moment(later["time"]) - since_first - dated) < timedelta(seconds=1)
+    beats = [json.loads(m.payload) for m in subscriber.on("/up/heartbeat")]
+    assert beats[-1]["clock"]["synced"]
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_a_camera_password_works_and_shows_nowhere(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    secret = tmp_path / "cam.pass"
+    secret.write_text(ODD_PASSWORD + "\n")
+    secret.chmod(0o600)
+    with (
+        RtspServer({"/stream": clip}, user="viewer", password=ODD_PASSWORD) as server,
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port, "tb/v1/#") as subscriber,
+    ):
+        camera = {
+            "id": "cam-1",
+            "url": server.url("/stream"),
+            "username": "viewer",
+            "password_file": str(secret),
+        }
+        wrong = {"id": "cam-2", "url": server.url("/stream").replace("://", "://viewer:wr%40ng@")}
+        config = write_config(tmp_path, cameras=[camera, wrong], broker_port=broker.port, detector="none")
+        with AgentProcess(config, "--log-level", "debug") as agent:
+            beat = agent.wait_for_status(
+                lambda beat: (
+                    beat["cameras"]["cam-1"]["state"] == "online"
+                    and beat["cameras"]["cam-2"]["cause"] == "unauthorized"
+                ),
+                "one camera online and one refused",
+            )
+            subscriber.wait_for(lambda: bool(subscriber.on("/up/heartbeat")), PATIENCE_S)
+            command_line = Path(f"/proc/{agent.process.pid}/cmdline").read_text()
+            shown = [
+                agent.log,
+                command_line,
+                json.dumps(beat),
+                *(m.payload.decode() for m in subscriber.messages),
+            ]
+    for text in shown:
+        for forbidden in (ODD_PASSWORD, "p%40ss", "wr@ng", "wr%40ng"):
+            assert forbidden not in text

@@ -1,0 +1,125 @@
+"""Runs the real ``edge-agent`` command as a process, with a configuration of the test's own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from edge_agent.device.status import run_status
+
+PATIENCE_S = 30.0
+
+
+def write_config(
+    folder: Path,
+    *,
+    cameras: Sequence[Mapping[str, object]],
+    broker_port: int,
+    detector: str = "hog",
+    **more: object,
+) -> Path:
+    """YAML is a superset of JSON: the configuration is written as such."""
+    path = folder / "edge-agent.yaml"
+    config: dict[str, object] = {
+        "gateway": {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt"},
+        "state_dir": str(folder / "state"),
+        "heartbeat_s": 5,
+        "mqtt": {"brokers": [f"mqtt://127.0.0.1:{broker_port}"], "spread_s": 0},
+        "detector": {"model": detector},
+        "cameras": list(cameras),
+    }
+    path.write_text(json.dumps(config | more, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def file_camera(clip: Path, camera_id: str = "cam-1") -> dict[str, object]:
+    """A camera that tells every object with its picture."""
+    return {"id": camera_id, "url": str(clip), "report": {"objects": True, "snapshots": "objects"}}
+
+
+def wait_until(true: Callable[[], object], timeout_s: float = PATIENCE_S, what: str = "condition") -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"{what} not within {timeout_s} s"
+        time.sleep(0.05)
+
+
+class AgentProcess:
+    """``edge-agent run`` while the ``with`` lasts. ``kill`` is kill -9; start it again with ``start``."""
+
+    def __init__(
+        self,
+        config: Path,
+        *options: str,
+        environ: dict[str, str] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "edge_agent", "run"),
+    ) -> None:
+        self._command = [*command, *options, str(config)]
+        self._config = config
+        self._environ = environ or {}
+        self._log = config.with_name("agent.log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the agent was not started"
+        return self._process
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env={**os.environ, **self._environ}
+            )
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def status(self) -> dict[str, Any] | None:
+        """What ``edge-agent status --json`` prints, or None while nobody answers."""
+        out = io.StringIO()
+        if run_status(self._config, True, out) != 0:
+            return None
+        answer: dict[str, Any] = json.loads(out.getvalue())
+        return answer
+
+    def wait_for_status(self, true: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
+        """Until ``true(heartbeat)``."""
+        seen: list[dict[str, Any]] = []
+
+        def holds() -> bool:
+            status = self.status()
+            seen.extend([status] if status else [])
+            return status is not None and bool(true(status["heartbeat"]))
+
+        wait_until(holds, what=what)
+        heartbeat: dict[str, Any] = seen[-1]["heartbeat"]
+        return heartbeat

@@ -1,0 +1,71 @@
+"""A rendered clip of somebody walking by, whom OpenCV takes for a person: real input without footage."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = (640, 360)
+FPS = 10
+SKIN, COAT, TROUSERS = (150, 170, 200), (40, 40, 45), (60, 50, 40)
+
+
+def walking_clip(path: Path, *, empty_s: float = 2.0, walk_s: float = 5.0, tail_s: float = 2.0) -> Path:
+    """H.264, 640x360 at 10 fps: an empty place, one person crossing it from left to right, empty again."""
+    rng = np.random.default_rng(1)
+    coarse = rng.integers(110, 170, (23, 40), np.uint8)
+    place = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"g": "20", "crf": "23", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for number in range(round((empty_s + walk_s + tail_s) * FPS)):
+            picture = place.copy()
+            walked_s = number / FPS - empty_s
+            if 0 <= walked_s < walk_s:
+                x = -30 + walked_s / walk_s * (SIZE[0] + 60)
+                draw_person(picture, x, foot=300, height=150, phase=walked_s * 6)
+            noisy = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def draw_person(
+    picture: NDArray[Any],
+    x: float,
+    *,
+    foot: float,
+    height: float,
+    phase: float,
+) -> None:
+    """A silhouette around ``x`` standing at ``foot``, all in pixels; ``phase`` of the step in radians."""
+    unit = height / 8  # drawing schools count a person as eight heads
+    top = foot - height
+    cv2.circle(picture, (round(x), round(top + 0.55 * unit)), round(0.55 * unit), SKIN, -1, cv2.LINE_AA)
+    coat = [(-0.95, 1.4), (0.95, 1.4), (0.75, 4.2), (-0.75, 4.2)]
+    outline = np.array([(x + dx * unit, top + dy * unit) for dx, dy in coat], np.int32)
+    cv2.fillPoly(picture, [outline], COAT, cv2.LINE_AA)
+    swing = math.sin(phase) * 0.7
+    for side in (1, -1):
+        _limb(picture, x, top, unit, (side * 0.35, 4.0), (side * (0.35 + swing), 8.0), TROUSERS, 0.75)
+        _limb(picture, x, top, unit, (side * 0.95, 1.6), (side * (1.15 - swing / 2), 4.3), COAT, 0.45)
+
+
+def _limb(
+    picture: NDArray[Any],
+    x: float,
+    top: float,
+    unit: float,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: tuple[int, int, int],
+    width: float,
+) -> None:
+    begin, finish = ((round(x + dx * unit), round(top + dy * unit)) for dx, dy in (start, end))
+    cv2.line(picture, begin, finish, colour, round(width * unit), cv2.LINE_AA)
