@@ -43,11 +43,11 @@ class FrameNumWatch:
         if not self._enabled:
             return False
         head = packet[:HEAD_BYTES].tobytes()
-        slice_at = _first_slice(head)
-        if slice_at is None or _holds(head, SPS):  # a keyframe: parameter sets come first, and they are long
+        slice_at, parameters = _first_slice(head)
+        if slice_at is None or parameters:  # a keyframe: parameter sets come first, and they are long
             head = packet.tobytes()
             self._learn(head)
-            slice_at = _first_slice(head)
+            slice_at, _ = _first_slice(head)
         if slice_at is None or self._numbering is None:
             return False
         return self._follow(head[slice_at : slice_at + 16])
@@ -61,11 +61,7 @@ class FrameNumWatch:
         assert numbering is not None
         number = 0
         if slice_header[0] & 31 == SLICE:
-            bits = _Bits(_unescaped(slice_header[1:]))
-            for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
-                bits.ue()
-            bits.u(2 if numbering.colour_planes else 0)
-            number = bits.u(numbering.bits)
+            number = _frame_num(_unescaped(slice_header[1:]), numbering)
         else:
             last = None  # an IDR picture starts anew
         if slice_header[0] >> 5 & 3:  # nal_ref_idc: others will be predicted from it
@@ -89,15 +85,30 @@ def _units(data: bytes) -> Iterator[int]:
         at = data.find(b"\0\0\1", at + 3)
 
 
-def _first_slice(data: bytes) -> int | None:
-    for start in _units(data):
-        if data[start] & 31 in (SLICE, IDR_SLICE):
-            return start if len(data) - start >= 12 else None
-    return None
+def _first_slice(data: bytes) -> tuple[int | None, bool]:
+    """Where the first whole slice header is, and whether a parameter set comes before it."""
+    parameters = False
+    at = data.find(b"\0\0\1")
+    while 0 <= at < len(data) - 12:
+        kind = data[at + 3] & 31
+        if kind in (SLICE, IDR_SLICE):
+            return at + 3, parameters
+        parameters = parameters or kind == SPS
+        at = data.find(b"\0\0\1", at + 3)
+    return None, parameters
 
 
-def _holds(data: bytes, kind: int) -> bool:
-    return any(data[start] & 31 == kind for start in _units(data))
+def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int:
+    """Of an ordinary slice. Runs for every packet of every camera: hence without ``_Bits``."""
+    value = int.from_bytes(slice_header, "big")
+    left = len(slice_header) * 8
+    for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
+        zeros = left - (value & ((1 << left) - 1)).bit_length()
+        left -= 2 * zeros + 1
+        if left <= numbering.bits + 2:
+            return 0
+    left -= numbering.bits + (2 if numbering.colour_planes else 0)
+    return value >> left & ((1 << numbering.bits) - 1)
 
 
 def _unescaped(data: bytes) -> bytes:
