@@ -44,8 +44,8 @@ def announced(outbox: Outbox) -> tuple[set[int], list[int]]:
 
 def test_the_disk_never_holds_more_than_max_bytes(tmp_path: Path) -> None:
     with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
-        for number in range(600):
-            outbox.append(draft(size=900, media=picture(f"p{number}", 6000) if number % 7 == 0 else None))
+        for number in range(200):
+            outbox.append(draft(size=2700, media=picture(f"p{number}", 6000) if number % 7 == 0 else None))
             assert bytes_on_disk(tmp_path) <= SMALL
         assert outbox.stats().shed > 0
         assert outbox.stats().bytes <= SMALL
@@ -80,8 +80,8 @@ def test_pictures_go_first_then_info_then_warnings_and_alarms_last(tmp_path: Pat
 
 def test_at_most_one_loss_event_waits(tmp_path: Path) -> None:
     with outbox_in(tmp_path, max_bytes=SMALL) as outbox:
-        for _ in range(600):
-            outbox.append(draft(size=900))
+        for _ in range(200):
+            outbox.append(draft(size=2700))
         kinds = [event.kind for event in outbox.pending(10_000)]
     assert kinds.count("loss") == 1
 
