@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edge_agent.model import Box, Motion, Scene, Track
 
 # Repeated looks at one object use these in turn: its motion box may hold half of it or two of them, and
-# looks that differ are better voters than the same look again.
+# the same look again would fail in the same way.
 _SCALES = (1.0, 0.75, 1.4)
 _MARGIN = 0.1  # of the object, left free on every side: boxes of motion are a little too small
 _SAME_SCALE = 1.7  # a crop may be so much larger than one of its objects would have on its own
