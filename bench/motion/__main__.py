@@ -44,7 +44,7 @@ def table(title: str, scores: dict[str, Score]) -> str:
 
 
 def real_table(results: list[dict[str, object]]) -> str:
-    lines = ["\n## Real clips, not used for tuning", ""]
+    lines = ["\n## Real clips", ""]
     lines += ["| clip | detector | us/frame | frames with regions | regions/frame | mask IoU with MOG2 |"]
     lines += ["|---|---|---|---|---|---|"]
     for r in results:

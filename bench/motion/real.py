@@ -1,4 +1,4 @@
-"""Real clips beside the synthetic scenes. None of them was used to choose a constant."""
+"""Real clips beside the synthetic scenes; README.md says what was changed after looking at them."""
 
 from __future__ import annotations
 
