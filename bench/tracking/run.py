@@ -113,7 +113,7 @@ def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
     looks = DetectionStage(
         camera,
         InlineInference(detector),
-        LookPlanner(detector.input_size),
+        LookPlanner(detector.input_size, detector.side_per_object),
         Sweep(budget.share_per_s),
         budget,
     )

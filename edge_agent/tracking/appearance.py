@@ -15,11 +15,17 @@ import numpy as np
 from edge_agent.model import Box
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_agent.model import Gray
 
-LONG_SIDE = 24  # pixels of the remembered patch; enough to recognise one object among a few places
+    Floats = NDArray[np.float32]
+
+LONG_SIDE = 32  # pixels of the remembered patch; enough to recognise one object among a few places
+INNER = 0.15  # of the box, left out on every side: its corners show the ground, which does not drive off
+SMOOTH = 11  # pixels; what is wider than this (wall above floor, a shadow's edge) is not the object either
 REACH = 0.6  # own widths and heights that a search goes to each side
-MIN_CONTRAST = 5.0  # grey levels of standard deviation; below it correlation follows the noise
+MIN_CONTRAST = 4.0  # grey levels of standard deviation; below it correlation follows the noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Patch:
 
     def __init__(self, luma: Gray, box: Box) -> None:
         """``box`` must overlap the picture; what lies outside is left out."""
-        self.box = box.clipped()
+        self.box = box.grown(-INNER * box.width, -INNER * box.height).clipped()
         height, width = luma.shape
         x1, y1, x2, y2 = self.box.to_pixels(width, height)
         self._scale = min(1.0, LONG_SIDE / max(x2 - x1, y2 - y1))
@@ -73,6 +79,7 @@ class Patch:
         around_here = scores[max(0, hy - 1) : hy + 2, max(0, hx - 1) : hx + 2]  # rounding of the two sizes
         return Match(float(best), (bx - hx) / columns, (by - hy) / rows, float(around_here.max()))
 
-    def _shrunk(self, part: Gray) -> Gray:
+    def _shrunk(self, part: Gray) -> Floats:
         size = (max(1, round(part.shape[1] * self._scale)), max(1, round(part.shape[0] * self._scale)))
-        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        small = cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return np.asarray(small - cv2.blur(small, (SMOOTH, SMOOTH)), dtype=np.float32)

@@ -32,9 +32,10 @@ WINDOW = (9, 9)
 PYRAMID_LEVELS = 3  # 9 px at 1/8 scale: finds displacements up to about 36 px beyond the prediction
 COLUMNS, ROWS = 4, 5
 MOST_POINTS = 12  # of a box's grid that are followed; the cost is linear in them
-MAX_ERROR = 24.0  # grey levels, mean over the window; above it the patch under the point is another one
+MAX_ERROR = 40.0  # grey levels, mean over the window; above it the patch under the point is another one
 MIN_AGREEING = 3
-MIN_AGREEMENT = 0.34  # share of a box's usable points that must move together
+TOLERANCE = 0.4
+MIN_AGREEMENT = 0.25  # share of a box's usable points that must move together
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
 
 
@@ -157,7 +158,7 @@ def _consensus(start: Floats, moved: Floats, good: Bools, usable: Bools, scale: 
     """The median displacement of every row and the share of points near it."""
     middle = _median(moved, good)
     away = np.linalg.norm(moved - middle[:, None, :], axis=2)
-    near = good & (away <= np.maximum(1.0, 0.25 * np.linalg.norm(middle, axis=1))[:, None])
+    near = good & (away <= np.maximum(1.0, TOLERANCE * np.linalg.norm(middle, axis=1))[:, None])
     middle = _median(moved, near)
     agreeing, offered = near.sum(axis=1), np.maximum(usable.sum(axis=1), 1)
     growth = _growth(start, moved, near)

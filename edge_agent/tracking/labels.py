@@ -16,7 +16,7 @@ SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whate
 SAME_GROUP_IOU = 0.45
 CUT_MARGIN = 0.015  # of a crop's side: a box this near to its edge probably goes on beyond it
 
-RIDER_SHARE = 0.2
+RIDER_SHARE = 0.15
 """Two-wheeler looks needed per person look, by weight, to call a track a two-wheeler. A rider is a person
 too, so looks that saw only the person say little against the machine; a walker is hardly ever called one."""
 FADE = 0.95  # of every older look's weight at each new look: near looks are better than far ones

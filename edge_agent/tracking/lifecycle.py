@@ -19,7 +19,7 @@ STIRRED_DISTANCE = 0.15
 STIRS = 5
 HUGE = 0.25  # of the picture: an insect near the lens is as large as this or larger
 HUGE_LOOKS, HUGE_AGE_S = 3, 1.0
-STANDING_LOOKS, STANDING_AGE_S, STANDING_SCORE = 3, 1.5, 0.35
+STANDING_LOOKS, STANDING_AGE_S, STANDING_SCORE = 3, 1.0, 0.35
 STANDING_WEIGHT, STANDING_HITS = 1.0, 0.7
 STANDING_PERSON_LOOKS, STANDING_PERSON_AGE_S, STANDING_PERSON_SCORE = 4, 8.0, 0.55
 
@@ -36,7 +36,7 @@ UNCHECKED_S = 20.0  # absent by its picture, but no look came to say so
 # Looks. Larger urgencies are served first.
 RELOOK_S = 45.0
 MOST_PATIENCE_S = 1.0
-"""Something that moves and was never named is looked at this often at least, with what budget is left."""
+"""Something that gets on and was never named is looked at this often at least, with what budget is left."""
 NEAR_SIZE = 0.1  # root of the area, in pictures; a rider who fills a third of the height has this
 GROWN, SHRUNK = 1.7, 0.5
 
@@ -160,8 +160,8 @@ def _wants_first_look(trail: Trail, since: float) -> float:
         trail.travelled[0] - trail.travelled_at_look[0], trail.travelled[1] - trail.travelled_at_look[1]
     )
     growth = trail.box.area / trail.area_at_look if trail.area_at_look > 0 else 1.0
-    changed = went > 1.0 or not SHRUNK <= growth <= GROWN
-    patience = min(0.3 * 2.0 ** (trail.misses - (2 if changed else 0)), MOST_PATIENCE_S)
+    changed = not SHRUNK <= growth <= GROWN
+    patience = min(0.3 * 2.0**trail.misses, MOST_PATIENCE_S if went > 0.5 or changed else RELOOK_S)
     return 0.8 * 0.7**trail.misses if since >= patience else 0.0
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from math import hypot
 from typing import TYPE_CHECKING
 
+from edge_agent.model import Box
 from edge_agent.tracking.appearance import Patch
+from edge_agent.tracking.association import distance
 from edge_agent.tracking.trail import Trail
 
 if TYPE_CHECKING:
@@ -35,6 +37,16 @@ def drive_off(trail: Trail, velocity: tuple[float, float]) -> None:
     trail.velocity = velocity
     trail.doubtful = True
     trail.forget_places()
+
+
+def correct(trail: Trail, seen: Box) -> None:
+    """A look saw something parked: at its place it may look different now, off its place it has moved."""
+    if trail.patch is None or trail.absent_since is None or trail.covered_up:
+        return
+    if distance(trail.box, seen) >= AWAY:
+        drive_off(trail, (0.0, 0.0))
+    else:
+        trail.patch, trail.absent_since = None, None  # remembered anew when the frame is judged
 
 
 def check(trail: Trail, others: Sequence[Trail], luma: Gray, now: float, dt: float) -> None:

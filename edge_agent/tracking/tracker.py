@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_BLOBS = 40  # unlabelled tracks; rain or foliage must not cost the CPU that objects need
 COVERS = 0.9  # of a box, within a crop, for "the look would have seen it"
 NEARER = 0.05  # box heights that a foot is lower, for "it stands before the other"
+RETURN_SPEED, UNKNOWN_SPEED = 0.8, 1.2  # own sizes a second
 YOUNG_S = 1.0  # motion that is older than this was there before anything nearby got lost
 MAX_STEP_S = 2.0  # a longer gap between frames tells nothing about where things went
 
@@ -123,9 +124,15 @@ class Tracker:
                 trail.follow_region(lone[index], trail.number in failed, dt)
             elif trail.number in failed:
                 trail.doubtful = True
+            if trail.is_ghostly:
+                continue
             if foreground.share(trail.box, self._hiding(trail, moving)) >= SUPPORT_SHARE:
                 trail.support(now)
-                trail.stirs += 1
+                trail.stirs += self._is_alone(trail)
+
+    def _is_alone(self, trail: Trail) -> bool:
+        """Whether motion in its box can only be its own."""
+        return all(t is trail or t.box.intersection(trail.box) <= 0 for t in self._trails)
 
     def _check_parked(self, luma: Gray, now: float, dt: float) -> None:
         for trail in self._trails:
@@ -146,9 +153,7 @@ class Tracker:
             column = pairs.get(row)
             trail = self._begin(sighting.box, now) if column is None else self._trails[column]
             trail = self._departed(trail, sighting)
-            if trail.patch is not None and trail.absent_since is not None and not trail.covered_up:
-                trail.patch = None  # it is there, but looks different now: parked anew by ``_judge``
-                trail.absent_since = None
+            parking.correct(trail, sighting.box)
             trail.see(sighting, now)
             sighted.add(trail.number)
         for trail in self._trails:
@@ -160,19 +165,33 @@ class Tracker:
         if trail.vote.label is None:
             cost = pair_cost(trail.box, sighting.box, like, loose=True)
             # A known object first, above all a lost one that this new motion may be.
-            return cost + (0.3 if now - trail.created_mono < YOUNG_S else 0.1)
-        unseen = now - trail.seen_mono
-        if trail.state is TrackState.LOST and trail.patch is None:
-            return self._cost_of_return(sighting, trail, like, unseen)
+            return cost + (0.5 if now - trail.created_mono < YOUNG_S else 0.1)
+        if trail.patch is not None and trail.absent_since is None:
+            return self._cost_at_place(sighting, trail, like)
+        if trail.patch is None and not trail.seen_now:
+            return self._cost_of_return(sighting, trail, like, now - trail.seen_mono)
+        return pair_cost(trail.box, sighting.box, like, loose=sighting.cut)
+
+    def _cost_at_place(self, sighting: Sighting, trail: Trail, like: float) -> float:
+        """What stands where it stood is not what passes by, however near."""
+        if trail.box.iou(sighting.box) < 0.4 and sighting.box.inside(trail.box) < 0.7:
+            return FORBIDDEN
         return pair_cost(trail.box, sighting.box, like, loose=sighting.cut)
 
     def _cost_of_return(self, sighting: Sighting, trail: Trail, like: float, unseen: float) -> float:
-        """A lost track may be found off its predicted place, the further the longer it was away."""
+        """A lost track may be found off its predicted place, the further the longer it was away.
+
+        A walker makes three of his own widths a second; most of it is in the prediction, if there was any.
+        """
         apart = distance(trail.box, sighting.box)
-        reach = 0.5 + 0.6 * unseen
+        speed = RETURN_SPEED if trail.velocity != (0.0, 0.0) else UNKNOWN_SPEED
+        reach = min(0.5 + speed * unseen, 1.6)
         if like < 0.9 or apart > reach or size_ratio(trail.box, sighting.box) > 2.5:
-            return FORBIDDEN
-        return 0.2 + 0.4 * apart / reach
+            return pair_cost(trail.box, sighting.box, like, loose=sighting.cut)
+        return min(
+            0.35 + 0.35 * apart / reach,
+            pair_cost(trail.box, sighting.box, like, loose=sighting.cut),
+        )
 
     def _apart(self, person: Detection, machine: Detection, foreground: Foreground) -> bool:
         """Whether the person is known not to ride the machine: it is parked, and the person moves."""

@@ -15,6 +15,7 @@ VELOCITY_BLEND = 0.5  # of a new measurement; flow is exact to a pixel, but a wa
 GOOD_AGREEMENT = 0.7  # share of a box's points; below it the velocity learns less
 CENTRE_BLEND, SIZE_BLEND = 0.7, 0.6  # towards a sighting's box; the models' boxes jitter by about 10 %
 REGION_BLEND = 0.2  # towards a lone motion region, which holds the shadow too
+GHOST_MISSES, GHOST_DISTANCE = 3, 0.5  # looks in a row, own sizes since the last sighting
 STILL_S = 3.0  # without displacement for this long: parked
 STILL_DISTANCE = 0.15  # own widths and heights
 
@@ -40,6 +41,7 @@ class Trail:
         self.misses = 0  # ... of which the last ones, in a row, did not see it
         self.area_at_look = box.area
         self.travelled_at_look = (0.0, 0.0)
+        self.travelled_at_sighting = (0.0, 0.0)
         self.first_sighting: Box | None = None
         self.moved_by_looks = 0.0  # own sizes between the first and the latest sighting
         self.doubtful = False  # its place was guessed or taken over: a look should check it
@@ -102,16 +104,23 @@ class Trail:
         """Take one sighting: a vote, a position, and unless a crop's edge cut it, an outline."""
         self._take_outline(sighting)
         self.vote.add(sighting)
-        if self.first_sighting is None:
-            self.first_sighting = sighting.box
-        elif size_ratio(self.first_sighting, sighting.box) < 2.5 and not sighting.cut:
-            self.moved_by_looks = distance(self.first_sighting, sighting.box)
+        self._note_distance(sighting)
         if not self.seen_now:
             self.support(now)
         self.misses = 0
         self.sighted_mono = now
+        self.travelled_at_sighting = self.travelled
         self.doubtful = False
         self._note_look(now)
+
+    def _note_distance(self, sighting: Sighting) -> None:
+        """How far the looks show that it went; boxes of different size (it comes into the picture) do not."""
+        if sighting.cut or self.patch is not None:
+            return
+        if self.first_sighting is None or size_ratio(self.first_sighting, sighting.box) > 2.0:
+            self.first_sighting = sighting.box
+        else:
+            self.moved_by_looks = distance(self.first_sighting, sighting.box)
 
     def miss(self, now: float) -> None:
         """A look covered it and saw nothing there."""
@@ -167,6 +176,14 @@ class Trail:
     def path(self) -> float:
         """How far it moved since it was first seen, own widths and heights, by whatever measured it."""
         return max(hypot(*self.travelled), self.moved_by_looks)
+
+    @property
+    def is_ghostly(self) -> bool:
+        """Whether looks see nothing where motion stays at one place: what left has uncovered the ground."""
+        if self.vote.label is None or self.misses < GHOST_MISSES:
+            return False
+        (ax, ay), (bx, by) = self.travelled, self.travelled_at_sighting
+        return hypot(ax - bx, ay - by) < GHOST_DISTANCE
 
     def note_place(self, now: float) -> None:
         """Remember where it is, to know later whether it stood still."""

@@ -125,7 +125,7 @@ def test_a_car_parked_since_before_the_start_is_confirmed_in_time_and_stationary
     car = Thing("car", line(0.5, 0.5, 0.0, 0.0), size=(0.2, 0.2), moves=False)
     run = World(car).play(20)
     assert [t.state for t in run.last.confirmed] == [TrackState.STATIONARY]
-    assert not run.at(1).confirmed
+    assert not run.at(0.6).confirmed
 
 
 def parking_car() -> Thing:
