@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
 WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
-WAL_OVERSHOOT_PAGES = 16  # of the transaction that reaches the limit
+WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
 EncodeLoss = Callable[[Stamp, Loss], bytes]
 
 

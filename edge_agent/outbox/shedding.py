@@ -15,7 +15,7 @@ from edge_agent.model import Loss
 from edge_agent.outbox.epochs import Epochs
 from edge_agent.outbox.order import SHED_ORDER, Rank, n_of, rank_range
 
-CHUNK = 32  # rows; about four pages of events
+CHUNK = 8  # rows; a larger one makes the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB
 REASON = "outbox-full"
 

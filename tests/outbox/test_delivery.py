@@ -106,7 +106,7 @@ def test_an_unforeseen_failure_reaches_every_appender_and_blocks_none(tmp_path: 
     def fails(stamp: Stamp, loss: Loss) -> bytes:
         raise RuntimeError("cannot say what was lost")
 
-    outbox = Outbox(tmp_path, max_bytes=300_000, clock=HandClock(), boot_id="b", encode_loss=fails)
+    outbox = Outbox(tmp_path, max_bytes=466_000, clock=HandClock(), boot_id="b", encode_loss=fails)
 
     def append_until_it_sheds() -> None:
         for _ in range(1000):
