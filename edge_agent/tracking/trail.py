@@ -14,6 +14,7 @@ from edge_agent.tracking.labels import LabelVote, Sighting
 VELOCITY_BLEND = 0.5  # of a new measurement; flow is exact to a pixel, but a walking body swings
 GOOD_AGREEMENT = 0.7  # share of a box's points; below it the velocity learns less
 CENTRE_BLEND, SIZE_BLEND = 0.7, 0.6  # towards a sighting's box; the models' boxes jitter by about 10 %
+SAME_OUTLINE = 2.0  # area ratio
 REGION_BLEND = 0.2  # towards a lone motion region, which holds the shadow too
 GHOST_MISSES, GHOST_DISTANCE = 3, 0.5  # looks in a row, own sizes since the last sighting
 STILL_S = 3.0  # without displacement for this long: parked
@@ -77,21 +78,27 @@ class Trail:
 
     def follow_region(self, region: Box, flow_failed: bool, dt: float) -> None:
         """Correct by a motion region that belongs to this object alone."""
+        if flow_failed:
+            self._steer(region, dt)
         if self.vote.label is None:
-            if flow_failed:
-                self._steer(region, dt)
             self.box = region
-            return
-        if flow_failed or self.box.iou(region) > 0.4:
-            blend = 0.5 if flow_failed else REGION_BLEND
-            if flow_failed:
-                self._steer(region, dt)
-            self.box = _blended(self.box, region, blend, 0.0)
+        elif flow_failed:
+            self.box = _blended(self.box, region, 0.5, 0.0)
+        elif self.box.iou(region) > 0.4:
+            self.box = _blended(self.box, region, REGION_BLEND, 0.0)
 
     def _steer(self, region: Box, dt: float) -> None:
-        """Let the velocity learn from a position, where flow gave none."""
+        """Learn velocity and displacement from a position, where flow gave none."""
+        if size_ratio(self.box, region) > SAME_OUTLINE:
+            return  # it comes into the picture, or its blob has merged with another
         (ax, ay), (bx, by) = self.box.centre, region.centre
-        self.velocity = (self.velocity[0] + 0.3 * (bx - ax) / dt, self.velocity[1] + 0.3 * (by - ay) / dt)
+        vx, vy = self.velocity
+        # The box has already been moved by the velocity; the region says what that missed.
+        self.travelled = (
+            self.travelled[0] + (vx * dt + 0.5 * (bx - ax)) / max(self.box.width, 1e-6),
+            self.travelled[1] + (vy * dt + 0.5 * (by - ay)) / max(self.box.height, 1e-6),
+        )
+        self.velocity = (vx + 0.3 * (bx - ax) / dt, vy + 0.3 * (by - ay) / dt)
 
     def support(self, now: float) -> None:
         self.seen_now = True
