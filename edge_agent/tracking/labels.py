@@ -34,7 +34,7 @@ class Sighting:
 
     label: str
     group: str
-    score: float
+    score: float  # of its best part: that a rider is there is as sure as that a person is
     box: Box
     cut: bool  # a crop's edge runs through it: the box is no outline
 
@@ -105,10 +105,10 @@ def _pair(
 
 
 def _mounted(machine: Detection, riders: Sequence[Detection], looks: Looks) -> Sighting:
-    box = machine.box
+    box, score = machine.box, machine.score
     for rider in riders:
-        box = box.union(rider.box)
-    return Sighting(machine.label, TWO_WHEELER, machine.score, box, is_cut(box, looks.looked))
+        box, score = box.union(rider.box), max(score, rider.score)
+    return Sighting(machine.label, TWO_WHEELER, score, box, is_cut(box, looks.looked))
 
 
 def _sighting(d: Detection, looks: Looks) -> Sighting:

@@ -161,7 +161,7 @@ def _wants_first_look(trail: Trail, since: float) -> float:
     )
     growth = trail.box.area / trail.area_at_look if trail.area_at_look > 0 else 1.0
     changed = not SHRUNK <= growth <= GROWN
-    patience = min(0.3 * 2.0**trail.misses, MOST_PATIENCE_S if went > 0.5 or changed else RELOOK_S)
+    patience = min(0.2 * 2.0**trail.misses, MOST_PATIENCE_S if went > 0.5 or changed else RELOOK_S)
     return 0.8 * 0.7**trail.misses if since >= patience else 0.0
 
 
