@@ -43,6 +43,8 @@ def measure(
 ) -> list[Row]:
     """Medians over ``windows``; all runners are measured over the same windows."""
     time.sleep(settle_s)
+    for runner in runners:
+        runner.check_alive()
     samples: dict[str, list[float]] = {runner.name: [] for runner in runners}
     for _ in range(windows):
         before = {runner.name: _total(runner) for runner in runners}

@@ -48,15 +48,15 @@ class Runner:
 
 def agent(folder: Path, urls: Sequence[str], broker_port: int, model: str, name: str = "agent") -> Runner:
     state = folder / f"{name}-state"
-    cameras = "\n".join(
-        f"  - {{id: cam-{n}, url: '{url}', report: {{objects: true, snapshots: objects}}}}"
+    cameras = "".join(
+        f"\n  - {{id: cam-{n}, url: '{url}', report: {{objects: true, snapshots: objects}}}}"
         for n, url in enumerate(urls, 1)
     )
     config = folder / f"{name}.yaml"
     config.write_text(
         f"gateway: {{id: {name}, ward: bench}}\nstate_dir: {state}\n"
         f"mqtt: {{brokers: ['mqtt://127.0.0.1:{broker_port}'], spread_s: 0}}\n"
-        f"detector: {{model: {model}, budget_per_s: 10}}\ncameras:\n{cameras}\n"
+        f"detector: {{model: {model}, budget_per_s: 10}}\ncameras:{cameras or ' []'}\n"
     )
     return Runner(name, [[sys.executable, "-m", "edge_agent", "run", str(config)]], folder)
 
