@@ -21,7 +21,7 @@ from types import FrameType
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.assembly import Eyes, build_pipeline, model_ref
+from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
@@ -42,7 +42,7 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.lane import Lane
 from edge_agent.loop import Loop
-from edge_agent.model import CameraState, CameraStatus
+from edge_agent.model import CameraState, CameraStatus, OpenEvent
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
@@ -69,6 +69,7 @@ class Agent:
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
     ) -> None:
         """``clock`` and ``kernel_sync`` are the system's; tests let them step."""
+        use_one_opencv_thread()
         self._settings = settings
         state_dir = settings.state_dir
         _make_dir(state_dir)
@@ -141,7 +142,7 @@ class Agent:
         self._outbox.open()
         self._boot.mark_running()
         for left_open in self._outbox.left_open():
-            self._outbox.append(self._events.object_left_open(left_open))
+            self._close_left_open(left_open)
         self._start_status()
         self._publisher.start()
         if self._worker is not None:
@@ -152,7 +153,7 @@ class Agent:
         for loop in self._loops():
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
-        log.info("detector: %s", self._choice.note)
+        self._tell_detector()
         log.info(
             "edge-agent %s runs as %s with %d cameras",
             __version__,
@@ -160,6 +161,21 @@ class Agent:
             len(self._lanes),
         )
         self._systemd.ready("started")
+
+    def _close_left_open(self, left_open: OpenEvent) -> None:
+        try:
+            self._outbox.append(self._events.object_left_open(left_open))
+        except msgspec.MsgspecError as error:
+            # Written by another version or damaged: its end cannot be told, and must not stop every start.
+            log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
+            self._outbox.forget_open(left_open.event_id)
+
+    def _tell_detector(self) -> None:
+        log.info("detector: %s", self._choice.note)
+        if self._choice.degraded is not None:
+            log.error("detector: %s", self._choice.degraded)
+        if self._choice.better is not None:
+            log.warning("detector: %s", self._choice.better)
 
     def _start_status(self) -> None:
         """Without the socket the agent works all the same; only `edge-agent status` finds nobody."""
@@ -222,7 +238,8 @@ class Agent:
                 )
             )
             self._clock_sync.confirm_correction()
-        for change in self._camera_watch.update(self._camera_statuses()):
+        statuses = self._camera_statuses()
+        for change in self._camera_watch.update(statuses):
             self._outbox.append(
                 self._events.camera_state(
                     change.camera_id,
@@ -237,14 +254,13 @@ class Agent:
         if now >= self._next_heartbeat_mono:
             self._next_heartbeat_mono = now + next_interval_s(self._settings.heartbeat_s)
             self._publisher.publish_heartbeat(msgspec.json.encode(self._heartbeats.make()))
-        self._report_to_systemd(now)
+        self._report_to_systemd(now, statuses)
 
-    def _report_to_systemd(self, now: float) -> None:
+    def _report_to_systemd(self, now: float, statuses: list[CameraStatus]) -> None:
         interval_s = self._systemd.watchdog_interval_s
         if interval_s is not None and now >= self._next_watchdog_mono and self._supervisor.all_progressing():
             self._next_watchdog_mono = now + interval_s
             self._systemd.watchdog()
-        statuses = self._camera_statuses()
         online = sum(status.state is not CameraState.OFFLINE for status in statuses)
         broker = "connected" if self._publisher.online else "not connected"
         self._systemd.status(f"{online} of {len(statuses)} cameras, broker {broker}")

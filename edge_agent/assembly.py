@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
+
 from edge_agent.config.settings import Camera, SnapshotPolicy
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
@@ -37,6 +39,11 @@ class Blind:
 
     def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         return NO_LOOKS
+
+
+def use_one_opencv_thread() -> None:
+    """The agent's own threads fill the cores; OpenCV's would only wait for each other."""
+    cv2.setNumThreads(1)
 
 
 def build_pipeline(

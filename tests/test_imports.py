@@ -40,7 +40,7 @@ HOMES: dict[str, set[str]] = {
     "yaml": {"config"},
     "psutil": {"device"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
-    "cv2": {"capture", "motion", "detection", "tracking", "evidence", "replay"},
+    "cv2": {"capture", "motion", "detection", "tracking", "evidence", "replay", "assembly"},
 }
 
 

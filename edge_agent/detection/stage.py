@@ -35,7 +35,7 @@ class DetectionStage:
     def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         size = (frame.picture.width, frame.picture.height)
         now = frame.captured_mono
-        tile = self._sweep.due(size, now)
+        tile = self._sweep.due(size, motion, now)
         # A due tile goes first: its pause already keeps it to a small share, and behind everything
         # else it would never come up on a busy street.
         crops = [Crop(tile, (), 0.0)] if tile is not None else []

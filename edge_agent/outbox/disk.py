@@ -189,6 +189,11 @@ class DiskStore:
         tally = work.tally
         work.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
 
+    def forget_open(self, event_id: str) -> None:
+        """Raises StoreUnusable or StoreDamaged."""
+        with translated(self.path):
+            self._writer.execute("DELETE FROM open_event WHERE event_id=?", (event_id,))
+
     def _open_event(self, event: OpenEvent) -> None:
         sql = "INSERT OR REPLACE INTO open_event (event_id, camera, state) VALUES (?, ?, ?)"
         self._writer.execute(sql, (event.event_id, event.camera, event.state))

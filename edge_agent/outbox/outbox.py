@@ -6,6 +6,7 @@ Group commit: whoever comes first commits at once, and what arrives during a com
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -115,6 +116,14 @@ class Outbox:
     def left_open(self) -> list[OpenEvent]:
         """Events that were open when the agent last died; append their ends with ``closes``."""
         return list(self._left_open)
+
+    def forget_open(self, event_id: str) -> None:
+        """Never report this event as left open again, although no end of it was appended."""
+        with self._commit_lock:
+            disk = self._queue.disk
+            if disk is not None:
+                with contextlib.suppress(OutboxError):  # the next append finds the disk out
+                    disk.forget_open(event_id)
 
     # --- appending: any thread ---
 

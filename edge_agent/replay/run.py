@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TextIO
 
-from edge_agent.assembly import Eyes, build_pipeline, model_ref
+from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.capture.replay import Replay, open_replay
 from edge_agent.config.settings import Camera, Settings
 from edge_agent.detection.budget import Budget
@@ -52,6 +52,7 @@ def run_replay(
     Raises EdgeAgentError for an unknown camera, a video that cannot be read or an output that cannot be
     written.
     """
+    use_one_opencv_thread()
     camera = _camera(settings, camera_id)
     wanted_fps = None if fps == "source" else fps or camera.analyse.fps
     replay = open_replay(videos, camera, fps=wanted_fps, started_at=start)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -164,3 +166,16 @@ def test_a_camera_password_works_and_shows_nowhere(tmp_path: Path) -> None:
     for text in shown:
         for forbidden in (ODD_PASSWORD, "p%40ss", "wr@ng", "wr%40ng"):
             assert forbidden not in text
+
+
+def test_an_open_event_of_another_version_does_not_stop_the_start(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=free_port())
+    with AgentProcess(config) as agent:
+        wait_until(agent.status, what="the agent")
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db, db:
+        db.execute("INSERT INTO open_event VALUES ('object-x', 'cam-1', x'7b7d')")
+    with AgentProcess(config) as agent:
+        wait_until(agent.status, what="the agent")
+        assert "object-x cannot be read" in agent.log
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db:
+        assert db.execute("SELECT count(*) FROM open_event").fetchone() == (0,)

@@ -11,7 +11,7 @@ from edge_agent.detection.stage import DetectionStage, cut_off, holds
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import DetectorError
-from edge_agent.model import NO_LOOKS, Box, Detection
+from edge_agent.model import NO_LOOKS, Box, Detection, Motion
 from tests.detection.fakes import FakeDetector, FakePicture, Pixels, camera, detection, frame, motion, track
 
 RIDER = Box(0.40, 0.40, 0.45, 0.56)
@@ -22,7 +22,7 @@ NOTHING = motion()
 class NoSweep(Sweep):
     """For tests about everything else."""
 
-    def due(self, size: tuple[int, int], now_mono: float) -> Box | None:
+    def due(self, size: tuple[int, int], motion: Motion, now_mono: float) -> Box | None:
         return None
 
 

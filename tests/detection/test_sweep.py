@@ -5,17 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.detection.sweep import Sweep, tiles
-from edge_agent.model import Box
+from edge_agent.model import FULL_PICTURE, Box, Motion, MotionRegion, Scene
 
 SIZE = (640, 360)
 
 
-def swept(sweep: Sweep, from_s: float, to_s: float, fps: float = 5.0) -> list[tuple[float, Box]]:
+QUIET = Motion((), Scene.STEADY, 0.0)
+BUSY = Motion((MotionRegion(FULL_PICTURE, 0.5),), Scene.STEADY, 0.5)
+"""Something moves everywhere."""
+
+
+def swept(
+    sweep: Sweep, from_s: float, to_s: float, motion: Motion = BUSY, fps: float = 5.0
+) -> list[tuple[float, Box]]:
     """What a camera of ``fps`` frames a second looks at when every due tile is granted."""
     seen = []
     for i in range(round((to_s - from_s) * fps)):
         now = from_s + i / fps
-        if (tile := sweep.due(SIZE, now)) is not None:
+        if (tile := sweep.due(SIZE, motion, now)) is not None:
             seen.append((now, tile))
             sweep.done(now)
     return seen
@@ -52,11 +59,35 @@ def test_a_small_share_of_the_budget_makes_the_sweep_slower() -> None:
 
 def test_a_tile_that_was_not_granted_stays_due() -> None:
     sweep = Sweep(share_per_s=10)
-    tile = sweep.due(SIZE, 0.0)
-    assert sweep.due(SIZE, 0.2) is tile
+    tile = sweep.due(SIZE, QUIET, 0.0)
+    assert sweep.due(SIZE, QUIET, 0.2) is tile
 
 
 def test_another_picture_size_starts_the_sweep_anew() -> None:
     sweep = Sweep(share_per_s=10)
     swept(sweep, 0, 100)
-    assert sweep.due((1280, 720), 100.1) == tiles((1280, 720))[0]
+    assert sweep.due((1280, 720), QUIET, 100.1) == tiles((1280, 720))[0]
+
+
+def test_where_nothing_moved_only_one_tile_a_minute_is_looked_at() -> None:
+    seen = swept(Sweep(share_per_s=10), 0, 600, QUIET)
+    later = [now for now, _ in seen[18:]]
+    assert len(later) == pytest.approx(10, abs=1)
+    assert len({tile for _, tile in seen[18:]}) == len(later), "in turn, not the same one"
+
+
+def test_a_tile_in_which_something_moved_is_looked_at_soon_afterwards() -> None:
+    sweep = Sweep(share_per_s=10)
+    swept(sweep, 0, 60, QUIET)
+    corner = Box(0.9, 0.9, 0.95, 0.95)
+    assert sweep.due(SIZE, Motion((MotionRegion(corner, 0.001),), Scene.STEADY, 0.001), 60.0) is not None
+    soon = swept(sweep, 60, 75, QUIET)
+    assert soon
+    assert all(tile.intersection(corner) > 0 for _, tile in soon)
+
+
+def test_a_scene_switch_makes_every_tile_worth_a_look() -> None:
+    sweep = Sweep(share_per_s=10)
+    swept(sweep, 0, 60, QUIET)
+    sweep.due(SIZE, Motion((), Scene.SWITCHED, 0.9), 60.0)
+    assert {tile for _, tile in swept(sweep, 60, 130, QUIET)} == set(tiles(SIZE))

@@ -232,3 +232,13 @@ def test_open_events_are_remembered_until_they_are_closed(tmp_path: Path) -> Non
         outbox.append(draft(closes="b"))
     with outbox_in(tmp_path) as outbox:
         assert outbox.left_open() == []
+
+
+def test_an_open_event_that_nobody_can_end_is_forgotten_for_good(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft(opens=OpenEvent("a", "cam-1", b"not what events.py writes")))
+    with outbox_in(tmp_path) as outbox:
+        assert [event.event_id for event in outbox.left_open()] == ["a"]
+        outbox.forget_open("a")
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.left_open() == []
