@@ -16,13 +16,14 @@ SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whate
 SAME_GROUP_IOU = 0.45
 CUT_MARGIN = 0.015  # of a crop's side: a box this near to its edge probably goes on beyond it
 
-RIDER_SHARE = 0.15
+RIDER_SHARE = 0.2
 """Two-wheeler looks needed per person look, by weight, to call a track a two-wheeler. A rider is a person
 too, so looks that saw only the person say little against the machine; a walker is hardly ever called one."""
 FADE = 0.95  # of every older look's weight at each new look: near looks are better than far ones
 SWITCH_MARGIN = 1.25  # how much heavier a new label must be before the track changes its name
 TALL = 1.35  # height over width in pixels; nothing with four wheels is seen so narrow
 TALL_VEHICLE_WEIGHT = 0.25
+TALL_SCORE = 0.75
 CUT_WEIGHT = 0.5
 SURE_WEIGHT = 1.2  # about two good looks
 SURE_SHARE = 0.65
@@ -116,8 +117,8 @@ def _sighting(d: Detection, looks: Looks) -> Sighting:
 
 
 def _vehicle(d: Detection, looks: Looks, aspect: float) -> Sighting:
-    """Riders far away are often called car, in a box that no car has."""
-    tall = aspect * d.box.height > TALL * d.box.width
+    """Riders far away are often called car, weakly, in a box that only a car seen from above has."""
+    tall = aspect * d.box.height > TALL * d.box.width and d.score < TALL_SCORE
     return Sighting(
         d.label,
         VEHICLE,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from math import hypot, sqrt
 
-from edge_agent.model import PERSON, Box, TrackState
+from edge_agent.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.trail import Trail
 
 # Confirmation. Larger numbers: fewer ghosts, later events.
 MIN_HIT_SHARE = 0.34  # of the looks that covered it; small models see a rider in every second look
+GOOD_VEHICLE_LOOK = 0.5  # reflections are called car again and again, never with conviction
 MOVED = 0.5  # own sizes; a ghost stays, or jumps and is gone
 MOVED_FRAMES = 3
 MOVED_WEIGHT = 0.4  # one fair look is enough for what really moved
@@ -45,6 +46,8 @@ def is_believed(trail: Trail, now: float) -> bool:
     """Whether a tentative track has shown itself to be an object. Motion alone never is enough."""
     vote = trail.vote
     if vote.label is None or vote.looks < MIN_HIT_SHARE * trail.covered:
+        return False
+    if vote.group == VEHICLE and vote.best_score < GOOD_VEHICLE_LOOK:
         return False
     age = now - trail.created_mono
     if trail.box.clipped().area > HUGE:
