@@ -39,6 +39,7 @@ RELOOK_S = 45.0
 MOST_PATIENCE_S = 1.0
 """Something that gets on and was never named is looked at this often at least, with what budget is left."""
 NEAR_SIZE = 0.1  # root of the area, in pictures; a rider who fills a third of the height has this
+TOO_SMALL = 0.015  # root of the area; less than 10 pixels of 640, of which no model makes anything
 GROWN, SHRUNK = 1.7, 0.5
 
 
@@ -157,6 +158,8 @@ def _urgency(trail: Trail, now: float) -> float:
 
 def _wants_first_look(trail: Trail, since: float) -> float:
     """What motion found: look at once, and ever more rarely while looks see nothing in it."""
+    if trail.box.clipped().area < TOO_SMALL**2:
+        return 0.0
     if trail.looked_mono is None:
         return 1.0 if trail.supports >= 2 else 0.5
     went = hypot(
