@@ -14,8 +14,8 @@ PATIENCE_S = 4.0
 RETRY_AFTER_S = 3600.0  # a start without a network must not wait for it each time
 
 
-def pick_model(asked: str | None, folder: Path, say: Callable[[str], None]) -> str:
-    """A value for ``detector.model``; tells which and why."""
+def pick_model(asked: str | None, folder: Path, say: Callable[[str], None], source: str | None = None) -> str:
+    """A value for ``detector.model``; tells which and why. ``source``: see ``fetch_models``."""
     if asked:
         say(f"detector  {asked}, as asked for with MODEL=")
         return asked if asked in ("hog", "none", "auto") else str(Path(asked).resolve())
@@ -25,7 +25,7 @@ def pick_model(asked: str | None, folder: Path, say: Callable[[str], None]) -> s
     failed = folder / ".not-fetched"
     if not failed.exists() or time.time() - failed.stat().st_mtime > RETRY_AFTER_S:
         try:
-            fetched = fetch_models(folder, timeout_s=PATIENCE_S)[0]
+            fetched = fetch_models(folder, source=source, timeout_s=PATIENCE_S)[0]
             say(f"detector  {fetched.path.name}, fetched from {fetched.source}")
             return str(fetched.path.resolve())
         except DetectorError:

@@ -80,9 +80,9 @@ def _configured(wanted: settings.Detector, path: Path) -> Choice:
 
 def _hog(wanted: settings.Detector, note: str) -> Choice:
     try:
-        return Choice(HogDetector(wanted.labels, wanted.min_score), note, f"`{_FETCH}`", None)
+        return Choice(HogDetector(wanted.labels, wanted.min_score), note, None, None)
     except DetectorError as error:
-        return Choice(None, f"motion only: {error}", f"`{_FETCH}`", str(error))
+        return Choice(None, f"motion only: {error}", f"`{_FETCH}` gets a model", str(error))
 
 
 def _load(wanted: settings.Detector, path: Path) -> LiteRtDetector:

@@ -82,6 +82,7 @@ class AnnotatedVideo:
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None
         try:
+            path.open("wb").close()  # libavformat would find out with the first frame, or not at all
             self._container = av.open(str(path), "w", format="mp4")
         except (FFmpegError, OSError) as error:
             raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error

@@ -9,17 +9,18 @@ WIDTH = 30
 
 
 class Progress:
-    """Redraws at most five times a second on a terminal; silent elsewhere."""
+    """Redraws every ``every_s`` at most on a terminal; silent elsewhere."""
 
-    def __init__(self, out: TextIO, total: int | None) -> None:
+    def __init__(self, out: TextIO, total: int | None, every_s: float = 0.2) -> None:
         self._out = out
         self._total = total
+        self._every_s = every_s
         self._on = out.isatty()
         self._started = self._drawn = time.monotonic()
 
     def show(self, number: int, stream_s: float) -> None:
         now = time.monotonic()
-        if not self._on or now - self._drawn < 0.2:
+        if not self._on or now - self._drawn < self._every_s:
             return
         self._drawn = now
         speed = stream_s / max(now - self._started, 1e-3)

@@ -1,0 +1,140 @@
+"""``make run`` as a new user would type it, and its parts where a run would take too long."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import cv2
+import pytest
+
+import edge_agent
+from demo.model import pick_model
+from demo.view import View
+from tests.testbed.walker import walking_clip
+
+ROOT = Path(edge_agent.__file__).parents[1]
+MODEL = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return walking_clip(tmp_path_factory.mktemp("demo") / "walker.mp4")
+
+
+def make_run(**variables: str | Path) -> subprocess.CompletedProcess[str]:
+    words = [f"{name}={value}" for name, value in variables.items()]
+    return subprocess.run(
+        ["make", "run", *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Path) -> None:
+    done = make_run(CLIP=clip, DURATION="12", MODEL="hog")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"#1 +cam-1 +object +start +person", done.stdout)
+    assert re.search(r"cam-1 online 640x360 .* inferences, .* outbox \d+ waiting", done.stdout)
+    assert "repeated 0, missing in sequence 0" in done.stdout
+    assert "objects   1 person" in done.stdout or "objects   2 person" in done.stdout, "the clip is looped"
+    (picture,) = re.findall(r"picture .*: (\S+)$", done.stdout, re.MULTILINE)
+    image = cv2.imread(str(ROOT / picture))
+    assert image is not None
+    assert ((image[..., 1].astype(int) - image[..., 0]) > 100).sum() > 50, "the box is drawn"
+
+
+def test_the_clip_is_fetched_once_out_of_debians_package(tmp_path: Path) -> None:
+    """98 MB from the package archive: what `make run` does on a fresh machine."""
+    environ = {**os.environ, "CLIP": ""}
+    command = [str(ROOT / "demo/prepare.sh")]
+    for told in ("opencv-doc", ""):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert told in done.stdout
+    assert done.stdout == "", "the second time there is nothing to do"
+    capture = cv2.VideoCapture(str(tmp_path / ".cache/vtest.avi"))
+    assert (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_COUNT)) == (768, 795)
+    capture.release()
+
+
+WITHOUT_MOSQUITTO = """
+import demo.__main__ as demo
+demo.find_mosquitto = lambda: None
+raise SystemExit(demo.main())
+"""
+
+
+def test_without_mosquitto_the_events_are_shown_from_the_outbox(clip: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, "CLIP": str(clip), "DURATION": "10", "MODEL": "hog", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MOSQUITTO],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mosquitto is not installed; events are read from the outbox" in done.stdout
+    assert re.search(r"#1 +cam-1 +object +start +person", done.stdout)
+    assert (tmp_path / ".cache/best-detection.jpg").exists()
+
+
+@pytest.fixture
+def model_server(test_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), lambda *args: Quiet(*args, directory=str(test_data / "models"))
+    )
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_model_that_can_be_downloaded_is_used(tmp_path: Path, model_server: str) -> None:
+    said: list[str] = []
+    picked = pick_model(None, tmp_path, said.append, source=model_server)
+    assert Path(picked).name == MODEL
+    assert "fetched from http://127.0.0.1" in said[0]
+    assert pick_model(None, tmp_path, said.append, source="http://127.0.0.1:9") == picked, "installed now"
+
+
+def test_without_a_model_hog_runs_and_says_how_to_get_better(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert pick_model(None, tmp_path, said.append, source="http://127.0.0.1:9") == "hog"
+    assert "edge-agent models fetch" in said[1]
+
+
+def test_model_overrides(tmp_path: Path) -> None:
+    assert pick_model("none", tmp_path, lambda _: None) == "none"
+    assert pick_model("x.tflite", tmp_path, lambda _: None) == str(Path("x.tflite").resolve())
+
+
+def event(sequence: int, **data: object) -> dict[str, Any]:
+    return {
+        "source": "/tb/demo",
+        "id": f"demo/e/{sequence}",
+        "epoch": "e",
+        "sequence": f"{sequence:016d}",
+        "subject": "cam-1",
+        "type": "vn.thaibinh.edge.counts.v1",
+        "time": "2026-11-24T13:42:15.123Z",
+        "data": {"new": {"person": 2}, **data},
+    }
+
+
+def test_the_view_counts_what_is_repeated_and_what_is_missing() -> None:
+    view = View(io.StringIO())
+    for sequence in (1, 2, 2, 5):
+        view.event(event(sequence))
+    assert (view.duplicates, view.gaps()) == (1, 2)

@@ -1,0 +1,148 @@
+"""``edge-agent replay`` as its users run it: the command, files in, files out."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import jsonschema
+import pytest
+
+from edge_agent.replay.progress import Progress
+from edge_agent.schema import schema_of
+from tests.testbed.agent import file_camera, write_config
+from tests.testbed.walker import FPS, SIZE, walking_clip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("replay")
+
+
+@pytest.fixture(scope="module")
+def clip(folder: Path) -> Path:
+    return walking_clip(folder / "walker.mp4")
+
+
+@pytest.fixture(scope="module")
+def config(folder: Path, clip: Path) -> Path:
+    return write_config(folder, cameras=[file_camera(clip)], broker_port=1883)
+
+
+def replay(config: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
+    return subprocess.run(
+        [*command, *map(str, words)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_events_are_json_lines_with_the_files_times(config: Path, clip: Path) -> None:
+    told = events(replay(config, clip, "--start", "2026-01-01T21:59:00+07:00"))
+    assert [e["data"].get("phase") for e in told] == ["start", "end", None]
+    for event in told:
+        kind = event["type"].split(".")[3]
+        jsonschema.validate(event, schema_of(f"event-{kind}"))
+    start = told[0]
+    assert start["time"].startswith("2026-01-01T14:59:02"), "the person comes into view after two seconds"
+    assert start["data"]["label"] == "person"
+
+
+def test_the_same_file_gives_the_same_events(config: Path, clip: Path) -> None:
+    first, second = (events(replay(config, clip)) for _ in range(2))
+    for event in (*first, *second):
+        event["data"].pop("snapshot", None)  # media ids are random: a name must never come twice
+    assert first == second
+
+
+def test_a_folder_of_numbered_pictures_counts_as_a_video(config: Path, clip: Path, folder: Path) -> None:
+    pictures = folder / "sequence" / "img1"
+    pictures.mkdir(parents=True)
+    with av.open(str(clip)) as container:
+        for number, frame in enumerate(container.decode(video=0), 1):
+            cv2.imwrite(str(pictures / f"{number:06d}.jpg"), frame.to_ndarray(format="bgr24"))
+    (folder / "sequence" / "seqinfo.ini").write_text(f"[Sequence]\nimDir=img1\nframeRate={FPS}\n")
+    told = events(replay(config, folder / "sequence"))
+    assert [e["data"].get("phase") for e in told] == ["start", "end", None]
+
+
+def test_mot_table_has_the_files_frame_numbers_and_pixels(config: Path, clip: Path, tmp_path: Path) -> None:
+    assert replay(config, clip, "--fps", "source", "--mot", tmp_path / "mot.txt").returncode == 0
+    rows = [[float(v) for v in line.split(",")] for line in (tmp_path / "mot.txt").read_text().splitlines()]
+    assert rows
+    assert {row[1] for row in rows} == {1.0}, "one person is one id"
+    frames = [row[0] for row in rows]
+    assert frames == sorted(set(frames))
+    assert 20 < frames[0] < 60
+    assert frames[-1] <= 90
+    for row in rows:
+        assert 1 <= row[2] <= SIZE[0] + 1
+        assert row[2] + row[4] <= SIZE[0] + 1.01
+        assert row[7:] == [-1, -1, -1]
+    middle = next(row for row in rows if row[0] >= 45)
+    walked = (middle[0] - 1) / FPS - 2
+    assert middle[2] + middle[4] / 2 == pytest.approx(-30 + walked / 5 * (SIZE[0] + 60), abs=40)
+
+
+def test_motion_table_has_a_line_for_each_analysed_frame(config: Path, clip: Path, tmp_path: Path) -> None:
+    assert replay(config, clip, "--fps", "5", "--motion", tmp_path / "motion.jsonl").returncode == 0
+    lines = [json.loads(line) for line in (tmp_path / "motion.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(1, 91, 2))
+    assert not [line for line in lines if line["time_s"] < 2 and line["boxes"]]
+    assert all(line["boxes"] for line in lines if 3 < line["time_s"] < 6)
+
+
+def test_annotated_video_shows_every_analysed_frame(config: Path, clip: Path, tmp_path: Path) -> None:
+    assert replay(config, clip, "--annotate", tmp_path / "out.mp4").returncode == 0
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(frames) == 45
+    assert frames[0].shape == (SIZE[1], SIZE[0], 3)
+    green = [(f[..., 1].astype(int) - f[..., [0, 2]].max(axis=-1) > 80).sum() for f in frames]
+    assert green[0] == 0, "nobody there yet"
+    assert max(green) > 200, "a confirmed person has a green box"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["/nowhere/clip.mp4"], "does not exist"),
+        (["{config}"], "not a video"),
+        (["{clip}", "--camera", "cam-9"], "no camera 'cam-9' in the configuration; there are: cam-1"),
+        (["{clip}", "--mot", "/nowhere/mot.txt"], "/nowhere/mot.txt: cannot be written"),
+        (["{clip}", "--annotate", "/nowhere/out.mp4"], "/nowhere/out.mp4: cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    config: Path, clip: Path, words: list[str], told: str
+) -> None:
+    done = replay(config, *(word.format(config=config, clip=clip) for word in words))
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_on_a_terminal_only() -> None:
+    terminal, file = Terminal(), io.StringIO()
+    for out in (terminal, file):
+        progress = Progress(out, total=100, every_s=0.0)
+        progress.show(50, stream_s=10.0)
+        progress.close()
+    assert "frame 50/100" in terminal.getvalue()
+    assert "###############" in terminal.getvalue()
+    assert file.getvalue() == ""
