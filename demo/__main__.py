@@ -20,6 +20,7 @@ from demo.broker import Broker, find_mosquitto
 from demo.model import pick_model
 from demo.picture import BestPicture
 from demo.sources import OutboxSource, Subscriber
+from demo.terminal import foreground
 from demo.view import View
 
 CACHE = Path(".cache")
@@ -39,6 +40,7 @@ def main() -> int:
     view = View()
     picture = BestPicture(PICTURE)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(foreground())
         program = find_mosquitto()
         broker = stack.enter_context(Broker(program, RUN)) if program else None
         model = pick_model(os.environ.get("MODEL"), CACHE / "models", view.say)

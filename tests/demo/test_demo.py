@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -48,6 +50,31 @@ def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Pat
     image = cv2.imread(str(ROOT / picture))
     assert image is not None
     assert ((image[..., 1].astype(int) - image[..., 0]) > 100).sum() > 50, "the box is drawn"
+
+
+AT_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_ctrl_c_ends_make_run_with_a_summary_and_exit_code_0(clip: Path) -> None:
+    keyboard, terminal = pty.openpty()
+    command = [sys.executable, "-c", AT_A_TERMINAL, "make", "run", f"CLIP={clip}", "MODEL=none"]
+    streams = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, **streams) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end of a terminal is closed
+            while part := os.read(keyboard, 4096):
+                shown += part
+                if b"cam-1 online" in shown and b"(sent)" not in shown:
+                    os.write(keyboard, b"\x03")
+                    shown += b"(sent)"
+        os.close(keyboard)
+        assert process.wait(20) == 0, shown.decode()
+    assert "events    " in shown.decode().partition("(sent)")[2]
 
 
 def test_the_clip_is_fetched_once_out_of_debians_package(tmp_path: Path) -> None:
