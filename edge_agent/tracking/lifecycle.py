@@ -38,6 +38,7 @@ UNCHECKED_S = 20.0  # absent by its picture, but no look came to say so
 RELOOK_S = 45.0
 MOST_PATIENCE_S = 1.0
 """Something that gets on and was never named is looked at this often at least, with what budget is left."""
+QUICK_LOOKS = 6
 NEAR_SIZE = 0.1  # root of the area, in pictures; a rider who fills a third of the height has this
 TOO_SMALL = 0.015  # root of the area; less than 10 pixels of 640, of which no model makes anything
 GROWN, SHRUNK = 1.7, 0.5
@@ -142,7 +143,7 @@ def _urgency(trail: Trail, now: float) -> float:
     if trail.patch is not None:
         return _wants_look_parked(trail, now, since)
     if not trail.confirmed:
-        return 0.9 * 0.7**trail.misses if since >= 0.1 else 0.0
+        return 0.9 * 0.7**trail.misses if since > _patience_unconfirmed(trail) else 0.0
     if trail.state is TrackState.LOST:
         return 0.3 if since >= 0.5 else 0.0
     if not trail.vote.sure:
@@ -169,6 +170,12 @@ def _wants_first_look(trail: Trail, since: float) -> float:
     changed = not SHRUNK <= growth <= GROWN
     patience = min(0.2 * 2.0**trail.misses, MOST_PATIENCE_S if went > 0.5 or changed else RELOOK_S)
     return 0.8 * 0.7**trail.misses if since >= patience else 0.0
+
+
+def _patience_unconfirmed(trail: Trail) -> float:
+    """Quick while it may soon be believed, then ever rarer: what looks alone never settle is no object."""
+    extra = trail.glances - QUICK_LOOKS
+    return min(0.2 * 2.0**extra, RELOOK_S) if extra > 0 else 0.0
 
 
 def _wants_look_parked(trail: Trail, now: float, since: float) -> float:

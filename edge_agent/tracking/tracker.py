@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_BLOBS = 40  # unlabelled tracks; rain or foliage must not cost the CPU that objects need
 COVERS = 0.9  # of a box, within a crop, for "the look would have seen it"
+LEAST_SHARE = 0.07  # longer side over the crop's: 30 pixels of a model's 416, less is seen by chance only
 NEARER = 0.05  # box heights that a foot is lower, for "it stands before the other"
 RETURN_SPEED, UNKNOWN_SPEED = 0.8, 1.2  # own sizes a second
 YOUNG_S = 1.0  # motion that is older than this was there before anything nearby got lost
@@ -157,8 +158,11 @@ class Tracker:
             trail.see(sighting, now)
             sighted.add(trail.number)
         for trail in self._trails:
-            if trail.number not in sighted and self._would_have_seen(trail, looks.looked):
-                trail.miss(now)
+            if trail.number not in sighted and self._was_in_view(trail, looks.looked):
+                if any(_shows(crop, trail.box.clipped()) for crop in looks.looked):
+                    trail.miss(now)
+                else:
+                    trail.glance(now)
 
     def _cost(self, sighting: Sighting, trail: Trail, now: float) -> float:
         like = affinity(trail.vote.group, sighting.group)
@@ -221,7 +225,7 @@ class Tracker:
         self._gone.append(trail)
         return parked
 
-    def _would_have_seen(self, trail: Trail, looked: Sequence[Box]) -> bool:
+    def _was_in_view(self, trail: Trail, looked: Sequence[Box]) -> bool:
         box = trail.box.clipped()
         if trail.covered_up or not any(box.inside(crop) >= COVERS for crop in looked):
             return False
@@ -305,3 +309,9 @@ class Tracker:
 
     def _snapshot(self, trail: Trail, wants_look: float) -> Track:
         return trail.snapshot(f"{self._prefix}-{trail.number}", wants_look)
+
+
+def _shows(crop: Box, box: Box) -> bool:
+    """Whether a look at ``crop`` would have shown what is in ``box``, and large enough to be known."""
+    share = max(box.width / max(crop.width, 1e-6), box.height / max(crop.height, 1e-6))
+    return share >= LEAST_SHARE and box.inside(crop) >= COVERS

@@ -38,7 +38,8 @@ class Trail:
         self.velocity = (0.0, 0.0)  # picture widths and heights a second
         self.travelled = (0.0, 0.0)  # measured displacement since the first frame, own widths and heights
         self.supports = 1  # frames in which motion or a sighting supported it
-        self.covered = 0  # looks that covered it
+        self.glances = 0  # looks with it somewhere in the crop
+        self.covered = 0  # ... large enough to be known
         self.misses = 0  # ... of which the last ones, in a row, did not see it
         self.area_at_look = box.area
         self.travelled_at_look = (0.0, 0.0)
@@ -134,9 +135,14 @@ class Trail:
         self.misses += 1
         self._note_look(now)
 
-    def _note_look(self, now: float) -> None:
-        self.covered += 1
+    def glance(self, now: float) -> None:
+        """It was in a crop, too small for seeing nothing to mean anything."""
+        self.glances += 1
         self.looked_mono = now
+
+    def _note_look(self, now: float) -> None:
+        self.glance(now)
+        self.covered += 1
         self.area_at_look = self.box.area
         self.travelled_at_look = self.travelled
 
