@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edge_agent.model import Box, Motion, MotionRegion, Scene
+from edge_agent.tracking.overlap import touches
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
@@ -60,11 +61,15 @@ class Foreground:
 
     def unexplained(self, boxes: Sequence[Box]) -> list[Box]:
         """Outlines of motion outside all ``boxes``, largest first."""
-        if self.mask is None:
-            rest = [r.box for r in self.regions if all(_touch(r.box, b) < TOUCH for b in boxes)]
-        else:
-            rest = self._rest_of_mask(self.mask, boxes)
+        rest = self._untouched(boxes) if self.mask is None else self._rest_of_mask(self.mask, boxes)
         return sorted(rest, key=lambda b: (-b.area, b.x1, b.y1))
+
+    def _untouched(self, boxes: Sequence[Box]) -> list[Box]:
+        regions = [region.box for region in self.regions]
+        if not regions or not boxes:
+            return regions
+        free: list[bool] = np.asarray((touches(regions, boxes) < TOUCH).all(axis=1)).tolist()
+        return [region for region, alone in zip(regions, free, strict=True) if alone]
 
     def _rest_of_mask(self, mask: Gray, boxes: Sequence[Box]) -> list[Box]:
         rows, columns = mask.shape
@@ -91,13 +96,14 @@ class Foreground:
         An outlined object may where box and region have only each other. A ``rough`` box (motion that no
         look has named) is nothing but its region, and may unless an outlined object has to do with it.
         """
+        if not boxes or not self.regions:
+            return {}
         of_box: dict[int, list[int]] = {}
         of_region: dict[int, list[int]] = {}
-        for i, box in enumerate(boxes):
-            for j, region in enumerate(self.regions):
-                if _touch(box, region.box) >= TOUCH:
-                    of_box.setdefault(i, []).append(j)
-                    of_region.setdefault(j, []).append(i)
+        touching = touches(boxes, [region.box for region in self.regions]) >= TOUCH
+        for i, j in np.argwhere(touching).tolist():
+            of_box.setdefault(i, []).append(j)
+            of_region.setdefault(j, []).append(i)
         found = {}
         for i, js in of_box.items():
             best = max(js, key=lambda j: (boxes[i].iou(self.regions[j].box), -j))
@@ -105,11 +111,6 @@ class Foreground:
             if not others and (rough[i] or len(js) == 1):
                 found[i] = self.regions[best].box
         return found
-
-
-def _touch(a: Box, b: Box) -> float:
-    smaller = min(a.area, b.area)
-    return a.intersection(b) / smaller if smaller > 0 else 0.0
 
 
 def _overlap(a: Box, b: Box) -> Box | None:

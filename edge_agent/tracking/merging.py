@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from math import hypot
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edge_agent.model import PERSON, TWO_WHEELER
 from edge_agent.tracking.association import affinity, is_rider_on, size_ratio
+from edge_agent.tracking.overlap import shared_areas
 from edge_agent.tracking.trail import Trail
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TOGETHER_S = 0.5  # people who cross overlap as well, but not for long at one speed
 SAME_SPEED = 0.4  # own sizes a second
@@ -23,36 +31,34 @@ class Doubles:
 
     def find(self, trails: Sequence[Trail], now: float) -> list[tuple[Trail, Trail]]:
         """Pairs (keep, drop), each track in at most one of them."""
+        overlapping = shared_areas([t.box for t in trails], [t.box for t in trails]) > 0
+        self._note_apart(trails, overlapping)
         pairs: list[tuple[Trail, Trail]] = []
         close: dict[tuple[int, int], float] = {}
         used: set[int] = set()
-        for index, first in enumerate(trails):
-            for second in trails[index + 1 :]:
-                key = (first.number, second.number)
-                if first.box.intersection(second.box) <= 0:
-                    if _both_are_seen(first, second):
-                        self._apart.add(key)
+        for i, j in np.argwhere(np.triu(overlapping, 1)).tolist():
+            first, second = trails[i], trails[j]
+            key = (first.number, second.number)
+            if used.intersection(key):
+                continue
+            if not (_is_blob_of(first, second) or _is_blob_of(second, first)):
+                if key in self._apart or not _lie_together(first, second, now):
                     continue
-                if {first.number, second.number} & used:
+                close[key] = self._since.get(key, now)
+                if now - close[key] < TOGETHER_S:
                     continue
-                if _is_blob_of(first, second) or _is_blob_of(second, first):
-                    merge = True
-                elif key not in self._apart and _lie_together(first, second, now):
-                    close[key] = self._since.get(key, now)
-                    merge = now - close[key] >= TOGETHER_S
-                else:
-                    continue
-                if merge:
-                    pairs.append(_ranked(first, second))
-                    used |= {first.number, second.number}
+            pairs.append(_ranked(first, second))
+            used.update(key)
         self._since = close
-        live = {t.number for t in trails}
-        self._apart = {pair for pair in self._apart if live.issuperset(pair)}
         return pairs
 
-
-def _both_are_seen(a: Trail, b: Trail) -> bool:
-    return a.vote.label is not None and b.vote.label is not None and a.seen_now and b.seen_now
+    def _note_apart(self, trails: Sequence[Trail], overlapping: NDArray[np.bool_]) -> None:
+        live = {t.number for t in trails}
+        self._apart = {pair for pair in self._apart if live.issuperset(pair)}
+        named = [i for i, t in enumerate(trails) if t.vote.label is not None and t.seen_now]
+        for i, j in combinations(named, 2):
+            if not overlapping[i, j]:
+                self._apart.add((trails[i].number, trails[j].number))
 
 
 def _is_blob_of(blob: Trail, other: Trail) -> bool:

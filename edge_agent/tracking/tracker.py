@@ -17,6 +17,7 @@ from edge_agent.tracking.blobs import SUPPORT_SHARE, Foreground
 from edge_agent.tracking.flow import Query, displacements, shrink
 from edge_agent.tracking.labels import Sighting, sightings
 from edge_agent.tracking.merging import Doubles
+from edge_agent.tracking.overlap import shared_areas
 from edge_agent.tracking.trail import Trail
 
 if TYPE_CHECKING:
@@ -106,14 +107,16 @@ class Tracker:
 
     def _hiding(self, trail: Trail, others: Iterable[Trail]) -> tuple[Box, ...]:
         """Boxes of labelled objects that stand nearer to the camera and overlap the track."""
-        limit = trail.box.y2 + NEARER * trail.box.height
+        box, limit = trail.box, trail.box.y2 + NEARER * trail.box.height
         return tuple(
             other.box
             for other in others
-            if other is not trail
+            if other.box.y2 > limit
+            and other.box.y1 < box.y2
+            and other.box.x1 < box.x2
+            and other.box.x2 > box.x1
             and other.vote.label is not None
-            and other.box.y2 > limit
-            and other.box.intersection(trail.box) > 0.1 * trail.box.area
+            and other.box.intersection(box) > 0.1 * box.area
         )
 
     def _hold_up(self, foreground: Foreground, failed: set[int], now: float, dt: float) -> None:
@@ -133,7 +136,7 @@ class Tracker:
 
     def _is_alone(self, trail: Trail) -> bool:
         """Whether motion in its box can only be its own."""
-        return all(t is trail or t.box.intersection(trail.box) <= 0 for t in self._trails)
+        return int((shared_areas([trail.box], [t.box for t in self._trails]) > 0).sum()) <= 1
 
     def _check_parked(self, luma: Gray, now: float, dt: float) -> None:
         for trail in self._trails:
