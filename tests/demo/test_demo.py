@@ -62,8 +62,9 @@ os.execvp(sys.argv[1], sys.argv[1:])
 def test_ctrl_c_ends_make_run_with_a_summary_and_exit_code_0(clip: Path) -> None:
     keyboard, terminal = pty.openpty()
     command = [sys.executable, "-c", AT_A_TERMINAL, "make", "run", f"CLIP={clip}", "MODEL=none"]
-    streams = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
-    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, **streams) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdin=terminal, stdout=terminal, stderr=terminal
+    ) as process:
         os.close(terminal)
         shown = b""
         with contextlib.suppress(OSError):  # how Linux says that the other end of a terminal is closed

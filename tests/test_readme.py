@@ -1,0 +1,147 @@
+"""What the README says is true: its commands run, its links lead somewhere, its example is valid."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edge_agent
+from edge_agent.config.check import run_check
+from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
+from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.walker import walking_clip
+
+ROOT = Path(edge_agent.__file__).parents[1]
+PAGES = [
+    path
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md")])
+    if "node_modules" not in path.parts
+]
+
+SHOWN_ELSEWHERE = {
+    "make run": "tests/demo/test_demo.py",
+    "make test": "this very run",
+    "make check": ".ci/run",
+    "make bench": "bench/README.md: it takes minutes",
+    "pip install .": "test_pip_install_gives_the_command",
+}
+"""README commands that another test runs, and where."""
+
+
+def commands(page: Path) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a user stands who follows the README: with a clip and a configuration."""
+    folder = tmp_path_factory.mktemp("readme")
+    walking_clip(folder / "clip.mp4", walk_s=3, tail_s=1)
+    (folder / "as-in-readme.yaml").write_text(example(), encoding="utf-8")
+    return folder
+
+
+def example() -> str:
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    return str(yaml)
+
+
+def edge_agent_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = line.split()
+    assert words[0] == "edge-agent"
+    return subprocess.run(
+        [sys.executable, "-m", "edge_agent", *words[1:]],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_every_command_of_the_readme_is_run_by_a_test(folder: Path, test_data: Path) -> None:
+    with Mosquitto(folder) as broker:
+        # A broker and a camera that exist, in place of those of the example.
+        config = write_config(folder, cameras=[file_camera(folder / "clip.mp4")], broker_port=broker.port)
+        ran = 0
+        for line in commands(ROOT / "README.md"):
+            if any(line == known or line.startswith(known + " ") for known in SHOWN_ELSEWHERE):
+                continue
+            if line.startswith("edge-agent run"):
+                with AgentProcess(config) as agent:
+                    wait_until(agent.status, what="the agent")
+                    done = edge_agent_command("edge-agent status edge-agent.yaml", folder)
+                    assert agent.stop() == 0
+            elif line.startswith("edge-agent status"):
+                continue  # with the agent of the line before it
+            elif line.startswith("edge-agent models fetch"):
+                done = edge_agent_command(f"{line} --from {test_data / 'models'}", folder)
+            else:
+                done = edge_agent_command(line, folder)
+            assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+            assert done.stdout, f"{line} prints nothing"
+            ran += 1
+    assert ran >= 5
+
+
+def test_the_example_is_valid(folder: Path) -> None:
+    path = folder / "as-in-readme.yaml"
+    with (folder / "out").open("w") as out:
+        assert run_check(path, None, True, out, out) == 0
+    told = (folder / "out").read_text()
+    assert len(told.splitlines()) == 1, told
+
+
+def test_pip_install_gives_the_command(tmp_path: Path) -> None:
+    """Into a fresh environment that sees this one's libraries: what is tried is our own packaging."""
+    tree = tmp_path / "checkout"
+    kept = shutil.ignore_patterns(".venv", ".git", ".cache", "*.egg-info", "build", "__pycache__")
+    shutil.copytree(ROOT, tree, symlinks=True, ignore=kept)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    python = tmp_path / "venv/bin/python"
+    libraries = next(path for path in map(Path, sys.path) if path.name == "site-packages")
+    site = subprocess.run(
+        [python, "-c", "import site; print(site.getsitepackages()[0])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        tree,
+    ]
+    subprocess.run(pip, check=True, timeout=300)
+    (Path(site) / "libraries.pth").write_text(f"{libraries}\n")
+    command = tmp_path / "venv/bin/edge-agent"
+    environ = {"PATH": "/usr/bin:/bin"}
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, env=environ, check=True)
+    assert version.stdout == f"edge-agent {edge_agent.__version__}\n"
+    config = write_config(tmp_path, cameras=[], broker_port=1883)
+    checked = subprocess.run(
+        [command, "check", config], capture_output=True, text=True, env=environ, cwd="/", check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    schema = subprocess.run(
+        [command, "schema", "heartbeat"], capture_output=True, text=True, env=environ, cwd="/", check=True
+    )
+    assert "heartbeat/1" in schema.stdout
+    shipped = set((Path(site) / "edge_agent/schemas").glob("*.json"))
+    assert len(shipped) == len(set((ROOT / "edge_agent/schemas").glob("*.json")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_named_files_exist(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for named in re.findall(r"`((?:tests|bench|docs|edge_agent|demo)/[\w./-]+\.(?:py|md|json|sh))`", text):
+        assert (ROOT / named).exists(), f"{page.name} names {named}"
