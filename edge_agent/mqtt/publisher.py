@@ -296,8 +296,10 @@ class Publisher:
             log.warning("mqtt: the centre sends faster than we read; %d messages dropped", self._dropped_told)
 
     def _say_stopped(self) -> None:
-        """Publish ``stopped`` and wait a moment for its PUBACK, so that the broker has it before we go."""
+        """Send what the cameras ended with and ``stopped``, and wait a moment for the PUBACKs, so that the
+        broker has them before we go. What does not make it stays in the outbox."""
         try:
+            self._sender.fill_events()
             self._sender.send_own("stopped", self._state_message("stopped", "agent stopped"))
         except MqttError as error:
             log.warning("mqtt: 'stopped' not published: %s", error)

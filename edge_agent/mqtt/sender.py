@@ -125,7 +125,7 @@ class Sender:
 
     def fill(self) -> None:
         """Send what the window has room for: events first; a picture, one at a time, when none waits."""
-        waiting = self._fill_events()
+        waiting = self.fill_events()
         room = 0 if waiting or self.window.has_media else self.window.free
         if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
             return
@@ -145,8 +145,8 @@ class Sender:
         else:
             self._not_delivered(sent, signal.reason)
 
-    def _fill_events(self) -> bool:
-        """Returns whether events wait that could not be sent now."""
+    def fill_events(self) -> bool:
+        """Send events without pictures. Returns whether events wait that could not be sent now."""
         in_flight = self.window.keys
         allowed = self._event_gate.allowed(self.window.free, len(in_flight), self._clock.monotonic())
         if not allowed:

@@ -68,6 +68,19 @@ def test_a_clean_stop_publishes_stopped_and_no_will(broker: Mosquitto, gateway: 
         assert states(centre) == ["online", "stopped"]
 
 
+def test_what_was_appended_just_before_a_clean_stop_still_goes_out_before_stopped(
+    broker: Mosquitto, gateway: MakeGateway
+) -> None:
+    with Subscriber(broker.port) as centre:
+        with gateway(mqtt_settings(broker.port)) as site:
+            centre.wait_for(lambda: states(centre) == ["online"])
+            site.publisher.loop.stop()  # the stop is asked for; the thread still waits for news
+            site.append()
+        centre.wait_for(lambda: "stopped" in states(centre))
+        assert len(centre.events()) == 1
+        assert not site.outbox.pending(1, frozenset())
+
+
 def test_a_fresh_alarm_overtakes_a_backlog_which_keeps_its_order(
     broker: Mosquitto, gateway: MakeGateway
 ) -> None:
