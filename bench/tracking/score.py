@@ -60,7 +60,7 @@ class Scorer:
         truth: Mapping[int, Sequence[Marked]],
         group: str,
         limit_s: float = 2.0,
-        least_s: float = 0.8,
+        least_s: float = 0.75,
         lowest_foot: float = 0.0,
     ) -> None:
         """Demanded are objects of ``truth`` marked for at least ``least_s``.

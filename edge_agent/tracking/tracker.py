@@ -172,7 +172,7 @@ class Tracker:
         if trail.vote.label is None:
             cost = pair_cost(trail.box, sighting.box, like, loose=True)
             # A known object first, above all a lost one that this new motion may be.
-            return cost + (0.5 if now - trail.created_mono < YOUNG_S else 0.1)
+            return cost + (0.5 if now - trail.created_mono < YOUNG_S else 0.35)
         if trail.patch is not None and trail.absent_since is None:
             return self._cost_at_place(sighting, trail, like)
         if trail.patch is None and not trail.seen_now:

@@ -16,6 +16,7 @@ GOOD_AGREEMENT = 0.7  # share of a box's points; below it the velocity learns le
 CENTRE_BLEND, SIZE_BLEND = 0.7, 0.6  # towards a sighting's box; the models' boxes jitter by about 10 %
 SAME_OUTLINE = 2.0  # area ratio
 REGION_BLEND = 0.2  # towards a lone motion region, which holds the shadow too
+MOST_BLOB_MISSES = 3
 GHOST_MISSES, GHOST_DISTANCE = 3, 0.5  # looks in a row, own sizes since the last sighting
 STILL_S = 3.0  # without displacement for this long: parked
 STILL_DISTANCE = 0.15  # own widths and heights
@@ -110,6 +111,9 @@ class Trail:
 
     def see(self, sighting: Sighting, now: float) -> None:
         """Take one sighting: a vote, a position, and unless a crop's edge cut it, an outline."""
+        if self.vote.label is None:
+            # Until now it may have been a blob at the picture's edge, or two in one: that counts a little.
+            self.covered, self.glances = min(self.covered, MOST_BLOB_MISSES), 0
         self._take_outline(sighting)
         self.vote.add(sighting)
         self._note_distance(sighting)

@@ -28,8 +28,8 @@ def test_riders_of_the_street_are_one_track_each_within_two_seconds(tmp_path: Pa
         lambda frame, insight: scorer.add(Step(frame.number, frame.captured_mono, insight.tracks.confirmed)),
     )
     score = scorer.score()
-    assert score.objects == 13
-    assert score.in_time >= 10  # 11 when this was written; model runtimes differ in the last digits
+    assert score.objects == 14
+    assert score.in_time >= 10  # 11 of 14 when this was written; model runtimes differ in the last digits
     assert not score.fragments
     assert not score.merges
     assert costs.inferences <= 40  # one second's bucket of 10, and 10 a second for 2.9 s
