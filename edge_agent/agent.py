@@ -319,7 +319,15 @@ class Agent:
         self._outbox.close()
         self._usage.save()
         self._clock_sync.save()
+        self._join_the_rest(deadline)
         log.info("edge-agent stopped")
+
+    def _join_the_rest(self, deadline: float) -> None:
+        stopping = [reader.loop for reader in self._readers]
+        if self._worker is not None:
+            stopping.append(self._worker.loop)
+        for loop in stopping:
+            loop.join(max(0.0, deadline - time.monotonic()))
 
 
 def _make_dir(path: Path) -> None:

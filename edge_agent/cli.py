@@ -7,7 +7,10 @@ Exit codes: 0 good, 1 failed, 2 wrong usage, 78 the configuration must be fixed 
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +55,21 @@ def _run(args: argparse.Namespace) -> int:
     for credentials in (settings.mqtt.credentials, *(camera.credentials for camera in settings.cameras)):
         if credentials is not None:
             masker.register(credentials.password)
-    return Agent(settings, repeat_files=args.repeat_files).run()
+    code = Agent(settings, repeat_files=args.repeat_files).run()
+    _leave_blocked_threads_behind(code)
+    return code
+
+
+def _leave_blocked_threads_behind(code: int) -> None:
+    """End now if a thread is still inside FFmpeg or a detector, which nothing can interrupt.
+
+    Python's own end would unwind such a thread in the middle of C++ code, and that aborts the process:
+    seen with OpenCV as exit code -6.
+    """
+    if threading.active_count() > 1:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def _check(args: argparse.Namespace) -> int:

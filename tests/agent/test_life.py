@@ -179,3 +179,17 @@ def test_an_open_event_of_another_version_does_not_stop_the_start(tmp_path: Path
         assert "object-x cannot be read" in agent.log
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db:
         assert db.execute("SELECT count(*) FROM open_event").fetchone() == (0,)
+
+
+def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    with RtspServer({"/stream": clip}) as server, Mosquitto(tmp_path) as broker:
+        camera = {"id": "cam-1", "url": server.url("/stream")}
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector="hog")
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
+            server.freeze()
+            agent.process.send_signal(signal.SIGTERM)
+            assert agent.process.wait(4) == 0, agent.log
+            server.thaw()
+        assert "edge-agent stopped" in agent.log
