@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator
-from typing import cast
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
@@ -22,6 +22,9 @@ from edge_agent.secrets import Credentials
 
 NEARLY = 0.95
 """FFmpeg looks at its timeout every 0.1 s, so it fires a little off."""
+
+TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Titles that are not UTF-8 are no reason to refuse a camera; PyAV 19 has no such option and never does."""
 
 
 class PacketStream:
@@ -125,7 +128,7 @@ class PacketStream:
             url_with_credentials(self._camera_id, self._recipe.url, credentials),
             format=self._recipe.format,
             options=options,
-            metadata_errors="replace",
+            **TOLERANT,
             timeout=(self._limits.open_s, self._limits.stall_s) if self._recipe.live else None,
         )
 
