@@ -124,13 +124,14 @@ class PacketStream:
             raise self._translated(error, credentials) from None
 
     def _av_open(self, options: dict[str, str], credentials: Credentials | None) -> InputContainer:
-        return av.open(
+        container: InputContainer = av.open(
             url_with_credentials(self._camera_id, self._recipe.url, credentials),
             format=self._recipe.format,
             options=options,
             **TOLERANT,
             timeout=(self._limits.open_s, self._limits.stall_s) if self._recipe.live else None,
         )
+        return container
 
     def _has_no_video(self, error: HTTPClientError, credentials: Credentials | None) -> bool:
         if type(error).__name__ != "HTTPOtherClientError" or self._recipe.format != "rtsp":
