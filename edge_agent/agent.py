@@ -195,7 +195,13 @@ class Agent:
         boot_tag = secrets.token_hex(3)
         readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
         lanes = [
-            Lane(camera.id, reader.slot, build_pipeline(camera, eyes, boot_tag, self._events, self._outbox))
+            Lane(
+                camera.id,
+                reader.slot,
+                build_pipeline(
+                    camera, eyes, self._settings.detector.min_score, boot_tag, self._events, self._outbox
+                ),
+            )
             for camera, reader in zip(cameras, readers, strict=True)
         ]
         return readers, lanes

@@ -47,7 +47,7 @@ def use_one_opencv_thread() -> None:
 
 
 def build_pipeline(
-    camera: Camera, eyes: Eyes | None, boot_tag: str, events: EventMaker, outbox: Appender
+    camera: Camera, eyes: Eyes | None, min_score: float, boot_tag: str, events: EventMaker, outbox: Appender
 ) -> Pipeline:
     """``boot_tag`` makes track ids unique over restarts of the agent."""
     pictures = _snapshots(camera)
@@ -55,7 +55,7 @@ def build_pipeline(
     return Pipeline(
         motion=MotionDetector(camera.masks),
         detection=_look_stage(camera, eyes),
-        tracking=Tracker(camera.id, boot_tag),
+        tracking=Tracker(camera.id, boot_tag, min_score),
         rules=[pictures, *rules] if pictures else rules,
         sink=EventSink(camera.id, events, outbox, pictures or NoSnapshots()),
     )

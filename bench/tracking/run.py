@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_agent.capture.replay import open_replay
 from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
 from edge_agent.detection.budget import Budget
+from edge_agent.detection.choose import LOOK_FLOOR
 from edge_agent.detection.litert import LiteRtDetector
 from edge_agent.detection.looks import LookPlanner
 from edge_agent.detection.stage import DetectionStage
@@ -108,7 +109,7 @@ def run(clips: Sequence[Path], setup: Setup, watch: Watch) -> Costs:
 
 
 def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
-    detector = LiteRtDetector(setup.model, setup.labels, setup.min_score)
+    detector = LiteRtDetector(setup.model, setup.labels, min(setup.min_score, LOOK_FLOOR))
     budget = Budget(setup.budget_per_s, (camera.id,))
     looks = DetectionStage(
         camera,
@@ -120,7 +121,7 @@ def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
     return Pipeline(
         motion=TimedMotion(MotionDetector(), costs),
         detection=TimedLooks(looks, costs),
-        tracking=TimedTracker(Tracker(camera.id, "0"), costs),
+        tracking=TimedTracker(Tracker(camera.id, "0", setup.min_score), costs),
         rules=(),
         sink=Discard(),
     )

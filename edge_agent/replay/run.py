@@ -102,7 +102,7 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
         clock_synced=lambda: True,
         model=model_ref(choice.detector),
     )
-    return build_pipeline(camera, eyes, BOOT_TAG, events, JsonLines(out))
+    return build_pipeline(camera, eyes, settings.detector.min_score, BOOT_TAG, events, JsonLines(out))
 
 
 class ReplayClock:

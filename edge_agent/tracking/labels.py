@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Box, Detection, Looks
 from edge_agent.tracking.association import is_rider_on
@@ -162,6 +163,7 @@ class LabelVote:
     def __init__(self) -> None:
         self._weights: dict[str, float] = {}
         self._scores: dict[str, list[float]] = {}
+        self._doubts: dict[str, float] = {}  # product of 1 - score over the looks that said so
         self.label: str | None = None
         self.group: str | None = None
         self.looks = 0
@@ -178,6 +180,7 @@ class LabelVote:
             total + sighting.score,
             max(best, sighting.score),
         ]
+        self._doubts[sighting.label] = self._doubts.get(sighting.label, 1.0) * (1.0 - sighting.score)
         self.looks += 1
         self._elect()
 
@@ -187,6 +190,7 @@ class LabelVote:
             self._weights[label] = self._weights.get(label, 0.0) + weight
             mine, theirs = self._scores.get(label, [0.0, 0.0, 0.0]), other._scores[label]
             self._scores[label] = [mine[0] + theirs[0], mine[1] + theirs[1], max(mine[2], theirs[2])]
+            self._doubts[label] = self._doubts.get(label, 1.0) * other._doubts[label]
         self.looks += other.looks
         if self._weights:
             self._elect()
@@ -200,6 +204,12 @@ class LabelVote:
     @property
     def best_score(self) -> float:
         return self._scores.get(self.label or "", [0.0, 0.0, 0.0])[2]
+
+    @property
+    def evidence(self) -> float:
+        """How sure the agreeing looks are together, 0..1, taken as independent witnesses (noisy-or): one
+        look at 0.5 says as much as two at 0.3."""
+        return 1.0 - prod(doubt for label, doubt in self._doubts.items() if self._agrees(label))
 
     @property
     def weight(self) -> float:

@@ -44,10 +44,13 @@ TOO_SMALL = 0.015  # root of the area; less than 10 pixels of 640, of which no m
 GROWN, SHRUNK = 1.7, 0.5
 
 
-def is_believed(trail: Trail, now: float) -> bool:
-    """Whether a tentative track has shown itself to be an object. Motion alone never is enough."""
+def is_believed(trail: Trail, now: float, min_score: float) -> bool:
+    """Whether a tentative track has shown itself to be an object. Motion alone never is enough.
+
+    ``min_score`` is what all its looks together must amount to.
+    """
     vote = trail.vote
-    if vote.label is None or vote.looks < MIN_HIT_SHARE * trail.covered:
+    if vote.label is None or vote.looks < MIN_HIT_SHARE * trail.covered or vote.evidence < min_score:
         return False
     if vote.group == VEHICLE and vote.best_score < GOOD_VEHICLE_LOOK:
         return False

@@ -35,10 +35,12 @@ MAX_STEP_S = 2.0  # a longer gap between frames tells nothing about where things
 class Tracker:
     """One camera's tracks. Not thread-safe: the camera's pipeline thread owns it.
 
-    ``boot_tag`` makes ids unique: it must differ between two starts of the agent.
+    ``boot_tag`` makes ids unique: it must differ between two starts of the agent. ``min_score``: an object
+    is confirmed when the looks that agree on it are together at least so sure; higher: fewer and later.
     """
 
-    def __init__(self, camera_id: str, boot_tag: str) -> None:
+    def __init__(self, camera_id: str, boot_tag: str, min_score: float = 0.0) -> None:
+        self._min_score = min_score
         self._prefix = f"{camera_id}-{boot_tag}"
         self._trails: list[Trail] = []  # oldest first
         self._next_number = 1
@@ -287,7 +289,7 @@ class Tracker:
         """Confirm, park, and set the states."""
         for trail in self._trails:
             trail.note_place(now)
-            if not trail.confirmed and lifecycle.is_believed(trail, now):
+            if not trail.confirmed and lifecycle.is_believed(trail, now, self._min_score):
                 trail.confirmed = True
             if trail.patch is None and self._is_parked(trail, foreground, now):
                 parking.park(trail, luma, now)

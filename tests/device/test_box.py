@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
+import psutil
 import pytest
 
-from edge_agent.clock import SystemClock
 from edge_agent.device.birth import board_name, os_name
-from edge_agent.device.box import BoxMetrics
+from edge_agent.device.box import BoxMetrics, whole_disk
 from edge_agent.device.sensors import Thermometer, ThrottleSensors, Throttling
+from edge_agent.wire import BoxHealth
 from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
 
 
@@ -115,83 +119,173 @@ def test_rising_event_counter_means_throttled(
     assert [old.throttled, sensors.read().throttled, sensors.read().throttled] == [False, True, False]
 
 
-def counters(tmp_path: Path, busy: int, idle: int, sectors: int) -> Mapping[str, str | bytes]:
+@pytest.mark.parametrize(
+    ("node", "is_partition", "disk"),
+    [
+        ("mmcblk0/mmcblk0p2", True, "mmcblk0"),
+        ("nvme0n1/nvme0n1p1", True, "nvme0n1"),
+        ("sda", False, "sda"),  # a file system on the bare disk
+        ("virtual/block/dm-0", False, "dm-0"),  # LUKS or LVM: what is below it is not looked for
+    ],
+)
+def test_disk_is_the_whole_card_and_not_the_partition(
+    tmp_path: Path, node: str, is_partition: bool, disk: str
+) -> None:
+    plant(tmp_path, {f"sys/devices/{node}/{'partition' if is_partition else 'size'}": "2\n"})
+    (tmp_path / "sys/dev/block").mkdir(parents=True)
+    (tmp_path / "sys/dev/block/179:2").symlink_to(f"../../devices/{node}")
+    assert whole_disk(os.makedev(179, 2), tmp_path) == disk
+    assert whole_disk(os.makedev(179, 3), tmp_path) is None  # not in the tree
+    assert whole_disk(os.makedev(0, 2), tmp_path) is None  # overlay, btrfs, tmpfs
+
+
+Counters = Callable[[int, int, int], None]
+"""Sets the busy ticks, idle ticks and written sectors that psutil reads."""
+
+
+@pytest.fixture
+def counters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counters:
+    """A ``/proc`` for psutil; the disk below ``tmp_path`` is called mmcblk0 in it."""
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
     device = os.stat(tmp_path).st_dev
-    row = f"{os.major(device):4} {os.minor(device):7} mmcblk0 5 0 40 1 9 0 {sectors} 3 0 1 1\n"
-    return {
-        "proc/stat": f"cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 1 1 1\n",
-        "proc/diskstats": row,
-        "proc/loadavg": "0.42 0.30 0.20 1/123 4567\n",
-        "proc/uptime": "123.45 400.00\n",
-        "proc/meminfo": "MemTotal: 4000000 kB\nMemFree: 100 kB\nMemAvailable: 3000000 kB\n",
-        "proc/self/statm": "50000 20000 100 1 0 1 0\n",
-    }
+    for folder in ("sys/devices/mmcblk0", "sys/dev/block"):
+        (tmp_path / folder).mkdir(parents=True)
+    node = tmp_path / f"sys/dev/block/{os.major(device)}:{os.minor(device)}"
+    node.symlink_to("../../devices/mmcblk0")
+
+    def put(busy: int, idle: int, sectors: int) -> None:
+        # a tenth of the idle ticks waits for the disk, a tenth of the busy ones is a guest's as well
+        stat = f"cpu  {busy} 0 0 {idle - idle // 10} {idle // 10} 0 0 0 {busy // 10} 0\n"
+        disks = f" 7 0 loop0 0 0 0 0 0 0 0 0 0 0 0\n 179 0 mmcblk0 5 0 40 1 9 0 {sectors} 3 0 1 1\n"
+        plant(tmp_path, {"proc/stat": stat, "proc/diskstats": disks})
+
+    put(100, 900, 1000)
+    return put
 
 
-def test_rates_are_means_since_the_read_before(tmp_path: Path) -> None:
+def write_rate(state_dir: Path, kb_s: float) -> float | None:
+    """``kb_s``, or None where the test's own folder has no block device."""
+    return kb_s if os.major(os.stat(state_dir).st_dev) else None
+
+
+def test_rates_are_means_since_the_read_before(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    plant(tmp_path, counters(tmp_path, busy=100, idle=900, sectors=1000))
     box = BoxMetrics(tmp_path, clock, tmp_path, "power", never)
     clock.advance(10.0)
-    plant(tmp_path, counters(tmp_path, busy=300, idle=1500, sectors=1200))
+    counters(300, 1500, 1200)
     health = box.read()
     assert health.cpu_percent == 25.0
-    assert health.load_1 == 0.42
-    assert health.memory_percent == 25.0
-    assert health.agent_rss_mb == round(20000 * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
-    assert health.uptime_s == 123.45
+    assert health.disk_write_kb_s == write_rate(tmp_path, 10.2)  # 200 sectors of 512 bytes in 10 s
     assert health.boot_reason == "power"
-    if os.major(os.stat(tmp_path).st_dev):  # no block device below a tmpfs
-        assert health.disk_write_kb_s == 10.2  # 200 sectors of 512 bytes in 10 s
 
 
-def test_disk_is_the_whole_card_and_not_the_partition(tmp_path: Path) -> None:
-    device = os.stat(tmp_path).st_dev
-    if not os.major(device):
-        pytest.skip("the test's own folder has no block device")
+def test_cpu_is_the_same_whatever_thread_asks(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    plant(
-        tmp_path,
-        {
-            "sys/devices/mmcblk0/dev": "179:0\n",
-            "sys/devices/mmcblk0/mmcblk0p2/partition": "2\n",
-            "proc/diskstats": " 179 0 mmcblk0 5 0 40 1 9 0 0 3 0 1 1\n",
-        },
-    )
-    (tmp_path / "sys/dev/block").mkdir(parents=True)
-    name = f"{os.major(device)}:{os.minor(device)}"
-    (tmp_path / "sys/dev/block" / name).symlink_to("../../devices/mmcblk0/mmcblk0p2")
     box = BoxMetrics(tmp_path, clock, tmp_path, None, never)
-    clock.advance(1.0)
-    plant(tmp_path, {"proc/diskstats": " 179 0 mmcblk0 5 0 40 1 9 0 20 3 0 1 1\n"})
-    assert box.read().disk_write_kb_s == 10.2
+    clock.advance(10.0)
+    counters(300, 1500, 1200)
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(box.read).result().cpu_percent == 25.0
 
 
-def test_two_readers_within_a_second_share_one_window(tmp_path: Path) -> None:
+def test_disk_counter_that_starts_again_gives_no_negative_rate(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    plant(tmp_path, counters(tmp_path, busy=0, idle=100, sectors=0))
+    box = BoxMetrics(tmp_path, clock, tmp_path, None, never)
+    clock.advance(10.0)
+    counters(200, 1000, 200)
+    assert box.read().disk_write_kb_s == write_rate(tmp_path, 10.2)
+
+
+def test_two_readers_within_a_second_share_one_window(tmp_path: Path, counters: Counters) -> None:
+    clock = FakeClock()
     box = BoxMetrics(tmp_path, clock, tmp_path, None, never)
     clock.advance(30.0)
-    plant(tmp_path, counters(tmp_path, busy=50, idle=150, sectors=0))
+    counters(50, 1500, 1000)
     first = box.read()
     clock.advance(0.5)
     assert box.read() is first
 
 
-def test_unknown_is_none_and_never_an_error(tmp_path: Path) -> None:
-    health = BoxMetrics(tmp_path / "missing", FakeClock(), tmp_path, None, never).read()
-    assert all(getattr(health, name) is None for name in health.__struct_fields__)
+def test_board_values_come_from_the_tree_of_the_board(tmp_path: Path) -> None:
+    health = BoxMetrics(tmp_path, FakeClock(), plant(tmp_path, PI_4), None, never).read()
+    assert (health.temperature_c, health.throttled, health.undervoltage) == (61.3, False, False)
+
+
+def wait_for_a_tick(clock: FakeClock) -> None:
+    """Without a tick of this machine's CPU counters since the last read no percentage is known."""
+    counted, until = psutil.cpu_times(), time.monotonic() + 10.0
+    while psutil.cpu_times() == counted:
+        assert time.monotonic() < until, "the CPU counters stand still"
+    clock.advance(30.0)
+
+
+def read_after_a_tick(box: BoxMetrics, clock: FakeClock) -> BoxHealth:
+    wait_for_a_tick(clock)
+    return box.read()
+
+
+def told(health: BoxHealth) -> set[str]:
+    return {name for name in health.__struct_fields__ if getattr(health, name) is not None}
 
 
 def test_this_machine_tells_what_every_linux_tells(tmp_path: Path) -> None:
-    health = BoxMetrics(tmp_path, SystemClock()).read()
-    assert health.uptime_s is not None
-    assert health.uptime_s > 0
-    assert health.agent_rss_mb is not None
-    assert 5 < health.agent_rss_mb < 1000
-    assert health.memory_percent is not None
-    assert 0 < health.memory_percent < 100
-    assert health.disk_free_mb is not None
+    clock = FakeClock()
+    health = read_after_a_tick(BoxMetrics(tmp_path, clock), clock)
+    bounds = {
+        "cpu_percent": (0, 100),
+        "load_1": (0, 1000),
+        "memory_percent": (0.1, 99.9),
+        "agent_rss_mb": (5, 2000),
+        "disk_free_mb": (1, 1e9),
+        "disk_percent": (0, 100),
+        "uptime_s": (time.monotonic() - 1, 3e8),  # time asleep counts; not a wall time
+    }
+    for name, (lowest, highest) in bounds.items():
+        assert lowest <= getattr(health, name) <= highest, name
+    assert (health.disk_write_kb_s is not None) == (whole_disk(os.stat(tmp_path).st_dev) is not None)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "unknown"),
+    [
+        ("cpu_times", FileNotFoundError(), {"cpu_percent"}),
+        ("cpu_times", TypeError("missing 3 required arguments"), {"cpu_percent"}),  # a short line
+        ("getloadavg", OSError(), {"load_1"}),
+        ("virtual_memory", KeyError("MemTotal:"), {"memory_percent"}),
+        ("Process", psutil.NoSuchProcess(1), {"agent_rss_mb"}),
+        ("disk_usage", PermissionError(), {"disk_free_mb", "disk_percent"}),
+        ("disk_io_counters", NotImplementedError(), {"disk_write_kb_s"}),
+        ("disk_io_counters", ValueError("not sure how to interpret line"), {"disk_write_kb_s"}),
+    ],
+)
+def test_value_that_cannot_be_read_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: Exception, unknown: set[str]
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    clock = FakeClock()
+    box = BoxMetrics(tmp_path, clock)
+    known = told(read_after_a_tick(box, clock))
+    wait_for_a_tick(clock)
+    monkeypatch.setattr(psutil, call, fail)
+    assert told(box.read()) == known - unknown
+
+
+def test_hidden_proc_costs_cpu_memory_and_rss_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    known = told(read_after_a_tick(BoxMetrics(tmp_path, clock), clock))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "hidden"))
+    box = BoxMetrics(tmp_path, clock)
+    clock.advance(30.0)
+    # stricter than systemd's ProcSubset=pid, which leaves the agent's own folder: rss stays there
+    assert told(box.read()) == known - {"cpu_percent", "memory_percent", "agent_rss_mb"}
+
+
+def test_state_dir_that_is_missing_is_unknown_and_no_error(tmp_path: Path) -> None:
+    clock = FakeClock()
+    health = read_after_a_tick(BoxMetrics(tmp_path / "missing", clock, tmp_path, None, never), clock)
+    assert told(health) == {"cpu_percent", "load_1", "memory_percent", "agent_rss_mb", "uptime_s"}
 
 
 def test_os_name_is_what_the_distribution_calls_itself(tmp_path: Path) -> None:

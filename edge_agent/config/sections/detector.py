@@ -77,7 +77,8 @@ DETECTOR = Section(
         Field(
             "min_score",
             Number(0.01, 1),
-            "lowest score of a detection that counts; a lower one finds more and errs more",
+            "how sure all looks at an object together must be before it is reported; "
+            "a lower one finds more and errs more",
             0.5,
         ),
         *BOARD_FIELDS,
