@@ -15,7 +15,7 @@ import edge_agent
 
 ROOT = Path(edge_agent.__file__).parent
 
-FOUNDATION = {"model", "errors", "clock", "loop", "retry", "secrets", "wire", "__init__"}
+FOUNDATION = {"model", "errors", "clock", "loop", "retry", "secrets", "state_file", "wire", "__init__"}
 """Standard library, numpy and msgspec only."""
 STAGES = {
     "capture",

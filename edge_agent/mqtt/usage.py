@@ -7,7 +7,7 @@ in any of these figures.
 
 from __future__ import annotations
 
-import logging
+import copy
 import socket
 import struct
 import threading
@@ -23,8 +23,7 @@ import msgspec
 
 from edge_agent import wire
 from edge_agent.clock import Clock
-
-log = logging.getLogger(__name__)
+from edge_agent.state_file import read_record, write_record
 
 SAVE_EVERY_S = 300.0
 """A few hundred bytes each time: SD cards wear. A power cut loses at most this much of the count."""
@@ -114,7 +113,7 @@ class Usage:
         self._saved_mono = clock.monotonic()
         self._lock = threading.Lock()  # protects the two below
         self._dirty = False
-        self._state = self._load()
+        self._state = read_record(path, _Saved) or _Saved(day=None, today=Counted(), month=Counted())
 
     def sent(self, kind: TrafficClass, size_bytes: int) -> None:
         with self._lock:
@@ -141,30 +140,16 @@ class Usage:
             self.save()
 
     def save(self) -> None:
-        """Write the file if anything changed; a full or read-only disk is logged, not raised."""
+        """Write the file if anything changed; a full or read-only disk is logged, and tried again later."""
         self._saved_mono = self._clock.monotonic()
         with self._lock:
             if not self._dirty:
                 return
             self._dirty = False
-            content = msgspec.json.encode(self._state)
-        part = self._path.with_suffix(".part")
-        try:
-            part.write_bytes(content)
-            part.replace(self._path)
-        except OSError as error:
-            log.warning("mqtt: byte counts not saved to %s: %s; kept in memory", self._path, error.strerror)
+            state = copy.deepcopy(self._state)
+        if not write_record(self._path, state):
             with self._lock:
                 self._dirty = True
-
-    def _load(self) -> _Saved:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Saved)
-        except FileNotFoundError:
-            pass
-        except (OSError, msgspec.DecodeError) as error:
-            log.warning("mqtt: byte counts in %s cannot be read: %s; counting from 0", self._path, error)
-        return _Saved(day=None, today=Counted(), month=Counted())
 
     def _roll(self) -> None:
         if not self._clock_trusted():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,12 +115,31 @@ def test_a_damaged_file_is_said_and_counting_starts_anew(
 def test_a_disk_that_cannot_be_written_is_said_and_nothing_stops(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    usage = usage_at(tmp_path / "gone" / "u.json", SetClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    clock = SetClock(datetime(2026, 11, 24, tzinfo=UTC))
+    usage = usage_at(tmp_path / "gone" / "u.json", clock)
     usage.sent(TrafficClass.EVENT, 3)
     with caplog.at_level(logging.WARNING):
         usage.save()
-    assert "kept in memory" in caplog.text
+    assert "u.json cannot be written" in caplog.text
     assert events(usage) == (3, 3)
+    (tmp_path / "gone").mkdir()
+    usage.save()
+    assert events(usage_at(tmp_path / "gone" / "u.json", clock)) == (3, 3), "tried again"
+
+
+def test_a_power_cut_leaves_the_counts_of_the_last_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "u.json", SetClock(datetime(2026, 11, 24, tzinfo=UTC))
+    usage = usage_at(path, clock)
+    usage.sent(TrafficClass.MEDIA, 7)
+    usage.save()
+    usage.sent(TrafficClass.MEDIA, 1)
+    in_place: list[int] = []
+    # What is not on the disk when the new file takes the old one's name may be an empty file later.
+    monkeypatch.setattr(os, "fsync", lambda handle: in_place.append(usage_at(path, clock).totals()[0].media))
+    usage.save()
+    assert in_place == [7]
 
 
 @pytest.mark.parametrize("size", [0, 100, 130, 16_400])

@@ -1,0 +1,62 @@
+"""Small records on disk: whole after a power cut, and no disk stops the agent."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.state_file import read_record, write_record
+
+
+class Count(msgspec.Struct):
+    number: int
+
+
+def test_what_is_written_is_read_again_and_nothing_else_stays_behind(tmp_path: Path) -> None:
+    path = tmp_path / "count.json"
+    assert read_record(path, Count) is None
+    assert write_record(path, Count(1))
+    assert write_record(path, Count(2))
+    assert read_record(path, Count) == Count(2)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_content_is_on_the_disk_before_it_takes_the_place_of_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power cut may leave an empty file under the right name."""
+    path = tmp_path / "count.json"
+    write_record(path, Count(1))
+    synced: list[Count | None] = []
+    real_fsync = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(read_record(path, Count))
+        real_fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_record(path, Count(2))
+    assert synced == [Count(1)], "one fsync, while the old content is still in place"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"number":"x"}', b"\xff\x00"])
+def test_a_damaged_file_is_said_and_left_out(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "count.json"
+    path.write_bytes(content)
+    assert read_record(path, Count) is None
+    assert f"{path} cannot be read" in caplog.text
+
+
+def test_a_disk_that_refuses_is_said_and_nothing_is_raised(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "gone" / "count.json"
+    with caplog.at_level(logging.WARNING):
+        assert not write_record(path, Count(1))
+    assert f"{path} cannot be written" in caplog.text
