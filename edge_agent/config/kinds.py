@@ -140,6 +140,7 @@ class Choice(ScalarKind):
     words: tuple[str, ...]
     make: type[StrEnum] | type[str] = str
     no: str | None = None  # the word that is meant where somebody writes no or off
+    later: tuple[str, ...] = ()  # words that the design has and this version does not offer
 
     def describe(self) -> str:
         return listed(self.words)
@@ -147,6 +148,8 @@ class Choice(ScalarKind):
     def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
         if scalar.text in self.words:
             return self.make(scalar.text)
+        if scalar.text in self.later:
+            raise Refused(f"'{scalar.text}' comes with a later version; use {self.describe()}")
         if self.no and scalar.text.lower() in ("no", "off", "false", "null", "~"):
             raise Refused(f"must be {self.describe()}, not {shown(scalar.text)} (did you mean '{self.no}'?)")
         near = did_you_mean(scalar.text, self.words)

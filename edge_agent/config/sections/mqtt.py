@@ -64,8 +64,9 @@ MQTT = Section(
         *login.FIELDS,
         Field(
             "delivery",
-            Choice(tuple(Delivery), Delivery),
-            "an event counts as delivered on the broker's PUBACK, or on the central ingest's confirmation",
+            Choice((Delivery.BROKER,), Delivery, later=(Delivery.CONFIRMED,)),
+            "an event counts as delivered on the broker's PUBACK; confirmed, on the central ingest's word, "
+            "comes with a later version",
             Delivery.BROKER,
         ),
         Field(
