@@ -18,16 +18,28 @@ DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
 
 CAUSE_TEXT: dict[Cause, str] = {
-    Cause.UNREACHABLE: "no answer from its address",
-    Cause.REFUSED: "its address answers, the port is closed",
-    Cause.UNAUTHORIZED: "wrong user name or password",
-    Cause.NOT_FOUND: "no such stream or file",
-    Cause.NO_VIDEO: "connected, but it sends no video",
-    Cause.UNSUPPORTED: "a codec or size we cannot take",
-    Cause.STALLED: "connected, but no packet comes",
+    Cause.UNREACHABLE: "it does not answer, or with a server error",
+    Cause.REFUSED: "it refuses the connection or one more viewer",
+    Cause.UNAUTHORIZED: "user name, password or file rights do not let the agent in",
+    Cause.NOT_FOUND: "no such stream, file or device",
+    Cause.NO_VIDEO: "it answers, but with no video",
+    Cause.UNSUPPORTED: "a kind of address, codec or size the agent cannot take",
+    Cause.STALLED: "connected, but nothing comes",
     Cause.ENDED: "it closed the stream",
-    Cause.DECODE_ERROR: "packets come, but no picture can be decoded",
+    Cause.DECODE_ERROR: "packets come, but no whole picture",
 }
+"""What each cause means, whatever led to it; the pages for people repeat it. What a reader found out is
+narrower, so it goes first: see ``why``."""
+
+
+def why(cause: Cause | None, detail: str) -> str:
+    """Why a camera gives no good pictures: what its reader found out, else the meaning of the cause.
+
+    Followed by the cause as the wire and the guide name it. ``detail`` is masked here once more.
+    """
+    if cause is None:
+        return masked(detail) or "cause unknown"
+    return f"{masked(detail) or CAUSE_TEXT[cause]} ({cause})"
 
 
 def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
@@ -40,9 +52,9 @@ def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -
     """Cameras that are offline or degraded; one that still starts is no news."""
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
-            why = CAUSE_TEXT[camera.cause] if camera.cause else masked(camera.detail) or "cause unknown"
             since = since_text(camera.since_at, now, zone)
-            yield f"camera {camera.camera_id} {camera.state} since {since}: {why}"
+            reason = why(camera.cause, camera.detail)
+            yield f"camera {camera.camera_id} {camera.state} since {since}: {reason}"
 
 
 def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth) -> Iterator[str]:

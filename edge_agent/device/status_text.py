@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.device.degraded import CAUSE_TEXT, since_text
+from edge_agent.device.degraded import since_text, why
 from edge_agent.model import Cause
 from edge_agent.wire import BoxHealth, CameraHealth, Heartbeat, MqttHealth
 
@@ -77,16 +77,16 @@ def _cameras(document: StatusDocument) -> Iterator[str]:
     cameras = document.heartbeat.cameras
     width = max((len(camera) for camera in cameras), default=0)
     for camera_id, camera in cameras.items():
-        line = "  ".join(part for part in _camera(document, camera) if part)
+        detail = "" if camera.state == "online" else document.details.get(camera_id, "")
+        line = "  ".join(part for part in _camera(document, camera, detail) if part)
         yield f"{'camera':<{LABEL}}{camera_id:<{width}}  {line}".rstrip()
-        if camera.state != "online" and document.details.get(camera_id):
-            yield " " * (LABEL + width + 2) + document.details[camera_id]
 
 
-def _camera(document: StatusDocument, camera: CameraHealth) -> Iterator[str | None]:
+def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iterator[str | None]:
     zone, now = ZoneInfo(document.timezone), datetime.fromisoformat(document.heartbeat.time)
     yield f"{camera.state:<8} since {since_text(datetime.fromisoformat(camera.since), now, zone)}"
-    yield CAUSE_TEXT[Cause(camera.cause)] if camera.cause else None
+    if camera.cause or detail:
+        yield why(Cause(camera.cause) if camera.cause else None, detail)
     if camera.codec:
         yield f"{camera.codec} {camera.width}x{camera.height}"
     if camera.state in ("online", "degraded"):

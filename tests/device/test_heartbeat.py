@@ -89,7 +89,14 @@ def test_unknown_is_null_and_still_valid() -> None:
     [
         (
             cameras(camera("cam-2", CameraState.OFFLINE, Cause.UNAUTHORIZED)),
-            "camera cam-2 offline since 12:03: wrong user name or password",
+            "camera cam-2 offline since 12:03: user name, password or file rights do not let the agent in "
+            "(unauthorized)",
+        ),
+        (
+            cameras(
+                camera("cam-2", CameraState.OFFLINE, Cause.UNREACHABLE, 1000.0, "no route to rtsp://u:p@h/s")
+            ),
+            "camera cam-2 offline since 12:03: no route to rtsp://***@h/s (unreachable)",
         ),
         (
             cameras(
@@ -98,7 +105,7 @@ def test_unknown_is_null_and_still_valid() -> None:
                     since_at=TODAY - timedelta(days=1),
                 )
             ),
-            "camera cam-2 offline since 2026-11-23 12:03: connected, but no packet comes",
+            "camera cam-2 offline since 2026-11-23 12:03: connected, but nothing comes (stalled)",
         ),
         (
             cameras(camera("cam-1", CameraState.DEGRADED, None, 1000.0, "lost rtsp://u:p@10.0.0.1/s")),

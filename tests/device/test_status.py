@@ -15,6 +15,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from edge_agent.device.degraded import CAUSE_TEXT
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
 from edge_agent.device.status import StatusDocument, StatusServer, run_status, socket_path, status_document
 from edge_agent.device.status_text import duration
@@ -23,6 +24,8 @@ from edge_agent.loop import Loop
 from edge_agent.model import CameraState, Cause
 from tests.device.fakes import FakeClock, camera, settings
 from tests.device.test_heartbeat import WELL
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 BAD_PASSWORD = replace(
     WELL,
@@ -67,15 +70,38 @@ def test_readable_status_says_what_is_wrong_first(tmp_path: Path) -> None:
     lines = text.splitlines()
     assert code == 0
     assert lines[0].startswith("dt-001 (Lý Thường Kiệt), ward de-tham: edge-agent ")
-    assert lines[1] == "  ! camera gate-north offline since 12:03: wrong user name or password"
+    assert lines[1] == "  ! camera gate-north offline since 12:03: 401 on DESCRIBE (unauthorized)"
     assert [line.split()[0] for line in lines[2:8]] == ["agent", "box", "clock", "mqtt", "outbox", "detector"]
     assert lines[8] == (
         "camera    cam-1       online   since 12:03  h264 640x360  10 fps in, 5 analysed  512 kbit/s"
     )
-    assert lines[9] == (
-        "camera    gate-north  offline  since 12:03  wrong user name or password  h264 640x360"
+    assert (
+        lines[9] == "camera    gate-north  offline  since 12:03  401 on DESCRIBE (unauthorized)  h264 640x360"
     )
-    assert lines[10].strip() == "401 on DESCRIBE"
+    assert len(lines) == 10
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail"),
+    [
+        (Cause.UNREACHABLE, "the camera answers with a server error (5xx)"),
+        (Cause.UNAUTHORIZED, "the agent may not read it"),
+    ],
+)
+def test_status_says_what_the_reader_found_out(tmp_path: Path, cause: Cause, detail: str) -> None:
+    found = camera("cam-1", CameraState.OFFLINE, cause, 1000.0, detail)
+    with agent(tmp_path, replace(WELL, cameras=lambda: (found,))):
+        text = ask(tmp_path)[1]
+    assert text.count(f"{detail} ({cause})") == 2, "among what is wrong, and with the camera"
+    assert "no answer" not in text
+    assert "wrong user" not in text
+
+
+@pytest.mark.parametrize("page", ["reference/heartbeat.md", "guide/first-site.md"])
+def test_the_pages_give_each_cause_the_meaning_the_agent_gives_it(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for cause in Cause:
+        assert f"| `{cause}` | {CAUSE_TEXT[cause]} |" in text
 
 
 def test_healthy_site_says_so(tmp_path: Path) -> None:
