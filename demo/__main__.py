@@ -22,6 +22,7 @@ from demo.picture import BestPicture
 from demo.sources import OutboxSource, Subscriber
 from demo.terminal import foreground
 from demo.view import View
+from edge_agent.secrets import masked
 
 CACHE = Path(".cache")
 RUN = CACHE / "run"
@@ -34,8 +35,10 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     shutil.rmtree(RUN, ignore_errors=True)
-    RUN.mkdir(parents=True)
-    clip = os.environ.get("CLIP") or str(CLIP)
+    CACHE.mkdir(exist_ok=True)
+    RUN.mkdir(mode=0o700)  # CLIP may have a camera's password in it, and the configuration has CLIP
+    # Taken out: mosquitto, which gives up root's rights, has no business with it.
+    clip = os.environ.pop("CLIP", "") or str(CLIP)
     duration_s = float(os.environ.get("DURATION") or "inf")
     view = View()
     picture = BestPicture(PICTURE)
@@ -45,7 +48,7 @@ def main() -> int:
         broker = stack.enter_context(Broker(program, RUN)) if program else None
         model = pick_model(os.environ.get("MODEL"), CACHE / "models", view.say)
         config = write_config(RUN, clip, model, broker.port if broker else None)
-        view.say(f"clip      {clip}")
+        view.say(f"clip      {masked(clip)}")
         view.say(
             f"broker    mosquitto on 127.0.0.1:{broker.port}"
             if broker

@@ -18,9 +18,10 @@ ROOT = "tb/v1"
 
 
 def write_config(folder: Path, clip: str, model: str, port: int | None) -> Path:
-    """A configuration as a technician would write it, with per-object events on."""
+    """A configuration as a technician would write it, with per-object events on; for its owner only."""
     url = clip if "://" in clip or clip.startswith("v4l2:") else str(Path(clip).resolve())
     path = folder / "edge-agent.yaml"
+    path.touch(mode=0o600)
     path.write_text(
         f"""\
 gateway: {{id: {GATEWAY}, ward: {WARD}, name: Demo}}

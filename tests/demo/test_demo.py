@@ -113,6 +113,42 @@ def test_without_mosquitto_the_events_are_shown_from_the_outbox(clip: Path, tmp_
     assert (tmp_path / ".cache/best-detection.jpg").exists()
 
 
+PASSWORD = "gam-rat-bi-mat"
+
+
+def command_lines() -> str:
+    """Of every process there is, as ``ps`` shows them to every user."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            lines.append(path.read_bytes().decode(errors="replace"))
+    return "\n".join(lines)
+
+
+def test_a_cameras_password_is_neither_printed_nor_listed_nor_readable_by_others(tmp_path: Path) -> None:
+    url = f"rtsp://viewer:{PASSWORD}@127.0.0.1:9/stream2"
+    environ = {**os.environ, "CLIP": url, "DURATION": "3", "MODEL": "none", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        umask=0o022,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        shown, listed = "", ""
+        for line in process.stdout:
+            shown += line
+            if line.startswith(("agent is starting", "cam-1 ")):
+                listed = command_lines()
+    assert process.returncode == 0, shown
+    assert "edge_agent\0run" in listed, "the agent was among them"
+    run = tmp_path / ".cache/run"
+    assert "clip      rtsp://***@127.0.0.1:9/stream2" in shown
+    assert PASSWORD not in shown + listed + (run / "agent.log").read_text()
+    assert PASSWORD in (run / "edge-agent.yaml").read_text(), "the agent needs it"
+    assert run.stat().st_mode & 0o777 == 0o700
+    assert (run / "edge-agent.yaml").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.fixture
 def model_server(test_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     class Quiet(SimpleHTTPRequestHandler):
