@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from edge_agent.config.settings import Polygon
 from edge_agent.errors import EdgeAgentError
+from edge_agent.evidence.jpeg import crop
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
 from edge_agent.pipeline import Insight
 
@@ -31,6 +32,7 @@ COLOUR_OF_GROUP: dict[str | None, BGR] = {
 MOTION: BGR = (120, 120, 120)
 LOOK: BGR = (200, 200, 60)
 MASK: BGR = (40, 40, 160)
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def draw(picture: Colour, insight: Insight, masks: Sequence[Polygon] = ()) -> Colour:
@@ -74,11 +76,14 @@ def _text(picture: Colour, text: str, box: Box, colour: BGR) -> None:
 
 
 class AnnotatedVideo:
-    """An MP4 of the analysed frames, H.264; use with ``with``."""
+    """An MP4 of the analysed frames, H.264; use with ``with``.
 
-    def __init__(self, path: Path, fps: float, masks: Sequence[Polygon]) -> None:
-        self._path = path
+    ``private`` areas are black in it: the video goes into bug reports, and so leaves the box.
+    """
+
+    def __init__(self, path: Path, fps: float, masks: Sequence[Polygon], private: Sequence[Polygon]) -> None:
         self._masks = masks
+        self._private = private
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None
         try:
@@ -96,7 +101,8 @@ class AnnotatedVideo:
         self._container.close()
 
     def write(self, frame: Frame, insight: Insight) -> None:
-        picture = draw(frame.picture.bgr(), insight, self._masks)
+        size = max(frame.picture.width, frame.picture.height)
+        picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks)
         # H.264 in 4:2:0 wants even sides.
         even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
         if self._stream is None:

@@ -113,6 +113,22 @@ def test_annotated_video_shows_every_analysed_frame(config: Path, clip: Path, tm
     assert max(green) > 200, "a confirmed person has a green box"
 
 
+def test_what_is_private_is_black_in_the_annotated_video_too(
+    config: Path, clip: Path, tmp_path: Path
+) -> None:
+    left_half = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+    private = write_config(
+        tmp_path, cameras=[file_camera(clip) | {"privacy_masks": [left_half]}], broker_port=1883
+    )
+    assert replay(private, clip, "--annotate", tmp_path / "out.mp4").returncode == 0
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="bgr24")  # nobody there yet
+    black = first.max(axis=-1) < 16
+    middle = SIZE[0] // 2
+    assert black[:, : middle - 8].mean() > 0.95, "all but the outlines of looks that are drawn over it"
+    assert black[:, middle + 8 :].mean() < 0.05
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
