@@ -16,6 +16,9 @@ from edge_agent.capture.probe import Answer, probe
 from edge_agent.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
 from edge_agent.model import Cause
 
+SMALLEST_SIDE = 32
+"""Pixels. Motion and tracking average over blocks and look for corners: of less nothing remains."""
+
 _BY_TYPE: tuple[tuple[type[Exception], Cause, str], ...] = (
     (av_error.ConnectionRefusedError, Cause.REFUSED, "the host refuses the connection"),
     (av_error.HTTPNotFoundError, Cause.NOT_FOUND, "the camera does not know this path (404)"),
@@ -83,6 +86,13 @@ def read_failed(camera_id: str, error: Exception) -> CaptureError:
     return failure(camera_id, cause, detail)
 
 
+def unforeseen(camera_id: str, error: Exception) -> CaptureError:
+    """An error that this table does not know: the connection is given up like any other. Its text may hold
+    the password, so only its type is told."""
+    detail = f"the agent failed on this stream ({type(error).__name__})"
+    return failure(camera_id, Cause.DECODE_ERROR, detail)
+
+
 def failure(camera_id: str, cause: Cause, detail: str) -> CaptureError:
     """The error class that fits the cause."""
     if cause is Cause.UNAUTHORIZED:
@@ -90,6 +100,14 @@ def failure(camera_id: str, cause: Cause, detail: str) -> CaptureError:
     if cause is Cause.STALLED:
         return SourceStalled(camera_id, cause, detail)
     return SourceUnavailable(camera_id, cause, detail)
+
+
+def check_size(camera_id: str, width: int, height: int) -> None:
+    """Raises ``SourceUnavailable`` (unsupported) for pictures that no stage can work on."""
+    if min(width, height) < SMALLEST_SIDE:
+        raise failure(
+            camera_id, Cause.UNSUPPORTED, f"its pictures are {width}x{height}, too small to analyse"
+        )
 
 
 def _known(error: Exception) -> tuple[Cause, str] | None:

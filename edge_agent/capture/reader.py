@@ -6,10 +6,13 @@ import contextlib
 import itertools
 import logging
 import math
+import traceback
+import urllib.parse
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from edge_agent.capture.failures import unforeseen
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.session import Session
 from edge_agent.capture.slot import FrameSlot
@@ -20,6 +23,7 @@ from edge_agent.errors import CaptureError, SourceRejected
 from edge_agent.loop import Loop
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.retry import Backoff
+from edge_agent.secrets import masked
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +73,7 @@ class Reader:
         self._opener = opener
         self._numbers = itertools.count(1)  # of decoded frames; goes on over reconnects
         self._losses: deque[float] = deque()  # when, within the last hour
+        self._told: set[tuple[str, str, int]] = set()  # kinds of unforeseen errors: what, where
         self._session: Session | None = None
 
     def start(self) -> None:
@@ -100,7 +105,31 @@ class Reader:
         except CaptureError as error:
             if not loop.stopping:
                 return self._lost(error)
+        except Exception as error:  # noqa: BLE001  # the top of this thread's loop: other cameras go on
+            self._tell_unforeseen(error)
+            if not loop.stopping:
+                return self._lost(unforeseen(self.camera.id, error))
         return 0.0
+
+    def _tell_unforeseen(self, error: Exception) -> None:
+        """A fault of ours or of a library: the first traceback of each kind."""
+        frames = traceback.extract_tb(error.__traceback__)
+        kind = (type(error).__name__, frames[-1].filename, frames[-1].lineno or 0)
+        if kind in self._told:
+            return
+        self._told.add(kind)
+        # Not ``log.exception``: FFmpeg's errors have the URL with the password in them, and in their chain.
+        text = f"Traceback (most recent call last):\n{''.join(traceback.format_list(frames))}{kind[0]}"
+        log.error(
+            "%s: unforeseen, the connection is given up\n%s: %s", self.camera.id, text, self._safe(error)
+        )
+
+    def _safe(self, error: Exception) -> str:
+        credentials, text = self.camera.credentials, str(error)
+        if credentials is not None and (password := credentials.password.reveal()):
+            for form in (password, urllib.parse.quote(password, safe="")):
+                text = text.replace(form, "***")
+        return masked(text)
 
     def _connection(self, loop: Loop) -> None:
         """Returns when asked to stop; a loss raises."""

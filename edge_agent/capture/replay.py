@@ -23,6 +23,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.failures import check_size
 from edge_agent.capture.picture import ArrayPicture, YuvPicture
 from edge_agent.capture.sampling import Sampler
 from edge_agent.config.settings import Camera
@@ -91,6 +92,7 @@ class Replay:
             end_s = begin_s
             for item in clip:
                 number += 1
+                check_size(self._camera_id, item.picture.width, item.picture.height)
                 stream_s = begin_s + item.stream_s
                 end_s = stream_s + 1.0 / clip.fps
                 if sampler.due(stream_s):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.failures import failure
+from edge_agent.capture.failures import check_size, failure
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.picture import YuvPicture
 from edge_agent.capture.sampling import Sampler
@@ -98,6 +98,7 @@ class Session:
             self._become(CameraState.ONLINE, None, f"{self.codec} {size[0]}x{size[1]}")
 
     def _new_size(self, size: tuple[int, int]) -> None:
+        check_size(self._camera_id, *size)
         old, self._size = self._size, size
         self._health.size(*size)
         if old is not None:

@@ -82,7 +82,9 @@ def open_source(
 ) -> FrameSource:
     """Connect; blocks up to ``limits.open_s`` and a few seconds of diagnosis after a failure.
 
-    ``wait(seconds)`` sleeps for files that are read at their own pace, and returns True to stop reading.
+    ``wait(seconds)`` sleeps for files that are read at their own pace, and returns True to stop reading; it
+    is also called between the attempt and the diagnosis, to show that the thread lives: both resolve the
+    host's name, for which nobody sets a limit.
     ``repeat``: begin a file again when it ends. Raises ``CaptureError``.
     """
     # av takes 0.1 s to import: only what opens cameras pays for it.

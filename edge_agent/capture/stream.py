@@ -116,12 +116,19 @@ class PacketStream:
         try:
             return self._av_open(dict(self._recipe.options), credentials)
         except HTTPClientError as error:
+            self._beat()
             # A camera with sound only: with nothing to set up, the server refuses to play.
             if self._has_no_video(error, credentials):
                 raise self._no_video() from None
+            self._beat()
             raise self._translated(error, credentials) from None
         except (FFmpegError, OSError, ValueError) as error:
+            self._beat()
             raise self._translated(error, credentials) from None
+
+    def _beat(self) -> None:
+        """Show that the thread lives: each attempt and the diagnosis take as long as the resolver does."""
+        self._wait(0.0)
 
     def _av_open(self, options: dict[str, str], credentials: Credentials | None) -> InputContainer:
         container: InputContainer = av.open(

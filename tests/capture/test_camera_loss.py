@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_agent.capture.failures import failure
 from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import Limits
-from edge_agent.clock import SystemClock
+from edge_agent.capture.source import FrameSource, Limits, open_source
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError
 from edge_agent.model import CameraState, Cause
 from tests.capture.conftest import PASSWORD, USER
 from tests.capture.rig import (
@@ -30,6 +36,12 @@ from tests.capture.rig import (
 )
 from tests.testbed.mjpeg_server import MjpegServer
 from tests.testbed.rtsp import RtspServer
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    from edge_agent.capture.decoder import Decoder
 
 
 def reader_of(url: str, **settings: object) -> Reader:
@@ -284,6 +296,74 @@ def test_stop_does_not_wait_for_a_dead_camera() -> None:
         assert reader.slot.take(5) is None
         assert SystemClock().monotonic() - begun < 0.5
         assert reader.join(8)
+
+
+class FaultySource:
+    """A camera's connection in which something of ours breaks, after some packets of a real one."""
+
+    timed, live = True, True
+
+    def __init__(self, source: FrameSource, packets: int) -> None:
+        self._source = source
+        self._packets = packets
+
+    def packets(self) -> Generator[Packet[VideoStream], None, None]:
+        with contextlib.closing(self._source.packets()) as packets:
+            yield from itertools.islice(packets, self._packets)
+        raise ZeroDivisionError(f"in rtsp://{USER}:{PASSWORD}@camera/")
+
+    def decoder(self) -> Decoder:
+        return self._source.decoder()
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def test_an_unforeseen_error_is_a_lost_connection_and_told_with_its_traceback_once(
+    rtsp: RtspServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def opener(
+        camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+    ) -> FrameSource:
+        return FaultySource(open_source(camera, clock, wait, limits, repeat=repeat), packets=3)
+
+    made = camera(rtsp.url("/h264"), user=USER, password=PASSWORD)
+    reader = Reader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff(), opener=opener)
+    with running(reader):
+        eventually(lost(reader, Cause.DECODE_ERROR))
+        told = reader.status().detail
+        eventually(lambda: reader.status().reconnects >= 2)
+    assert told == "the agent failed on this stream (ZeroDivisionError)"
+    assert caplog.text.count("Traceback") == 1
+    assert "in packets" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert len(pace_of(reader).drawn) >= 2
+
+
+@pytest.mark.parametrize("size", [(64, 16), (16, 64)])
+def test_pictures_of_a_few_pixels_are_unsupported(size: tuple[int, int]) -> None:
+    tiny = cv2.imencode(".jpg", np.zeros((size[1], size[0], 3), np.uint8))[1].tobytes()
+    with MjpegServer([tiny], fps=20) as server, running(reader_of(server.url)) as reader:
+        eventually(lost(reader, Cause.UNSUPPORTED))
+        assert reader.status().detail == f"its pictures are {size[0]}x{size[1]}, too small to analyse"
+        assert reader.slot.take(0) is None
+
+
+def test_the_thread_shows_that_it_lives_between_the_attempt_and_the_diagnosis() -> None:
+    """Both resolve the host's name, and nobody bounds that."""
+    callers: list[int] = []
+    beats: list[int] = []  # how many had called by then
+
+    def count(_caller: socket.socket, _closing: threading.Event) -> None:
+        callers.append(1)
+
+    def wait(_seconds: float) -> bool:
+        beats.append(len(callers))
+        return False
+
+    with host(count) as port, pytest.raises(CaptureError):
+        open_source(camera(f"rtsp://127.0.0.1:{port}/stream"), SystemClock(), wait, QUICK)
+    assert (beats, len(callers)) == ([1], 2)
 
 
 def pace_of(reader: Reader) -> RecordedBackoff:

@@ -64,7 +64,7 @@ def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "MOT-1" / "img1"
     folder.mkdir(parents=True)
     for number in range(1, 13):
-        cv2.imwrite(str(folder / f"{number:06d}.png"), np.full((20, 30, 3), number * 10, np.uint8))
+        cv2.imwrite(str(folder / f"{number:06d}.png"), np.full((40, 60, 3), number * 10, np.uint8))
     (folder.parent / "seqinfo.ini").write_text("[Sequence]\nimDir=img1\nframeRate=30\nseqLength=12\n")
     return folder
 
@@ -120,6 +120,13 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable) as caught:
         replay(tmp_path / "voice.wav")
     assert caught.value.cause is Cause.NO_VIDEO
+
+
+def test_pictures_of_a_few_pixels_cannot_be_replayed(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 64, 3), np.uint8))
+    with pytest.raises(SourceUnavailable, match="64x8, too small") as caught:
+        list(replay(tmp_path))
+    assert caught.value.cause is Cause.UNSUPPORTED
 
 
 def test_a_file_cut_short_ends_where_it_was_cut(tmp_path: Path) -> None:
