@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +26,7 @@ from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
-from edge_agent.config.settings import Settings
+from edge_agent.config.settings import Camera, Settings
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.choose import choose_detector, model_dirs
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
@@ -47,6 +48,7 @@ from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
+from edge_agent.pipeline import Pipeline
 from edge_agent.wire import Birth, BirthDetector
 
 log = logging.getLogger(__name__)
@@ -153,6 +155,8 @@ class Agent:
         for loop in self._loops():
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
+        for warning in self._settings.warnings:
+            log.warning("%s", warning)
         self._tell_detector()
         log.info(
             "edge-agent %s runs as %s with %d cameras",
@@ -191,20 +195,19 @@ class Agent:
         budget = Budget(self._settings.detector.budget_per_s, tuple(camera.id for camera in cameras))
         detector, worker = self._choice.detector, self._worker
         eyes = Eyes(detector, worker, budget) if detector and worker else None
-        # Tells the tracks of this run from those of the runs before it in the same boot.
-        boot_tag = secrets.token_hex(3)
         readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
         lanes = [
-            Lane(
-                camera.id,
-                reader.slot,
-                build_pipeline(
-                    camera, eyes, self._settings.detector.min_score, boot_tag, self._events, self._outbox
-                ),
-            )
+            Lane(camera.id, camera.analyse.fps, reader.slot, partial(self._build_pipeline, camera, eyes))
             for camera, reader in zip(cameras, readers, strict=True)
         ]
         return readers, lanes
+
+    def _build_pipeline(self, camera: Camera, eyes: Eyes | None) -> Pipeline:
+        # Tells the tracks of this pipeline from those of the ones before it in the same boot.
+        tag = secrets.token_hex(3)
+        return build_pipeline(
+            camera, eyes, self._settings.detector.min_score, tag, self._events, self._outbox
+        )
 
     def _loops(self) -> list[Loop]:
         loops = [self._publisher.loop]
@@ -274,7 +277,10 @@ class Agent:
     # --- what the others ask for ---
 
     def _camera_statuses(self) -> list[CameraStatus]:
-        return [reader.status() for reader in self._readers]
+        return [
+            _with_trouble(reader.status(), lane.trouble)
+            for reader, lane in zip(self._readers, self._lanes, strict=True)
+        ]
 
     def _detector_stats(self) -> WorkerStats:
         if self._worker is None:
@@ -334,6 +340,13 @@ class Agent:
             stopping.append(self._worker.loop)
         for loop in stopping:
             loop.join(max(0.0, deadline - time.monotonic()))
+
+
+def _with_trouble(status: CameraStatus, trouble: str | None) -> CameraStatus:
+    """A camera whose pictures arrive but cannot be analysed is not online."""
+    if trouble is None or status.state is not CameraState.ONLINE:
+        return status
+    return dataclasses.replace(status, state=CameraState.DEGRADED, detail=trouble)
 
 
 def _make_dir(path: Path) -> None:

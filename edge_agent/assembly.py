@@ -51,13 +51,13 @@ def build_pipeline(
 ) -> Pipeline:
     """``boot_tag`` makes track ids unique over restarts of the agent."""
     pictures = _snapshots(camera)
-    rules = _rules(camera)
     return Pipeline(
         motion=MotionDetector(camera.masks),
         detection=_look_stage(camera, eyes),
         tracking=Tracker(camera.id, boot_tag, min_score),
-        rules=[pictures, *rules] if pictures else rules,
-        sink=EventSink(camera.id, events, outbox, pictures or NoSnapshots()),
+        evidence=pictures,
+        rules=_rules(camera),
+        sink=EventSink(camera.id, events, outbox, pictures),
     )
 
 
@@ -69,11 +69,11 @@ def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
     return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
 
 
-def _snapshots(camera: Camera) -> Snapshots | None:
+def _snapshots(camera: Camera) -> Snapshots | NoSnapshots:
     """The ``snapshots: rules`` of the rules to come needs none for objects."""
     if camera.report.objects and camera.report.snapshots is SnapshotPolicy.OBJECTS:
         return Snapshots(camera.id, camera.privacy_masks)
-    return None
+    return NoSnapshots()
 
 
 def _rules(camera: Camera) -> list[Rule]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
@@ -31,6 +31,7 @@ from edge_agent.model import (
     Severity,
     Stamp,
     Track,
+    Tracks,
 )
 
 GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
@@ -75,7 +76,7 @@ class EventMaker:
 
     def object_event(self, camera_id: str, hit: ObjectHit, frame: Frame, media: Media | None) -> Draft:
         """``object``: start, update or end of one object, with the picture that goes with it."""
-        moment = _moment_of(hit, frame)
+        moment = self._moment(_happened_mono(hit, frame))
         data = self._object_data(hit, frame, media)
         opens = closes = None
         if hit.phase is Phase.END:
@@ -96,14 +97,14 @@ class EventMaker:
 
     def counts(self, camera_id: str, hit: CountsHit, frame: Frame) -> Draft:
         """``counts``: new objects of an interval."""
-        to = _label(frame, hit.to_mono)
+        to = self._moment(hit.to_mono)
         data = wire.CountsData(
-            from_at=rfc3339(_label(frame, hit.from_mono)),
-            to_at=rfc3339(to),
+            from_at=rfc3339(self._moment(hit.from_mono).at),
+            to_at=rfc3339(to.at),
             interval_s=round(hit.to_mono - hit.from_mono, 3),
             new=hit.new,
         )
-        return self._draft(camera_id, Severity.INFO, _Moment(to, hit.to_mono), data)
+        return self._draft(camera_id, Severity.INFO, to, data)
 
     def camera_state(
         self,
@@ -117,7 +118,7 @@ class EventMaker:
         kept_back: int = 0,
     ) -> Draft:
         """``camera-state``: ``since_mono`` is when the state began; STARTING is no event."""
-        moment = _Moment(wall_time_of(self._clock, since_mono), since_mono)
+        moment = self._moment(since_mono)
         data = wire.CameraStateData(
             state=_told_state(state),
             cause=None if cause is None else cause.value,
@@ -157,8 +158,8 @@ class EventMaker:
             box=track.box.rounded(),
             frame=wire.FrameSize(width=frame.picture.width, height=frame.picture.height),
             track_id=track.id,
-            started_at=rfc3339(_label(frame, hit.started_mono)),
-            ended_at=rfc3339(_label(frame, track.last_seen_mono)) if ended else None,
+            started_at=rfc3339(self._moment(hit.started_mono).at),
+            ended_at=rfc3339(self._moment(track.last_seen_mono).at) if ended else None,
             end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
             model=self._model,
             snapshot=_reference(media),
@@ -203,6 +204,11 @@ class EventMaker:
     def _now(self) -> _Moment:
         return _Moment(self._clock.now(), self._clock.monotonic())
 
+    def _moment(self, mono: float) -> _Moment:
+        """Dated by the clock as it is now, which is what the event's ``clock`` flag speaks of: after a jump
+        the time of the frame would be an old label under a new flag."""
+        return _Moment(wall_time_of(self._clock, mono), mono)
+
 
 class SnapshotSource(Protocol):
     """Where the picture of an object comes from."""
@@ -220,6 +226,9 @@ class Appender(Protocol):
 
 class NoSnapshots:
     """``snapshots: none`` and ``rules``: objects go without a picture."""
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        """Keeps nothing."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
@@ -251,19 +260,15 @@ def object_event_id(track: Track) -> str:
     return f"object-{track.id}"
 
 
-def _label(frame: Frame, mono: float) -> datetime:
-    """Wall time of a moment near ``frame``; in a replay the file's time."""
-    return frame.captured_at + timedelta(seconds=mono - frame.captured_mono)
-
-
-def _moment_of(hit: ObjectHit, frame: Frame) -> _Moment:
+def _happened_mono(hit: ObjectHit, frame: Frame) -> float:
     """It starts when it was first seen, ends when it was last seen, changes now."""
-    mono = {
-        Phase.START: hit.started_mono,
-        Phase.UPDATE: frame.captured_mono,
-        Phase.END: hit.track.last_seen_mono,
-    }[hit.phase]
-    return _Moment(_label(frame, mono), mono)
+    match hit.phase:
+        case Phase.START:
+            return hit.started_mono
+        case Phase.UPDATE:
+            return frame.captured_mono
+        case Phase.END:
+            return hit.track.last_seen_mono
 
 
 def _reference(media: Media | None) -> wire.SnapshotRef | None:

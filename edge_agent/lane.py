@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.loop import Loop
 from edge_agent.model import Frame
 from edge_agent.pipeline import Pipeline
 
+log = logging.getLogger(__name__)
+
 TAKE_TIMEOUT_S = 1.0
 LOST_AFTER_S = 10.0
-"""Without a frame for this long, what was in view is given up: nobody knows whether it still is."""
+"""Without a frame for this long, what moved in view is given up: nobody knows where it is."""
+LOST_AFTER_FRAMES = 3.0
+MANY_FAILURES = 5
+"""Frames in a row that a stage failed on: then its state is at fault, not the frame."""
 
 
 class FrameQueue(Protocol):
@@ -21,12 +28,21 @@ class FrameQueue(Protocol):
 
 
 class Lane:
-    """Thread ``pipeline-<camera>``; the only caller of its pipeline."""
+    """Thread ``pipeline-<camera>``; the only caller of its pipeline.
 
-    def __init__(self, camera_id: str, frames: FrameQueue, pipeline: Pipeline) -> None:
+    A frame that a stage fails on is logged and left out. After ``MANY_FAILURES`` in a row the pipeline is
+    built anew with ``build``. One camera's trouble never ends another camera's work.
+    """
+
+    def __init__(self, camera_id: str, fps: float, frames: FrameQueue, build: Callable[[], Pipeline]) -> None:
         self.camera_id = camera_id
-        self.pipeline = pipeline
+        self.failures = 0  # frames, since start
+        self.trouble: str | None = None  # one line for health while frames fail
         self._frames = frames
+        self._build = build
+        self._pipeline = build()
+        self._lost_after_s = max(LOST_AFTER_S, LOST_AFTER_FRAMES / fps)
+        self._failed_in_a_row = 0
         self.loop = Loop(f"pipeline-{camera_id}", self._run)
 
     def _run(self, loop: Loop) -> None:
@@ -36,8 +52,32 @@ class Lane:
             frame = self._frames.take(TAKE_TIMEOUT_S)
             now = time.monotonic()
             if frame is not None:
-                self.pipeline.process(frame)
+                self._process(frame)
                 last_frame_mono = now
-            elif now - last_frame_mono > LOST_AFTER_S:
-                self.pipeline.finish("camera")
-        self.pipeline.finish("restart")
+            elif now - last_frame_mono > self._lost_after_s:
+                self._try(self._pipeline.lose_sight)
+        self._try(self._pipeline.stop)
+
+    def _process(self, frame: Frame) -> None:
+        if self._try(lambda: self._pipeline.process(frame)):
+            if self._failed_in_a_row:
+                log.warning("%s: frames are analysed again", self.camera_id)
+            self._failed_in_a_row, self.trouble = 0, None
+            return
+        self.failures += 1
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row % MANY_FAILURES == 0:
+            log.error("%s: %d frames in a row failed, starting afresh", self.camera_id, self._failed_in_a_row)
+            self._try(self._pipeline.stop)
+            self._pipeline = self._build()
+
+    def _try(self, step: Callable[[], object]) -> bool:
+        """False when ``step`` raised; the first of a row is logged with its traceback."""
+        try:
+            step()
+        except Exception as error:
+            self.trouble = f"frames cannot be analysed: {type(error).__name__}: {error}"
+            if self._failed_in_a_row == 0:
+                log.exception("%s: this frame could not be analysed and is left out", self.camera_id)
+            return False
+        return True

@@ -8,7 +8,7 @@ no event bus. ``capture`` hands frames in, and ``mqtt`` takes what the outbox ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,10 @@ from edge_agent.model import Frame, Looks, Motion, RuleHit, Track, Tracks
 class MotionStage(Protocol):
     def update(self, frame: Frame) -> Motion:
         """Compare the frame with the background and learn from it."""
+        ...
+
+    def reset(self) -> None:
+        """Learn the background anew."""
         ...
 
 
@@ -35,16 +39,26 @@ class TrackStage(Protocol):
 
     def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks: ...
 
-    def reset(self) -> None:
-        """Forget all tracks without a word; ids go on counting."""
+    def lose_sight(self) -> tuple[Track, ...]:
+        """No frames come: forget what moved, without a word; return what is parked and kept."""
+        ...
+
+
+class EvidenceStage(Protocol):
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        """Keep the views that a later event may want."""
         ...
 
 
 class Rule(Protocol):
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]: ...
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+        """What to tell now. A hit counts as told when the next one is asked for: what the sink did not
+        take is told again with the next frame."""
+        ...
 
-    def finish(self, reason: str) -> Iterable[RuleHit]:
-        """End what is open, because no more frames come; ``reason`` is the wire's ``end_reason``."""
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[RuleHit]:
+        """End what is open, because no more frames come, but for the tracks ``kept`` by their ids;
+        ``reason`` is the wire's ``end_reason``."""
         ...
 
 
@@ -64,19 +78,21 @@ class Insight:
 
 
 class Pipeline:
-    """The stages of one camera. Not thread-safe: one thread calls ``process``."""
+    """The stages of one camera. Not thread-safe: one thread calls it."""
 
     def __init__(
         self,
         motion: MotionStage,
         detection: LookStage,
         tracking: TrackStage,
+        evidence: EvidenceStage,
         rules: Sequence[Rule],
         sink: Sink,
     ) -> None:
         self.motion = motion
         self.detection = detection
         self.tracking = tracking
+        self.evidence = evidence
         self.rules = rules
         self.sink = sink
         self._latest: Frame | None = None
@@ -86,17 +102,27 @@ class Pipeline:
         motion = self.motion.update(frame)
         looks = self.detection.look(frame, motion, self.tracking.tracks)
         tracks = self.tracking.update(frame, motion, looks)
+        self.evidence.observe(frame, tracks)
         for rule in self.rules:
             for hit in rule.update(frame, tracks):
                 self.sink.accept(hit, frame)
         return Insight(motion, looks, tracks)
 
-    def finish(self, reason: str) -> None:
-        """The camera is lost or the agent stops: end what is open. Does nothing the second time."""
+    def lose_sight(self) -> None:
+        """The camera is lost: what moved has ended for us, what is parked presumably still stands there.
+        Does nothing the second time."""
+        kept = self.tracking.lose_sight()
+        self.motion.reset()
+        self._finish("camera", {track.id for track in kept})
+
+    def stop(self, reason: str = "restart") -> None:
+        """The pipeline stops, and with it all that it knows."""
+        self._finish(reason, ())
+
+    def _finish(self, reason: str, kept: Collection[str]) -> None:
         frame, self._latest = self._latest, None
         if frame is None:
             return
-        self.tracking.reset()
         for rule in self.rules:
-            for hit in rule.finish(reason):
+            for hit in rule.finish(reason, kept):
                 self.sink.accept(hit, frame)

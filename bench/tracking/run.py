@@ -17,6 +17,7 @@ from edge_agent.detection.looks import LookPlanner
 from edge_agent.detection.stage import DetectionStage
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
+from edge_agent.events import NoSnapshots
 from edge_agent.model import GROUP_OF_LABEL, Frame, Looks, Motion, RuleHit, Track, Tracks
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, TrackStage
@@ -49,6 +50,9 @@ class TimedMotion:
         self._costs.motion += time.thread_time() - start
         return motion
 
+    def reset(self) -> None:
+        self._inner.reset()
+
 
 class TimedLooks:
     def __init__(self, inner: LookStage, costs: Costs) -> None:
@@ -77,8 +81,8 @@ class TimedTracker:
         self._costs.frames += 1
         return tracks
 
-    def reset(self) -> None:
-        self._inner.reset()
+    def lose_sight(self) -> tuple[Track, ...]:
+        return self._inner.lose_sight()
 
 
 class Discard:
@@ -122,6 +126,7 @@ def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
         motion=TimedMotion(MotionDetector(), costs),
         detection=TimedLooks(looks, costs),
         tracking=TimedTracker(Tracker(camera.id, "0", setup.min_score), costs),
+        evidence=NoSnapshots(),
         rules=(),
         sink=Discard(),
     )

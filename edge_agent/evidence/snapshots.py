@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.config.settings import Polygon
 from edge_agent.evidence.jpeg import crop, encode
-from edge_agent.model import Box, Frame, Media, Phase, RuleHit, Track, Tracks
+from edge_agent.model import Box, Frame, Media, Phase, Track, Tracks
 
 if TYPE_CHECKING:
     from edge_agent.model import Colour
@@ -42,7 +42,7 @@ class _Seen:
 class Snapshots:
     """Pictures of one camera's objects. One thread.
 
-    It stands among the rules to see every frame, before the rules that report, and yields no hit.
+    It sees every frame before the rules do.
     Only views that are clearly better than what was sent are kept, as pixels; a JPEG is made only
     of what is sent.
     """
@@ -53,16 +53,11 @@ class Snapshots:
         self._seen: dict[str, _Seen] = {}
         self._held_bytes = 0
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
         for track in tracks.active:
             seen = self._seen.get(track.id)
             if seen is not None and track.seen_now and quality(track) > CLEARLY_BETTER * seen.quality:
                 self._hold(seen, frame, track)
-        return ()
-
-    def finish(self, reason: str) -> Iterable[RuleHit]:
-        """Keeps what it holds: the rules that end objects come after it and still ask for them."""
-        return ()
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         """The picture for that event: at the start the present view, later only a clearly better one."""

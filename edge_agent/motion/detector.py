@@ -62,6 +62,10 @@ class MotionDetector:
             return self._learn_start(self._learned, picture, elapsed_s)
         return self._compare(picture, elapsed_s)
 
+    def reset(self) -> None:
+        """Learn the background anew, at the next frame: the camera was away, and it may be night now."""
+        self._input_size = (0, 0)
+
     def _prepare(self, width: int, height: int) -> None:
         self._downscale = Downscaler(width, height)
         self._width, self._height = self._downscale.size

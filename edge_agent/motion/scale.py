@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from edge_agent.geometry import Polygon
     from edge_agent.model import Gray
-
-Polygon = Sequence[tuple[float, float]]
 
 PIXELS = 320 * 180
 """Cost is proportional to it; at 160 x 90 rain passes for motion and far motorbikes vanish."""

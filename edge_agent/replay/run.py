@@ -74,8 +74,7 @@ def _process(replay: Replay, pipeline: Pipeline, writers: Sequence[Writer], prog
         for write in writers:
             write(frame, insight)
         progress.show(frame.number, frame.captured_mono)
-    # The file is over: what is still in view has not left, it is no longer watched.
-    pipeline.finish("camera")
+    pipeline.stop("camera")
 
 
 def _camera(settings: Settings, camera_id: str) -> Camera:

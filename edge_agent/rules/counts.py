@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from edge_agent.model import CountsHit, Frame, Tracks
 
@@ -35,7 +35,7 @@ class ObjectCounter:
             if track.confirmed and track.label is not None:
                 self._count(track.id, track.label)
 
-    def finish(self, reason: str) -> Iterator[CountsHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[CountsHit]:
         """Tell what was counted so far, and begin anew with the next frame."""
         yield from self._tell(self._last_mono)
         self._from_mono = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from edge_agent.model import Frame, ObjectHit, Phase, Track, Tracks, TrackState
@@ -34,32 +34,39 @@ class ObjectReporter:
     def update(self, frame: Frame, tracks: Tracks) -> Iterator[ObjectHit]:
         now = frame.captured_mono
         for track in tracks.active:
-            if hit := self._look(track, now):
-                yield hit
-        for track in tracks.ended:
-            if (told := self._told.pop(track.id, None)) is not None:
-                yield ObjectHit(Phase.END, _labelled(track, told), told.started_mono, _why(track))
+            yield from self._look(track, now)
+        ended = {track.id: track for track in tracks.ended}
+        live = {track.id for track in tracks.active}
+        for track_id in [known for known in self._told if known not in live]:
+            told = self._told[track_id]
+            # Not among the ended: an end that was not taken at its time is told late, not never.
+            track = ended.get(track_id, told.track)
+            yield ObjectHit(Phase.END, _labelled(track, told), told.started_mono, _why(track))
+            del self._told[track_id]
 
-    def finish(self, reason: str) -> Iterator[ObjectHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[ObjectHit]:
         """End what is open, oldest first."""
-        while self._told:
-            told = self._told.pop(next(iter(self._told)))
+        for track_id in [known for known in self._told if known not in kept]:
+            told = self._told[track_id]
             yield ObjectHit(Phase.END, told.track, told.started_mono, reason)
+            del self._told[track_id]
 
-    def _look(self, track: Track, now: float) -> ObjectHit | None:
+    def _look(self, track: Track, now: float) -> Iterator[ObjectHit]:
+        """What is known of the track is changed after the yield: only then the hit has been taken."""
         if not track.confirmed or track.label is None:
-            return None
+            return
         told = self._told.get(track.id)
         if told is None:
+            yield ObjectHit(Phase.START, track, track.first_seen_mono)
             self._told[track.id] = _Told(track, track.first_seen_mono, now)
-            return ObjectHit(Phase.START, track, track.first_seen_mono)
+            return
         due = now - told.told_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
         if track.label == told.track.label and not due:
             # Its end, should the camera be lost, is told from the last sight of it.
             told.track = track
-            return None
+            return
+        yield ObjectHit(Phase.UPDATE, track, told.started_mono)
         self._told[track.id] = _Told(track, told.started_mono, now)
-        return ObjectHit(Phase.UPDATE, track, told.started_mono)
 
 
 def _labelled(track: Track, told: _Told) -> Track:

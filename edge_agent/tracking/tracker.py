@@ -78,15 +78,27 @@ class Tracker:
         self._tracks = tuple(self._snapshot(t, lifecycle.wants_look(t, now)) for t in self._trails)
         return Tracks(self._tracks, tuple(self._ended(t) for t in self._gone))
 
-    def reset(self) -> None:
-        """Forget all tracks without a word, because the camera was lost; ids go on counting."""
-        self._trails, self._gone, self._tracks = [], [], ()
-        self._doubles = Doubles()
+    def lose_sight(self) -> tuple[Track, ...]:
+        """The camera was lost: forget without a word what moved or was not confirmed; ids go on counting.
+
+        What is parked stays, and is returned: its picture tells whether it is still there when frames come
+        back.
+        """
+        self._trails = [t for t in self._trails if t.confirmed and t.patch is not None]
+        for trail in self._trails:
+            trail.absent_since, trail.covered_up, trail.misses = None, False, 0
+        kept = {trail.number for trail in self._trails}
+        self._tracks = tuple(t for t in self._tracks if int(t.id.rsplit("-", 1)[1]) in kept)
+        self._gone, self._doubles = [], Doubles()
         self._last_mono = self._before = self._mask_before = None
+        return self._tracks
 
     # ---- motion
 
     def _step(self, now: float) -> float:
+        if self._last_mono is None:
+            for trail in self._trails:  # kept over a loss of the camera, and given time to be seen again
+                trail.seen_mono = now
         dt = 0.0 if self._last_mono is None else now - self._last_mono
         self._last_mono = now
         return min(max(dt, 1e-3), MAX_STEP_S)
@@ -152,12 +164,12 @@ class Tracker:
         if not looks.looked and not looks.detections:
             return
         seen = sightings(looks, aspect, lambda person, machine: self._apart(person, machine, foreground))
-        costs = [[self._cost(s, t, now) for t in self._trails] for s in seen]
-        pairs = dict(assign(costs))
+        known = list(self._trails)  # while sightings are handed out, tracks begin and give way
+        pairs = dict(assign([[self._cost(s, t, now) for t in known] for s in seen]))
         sighted = set()
         for row, sighting in enumerate(seen):
             column = pairs.get(row)
-            trail = self._begin(sighting.box, now) if column is None else self._trails[column]
+            trail = self._begin(sighting.box, now) if column is None else known[column]
             trail = self._departed(trail, sighting)
             parking.correct(trail, sighting.box)
             trail.see(sighting, now)

@@ -64,9 +64,9 @@ def track(
 
 
 def maker(clock: HandClock | None = None, synced: bool = True) -> EventMaker:
-    return EventMaker(
-        GATEWAY, clock=clock or HandClock(), boot_id="boot-1", clock_synced=lambda: synced, model=MODEL
-    )
+    """Its clock stands at the time of ``frame()``."""
+    clock = clock or HandClock(wall=frame().captured_at)
+    return EventMaker(GATEWAY, clock=clock, boot_id="boot-1", clock_synced=lambda: synced, model=MODEL)
 
 
 def encoded(draft: Draft, stamp: Stamp = STAMP) -> dict[str, Any]:

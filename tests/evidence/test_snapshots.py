@@ -106,7 +106,7 @@ def test_the_end_brings_a_picture_only_when_a_clearly_better_view_was_seen() -> 
         snapshots = Snapshots("cam-1", ())
         snapshots.take("e", Phase.START, track(box=small), frame())
         view = PlainPicture(level=60)
-        snapshots.update(frame(1001.0, view), Tracks((track(box=later),)))
+        snapshots.observe(frame(1001.0, view), Tracks((track(box=later),)))
         view.pixels = np.full_like(view.pixels, 250)  # what was kept is a copy
         media = snapshots.take("e", Phase.END, track(box=small), frame(1002.0))
         if expected is None:
@@ -119,13 +119,13 @@ def test_the_end_brings_a_picture_only_when_a_clearly_better_view_was_seen() -> 
 def test_a_view_cut_by_the_edge_is_not_better_than_a_whole_one() -> None:
     snapshots = Snapshots("cam-1", ())
     snapshots.take("e", Phase.START, track(box=Box(0.1, 0.1, 0.3, 0.3)), frame())
-    snapshots.update(frame(1001.0), Tracks((track(box=Box(0.0, 0.1, 0.28, 0.35)),)))
+    snapshots.observe(frame(1001.0), Tracks((track(box=Box(0.0, 0.1, 0.28, 0.35)),)))
     assert snapshots.held_bytes == 0
 
 
 def test_objects_that_are_not_reported_cost_no_memory() -> None:
     snapshots = Snapshots("cam-1", ())
-    snapshots.update(frame(), Tracks(tuple(track(f"t{n}", box=Box(0.1, 0.1, 0.9, 0.9)) for n in range(30))))
+    snapshots.observe(frame(), Tracks(tuple(track(f"t{n}", box=Box(0.1, 0.1, 0.9, 0.9)) for n in range(30))))
     assert snapshots.held_bytes == 0
 
 
@@ -137,7 +137,7 @@ def test_thirty_objects_stay_within_the_memory_that_is_set_aside() -> None:
         snapshots.take("e", Phase.START, track(name, box=Box(0.4, 0.4, 0.42, 0.42)), frame(picture=picture))
     for mono, size in ((1001.0, 0.1), (1002.0, 0.3)):
         near = tuple(track(name, box=Box(0.4, 0.4, 0.4 + size, 0.4 + size)) for name in names)
-        snapshots.update(frame(mono, picture), Tracks(near))
+        snapshots.observe(frame(mono, picture), Tracks(near))
         assert 0 < snapshots.held_bytes <= MAX_HELD_BYTES
     for name in names:
         snapshots.take("e", Phase.END, track(name), frame(1003.0, picture))

@@ -69,6 +69,25 @@ def test_when_the_camera_is_lost_what_is_open_ends_from_its_last_sight() -> None
     assert list(reporter.finish("camera")) == []
 
 
+def test_what_is_parked_stays_open_when_the_camera_is_lost() -> None:
+    reporter = ObjectReporter()
+    parked = track("parked", state=TrackState.STATIONARY)
+    told(reporter, 1.0, [track("a"), parked])
+    assert [hit.track.id for hit in reporter.finish("camera", {"parked"})] == ["a"]
+    assert told(reporter, 60.0, [parked]) == [], "it is there again, and told already"
+
+
+def test_a_hit_that_was_not_taken_is_told_again() -> None:
+    reporter = ObjectReporter()
+    for mono in (1.0, 2.0):
+        assert next(iter(reporter.update(frame(mono), Tracks((track(),))))).phase is Phase.START
+    told(reporter, 3.0, [track()])
+    gone = track(state=TrackState.ENDED)
+    assert next(iter(reporter.update(frame(4.0), Tracks((), (gone,))))).phase is Phase.END
+    assert told(reporter, 5.0) == [(Phase.END, "motorcycle", "lost")], "told late, not never"
+    assert told(reporter, 6.0) == []
+
+
 def counted(counter: ObjectCounter, mono: float, *tracks: Track) -> list[tuple[float, float, dict[str, int]]]:
     return [(h.from_mono, h.to_mono, h.new) for h in counter.update(frame(mono), Tracks(tracks))]
 

@@ -8,9 +8,20 @@ from math import isfinite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import Box, Detection, Looks, Motion, MotionRegion, Scene, Tracks, TrackState
+from edge_agent.model import (
+    FULL_PICTURE,
+    NO_LOOKS,
+    Box,
+    Detection,
+    Looks,
+    Motion,
+    MotionRegion,
+    Scene,
+    Tracks,
+    TrackState,
+)
 from edge_agent.tracking.tracker import Tracker
-from tests.tracking.world import Thing, World, line
+from tests.tracking.world import Thing, World, line, waypoints
 
 WORLD = World(Thing("person", line(0.1, 0.5, 0.05, 0.0)), Thing("car", line(0.9, 0.3, -0.04, 0.02)))
 LABELS = ["person", "motorcycle", "bicycle", "car", "bus", "dog"]
@@ -49,6 +60,23 @@ def test_every_id_is_new_once_and_ended_at_most_once(script: list[tuple[float, M
         ids = [t.id for t in step.active]
         assert len(ids) == len(set(ids))
         assert not set(ids) & {t.id for t in step.ended}
+
+
+def test_a_blob_that_turns_out_to_be_the_parked_car_leaves_the_others_their_sightings() -> None:
+    """Found by the property below: tracks were taken by index from a list that had become shorter."""
+    path = waypoints((0, 0.1, 0.5), (4, 0.5, 0.5), (90, 0.5, 0.5))
+    tracker = Tracker("cam-1", "b00t")
+    parked = World(Thing("car", path, size=(0.16, 0.16))).play(12, tracker=tracker)
+    place, off, elsewhere = Box(0.46, 0.44, 0.6, 0.58), Box(0.5, 0.44, 0.66, 0.6), Box(0.1, 0.1, 0.2, 0.3)
+    gone = World()
+    for t, areas in ((12.0, (place,)), (12.2, (place, elsewhere)), (12.4, (off, elsewhere))):
+        regions = tuple(MotionRegion(area, area.area) for area in areas)
+        tracker.update(gone.frame(t), Motion(regions, Scene.STEADY, 0.1), NO_LOOKS)
+    seen = (Detection("car", 0.95, off), Detection("bus", 0.9, elsewhere))
+    motion = Motion((MotionRegion(off, off.area), MotionRegion(elsewhere, elsewhere.area)), Scene.STEADY, 0.1)
+    tracks = tracker.update(gone.frame(12.6), motion, Looks((FULL_PICTURE,), seen))
+    assert sorted(str(t.label) for t in tracks.active) == ["bus", "car"]
+    assert {t.id for t in tracks.active if t.label == "car"} == parked.confirmed_ids
 
 
 @modest

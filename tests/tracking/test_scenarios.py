@@ -161,6 +161,29 @@ def test_a_parked_car_keeps_its_id_while_ten_people_walk_past() -> None:
     assert len(run.confirmed_ids) == 11
 
 
+def test_over_a_loss_of_the_camera_a_parked_car_stays_the_same_and_a_walker_does_not() -> None:
+    car = parking_car()
+    walker = Thing("person", line(0.05, 0.9, 0.01, 0.0), size=(0.06, 0.2))
+    tracker = Tracker("cam-1", "b00t")
+    world = World(car, walker)
+    before = world.play(12, wanted(10)(), tracker)
+    (parked,) = before.ids_on(car)
+    assert [track.id for track in tracker.lose_sight()] == [parked]
+    after = world.play(10, wanted(10)(), tracker, start=60.0)
+    assert after.ids_on(car) == [parked]
+    assert not set(before.ids_on(walker)) & set(after.ids_on(walker))
+
+
+def test_a_parked_car_that_left_while_the_camera_was_lost_ends_once() -> None:
+    car = Thing("car", waypoints((0, 0.1, 0.5), (4, 0.5, 0.5), (20, 0.5, 0.5)), size=(0.16, 0.16))
+    tracker = Tracker("cam-1", "b00t")
+    before = World(car).play(12, wanted(10)(), tracker)
+    tracker.lose_sight()
+    after = World().play(30, wanted(10)(), tracker, start=60.0)
+    assert [t.id for t in after.ended if t.confirmed] == before.ids_on(car)
+    assert not after.last.confirmed
+
+
 def test_a_parked_car_that_is_towed_unseen_ends_once() -> None:
     car = Thing("car", waypoints((0, 0.1, 0.5), (4, 0.5, 0.5), (20, 0.5, 0.5)), size=(0.16, 0.16))
     run = World(car).play(40, wanted(4)())

@@ -1,0 +1,166 @@
+"""One camera's trouble stays that camera's: frames that a stage fails on, and frames that stop coming."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from edge_agent.events import NoSnapshots
+from edge_agent.lane import MANY_FAILURES, Lane
+from edge_agent.model import NO_LOOKS, CountsHit, Frame, Looks, Motion, RuleHit, Scene, Track, Tracks
+from edge_agent.pipeline import Pipeline
+from tests.events.parts import frame
+from tests.testbed.agent import wait_until
+
+
+class Frames:
+    """Hands over what a test puts in; None is a second without a frame."""
+
+    def __init__(self) -> None:
+        self.waiting: queue.Queue[Frame | None] = queue.Queue()
+        self.taken = 0
+
+    def take(self, timeout_s: float) -> Frame | None:
+        try:
+            got = self.waiting.get(timeout=0.05)
+        except queue.Empty:
+            return None
+        self.taken += 1
+        return got
+
+
+class Poisoned:
+    """A motion stage that fails on the frames with these numbers."""
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        self.numbers = numbers
+        self.resets = 0
+
+    def update(self, frame: Frame) -> Motion:
+        if frame.number in self.numbers:
+            raise IndexError("a stage's mistake")
+        return Motion((), Scene.STEADY, 0.0)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class Nothing:
+    """Sees and follows nothing."""
+
+    tracks: tuple[Track, ...] = ()
+
+    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+        return NO_LOOKS
+
+    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:
+        return Tracks(())
+
+    def lose_sight(self) -> tuple[Track, ...]:
+        return ()
+
+
+class TellsEveryFrame:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+        yield CountsHit(frame.captured_mono, frame.captured_mono, {"person": frame.number})
+
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[RuleHit]:
+        yield CountsHit(0.0, 0.0, {reason: 1})
+
+
+@dataclass
+class Told:
+    hits: list[dict[str, int]] = field(default_factory=list)
+
+    def accept(self, hit: RuleHit, frame: Frame) -> None:
+        assert isinstance(hit, CountsHit)
+        self.hits.append(hit.new)
+
+
+@dataclass
+class Site:
+    """A lane with everything that a test looks at."""
+
+    frames: Frames
+    told: Told
+    built: list[Poisoned]
+    lane: Lane
+
+    def give(self, *numbers: int) -> None:
+        target = self.frames.taken + len(numbers)
+        for number in numbers:
+            self.frames.waiting.put(frame(float(number), number=number))
+        wait_until(lambda: self.frames.taken >= target and self.frames.waiting.empty(), what="the frames")
+
+
+@pytest.fixture
+def site() -> Iterable[Callable[[Collection[int]], Site]]:
+    sites: list[Site] = []
+
+    def make(poisoned: Collection[int]) -> Site:
+        frames, told, built = Frames(), Told(), list[Poisoned]()
+
+        def build() -> Pipeline:
+            built.append(Poisoned(poisoned))
+            return Pipeline(built[-1], Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told)
+
+        lane = Lane("cam-1", 5.0, frames, build)
+        lane.loop.start()
+        sites.append(Site(frames, told, built, lane))
+        return sites[-1]
+
+    yield make
+    for one in sites:
+        one.lane.loop.stop()
+        assert one.lane.loop.join(5)
+
+
+MakeSite = Callable[[Collection[int]], Site]
+
+
+def test_a_poisoned_frame_is_left_out_and_the_next_is_analysed(
+    site: MakeSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = site({2})
+    with caplog.at_level(logging.INFO):
+        here.give(1, 2, 3)
+        wait_until(lambda: {"person": 3} in here.told.hits, what="the third frame")
+    assert here.told.hits == [{"person": 1}, {"person": 3}]
+    assert (here.lane.failures, here.lane.trouble) == (1, None)
+    assert len([r for r in caplog.records if r.exc_info]) == 1
+    assert here.lane.loop.healthy
+
+
+def test_a_pipeline_that_fails_again_and_again_is_built_anew_and_says_so(site: MakeSite) -> None:
+    here = site(range(2, 100))
+    here.give(1, *range(2, 2 + MANY_FAILURES))
+    wait_until(lambda: len(here.built) == 2, what="another pipeline")
+    assert here.told.hits == [{"person": 1}, {"restart": 1}], "what was open is ended"
+    assert here.lane.trouble is not None
+    assert "IndexError" in here.lane.trouble
+    here.give(100)
+    wait_until(lambda: here.lane.trouble is None, what="a frame that works")
+    assert here.lane.loop.healthy
+
+
+def test_when_frames_stop_coming_the_background_is_forgotten(
+    site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_S", 0.2)
+    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_FRAMES", 1.0)
+    here = site(())
+    here.give(1)
+    wait_until(lambda: {"camera": 1} in here.told.hits, what="the end of what was open")
+    assert here.built[0].resets >= 1
+
+
+def test_the_stop_ends_what_is_open(site: MakeSite) -> None:
+    here = site(())
+    here.give(1)
+    here.lane.loop.stop()
+    assert here.lane.loop.join(5)
+    assert here.told.hits[-1] == {"restart": 1}
