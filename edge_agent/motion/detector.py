@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edge_agent.geometry import Polygon
 from edge_agent.model import Frame, Motion, Scene
 from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Background
 from edge_agent.motion.ghosts import is_ghost
 from edge_agent.motion.rain import RainFilter
 from edge_agent.motion.regions import Opening, Patch, RegionFinder
-from edge_agent.motion.scale import Downscaler, Polygon, counted_area
+from edge_agent.motion.scale import Downscaler, counted_area
 from edge_agent.motion.shadows import cut_shadows
 
 if TYPE_CHECKING:
