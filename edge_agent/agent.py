@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 
@@ -65,6 +62,7 @@ class Agent:
     def __init__(
         self,
         settings: Settings,
+        stop: threading.Event,
         *,
         repeat_files: bool = False,
         clock: Clock | None = None,
@@ -75,7 +73,7 @@ class Agent:
         self._settings = settings
         state_dir = settings.state_dir
         _make_dir(state_dir)
-        self._stop = threading.Event()
+        self._stop = stop
         self._clock = clock = clock or SystemClock()
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
@@ -131,12 +129,10 @@ class Agent:
 
     def run(self) -> int:
         """0 after a stop that was asked for, 1 when a thread cannot be kept alive."""
-        self._obey_signals()
         self._start()
-        try:
-            return self._watch()
-        finally:
-            self._shut_down()
+        fatal = self._watch()
+        self._shut_down(fatal)
+        return 0 if fatal is None else 1
 
     # --- start ---
 
@@ -214,25 +210,17 @@ class Agent:
         loops += [lane.loop for lane in self._lanes] + [reader.loop for reader in self._readers]
         return [*loops, self._worker.loop] if self._worker is not None else loops
 
-    def _obey_signals(self) -> None:
-        def stop(number: int, frame: FrameType | None) -> None:
-            if self._stop.is_set():
-                os._exit(128 + number)  # the second one means now
-            self._stop.set()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-
     # --- run ---
 
-    def _watch(self) -> int:
+    def _watch(self) -> str | None:
+        """Until the stop is asked for: None; or until going on makes no sense: why."""
         while not self._stop.wait(TICK_S):
             fatal = self._supervisor.check()
             if fatal is not None:
                 log.critical("edge-agent ends: %s", fatal)
-                return 1
+                return fatal
             self._tick()
-        return 0
+        return None
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -311,12 +299,16 @@ class Agent:
 
     # --- stop ---
 
-    def _shut_down(self) -> None:
-        """Cameras first, the broker last, so that what they end with still goes out or is kept."""
+    def _shut_down(self, fatal: str | None) -> None:
+        """Cameras first, the broker last, so that what they end with still goes out or is kept.
+
+        After a fatal reason nothing claims an orderly stop: the last will and the next boot tell of it.
+        """
         self._systemd.stopping()
         log.info("edge-agent is stopping")
         deadline = time.monotonic() + STOP_WITHIN_S
-        self._boot.mark_stopped()
+        if fatal is None:
+            self._boot.mark_stopped()
         for reader in self._readers:
             reader.stop()
         if self._worker is not None:

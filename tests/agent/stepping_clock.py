@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,8 +30,11 @@ class SteppingClock:
 def main(config_file: Path) -> int:
     synchronised = config_file.with_name("synchronised")
     logs.setup_logging()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     return Agent(
         config.load(config_file),
+        stop,
         repeat_files=True,
         clock=SteppingClock(synchronised),
         kernel_sync=lambda: KernelSync(synchronised.exists(), 0.0, 0.0),

@@ -11,6 +11,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.agent.stepping_clock import BEHIND
 from tests.agent.test_main_path import kind_of, parsed, phases
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
@@ -193,3 +195,35 @@ def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_pat
             assert agent.process.wait(4) == 0, agent.log
             server.thaw()
         assert "edge-agent stopped" in agent.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_that_is_asked_for_during_the_start_is_clean(tmp_path: Path, number: signal.Signals) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=free_port())
+    with AgentProcess(config) as agent:
+        # The interpreter itself takes some 0.1 s before our first line runs.
+        wait_until(lambda: catches(agent.process.pid, number), what="the handler")
+        agent.process.send_signal(number)
+        assert agent.process.wait(10) == 0, agent.log
+
+
+def catches(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(mask >> (number - 1) & 1)
+
+
+def test_a_camera_that_no_stage_can_take_does_not_end_the_others(tmp_path: Path, walker: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+        tiny = make_clip(tmp_path / "tiny.avi", codec="mjpeg", size=(16, 4), seconds=5)
+        cameras = [file_camera(walker), file_camera(tiny, "cam-2"), file_camera(broken, "cam-3")]
+        config = write_config(tmp_path, cameras=cameras, broker_port=broker.port)
+        with AgentProcess(config) as agent:
+            subscriber.wait_for(lambda: "end" in phases(subscriber.events()), PATIENCE_S)
+            beat = agent.wait_for_status(
+                lambda beat: beat["cameras"]["cam-2"]["state"] == "offline", "its loss"
+            )
+            assert agent.stop() == 0, agent.log
+    assert beat["cameras"]["cam-2"]["cause"] == beat["cameras"]["cam-3"]["cause"] == "unsupported"
