@@ -201,8 +201,8 @@ def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_pat
 def test_a_stop_that_is_asked_for_during_the_start_is_clean(tmp_path: Path, number: signal.Signals) -> None:
     config = write_config(tmp_path, cameras=[], broker_port=free_port())
     with AgentProcess(config) as agent:
-        # The interpreter itself takes some 0.1 s before our first line runs.
-        wait_until(lambda: catches(agent.process.pid, number), what="the handler")
+        # The interpreter itself takes some 0.1 s before our first line runs; SIGHUP is the last one set.
+        wait_until(lambda: catches(agent.process.pid, signal.SIGHUP), what="the handlers")
         agent.process.send_signal(number)
         assert agent.process.wait(10) == 0, agent.log
 
