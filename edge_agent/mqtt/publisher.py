@@ -26,6 +26,7 @@ from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.mqtt.sender import OutboxPort, Sender
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.secrets import masked
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ BROKEN_S = 5.0
 """After a failed send the network thread has this long to say why."""
 
 GOODBYE_S = 0.8
-"""Wait for the PUBACK of ``stopped``; the agent has 2 s to stop."""
+"""Wait for the PUBACK of the last state; the agent has 2 s to stop."""
 
 CUT_S = 0.3
 
@@ -94,14 +95,17 @@ class Publisher:
         self._connects = 0
         self._dropped_told = 0
         self._last_error: str | None = None
+        self._failed: str | None = None
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
 
     def start(self) -> None:
         self.loop.start()
 
-    def stop(self) -> None:
-        """Ask for a clean end: ``stopped`` is published and the broker drops the will. Does not wait."""
+    def stop(self, failed: str | None = None) -> None:
+        """Ask for the end; does not wait. ``stopped`` is published and the broker drops the will. When the
+        agent ends because something ``failed``, say what: ``offline`` is published with it instead."""
+        self._failed = failed
         self.loop.stop()
         self._outbox.wake()
 
@@ -141,6 +145,7 @@ class Publisher:
 
     def _run(self, loop: Loop) -> None:
         self._next_attempt_mono = self._clock.monotonic() + self._reconnect.first_delay_s()
+        told = False
         try:
             while not loop.stopping:
                 loop.beat()
@@ -148,9 +153,10 @@ class Publisher:
                 self._outbox.wait_for_news(self._patience_s())
                 self._handle_signals()
             if self._online:
-                self._say_stopped()
+                told = self._say_farewell()
         finally:
-            self._drop_connection(say_goodbye=self._online)
+            # With a DISCONNECT the broker would drop the will, and we would seem online for ever.
+            self._drop_connection(say_goodbye=told)
             self._usage.save()
 
     def _advance(self) -> None:
@@ -295,22 +301,29 @@ class Publisher:
             self._dropped_told = self._inbox.dropped
             log.warning("mqtt: the centre sends faster than we read; %d messages dropped", self._dropped_told)
 
-    def _say_stopped(self) -> None:
-        """Send what the cameras ended with and ``stopped``, and wait a moment for the PUBACKs, so that the
-        broker has them before we go. What does not make it stays in the outbox."""
+    def _say_farewell(self) -> bool:
+        """Send what the cameras ended with and the last state, and wait a moment for the PUBACKs, so that
+        the broker has them before we go. What does not make it stays in the outbox. Returns whether the
+        last state is on its way; if not, the will has to speak."""
+        if self._failed is None:
+            message = self._state_message("stopped", "agent stopped")
+        else:
+            message = self._state_message("offline", f"agent failed: {masked(self._failed)}")
+        deadline = self._clock.monotonic() + GOODBYE_S
         try:
             self._sender.fill_events()
-            self._sender.send_own("stopped", self._state_message("stopped", "agent stopped"))
+            self._sender.send_own("state", message)
+            while self._online and len(self._sender.window):
+                left_s = deadline - self._clock.monotonic()
+                if left_s <= 0:
+                    break
+                self._outbox.wait_for_news(left_s)
+                self._handle_signals()
+                self._sender.fill_own()
         except MqttError as error:
-            log.warning("mqtt: 'stopped' not published: %s", error)
-            return
-        deadline = self._clock.monotonic() + GOODBYE_S
-        while self._online and len(self._sender.window):
-            left_s = deadline - self._clock.monotonic()
-            if left_s <= 0:
-                return
-            self._outbox.wait_for_news(left_s)
-            self._handle_signals()
+            log.warning("mqtt: the last state is not published: %s", error)
+            return False
+        return self._online and not self._sender.own_waiting
 
     def _state_message(self, state: Literal["online", "stopped", "offline"], reason: str) -> Message:
         message = wire.State(

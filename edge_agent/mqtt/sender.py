@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 
 EVENT_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 MEDIA_CONTENT_TYPE = "image/jpeg"
+
+REMEMBERED_PICTURES = 64
+"""So many refused pictures have their attempts counted; one forgotten, or shed by the outbox meanwhile, would
+begin again with the shortest delay."""
 
 CODE_WORDS = {
     0x87: "not authorised: the broker's ACL does not let us write there",
@@ -76,7 +81,6 @@ class Sender:
     def __init__(self, outbox: OutboxPort, topics: Topics, usage: Usage, clock: Clock) -> None:
         self.window = Window()
         self.refused = 0
-        self.no_subscriber = False
         self._outbox = outbox
         self._topics = topics
         self._usage = usage
@@ -86,8 +90,20 @@ class Sender:
         self._connection: Connection | None = None
         self._maximum_packet_bytes: int | None = None
         self._counted_bytes = 0
-        self._media_attempts: dict[str, int] = {}
+        self._own: deque[tuple[str, Message]] = deque()  # own messages that found no room yet
+        self._media_attempts: dict[str, int] = {}  # the last one deferred is the last
+        self._unheard: set[str] = set()  # streams whose latest message had no subscriber
         self._told: set[int] = set()
+
+    @property
+    def no_subscriber(self) -> bool:
+        """Whether nobody subscribes to the events of some camera, or to the pictures. Any thread."""
+        return bool(self._unheard)
+
+    @property
+    def own_waiting(self) -> bool:
+        """Whether a message of ``send_own`` could not be sent yet."""
+        return bool(self._own)
 
     @property
     def counted_bytes(self) -> int:
@@ -99,6 +115,7 @@ class Sender:
         self._maximum_packet_bytes = limits.maximum_packet_size
         self._counted_bytes = 0
         self._told.clear()
+        self._own.clear()
         self.window.clear()
         self.window.limit = min(WINDOW, limits.receive_maximum)
 
@@ -107,15 +124,27 @@ class Sender:
         if reason in BLAMES_A_MESSAGE:
             for event in self.window.events:
                 self._defer(event)
+        self._own.clear()
         self.window.clear()
         self._connection = None
         self._counted_bytes = 0
 
     def send_own(self, name: str, message: Message) -> None:
-        """State or birth: QoS 1, retained, outside the outbox."""
-        assert self._connection is not None
-        packet_id = self._connection.publish(message)
-        self.window.add(packet_id, name, packet_bytes(message), self._clock.monotonic())
+        """State or birth: QoS 1, retained, outside the outbox. Without room it waits for ``fill_own``."""
+        self._own.append((name, message))
+        self.fill_own()
+
+    def fill_own(self) -> None:
+        """Send the own messages that wait, as far as there is room."""
+        while self._own and self.window.free:
+            assert self._connection is not None
+            name, message = self._own.popleft()
+            size_bytes = packet_bytes(message)
+            if self._too_large(size_bytes):
+                self._refused(name, PACKET_TOO_LARGE)
+                continue
+            packet_id = self._connection.publish(message)
+            self.window.add(packet_id, name, size_bytes, self._clock.monotonic())
 
     def send_heartbeat(self, payload: bytes) -> None:
         assert self._connection is not None
@@ -124,9 +153,10 @@ class Sender:
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
     def fill(self) -> None:
-        """Send what the window has room for: events first; a picture, one at a time, when none waits."""
+        """Send what the window has room for: own messages, then events, then, one at a time, a picture."""
+        self.fill_own()
         waiting = self.fill_events()
-        room = 0 if waiting or self.window.has_media else self.window.free
+        room = 0 if waiting or self.window.has_media else self.window.free_for_others
         if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
             return
         if (media := self._outbox.pending_media()) is not None:
@@ -138,8 +168,7 @@ class Sender:
             return
         if isinstance(sent, str):
             if signal.reason >= 0x80:
-                self.refused += 1
-                self._tell_refusal(sent, signal.reason)
+                self._refused(sent, signal.reason)
         elif signal.reason == SUCCESS:
             self._delivered(sent)
         else:
@@ -147,14 +176,16 @@ class Sender:
 
     def fill_events(self) -> bool:
         """Send events without pictures. Returns whether events wait that could not be sent now."""
-        in_flight = self.window.keys
-        allowed = self._event_gate.allowed(self.window.free, len(in_flight), self._clock.monotonic())
+        in_flight, free = self.window.keys, self.window.free_for_alarms
+        allowed = self._event_gate.allowed(free, len(in_flight), self._clock.monotonic())
         if not allowed:
-            return self.window.free == 0
-        pending = self._outbox.pending(allowed + 1, in_flight)
-        for event in pending[:allowed]:
+            return free == 0
+        for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight)):
+            # By priority: where this one finds no place, none of those behind it does.
+            if number == allowed or not self.window.takes(event):
+                return True
             self._send(TrafficClass.EVENT, event, self._event_message(event))
-        return len(pending) > allowed
+        return False
 
     def _event_message(self, event: StoredEvent) -> Message | None:
         try:
@@ -177,17 +208,20 @@ class Sender:
             self._not_delivered(item, TOPIC_INVALID)
             return
         size_bytes = packet_bytes(message)
-        if self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes:
-            # The broker would end the connection, and again after every reconnect.
+        if self._too_large(size_bytes):
             self._not_delivered(item, PACKET_TOO_LARGE)
             return
         packet_id = self._connection.publish(message)
         self.window.add(packet_id, item, size_bytes, self._clock.monotonic())
         self._count(kind, size_bytes)
 
+    def _too_large(self, size_bytes: int) -> bool:
+        """The broker would end the connection for it, and again after every reconnect."""
+        return self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes
+
     def _delivered(self, item: StoredEvent | Media) -> None:
         self._gate_of(item).succeeded()
-        self.no_subscriber = False
+        self._tell_subscriber(item)
         if isinstance(item, StoredEvent):
             self._outbox.delivered(item.sequence, item.epoch)
         else:
@@ -198,8 +232,7 @@ class Sender:
         if reason == NO_SUBSCRIBER:
             self._tell_no_subscriber(item)
         else:
-            self.refused += 1
-            self._tell_refusal(item, reason)
+            self._refused(item, reason)
         self._defer(item)
         self._gate_of(item).failed(self._clock.monotonic())
 
@@ -213,25 +246,45 @@ class Sender:
             return
         attempts = self._media_attempts.pop(item.media_id, 0)
         self._media_attempts[item.media_id] = attempts + 1
+        if len(self._media_attempts) > REMEMBERED_PICTURES:
+            del self._media_attempts[next(iter(self._media_attempts))]
         self._outbox.media_deferred(item.media_id, now + deferral_s(attempts))
 
     def _tell_no_subscriber(self, item: StoredEvent | Media) -> None:
-        if not self.no_subscriber:
-            log.warning("mqtt: nobody subscribes to %s; kept, next try in 60 s or more", _named(item))
-        self.no_subscriber = True
+        stream = _stream(item)
+        if stream not in self._unheard:
+            log.warning("mqtt: nobody subscribes to the %s; kept, next try in 60 s or more", stream)
+        self._unheard.add(stream)
 
-    def _tell_refusal(self, item: Sent, reason: int) -> None:
-        """Once a session and reason: a broker that refuses one mostly refuses all."""
+    def _tell_subscriber(self, item: StoredEvent | Media) -> None:
+        stream = _stream(item)
+        if stream in self._unheard:
+            log.info("mqtt: somebody subscribes to the %s again", stream)
+        self._unheard.discard(stream)
+
+    def _refused(self, item: Sent, reason: int) -> None:
+        """Told once a session and reason: a broker that refuses one mostly refuses all."""
+        self.refused += 1
         level = logging.DEBUG if reason in self._told else logging.WARNING
         self._told.add(reason)
         words = CODE_WORDS.get(reason, "refused")
         log.log(
-            level, "mqtt: the broker does not take %s: %s (reason 0x%02x); kept", _named(item), words, reason
+            level,
+            "mqtt: the broker does not take %s: %s (reason 0x%02x)%s",
+            _named(item),
+            words,
+            reason,
+            "" if isinstance(item, str) else "; kept",
         )
 
     def _count(self, kind: TrafficClass, size_bytes: int) -> None:
         self._counted_bytes += size_bytes
         self._usage.sent(kind, size_bytes)
+
+
+def _stream(item: StoredEvent | Media) -> str:
+    """What one subscription covers as a rule: the events of a camera, or the pictures."""
+    return f"events of {item.camera}" if isinstance(item, StoredEvent) else "pictures"
 
 
 def _named(item: Sent) -> str:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.model import Media, StoredEvent
+from edge_agent.model import Media, Severity, StoredEvent
 
 WINDOW = 20
 """Most QoS 1 messages without PUBACK (protocol.md, Delivery); fewer when the broker asks for fewer."""
+
+OWN_SLOTS = 1
+"""Kept free for state and birth: ``stopped`` goes out while nothing else is acknowledged."""
+
+ALARM_SLOTS = 4
+"""Kept free for alarms on top of that; of a small window at most half."""
 
 ACK_TIMEOUT_S = 60.0
 SLOWEST_BYTES_S = 1_000
@@ -47,7 +53,28 @@ class Window:
 
     @property
     def free(self) -> int:
+        """Places for the gateway's own messages."""
         return max(0, self.limit - len(self._slots))
+
+    @property
+    def free_for_alarms(self) -> int:
+        return max(0, self._for_alarms - len(self._slots))
+
+    @property
+    def free_for_others(self) -> int:
+        """Places for events below an alarm, and pictures."""
+        kept = min(ALARM_SLOTS, self._for_alarms // 2)
+        return max(0, self._for_alarms - kept - len(self._slots))
+
+    @property
+    def _for_alarms(self) -> int:
+        # A broker that takes one message at a time gets one of any kind.
+        return max(1, self.limit - OWN_SLOTS)
+
+    def takes(self, event: StoredEvent) -> bool:
+        """Whether there is a place for this event."""
+        alarm = event.priority >= Severity.ALARM.number
+        return (self.free_for_alarms if alarm else self.free_for_others) > 0
 
     @property
     def events(self) -> tuple[StoredEvent, ...]:

@@ -52,6 +52,8 @@ class MemoryOutbox:
         self._media: dict[str, tuple[Media, float]] = {}
         self._sequence = 0
         self.deferrals: list[tuple[int, float]] = []
+        self.media_deferrals: list[tuple[str, float]] = []
+        self.deadly_news = 0  # so many calls of ``wait_for_news`` raise
         self.deadly_wakes = 0  # so many calls of ``wake`` on paho's thread raise
 
     def append(
@@ -79,6 +81,9 @@ class MemoryOutbox:
 
     def wait_for_news(self, timeout_s: float) -> bool:
         with self._lock:
+            if self.deadly_news:
+                self.deadly_news -= 1
+                raise RuntimeError("out of order")
             told = self._lock.wait_for(lambda: self._news, timeout_s)
             self._news = False
             return told
@@ -120,6 +125,12 @@ class MemoryOutbox:
     def media_deferred(self, media_id: str, not_before_mono: float) -> None:
         with self._lock:
             self._media[media_id] = self._media[media_id][0], not_before_mono
+            self.media_deferrals.append((media_id, not_before_mono - self._clock.monotonic()))
+
+    def shed_media(self, media_id: str) -> None:
+        """The disk was full: the picture is given up."""
+        with self._lock:
+            del self._media[media_id]
 
 
 def mqtt_settings(*ports: int, host: str = "127.0.0.1", tls: bool = False) -> Mqtt:
@@ -156,10 +167,17 @@ class Gateway:
     def wait_online(self) -> None:
         wait_until(lambda: self.publisher.online, what="session")
 
+    def has_error(self, words: str) -> bool:
+        return words in (self.publisher.health().last_error or "")
+
     def wait_for_error(self, words: str, timeout_s: float = 10.0) -> str:
         """The last error, once it has these words."""
-        wait_until(lambda: words in (self.publisher.health().last_error or ""), timeout_s, words)
+        wait_until(lambda: self.has_error(words), timeout_s, words)
         return self.publisher.health().last_error or ""
+
+
+def small_birth(session: str) -> bytes:
+    return b'{"schema":"birth/1","session":"%s"}' % session.encode()
 
 
 class MakeGateway(Protocol):
@@ -171,6 +189,7 @@ class MakeGateway(Protocol):
         clock_trusted: Callable[[], bool] = lambda: True,
         topics: Topics = TOPICS,
         name: str = "gateway",
+        birth: Callable[[str], bytes] = small_birth,
     ) -> AbstractContextManager[Gateway]: ...
 
 
@@ -184,6 +203,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
         clock_trusted: Callable[[], bool] = lambda: True,
         topics: Topics = TOPICS,
         name: str = "gateway",
+        birth: Callable[[str], bytes] = small_birth,
     ) -> Iterator[Gateway]:
         clock = ShiftedClock()
         outbox = MemoryOutbox(clock)
@@ -195,7 +215,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
             outbox,
             usage=usage,
             clock=clock,
-            birth=lambda session: b'{"schema":"birth/1","session":"%s"}' % session.encode(),
+            birth=birth,
             on_down=down.append,
             clock_trusted=clock_trusted,
         )

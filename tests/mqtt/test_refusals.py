@@ -1,0 +1,88 @@
+"""Messages that the broker refuses or nobody hears: what is said of them, and when they are tried again."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from edge_agent.model import Media
+from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.strict_broker import StrictBroker
+
+NO_SUBSCRIBER = 0x10
+QUOTA = 0x97
+
+
+def picture(name: str) -> Media:
+    return Media(name, "dt-001/e1/1", "gate", "ab" * 32, b"\xff\xd8")
+
+
+def refuse(box: Gateway, name: str) -> float:
+    """Let the broker refuse that picture once more: for how long it then rests."""
+    before = len(box.outbox.media_deferrals)
+    box.later(901)
+    wait_until(lambda: len(box.outbox.media_deferrals) > before, what=name)
+    (deferred,) = box.outbox.media_deferrals[before:]
+    assert deferred[0] == name
+    return round(deferred[1])
+
+
+@pytest.mark.parametrize("unheard", ["event/yard", "media/m-1"])
+def test_what_nobody_subscribes_to_is_said_once_while_other_things_are_heard(
+    unheard: str, gateway: MakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = {unheard}
+    with (
+        caplog.at_level(logging.INFO),
+        StrictBroker(reason=lambda topic: NO_SUBSCRIBER if topic in silent else 0) as broker,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.append(camera="yard")
+        box.outbox.add_media(picture("m-1"))
+        for _ in range(4):
+            wait_until(lambda: box.outbox.depth == 1 and box.publisher.health().inflight == 0)
+            assert box.publisher.health().no_subscriber
+            tried = [message.topic for message in broker.received].count(unheard)
+            box.append(camera="gate")
+            wait_until(lambda: box.outbox.depth == 1)
+            assert box.publisher.health().no_subscriber, "the other one is still not heard"
+            box.later(901)
+            wait_until(lambda: [m.topic for m in broker.received].count(unheard) > tried)  # noqa: B023
+        silent.clear()
+        box.later(901)
+        wait_until(lambda: not box.publisher.health().no_subscriber)
+        assert caplog.text.count("nobody subscribes") == 1
+        assert caplog.text.count("somebody subscribes") == 1
+
+
+def test_the_attempts_of_pictures_are_counted_but_not_for_ever(gateway: MakeGateway) -> None:
+    with (
+        StrictBroker(reason=lambda topic: QUOTA if topic.startswith("media/") else 0) as broker,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.wait_online()
+        box.outbox.add_media(picture("first"))
+        assert [refuse(box, "first") for _ in range(3)] == [60, 120, 240]
+        box.outbox.shed_media("first")
+        for number in range(64):
+            box.outbox.add_media(picture(f"m-{number}"))
+            assert refuse(box, f"m-{number}") == 60
+            box.outbox.shed_media(f"m-{number}")
+        box.outbox.add_media(picture("first"))
+        assert refuse(box, "first") == 60, "forgotten"
+
+
+def test_a_birth_that_is_too_large_for_the_broker_does_not_end_the_session(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with (
+        Mosquitto(tmp_path, "max_packet_size 1000") as broker,
+        gateway(mqtt_settings(broker.port), birth=lambda session: b" " * 1000) as box,
+    ):
+        wait_until(lambda: box.publisher.health().refused == 1)
+        box.append()
+        wait_until(lambda: bool(box.outbox.deferrals))  # nobody subscribes: the broker has it
+        assert box.publisher.health().reconnects == 0

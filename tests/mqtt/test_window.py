@@ -1,0 +1,76 @@
+"""How many messages may await their PUBACK, and who may use the last places."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edge_agent.model import Severity
+from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import wait_until
+from tests.testbed.strict_broker import StrictBroker
+
+
+def silent_about_events(topic: str) -> bool:
+    return not topic.startswith("event/")
+
+
+def states(broker: StrictBroker) -> list[str]:
+    return [json.loads(message.payload)["state"] for message in broker.received if message.topic == "state"]
+
+
+def test_stopped_still_has_a_place_when_nothing_is_acknowledged(gateway: MakeGateway) -> None:
+    with StrictBroker(20, silent_about_events) as broker:
+        with gateway(mqtt_settings(broker.port)) as box:
+            box.append(50, severity=Severity.ALARM)
+            wait_until(lambda: box.publisher.health().inflight >= 19)
+        wait_until(lambda: states(broker) == ["online", "stopped"])
+        assert broker.most_waiting == 20, "one more is a protocol error: the broker would send the will"
+
+
+@pytest.mark.parametrize("receive_maximum", [1, 2, 3, 5, 20, 65_535])
+def test_the_receive_maximum_of_the_broker_is_kept_from_sign_on_to_stop(
+    receive_maximum: int, gateway: MakeGateway
+) -> None:
+    with StrictBroker(receive_maximum) as broker:
+        with gateway(mqtt_settings(broker.port)) as box:
+            box.append(40)
+            wait_until(lambda: box.outbox.depth == 0)
+        wait_until(lambda: states(broker) == ["online", "stopped"])
+        assert broker.most_waiting <= min(20, receive_maximum)
+        assert len(broker.received) == 40 + 3
+
+
+@pytest.mark.parametrize(
+    ("receive_maximum", "infos"),
+    [
+        (20, 15),
+        (65_535, 15),
+        (10, 5),
+        (3, 1),
+        (2, 1),  # too few to keep a place for alarms
+    ],
+)
+def test_infos_that_nobody_acknowledges_leave_room_for_alarms(
+    receive_maximum: int, infos: int, gateway: MakeGateway
+) -> None:
+    with (
+        StrictBroker(receive_maximum, silent_about_events) as broker,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.append(50, camera="yard")
+        wait_until(lambda: box.publisher.health().inflight == infos)
+        box.append(camera="gate", severity=Severity.ALARM)
+        if receive_maximum > 2:
+            broker.wait_for("event/gate")
+        assert [message.topic for message in broker.received].count("event/yard") == infos
+
+
+def test_own_messages_that_find_no_room_wait_for_it(gateway: MakeGateway) -> None:
+    with StrictBroker(1, lambda topic: False) as broker:
+        with gateway(mqtt_settings(broker.port)) as box:
+            broker.wait_for("state")
+            box.append()
+        assert [message.topic for message in broker.received] == ["state"]
+        assert broker.goodbyes == 0, "'stopped' found no room: the will has to say that we are gone"

@@ -1,0 +1,110 @@
+"""A broker that names a Receive Maximum, acknowledges only what it is told to, and counts the rest."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from tests.testbed.mosquitto import wait_until
+
+CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    topic: str  # what follows ``/up/``
+    payload: bytes
+
+
+class StrictBroker:
+    """Serves one client on ``port``. ``acknowledges(topic)`` says which QoS 1 messages get their PUBACK at
+    once, with ``reason(topic)``; the others wait, ``most_waiting`` at worst."""
+
+    def __init__(
+        self,
+        receive_maximum: int = 20,
+        acknowledges: Callable[[str], bool] = lambda topic: True,
+        reason: Callable[[str], int] = lambda topic: 0,
+    ) -> None:
+        self.most_waiting = 0
+        self.goodbyes = 0  # DISCONNECT packets
+        self._maximum = receive_maximum
+        self._acknowledges = acknowledges
+        self._reason = reason
+        self._waiting = 0
+        self._received: list[Published] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._thread = threading.Thread(target=self._serve, name="strict-broker", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    @property
+    def received(self) -> list[Published]:
+        """QoS 1 messages so far, in order."""
+        return list(self._received)
+
+    def wait_for(self, topic: str) -> None:
+        wait_until(lambda: topic in [message.topic for message in self.received], what=topic)
+
+    def _serve(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        with connection, connection.makefile("rb") as stream:
+            try:
+                while (head := stream.read(1)) and (body := self._body(stream)) is not None:
+                    connection.sendall(self._answer(head[0], body))
+            except ConnectionError:
+                pass  # cut by the client
+
+    def _body(self, stream: BinaryIO) -> bytes | None:
+        length = shift = 0
+        while digit := stream.read(1):
+            length |= (digit[0] & 0x7F) << shift
+            shift += 7
+            if digit[0] < 0x80:
+                return stream.read(length)
+        return None
+
+    def _answer(self, head: int, body: bytes) -> bytes:
+        match head >> 4:
+            case kind if kind == CONNECT:
+                return bytes([0x20, 6, 0, 0, 3, 0x21]) + struct.pack(">H", self._maximum)
+            case kind if kind == SUBSCRIBE:
+                return bytes([0x90, 6]) + body[:2] + bytes([0, 1, 1, 1])
+            case kind if kind == PINGREQ:
+                return bytes([0xD0, 0])
+            case kind if kind == DISCONNECT:
+                self.goodbyes += 1
+            case kind if kind == PUBLISH and head & 0b110:
+                return self._published(body)
+        return b""
+
+    def _published(self, body: bytes) -> bytes:
+        (size,) = struct.unpack_from(">H", body)
+        topic = body[2 : 2 + size].decode().partition("/up/")[2]
+        packet_id, rest = body[2 + size : 4 + size], body[4 + size :]
+        # One length byte: the agent's properties of events, state and birth are shorter than 128 bytes.
+        self._received.append(Published(topic, rest[1 + rest[0] :]))
+        self._waiting += 1
+        self.most_waiting = max(self.most_waiting, self._waiting)
+        if not self._acknowledges(topic):
+            return b""
+        self._waiting -= 1
+        return bytes([0x40, 3]) + packet_id + bytes([self._reason(topic)])
