@@ -117,7 +117,7 @@ class Agent:
             outbox=self._outbox.stats,
             mqtt=self._publisher.health,
             online=lambda: self._publisher.online,
-            detector=self._detector_stats,
+            detector=self.detector_stats,
             cameras=self._camera_statuses,
         )
         self._heartbeats = HeartbeatMaker(settings, clock, sources)
@@ -270,7 +270,7 @@ class Agent:
             for reader, lane in zip(self._readers, self._lanes, strict=True)
         ]
 
-    def _detector_stats(self) -> WorkerStats:
+    def detector_stats(self) -> WorkerStats:
         if self._worker is None:
             return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
         stats = self._worker.stats()

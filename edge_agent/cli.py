@@ -7,6 +7,7 @@ Exit codes: 0 good, 1 failed, 2 wrong usage, 78 the configuration must be fixed 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -42,10 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeAgentError as error:
         print(f"edge-agent {args.command}: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does: not an error of ours.
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has gone, as `| head` does: not an error of ours.
+            sys.stderr.close()
+            return 0
+        print(f"edge-agent {args.command}: {error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -125,14 +129,17 @@ def _models(args: argparse.Namespace) -> int:
 def _fps(text: str) -> str | float:
     if text == "source":
         return text
-    value = float(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError("must be over 0, or the word source")
-    return value
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= 1000:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1000, nor the word source")
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-11-24T21:59:00+07:00") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -22,6 +22,7 @@ from typing import TextIO
 
 from edge_agent.detection.coco import COCO_80
 from edge_agent.errors import DetectorError
+from edge_agent.secrets import masked
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -128,6 +129,9 @@ def is_intact(path: Path, entry: CatalogueEntry) -> bool:
 def _places(entry: CatalogueEntry, source: str | None) -> Sequence[Path | str]:
     if source is None:
         return entry.sources
+    if "@" in source and "://" in source:
+        # urllib would take the user part for the host, and it would show in messages and process lists.
+        raise DetectorError(f"{masked(source)}: a user name and password in the address are not supported")
     if source.startswith(("http://", "https://")):
         return (source if source.endswith(entry.file) else f"{source.rstrip('/')}/{entry.file}",)
     if "://" in source:

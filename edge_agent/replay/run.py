@@ -55,14 +55,29 @@ def run_replay(
     use_one_opencv_thread()
     camera = _camera(settings, camera_id)
     wanted_fps = None if fps == "source" else fps or camera.analyse.fps
+    _refuse_overwriting(videos, outputs)
     replay = open_replay(videos, camera, fps=wanted_fps, started_at=start)
     pipeline = _pipeline(settings, camera, start, outputs.events)
     progress = Progress(sys.stderr, replay.total)
     with contextlib.ExitStack() as stack:
         writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps)
         stack.callback(progress.close)
-        _process(replay, pipeline, writers, progress)
+        try:
+            _process(replay, pipeline, writers, progress)
+        except OverflowError as error:
+            raise EdgeAgentError(
+                f"--start {start.isoformat()}: the video would end after year 9999"
+            ) from error
     return 0
+
+
+def _refuse_overwriting(videos: Sequence[Path], outputs: ReplayOutputs) -> None:
+    written = [path.resolve() for path in (outputs.annotate, outputs.mot, outputs.motion) if path is not None]
+    for path in written:
+        if path in [video.resolve() for video in videos]:
+            raise EdgeAgentError(f"{path}: is the video itself; write to another file")
+    if len(set(written)) < len(written):
+        raise EdgeAgentError("two outputs go to the same file; name another one")
 
 
 Writer = Callable[[Frame, Insight], None]

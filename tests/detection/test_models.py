@@ -216,3 +216,10 @@ def test_the_command_fetches_the_recommended_model_from_a_folder(test_data: Path
 def test_every_catalogue_entry_is_the_file_that_was_tested(test_data: Path, tmp_path: Path) -> None:
     fetched = fetch_models(tmp_path, entries=CATALOGUE, source=str(test_data / "models"))
     assert [f.path.name for f in fetched] == [e.file for e in CATALOGUE]
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_a_password_in_the_address_is_refused_and_not_shown(tmp_path: Path, scheme: str) -> None:
+    with pytest.raises(DetectorError, match="not supported") as caught:
+        fetch_models(tmp_path, source=f"{scheme}://u:S3cr3t@127.0.0.1:9/")
+    assert "S3cr3t" not in str(caught.value)
