@@ -15,7 +15,18 @@ import edge_agent
 
 ROOT = Path(edge_agent.__file__).parent
 
-FOUNDATION = {"model", "errors", "clock", "loop", "retry", "secrets", "state_file", "wire", "__init__"}
+FOUNDATION = {
+    "model",
+    "errors",
+    "clock",
+    "loop",
+    "retry",
+    "secrets",
+    "state_file",
+    "wire",
+    "geometry",
+    "__init__",
+}
 """Standard library, numpy and msgspec only."""
 STAGES = {
     "capture",

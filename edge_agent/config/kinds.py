@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from edge_agent.config import tree
 from edge_agent.config.files import FileRefused
-from edge_agent.config.polygon import fault_of
 from edge_agent.config.spec import INVALID, Kind, Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, listed, shown
+from edge_agent.geometry import fault_of
 from edge_agent.secrets import Secret
 
 _BOOL = re.compile(r"(yes|no|on|off|true|false)", re.IGNORECASE)

@@ -11,12 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.geometry import Point as Point
+from edge_agent.geometry import Polygon as Polygon
 from edge_agent.secrets import Credentials
-
-Point = tuple[float, float]
-"""x, y in 0..1 of the picture, origin top left."""
-Polygon = tuple[Point, ...]
-"""At least three points; does not cross itself; closed implicitly."""
 
 
 class Delivery(StrEnum):

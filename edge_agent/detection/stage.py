@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edge_agent.config.settings import Camera, Polygon
+from edge_agent.config.settings import Camera
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import same_label, suppress
 from edge_agent.detection.looks import Crop, LookPlanner
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import Inference
+from edge_agent.geometry import contains
 from edge_agent.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Track
 
 # Two crops see one object in slightly different boxes; two riders side by side overlap less than that.
@@ -62,7 +63,7 @@ class DetectionStage:
 
     def _kept(self, found: Sequence[Detection]) -> tuple[Detection, ...]:
         single = suppress(found, _SAME_OBJECT_IOU, same_label)
-        return tuple(d for d in single if not any(holds(mask, d.box.foot) for mask in self._camera.masks))
+        return tuple(d for d in single if not any(contains(mask, d.box.foot) for mask in self._camera.masks))
 
 
 def in_picture(detection: Detection, crop: Box) -> Detection:
@@ -92,13 +93,3 @@ def cut_off(box: Box, crop: Box) -> bool:
         or (box.x2 > 1 - _EDGE and crop.x2 < 1)
         or (box.y2 > 1 - _EDGE and crop.y2 < 1)
     )
-
-
-def holds(polygon: Polygon, point: tuple[float, float]) -> bool:
-    """Even-odd rule; source: W. R. Franklin, "PNPOLY"."""
-    x, y = point
-    inside = False
-    for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
-            inside = not inside
-    return inside

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from edge_agent.config.settings import Camera
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.looks import LookPlanner
-from edge_agent.detection.stage import DetectionStage, cut_off, holds
+from edge_agent.detection.stage import DetectionStage, cut_off
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import DetectorError
@@ -151,15 +149,3 @@ def test_what_stands_in_a_mask_is_dropped() -> None:
     masked = stage(seeing(detection(MIDDLE)), camera(masks=(left,)))
     assert masked.look(frame(), NOTHING, [track(RIDER)]).detections == ()
     assert len(masked.look(frame(1), NOTHING, [track(RIDER.shifted(0.4, 0))]).detections) == 1
-
-
-@pytest.mark.parametrize(
-    ("point", "expected"),
-    [((0.5, 0.5), True), ((0.5, 0.05), False), ((0.9, 0.9), False), ((0.5, 0.95), False)],
-)
-def test_the_foot_is_tested_against_concave_masks_too(point: tuple[float, float], expected: bool) -> None:
-    star = tuple(
-        (0.5 + r * math.sin(a * math.pi / 5), 0.5 - r * math.cos(a * math.pi / 5))
-        for a, r in enumerate([0.4, 0.15] * 5)
-    )
-    assert holds(star, point) is expected

@@ -1,4 +1,7 @@
-"""Is a polygon simple? Exact: coordinates are taken as the fractions they are, not as rounded sums."""
+"""Polygons in 0..1 of the picture: what is inside, and which are drawn wrongly.
+
+Filling one with pixels is done where the pixels are (``motion/scale.py``, ``evidence/jpeg.py``).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,32 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
+Point = tuple[float, float]
+"""x, y in 0..1 of the picture, origin top left."""
+Polygon = tuple[Point, ...]
+"""At least three points; does not cross itself; closed implicitly."""
+
 Exact = tuple[Fraction, Fraction]
 Span = tuple[float, float, float, float]
 
 
-def fault_of(points: Sequence[tuple[float, float]]) -> str | None:
+def contains(polygon: Polygon, point: Point) -> bool:
+    """Whether the point is inside, by the even-odd rule; source: W. R. Franklin, "PNPOLY".
+
+    A point on an edge belongs to one of the two polygons that share the edge, not to both.
+    """
+    x, y = point
+    inside = False
+    for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
+            inside = not inside
+    return inside
+
+
+def fault_of(points: Sequence[Point]) -> str | None:
     """What is wrong with the closed polygon through ``points`` (3 or more), or None.
 
+    Exact: coordinates are taken as the fractions they are, not as rounded sums.
     Edges may meet only where they follow each other, and only in that one corner. Points are
     counted from 1 in the answer.
     """
@@ -34,7 +56,7 @@ def fault_of(points: Sequence[tuple[float, float]]) -> str | None:
     return None
 
 
-def _span(a: tuple[float, float], b: tuple[float, float]) -> Span:
+def _span(a: Point, b: Point) -> Span:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[0], b[0]), max(a[1], b[1])
 
 

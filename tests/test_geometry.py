@@ -1,18 +1,18 @@
-"""Which polygons cross themselves: the geometry against a definition by brute force."""
+"""Polygons: which cross themselves, against a definition by brute force; and what is inside."""
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.config.polygon import fault_of
+from edge_agent.geometry import Point, Polygon, contains, fault_of
 from tests.config.places import STEADY
 
-Point = tuple[float, float]
 Exact = tuple[Fraction, Fraction]
 
 
@@ -80,3 +80,42 @@ def test_the_first_point_and_the_direction_do_not_matter(points: list[Point], by
 )
 def test_simple_polygons(points: list[Point]) -> None:
     assert (fault_of(points) is None) == _is_simple(points)
+
+
+STAR: Polygon = tuple(
+    (0.5 + r * math.sin(a * math.pi / 5), 0.5 - r * math.cos(a * math.pi / 5))
+    for a, r in enumerate([0.4, 0.15] * 5)
+)
+
+
+@pytest.mark.parametrize(
+    ("point", "inside"),
+    [
+        ((0.5, 0.5), True),  # the middle
+        ((0.5, 0.12), True),  # in the upper point
+        ((0.5, 0.05), False),  # above it
+        ((0.9, 0.9), False),  # a corner of the picture
+        ((0.5, 0.8), False),  # in the notch between the two lower points
+    ],
+)
+def test_what_is_inside_a_concave_polygon(point: Point, inside: bool) -> None:
+    assert contains(STAR, point) is inside
+
+
+@settings(STEADY, max_examples=200)
+@given(st.lists(_GRID, min_size=3, max_size=6), _ANYWHERE, st.integers(0, 5), st.booleans())
+def test_inside_does_not_depend_on_where_the_polygon_begins(
+    points: list[Point], point: Point, by: int, back: bool
+) -> None:
+    turned = points[by % len(points) :] + points[: by % len(points)]
+    # Not on an edge: there the rule may answer one way or the other.
+    assume(all(_distance(a, b, point) > 1e-9 for a, b in zip(points, points[1:] + points[:1], strict=True)))
+    assert contains(tuple(turned[::-1] if back else turned), point) is contains(tuple(points), point)
+
+
+def _distance(a: Point, b: Point, point: Point) -> float:
+    """From ``point`` to the segment a–b."""
+    (ax, ay), (dx, dy) = a, (b[0] - a[0], b[1] - a[1])
+    along = ((point[0] - ax) * dx + (point[1] - ay) * dy) / ((dx * dx + dy * dy) or 1.0)
+    along = min(1.0, max(0.0, along))
+    return math.hypot(point[0] - ax - along * dx, point[1] - ay - along * dy)
