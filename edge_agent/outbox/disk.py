@@ -16,6 +16,7 @@ from edge_agent.outbox.database import PAGE_BYTES, integer, open_reader, open_wr
 from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.order import (
     LOSS_KIND,
     Rank,
@@ -122,7 +123,7 @@ class DiskStore:
                 self._rollback()
                 raise
 
-    def adopt(self, memory: MemoryStore, owed: Owed) -> int:
+    def adopt(self, memory: MemoryStore, owed: Owed, open_events: OpenEvents) -> int:
         """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
 
         Returns how many they are.
@@ -132,12 +133,14 @@ class DiskStore:
             try:
                 self._delete(work, owed)
                 kept = self._copy(work, memory)
+                self._copy_open(open_events)
                 self._begin_epoch(work, new_epoch())
                 self._make_room(work)
                 self._commit(work)
             except BaseException:
                 self._rollback()
                 raise
+        open_events.told()
         return kept
 
     def _begin(self) -> _Work:
@@ -193,6 +196,18 @@ class DiskStore:
         """Raises StoreUnusable or StoreDamaged."""
         with translated(self.path):
             self._writer.execute("DELETE FROM open_event WHERE event_id=?", (event_id,))
+
+    def remember_open(self, events: Sequence[OpenEvent]) -> None:
+        """Tell a new database which events are open. Raises StoreUnusable or StoreDamaged."""
+        with translated(self.path):
+            work = self._begin()
+            try:
+                for event in events:
+                    self._open_event(event)
+                self._commit(work)
+            except BaseException:
+                self._rollback()
+                raise
 
     def _open_event(self, event: OpenEvent) -> None:
         sql = "INSERT OR REPLACE INTO open_event (event_id, camera, state) VALUES (?, ?, ?)"
@@ -254,12 +269,13 @@ class DiskStore:
         work.tally = replace(tally, n=base + memory.sequence, removed=tally.removed + gone)
         for first, last in memory.shed_ranges():
             self._writer.execute("INSERT INTO shed VALUES (?, ?)", (base + first, base + last))
-        for event in memory.opened.values():
-            self._open_event(event)
-        self._writer.executemany(
-            "DELETE FROM open_event WHERE event_id=?", [(event_id,) for event_id in memory.closed]
-        )
         return len(entries)
+
+    def _copy_open(self, open_events: OpenEvents) -> None:
+        for event in open_events.all():
+            self._open_event(event)
+        gone = [(event_id,) for event_id in open_events.closed()]
+        self._writer.executemany("DELETE FROM open_event WHERE event_id=?", gone)
 
     def _begin_epoch(self, work: _Work, name: str) -> Epoch:
         epoch = work.epochs.begin(name, work.tally.n)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.model import Loss, Media, OpenEvent, Stamp, StoredEvent
+from edge_agent.model import Loss, Media, Stamp, StoredEvent
 from edge_agent.outbox.order import LOSS_KIND, SHED_ORDER, Rank, n_of, priority_of, rank_for, rank_of, row_id
 from edge_agent.outbox.ticket import Ticket
 
@@ -41,8 +41,6 @@ class MemoryStore:
         self.sequence = 0
         self.bytes = 0
         self.shed = 0
-        self.opened: dict[str, OpenEvent] = {}
-        self.closed: set[str] = set()
         self._max_bytes = max_bytes
         self._encode_loss = encode_loss
         self._entries: dict[Rank, dict[int, Entry]] = {rank: {} for rank in Rank}
@@ -58,11 +56,6 @@ class MemoryStore:
         ticket.stamp = stamp
         ticket.row = row_id(rank_for(draft.severity, draft.kind), stamp.sequence)
         self._add(Entry(ticket.row, ticket.created_mono, draft.camera, draft.kind, payload))
-        if draft.opens is not None:
-            self.opened[draft.opens.event_id] = draft.opens
-        if draft.closes is not None:
-            self.opened.pop(draft.closes, None)
-            self.closed.add(draft.closes)
         self._make_room()
         self.announce(ticket.created_mono)
 

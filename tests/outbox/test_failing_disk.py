@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.outbox import Outbox
-from edge_agent.outbox.outbox import RETRY_DISK_S
+from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.set_aside import KEEP
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 

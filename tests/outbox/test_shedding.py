@@ -110,12 +110,12 @@ def test_every_sequence_is_delivered_or_announced(steps: list[tuple[Severity, in
                         outbox.delivered(*event.key)
                         delivered_early.add(event.sequence)
             if restart:
-                outbox.close()
+                outbox.close(timeout_s=None)
                 outbox = outbox_in(folder, clock, max_bytes=SMALL)
                 outbox.open()
         lost, delivered = announced(outbox)
         last = outbox.stats().sequence
-        outbox.close()
+        outbox.close(timeout_s=None)
     assert len(delivered) == len(set(delivered))
     assert lost.isdisjoint(delivered)
     assert lost.isdisjoint(delivered_early)

@@ -1,0 +1,161 @@
+"""Which store takes events: the disk, a new database in place of a damaged one, or memory."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import sqlite3
+from pathlib import Path
+
+from edge_agent.clock import Clock
+from edge_agent.errors import OutboxError
+from edge_agent.outbox.database import StoreDamaged, StoreUnusable
+from edge_agent.outbox.disk import FILE_NAME, DiskStore, EncodeLoss
+from edge_agent.outbox.epochs import new_epoch
+from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.open_events import OpenEvents
+from edge_agent.outbox.send_queue import SendQueue
+from edge_agent.outbox.set_aside import set_aside
+
+log = logging.getLogger(__name__)
+
+RETRY_DISK_S = 30.0
+MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before it is trusted again
+
+
+class Failover:
+    """The changes of a queue's stores. The caller holds the commit lock and the lock of the queue.
+
+    Whoever reports a failure names the store that failed: by then another thread may have replaced it,
+    and what was committed to the new one must not be put aside for the old one's sake.
+    """
+
+    def __init__(
+        self,
+        queue: SendQueue,
+        open_events: OpenEvents,
+        *,
+        state_dir: Path,
+        max_bytes: int,
+        clock: Clock,
+        boot_id: str,
+        encode_loss: EncodeLoss,
+    ) -> None:
+        self._queue = queue
+        self._open_events = open_events
+        self._state_dir = state_dir
+        self._path = state_dir / FILE_NAME
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._boot_id = boot_id
+        self._encode_loss = encode_loss
+        self._failing: str | None = None  # why the disk is not used
+        self._notice: str | None = None  # why an epoch was begun, until the agent restarts
+        self.retry_mono = 0.0  # when the way back to the disk is tried
+
+    @property
+    def degraded(self) -> str | None:
+        return self._failing or self._notice
+
+    def open(self) -> None:
+        """The first store."""
+        try:
+            disk = self._queue.disk = self._open_store()
+            self._open_events.found(disk.open_events())
+        except StoreUnusable as error:
+            self.use_memory(error)
+
+    def ready(self) -> bool:
+        """Whether events go to the disk now; tries the way back when it is time."""
+        memory = self._queue.memory
+        if memory is None:
+            return True
+        now = self._clock.monotonic()
+        if now < self.retry_mono:
+            return False
+        self.retry_mono = now + RETRY_DISK_S
+        try:
+            if shutil.disk_usage(self._state_dir).free < MIN_FREE_BYTES:
+                return False
+            self._return_to_disk(memory)
+        except (OutboxError, OSError) as error:
+            log.debug("outbox: disk still not usable: %s", error)
+            return False
+        return True
+
+    def use_memory(self, error: OutboxError) -> None:
+        """The disk takes no events; what is on it can still be read and sent."""
+        self.retry_mono = self._clock.monotonic() + RETRY_DISK_S
+        if self._queue.memory is None:
+            self._queue.memory = MemoryStore(new_epoch(), self._encode_loss)
+            self._failing = f"{error}; events wait in memory, the disk is tried every {RETRY_DISK_S:.0f} s"
+            log.error("outbox: %s; epoch %s", self._failing, self._queue.memory.epoch)
+
+    def give_up(self, disk: DiskStore | None, error: OutboxError) -> None:
+        """``disk`` cannot even be read."""
+        if self._queue.disk is disk:
+            self._queue.close_disk()
+            self.use_memory(error)
+
+    def start_over(self, disk: DiskStore | None, error: StoreDamaged) -> None:
+        """The content of ``disk`` is damaged: set it aside and begin a new database."""
+        if self._queue.disk is not disk:
+            return
+        self._queue.close_disk()
+        try:
+            self._replace(error)
+            new = self._queue.disk = self._new_store()
+            new.remember_open(self._open_events.all())
+        except OutboxError as second:
+            self.use_memory(second)
+
+    def _return_to_disk(self, memory: MemoryStore) -> None:
+        disk = self._open_store()
+        # Only now: while none can be opened, the old one goes on being read.
+        self._queue.close_disk()
+        self._queue.disk = disk
+        owed = self._queue.owed
+        kept = disk.adopt(memory, owed, self._open_events)
+        self._open_events.found(disk.open_events())
+        self._queue.settle(owed)
+        self._queue.leave_memory()
+        self._failing = None
+        log.warning("outbox: on disk again, epoch %s, %d events saved", disk.epochs.current.name, kept)
+
+    def _open_store(self) -> DiskStore:
+        try:
+            return self._new_store()
+        except StoreDamaged as error:
+            self._replace(error)
+        except StoreUnusable as error:
+            # A file that nobody may write can be replaced where its folder can be written.
+            if not _is_read_only(error):
+                raise
+            self._replace(error)
+        try:
+            return self._new_store()
+        except StoreDamaged as error:
+            raise StoreUnusable(f"{error}, although it is new") from error
+
+    def _new_store(self) -> DiskStore:
+        return DiskStore(self._state_dir, self._max_bytes, self._boot_id, self._encode_loss)
+
+    def _replace(self, error: OutboxError) -> None:
+        """Set the file aside. What it held is lost to the centre, and the new epoch says so."""
+        try:
+            target = set_aside(self._path, self._clock.now())
+        except OSError as second:
+            raise StoreUnusable(f"{error}; it cannot be set aside: {second.strerror}") from second
+        # SQLite sees that the file was moved, and leaves the log beside the next one alone.
+        self._queue.close_disk()
+        self._notice = f"{error}; set aside as {target.name}, a new epoch has begun"
+        log.error("outbox: %s", self._notice)
+        self._queue.disk_was_replaced()
+
+
+def _is_read_only(error: OutboxError) -> bool:
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+    return isinstance(cause, OSError) and cause.errno == errno.EROFS
