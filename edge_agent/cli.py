@@ -1,7 +1,8 @@
 """The ``edge-agent`` command: one function a subcommand, imports where they are used.
 
 Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need.
-Exit codes: 0 good, 1 failed, 2 wrong usage, 78 the configuration must be fixed (EX_CONFIG).
+Exit codes: 0 good, 1 failed, 2 wrong usage, 3 no agent runs here (``status``), 78 the configuration must be
+fixed (EX_CONFIG).
 """
 
 from __future__ import annotations

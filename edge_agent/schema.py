@@ -55,14 +55,14 @@ def schema_text(name: str) -> str:
 
 
 def run_schema(name: str | None, stdout: TextIO) -> int:
-    """``edge-agent schema [NAME]``: one schema as it ships, or the names; 64 (EX_USAGE) for no such one."""
+    """``edge-agent schema [NAME]``: one schema as it ships, or the names; 2, wrong usage, for no such one."""
     names = sorted(path.stem for path in FOLDER.glob("*.json"))
     if name is None:
         stdout.write("".join(f"{known}\n" for known in names))
         return 0
     if name not in names:
         print(f"schema: there is no message {name!r}; known are: {', '.join(names)}", file=sys.stderr)
-        return 64
+        return 2
     stdout.write((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return 0
 

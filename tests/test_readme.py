@@ -27,7 +27,6 @@ SHOWN_ELSEWHERE = {
     "make run": "tests/demo/test_demo.py",
     "make test": "this very run",
     "make check": ".ci/run",
-    "make bench": "bench/README.md: it takes minutes",
     "pip install .": "test_pip_install_gives_the_command",
 }
 """README commands that another test runs, and where."""

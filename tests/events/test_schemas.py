@@ -36,7 +36,7 @@ def test_the_command_prints_names_and_schemas() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_schema("objekt", io.StringIO()) == 64
+    assert run_schema("objekt", io.StringIO()) == 2
     assert "event-object" in capsys.readouterr().err
 
 
