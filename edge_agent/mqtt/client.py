@@ -256,7 +256,7 @@ class _Listener:
             topic = message.topic
         except UnicodeDecodeError:
             return  # no topic of ours
-        self._inbox.put(self._session, Arrived(topic, bytes(message.payload), message.retain))
+        self._inbox.put(self._session, Arrived(topic, bytes(message.payload)))
 
     def _on_disconnect(
         self, client: paho.Client, _: object, flags: paho.DisconnectFlags, reason: ReasonCode, props: object

@@ -44,7 +44,6 @@ class Subscribed:
 class Arrived:
     topic: str
     payload: bytes
-    retained: bool
 
 
 Signal = Connected | Ended | Acked | Subscribed | Arrived

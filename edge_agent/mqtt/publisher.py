@@ -210,8 +210,8 @@ class Publisher:
         match signal:
             case Acked():
                 self._sender.acked(signal)
-            case Arrived(topic, payload, retained):
-                if message := self._topics.parse_down(topic, payload, retained):
+            case Arrived(topic, payload):
+                if message := self._topics.parse_down(topic, payload):
                     self._on_down(message)
             case Connected():
                 self._connected(connection, signal)

@@ -28,7 +28,6 @@ class DownMessage:
     kind: DownKind
     name: str  # the command's type; empty for config and ack
     payload: bytes
-    retained: bool
 
 
 class Topics:
@@ -73,7 +72,7 @@ class Topics:
         broker until an agent that knows it subscribes."""
         return f"{self._down}/cmd/+", f"{self._down}/config", f"{self._down}/ack"
 
-    def parse_down(self, topic: str, payload: bytes, retained: bool) -> DownMessage | None:
+    def parse_down(self, topic: str, payload: bytes) -> DownMessage | None:
         """The message behind a received topic, or None when it is none of ``subscriptions``."""
         prefix, _, rest = topic.partition(f"{self._down}/")
         kind, _, name = rest.partition("/")
@@ -81,7 +80,7 @@ class Topics:
             return None
         if (kind == DownKind.COMMAND) != bool(_LEVEL.fullmatch(name)) or (kind != DownKind.COMMAND and name):
             return None
-        return DownMessage(DownKind(kind), name, payload, retained)
+        return DownMessage(DownKind(kind), name, payload)
 
 
 def _checked(name: str) -> str:
