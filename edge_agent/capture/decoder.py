@@ -39,7 +39,7 @@ class Decoder:
     def __init__(self, context: VideoCodecContext) -> None:
         context.thread_type = "NONE"  # threads add a frame of latency each and cost more in total
         context.thread_count = 1
-        self._context = context
+        self.context = context
         self._watch = FrameNumWatch(context.extradata or b"") if context.name == "h264" else None
         self._jpeg = context.name == "mjpeg"
         self._clean = True
@@ -49,7 +49,7 @@ class Decoder:
 
     @property
     def codec(self) -> str:
-        return str(self._context.name)
+        return str(self.context.name)
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
         """The frames that ``packet`` completes. ``None`` or an empty packet drains what is held back and
@@ -59,7 +59,7 @@ class Decoder:
         if self._incomplete(packet):
             self._break(packet)
         try:
-            frames = self._context.decode(packet)
+            frames = self.context.decode(packet)
         except FFmpegError:
             self.corrupt += 1
             self._break(packet)
@@ -96,11 +96,11 @@ class Decoder:
 
     def _drain(self) -> list[Decoded]:
         try:
-            frames = self._context.decode(None)
+            frames = self.context.decode(None)
         except FFmpegError:
             frames = []
         judged = [self._judged(frame) for frame in frames]
-        self._context.flush_buffers()
+        self.context.flush_buffers()
         self._clean, self._broken_pts = True, None
         if self._watch is not None:
             self._watch.reset()

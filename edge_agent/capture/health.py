@@ -17,10 +17,11 @@ class _Rates:
     bits: Rate
     decoded: Rate
     corrupt: Rate
+    skipped: Rate
 
     @classmethod
     def fresh(cls) -> _Rates:
-        return cls(Rate(), Rate(), Rate(), Rate())
+        return cls(Rate(), Rate(), Rate(), Rate(), Rate())
 
 
 class CameraHealth:
@@ -36,7 +37,7 @@ class CameraHealth:
         )
         self._rates = _Rates.fresh()
         self._last_picture_mono: float | None = None
-        self._corrupt = 0
+        self._corrupt = self._skipped = 0
         self._connections = 0
 
     @property
@@ -44,12 +45,18 @@ class CameraHealth:
         with self._lock:
             return self._status.state
 
-    def packet(self, mono: float, size_bytes: int, pictures: int, damaged: int) -> None:
+    def packet(
+        self, mono: float, size_bytes: int, pictures: int = 0, damaged: int = 0, *, skipped: bool = False
+    ) -> None:
         """A packet was read at ``mono``; ``pictures`` frames came out of the decoder, and ``damaged`` of
-        them, or it, are not analysed because data was missing."""
+        them, or it, are not analysed because data was missing. ``skipped``: it was left out, because
+        decoding cannot keep up."""
         with self._lock:
             self._rates.packets.add(mono)
             self._rates.bits.add(mono, size_bytes * 8)
+            if skipped:
+                self._rates.skipped.add(mono)
+                self._skipped += 1
             if pictures:
                 self._rates.decoded.add(mono, pictures)
                 self._last_picture_mono = mono
@@ -62,6 +69,12 @@ class CameraHealth:
         with self._lock:
             decoded = self._rates.decoded.per_second(mono)
             return min(1.0, self._rates.corrupt.per_second(mono) / decoded) if decoded else 0.0
+
+    def skipped_share(self, mono: float) -> float:
+        """Of the packets of the last ten seconds, 0..1."""
+        with self._lock:
+            packets = self._rates.packets.per_second(mono)
+            return min(1.0, self._rates.skipped.per_second(mono) / packets) if packets else 0.0
 
     def opened(self, codec: str) -> None:
         """Connected; the first time is no reconnect."""
@@ -96,7 +109,7 @@ class CameraHealth:
                 packet_fps=round(self._rates.packets.per_second(mono), 2),
                 decoded_fps=round(self._rates.decoded.per_second(mono), 2),
                 analysed_fps=round(analysed_fps, 2),
-                dropped=dropped,
+                dropped=dropped + self._skipped,
                 corrupt=self._corrupt,
                 bitrate_kbps=round(self._rates.bits.per_second(mono) / 1000, 1),
                 last_frame_age_s=None if last is None else round(max(0.0, mono - last), 3),

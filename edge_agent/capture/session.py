@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from edge_agent.capture.backlog import Backlog
 from edge_agent.capture.failures import check_size, failure
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.picture import YuvPicture
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
-"""Shares of damaged frames: from where a camera counts as degraded, and until where it stays so."""
+"""Shares of damaged frames, and of packets left out: from where a camera is degraded, until where it stays so."""
 JUDGE_EVERY_S = 1.0
 
 
@@ -52,10 +53,12 @@ class Session:
         self._numbers = numbers
         self._decoder = source.decoder()
         self._times = StreamTime(source.timed)
+        self._backlog = Backlog()
         self._sampler = Sampler(camera.analyse.fps)
         self._size: tuple[int, int] | None = None
         self._online_mono: float | None = None  # when the first picture came
         self._picture_mono = self._clean_mono = self._judged_mono = clock.monotonic()
+        self._fed_mono = self._picture_mono  # when the last packet was done with
         self._corrupt = 0
 
     @property
@@ -67,8 +70,30 @@ class Session:
         return None if self._online_mono is None else self._clock.monotonic() - self._online_mono
 
     def feed(self, packet: Packet[VideoStream]) -> None:
-        """Decode a packet that was read just now."""
+        """Decode a packet that was read just now, or leave it out when decoding cannot keep up."""
         arrived_mono = self._clock.monotonic()
+        if self._left_out(packet, arrived_mono):
+            self._health.packet(arrived_mono, packet.size, skipped=True)
+        else:
+            self._decode(packet, arrived_mono)
+        if arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
+            self._judged_mono = arrived_mono
+            self._judge(arrived_mono)
+        self._fed_mono = self._clock.monotonic()
+
+    def _left_out(self, packet: Packet[VideoStream], arrived_mono: float) -> bool:
+        pts, base = packet.pts, packet.time_base
+        pts_s = None if pts is None or base is None else float(pts * base)
+        lag_s = self._times.arrived(pts_s, arrived_mono, arrived_mono - self._fed_mono)
+        skipping, forgiven = self._backlog.skipping, self._backlog.forgiven
+        skips = self._backlog.skips(arrived_mono, lag_s, packet.is_keyframe)
+        if self._backlog.forgiven > forgiven:
+            self._times.forgive()
+        if skipping and not skips:
+            self._decoder.decode(None)  # what it holds back is from before the gap
+        return skips
+
+    def _decode(self, packet: Packet[VideoStream], arrived_mono: float) -> None:
         frames = self._decoder.decode(packet)
         damaged, self._corrupt = self._decoder.corrupt - self._corrupt, self._decoder.corrupt
         self._health.packet(arrived_mono, packet.size, len(frames), damaged)
@@ -80,9 +105,6 @@ class Session:
                 self._clean_mono = arrived_mono
                 if self._sampler.due(stamp):
                     self._offer(decoded.frame, number, stamp)
-        if arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
-            self._judged_mono = arrived_mono
-            self._judge(arrived_mono)
 
     def _offer(self, frame: VideoFrame, number: int, stamp: float) -> None:
         captured_at = wall_time_of(self._clock, stamp)
@@ -111,19 +133,28 @@ class Session:
             # Streams with intra refresh have no keyframe to recover at: a new connection has one.
             detail = f"packets, but no whole picture for {self._limits.reopen_s:g} s"
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
-        if blind_s >= self._limits.picture_s:
+        if blind_s >= self._limits.picture_s and not self._backlog.skipping:
             detail = f"packets, but no picture for {self._limits.picture_s:g} s"
             self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
             return
         if self._online_mono is None:
             return
-        share = self._health.damaged_share(mono)
-        degraded = self._health.state is CameraState.DEGRADED
-        if share > (HEALTHY_BELOW if degraded else DEGRADED_ABOVE):
-            detail = "frames are damaged and not analysed"
-            self._become(CameraState.DEGRADED, Cause.DECODE_ERROR, detail)
-        else:
+        trouble = self._trouble(mono)
+        if trouble is None:
             self._become(CameraState.ONLINE, None, f"{self.codec} {'x'.join(map(str, self._size or ()))}")
+        else:
+            self._become(CameraState.DEGRADED, *trouble)
+
+    def _trouble(self, mono: float) -> tuple[Cause | None, str] | None:
+        """Why the camera counts as degraded, or None."""
+        degraded = self._health.state is CameraState.DEGRADED
+        bearable = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
+        if self._health.damaged_share(mono) > bearable:
+            return Cause.DECODE_ERROR, "frames are damaged and not analysed"
+        if self._health.skipped_share(mono) > bearable:
+            # No cause: each of the wire's words speaks of the camera, and this one is well.
+            return None, "decoding cannot keep up, pictures are left out"
+        return None
 
     def _become(self, state: CameraState, cause: Cause | None, detail: str) -> None:
         if self._health.become(state, cause, detail):
