@@ -317,7 +317,7 @@ class Agent:
             lane.loop.stop()
         for lane in self._lanes:
             lane.loop.join(max(0.0, deadline - 1.0 - time.monotonic()))
-        self._publisher.stop()
+        self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self._status.stop(timeout_s=0.1)
         self._outbox.close()

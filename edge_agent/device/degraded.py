@@ -16,6 +16,9 @@ from edge_agent.wire import BoxHealth, ClockHealth, DetectorHealth, MqttHealth, 
 
 DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
+WAITING_TOO_LONG_S = 60.0
+"""A healthy link delivers within seconds. Whatever the broker does instead, refusing, silence, a permission
+that is missing: an event that waits so long is what the centre must see."""
 
 CAUSE_TEXT: dict[Cause, str] = {
     Cause.UNREACHABLE: "it does not answer, or with a server error",
@@ -63,6 +66,9 @@ def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: 
         yield f"outbox: {outbox.degraded}"
     if outbox.shed:
         yield f"outbox: {outbox.shed} events given up since start, it was full"
+    if outbox.depth and outbox.oldest_s > WAITING_TOO_LONG_S:
+        refused = f"; it refused {mqtt.refused} since start" if mqtt.refused else ""
+        yield f"broker: {outbox.depth} events wait, the oldest for {outbox.oldest_s:.0f} s{refused}"
     if not online:
         yield f"broker: not connected: {masked(mqtt.last_error or 'no attempt has failed yet')}"
     if mqtt.no_subscriber:

@@ -88,7 +88,7 @@ def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iter
     if camera.cause or detail:
         yield why(Cause(camera.cause) if camera.cause else None, detail)
     if camera.codec:
-        yield f"{camera.codec} {camera.width}x{camera.height}"
+        yield f"{camera.codec} {camera.width}x{camera.height}" if camera.width else camera.codec
     if camera.state in ("online", "degraded"):
         yield f"{camera.packet_fps:g} fps in, {camera.analysed_fps:g} analysed"
         yield f"{camera.bitrate_kbps:.0f} kbit/s"

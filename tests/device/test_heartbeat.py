@@ -156,6 +156,14 @@ def test_unknown_is_null_and_still_valid() -> None:
             replace(WELL, box=lambda: wire.BoxHealth(undervoltage=True)),
             "undervoltage: the power supply is too weak",
         ),
+        (
+            replace(
+                WELL,
+                outbox=lambda: replace(OUTBOX, depth=7, oldest_s=95.4),
+                mqtt=lambda: wire.MqttHealth(reconnects=0, refused=7),
+            ),
+            "broker: 7 events wait, the oldest for 95 s; it refused 7 since start",
+        ),
         (replace(WELL, box=lambda: wire.BoxHealth(throttled=True)), "the processor is throttled"),
         (replace(WELL, box=lambda: wire.BoxHealth(disk_percent=93.2)), "disk 93 % full"),
         (replace(WELL, box=lambda: wire.BoxHealth(memory_percent=95.0)), "memory 95 % used"),
