@@ -446,3 +446,4 @@ class OutboxStats:
     media_depth: int
     degraded: str | None  # why the disk is not used, or why an epoch was begun; None: all is well
     shed: int  # events given up since the agent started
+    media_shed: int = 0  # pictures given up since then; their events stay

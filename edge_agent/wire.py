@@ -233,6 +233,7 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
     media_depth: Count = 0
     degraded: str | None = None  # why events go out from memory, or null
     shed: Count = 0
+    media_shed: Count = 0  # pictures
 
 
 class BytesByClass(Message, frozen=True, kw_only=True):

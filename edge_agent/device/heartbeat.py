@@ -123,6 +123,7 @@ def outbox_health(stats: OutboxStats) -> OutboxHealth:
         media_depth=stats.media_depth,
         degraded=stats.degraded,
         shed=stats.shed,
+        media_shed=stats.media_shed,
     )
 
 

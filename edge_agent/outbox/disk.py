@@ -46,6 +46,7 @@ class Tally:
     media_bytes: int = 0
     media: int = 0
     shed: int = 0  # since this file was opened
+    media_shed: int = 0
 
     @property
     def depth(self) -> int:
@@ -156,6 +157,9 @@ class DiskStore:
             self._put("n", work.tally.n)
             self._put("removed", work.tally.removed)
         self._writer.execute("COMMIT")
+        pictures = work.tally.media_shed - self.tally.media_shed
+        if pictures:
+            log.warning("outbox: full, %d pictures given up, their events stay", pictures)
         self.tally, self.epochs = work.tally, work.epochs
         self.files.remove(work.unlink)
         if work.shrunk:
@@ -235,7 +239,12 @@ class DiskStore:
             self._drop_media(work, dropped)
             count = shedding.shed_events(self._writer, lambda: self._excess(work, spare))
             tally = work.tally
-            work.tally = replace(tally, removed=tally.removed + count, shed=tally.shed + count)
+            work.tally = replace(
+                tally,
+                removed=tally.removed + count,
+                shed=tally.shed + count,
+                media_shed=tally.media_shed + len(dropped),
+            )
         # Free pages inside the file take disk space as well: give back those that are too many.
         pages = integer(self._writer, "PRAGMA page_count")
         too_many = pages - (self._max_db_bytes - work.tally.media_bytes) // PAGE_BYTES
@@ -321,11 +330,14 @@ class DiskStore:
         found = self._reader.execute(sql, candidates).fetchone()
         return int(found[0]) if found else None
 
-    def media_rows(self) -> list[tuple[int, str, bool]]:
-        """(row, media id, whether its event is still stored) of each picture, most important first."""
+    def media_rows(self) -> list[tuple[int, bool]]:
+        """(row, whether its event is still stored) of each picture, most important first."""
         join = "media m LEFT JOIN event e ON e.id=m.id"
-        sql = f"SELECT m.id, m.media_id, e.id IS NOT NULL FROM {join} ORDER BY m.id"
-        return [(row, name, bool(stored)) for row, name, stored in self._reader.execute(sql).fetchall()]
+        sql = f"SELECT m.id, e.id IS NOT NULL FROM {join} ORDER BY m.id"
+        return [(row, bool(stored)) for row, stored in self._reader.execute(sql).fetchall()]
+
+    def has_media(self, row: int) -> bool:
+        return integer(self._reader, "SELECT count(*) FROM media WHERE id=?", row) > 0
 
     def load_media(self, row: int) -> Media | None:
         """The picture; None when the row is gone or the file damaged."""

@@ -143,19 +143,33 @@ class MemoryMedia:
     def __init__(self, max_bytes: int = MAX_MEDIA_BYTES) -> None:
         self._max_bytes = max_bytes
         self._media: dict[tuple[int, str], Media] = {}
+        self._not_before: dict[str, float] = {}  # of those that are held
+        self.shed = 0
 
     def add(self, key: tuple[int, str], media: Media) -> None:
         self._media[key] = media
         while self.bytes > self._max_bytes:
-            oldest = next(iter(self._media))
-            log.warning("media %s: no room in memory, given up", self._media.pop(oldest).media_id)
+            oldest = next(iter(self._media.values())).media_id
+            self.remove(oldest)
+            self.shed += 1
+            log.warning("media %s: no room in memory, given up", oldest)
 
     def remove(self, media_id: str) -> bool:
+        self._not_before.pop(media_id, None)
         key = next((key for key, media in self._media.items() if media.media_id == media_id), None)
         return key is not None and self._media.pop(key) is not None
 
-    def items(self) -> list[tuple[tuple[int, str], Media]]:
-        return list(self._media.items())
+    def defer(self, media_id: str, not_before_mono: float) -> bool:
+        """False: it is not held here."""
+        held = any(media.media_id == media_id for media in self._media.values())
+        if held:
+            self._not_before[media_id] = not_before_mono
+        return held
+
+    def due(self, now: float) -> list[tuple[tuple[int, str], Media]]:
+        """Those that are not deferred, with the keys of their events, oldest first."""
+        every = self._media.items()
+        return [(key, media) for key, media in every if self._not_before.get(media.media_id, now) <= now]
 
     @property
     def bytes(self) -> int:

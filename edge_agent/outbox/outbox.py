@@ -208,8 +208,7 @@ class Outbox:
 
     def media_deferred(self, media_id: str, not_before_mono: float) -> None:
         """Keep the picture back until ``not_before_mono``."""
-        with self._lock:
-            self._queue.defer_media(media_id, not_before_mono)
+        self._ask(lambda queue: queue.defer_media(media_id, not_before_mono), None)
 
     def wait_for_news(self, timeout_s: float) -> bool:
         """Block until something was appended or ``wake`` was called, at most so long; False: nothing came.

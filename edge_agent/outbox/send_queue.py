@@ -8,6 +8,7 @@ from itertools import chain
 from edge_agent.model import Media, OutboxStats, StoredEvent
 from edge_agent.outbox.backlog import Backlog
 from edge_agent.outbox.disk import DiskStore, Owed
+from edge_agent.outbox.media_backlog import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
 from edge_agent.outbox.order import Rank
 from edge_agent.outbox.ticket import Ticket
@@ -32,22 +33,24 @@ class SendQueue:
         self._backlog = Backlog()
         self._memory_backlog = Backlog()
         self._memory_media = MemoryMedia()
-        self._owed_media: set[int] = set()
-        self._media_not_before: dict[str, float] = {}
+        self._media_backlog: MediaBacklog | None = None  # None: to be made from the rows on disk
+        self._media_given: tuple[str, int] | None = None  # id and row of the one given last
         self._shed_before = 0  # by stores that are closed
+        self._media_shed_before = 0
 
     # --- changes of the stores ---
 
     def close_disk(self) -> None:
         if self.disk is not None:
             self._shed_before += self.disk.tally.shed
+            self._media_shed_before += self.disk.tally.media_shed
             self.disk.close()
             self.disk = None
 
     def disk_was_replaced(self) -> None:
         """Row ids mean nothing any more."""
         self._backlog = Backlog()
-        self._owed_media.clear()
+        self._media_backlog = self._media_given = None
 
     def leave_memory(self) -> None:
         """What memory held is on disk now."""
@@ -56,6 +59,10 @@ class SendQueue:
         self.memory, self._memory_backlog = None, Backlog()
 
     # --- what is owed ---
+
+    @property
+    def _owed_media(self) -> set[int]:
+        return self._media_backlog.owed if self._media_backlog is not None else set()
 
     @property
     def owed(self) -> Owed:
@@ -68,7 +75,8 @@ class SendQueue:
     def settle(self, owed: Owed) -> None:
         """These deletions are committed."""
         self._backlog.owed -= owed.events
-        self._owed_media -= owed.media
+        if self._media_backlog is not None:
+            self._media_backlog.owed -= owed.media
 
     # --- events ---
 
@@ -115,6 +123,8 @@ class SendQueue:
         backlog.forget(row)
         if backlog is self._backlog:
             backlog.owed.add(row)
+            if self._media_backlog is not None and self.disk is not None and self.disk.has_media(row):
+                self._media_backlog.release(row)
         elif self.memory is not None:
             self.memory.remove(row)
 
@@ -137,21 +147,29 @@ class SendQueue:
     # --- media ---
 
     def pending_media(self, now: float) -> Media | None:
-        for media in chain(self._loose_media(), self._disk_media(now)):
-            if self._media_not_before.get(media.media_id, now) <= now:
+        for key, media in self._memory_media.due(now):
+            if not self._waits(key):
                 return media
-        return None
+        return self._disk_media(now)
 
     def media_delivered(self, media_id: str) -> None:
-        self._media_not_before.pop(media_id, None)
-        if self._memory_media.remove(media_id) or self.disk is None:
+        if self._memory_media.remove(media_id):
             return
-        row = self.disk.find_media(media_id)
-        if row is not None:
-            self._owed_media.add(row)
+        row = self._media_row(media_id)
+        if row is not None and self._media_backlog is not None:
+            self._media_backlog.owed.add(row)
 
     def defer_media(self, media_id: str, not_before_mono: float) -> None:
-        self._media_not_before[media_id] = not_before_mono
+        if self._memory_media.defer(media_id, not_before_mono):
+            return
+        row = self._media_row(media_id)
+        if row is not None and self._media_backlog is not None:
+            self._media_backlog.defer(row, not_before_mono)
+
+    def _media_row(self, media_id: str) -> int | None:
+        if self._media_given is not None and self._media_given[0] == media_id:
+            return self._media_given[1]  # the table has no index over the ids
+        return self.disk.find_media(media_id) if self.disk is not None else None
 
     def keep_media(self, ticket: Ticket) -> bool:
         """Hold the picture of a ticket in memory when no row on disk knows it; True when it did."""
@@ -161,24 +179,25 @@ class SendQueue:
         self._memory_media.add((ticket.stamp.sequence, ticket.stamp.epoch), media)
         return True
 
-    def _loose_media(self) -> Iterator[Media]:
-        for key, media in self._memory_media.items():
-            if not self._waits(key):
-                yield media
-
-    def _disk_media(self, now: float) -> Iterator[Media]:
-        if self.disk is None:
-            return
-        for row, media_id, event_stored in self.disk.media_rows():
-            if row in self._owed_media or (event_stored and row not in self._backlog.owed):
-                continue
-            if self._media_not_before.get(media_id, now) > now:
-                continue  # before its file is read
-            media = self.disk.load_media(row)
+    def _disk_media(self, now: float) -> Media | None:
+        disk = self.disk
+        if disk is None:
+            return None
+        backlog = self._media_backlog
+        if backlog is None:
+            rows = disk.media_rows()
+            ready = (row for row, stored in rows if not stored or row in self._backlog.owed)
+            backlog = self._media_backlog = MediaBacklog(ready)
+        while (row := backlog.first(now)) is not None:
+            media = disk.load_media(row)
             if media is not None:
-                yield media
+                self._media_given = (media.media_id, row)
+                return media
+            if disk.has_media(row):  # its file is damaged
+                backlog.owed.add(row)
             else:
-                self._owed_media.add(row)
+                backlog.drop_first()
+        return None
 
     # --- health ---
 
@@ -193,7 +212,10 @@ class SendQueue:
             depth, size = depth + memory.depth, size + memory.bytes + self._memory_media.bytes
         else:
             sequence, epoch = (disk.sequence, disk.epochs.current.name) if disk else (0, "")
-        return OutboxStats(depth, size, self._oldest_s(now), sequence, epoch, media_depth, degraded, shed)
+        media_shed = self._media_shed_before + self._memory_media.shed
+        media_shed += disk.tally.media_shed if disk else 0
+        oldest_s = self._oldest_s(now)
+        return OutboxStats(depth, size, oldest_s, sequence, epoch, media_depth, degraded, shed, media_shed)
 
     def _oldest_s(self, now: float) -> float:
         ages = [0.0]

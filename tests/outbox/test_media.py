@@ -1,0 +1,74 @@
+"""Pictures: counted when they are given up, and cheap to look for."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.outbox import Outbox
+from edge_agent.outbox.media_backlog import MediaBacklog
+from edge_agent.outbox.memory import MemoryMedia
+from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
+
+
+def test_pictures_given_up_are_counted_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with outbox_in(tmp_path, max_bytes=466_000) as outbox:
+        for number in range(60):
+            outbox.append(draft(media=picture(f"p{number}", 12_000)))
+        stats = outbox.stats()
+    assert stats.media_shed == 60 - stats.media_depth > 0
+    assert "pictures given up" in caplog.text
+
+
+def test_pictures_given_up_in_memory_are_counted_too() -> None:
+    media = MemoryMedia(max_bytes=2500)
+    for number in range(5):
+        media.add((number, "e"), picture(f"p{number}"))
+    assert (len(media), media.shed) == (2, 3)
+
+
+def cpu_of_a_look(folder: Path, pictures: int) -> float:
+    """Thread CPU seconds of the cheapest of 20 looks for a picture, when all are deferred."""
+    clock = HandClock()
+
+    def look(outbox: Outbox) -> float:
+        began = time.thread_time()
+        assert outbox.pending_media() is None
+        return time.thread_time() - began
+
+    with outbox_in(folder, clock) as outbox:
+        for number in range(pictures):
+            outbox.append(draft(media=picture(f"p{number}", 10)))
+        deliver_all(outbox)
+        while (media := outbox.pending_media()) is not None:
+            outbox.media_deferred(media.media_id, clock.mono + 60)
+        return min(look(outbox) for _ in range(20))
+
+
+def test_looking_for_a_picture_costs_the_same_with_many_deferred(tmp_path: Path) -> None:
+    assert cpu_of_a_look(tmp_path / "many", 800) < 8 * cpu_of_a_look(tmp_path / "few", 4)
+
+
+def test_a_deferred_picture_that_was_given_up_is_forgotten() -> None:
+    backlog = MediaBacklog([1, 2])
+    backlog.defer(1, 60.0)
+    assert (backlog.first(0.0), backlog.deferred) == (2, 1)
+    assert (backlog.first(60.0), backlog.deferred) == (1, 0)
+    backlog.drop_first()
+    assert backlog.first(60.0) == 2
+
+
+def test_pictures_of_the_last_run_go_and_so_do_those_whose_event_is_delivered_later(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft(media=picture("old")))
+        deliver_all(outbox)
+        outbox.append(draft(media=picture("waiting")))
+    sent = []
+    with outbox_in(tmp_path) as outbox:
+        while (media := outbox.pending_media()) is not None:
+            sent.append(media.media_id)
+            outbox.media_delivered(media.media_id)
+            deliver_all(outbox)
+    assert sent == ["old", "waiting"]
