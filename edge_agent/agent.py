@@ -320,7 +320,7 @@ class Agent:
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self._status.stop(timeout_s=0.1)
-        self._outbox.close()
+        self._outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._usage.save()
         self._clock_sync.save()
         self._join_the_rest(deadline)
