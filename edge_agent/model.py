@@ -130,17 +130,20 @@ class Picture(Protocol):
     """Pixels of one decoded frame, converted only as far as somebody looks."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Pixels of the camera's picture; ``luma`` may be smaller."""
+        ...
 
     @property
     def height(self) -> int: ...
 
     def luma(self) -> Gray:
-        """Full-size luma, a read-only zero-copy view where the decoder allows it."""
+        """The whole picture's luma, read-only, at most ``analyse.width`` wide; a zero-copy view where the
+        camera sends no wider one and the decoder allows it."""
         ...
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
-        """A fresh BGR copy of ``region``; only that part is converted."""
+        """A fresh BGR copy of ``region`` with the camera's own pixels; only that part is converted."""
         ...
 
 
@@ -324,7 +327,9 @@ class CameraStatus:
     packet_fps: float = 0.0
     decoded_fps: float = 0.0
     analysed_fps: float = 0.0
-    dropped: int = 0  # analysed-rate frames that were replaced by a newer one before the pipeline took them
+    dropped: int = (
+        0  # analysed-rate frames that were replaced before the pipeline took them, and packets left out
+    )
     corrupt: int = 0  # frames not analysed because data was missing
     bitrate_kbps: float = 0.0
     last_frame_age_s: float | None = None

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 
+from edge_agent.capture.failures import SMALLEST_SIDE
 from edge_agent.model import FULL_PICTURE, Box
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ class YuvPicture:
     as a whole at the first use. Not thread-safe: one pipeline thread looks at a picture at a time.
     """
 
-    def __init__(self, frame: VideoFrame) -> None:
+    def __init__(self, frame: VideoFrame, max_width: int | None = None) -> None:
+        """``max_width``: of ``luma``, pixels; ``width``, ``height`` and ``bgr`` stay the camera's."""
         self._frame = frame
+        self._max_width = max_width
+        self._luma: Gray | None = None
         self._planar: VideoFrame | None = None
 
     @property
@@ -77,10 +81,13 @@ class YuvPicture:
         return int(self._frame.height)
 
     def luma(self) -> Gray:
-        """Shape (height, width), uint8, read-only, rows ``line_size`` bytes apart: a view of the decoder's
-        buffer, which lives as long as the view. Limited-range streams keep their 16..235."""
-        frame = self._planar_frame()
-        return _plane(frame, 0)[: frame.height, : frame.width]
+        """uint8, read-only. Of pictures up to ``max_width``: shape (height, width), rows ``line_size`` bytes
+        apart, a view of the decoder's buffer, which lives as long as the view; of wider ones: the whole
+        picture at that width, made once. Limited-range streams keep their 16..235."""
+        if self._luma is None:
+            frame = self._planar_frame()
+            self._luma = _at_most(_plane(frame, 0)[: frame.height, : frame.width], self._max_width)
+        return self._luma
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         """A fresh (height, width, 3) uint8 BGR copy of the pixels that ``region`` touches."""
@@ -104,9 +111,11 @@ class YuvPicture:
 class ArrayPicture:
     """A picture that exists as BGR already: image files, tests."""
 
-    def __init__(self, bgr: Colour) -> None:
-        """``bgr``: shape (height, width, 3), uint8; not copied, must not change afterwards."""
+    def __init__(self, bgr: Colour, max_width: int | None = None) -> None:
+        """``bgr``: shape (height, width, 3), uint8; not copied, must not change afterwards. ``max_width``:
+        of ``luma``, pixels."""
         self._bgr = bgr
+        self._max_width = max_width
         self._luma: Gray | None = None
 
     @property
@@ -118,9 +127,10 @@ class ArrayPicture:
         return int(self._bgr.shape[0])
 
     def luma(self) -> Gray:
-        """Full-range BT.601 luma, (height, width) uint8, read-only; computed once."""
+        """Full-range BT.601 luma, uint8, read-only, at most ``max_width`` wide; computed once."""
         if self._luma is None:
             luma: Gray = cv2.cvtColor(self._bgr, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
+            luma = _at_most(luma, self._max_width)
             luma.flags.writeable = False
             self._luma = luma
         return self._luma
@@ -128,6 +138,19 @@ class ArrayPicture:
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return self._bgr[y1:y2, x1:x2].copy()
+
+
+def _at_most(luma: Gray, max_width: int | None) -> Gray:
+    """``luma`` itself, or a read-only copy ``max_width`` wide with the same aspect; no side gets under
+    ``SMALLEST_SIDE`` by it."""
+    height, width = luma.shape
+    if max_width is None or width <= max_width:
+        return luma
+    scale = min(1.0, max(max_width / width, SMALLEST_SIDE / height))
+    size = (round(width * scale), round(height * scale))
+    small: Gray = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    small.flags.writeable = False
+    return small
 
 
 def _plane(frame: VideoFrame, index: int) -> Plane:

@@ -111,25 +111,26 @@ def open_replay(paths: Sequence[Path], camera: Camera, *, fps: float | None, sta
     """
     if not paths:
         raise ValueError("no video to replay")
-    clips = [_open_clip(path, camera.id) for path in paths]
+    clips = [_open_clip(path, camera.id, camera.analyse.width) for path in paths]
     return Replay(clips, camera.id, fps, started_at)
 
 
-def _open_clip(path: Path, camera_id: str) -> Clip:
+def _open_clip(path: Path, camera_id: str, max_width: int) -> Clip:
     if path.is_dir():
-        return PictureFolder(path, camera_id)
+        return PictureFolder(path, camera_id, max_width)
     if not path.exists():
         raise SourceUnavailable(camera_id, Cause.NOT_FOUND, f"{path} does not exist")
-    return VideoFile(path, camera_id)
+    return VideoFile(path, camera_id, max_width)
 
 
 class VideoFile:
     """A video file, decoded in order on one thread."""
 
-    def __init__(self, path: Path, camera_id: str) -> None:
+    def __init__(self, path: Path, camera_id: str, max_width: int | None = None) -> None:
         """Opens the file once for its facts and closes it again."""
         self.path = path
         self._camera_id = camera_id
+        self._max_width = max_width  # of luma
         with self._open() as container:
             stream = self._video(container)
             self.fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_PICTURE_FPS)
@@ -156,7 +157,7 @@ class VideoFile:
                 # Broken files repeat a stamp or have none: then the nominal rate carries on.
                 in_order = stamp_s is not None and stamp_s - first_s > stream_s
                 stream_s = stamp_s - first_s if stamp_s is not None and in_order else following_s
-                yield ClipFrame(stream_s, YuvPicture(decoded.frame))
+                yield ClipFrame(stream_s, YuvPicture(decoded.frame, self._max_width))
         if not decoder.decoded:
             raise SourceUnavailable(
                 self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture could be decoded"
@@ -199,7 +200,7 @@ def _frame_count(container: InputContainer, stream: VideoStream, fps: float) -> 
 class PictureFolder:
     """Numbered pictures at a constant rate, in the order of their numbers."""
 
-    def __init__(self, path: Path, camera_id: str) -> None:
+    def __init__(self, path: Path, camera_id: str, max_width: int | None = None) -> None:
         """``path``: a MOTChallenge sequence (holds seqinfo.ini), its picture folder, or any other one."""
         sequence = configparser.ConfigParser()
         if sequence.read(path / "seqinfo.ini", encoding="utf-8"):
@@ -209,6 +210,7 @@ class PictureFolder:
         self.path = path
         self.fps = sequence.getfloat("Sequence", "frameRate", fallback=DEFAULT_PICTURE_FPS)
         self._camera_id = camera_id
+        self._max_width = max_width  # of luma
         self._files = _numbered_pictures(path)
         if not self._files:
             raise SourceUnavailable(camera_id, Cause.NO_VIDEO, f"{path} holds no numbered pictures")
@@ -222,7 +224,7 @@ class PictureFolder:
             bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if bgr is None:
                 raise SourceUnavailable(self._camera_id, Cause.DECODE_ERROR, f"{file} is not a picture")
-            yield ClipFrame(index / self.fps, ArrayPicture(bgr))  # type: ignore[arg-type]
+            yield ClipFrame(index / self.fps, ArrayPicture(bgr, self._max_width))  # type: ignore[arg-type]
 
 
 def _numbered_pictures(folder: Path) -> list[Path]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
-"""Shares of damaged frames, and of packets left out: from where a camera is degraded, until where it stays so."""
+"""Shares of damaged frames, and of packets left out: degraded from the first on, until below the second."""
 JUDGE_EVERY_S = 1.0
 
 
@@ -46,6 +46,7 @@ class Session:
         """``numbers`` numbers the decoded frames."""
         self.live = source.live
         self._camera_id = camera.id
+        self._width = camera.analyse.width
         self._clock = clock
         self._limits = limits
         self._health = health
@@ -108,7 +109,7 @@ class Session:
 
     def _offer(self, frame: VideoFrame, number: int, stamp: float) -> None:
         captured_at = wall_time_of(self._clock, stamp)
-        self._slot.offer(Frame(self._camera_id, number, stamp, captured_at, YuvPicture(frame)))
+        self._slot.offer(Frame(self._camera_id, number, stamp, captured_at, YuvPicture(frame, self._width)))
 
     def _picture_came(self, frame: VideoFrame, mono: float) -> None:
         self._picture_mono = mono

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_frames_keep_the_cameras_spacing(rtsp: RtspServer) -> None:
     spacing = steps / np.diff([f.number for f in got])
     assert spacing == pytest.approx(0.1, abs=0.02)
     assert now - 1 < got[-1].captured_mono <= now
+
+
+def test_wide_pictures_are_analysed_at_the_wanted_width(clips: dict[str, Path]) -> None:
+    file = camera(str(clips["h264"]))
+    file = dataclasses.replace(file, analyse=dataclasses.replace(file.analyse, width=160))
+    with running(Reader(file, SystemClock(), limits=QUICK)) as reader:
+        picture = frames(reader, 1)[0].picture
+        status = reader.status()
+    assert (picture.luma().shape, picture.width, picture.height) == ((90, 160), 320, 180)
+    assert (status.width, status.height) == (320, 180)
 
 
 def test_only_the_wanted_rate_is_handed_on(rtsp: RtspServer) -> None:

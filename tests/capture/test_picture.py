@@ -94,3 +94,25 @@ def test_an_array_is_a_picture_too() -> None:
     part[:] = 0
     assert picture.luma().shape == (30, 40)
     np.testing.assert_array_equal(picture.bgr(), bgr)
+
+
+@pytest.mark.parametrize(
+    ("max_width", "shape"), [(None, (HEIGHT, WIDTH)), (400, (HEIGHT, WIDTH)), (80, (45, 80)), (40, (32, 57))]
+)
+def test_luma_is_at_most_as_wide_as_asked_and_colour_keeps_its_detail(
+    max_width: int | None, shape: tuple[int, int]
+) -> None:
+    frame = scene("yuv420p")
+    bgr = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    for picture in (YuvPicture(frame, max_width), ArrayPicture(bgr, max_width)):
+        assert picture.luma().shape == shape
+        assert not picture.luma().flags.writeable
+        assert (picture.width, picture.height) == (WIDTH, HEIGHT)
+        assert picture.bgr(Box(0, 0, 0.5, 1)).shape == (HEIGHT, 81, 3)
+
+
+def test_luma_is_made_smaller_once_by_averaging() -> None:
+    picture = YuvPicture(scene("yuv420p"), 80)
+    assert picture.luma() is picture.luma()
+    whole = YuvPicture(scene("yuv420p")).luma()
+    assert picture.luma().mean() == pytest.approx(whole.mean(), abs=1)

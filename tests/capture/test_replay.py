@@ -53,6 +53,12 @@ def test_several_files_are_one_video(clips: dict[str, Path]) -> None:
     assert (got[0].picture.width, got[29].picture.width) == (320, 480)
 
 
+def test_a_replay_is_analysed_at_the_cameras_width(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "wide.mp4", size=(1280, 720), seconds=0.3)
+    picture = next(iter(replay(clip))).picture
+    assert (picture.luma().shape, picture.width, picture.bgr().shape) == ((360, 640), 1280, (720, 1280, 3))
+
+
 def test_a_second_iteration_begins_again(clips: dict[str, Path]) -> None:
     video = replay(clips["h264"], fps=1)
     assert [f.number for f in video] == [f.number for f in video]

@@ -26,7 +26,7 @@ ANALYSE = Section(
         Field(
             "width",
             Number(160, 3840, "pixels", whole=True),
-            "width the analysis works at; a smaller picture is not enlarged to it",
+            "motion and tracking see at most this width; looks and snapshots keep the camera's pixels",
             640,
         ),
     ),
