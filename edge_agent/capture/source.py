@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.parse
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -90,7 +91,11 @@ def open_source(
     # av takes 0.1 s to import: only what opens cameras pays for it.
     from edge_agent.capture.stream import PacketStream
 
-    return PacketStream(camera.id, recipe_for(camera), camera.credentials, clock, wait, limits, repeat)
+    recipe = recipe_for(camera)
+    if not recipe.live and os.path.exists(recipe.url) and not os.path.isfile(recipe.url):
+        # Opening a pipe that nobody writes to blocks for ever, and FFmpeg's timeouts are for networks.
+        raise failure(camera.id, Cause.UNSUPPORTED, f"{recipe.url} is not a file")
+    return PacketStream(camera.id, recipe, camera.credentials, clock, wait, limits, repeat)
 
 
 def recipe_for(camera: Camera) -> Recipe:

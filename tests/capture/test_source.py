@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.source import recipe_for, url_with_credentials
+from edge_agent.capture.source import Limits, open_source, recipe_for, url_with_credentials
+from edge_agent.clock import SystemClock
 from edge_agent.errors import SourceRejected, SourceUnavailable
 from edge_agent.model import Cause
 from edge_agent.secrets import Credentials, Secret
@@ -29,6 +32,14 @@ from tests.capture.rig import camera
 def test_the_scheme_chooses_the_recipe(url: str, opened: str, form: str | None, live: bool) -> None:
     recipe = recipe_for(camera(url))
     assert (recipe.url, recipe.format, recipe.live) == (opened, form, live)
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(SourceUnavailable, match="is not a file") as caught:
+            open_source(camera(str(path)), SystemClock(), lambda seconds: False, Limits())
+        assert caught.value.cause is Cause.UNSUPPORTED
 
 
 @pytest.mark.parametrize("url", ["gopher://cam/x", "rtsp:///x", "v4l3:/dev/video0"])
