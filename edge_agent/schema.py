@@ -6,6 +6,7 @@ them current. ``object.json`` is the ``data`` of an event, ``event-object.json``
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -47,7 +48,20 @@ def schema_of(name: str) -> Schema:
     if "schema" in root["properties"]:
         root["required"] = ["schema", *root["required"]]
     head = {"$schema": DIALECT, "$id": f"{wire.SCHEMA_BASE}{name}.json"}
-    return {**head, **root, **({"$defs": parts} if parts else {})}
+    schema = {**head, **root, **({"$defs": parts} if parts else {})}
+    _unindent_descriptions(schema)
+    return schema
+
+
+def _unindent_descriptions(node: object) -> None:
+    """Python 3.13 takes the indentation out of docstrings, 3.11 leaves it in: one text for both."""
+    if isinstance(node, dict):
+        if isinstance(node.get("description"), str):
+            node["description"] = inspect.cleandoc(node["description"])
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            _unindent_descriptions(part)
 
 
 def schema_text(name: str) -> str:
