@@ -40,11 +40,12 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.lane import Lane
 from edge_agent.loop import Loop
-from edge_agent.model import CameraState, CameraStatus, OpenEvent
+from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import OpenEvent
 from edge_agent.pipeline import Pipeline
 from edge_agent.wire import Birth, BirthDetector
 

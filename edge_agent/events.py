@@ -20,19 +20,15 @@ from edge_agent.model import (
     CameraState,
     Cause,
     CountsHit,
-    Draft,
     Frame,
-    Loss,
-    Media,
     ObjectHit,
-    OpenEvent,
     Phase,
     RuleHit,
     Severity,
-    Stamp,
     Track,
     Tracks,
 )
+from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
 
 GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
 _ENCODER = msgspec.json.Encoder()

@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.model import Draft, Loss, Severity, Stamp
+from edge_agent.model import Severity
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Draft, Loss, Stamp
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.clock import SystemClock
-from edge_agent.model import Draft, Media, Severity
+from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Draft, Media
 
 PAYLOAD = b"x" * 400
 JPEG_BYTES = 40_000

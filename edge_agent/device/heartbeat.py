@@ -15,7 +15,8 @@ from edge_agent import __version__
 from edge_agent.clock import Clock, rfc3339, wall_time_of
 from edge_agent.config.settings import Settings
 from edge_agent.device import degraded
-from edge_agent.model import CameraStatus, OutboxStats
+from edge_agent.model import CameraStatus
+from edge_agent.outbox_model import OutboxStats
 from edge_agent.wire import (
     BoxHealth,
     CameraHealth,

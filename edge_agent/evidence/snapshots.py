@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from edge_agent.config.settings import Polygon
 from edge_agent.evidence.jpeg import crop, encode
-from edge_agent.model import Box, Frame, Media, Phase, Track, Tracks
+from edge_agent.model import Box, Frame, Phase, Track, Tracks
+from edge_agent.outbox_model import Media
 
 if TYPE_CHECKING:
     from edge_agent.model import Colour

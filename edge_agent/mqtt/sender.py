@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from edge_agent.clock import Clock
-from edge_agent.model import Media, StoredEvent
 from edge_agent.mqtt.causes import BLAMES_A_MESSAGE
 from edge_agent.mqtt.client import Connection, Message, packet_bytes
 from edge_agent.mqtt.inbox import Acked, Connected
@@ -25,6 +24,7 @@ from edge_agent.mqtt.window import (
     Window,
     deferral_s,
 )
+from edge_agent.outbox_model import Media, StoredEvent
 
 log = logging.getLogger(__name__)
 

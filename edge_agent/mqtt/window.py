@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.model import Media, Severity, StoredEvent
+from edge_agent.model import Severity
+from edge_agent.outbox_model import Media, StoredEvent
 
 WINDOW = 20
 """Most QoS 1 messages without PUBACK (protocol.md, Delivery); fewer when the broker asks for fewer."""

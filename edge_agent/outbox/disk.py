@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from edge_agent.model import Loss, Media, OpenEvent, Stamp, StoredEvent
 from edge_agent.outbox import shedding
 from edge_agent.outbox.database import PAGE_BYTES, integer, open_reader, open_writer, translated
 from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
@@ -28,6 +27,7 @@ from edge_agent.outbox.order import (
     row_id,
 )
 from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox_model import Loss, Media, OpenEvent, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.model import Loss, Media, Stamp, StoredEvent
 from edge_agent.outbox.order import LOSS_KIND, SHED_ORDER, Rank, n_of, priority_of, rank_for, rank_of, row_id
 from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox_model import Loss, Media, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
 

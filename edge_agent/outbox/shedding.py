@@ -11,9 +11,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from edge_agent.model import Loss
 from edge_agent.outbox.epochs import Epochs
 from edge_agent.outbox.order import SHED_ORDER, Rank, n_of, rank_range
+from edge_agent.outbox_model import Loss
 
 CHUNK = 8  # rows; a larger one makes the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB

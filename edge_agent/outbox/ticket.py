@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.model import Draft, Stamp
+from edge_agent.outbox_model import Draft, Stamp
 
 
 @dataclass(slots=True, eq=False)

@@ -18,7 +18,8 @@ from edge_agent.detection.choose import choose_detector, model_dirs
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
-from edge_agent.model import Draft, Frame, Stamp
+from edge_agent.model import Frame
+from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.pipeline import Insight, Pipeline
 from edge_agent.replay.annotate import AnnotatedVideo
 from edge_agent.replay.progress import Progress

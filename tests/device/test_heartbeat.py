@@ -17,7 +17,8 @@ from edge_agent.device.boot import BootReason
 from edge_agent.device.box import BoxMetrics
 from edge_agent.device.clock_sync import ClockSync
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
-from edge_agent.model import CameraState, CameraStatus, Cause, OutboxStats
+from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.outbox_model import OutboxStats
 from tests.device.fakes import PI_4, TODAY, FakeClock, camera, plant, settings
 
 OUTBOX = OutboxStats(0, 40960, 0.0, 12345, "3f2a9c1e", 0, None, 0)

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from edge_agent import wire
 from edge_agent.config.settings import Gateway
 from edge_agent.events import EventMaker
-from edge_agent.model import FULL_PICTURE, Box, Draft, Frame, Stamp, Track, TrackState
+from edge_agent.model import FULL_PICTURE, Box, Frame, Track, TrackState
+from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.schema import schema_of
 from tests.outbox.parts import HandClock
 

@@ -16,11 +16,10 @@ from edge_agent.model import (
     CameraState,
     Cause,
     CountsHit,
-    Loss,
     ObjectHit,
     Phase,
-    Stamp,
 )
+from edge_agent.outbox_model import Loss, Stamp
 from tests.events.parts import encoded, frame, maker, track, valid
 from tests.outbox.parts import HandClock, picture
 

@@ -15,10 +15,11 @@ import pytest
 
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.model import Media, Severity, StoredEvent
+from edge_agent.model import Severity
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox_model import Media, StoredEvent
 from edge_agent.secrets import Credentials
 from tests.testbed.mosquitto import wait_until
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.model import Media, Severity
+from edge_agent.model import Severity
 from edge_agent.mqtt.topics import DownKind
+from edge_agent.outbox_model import Media
 from tests.mqtt.conftest import TOPICS, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

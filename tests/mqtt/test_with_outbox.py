@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.model import Draft, Loss, Media, Severity, Stamp
+from edge_agent.model import Severity
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Draft, Loss, Media, Stamp
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edge_agent.clock import Clock
-from edge_agent.model import Draft, Loss, Media, OpenEvent, Severity, Stamp
+from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
 
 
 @dataclass

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import OutboxError
-from edge_agent.model import Draft, Loss, OpenEvent, Severity, Stamp
+from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
 from edge_agent.outbox.order import Rank, row_id
+from edge_agent.outbox_model import Draft, Loss, OpenEvent, Stamp
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 
 

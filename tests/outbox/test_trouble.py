@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import OutboxError
-from edge_agent.model import Draft, OpenEvent, Severity, Stamp
+from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.database import StoreDamaged
 from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.failover import RETRY_DISK_S
+from edge_agent.outbox_model import Draft, OpenEvent, Stamp
 from tests.outbox.parts import HandClock, draft, outbox_in
 
 

@@ -1,0 +1,99 @@
+"""The nouns between events, outbox and mqtt: what an event is before, in and after the outbox.
+
+Everything here is frozen. The nouns of the pipeline are in ``model.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_agent.model import FULL_PICTURE, Box, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The identity the outbox gives an event inside the transaction that stores it."""
+
+    sequence: int  # 1, 2, 3 ... without a gap inside an epoch
+    epoch: str  # changes whenever another store allots the numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Media:
+    """A picture that belongs to an event and goes out after it."""
+
+    media_id: str  # [a-z0-9-], unique per gateway
+    event_id: str
+    camera: str
+    sha256: str
+    payload: bytes  # JPEG
+    box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """What is needed to close an event whose ``end`` the agent did not live to send."""
+
+    event_id: str
+    camera: str
+    state: bytes  # made and read by events.py only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """An event that has no sequence yet; the outbox stores it and everything that hangs on it at once.
+
+    ``encode`` makes the payload for a stamp. It is called on any appending thread, and again under
+    another stamp when the disk fails: it must not depend on the thread or on being called once.
+    """
+
+    camera: str  # topic subject: a camera id or ``gateway``
+    kind: str
+    severity: Severity
+    encode: Callable[[Stamp], bytes]
+    media: Media | None = None
+    opens: OpenEvent | None = None  # remembered until a draft closes it; replaces what is remembered
+    closes: str | None = None  # event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Events of one epoch that were given up."""
+
+    epoch: str
+    ranges: tuple[tuple[int, int], ...]  # first and last sequence, both included, ascending
+    count: int
+    reason: str  # a word of ``wire.LossData.reason``
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that waits for its delivery; ``payload`` is the same bytes each time it is sent."""
+
+    sequence: int
+    epoch: str
+    camera: str
+    kind: str
+    priority: int  # ``Severity.number``
+    attempts: int  # how often it was deferred since the agent started
+    payload: bytes = field(repr=False)
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.sequence, self.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """What health says about the outbox."""
+
+    depth: int  # events that wait
+    bytes: int  # on disk: database, write-ahead log and media; in memory while there is no disk
+    oldest_s: float  # age of the oldest waiting event; after a reboot at least the time since boot
+    sequence: int  # last one allotted in ``epoch``
+    epoch: str
+    media_depth: int
+    degraded: str | None  # why the disk is not used, or why an epoch was begun; None: all is well
+    shed: int  # events given up since the agent started
+    media_shed: int = 0  # pictures given up since then; their events stay
