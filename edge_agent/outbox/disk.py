@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
+from edge_agent.outbox.open_files import OpenFiles, put_back
 from edge_agent.outbox.order import (
     LOSS_KIND,
     Rank,
@@ -96,6 +97,7 @@ class DiskStore:
             try:
                 self._reader = open_reader(self.path)
                 self._load(boot_id)
+                self._open_files = OpenFiles(self.path)
             except BaseException:
                 self.close()
                 raise
@@ -107,42 +109,62 @@ class DiskStore:
                 with suppress(sqlite3.Error):
                     getattr(self, name).close()
 
+    # --- its files ---
+
+    def missing_file(self) -> str | None:
+        """Name of a file that was removed or replaced since it was opened; None: all are there."""
+        return self._open_files.missing()
+
+    def was_replaced(self) -> bool:
+        """Whether another database lies at the path now."""
+        return self._open_files.replaced()
+
+    def put_back(self) -> None:
+        """Write the content to the path again; close this store next. Raises like ``write``."""
+        with translated(self.path):
+            put_back(self._writer, self.path)
+
     # --- writing ---
 
     def write(self, batch: Sequence[Ticket], owed: Owed, mono: float) -> None:
         """Store all tickets, delete what is owed, shed and announce, in one transaction."""
-        with translated(self.path):
-            work = self._begin()
-            try:
-                self._delete(work, owed)
-                for ticket in batch:
-                    self._insert(work, ticket)
-                self._make_room(work)
-                self._announce(work, mono)
-                self._commit(work)
-            except BaseException:
-                self._rollback()
-                raise
+        with self._transaction() as work:
+            self._delete(work, owed)
+            for ticket in batch:
+                self._insert(work, ticket)
+            self._make_room(work)
+            self._announce(work, mono)
 
     def adopt(self, memory: MemoryStore, owed: Owed, open_events: OpenEvents) -> int:
         """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
 
         Returns how many they are.
         """
+        with self._transaction() as work:
+            self._delete(work, owed)
+            kept = self._copy(work, memory)
+            self._copy_open(open_events)
+            self._begin_epoch(work, new_epoch())
+            self._make_room(work)
+        open_events.told()
+        return kept
+
+    def begin_epoch(self) -> None:
+        """Number what comes from 1 again. Raises StoreUnusable or StoreDamaged."""
+        with self._transaction() as work:
+            self._begin_epoch(work, new_epoch())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[_Work]:
+        """Committed at the end of the block; an error in it or in the commit undoes everything."""
         with translated(self.path):
             work = self._begin()
             try:
-                self._delete(work, owed)
-                kept = self._copy(work, memory)
-                self._copy_open(open_events)
-                self._begin_epoch(work, new_epoch())
-                self._make_room(work)
+                yield work
                 self._commit(work)
             except BaseException:
                 self._rollback()
                 raise
-        open_events.told()
-        return kept
 
     def _begin(self) -> _Work:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -203,15 +225,9 @@ class DiskStore:
 
     def remember_open(self, events: Sequence[OpenEvent]) -> None:
         """Tell a new database which events are open. Raises StoreUnusable or StoreDamaged."""
-        with translated(self.path):
-            work = self._begin()
-            try:
-                for event in events:
-                    self._open_event(event)
-                self._commit(work)
-            except BaseException:
-                self._rollback()
-                raise
+        with self._transaction():
+            for event in events:
+                self._open_event(event)
 
     def _open_event(self, event: OpenEvent) -> None:
         sql = "INSERT OR REPLACE INTO open_event (event_id, camera, state) VALUES (?, ?, ?)"

@@ -17,6 +17,7 @@ from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.set_aside import set_aside
+from edge_agent.outbox.state_lock import StateLock
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Failover:
         open_events: OpenEvents,
         *,
         state_dir: Path,
+        state_lock: StateLock,
         max_bytes: int,
         clock: Clock,
         boot_id: str,
@@ -45,6 +47,7 @@ class Failover:
         self._queue = queue
         self._open_events = open_events
         self._state_dir = state_dir
+        self._state_lock = state_lock
         self._path = state_dir / FILE_NAME
         self._max_bytes = max_bytes
         self._clock = clock
@@ -76,6 +79,7 @@ class Failover:
             return False
         self.retry_mono = now + RETRY_DISK_S
         try:
+            self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             if shutil.disk_usage(self._state_dir).free < MIN_FREE_BYTES:
                 return False
             self._return_to_disk(memory)
@@ -110,7 +114,40 @@ class Failover:
         except OutboxError as second:
             self.use_memory(second)
 
+    def restore(self) -> None:
+        """Write a database whose files were removed again, and begin an epoch in it.
+
+        With events in memory, the way back to the disk does it.
+        """
+        disk = self._queue.disk
+        if disk is None or self._queue.memory is not None or disk.missing_file() is None:
+            return
+        try:
+            self._put_back(disk)
+            self._queue.close_disk()
+            new = self._queue.disk = self._new_store()
+            new.begin_epoch()
+        except OutboxError as error:
+            if isinstance(error, StoreDamaged):
+                self._queue.close_disk()
+            self.use_memory(error)
+
+    def _put_back(self, disk: DiskStore) -> None:
+        """Make the files at the path those of ``disk`` again, if they are not."""
+        missing = disk.missing_file()
+        self._state_lock.take()  # may be gone with its folder, and another agent may have come
+        if missing is None:
+            return
+        error = StoreUnusable(f"{self._state_dir / missing} was removed while the agent ran")
+        if disk.was_replaced():
+            self._set_aside(error)
+        disk.put_back()
+        self._notice = f"{error}; what it held is written again, a new epoch has begun"
+        log.error("outbox: %s", self._notice)
+
     def _return_to_disk(self, memory: MemoryStore) -> None:
+        if self._queue.disk is not None:
+            self._put_back(self._queue.disk)
         disk = self._open_store()
         # Only now: while none can be opened, the old one goes on being read.
         self._queue.close_disk()
@@ -143,15 +180,18 @@ class Failover:
 
     def _replace(self, error: OutboxError) -> None:
         """Set the file aside. What it held is lost to the centre, and the new epoch says so."""
-        try:
-            target = set_aside(self._path, self._clock.now())
-        except OSError as second:
-            raise StoreUnusable(f"{error}; it cannot be set aside: {second.strerror}") from second
+        target = self._set_aside(error)
         # SQLite sees that the file was moved, and leaves the log beside the next one alone.
         self._queue.close_disk()
         self._notice = f"{error}; set aside as {target.name}, a new epoch has begun"
         log.error("outbox: %s", self._notice)
         self._queue.disk_was_replaced()
+
+    def _set_aside(self, error: OutboxError) -> Path:
+        try:
+            return set_aside(self._path, self._clock.now())
+        except OSError as second:
+            raise StoreUnusable(f"{error}; it cannot be set aside: {second.strerror}") from second
 
 
 def _is_read_only(error: OutboxError) -> bool:

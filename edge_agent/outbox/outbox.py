@@ -35,6 +35,7 @@ FLUSH_AT = 200
 """Deletions ride on the next append's transaction; without one they get their own after this time or
 number. Losing them in a crash only means a resend."""
 CLOSE_WITHIN_S = 0.5
+CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the removal is kept as well
 
 T = TypeVar("T")
 
@@ -60,18 +61,20 @@ class Outbox:
         # Protects everything below; taken inside the commit lock, never the other way round.
         self._lock = threading.RLock()
         self._queue = SendQueue()
+        self._state_lock = StateLock(state_dir)
         self._open_events = OpenEvents()
         self._failover = Failover(
             self._queue,
             self._open_events,
             state_dir=state_dir,
+            state_lock=self._state_lock,
             max_bytes=max_bytes,
             clock=clock,
             boot_id=boot_id,
             encode_loss=encode_loss,
         )
         self._flushed_mono = 0.0
-        self._state_lock = StateLock(state_dir)
+        self._files_checked_mono = 0.0
 
     # --- life ---
 
@@ -114,6 +117,8 @@ class Outbox:
             self._failover.retry_mono = 0.0  # the last chance to save what only memory holds
             while self._appended:
                 self._store_next()
+            with self._lock:
+                self._failover.restore()
             try:
                 self._store([])
             except Exception:  # the end of this thread; the file is closed in any case
@@ -226,8 +231,10 @@ class Outbox:
         self._news.set()
 
     def maintain(self) -> None:
-        """Commit deletions that have waited long enough, and try the way back to a failed disk."""
+        """Commit deletions that have waited long enough, try the way back to a failed disk, and see
+        whether the files are still there."""
         now = self._clock.monotonic()
+        self._check_files(now)
         with self._lock:
             owed = self._queue.owed_count
             due = owed >= FLUSH_AT or (owed > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
@@ -237,6 +244,18 @@ class Outbox:
             with self._commit_lock:
                 if self._is_open:
                     self._store([])
+
+    def _check_files(self, now: float) -> None:
+        with self._lock:
+            disk = self._queue.disk
+            if disk is None or now - self._files_checked_mono < CHECK_FILES_S:
+                return
+            self._files_checked_mono = now
+        if disk.missing_file() is None:
+            return
+        with self._commit_lock, self._lock:
+            if self._is_open:
+                self._failover.restore()
 
     def stats(self) -> OutboxStats:
         """For health."""

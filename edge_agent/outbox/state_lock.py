@@ -20,11 +20,19 @@ class StateLock:
         self._file: int | None = None
 
     def take(self) -> None:
-        """Raises OutboxError when another process holds it."""
+        """Take it, or take it again where its file was removed since.
+
+        Raises OutboxError when another process holds it.
+        """
         path = self._state_dir / "outbox.lock"
         try:
-            self._state_dir.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if self._file is not None and os.path.sameopenfile(file, self._file):
+                os.close(file)
+                return
+            self.release()
+            self._file = file
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.release()
