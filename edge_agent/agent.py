@@ -33,7 +33,8 @@ from edge_agent.device.box import BoxMetrics
 from edge_agent.device.cameras import CameraWatch
 from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
-from edge_agent.device.status import StatusDocument, StatusServer, socket_path, status_document
+from edge_agent.device.status import StatusDocument, StatusServer, status_document
+from edge_agent.device.status_socket import places_to_listen
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.errors import EdgeAgentError
@@ -122,7 +123,7 @@ class Agent:
             cameras=self._camera_statuses,
         )
         self._heartbeats = HeartbeatMaker(settings, clock, sources)
-        self._status = StatusServer(socket_path(state_dir), self._status_document)
+        self._status = StatusServer(places_to_listen(state_dir), self._status_document)
         self._supervisor = Supervisor()
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0

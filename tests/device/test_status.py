@@ -17,7 +17,8 @@ import pytest
 
 from edge_agent.device.degraded import CAUSE_TEXT
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
-from edge_agent.device.status import StatusDocument, StatusServer, run_status, socket_path, status_document
+from edge_agent.device.status import StatusDocument, StatusServer, run_status, status_document
+from edge_agent.device.status_socket import places_to_listen
 from edge_agent.device.status_text import duration
 from edge_agent.errors import EdgeAgentError
 from edge_agent.loop import Loop
@@ -39,6 +40,7 @@ BAD_PASSWORD = replace(
 @pytest.fixture(autouse=True)
 def no_run_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def agent(state_dir: Path, sources: HealthSources = WELL) -> Iterator[StatusServ
         details = {status.camera_id: status.detail for status in sources.cameras()}
         return status_document(configured, maker.make(), details)
 
-    server = StatusServer(socket_path(state_dir), document)
+    server = StatusServer(places_to_listen(state_dir), document)
     try:
         server.start()
         yield server
@@ -171,6 +173,55 @@ def test_run_directory_of_systemd_comes_first(tmp_path: Path, monkeypatch: pytes
     with agent(tmp_path):
         assert (run_dir / "status.sock").exists()
         assert ask(tmp_path)[0] == 0
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Path:
+    """A state directory in which no user, not even root, can make a socket."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "state"
+
+
+@pytest.fixture
+def session_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
+
+
+def test_without_a_writable_state_directory_the_users_run_directory_serves(
+    unwritable: Path, session_dir: Path
+) -> None:
+    with agent(unwritable):
+        assert ask(unwritable)[0] == 0
+        assert stat.S_IMODE((session_dir / "edge-agent").stat().st_mode) == 0o700
+        assert ask(unwritable.with_name("another"))[0] == 3
+    assert list((session_dir / "edge-agent").iterdir()) == []
+
+
+def test_a_run_directory_that_others_may_enter_is_not_trusted(unwritable: Path, session_dir: Path) -> None:
+    with agent(unwritable):
+        (session_dir / "edge-agent").chmod(0o777)
+        assert ask(unwritable)[0] == 3
+
+
+def test_two_agents_on_an_unwritable_state_directory_are_two_too_many(
+    unwritable: Path, session_dir: Path
+) -> None:
+    with agent(unwritable), pytest.raises(EdgeAgentError, match="another agent answers"), agent(unwritable):
+        pass
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o750])
+def test_a_private_directory_somebody_else_prepared_is_not_used(
+    unwritable: Path, session_dir: Path, mode: int
+) -> None:
+    (session_dir / "edge-agent").mkdir()
+    (session_dir / "edge-agent").chmod(mode)
+    first, private, *_ = places_to_listen(unwritable)
+    with pytest.raises(EdgeAgentError, match="directory of this user alone"):
+        StatusServer([first, private], lambda: pytest.fail("asked")).start()
 
 
 def test_answer_that_is_no_document_is_a_failure(tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""Where the socket of ``edge-agent status`` lies, how an agent takes it, and how it is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from edge_agent.errors import EdgeAgentError
+
+SOCKET_NAME = "status.sock"
+RUN_DIR = Path("/run/edge-agent")
+LONGEST_PATH_BYTES = 107  # sun_path of unix(7) less its end
+ANSWER_TIMEOUT_S = 5.0
+LARGEST_ANSWER = 1 << 20
+
+
+def places_to_listen(state_dir: Path, environ: Mapping[str, str] | None = None) -> list[Path]:
+    """Where a starting agent tries to listen, best first: systemd's run directory, or else its state
+    directory; where that one cannot be written, a private directory of the user's."""
+    environ = os.environ if environ is None else environ
+    run_dir = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    first = (Path(run_dir) if run_dir else state_dir) / SOCKET_NAME
+    return [first, *_private_places(state_dir, environ)]
+
+
+def places_to_ask(state_dir: Path, environ: Mapping[str, str] | None = None) -> list[Path]:
+    """Where an agent of this state directory may listen, whose environment is not known."""
+    first, *private = places_to_listen(state_dir, environ)
+    return list(dict.fromkeys([first, state_dir / SOCKET_NAME, RUN_DIR / SOCKET_NAME, *private]))
+
+
+def ask(path: Path) -> bytes:
+    """What the agent at ``path`` says. Raises OSError."""
+    if not _is_safe(path):
+        raise FileNotFoundError(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker, _address(path) as address:
+        asker.settimeout(ANSWER_TIMEOUT_S)
+        asker.connect(address)
+        parts: list[bytes] = []
+        while sum(map(len, parts)) < LARGEST_ANSWER and (part := asker.recv(65536)):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def listen(places: Sequence[Path]) -> tuple[socket.socket, Path]:
+    """A listening socket at the first place that can be written, and which one that is.
+
+    Raises EdgeAgentError when another agent listens at one of them, or none can be used.
+    """
+    failures: list[str] = []
+    for path in places:
+        try:
+            return _listen(path), path
+        except OSError as error:
+            failures.append(f"{path}: {error.strerror or error}")
+    raise EdgeAgentError(f"cannot listen for `edge-agent status`: {'; '.join(failures)}")
+
+
+def _private_places(state_dir: Path, environ: Mapping[str, str]) -> list[Path]:
+    user = os.geteuid()
+    # One user may run several agents: the name tells their state directories apart.
+    digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
+    name = f"status-{digest}.sock"
+    session = environ.get("XDG_RUNTIME_DIR")
+    folders = [Path(session) / "edge-agent"] if session else []
+    folders += [Path(f"/run/user/{user}/edge-agent"), Path(tempfile.gettempdir()) / f"edge-agent-{user}"]
+    return [folder / name for folder in dict.fromkeys(folders)]
+
+
+def _is_private(path: Path) -> bool:
+    """Whether ``path`` is one of ``_private_places``, by its name."""
+    return path.name != SOCKET_NAME
+
+
+def _is_safe(path: Path) -> bool:
+    """A private place counts only in a directory that nobody else can write: anybody may have made one of
+    that name among the temporary files."""
+    if not _is_private(path):
+        return True
+    try:
+        status = path.parent.lstat()
+    except OSError:
+        return False
+    private = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) & 0o077 == 0
+    return private and status.st_uid == os.geteuid()
+
+
+def _listen(path: Path) -> socket.socket:
+    """Raises OSError where the place cannot be used, EdgeAgentError where it is taken."""
+    if _is_private(path):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if not _is_safe(path):
+            raise PermissionError(f"{path.parent} is not a directory of this user alone")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear(path)
+        with _address(path) as address:
+            listener.bind(address)
+        path.chmod(0o660)  # not by umask, which would reach into other threads; it only tells
+        listener.listen(4)
+        listener.setblocking(False)  # an asker that left before accept() must not block the loop
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove the socket of an agent that is gone; refuse to take it from one that lives."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise EdgeAgentError(f"{path}: is in the way and not a socket; remove it")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, _address(path) as address:
+        probe.settimeout(ANSWER_TIMEOUT_S)
+        try:
+            probe.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+    raise EdgeAgentError(f"{path}: another agent answers there; two agents cannot share a state directory")
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """The path, or a short name for it: a socket's path ends at 107 bytes, a directory's does not."""
+    if len(os.fsencode(path)) <= LONGEST_PATH_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
