@@ -141,8 +141,7 @@ class Agent:
     def _start(self) -> None:
         self._outbox.open()
         self._boot.mark_running()
-        for left_open in self._outbox.left_open():
-            self._close_left_open(left_open)
+        self._close_all_left_open()
         self._start_status()
         self._publisher.start()
         if self._worker is not None:
@@ -163,6 +162,11 @@ class Agent:
             len(self._lanes),
         )
         self._systemd.ready("started")
+
+    def _close_all_left_open(self) -> None:
+        """Not at the start only: a disk that is away then names them when it comes back."""
+        for left_open in self._outbox.left_open():
+            self._close_left_open(left_open)
 
     def _close_left_open(self, left_open: OpenEvent) -> None:
         try:
@@ -226,6 +230,7 @@ class Agent:
 
     def _tick(self) -> None:
         now = time.monotonic()
+        self._close_all_left_open()
         correction = self._clock_sync.update()
         if correction is not None:
             self._outbox.append(

@@ -1,0 +1,74 @@
+"""Objects whose end an earlier agent did not live to tell, on a disk that is away at the start."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edge_agent import config
+from edge_agent.agent import Agent
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Settings
+from edge_agent.device.status import run_status
+from edge_agent.events import EventSink, NoSnapshots
+from edge_agent.model import ObjectHit, Phase
+from edge_agent.outbox.failover import RETRY_DISK_S
+from tests.events.parts import frame, maker, track
+from tests.outbox.parts import outbox_in
+from tests.testbed.agent import wait_until, write_config
+from tests.testbed.mosquitto import free_port
+
+
+class HastyClock(SystemClock):
+    """The system's clock, put forward by hand."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s
+
+
+@contextmanager
+def running(agent: Agent, stop: threading.Event) -> Iterator[None]:
+    thread = threading.Thread(target=agent.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def outbox_health(settings: Settings) -> dict[str, Any]:
+    out = io.StringIO()
+    if run_status(settings, True, out) != 0:
+        return {}
+    health: dict[str, Any] = json.loads(out.getvalue())["heartbeat"]["outbox"]
+    return health
+
+
+def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
+    state, away = tmp_path / "state", tmp_path / "away"
+    with outbox_in(state) as outbox:
+        EventSink("cam-1", maker(), outbox, NoSnapshots()).accept(
+            ObjectHit(Phase.START, track(), 998.0), frame()
+        )
+    state.rename(away)
+    state.touch()  # not even root can use a file as a folder
+    settings = config.load(write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none"))
+    clock, stop = HastyClock(), threading.Event()
+    with running(Agent(settings, stop, clock=clock), stop):
+        wait_until(lambda: outbox_health(settings).get("degraded"), what="the outbox in memory")
+        state.unlink()
+        away.rename(state)
+        clock.ahead_s = RETRY_DISK_S
+        wait_until(lambda: outbox_health(settings).get("depth") == 2, what="the end of the object")
+    with outbox_in(state) as outbox:
+        assert outbox.left_open() == []
+        assert json.loads(outbox.pending(9)[-1].payload)["data"]["end_reason"] == "restart"
