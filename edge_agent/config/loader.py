@@ -31,11 +31,8 @@ def load(
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
     reading = Reading(files)
-    layers = _layers(path, conf_dir, reading)
-    if layers is None:
-        raise _error(path, reading.problems)
-    own = layers[0]
-    for layer in layers[1:]:
+    own = tree.Mapping(tree.Place(str(path), 1, 1))
+    for layer in _layers(path, conf_dir, reading):
         own = merged(own, layer)
     own = without_nulls(own)
     profile = profiles.choose(own, board or profiles.read_board(), reading)
@@ -75,12 +72,13 @@ def _ordered(path: Path, problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(set(problems), key=lambda problem: (problem.file != str(path), problem)))
 
 
-def _layers(path: Path, conf_dir: Path | None, reading: Reading) -> list[tree.Mapping] | None:
-    """The file and its drop-ins in order; None where one of them cannot be read at all."""
+def _layers(path: Path, conf_dir: Path | None, reading: Reading) -> list[tree.Mapping]:
+    """The file and its drop-ins in order, without those that cannot be read at all."""
     layers = [_layer(path, reading, may_be_empty=False)]
     layers += [_layer(p, reading, may_be_empty=True) for p in _drop_ins(path, conf_dir, reading)]
     usable = [layer for layer in layers if layer is not None]
-    return usable if len(usable) == len(layers) else None
+    reading.incomplete = len(usable) < len(layers)
+    return usable
 
 
 def _drop_ins(path: Path, conf_dir: Path | None, reading: Reading) -> list[Path]:

@@ -47,6 +47,7 @@ class Reading:
         self.files = files
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.incomplete = False  # a file could not be read: what is missing may stand in it
         self._key = ""
 
     @contextmanager
@@ -60,6 +61,11 @@ class Reading:
 
     def refuse(self, place: tree.Place, message: str) -> None:
         self.problems.append(place.problem(self._key + message))
+
+    def refuse_missing(self, place: tree.Place, message: str) -> None:
+        """``refuse``, unless what is missing may be given where nobody could read it."""
+        if not self.incomplete:
+            self.refuse(place, message)
 
     def warn(self, place: tree.Place, message: str) -> None:
         self.warnings.append(place.problem(f"warning: {message}"))
@@ -179,7 +185,7 @@ class Values:
         """Refuses either key without the other."""
         for key, missing in ((one, other), (other, one)):
             if self.given(key) and not self.given(missing):
-                self.reading.refuse(self.key_place(key), f"{key} needs {missing} beside it")
+                self.reading.refuse_missing(self.key_place(key), f"{key} needs {missing} beside it")
 
     def warn(self, key: str, message: str) -> None:
         self.reading.warn(self.place(key), message)
@@ -221,7 +227,8 @@ class Section(Kind):
             for each in self.fields:
                 values.found[each.key] = self._read_field(each, node, reading)
             self.check(values)
-        return INVALID if len(reading.problems) > before else self.build(values)
+        wrong = len(reading.problems) > before or INVALID in values.found.values()
+        return INVALID if wrong else self.build(values)
 
     def _read_field(self, each: Field, node: tree.Mapping, reading: Reading) -> Any:
         entry = node.entries.get(each.key)
@@ -229,7 +236,7 @@ class Section(Kind):
             with reading.about(each.key):
                 return each.kind.read(entry.value, reading)
         if each.default is REQUIRED:
-            reading.refuse(node.place, f"{self.name} has no '{each.key}': {each.doc}")
+            reading.refuse_missing(node.place, f"{self.name} has no '{each.key}': {each.doc}")
             return INVALID
         if isinstance(each.kind, Section):
             return each.kind.read(tree.Mapping(node.place), reading)

@@ -56,6 +56,20 @@ cameras:
     assert out.getvalue() == ""
 
 
+@pytest.mark.parametrize("broken", ["agent.yaml", "conf.d/10-broken.yaml"])
+def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
+    tmp_path: Path, broken: str
+) -> None:
+    path = write(tmp_path, MINIMAL)
+    write(tmp_path, "heartbeat_s: soon\n", "conf.d/20-fast.yaml")
+    write(tmp_path, "detector: {labels: [persn]}\ncameras: [{id: cam-2}]\n", "conf.d/30-labels.yaml")
+    write(tmp_path, "gateway: {id: dt-001\n", broken)
+    found = [(Path(p.file).name, p.line) for p in problems_of(path)]
+    others = [("20-fast.yaml", 1), ("30-labels.yaml", 1)]
+    # Whether cam-2 really has no url, only the broken file could tell.
+    assert found == [(Path(broken).name, 2), *others]
+
+
 def test_a_valid_file_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     out, err = io.StringIO(), io.StringIO()
