@@ -18,6 +18,7 @@ from pathlib import Path
 from demo.agent import AgentProcess, write_config
 from demo.broker import Broker, find_mosquitto
 from demo.model import pick_model
+from demo.options import WrongUsage, read_options
 from demo.picture import BestPicture
 from demo.sources import OutboxSource, Subscriber
 from demo.terminal import foreground
@@ -37,18 +38,20 @@ def main() -> int:
     shutil.rmtree(RUN, ignore_errors=True)
     CACHE.mkdir(exist_ok=True)
     RUN.mkdir(mode=0o700)  # CLIP may have a camera's password in it, and the configuration has CLIP
-    # Taken out: mosquitto, which gives up root's rights, has no business with it.
-    clip = os.environ.pop("CLIP", "") or str(CLIP)
-    duration_s = float(os.environ.get("DURATION") or "inf")
+    try:
+        options = read_options(os.environ, CLIP, RUN)
+    except WrongUsage as error:
+        print(error, file=sys.stderr)
+        return 2
     view = View()
     picture = BestPicture(PICTURE)
     with contextlib.ExitStack() as stack:
         stack.enter_context(foreground())
         program = find_mosquitto()
         broker = stack.enter_context(Broker(program, RUN)) if program else None
-        model = pick_model(os.environ.get("MODEL"), CACHE / "models", view.say)
-        config = write_config(RUN, clip, model, broker.port if broker else None)
-        view.say(f"clip      {masked(clip)}")
+        model = pick_model(options.model, CACHE / "models", view.say)
+        config = write_config(RUN, options.clip, model, broker.port if broker else None)
+        view.say(f"clip      {masked(options.clip)}")
         view.say(
             f"broker    mosquitto on 127.0.0.1:{broker.port}"
             if broker
@@ -60,7 +63,7 @@ def main() -> int:
         )
         stack.enter_context(source)
         agent = stack.enter_context(AgentProcess(config, RUN))
-        _watch(agent, view, stop, duration_s)
+        _watch(agent, view, stop, options.duration_s)
         code = agent.stop()
         source.drain()
     return _summary(view, picture, agent, code)

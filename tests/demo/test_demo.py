@@ -52,6 +52,31 @@ def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Pat
     assert ((image[..., 1].astype(int) - image[..., 0]) > 100).sum() > 50, "the box is drawn"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DURATION", "abc", "DURATION=abc: must be a number of seconds above 0"),
+        ("DURATION", "-3", "DURATION=-3: must be a number of seconds above 0"),
+        ("DURATION", "nan", "DURATION=nan: must be a number of seconds above 0"),
+        ("MODEL", "no/such.tflite", "MODEL=no/such.tflite: there is no such file"),
+        ("MODEL", "README.md", "MODEL=README.md: not a TFLite model"),
+        ("CLIP", "no/such.mp4", "CLIP=no/such.mp4: there is no such file"),
+        ("CLIP", "tests", "CLIP=tests: not a file"),
+        ("CLIP", "README.md", "CLIP=README.md: not a video"),
+        ("CLIP", "gopher://h/s", "CLIP=gopher://h/s: unknown scheme 'gopher'"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_exit_code_2(clip: Path, name: str, value: str, told: str) -> None:
+    environ = {**os.environ, "CLIP": str(clip), "DURATION": "1", "MODEL": "none", name: value}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(told)
+
+
 AT_A_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -1,0 +1,87 @@
+"""What ``make run`` is told through the environment, checked before anything starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from demo.agent import write_config
+from edge_agent import config
+from edge_agent.detection.litert import LiteRtDetector
+from edge_agent.errors import ConfigError, DetectorError
+from edge_agent.secrets import masked
+
+
+class WrongUsage(Exception):
+    """One line for the user, without a secret in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    clip: str  # file or URL; may have a camera's password in it
+    model: str | None  # a file, hog or none; None: the best there is
+    duration_s: float
+
+
+def read_options(environ: MutableMapping[str, str], default_clip: Path, folder: Path) -> Options:
+    """Takes CLIP out of ``environ``: the broker, which gives up root's rights, has no business with it.
+
+    ``folder`` is for a configuration that is only tried. Raises WrongUsage.
+    """
+    clip = environ.pop("CLIP", "") or str(default_clip)
+    model = environ.get("MODEL") or None
+    duration_s = _duration_s(environ.get("DURATION", ""))
+    if model is not None:
+        _check_model(model)
+    if "://" in clip or clip.startswith("v4l2:"):
+        _check_url(clip, folder)
+    else:
+        _check_file(clip)
+    return Options(clip, model, duration_s)
+
+
+def _duration_s(text: str) -> float:
+    try:
+        seconds = float(text) if text else math.inf
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        raise WrongUsage(f"DURATION={text}: must be a number of seconds above 0")
+    return seconds
+
+
+def _check_model(model: str) -> None:
+    if model in ("hog", "none", "auto"):
+        return
+    if not Path(model).exists():
+        raise WrongUsage(f"MODEL={model}: there is no such file; a model is FILE.tflite, hog or none")
+    try:
+        LiteRtDetector(Path(model), ("person",), 0.5)
+    except DetectorError as error:
+        raise WrongUsage(f"MODEL={error}") from error
+
+
+def _check_url(url: str, folder: Path) -> None:
+    try:
+        config.load(write_config(folder, url, "none", None))
+    except ConfigError as error:
+        reason = error.problems[0].message.removeprefix("url: ")
+        raise WrongUsage(f"CLIP={masked(url)}: {reason}") from error
+
+
+def _check_file(clip: str) -> None:
+    if not Path(clip).exists():
+        raise WrongUsage(f"CLIP={clip}: there is no such file; a clip is a video file or a camera's URL")
+    if not Path(clip).is_file():
+        raise WrongUsage(f"CLIP={clip}: not a file")
+    try:
+        with av.open(clip) as container:
+            if container.streams.video:
+                return
+    except (av.FFmpegError, OSError):
+        pass  # said below
+    raise WrongUsage(f"CLIP={clip}: not a video")
