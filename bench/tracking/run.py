@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.capture.replay import open_replay
-from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
+from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.choose import LOOK_FLOOR
 from edge_agent.detection.litert import LiteRtDetector
@@ -137,8 +137,9 @@ def _camera(fps: float) -> Camera:
         id=CAMERA_ID,
         url="file:///dev/null",
         credentials=None,
-        analyse=Analyse(fps, 640),
+        analyse=Analyse(fps, 640, GearChoice.FULL, 20.0),
         report=Report(False, 0.0, SnapshotPolicy.NONE),
         masks=(),
         privacy_masks=(),
+        ring=Ring(10.0, 4_000_000),
     )

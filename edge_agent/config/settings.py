@@ -27,6 +27,12 @@ class SnapshotPolicy(StrEnum):
     OBJECTS = "objects"  # for rule events and for object events
 
 
+class GearChoice(StrEnum):
+    AUTO = "auto"
+    FULL = "full"  # every picture is decoded
+    IDLE = "idle"  # keyframes only
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     id: str  # [a-z0-9-]{1,63}; also client id, certificate CN and broker user
@@ -75,6 +81,16 @@ class Detector:
 class Analyse:
     fps: float
     width: int  # pixels; the picture is never enlarged to it
+    gear: GearChoice
+    quiet_s: float  # without motion, until only keyframes are decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """How much of a camera's stream is kept in memory, undecoded."""
+
+    seconds: float
+    max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,7 @@ class Camera:
     report: Report
     masks: tuple[Polygon, ...]  # ignored by motion and detection
     privacy_masks: tuple[Polygon, ...]  # blacked out before anything leaves the box
+    ring: Ring
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.source import Limits
 from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
+from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.model import CameraState, Cause, Frame
 from edge_agent.retry import Backoff
 from edge_agent.secrets import Credentials, Secret
@@ -19,10 +19,19 @@ from edge_agent.secrets import Credentials, Secret
 QUICK = Limits(open_s=1.0, stall_s=1.0, picture_s=1.0, reopen_s=3.0)
 
 
-def camera(url: str, *, user: str | None = None, password: str = "", fps: float = 10) -> Camera:
+def camera(
+    url: str,
+    *,
+    user: str | None = None,
+    password: str = "",
+    fps: float = 10,
+    gear: GearChoice = GearChoice.FULL,
+) -> Camera:
     credentials = None if user is None else Credentials(user, Secret(password))
     report = Report(objects=False, counts_s=60, snapshots=SnapshotPolicy.RULES)
-    return Camera("gate1", url, credentials, Analyse(fps, 640), report, (), ())
+    return Camera(
+        "gate1", url, credentials, Analyse(fps, 640, gear, 20.0), report, (), (), Ring(10.0, 4_000_000)
+    )
 
 
 class RecordedBackoff(Backoff):

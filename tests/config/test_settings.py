@@ -19,6 +19,7 @@ from edge_agent.config.settings import (
     Delivery,
     Detector,
     Gateway,
+    GearChoice,
     Mqtt,
     Outbox,
     Report,
@@ -76,7 +77,7 @@ def test_the_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
     )
     assert settings.outbox.max_bytes == 256_000_000
     camera = settings.cameras[0]
-    assert camera.analyse == Analyse(fps=5.0, width=640)
+    assert camera.analyse == Analyse(fps=5.0, width=640, gear=GearChoice.AUTO, quiet_s=20.0)
     assert camera.report == Report(objects=False, counts_s=60.0, snapshots=SnapshotPolicy.RULES)
     assert (camera.masks, camera.privacy_masks, camera.credentials) == ((), (), None)
     assert settings.warnings == ()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.config.settings import Analyse, Camera, Polygon, Report, SnapshotPolicy
+from edge_agent.config.settings import Analyse, Camera, GearChoice, Polygon, Report, Ring, SnapshotPolicy
 from edge_agent.detection.detector import ModelInfo
 from edge_agent.model import (
     FULL_PICTURE,
@@ -74,7 +74,16 @@ class FakePicture:
 
 def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ()) -> Camera:
     report = Report(objects=True, counts_s=60, snapshots=SnapshotPolicy.NONE)
-    return Camera(id, "/clip.mp4", None, Analyse(fps, 640), report, masks, ())
+    return Camera(
+        id,
+        "/clip.mp4",
+        None,
+        Analyse(fps, 640, GearChoice.FULL, 20.0),
+        report,
+        masks,
+        (),
+        Ring(10.0, 4_000_000),
+    )
 
 
 def frame(mono: float = 0.0, picture: FakePicture | None = None, camera_id: str = "cam-1") -> Frame:

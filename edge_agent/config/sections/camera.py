@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from edge_agent.config.addresses import CameraAddress, CameraUrl
-from edge_agent.config.kinds import Choice, Flag, Number, PolygonKind, identifier
+from edge_agent.config.kinds import Choice, Flag, Number, PolygonKind, Size, identifier
 from edge_agent.config.sections import login
-from edge_agent.config.settings import Analyse, Camera, Report, SnapshotPolicy
+from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.config.spec import Field, ListOf, Section, Values, plain
 
 RESERVED_IDS = ("gateway",)
@@ -29,8 +29,30 @@ ANALYSE = Section(
             "motion and tracking see at most this width; looks and snapshots keep the camera's pixels",
             640,
         ),
+        Field(
+            "gear",
+            Choice(tuple(GearChoice), GearChoice),
+            "full: every picture is decoded; idle: keyframes only; auto: keyframes only while nothing moves",
+            GearChoice.AUTO,
+        ),
+        Field(
+            "quiet_s",
+            Number(2, 3600, "seconds"),
+            "with gear auto: so long nothing may move before only keyframes are decoded",
+            20.0,
+        ),
     ),
     plain(Analyse),
+)
+
+RING = Section(
+    "ring",
+    "The last packets of the stream, kept in memory: what was between two keyframes can still be looked at.",
+    (
+        Field("seconds", Number(1, 120, "seconds"), "at most so many seconds", 10.0),
+        Field("max_bytes", Size(100_000, 256_000_000), "and at most so much memory", 4_000_000, "4MB"),
+    ),
+    plain(Ring),
 )
 
 REPORT = Section(
@@ -86,6 +108,7 @@ CAMERA = Section(
         Field("url", CameraAddress(), "where the sub stream is; http(s) is MJPEG"),
         *login.FIELDS,
         Field("analyse", ANALYSE, ANALYSE.doc, {}),
+        Field("ring", RING, RING.doc, {}),
         Field("report", REPORT, REPORT.doc, {}),
         Field("masks", _POLYGONS, "areas that are not looked at, such as a burnt-in clock", ()),
         Field("privacy_masks", _POLYGONS, "areas that are blacked out before anything leaves the box", ()),
