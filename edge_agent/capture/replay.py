@@ -24,8 +24,9 @@ from av.video.stream import VideoStream
 
 from edge_agent.capture.decoder import Decoder
 from edge_agent.capture.failures import check_size
-from edge_agent.capture.picture import ArrayPicture, YuvPicture
+from edge_agent.capture.picture import ArrayPicture
 from edge_agent.capture.sampling import Sampler
+from edge_agent.capture.turned import upright
 from edge_agent.config.settings import Camera
 from edge_agent.errors import SourceUnavailable
 from edge_agent.model import Cause, Frame, Picture
@@ -41,6 +42,7 @@ DEFAULT_PICTURE_FPS = 25.0
 class ClipFrame:
     """One decoded frame of a clip; ``stream_s`` is 0 for the first one and rises strictly."""
 
+    number: int  # from 1; pictures that cannot be read are counted too
     stream_s: float
     picture: Picture
 
@@ -62,8 +64,9 @@ class Clip(Protocol):
 class Replay:
     """Iterates the analysed ``Frame`` of one or more clips. A second iteration starts again.
 
-    ``frame.number`` counts every decoded frame from 1, analysed or not (as MOTChallenge does), on over
-    several clips. ``captured_mono`` is stream seconds from 0, ``captured_at`` is ``started_at`` plus that.
+    ``frame.number`` counts every frame from 1, analysed or not (as MOTChallenge does), on over several
+    clips; a picture of a folder that cannot be read has a number too. ``captured_mono`` is stream seconds
+    from 0, ``captured_at`` is ``started_at`` plus that.
     """
 
     def __init__(
@@ -87,17 +90,17 @@ class Replay:
 
     def __iter__(self) -> Iterator[Frame]:
         sampler = Sampler(self._fps)
-        number, begin_s = 0, 0.0
+        before, begin_s = 0, 0.0
         for clip in self._clips:
-            end_s = begin_s
+            number, end_s = before, begin_s
             for item in clip:
-                number += 1
+                number = before + item.number
                 check_size(self._camera_id, item.picture.width, item.picture.height)
                 stream_s = begin_s + item.stream_s
                 end_s = stream_s + 1.0 / clip.fps
                 if sampler.due(stream_s):
                     yield self._frame(number, stream_s, item.picture)
-            begin_s = end_s
+            before, begin_s = number, end_s
 
     def _frame(self, number: int, stream_s: float, picture: Picture) -> Frame:
         captured_at = self._started_at + timedelta(seconds=stream_s)
@@ -147,7 +150,7 @@ class VideoFile:
     def _frames(self, container: InputContainer, stream: VideoStream, timed: bool) -> Iterator[ClipFrame]:
         decoder = Decoder(stream.codec_context)
         first_s: float | None = None
-        stream_s = -1.0 / self.fps
+        stream_s, number = -1.0 / self.fps, 0
         for packet in self._packets(container, stream):
             for decoded in decoder.decode(packet):
                 following_s = stream_s + 1.0 / self.fps
@@ -157,7 +160,8 @@ class VideoFile:
                 # Broken files repeat a stamp or have none: then the nominal rate carries on.
                 in_order = stamp_s is not None and stamp_s - first_s > stream_s
                 stream_s = stamp_s - first_s if stamp_s is not None and in_order else following_s
-                yield ClipFrame(stream_s, YuvPicture(decoded.frame, self._max_width))
+                number += 1
+                yield ClipFrame(number, stream_s, upright(decoded.frame, self._max_width))
         if not decoder.decoded:
             raise SourceUnavailable(
                 self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture could be decoded"
@@ -220,11 +224,27 @@ class PictureFolder:
         return len(self._files)
 
     def __iter__(self) -> Iterator[ClipFrame]:
+        unreadable = 0
         for index, file in enumerate(self._files):
             bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if bgr is None:
-                raise SourceUnavailable(self._camera_id, Cause.DECODE_ERROR, f"{file} is not a picture")
-            yield ClipFrame(index / self.fps, ArrayPicture(bgr, self._max_width))  # type: ignore[arg-type]
+                unreadable += 1
+                log.warning("%s: %s is not a picture, left out", self._camera_id, file)
+                continue
+            picture = ArrayPicture(bgr, self._max_width)  # type: ignore[arg-type]
+            yield ClipFrame(index + 1, index / self.fps, picture)
+        if unreadable == self.frames:
+            raise SourceUnavailable(
+                self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture can be read"
+            )
+        if unreadable:
+            log.warning(
+                "%s: %d of the %d pictures in %s cannot be read",
+                self._camera_id,
+                unreadable,
+                self.frames,
+                self.path,
+            )
 
 
 def _numbered_pictures(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from edge_agent.capture.replay import Replay, open_replay
 from edge_agent.errors import SourceUnavailable
-from edge_agent.model import Cause
+from edge_agent.model import Box, Cause
 from tests.capture.rig import camera
 from tests.testbed.clips import make_clip
 
@@ -82,6 +83,64 @@ def test_a_folder_of_numbered_pictures_is_a_video(pictures: Path) -> None:
     assert [int(f.picture.luma()[0, 0]) for f in got] == [10 * n for n in range(1, 13)]
     assert got[3].captured_mono == pytest.approx(0.1)
     assert (video.total, video.source_fps) == (12, 30.0)
+
+
+def test_a_picture_that_cannot_be_read_is_left_out_and_told(
+    pictures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pictures / "000003.png").write_bytes(b"half a download")
+    (pictures / "000007.png").write_bytes(b"")
+    got = list(replay(pictures, pictures))
+    assert [f.number for f in got[:8]] == [1, 2, 4, 5, 6, 8, 9, 10]
+    assert [f.captured_mono for f in got[:3]] == pytest.approx([0, 1 / 30, 3 / 30])
+    assert got[10].number == 13, "the second folder goes on"
+    assert got[10].captured_mono == pytest.approx(12 / 30)
+    assert "000003.png is not a picture, left out" in caplog.text
+    assert "2 of the 12 pictures" in caplog.text
+
+
+def test_a_folder_without_one_readable_picture_is_an_error(pictures: Path) -> None:
+    for file in pictures.iterdir():
+        file.write_bytes(b"nothing")
+    with pytest.raises(SourceUnavailable, match="no picture can be read") as caught:
+        list(replay(pictures))
+    assert caught.value.cause is Cause.DECODE_ERROR
+
+
+def turned(clip: Path, degrees: int, to: Path) -> None:
+    """Copies a clip and writes into it, as a phone does, how it is to be turned."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-display_rotation", str(degrees), "-i", str(clip)]
+    subprocess.run([*command, "-c", "copy", str(to)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_phones_video_stands_upright(tmp_path: Path, degrees: int) -> None:
+    lying = make_clip(tmp_path / "lying.mp4", size=(320, 180), seconds=0.2)
+    phone, shown = tmp_path / "phone.mp4", tmp_path / "shown.png"
+    turned(lying, degrees, phone)
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(phone), "-frames:v", "1", str(shown)]
+    subprocess.run(command, check=True, timeout=60)
+    expected = cv2.imread(str(shown))
+    assert expected is not None
+
+    picture = next(iter(replay(phone))).picture
+    assert (picture.height, picture.width) == picture.luma().shape == expected.shape[:2]
+    region = Box(0.1, 0.3, 0.55, 0.77)
+    x1, y1, x2, y2 = region.to_pixels(picture.width, picture.height)
+    for got, wanted in (
+        (picture.bgr(), expected),
+        (picture.bgr(region), expected[y1:y2, x1:x2]),
+    ):
+        assert got.shape == wanted.shape
+        assert np.abs(got.astype(int) - wanted).mean() < 4, "but for how chroma is enlarged"
+
+
+def test_a_turned_video_is_analysed_at_the_cameras_width_too(tmp_path: Path) -> None:
+    lying = make_clip(tmp_path / "lying.mp4", size=(1280, 960), seconds=0.2)
+    phone = tmp_path / "phone.mp4"
+    turned(lying, 90, phone)
+    picture = next(iter(replay(phone))).picture
+    assert (picture.width, picture.height, picture.luma().shape) == (960, 1280, (853, 640))
 
 
 def test_a_motchallenge_sequence_can_be_named_itself(pictures: Path) -> None:

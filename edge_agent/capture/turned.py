@@ -1,0 +1,61 @@
+"""Pictures that lie on their side in the file: a phone writes down how to turn them (display matrix)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+from edge_agent.capture.picture import YuvPicture
+from edge_agent.model import FULL_PICTURE, Box
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour, Gray
+
+
+def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | TurnedPicture:
+    """The picture as a player shows it, to the next quarter turn. ``max_width``: of ``luma``, pixels."""
+    # Degrees counterclockwise; PyAV 14.0 does not know it yet.
+    turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    if turns == 0:
+        return YuvPicture(frame, max_width)
+    if turns % 2 and max_width is not None:
+        max_width = max(1, round(max_width * frame.width / frame.height))
+    return TurnedPicture(YuvPicture(frame, max_width), turns)
+
+
+class TurnedPicture:
+    """``picture`` turned counterclockwise by ``turns`` quarters, 1 to 3."""
+
+    def __init__(self, picture: YuvPicture, turns: int) -> None:
+        self._picture = picture
+        self._turns = turns
+        self._luma: Gray | None = None
+
+    @property
+    def width(self) -> int:
+        return self._picture.height if self._turns % 2 else self._picture.width
+
+    @property
+    def height(self) -> int:
+        return self._picture.width if self._turns % 2 else self._picture.height
+
+    def luma(self) -> Gray:
+        """A read-only copy, made once."""
+        if self._luma is None:
+            self._luma = np.ascontiguousarray(np.rot90(self._picture.luma(), self._turns))
+            self._luma.flags.writeable = False
+        return self._luma
+
+    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
+        """A fresh copy of the pixels that ``region`` touches."""
+        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
+        width, height = self.width, self.height
+        for _ in range(self._turns):
+            # One quarter back: what is the upper edge here was the right edge there.
+            x1, y1, x2, y2 = height - y2, x1, height - y1, x2
+            width, height = height, width
+        # Well inside the outer pixels, so that rounding takes exactly these.
+        there = Box.from_pixels(x1 + 0.25, y1 + 0.25, x2 - 0.25, y2 - 0.25, width, height)
+        return np.ascontiguousarray(np.rot90(self._picture.bgr(there), self._turns))
