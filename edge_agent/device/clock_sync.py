@@ -40,7 +40,6 @@ class KernelSync:
 
     synced: bool
     offset_ms: float
-    max_error_ms: float
 
 
 class ClockRecord(Struct, frozen=True):
@@ -75,7 +74,7 @@ def read_kernel_sync() -> KernelSync | None:
         return None
     unit_ms = 1e-6 if timex.status & STA_NANO else 1e-3
     synced = state != TIME_ERROR and not timex.status & STA_UNSYNC
-    return KernelSync(synced, timex.offset * unit_ms, timex.maxerror * 1e-3)
+    return KernelSync(synced, timex.offset * unit_ms)
 
 
 class ClockSync:

@@ -37,7 +37,7 @@ def main(config_file: Path) -> int:
         stop,
         repeat_files=True,
         clock=SteppingClock(synchronised),
-        kernel_sync=lambda: KernelSync(synchronised.exists(), 0.0, 0.0),
+        kernel_sync=lambda: KernelSync(synchronised.exists(), 0.0),
     ).run()
 
 

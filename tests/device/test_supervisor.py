@@ -144,11 +144,3 @@ def test_loop_stopped_on_purpose_is_no_death(started: Callable[..., Loop]) -> No
     assert loop.join(5.0)
     assert supervisor.check() is None
     assert supervisor.all_progressing()
-
-
-def test_unwatched_loop_may_do_what_it_wants(started: Callable[..., Loop]) -> None:
-    loop = started("capture-gate1", dies)
-    supervisor = Supervisor([loop])
-    supervisor.unwatch(loop)
-    assert loop.join(5.0)
-    assert supervisor.check() is None
