@@ -250,8 +250,8 @@ class BytesByClass(Message, frozen=True, kw_only=True):
 class MqttHealth(Message, frozen=True, kw_only=True):
     reconnects: Count
     inflight: Count = 0
-    refused: Count = 0  # PUBACKs that were not success, since start
-    no_subscriber: bool = False  # the last PUBACK said 0x10
+    refused: Count = 0  # messages the broker refused, since start; none without a subscriber
+    no_subscriber: bool = False  # the latest event of some camera, or the latest picture, reached nobody
     last_error: str | None = None
     bytes_today: BytesByClass = BytesByClass()
     bytes_month: BytesByClass = BytesByClass()

@@ -72,7 +72,7 @@ def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: 
     if not online:
         yield f"broker: not connected: {masked(mqtt.last_error or 'no attempt has failed yet')}"
     if mqtt.no_subscriber:
-        yield "broker: nobody subscribes to our events, they are kept"
+        yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:
         yield "clock not synchronised, times may be wrong"
 
