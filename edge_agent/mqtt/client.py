@@ -22,8 +22,8 @@ from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
 from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
+from edge_agent.mqtt.tcp import Traffic, peer_has_everything, tcp_traffic
 from edge_agent.mqtt.tls import make_context
-from edge_agent.mqtt.usage import Traffic, tcp_traffic
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,11 @@ class Connection:
         """Bytes of this connection so far as TCP carried them, TLS included."""
         self._listener.count(self._client.socket())
         return self._listener.traffic
+
+    def arrived(self) -> bool:
+        """Whether the broker's machine has every byte that was sent so far."""
+        sock = self._client.socket()
+        return isinstance(sock, socket.socket) and peer_has_everything(sock)
 
     def close(self, timeout_s: float, say_goodbye: bool) -> None:
         """End the connection and its threads; blocks for ``timeout_s`` at most twice.

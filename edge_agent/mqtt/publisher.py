@@ -283,6 +283,7 @@ class Publisher:
 
     def _tend(self, connection: Connection, now: float) -> None:
         """Keep an open session going. Raises MqttError when it has just ended."""
+        self._sender.window.observe(connection.arrived(), now)
         if self._broken_mono is not None:
             if now - self._broken_mono > BROKEN_S:
                 self._give_up(f"the connection to {connection.broker.host} takes nothing more")

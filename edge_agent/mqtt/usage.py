@@ -8,11 +8,8 @@ in any of these figures.
 from __future__ import annotations
 
 import copy
-import socket
-import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -35,31 +32,6 @@ class TrafficClass(StrEnum):
     MEDIA = "media"
     REPLY = "reply"
     OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Bytes both ways on one TCP connection, retransmissions and TLS included, TCP/IP headers not."""
-
-    sent: int
-    received: int
-
-
-def tcp_traffic(sock: socket.socket) -> Traffic | None:
-    """The kernel's count for ``sock``; None once it is closed.
-
-    Offsets in ``struct tcp_info`` (linux/tcp.h, append-only): tcpi_bytes_received 128 since Linux 4.1,
-    tcpi_bytes_sent 200 since 4.19.
-    """
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 208)
-    except OSError:
-        return None
-    if len(info) < 208:
-        return None
-    return Traffic(
-        sent=struct.unpack_from("=Q", info, 200)[0], received=struct.unpack_from("=Q", info, 128)[0]
-    )
 
 
 Bytes = Annotated[int, msgspec.Meta(ge=0)]

@@ -17,6 +17,9 @@ ALARM_SLOTS = 4
 """Kept free for alarms on top of that; of a small window at most half."""
 
 ACK_TIMEOUT_S = 60.0
+IGNORED_AFTER_S = 20.0
+"""The link works and everything has arrived, and the broker acknowledges none of it for so long: it hangs."""
+
 SLOWEST_BYTES_S = 1_000
 """A link slower than this is a dead one: 200 kB may take 200 s."""
 
@@ -48,6 +51,7 @@ class Window:
         self.limit = limit
         self._slots: dict[int, _Slot] = {}
         self._keys: set[tuple[int, str]] = set()
+        self._ignored_since_mono: float | None = None
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -97,6 +101,7 @@ class Window:
 
     def take(self, packet_id: int) -> Sent | None:
         """What that PUBACK is for."""
+        self._ignored_since_mono = None
         slot = self._slots.pop(packet_id, None)
         if slot is None:
             return None
@@ -107,11 +112,22 @@ class Window:
     def clear(self) -> None:
         self._slots.clear()
         self._keys.clear()
+        self._ignored_since_mono = None
+
+    def observe(self, arrived: bool, now_mono: float) -> None:
+        """``arrived``: the broker's machine has every byte that was sent."""
+        if not arrived or not self._slots:
+            self._ignored_since_mono = None
+        elif self._ignored_since_mono is None:
+            self._ignored_since_mono = now_mono
 
     def overdue(self, now_mono: float) -> bool:
-        """Whether the oldest message has waited longer than any living link explains."""
+        """Whether the broker ignores what it has, or the oldest message has waited longer than any living
+        link explains."""
         if not self._slots:
             return False
+        if self._ignored_since_mono is not None and now_mono - self._ignored_since_mono > IGNORED_AFTER_S:
+            return True
         oldest_mono = min(slot.sent_mono for slot in self._slots.values())
         in_flight_bytes = sum(slot.size_bytes for slot in self._slots.values())
         return now_mono - oldest_mono > ACK_TIMEOUT_S + in_flight_bytes / SLOWEST_BYTES_S

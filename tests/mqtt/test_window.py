@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from edge_agent.model import Severity
-from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from edge_agent.mqtt.window import Window
+from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import wait_until
+from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker
 from tests.testbed.strict_broker import StrictBroker
 
 
@@ -65,6 +68,59 @@ def test_infos_that_nobody_acknowledges_leave_room_for_alarms(
         if receive_maximum > 2:
             broker.wait_for("event/gate")
         assert [message.topic for message in broker.received].count("event/yard") == infos
+
+
+def silent(box: Gateway, words: str) -> float:
+    """Let time pass, a little at a time, until the session is given up: after how many seconds."""
+    before = box.clock.shift_s
+
+    def given_up() -> bool:
+        box.later(0.5)
+        return box.has_error(words)
+
+    wait_until(given_up, what=words)
+    return box.clock.shift_s - before
+
+
+def test_a_broker_that_answers_pings_but_acknowledges_nothing_is_left_within_half_a_minute(
+    gateway: MakeGateway,
+) -> None:
+    with StrictBroker(20, lambda topic: False) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.append(50)
+        broker.wait_for("event/cam-1")
+        assert 19 < silent(box, "does not acknowledge what it gets") < 30
+
+
+def test_a_broker_that_answers_nothing_at_all_is_left_as_soon(gateway: MakeGateway) -> None:
+    with RogueBroker(CONNACK_OK) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.append(50, severity=Severity.ALARM)
+        wait_until(lambda: box.publisher.health().inflight == 19)
+        assert 19 < silent(box, "does not acknowledge what it gets") < 30
+
+
+@pytest.mark.parametrize(
+    ("arrived", "acknowledged_s", "given_up"),
+    [
+        pytest.param(lambda second: True, None, 21, id="everything arrives, nothing is acknowledged"),
+        pytest.param(lambda second: False, None, 62, id="a link so slow that nothing arrives"),
+        pytest.param(lambda second: second > 50, None, 62, id="a link that worked again a moment ago"),
+        pytest.param(lambda second: second != 10, None, 32, id="a link that was gone for a second"),
+        pytest.param(lambda second: True, 15, 36, id="one of two is acknowledged"),
+    ],
+)
+def test_how_long_a_session_may_go_without_acknowledgement(
+    arrived: Callable[[int], bool], acknowledged_s: int | None, given_up: int
+) -> None:
+    window = Window()
+    window.add(1, "state", 500, 0.0)
+    window.add(2, "birth", 500, 0.0)
+    for second in range(100):
+        if second == acknowledged_s:
+            window.take(1)
+        window.observe(arrived(second), second)
+        if window.overdue(second):
+            break
+    assert second == given_up
 
 
 def test_own_messages_that_find_no_room_wait_for_it(gateway: MakeGateway) -> None:
