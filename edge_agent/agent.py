@@ -32,6 +32,7 @@ from edge_agent.device.boot import BootHistory
 from edge_agent.device.box import BoxMetrics
 from edge_agent.device.cameras import CameraWatch
 from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
+from edge_agent.device.compact import compact
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
 from edge_agent.device.status import StatusDocument, StatusServer, status_document
 from edge_agent.device.status_socket import places_to_listen
@@ -257,7 +258,7 @@ class Agent:
             )
         if now >= self._next_heartbeat_mono:
             self._next_heartbeat_mono = now + next_interval_s(self._settings.heartbeat_s)
-            self._publisher.publish_heartbeat(msgspec.json.encode(self._heartbeats.make()))
+            self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
         self._report_to_systemd(now, statuses)
 
     def _report_to_systemd(self, now: float, statuses: list[CameraStatus]) -> None:

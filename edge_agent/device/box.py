@@ -88,8 +88,8 @@ class BoxMetrics:
             cpu_percent=_cpu_percent(before.cpu, self._last.cpu),
             load_1=_or_none(lambda: round(psutil.getloadavg()[0], 2)),
             memory_percent=_or_none(lambda: psutil.virtual_memory().percent),
-            agent_rss_mb=_or_none(lambda: round(psutil.Process().memory_info().rss / MB, 1)),
-            disk_free_mb=round(disk.free / MB, 1) if disk else None,
+            agent_rss_mb=_or_none(lambda: float(round(psutil.Process().memory_info().rss / MB))),
+            disk_free_mb=float(round(disk.free / MB)) if disk else None,
             disk_percent=disk.percent if disk else None,
             disk_write_kb_s=_write_kb_s(before, self._last),
             temperature_c=self._thermometer.read_c(),
@@ -153,4 +153,4 @@ def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
 
 def _uptime_s() -> float:
     """Not from ``psutil.boot_time``: that is wall time, and jumps when the clock is set."""
-    return round(time.clock_gettime(time.CLOCK_BOOTTIME), 2)
+    return float(round(time.clock_gettime(time.CLOCK_BOOTTIME)))

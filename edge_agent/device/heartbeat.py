@@ -80,7 +80,7 @@ class HeartbeatMaker:
         return Heartbeat(
             time=rfc3339(now),
             session=sources.session(),
-            uptime_s=round(self._clock.monotonic() - self._started_mono, 1),
+            uptime_s=float(round(self._clock.monotonic() - self._started_mono)),
             clock=clock,
             box=box,
             outbox=outbox,
@@ -153,7 +153,7 @@ def camera_health(status: CameraStatus) -> CameraHealth:
         analysed_fps=round(status.analysed_fps, 1),
         dropped=status.dropped,
         corrupt=status.corrupt,
-        bitrate_kbps=round(status.bitrate_kbps, 1),
+        bitrate_kbps=float(round(status.bitrate_kbps)),
         last_frame_age_s=None if age is None else round(age, 1),
         reconnects=status.reconnects,
     )
