@@ -172,7 +172,7 @@ class Agent:
     def _close_left_open(self, left_open: OpenEvent) -> None:
         try:
             self._outbox.append(self._events.object_left_open(left_open))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Written by another version or damaged: its end cannot be told, and must not stop every start.
             log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
             self._outbox.forget_open(left_open.event_id)

@@ -14,6 +14,7 @@ from edge_agent.state_file import read_record, write_record
 
 class Count(msgspec.Struct):
     number: int
+    name: str = ""
 
 
 def test_what_is_written_is_read_again_and_nothing_else_stays_behind(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_the_content_is_on_the_disk_before_it_takes_the_place_of_the_old(
     assert synced == [Count(1)], "one fsync, while the old content is still in place"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"number":"x"}', b"\xff\x00"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"number":"x"}', b"\xff\x00", b'{"name":"\xff"}'])
 def test_a_damaged_file_is_said_and_left_out(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -34,7 +34,7 @@ class TrafficClass(StrEnum):
     OTHER = "other"
 
 
-Bytes = Annotated[int, msgspec.Meta(ge=0)]
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]  # of a damaged file; more could not be sent
 
 
 class Counted(msgspec.Struct, kw_only=True):

@@ -176,9 +176,11 @@ def test_an_open_event_of_another_version_does_not_stop_the_start(tmp_path: Path
         wait_until(agent.status, what="the agent")
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db, db:
         db.execute("INSERT INTO open_event VALUES ('object-x', 'cam-1', x'7b7d')")
+        db.execute("INSERT INTO open_event VALUES ('object-y', 'cam-1', ?)", (b'{"data":{"label":"\xff"}}',))
     with AgentProcess(config) as agent:
         wait_until(agent.status, what="the agent")
         assert "object-x cannot be read" in agent.log
+        assert "object-y cannot be read" in agent.log
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "outbox.db")) as db:
         assert db.execute("SELECT count(*) FROM open_event").fetchone() == (0,)
 

@@ -101,7 +101,16 @@ def test_the_counts_survive_a_restart_and_are_written_at_most_every_five_minutes
     assert path.stat().st_mtime_ns == written, "nothing new, nothing written"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"day":"today"}', b"\xff\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"day":"today"}',
+        b"\xff\x00",
+        b'{"day":null,"today":{"event":' + b"9" * 30 + b'},"month":{}}',
+    ],
+)
 def test_a_damaged_file_is_said_and_counting_starts_anew(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

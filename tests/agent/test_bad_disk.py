@@ -1,0 +1,66 @@
+"""A start on a disk that takes nothing: the cameras are watched all the same, and health says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.test_main_path import phases
+from tests.outbox.test_failing_disk import fill
+from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+STATE_FILES = ("boot.json", "clock.json", "usage.json", "cameras.json")
+
+
+@pytest.fixture
+def state_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB of its own as the state directory."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small tmpfs needs root and the right to mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def make_full(folder: Path) -> None:
+    fill(folder)
+
+
+def make_read_only(folder: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("spoil", [make_full, make_read_only])
+def test_a_disk_that_takes_nothing_from_the_start(
+    tmp_path: Path, state_disk: Path, walker: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(state_disk)
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
+        with AgentProcess(config) as agent:
+            subscriber.wait_for(lambda: "end" in phases(subscriber.events()), PATIENCE_S)
+            beat = agent.wait_for_status(lambda beat: beat["outbox"]["degraded"], "a word about the disk")
+            assert agent.stop() == 0, agent.log
+    assert any(line.startswith("outbox: ") for line in beat["degraded"])
+    assert "Traceback" not in agent.log
+
+
+@pytest.mark.parametrize("name", STATE_FILES)
+def test_a_state_file_that_cannot_be_written(tmp_path: Path, walker: Path, name: str) -> None:
+    in_the_way = tmp_path / "state" / name / "something"
+    in_the_way.mkdir(parents=True)
+    with Mosquitto(tmp_path) as broker:
+        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
+        with AgentProcess(config) as agent:
+            wait_until(agent.status, what="the agent")
+            assert agent.stop() == 0, agent.log
+    assert f"{name} cannot be read" in agent.log
+    assert "Traceback" not in agent.log
+    assert in_the_way.exists()
