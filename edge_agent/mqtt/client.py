@@ -79,11 +79,17 @@ class Connection:
         self._clock_trusted = clock_trusted
         self._listener = _Listener(broker, session, inbox)
         self._client = _make_client(client_id, settings, will, self._listener)
+        self._resolved = threading.Event()
         self._opener = threading.Thread(target=self._open, name="mqtt-connect", daemon=True)
 
     def open(self) -> None:
         """Start connecting; does not block. Name resolution, TCP and TLS have a thread of their own."""
         self._opener.start()
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the broker's name has an address yet: ``getaddrinfo`` has no time limit."""
+        return self._resolved.is_set()
 
     def publish(self, message: Message) -> int:
         """Hand one message to the network thread; its packet id. Raises MqttError when paho does not
@@ -131,6 +137,12 @@ class Connection:
     def _open(self) -> None:
         """Body of the thread ``mqtt-connect``."""
         try:
+            # Once more by paho: only so can be told what takes so long. Resolvers remember the answer.
+            socket.getaddrinfo(self.broker.host, self.broker.port, type=socket.SOCK_STREAM)
+            self._resolved.set()
+            if self._listener.closing.is_set():
+                self._listener.over.set()
+                return
             if self.broker.tls:
                 self._client.tls_set_context(make_context(self._settings))
             self._client.connect(
@@ -141,6 +153,7 @@ class Connection:
                 properties=_connect_properties(),
             )
         except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a Trouble
+            self._client.close_socket()
             self._listener.end(causes.of_connect(error, self.broker, self._clock_trusted))
             return
         if self._listener.closing.is_set():
@@ -161,7 +174,7 @@ class Connection:
 
 
 class _Listener:
-    """paho's callbacks: they run on its network thread, only enqueue and never raise.
+    """paho's callbacks: they run on its network thread, only enqueue and, but for one, never raise.
 
     Knows neither the client nor the connection: without a reference cycle paho's sockets are closed
     when the last user lets go, not when the garbage collector comes round.
@@ -187,6 +200,7 @@ class _Listener:
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         client.on_log = self._on_log
+        client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
 
     def count(self, sock: object) -> None:
@@ -276,6 +290,12 @@ class _Listener:
         if level == LogLevel.MQTT_LOG_ERR:
             self._socket_error = line
 
+    def _on_socket_open(self, client: paho.Client, _: object, sock: object) -> None:
+        # The one callback that raises, on the thread ``mqtt-connect``: it keeps paho from sending CONNECT.
+        # A later attempt may have a session by now, and the broker would end it for the same client id.
+        if self.closing.is_set():
+            raise MqttError(f"{self._broker.host}: too late, given up before it was connected")
+
     def _on_socket_close(self, client: paho.Client, _: object, sock: object) -> None:
         self.count(sock)
 
@@ -298,22 +318,22 @@ class _WatchedClient(paho.Client):
         try:
             rc = super().loop_forever(NETWORK_TICK_S, retry_first_connection)
         except Exception as error:  # noqa: BLE001 - the top of a thread; reported as the connection's end
-            self._close_socket()
+            self.close_socket()
             self._listener.network_died(error)
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
-        self._close_socket()
+        self.close_socket()
         self._listener.network_ended(rc)
         return rc
 
-    def _close_socket(self) -> None:
-        """paho leaves it open when its thread dies of an exception."""
+    def close_socket(self) -> None:
+        """paho leaves it open after an exception."""
         sock = self.socket()
         if isinstance(sock, socket.socket):
             self._listener.count(sock)
             sock.close()
 
 
-def _make_client(client_id: str, settings: Mqtt, will: Message, listener: _Listener) -> paho.Client:
+def _make_client(client_id: str, settings: Mqtt, will: Message, listener: _Listener) -> _WatchedClient:
     client = _WatchedClient(client_id, listener)
     client.connect_timeout = CONNECT_TIMEOUT_S
     # The publisher's window bounds what is in flight; paho must never hold a message back.

@@ -36,6 +36,9 @@ TICK_S = 10.0
 SIGN_ON_TIMEOUT_S = 45.0
 """Name resolution, TCP, TLS and CONNACK together."""
 
+RESOLVE_TIMEOUT_S = 15.0
+"""Of the above for the name alone. glibc asks three servers in 15 s, and begins again."""
+
 BROKEN_S = 5.0
 """After a failed send the network thread has this long to say why."""
 
@@ -168,6 +171,12 @@ class Publisher:
                     self._attempt(now)
             elif self._online:
                 self._tend(self._connection, now)
+            elif now - self._since_mono > RESOLVE_TIMEOUT_S and not self._connection.resolved:
+                host = self._connection.broker.host
+                text = (
+                    f"the name {host} is not resolved within {RESOLVE_TIMEOUT_S:.0f} s: no DNS server answers"
+                )
+                self._ended(Ended(Trouble(TroubleKind.DNS, text)))
             elif now - self._since_mono > SIGN_ON_TIMEOUT_S:
                 self._give_up(f"{self._connection.broker.host} does not finish the sign-on in time")
         except MqttError as error:
