@@ -200,7 +200,7 @@ class Agent:
         eyes = Eyes(detector, worker, budget) if detector and worker else None
         readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
         lanes = [
-            Lane(camera.id, camera.analyse.fps, reader.slot, partial(self._build_pipeline, camera, eyes))
+            Lane(camera.id, reader.feed, partial(self._build_pipeline, camera, eyes))
             for camera, reader in zip(cameras, readers, strict=True)
         ]
         return readers, lanes

@@ -1,4 +1,4 @@
-"""One camera's way through the agent: takes the newest frame and runs the pipeline on it."""
+"""One camera's way through the agent: takes the next frame and runs the pipeline on it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,29 @@ MANY_FAILURES = 5
 
 
 class FrameQueue(Protocol):
-    """What capture hands over: one waiting frame, a newer one replaces it."""
+    """What capture hands over; ``capture.feed.FrameFeed``, or a fake of it."""
 
-    def take(self, timeout_s: float) -> Frame | None: ...
+    def take(self, timeout_s: float) -> Frame | None:
+        """The next frame to look at, decoded on this thread; None when there is none in time."""
+        ...
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether the frame just taken stands for others that were not decoded."""
+        ...
+
+    @property
+    def interval_s(self) -> float:
+        """How far apart frames are, if all is well."""
+        ...
+
+    def wake(self) -> None:
+        """Instead of ``attend``: the others are wanted too; they come next, in order, and this one again."""
+        ...
+
+    def attend(self, busy: bool) -> None:
+        """The frame just taken was looked at; ``busy``: all of the following ones are wanted."""
+        ...
 
 
 class Lane:
@@ -34,14 +54,13 @@ class Lane:
     built anew with ``build``. One camera's trouble never ends another camera's work.
     """
 
-    def __init__(self, camera_id: str, fps: float, frames: FrameQueue, build: Callable[[], Pipeline]) -> None:
+    def __init__(self, camera_id: str, frames: FrameQueue, build: Callable[[], Pipeline]) -> None:
         self.camera_id = camera_id
         self.failures = 0  # frames, since start
         self.trouble: str | None = None  # one line for health while frames fail
         self._frames = frames
         self._build = build
         self._pipeline = build()
-        self._lost_after_s = max(LOST_AFTER_S, LOST_AFTER_FRAMES / fps)
         self._failed_in_a_row = 0
         self.loop = Loop(f"pipeline-{camera_id}", self._run)
 
@@ -54,16 +73,23 @@ class Lane:
             if frame is not None:
                 self._process(frame)
                 last_frame_mono = now
-            elif now - last_frame_mono > self._lost_after_s:
+            elif now - last_frame_mono > max(LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s):
                 self._try(self._pipeline.lose_sight)
         self._try(self._pipeline.stop)
 
+    def _look(self, frame: Frame) -> None:
+        if self._frames.may_wake and self._pipeline.stirs(frame):
+            self._frames.wake()
+        else:
+            self._frames.attend(self._pipeline.process(frame).busy)
+
     def _process(self, frame: Frame) -> None:
-        if self._try(lambda: self._pipeline.process(frame)):
+        if self._try(lambda: self._look(frame)):
             if self._failed_in_a_row:
                 log.warning("%s: frames are analysed again", self.camera_id)
             self._failed_in_a_row, self.trouble = 0, None
             return
+        self._frames.attend(busy=True)  # so that it is not offered again
         self.failures += 1
         self._failed_in_a_row += 1
         if self._failed_in_a_row % MANY_FAILURES == 0:

@@ -155,6 +155,7 @@ class Frame:
     captured_mono: float
     captured_at: datetime
     picture: Picture
+    late: bool = False  # decoded after the fact, from the ring: more frames wait behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +311,14 @@ class CameraState(StrEnum):
     OFFLINE = "offline"
 
 
+class Gear(StrEnum):
+    """How much of a camera's stream is decoded. The wire's words."""
+
+    FULL = "full"
+    IDLE = "idle"  # keyframes only
+    CATCH_UP = "catch-up"  # after idle: what was between the last two keyframes, in order
+
+
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
     """A camera as seen by its reader. Unknown is None."""
@@ -333,6 +342,10 @@ class CameraStatus:
     bitrate_kbps: float = 0.0
     last_frame_age_s: float | None = None
     reconnects: int = 0
+    gear: Gear = Gear.FULL
+    idle_share: float = 0.0  # of the time pictures came, since the agent started, 0..1
+    wake_ups: int = 0  # a keyframe differed, in idle gear
+    kept_awake: str | None = None  # why the camera cannot rest, where something could be done about it
 
 
 @dataclass(frozen=True, slots=True)

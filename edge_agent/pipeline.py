@@ -12,12 +12,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.model import Frame, Looks, Motion, RuleHit, Track, Tracks
+from edge_agent.model import Frame, Looks, Motion, RuleHit, Scene, Track, Tracks, TrackState
 
 
 class MotionStage(Protocol):
     def update(self, frame: Frame) -> Motion:
         """Compare the frame with the background and learn from it."""
+        ...
+
+    def stirs(self, frame: Frame) -> bool:
+        """Whether ``update`` would find motion or a switched scene; nothing is learned."""
         ...
 
     def reset(self) -> None:
@@ -51,6 +55,11 @@ class EvidenceStage(Protocol):
 
 
 class Rule(Protocol):
+    @property
+    def needs_every_frame(self) -> bool:
+        """Whether it may have something to tell even where nothing moves."""
+        ...
+
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
         """What to tell now. A hit counts as told when the next one is asked for: what the sink did not
         take is told again with the next frame."""
@@ -75,6 +84,7 @@ class Insight:
     motion: Motion
     looks: Looks
     tracks: Tracks
+    busy: bool  # what follows may matter: something moves, or is not yet known
 
 
 class Pipeline:
@@ -106,7 +116,19 @@ class Pipeline:
         for rule in self.rules:
             for hit in rule.update(frame, tracks):
                 self.sink.accept(hit, frame)
-        return Insight(motion, looks, tracks)
+        return Insight(motion, looks, tracks, self._is_busy(motion, tracks))
+
+    def stirs(self, frame: Frame) -> bool:
+        """Whether ``process`` would find something going on; leaves everything as it is."""
+        return self.motion.stirs(frame)
+
+    def _is_busy(self, motion: Motion, tracks: Tracks) -> bool:
+        """Parked tracks are no reason; what nobody knows yet is one."""
+        if motion.regions or motion.scene is not Scene.STEADY:
+            return True
+        if any(track.state is not TrackState.STATIONARY for track in tracks.active):
+            return True
+        return any(rule.needs_every_frame for rule in self.rules)
 
     def lose_sight(self) -> None:
         """The camera is lost: what moved has ended for us, what is parked presumably still stands there.

@@ -32,6 +32,15 @@ class Frames:
         self.taken += 1
         return got
 
+    may_wake = False
+    interval_s = 0.2
+
+    def wake(self) -> None:
+        raise AssertionError("nothing stands for others here")
+
+    def attend(self, busy: bool) -> None:
+        pass
+
 
 class Poisoned:
     """A motion stage that fails on the frames with these numbers."""
@@ -44,6 +53,9 @@ class Poisoned:
         if frame.number in self.numbers:
             raise IndexError("a stage's mistake")
         return Motion((), Scene.STEADY, 0.0)
+
+    def stirs(self, frame: Frame) -> bool:
+        return False
 
     def reset(self) -> None:
         self.resets += 1
@@ -65,6 +77,8 @@ class Nothing:
 
 
 class TellsEveryFrame:
+    needs_every_frame = True
+
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
         yield CountsHit(frame.captured_mono, frame.captured_mono, {"person": frame.number})
 
@@ -108,7 +122,7 @@ def site() -> Iterable[Callable[[Collection[int]], Site]]:
             built.append(Poisoned(poisoned))
             return Pipeline(built[-1], Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told)
 
-        lane = Lane("cam-1", 5.0, frames, build)
+        lane = Lane("cam-1", frames, build)
         lane.loop.start()
         sites.append(Site(frames, told, built, lane))
         return sites[-1]

@@ -50,6 +50,9 @@ class TimedMotion:
         self._costs.motion += time.thread_time() - start
         return motion
 
+    def stirs(self, frame: Frame) -> bool:
+        return self._inner.stirs(frame)
+
     def reset(self) -> None:
         self._inner.reset()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
+from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.rates import Rate
-from edge_agent.capture.slot import FrameSlot
 from edge_agent.clock import Clock
 from edge_agent.model import CameraState, CameraStatus, Cause
 
@@ -18,26 +18,28 @@ class _Rates:
     decoded: Rate
     corrupt: Rate
     skipped: Rate
+    taken: Rate
 
     @classmethod
     def fresh(cls) -> _Rates:
-        return cls(Rate(), Rate(), Rate(), Rate(), Rate())
+        return cls(Rate(), Rate(), Rate(), Rate(), Rate(), Rate())
 
 
 class CameraHealth:
-    """Written by the capture thread, read by any."""
+    """Written by the camera's two threads, read by any."""
 
-    def __init__(self, camera_id: str, clock: Clock, slot: FrameSlot) -> None:
+    def __init__(self, camera_id: str, clock: Clock, gearbox: Gearbox) -> None:
         self._clock = clock
-        self._slot = slot
+        self._gearbox = gearbox
         # Guards everything below.
         self._lock = threading.Lock()
         self._status = CameraStatus(
             camera_id, CameraState.STARTING, None, clock.now(), clock.monotonic(), "connecting"
         )
         self._rates = _Rates.fresh()
+        self._connection: object = None  # the present one
         self._last_picture_mono: float | None = None
-        self._corrupt = self._skipped = 0
+        self._corrupt = self._dropped = 0
         self._connections = 0
 
     @property
@@ -45,24 +47,60 @@ class CameraHealth:
         with self._lock:
             return self._status.state
 
-    def packet(
-        self, mono: float, size_bytes: int, pictures: int = 0, damaged: int = 0, *, skipped: bool = False
-    ) -> None:
-        """A packet was read at ``mono``; ``pictures`` frames came out of the decoder, and ``damaged`` of
-        them, or it, are not analysed because data was missing. ``skipped``: it was left out, because
-        decoding cannot keep up."""
+    # --- the capture thread
+
+    def opened(self, connection: object, codec: str) -> None:
+        """Connected; the first time is no reconnect."""
+        with self._lock:
+            self._connection = connection
+            self._status = replace(self._status, codec=codec, reconnects=self._connections)
+            self._connections += 1
+
+    def packet(self, mono: float, size_bytes: int) -> None:
         with self._lock:
             self._rates.packets.add(mono)
             self._rates.bits.add(mono, size_bytes * 8)
-            if skipped:
-                self._rates.skipped.add(mono)
-                self._skipped += 1
+
+    def lost(self, cause: Cause, detail: str) -> bool:
+        """No connection any more, or none yet; True when that is news."""
+        with self._lock:
+            self._connection = None
+            return self._enter(CameraState.OFFLINE, cause, detail)
+
+    # --- the pipeline thread
+
+    def decoded(self, mono: float, pictures: int, damaged: int) -> None:
+        """Of a packet that came at ``mono``: pictures that came out of the decoder, and how many of them, or
+        packets, are not analysed because data was missing."""
+        with self._lock:
             if pictures:
                 self._rates.decoded.add(mono, pictures)
                 self._last_picture_mono = mono
             if damaged:
                 self._rates.corrupt.add(mono, damaged)
                 self._corrupt += damaged
+
+    def skipped(self, mono: float, packets: int) -> None:
+        """Packets were left out, because decoding cannot keep up."""
+        with self._lock:
+            self._rates.skipped.add(mono, packets)
+            self._dropped += packets
+
+    def taken(self, mono: float, overtaken: int) -> None:
+        """A frame was handed to the pipeline; so many others were due and are older."""
+        with self._lock:
+            self._rates.taken.add(mono)
+            self._dropped += overtaken
+
+    def size(self, width: int, height: int) -> None:
+        with self._lock:
+            self._status = replace(self._status, width=width, height=height)
+
+    def become(self, state: CameraState, cause: Cause | None, detail: str, *, of: object) -> bool:
+        """Enter a state, if ``of`` is the present connection; True when it is another state than before, or
+        has another cause."""
+        with self._lock:
+            return self._connection is of and self._enter(state, cause, detail)
 
     def damaged_share(self, mono: float) -> float:
         """Of the frames of the last ten seconds, 0..1."""
@@ -76,41 +114,35 @@ class CameraHealth:
             packets = self._rates.packets.per_second(mono)
             return min(1.0, self._rates.skipped.per_second(mono) / packets) if packets else 0.0
 
-    def opened(self, codec: str) -> None:
-        """Connected; the first time is no reconnect."""
-        with self._lock:
-            self._status = replace(self._status, codec=codec, reconnects=self._connections)
-            self._connections += 1
-
-    def size(self, width: int, height: int) -> None:
-        with self._lock:
-            self._status = replace(self._status, width=width, height=height)
-
-    def become(self, state: CameraState, cause: Cause | None = None, detail: str = "") -> bool:
-        """Enter a state; True when it is another one than before, or has another cause."""
-        with self._lock:
-            old = self._status
-            self._status = replace(old, state=state, cause=cause, detail=detail)
-            if state is not old.state:
-                since = {"since_at": self._clock.now(), "since_mono": self._clock.monotonic()}
-                self._status = replace(self._status, **since)  # type: ignore[arg-type]
-            if state is CameraState.OFFLINE and old.state is not state:
-                self._rates = _Rates.fresh()
-            return (state, cause) != (old.state, old.cause)
+    # --- any thread
 
     def status(self) -> CameraStatus:
-        """The state now; thread-safe."""
-        dropped, analysed_fps = self._slot.dropped, self._slot.taken_fps()
         with self._lock:
             mono = self._clock.monotonic()
             last = self._last_picture_mono
+            rates, gear = self._rates, self._gearbox.stats
+            watched_s = gear.full_s + gear.idle_s
             return replace(
                 self._status,
-                packet_fps=round(self._rates.packets.per_second(mono), 2),
-                decoded_fps=round(self._rates.decoded.per_second(mono), 2),
-                analysed_fps=round(analysed_fps, 2),
-                dropped=dropped + self._skipped,
+                packet_fps=round(rates.packets.per_second(mono), 2),
+                decoded_fps=round(rates.decoded.per_second(mono), 2),
+                analysed_fps=round(rates.taken.per_second(mono), 2),
+                dropped=self._dropped,
                 corrupt=self._corrupt,
-                bitrate_kbps=round(self._rates.bits.per_second(mono) / 1000, 1),
+                bitrate_kbps=round(rates.bits.per_second(mono) / 1000, 1),
                 last_frame_age_s=None if last is None else round(max(0.0, mono - last), 3),
+                gear=gear.gear,
+                idle_share=round(gear.idle_s / watched_s, 3) if watched_s else 0.0,
+                wake_ups=gear.wake_ups,
+                kept_awake=gear.kept_full,
             )
+
+    def _enter(self, state: CameraState, cause: Cause | None, detail: str) -> bool:
+        old = self._status
+        self._status = replace(old, state=state, cause=cause, detail=detail)
+        if state is not old.state:
+            since = {"since_at": self._clock.now(), "since_mono": self._clock.monotonic()}
+            self._status = replace(self._status, **since)  # type: ignore[arg-type]
+        if state is CameraState.OFFLINE and old.state is not state:
+            self._rates = _Rates.fresh()
+        return (state, cause) != (old.state, old.cause)

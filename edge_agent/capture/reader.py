@@ -1,9 +1,8 @@
-"""One camera's thread: connects, reads, decodes, hands the newest frame on, and never gives up."""
+"""One camera's thread: connects, reads packets into the ring, and never gives up."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import math
 import traceback
@@ -13,15 +12,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.capture.failures import unforeseen
+from edge_agent.capture.feed import FrameFeed
+from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.session import Session
-from edge_agent.capture.slot import FrameSlot
 from edge_agent.capture.source import FrameSource, Limits, open_source
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
 from edge_agent.errors import CaptureError, SourceRejected
 from edge_agent.loop import Loop
-from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.model import CameraStatus, Cause
 from edge_agent.retry import Backoff
 from edge_agent.secrets import masked
 
@@ -41,11 +42,11 @@ class Opener(Protocol):
 
 
 class Reader:
-    """Keeps one camera connected; frames to analyse appear in ``slot``.
+    """Keeps one camera connected; frames to analyse are taken from ``feed``.
 
     ``start`` runs a thread ``capture-<id>``. ``stop`` returns at once: a reading thread ends with the next
     packet; one that is blocked inside FFmpeg, with a dead camera, cannot be woken and ends by itself when
-    FFmpeg's timeout fires (``Limits``). It is a daemon thread and puts nothing into the slot any more, so
+    FFmpeg's timeout fires (``Limits``). It is a daemon thread and puts nothing into the ring any more, so
     nobody has to wait for it.
     """
 
@@ -61,9 +62,11 @@ class Reader:
     ) -> None:
         """``repeat_files``: a camera that is a file begins again at its end; otherwise it is offline then."""
         self.camera = camera
-        self.slot = FrameSlot(clock)
-        self.health = CameraHealth(camera.id, clock, self.slot)
         self._limits = limits or Limits()
+        gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s)
+        self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
+        self.health = CameraHealth(camera.id, clock, gearbox)
+        self.feed = FrameFeed(camera, clock, self.ring, self.health, gearbox, self._limits)
         # A blocked open takes its limit twice (connect, describe), and the diagnosis some seconds.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
         self.loop = Loop(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
@@ -71,19 +74,18 @@ class Reader:
         self.backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
         self._repeat_files = repeat_files
         self._opener = opener
-        self._numbers = itertools.count(1)  # of decoded frames; goes on over reconnects
         self._losses: deque[float] = deque()  # when, within the last hour
         self._told: set[tuple[str, str, int]] = set()  # kinds of unforeseen errors: what, where
         self._session: Session | None = None
 
     def start(self) -> None:
-        self.slot.open()
+        self.ring.open()
         self.loop.start()
 
     def stop(self) -> None:
-        """Ask the thread to end and wake whoever waits at the slot; does not wait."""
+        """Ask the thread to end and wake whoever waits at the ring; does not wait."""
         self.loop.stop()
-        self.slot.close()
+        self.ring.close()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread; False when it is still blocked in FFmpeg, which is no reason to wait on."""
@@ -135,11 +137,9 @@ class Reader:
         """Returns when asked to stop; a loss raises."""
         source = self._opener(self.camera, self._clock, loop.wait, self._limits, repeat=self._repeat_files)
         with contextlib.closing(source):
-            session = Session(
-                self.camera, source, self._clock, self._limits, self.health, self.slot, self._numbers
-            )
-            self._session = session
-            self.health.opened(session.codec)
+            session = self._session = Session(source, self._clock, self.health, self.ring)
+            self.health.opened(session.connection, session.codec)
+            self.ring.begin(session.connection)
             with contextlib.closing(source.packets()) as packets:
                 for packet in packets:
                     if loop.stopping:
@@ -153,11 +153,11 @@ class Reader:
         online_s = session.online_s() if session is not None else None
         if online_s is not None:
             self.backoff.succeeded(online_s)
-        self.slot.clear()
-        changed = self.health.become(CameraState.OFFLINE, error.cause, error.detail)
-        if session is not None and not session.live and error.cause is Cause.ENDED:
+        changed = self.health.lost(error.cause, error.detail)
+        if session is not None and not session.connection.live and error.cause is Cause.ENDED:
             log.info("%s: %s", self.camera.id, error.detail)
-            return math.inf
+            return math.inf  # what has not been decoded yet still will be
+        self.ring.end()
         rejected = isinstance(error, SourceRejected)
         delay_s = self.backoff.slowest() if rejected else self.backoff.failed()
         if online_s is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class Sampler:
     """Picks frames so that ``fps`` of them are due a second of stream time.
@@ -16,13 +18,22 @@ class Sampler:
         self._period_s = 1.0 / fps if fps else 0.0
         self._next_s: float | None = None
 
+    @property
+    def due_from(self) -> float:
+        """No frame before this time is due."""
+        return -math.inf if self._next_s is None else self._next_s - self.EARLY * self._period_s
+
+    def restart(self, stream_s: float) -> None:
+        """The frame at ``stream_s`` was the last one picked."""
+        self._next_s = stream_s + self._period_s
+
     def due(self, stream_s: float) -> bool:
         """Whether the frame at ``stream_s`` (seconds, rising) is to be analysed."""
         if not self._period_s:
             return True
         if self._next_s is None or self._next_s - stream_s > 2 * self._period_s:
             self._next_s = stream_s  # the first frame, or time fell back
-        if stream_s < self._next_s - self.EARLY * self._period_s:
+        if stream_s < self.due_from:
             return False
         # After a gap the grid starts anew; without one it holds.
         self._next_s = max(self._next_s + self._period_s, stream_s + self._period_s / 2)

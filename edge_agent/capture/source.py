@@ -38,6 +38,11 @@ class FrameSource(Protocol):
         ...
 
     @property
+    def tick_s(self) -> float:
+        """Seconds in one unit of the packets' times."""
+        ...
+
+    @property
     def live(self) -> bool:
         """False for a file: it ends, and that is no loss."""
         ...

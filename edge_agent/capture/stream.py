@@ -64,6 +64,10 @@ class PacketStream:
         return self._recipe.timed
 
     @property
+    def tick_s(self) -> float:
+        return float(self._video.time_base or 0)
+
+    @property
     def live(self) -> bool:
         return self._recipe.live
 

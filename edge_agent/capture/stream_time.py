@@ -1,8 +1,8 @@
-"""When was this frame taken? The camera's own spacing on the box's monotonic clock.
+"""When was this picture taken? The camera's own spacing on the box's monotonic clock.
 
 Arrival times jitter with the network, the camera's timestamps do not; but its clock drifts, restarts and
 jumps. The packet that came earliest, by the camera's clock, tells how that clock lies to ours; one that comes
-later than it says has waited somewhere, and its frame was taken when it says.
+later than it says has waited somewhere, and its picture was taken when it says.
 """
 
 from __future__ import annotations
@@ -11,60 +11,46 @@ JUMP_S = 1.0
 """Packets come a few pictures out of order at most: further back, the camera's clock was set."""
 SLEW_PER_S = 0.001
 """How fast stamps are pulled towards arrival: ten times the drift of a bad crystal (100 ppm)."""
-WAITED_S = 0.005
-"""Who waits so long for a packet has read all that there was."""
+LATE_S, LATE_FOR_S = 1.0, 5.0
+"""A jam of the network is read in a burst. Who is late for longer is not late: its clock was set."""
 
 
 class StreamTime:
-    """Times of one connection's packets and frames, in order. Stamps rise strictly and are never later than
-    the arrival (except by the microsecond that keeps them rising)."""
+    """Times of one connection's packets, in the order they came."""
 
     def __init__(self, timed: bool = True) -> None:
         """``timed``: False for streams without timestamps of their own (MJPEG over HTTP): arrival it is."""
         self._timed = timed
         self._offset_s: float | None = None  # box time minus camera time
-        self._newest_pts_s = 0.0  # of the packets
-        self._last_pts_s: float | None = None  # of the frames
-        self._last_s: float | None = None
-        self._waited_mono: float | None = None
+        self._newest_pts_s = 0.0
+        self._late_since_mono: float | None = None
 
-    def arrived(self, pts_s: float | None, mono: float, waited_s: float) -> float:
-        """A packet was read at ``mono`` after ``waited_s`` in the read; returns how late it is, in seconds.
-
-        Without the camera's times that is at most the time since a packet had to be waited for.
-        """
-        if not self._timed:
-            if waited_s >= WAITED_S or self._waited_mono is None:
-                self._waited_mono = mono
-            return mono - self._waited_mono
-        if pts_s is None:
-            return 0.0
+    def stamp(self, pts_s: float | None, mono: float) -> float:
+        """When the picture of a packet that came at ``mono`` was taken, in seconds of box time; never later
+        than ``mono``. ``pts_s``: its presentation time in seconds, or None."""
+        if not self._timed or pts_s is None:
+            return mono
         if self._offset_s is None or pts_s < self._newest_pts_s - JUMP_S:
-            self._anchor(pts_s, mono)
+            self.start_from(pts_s, mono)
         assert self._offset_s is not None
         step_s = max(0.0, pts_s - self._newest_pts_s)
         self._newest_pts_s += step_s
-        lag_s = mono - (self._newest_pts_s + self._offset_s)
-        self._offset_s += min(lag_s, SLEW_PER_S * step_s)
-        return max(0.0, lag_s)
+        late_s = mono - (self._newest_pts_s + self._offset_s)
+        if self._is_late_for_good(late_s, mono):
+            self.start_from(self._newest_pts_s, mono)
+        else:
+            self._offset_s += min(late_s, SLEW_PER_S * step_s)
+        return min(pts_s + self._offset_s, mono)
 
-    def forgive(self) -> None:
-        """The lag is none: begin anew with the next packet."""
-        self._offset_s = None
-
-    def stamp(self, pts_s: float | None, arrived_mono: float) -> float:
-        """``pts_s``: the frame's presentation time in seconds, or None; ``arrived_mono``: box time right
-        after the packet that completed it was read. Returns seconds of box time."""
-        stamp = arrived_mono
-        if self._timed and pts_s is not None and self._offset_s is not None:
-            if self._last_pts_s is not None and pts_s <= self._last_pts_s:  # frames come in order: it was set
-                self._anchor(pts_s, arrived_mono)
-            stamp = min(pts_s + self._offset_s, arrived_mono)
-        if self._last_s is not None:
-            stamp = max(stamp, self._last_s + 1e-6)
-        self._last_pts_s, self._last_s = pts_s, stamp
-        return stamp
-
-    def _anchor(self, pts_s: float, mono: float) -> None:
+    def start_from(self, pts_s: float, mono: float) -> None:
+        """The camera's time ``pts_s`` is the box's ``mono``."""
         self._offset_s = mono - pts_s
         self._newest_pts_s = pts_s
+        self._late_since_mono = None
+
+    def _is_late_for_good(self, late_s: float, mono: float) -> bool:
+        if late_s < LATE_S:
+            self._late_since_mono = None
+        elif self._late_since_mono is None:
+            self._late_since_mono = mono
+        return self._late_since_mono is not None and mono - self._late_since_mono >= LATE_FOR_S

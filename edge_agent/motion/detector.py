@@ -63,9 +63,23 @@ class MotionDetector:
             return self._learn_start(self._learned, picture, elapsed_s)
         return self._compare(picture, elapsed_s)
 
+    def stirs(self, frame: Frame) -> bool:
+        """Whether ``update`` would answer with regions, or with another scene than a steady one; as far as
+        one picture tells, and without learning from it."""
+        luma = frame.picture.luma()
+        if luma.shape != self._input_shape or self._learned is not None or self._settling_s > 0:
+            return True
+        picture = self._downscale(luma)
+        differs = self._background.compare(picture)
+        if self._is_switch(cv2.countNonZero(differs) / self._counted_pixels):
+            return True
+        foreground = self._open(differs)
+        self._keep_sharp(foreground, picture)
+        return bool(self._finder.find(foreground))
+
     def reset(self) -> None:
         """Learn the background anew, at the next frame: the camera was away, and it may be night now."""
-        self._input_size = (0, 0)
+        self._input_shape = ()
 
     def _prepare(self, width: int, height: int) -> None:
         self._downscale = Downscaler(width, height)
@@ -122,14 +136,16 @@ class MotionDetector:
 
     def _whole_picture(self, changed: float, elapsed_s: float) -> Scene:
         """A switch is many pixels or a jump of the gain; exposure settles for a moment after it."""
-        gain = self._background.gain
-        if changed > SWITCH_SHARE or not 1 / SWITCH_GAIN < gain < SWITCH_GAIN:
+        if self._is_switch(changed):
             self._settling_s = SETTLE_S
             return Scene.SWITCHED
         if self._settling_s > 0:
             self._settling_s -= elapsed_s
             return Scene.LEARNING
         return Scene.STEADY
+
+    def _is_switch(self, changed: float) -> bool:
+        return changed > SWITCH_SHARE or not 1 / SWITCH_GAIN < self._background.gain < SWITCH_GAIN
 
     def _keep_sharp(self, foreground: Gray, picture: Gray) -> None:
         """Clears foreground that is nothing but soft light; works in the part where there is any."""

@@ -18,6 +18,8 @@ class ObjectCounter:
     then has. An interval without new objects is not told, and begins anew.
     """
 
+    needs_every_frame = False
+
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s
         self._from_mono: float | None = None

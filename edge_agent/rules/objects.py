@@ -28,6 +28,8 @@ class ObjectReporter:
     moves: what is parked is told again only when it leaves.
     """
 
+    needs_every_frame = False
+
     def __init__(self) -> None:
         self._told: dict[str, _Told] = {}
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from weakref import WeakKeyDictionary
+
+import pytest
 
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.source import Limits
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.loop import Loop
 from edge_agent.model import CameraState, Cause, Frame
 from edge_agent.retry import Backoff
 from edge_agent.secrets import Credentials, Secret
@@ -60,17 +65,41 @@ class SteppingClock(SystemClock):
         self._behind = timedelta()
 
 
+class Taker:
+    """Takes frames as the camera's pipeline does, in a thread of its own, and keeps them for the test."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.taken: queue.Queue[Frame] = queue.Queue()
+        self.loop = Loop("taker", self._run)
+        self._feed = reader.feed
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            frame = self._feed.take(0.2)
+            if frame is not None:
+                self._feed.attend(busy=True)
+                self.taken.put(frame)
+
+
+_TAKERS: WeakKeyDictionary[Reader, Taker] = WeakKeyDictionary()
+
+
 @contextmanager
 def running(reader: Reader) -> Iterator[Reader]:
-    """The reader's thread, ended and joined afterwards."""
+    """The camera's two threads, ended and joined afterwards."""
+    taker = _TAKERS[reader] = Taker(reader)
     reader.start()
+    taker.loop.start()
     try:
         yield reader
     finally:
+        taker.loop.stop()
         reader.stop()
         # A thread blocked in FFmpeg needs its timeout; tests keep those short.
         assert reader.join(10)
+        assert taker.loop.join(5)
         assert reader.loop.failure is None
+        assert taker.loop.failure is None
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
@@ -95,12 +124,18 @@ def online(reader: Reader) -> Callable[[], bool]:
 
 
 def frames(reader: Reader, count: int, timeout_s: float = 8.0) -> list[Frame]:
-    """The next ``count`` frames from the reader's slot."""
+    """The next ``count`` frames of a running reader, also those that came since the last call."""
     deadline = time.monotonic() + timeout_s
     taken: list[Frame] = []
     while len(taken) < count:
-        assert time.monotonic() < deadline, f"only {len(taken)} of {count} frames in time"
-        frame = reader.slot.take(0.2)
-        if frame is not None:
-            taken.append(frame)
+        try:
+            taken.append(_TAKERS[reader].taken.get(timeout=max(0.0, deadline - time.monotonic())))
+        except queue.Empty:
+            pytest.fail(f"only {len(taken)} of {count} frames in time")
     return taken
+
+
+def forget_frames(reader: Reader) -> None:
+    """``frames`` returns later ones only."""
+    while not _TAKERS[reader].taken.empty():
+        _TAKERS[reader].taken.get_nowait()

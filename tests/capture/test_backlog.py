@@ -8,16 +8,16 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
-from edge_agent.capture.backlog import Backlog
 from edge_agent.capture.decoder import Decoded, Decoder
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.source import FrameSource, Limits, open_source
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import Camera
 from edge_agent.model import CameraState
-from tests.capture.rig import QUICK, camera, eventually, frames, running
+from tests.capture.rig import QUICK, camera, eventually, forget_frames, frames, running
 from tests.testbed.mjpeg_server import MjpegServer
 from tests.testbed.rtsp import RtspServer
 
@@ -56,7 +56,7 @@ class SlowSource:
         self._source = source
         self._seconds = seconds
         self._ages = ages
-        self.timed, self.live = source.timed, source.live
+        self.timed, self.live, self.tick_s = source.timed, source.live, source.tick_s
 
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
         return self._source.packets()
@@ -99,7 +99,7 @@ def test_a_core_that_is_too_slow_leaves_pictures_out_and_shows_none_that_is_old(
             eventually(degraded(reader))
             assert reader.status().cause is None
             assert reader.status().detail == "decoding cannot keep up, pictures are left out"
-            reader.slot.clear()
+            forget_frames(reader)
             for _ in range(4):
                 frame = frames(reader, 1)[0]
                 late.append(SystemClock().monotonic() - frame.captured_mono)
@@ -108,8 +108,9 @@ def test_a_core_that_is_too_slow_leaves_pictures_out_and_shows_none_that_is_old(
             assert reader.status().corrupt == 0
             assert reader.status().reconnects == 0
     assert max(core.ages) < 2.0
-    # The first picture was decoded 0.3 s after it had come: the decoder's ages begin there.
-    assert [by_stamp - 0.3 for by_stamp in late] == pytest.approx(true, abs=0.2)
+    assert max(late) < 2.0
+    # The decoder's ages begin with some age of the first picture.
+    assert np.diff(late) == pytest.approx(np.diff(true), abs=0.1)
     assert "decoding cannot keep up" in caplog.text
 
 
@@ -120,28 +121,3 @@ def test_pictures_over_http_that_wait_in_the_socket_are_left_out(jpegs: list[byt
         with running(made) as reader:
             eventually(degraded(reader))
             assert reader.status().dropped > 0
-
-
-def skipped(lags: list[tuple[float, bool]], step_s: float = 0.1) -> str:
-    """What becomes of packets that come ``step_s`` apart with these (lag, keyframe): s(kip) or d(ecode)."""
-    backlog = Backlog()
-    verdicts = [backlog.skips(i * step_s, lag, key) for i, (lag, key) in enumerate(lags)]
-    return "".join("s" if skip else "d" for skip in verdicts)
-
-
-def test_a_jam_of_the_network_that_is_caught_up_with_skips_nothing() -> None:
-    assert skipped([(3.0 - 0.1 * i, False) for i in range(31)]) == "d" * 31
-
-
-def test_what_lags_and_does_not_catch_up_is_skipped_until_a_keyframe_without_a_lag() -> None:
-    begin = [(1.2, False)] * 6  # half a second of it
-    drained = [(0.9, True), (0.1, False), (0.1, True), (0.1, False)]
-    assert skipped(begin + drained) == "dddddsssdd"
-
-
-def test_a_lag_that_reading_does_not_shorten_is_not_a_backlog() -> None:
-    backlog = Backlog()
-    verdicts = [backlog.skips(i * 0.1, 0.0 if backlog.forgiven else 2.0, i % 9 == 0) for i in range(30)]
-    assert backlog.forgiven == 1
-    assert verdicts.index(True) in (5, 6)
-    assert verdicts[18:] == [False] * 12

@@ -293,7 +293,7 @@ def test_stop_does_not_wait_for_a_dead_camera() -> None:
         reader.start()
         begun = SystemClock().monotonic()
         reader.stop()
-        assert reader.slot.take(5) is None
+        assert reader.feed.take(5) is None
         assert SystemClock().monotonic() - begun < 0.5
         assert reader.join(8)
 
@@ -301,7 +301,7 @@ def test_stop_does_not_wait_for_a_dead_camera() -> None:
 class FaultySource:
     """A camera's connection in which something of ours breaks, after some packets of a real one."""
 
-    timed, live = True, True
+    timed, live, tick_s = True, True, 1 / 90_000
 
     def __init__(self, source: FrameSource, packets: int) -> None:
         self._source = source
@@ -346,7 +346,8 @@ def test_pictures_of_a_few_pixels_are_unsupported(size: tuple[int, int]) -> None
     with MjpegServer([tiny], fps=20) as server, running(reader_of(server.url)) as reader:
         eventually(lost(reader, Cause.UNSUPPORTED))
         assert reader.status().detail == f"its pictures are {size[0]}x{size[1]}, too small to analyse"
-        assert reader.slot.take(0) is None
+        with pytest.raises(pytest.fail.Exception):
+            frames(reader, 1, timeout_s=0.1)
 
 
 def test_the_thread_shows_that_it_lives_between_the_attempt_and_the_diagnosis() -> None:

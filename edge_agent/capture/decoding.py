@@ -1,0 +1,188 @@
+"""One connection's pictures: from packets to stamped frames, and what they say about the camera's state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.capture.decoder import Decoded
+from edge_agent.capture.failures import check_size, failure
+from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.ring import Connection, RingPacket
+from edge_agent.capture.source import Limits
+from edge_agent.model import CameraState, Cause
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+log = logging.getLogger(__name__)
+
+DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
+"""Shares of damaged frames, and of packets left out: degraded from the first on, until below the second."""
+JUDGE_EVERY_S = 1.0
+REORDERED_AT_MOST = 32
+"""Pictures that a decoder holds back: 16 frames, or their fields."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """A whole picture and when it was taken."""
+
+    number: int
+    stamp_mono: float
+    picture: VideoFrame
+
+
+class Decoding:
+    """Used by the pipeline thread. Raises ``CaptureError`` when the stream is no good."""
+
+    def __init__(
+        self,
+        camera_id: str,
+        connection: Connection,
+        health: CameraHealth,
+        limits: Limits,
+        numbers: Iterator[int],
+        begun_mono: float,
+    ) -> None:
+        """``numbers`` numbers the decoded frames."""
+        self.connection = connection
+        self.reordered = False  # pictures come out of the decoder later than their packets go in
+        self._camera_id = camera_id
+        self._health = health
+        self._limits = limits
+        self._numbers = numbers
+        self._decoder = connection.decoder
+        self._stamps: dict[int, float] = {}  # of the packets in the decoder, by their pts
+        self._newest_mono = 0.0  # of their stamps
+        self._last_pts: int | None = None
+        self._last_mono = 0.0  # stamp of the last picture
+        self._size: tuple[int, int] | None = None
+        self._picture_mono = self._clean_mono = self._judged_mono = begun_mono
+        self._corrupt = 0
+
+    def decode(self, item: RingPacket) -> list[Shot]:
+        """The whole pictures that a packet completes; in order, their stamps rise."""
+        pts = item.packet.pts
+        if pts is not None:
+            self._note_stamp(pts, item.stamp_mono)
+        shots = self._shots(self._decoder.decode(item.packet), item)
+        if not item.packet.size:
+            self._last_pts = None  # what follows begins anew
+        return shots
+
+    def keyframe(self, item: RingPacket) -> Shot | None:
+        """The picture of a keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
+        self.drain()
+        shots = self.decode(item)
+        # Streams with B-frames hold it back until it is asked for.
+        shots += self._shots(self._decoder.decode(None), item)
+        return shots[-1] if shots else None
+
+    def drain(self) -> None:
+        """What follows is not what comes next in the stream."""
+        self._decoder.decode(None)
+        self._stamps.clear()
+        self._last_pts = None
+
+    def rewind(self, stamp_mono: float) -> None:
+        """Packets up to that time come again."""
+        self.drain()
+        self._last_mono = stamp_mono
+
+    def skipped(self, count: int, mono: float) -> None:
+        """Packets were left out, because decoding cannot keep up."""
+        self._health.skipped(mono, count)
+
+    def _shots(self, frames: list[Decoded], item: RingPacket) -> list[Shot]:
+        damaged, self._corrupt = self._decoder.corrupt - self._corrupt, self._decoder.corrupt
+        if frames or damaged:
+            self._health.decoded(item.arrived_mono, len(frames), damaged)
+        shots = []
+        for decoded in frames:
+            number, stamp_mono = next(self._numbers), self._stamp(decoded.frame, item)
+            self._came(decoded.frame, item.arrived_mono)
+            if decoded.clean:
+                self._clean_mono = item.arrived_mono
+                shots.append(Shot(number, stamp_mono, decoded.frame))
+        if item.arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
+            self._judge(item.arrived_mono)
+        return shots
+
+    # --- times
+
+    def _note_stamp(self, pts: int, stamp_mono: float) -> None:
+        self.reordered = self.reordered or stamp_mono < self._newest_mono
+        self._newest_mono = max(self._newest_mono, stamp_mono)
+        self._stamps[pts] = stamp_mono
+        if len(self._stamps) > REORDERED_AT_MOST:  # of a field, or of a picture that never came
+            del self._stamps[next(iter(self._stamps))]
+
+    def _stamp(self, frame: VideoFrame, item: RingPacket) -> float:
+        pts, stamp_mono = frame.pts, item.stamp_mono
+        if pts is not None:
+            stamp_mono = self._stamps.pop(pts, stamp_mono)
+            if self._last_pts is not None and pts <= self._last_pts:
+                # Pictures come in order: the camera's clock was set back, by less than packets can tell.
+                tick_s = float(item.packet.time_base or 0)
+                self.connection.set_back = (pts * tick_s, item.arrived_mono)
+                stamp_mono = item.arrived_mono
+            self._last_pts = pts
+        self._last_mono = max(stamp_mono, self._last_mono + 1e-6)
+        return self._last_mono
+
+    # --- state
+
+    def _came(self, frame: VideoFrame, mono: float) -> None:
+        self._picture_mono = mono
+        size = (frame.width, frame.height)
+        if size != self._size:
+            self._new_size(size)
+        if self.connection.online_mono is None:
+            self.connection.online_mono = mono
+            self._become(CameraState.ONLINE, None, self._described())
+
+    def _new_size(self, size: tuple[int, int]) -> None:
+        check_size(self._camera_id, *size)
+        old, self._size = self._size, size
+        self._health.size(*size)
+        if old is not None:
+            log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
+
+    def _judge(self, mono: float) -> None:
+        """Once a second: do the packets that are decoded give pictures, and are these whole?"""
+        pause_s, self._judged_mono = mono - self._judged_mono, mono
+        # In idle gear nothing is decoded between two keyframes, which may be far apart.
+        patience_s = max(self._limits.picture_s, 2 * pause_s)
+        if mono - self._clean_mono >= max(self._limits.reopen_s, 3 * pause_s):
+            # Streams with intra refresh have no keyframe to recover at: a new connection has one.
+            detail = f"packets, but no whole picture for {mono - self._clean_mono:.0f} s"
+            raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
+        if mono - self._picture_mono >= patience_s:
+            detail = f"packets, but no picture for {mono - self._picture_mono:.0f} s"
+            self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
+        elif self.connection.online_mono is not None:
+            trouble = self._trouble(mono)
+            state = CameraState.ONLINE if trouble is None else CameraState.DEGRADED
+            self._become(state, *(trouble or (None, self._described())))
+
+    def _trouble(self, mono: float) -> tuple[Cause | None, str] | None:
+        """Why the camera counts as degraded, or None."""
+        degraded = self._health.state is CameraState.DEGRADED
+        bearable = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
+        if self._health.damaged_share(mono) > bearable:
+            return Cause.DECODE_ERROR, "frames are damaged and not analysed"
+        if self._health.skipped_share(mono) > bearable:
+            # No cause: each of the wire's words speaks of the camera, and this one is well.
+            return None, "decoding cannot keep up, pictures are left out"
+        return None
+
+    def _described(self) -> str:
+        return f"{self._decoder.codec} {'x'.join(map(str, self._size or ()))}"
+
+    def _become(self, state: CameraState, cause: Cause | None, detail: str) -> None:
+        if self._health.become(state, cause, detail, of=self.connection):
+            level = logging.INFO if state is CameraState.ONLINE else logging.WARNING
+            log.log(level, "%s: %s: %s", self._camera_id, state.value, detail)

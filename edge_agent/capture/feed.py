@@ -1,0 +1,234 @@
+"""The hand-off from capture to the pipeline: decodes, on the pipeline's thread, what has to be looked at.
+
+A picture that is looked at right after it was decoded is still in the processor's cache, and one that nobody
+looks at need not be decoded at all (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from edge_agent.capture.decoding import Decoding, Shot
+from edge_agent.capture.gear import LONGEST_INTERVAL_S, Gearbox
+from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.picture import YuvPicture
+from edge_agent.capture.ring import Connection, PacketRing, RingPacket
+from edge_agent.capture.sampling import Sampler
+from edge_agent.capture.source import Limits
+from edge_agent.clock import Clock, wall_time_of
+from edge_agent.config.settings import Camera
+from edge_agent.model import Frame, Gear
+
+log = logging.getLogger(__name__)
+
+DECODE_AT_MOST_S = 0.5
+"""In one go: then what there is is handed over, however much waits."""
+MAX_LAG_S = 1.0
+"""When decoding cannot keep up: from here on pictures are too old to be looked at in turn."""
+IDLE_FPS = 1.0
+"""Of streams that have nothing but keyframes."""
+
+
+class FrameFeed:
+    """Frames of one camera, for its pipeline thread: the only caller.
+
+    In full gear only the newest due frame is handed over, and what it overtakes is counted as dropped. In
+    catch-up gear every due frame is, in order.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        clock: Clock,
+        ring: PacketRing,
+        health: CameraHealth,
+        gearbox: Gearbox,
+        limits: Limits,
+    ) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._ring = ring
+        self._health = health
+        self._gearbox = gearbox
+        self._limits = limits
+        self._sampler = Sampler(camera.analyse.fps)
+        self._numbers = itertools.count(1)  # of decoded frames; goes on over reconnects
+        self._decoding: Decoding | None = None
+        self._after = 0  # serial of the last packet that was dealt with
+        self._behind = False  # the last go ended before the packets did
+        self._needs_keyframe = False  # packets are missing before the next one
+        self._in_order: deque[Frame] = deque()  # due, in catch-up gear
+        self._overtaken = 0  # due frames that were not handed over, for a newer one
+        self._handed_mono = self._seen_mono = 0.0  # stamps of the last frames handed over, and looked at
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The next frame to look at; None when there is none within ``timeout_s``, or at once when the
+        camera is stopped. Follow it with ``attend``, or with ``wake``."""
+        deadline = self._clock.monotonic() + timeout_s
+        while (frame := self._next(deadline)) is None:
+            if self._clock.monotonic() >= deadline or self._ring.closed:
+                return None
+        self._handed_mono = frame.captured_mono
+        self._health.taken(self._clock.monotonic(), self._overtaken)
+        self._overtaken = 0
+        return frame
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether the frame just taken is a keyframe on its own, and more could be had with ``wake``."""
+        return self._gearbox.may_wake
+
+    @property
+    def interval_s(self) -> float:
+        """How far apart frames are, if all is well."""
+        idle_s = (self._gearbox.interval_s or LONGEST_INTERVAL_S) if self._gearbox.gear is Gear.IDLE else 0.0
+        return max(1 / self._camera.analyse.fps, idle_s)
+
+    def wake(self) -> None:
+        """The frame just taken differs: give back all since the one before it, in order, and itself."""
+        begin = self._ring.keyframe_at(self._seen_mono)
+        if self._decoding is None or begin is None:
+            return
+        self._gearbox.wake(self._handed_mono)
+        self._decoding.rewind(self._seen_mono)
+        self._sampler.restart(self._seen_mono)
+        self._after, self._needs_keyframe = begin - 1, False
+
+    def attend(self, busy: bool) -> None:
+        """The frame just taken was looked at; ``busy``: what follows it may matter."""
+        self._seen_mono = self._handed_mono
+        self._gearbox.attend(self._seen_mono, busy)
+
+    def _next(self, deadline: float) -> Frame | None:
+        if self._in_order:
+            return self._in_order.popleft()
+        current = self._decoding.connection if self._decoding is not None else None
+        timeout_s = max(0.0, deadline - self._clock.monotonic())
+        unread = self._ring.wait(current, self._after, self._wanted(), timeout_s)
+        if unread.connection is not current:
+            self._connected(unread.connection)
+        if self._decoding is None or not unread.packets:
+            return None
+        if self._decoding.connection.failure is not None:
+            self._after = unread.packets[-1].serial
+            return None
+        try:
+            return self._advance(self._decoding, unread.packets)
+        except Exception as error:  # noqa: BLE001  # the connection's end, not the camera's: its thread tells
+            self._decoding.connection.failure = error
+            return None
+
+    def _connected(self, connection: Connection | None) -> None:
+        self._in_order.clear()
+        self._behind = self._needs_keyframe = False
+        self._after = 0
+        self._decoding = None
+        if connection is not None:
+            self._gearbox.connected()
+            mono = self._clock.monotonic()
+            self._decoding = Decoding(
+                self._camera.id, connection, self._health, self._limits, self._numbers, mono
+            )
+
+    def _wanted(self) -> Callable[[RingPacket], bool]:
+        """Which packet is worth waking up for; runs in the capture thread."""
+        if self._gearbox.gear is Gear.IDLE:
+            next_mono, overdue = self._seen_mono + 0.9 / IDLE_FPS, self._gearbox.overdue
+            return lambda item: (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono)
+        if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
+            return lambda item: True
+        due_mono = self._sampler.due_from
+        # An empty packet drains the decoder: what it holds may be due.
+        return lambda item: item.stamp_mono >= due_mono or not item.packet.size
+
+    def _advance(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
+        for item in packets:
+            if item.keyframe:
+                self._gearbox.keyframe(item.stamp_mono)
+        if self._gearbox.gear is Gear.IDLE:
+            return self._keyframe(decoding, packets)
+        if self._gearbox.gear is Gear.CATCH_UP:
+            return self._catch_up(decoding, packets)
+        return self._newest(decoding, packets)
+
+    def _newest(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
+        """Full gear: decode what waits, hand over the newest that is due."""
+        packets = self._without_gap(decoding, self._in_time(decoding, packets))
+        begun_mono = self._clock.monotonic()
+        due: Shot | None = None
+        self._behind = False
+        for item in packets:
+            if self._clock.monotonic() - begun_mono > DECODE_AT_MOST_S:
+                self._behind = True
+                break
+            self._after = item.serial
+            for shot in decoding.decode(item):
+                if self._sampler.due(shot.stamp_mono):
+                    self._overtaken += due is not None
+                    due = shot
+        return self._frame(due) if due is not None else None
+
+    def _in_time(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
+        """When decoding cannot keep up: without those up to the newest keyframe, or all of them."""
+        now_mono = self._clock.monotonic()
+        if not self._behind or now_mono - packets[0].arrived_mono <= MAX_LAG_S:
+            return packets
+        newest = next((n for n in reversed(range(len(packets))) if packets[n].keyframe), len(packets))
+        if newest:
+            decoding.skipped(newest, now_mono)
+            self._after = packets[newest - 1].serial
+            self._needs_keyframe = True
+        return packets[newest:]
+
+    def _without_gap(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
+        """After missing packets: those from the next keyframe on."""
+        if packets and self._after and packets[0].serial != self._after + 1:
+            self._needs_keyframe = True  # the ring has let them go
+        if not self._needs_keyframe:
+            return packets
+        first = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))
+        if first < len(packets):
+            decoding.drain()
+            self._needs_keyframe = False
+        elif packets:
+            self._after = packets[-1].serial
+        return packets[first:]
+
+    def _keyframe(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
+        """Idle gear: the newest keyframe on its own."""
+        newest = packets[-1]
+        item = next((item for item in reversed(packets) if item.keyframe), None)
+        if item is None or item.stamp_mono < self._seen_mono + 0.9 / IDLE_FPS:
+            self._after = newest.serial
+            if self._gearbox.overdue(newest.stamp_mono):
+                self.wake()
+            return None
+        shot = decoding.keyframe(item)
+        if shot is None:  # intra refresh, or a keyframe that leans on others
+            self._gearbox.bar("its keyframes give no picture on their own")
+            self._handed_mono = item.stamp_mono
+            self.wake()
+            return None
+        self._after = item.serial
+        self._needs_keyframe = True  # if the gear changes before the next one
+        return self._frame(shot)
+
+    def _catch_up(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
+        """Every due frame later than what was looked at, in order; then full gear."""
+        for item in self._without_gap(decoding, packets):
+            self._after = item.serial
+            for shot in decoding.decode(item):
+                if shot.stamp_mono > self._seen_mono + 1e-3 and self._sampler.due(shot.stamp_mono):
+                    self._in_order.append(self._frame(shot, late=True))
+            if self._in_order:
+                return self._in_order.popleft()
+        self._gearbox.caught_up()
+        return None
+
+    def _frame(self, shot: Shot, *, late: bool = False) -> Frame:
+        picture = YuvPicture(shot.picture, self._camera.analyse.width)
+        captured_at = wall_time_of(self._clock, shot.stamp_mono)
+        return Frame(self._camera.id, shot.number, shot.stamp_mono, captured_at, picture, late)

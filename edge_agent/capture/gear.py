@@ -1,0 +1,140 @@
+"""How much of a stream is decoded: every picture, or keyframes only while nothing moves.
+
+full -> idle       nothing has moved for ``quiet_s``
+idle -> catch-up   a keyframe differs: what was between it and the one before is looked at, in order
+catch-up -> full   there is nothing left to catch up with
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from edge_agent.config.settings import GearChoice
+from edge_agent.model import Gear
+
+LONGEST_INTERVAL_S = 2.0
+"""Between keyframes: what comes and goes in between is not seen, and an event is late by as much."""
+TOLERANCE_S = 0.25  # cameras count pictures, not time
+INTERVALS = 4  # so many have to be known, and are remembered
+FALSE_ALARM_S = 3.0
+"""A keyframe differed, and nothing came of it: back to idle after so long, not after ``quiet_s``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GearStats:
+    """Since the agent started. Another thread may read it."""
+
+    gear: Gear = Gear.FULL
+    full_s: float = 0.0  # of the stream's time; catching up counts as full
+    idle_s: float = 0.0
+    wake_ups: int = 0
+    kept_full: str | None = None  # why ``auto`` cannot go idle
+
+
+class Gearbox:
+    """One camera's gear. Owned by its pipeline thread; all times are the stream's, on the box's clock."""
+
+    def __init__(self, choice: GearChoice, quiet_s: float) -> None:
+        self._choice = choice
+        self._quiet_s = quiet_s
+        self.stats = GearStats()
+        self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        self._key_mono: float | None = None
+        self._barred: str | None = None
+        self._alarm_mono: float | None = None  # when something moved last
+        self._moved = True  # since the last alarm
+        self._counted_mono: float | None = None
+
+    @property
+    def gear(self) -> Gear:
+        return self.stats.gear
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether a keyframe that differs changes the gear."""
+        return self.gear is Gear.IDLE and self._choice is GearChoice.AUTO
+
+    @property
+    def interval_s(self) -> float | None:
+        """The longest of the last few pauses between keyframes; None while too few are known."""
+        return max(self._intervals) if len(self._intervals) == INTERVALS else None
+
+    def connected(self) -> None:
+        """Another connection: nothing is known of its keyframes."""
+        self._intervals.clear()
+        self._key_mono = self._barred = self._alarm_mono = self._counted_mono = None
+        self._moved = True
+        self._shift(Gear.FULL)
+
+    def keyframe(self, stamp_mono: float) -> None:
+        """There is a keyframe; told of it again, nothing changes."""
+        if self._key_mono is None:
+            self._key_mono = stamp_mono
+        if stamp_mono > self._key_mono:
+            self._intervals.append(stamp_mono - self._key_mono)
+            self._key_mono = stamp_mono
+
+    def overdue(self, newest_mono: float) -> bool:
+        """Whether, in idle gear, the next keyframe should have come long ago."""
+        if not self.may_wake or self._key_mono is None:
+            return False
+        return newest_mono - self._key_mono > LONGEST_INTERVAL_S + 2 * TOLERANCE_S
+
+    def bar(self, reason: str) -> None:
+        """This connection's keyframes are no good on their own."""
+        self._barred = reason
+
+    def wake(self, stamp_mono: float) -> None:
+        self._alarm_mono, self._moved = stamp_mono, False
+        self._shift(Gear.CATCH_UP)
+        self.stats = replace(self.stats, wake_ups=self.stats.wake_ups + 1)
+
+    def caught_up(self) -> None:
+        self._shift(Gear.FULL)
+
+    def attend(self, stamp_mono: float, busy: bool) -> None:
+        """A picture was looked at; ``busy``: the next one may matter."""
+        self._count(stamp_mono)
+        if busy:
+            self._moved, self._alarm_mono = True, stamp_mono
+        if self._alarm_mono is None:
+            self._alarm_mono = stamp_mono
+        if self.gear is not Gear.FULL:
+            return
+        quiet_s = stamp_mono - self._alarm_mono
+        enough_s = self._quiet_s if self._moved else FALSE_ALARM_S
+        if self._choice is GearChoice.IDLE or (self._choice is GearChoice.AUTO and quiet_s >= enough_s):
+            self._rest(stamp_mono)
+
+    def _rest(self, now_mono: float) -> None:
+        kept = self._kept_full(now_mono)
+        if kept != self.stats.kept_full:
+            self.stats = replace(self.stats, kept_full=kept)
+        if kept is None:
+            self._shift(Gear.IDLE)
+
+    def _kept_full(self, now_mono: float) -> str | None:
+        if self._barred is not None:
+            return self._barred
+        if self._choice is GearChoice.IDLE:
+            return None
+        interval_s = self.interval_s
+        if interval_s is None or self._key_mono is None:
+            return "too few keyframes have come to know their interval"
+        interval_s = max(interval_s, now_mono - self._key_mono)
+        if interval_s > LONGEST_INTERVAL_S + TOLERANCE_S:
+            return f"keyframes are {interval_s:.1f} s apart, more than {LONGEST_INTERVAL_S:g} s"
+        return None
+
+    def _count(self, stamp_mono: float) -> None:
+        step_s = max(0.0, stamp_mono - self._counted_mono) if self._counted_mono is not None else 0.0
+        self._counted_mono = stamp_mono
+        if self.gear is Gear.IDLE:
+            self.stats = replace(self.stats, idle_s=self.stats.idle_s + step_s)
+        else:
+            self.stats = replace(self.stats, full_s=self.stats.full_s + step_s)
+
+    def _shift(self, gear: Gear) -> None:
+        if gear is not self.stats.gear:
+            self.stats = replace(self.stats, gear=gear)

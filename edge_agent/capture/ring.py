@@ -1,0 +1,161 @@
+"""The last packets of one camera, undecoded: what was between two keyframes can still be looked at.
+
+Policy: packets are never refused; the oldest go when there are more than ``seconds`` or ``max_bytes``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_agent.capture.decoder import Decoder
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """What a camera's two threads know of one connection: one reads its packets, the other decodes them."""
+
+    decoder: Decoder  # of the decoding thread
+    live: bool
+    online_mono: float | None = None  # when the first picture came; set by the decoding thread
+    failure: Exception | None = None  # set by the decoding thread: no use; raised by the reading one
+    set_back: tuple[float, float] | None = None  # (camera's time, box time) that the next packet starts from
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RingPacket:
+    serial: int  # rises by one from packet to packet, over reconnects too
+    packet: Packet[VideoStream]  # an empty one ends a run of the stream: the decoder is to be drained
+    keyframe: bool
+    arrived_mono: float
+    stamp_mono: float  # when its picture was taken, on the box's monotonic clock
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What a reader of the ring has not seen."""
+
+    connection: Connection | None  # None: the camera is lost, or was never there
+    packets: list[RingPacket] = field(default_factory=list)
+    closed: bool = False
+
+
+class PacketRing:
+    """Filled by the capture thread, read by the camera's pipeline thread."""
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        # Guards everything below; notified when somebody waits and what came is worth waking for.
+        self._changed = threading.Condition()
+        self._packets: deque[RingPacket] = deque()
+        self._bytes = 0
+        self._serials = itertools.count(1)
+        self._connection: Connection | None = None
+        self._closed = False
+        self._wanted: Callable[[RingPacket], bool] | None = None
+
+    @property
+    def closed(self) -> bool:
+        with self._changed:
+            return self._closed
+
+    @property
+    def size_bytes(self) -> int:
+        with self._changed:
+            return self._bytes
+
+    def begin(self, connection: Connection) -> None:
+        """Another connection: what is there is of no use for its decoder."""
+        with self._changed:
+            self._clear()
+            self._connection = connection
+            self._changed.notify()
+
+    def append(self, packet: Packet[VideoStream], arrived_mono: float, stamp_mono: float) -> None:
+        item = RingPacket(
+            next(self._serials), packet, bool(packet.is_keyframe and packet.size), arrived_mono, stamp_mono
+        )
+        with self._changed:
+            self._packets.append(item)
+            self._bytes += packet.size
+            while len(self._packets) > 1 and self._is_too_much(arrived_mono):
+                self._bytes -= self._packets.popleft().packet.size
+            if self._wanted is not None and self._wanted(item):
+                self._changed.notify()
+
+    def end(self) -> None:
+        """The connection is lost: what nobody has decoded yet would be an old picture."""
+        with self._changed:
+            self._clear()
+            self._connection = None
+            self._changed.notify()
+
+    def open(self) -> None:
+        with self._changed:
+            self._closed = False
+
+    def close(self) -> None:
+        """Wake who waits; nothing is read any more."""
+        with self._changed:
+            self._closed = True
+            self._clear()
+            self._changed.notify_all()
+
+    def wait(
+        self,
+        connection: Connection | None,
+        after: int,
+        wanted: Callable[[RingPacket], bool],
+        timeout_s: float,
+    ) -> Unread:
+        """What came after the packet with the serial ``after``.
+
+        Blocks until a packet among it is ``wanted``, the connection is another one than ``connection``, or
+        ``timeout_s`` have passed; then returns all of it, wanted or not.
+        """
+        with self._changed:
+            if not self._is_worth_waking(connection, after, wanted):
+                self._wanted = wanted
+                self._changed.wait_for(lambda: self._is_worth_waking(connection, after, wanted), timeout_s)
+                self._wanted = None
+            return Unread(self._connection, self._after(after), self._closed)
+
+    def keyframe_at(self, stamp_mono: float) -> int | None:
+        """The serial of the last keyframe up to that time; of the first one there is, when all are later."""
+        with self._changed:
+            keyframes = [item for item in self._packets if item.keyframe]
+            earlier = [item.serial for item in keyframes if item.stamp_mono <= stamp_mono]
+            return earlier[-1] if earlier else keyframes[0].serial if keyframes else None
+
+    def _is_worth_waking(
+        self, connection: Connection | None, after: int, wanted: Callable[[RingPacket], bool]
+    ) -> bool:
+        if self._closed or self._connection is not connection:
+            return True
+        return any(wanted(item) for item in self._after(after))
+
+    def _after(self, serial: int) -> list[RingPacket]:
+        fresh: list[RingPacket] = []
+        for item in reversed(self._packets):
+            if item.serial <= serial:
+                break
+            fresh.append(item)
+        fresh.reverse()
+        return fresh
+
+    def _is_too_much(self, now_mono: float) -> bool:
+        old = now_mono - self._packets[0].arrived_mono > self._seconds
+        return old or self._bytes > self._max_bytes
+
+    def _clear(self) -> None:
+        self._packets.clear()
+        self._bytes = 0
