@@ -129,7 +129,7 @@ class Outbox:
                     log.error("outbox: %d events that only memory held are lost", memory.depth)
                 self._queue.close_disk()
             self._is_open = False
-        self._state_lock.release()
+            self._state_lock.release()  # inside: whoever finds it closed may open it again
 
     def __enter__(self) -> Outbox:
         self.open()
