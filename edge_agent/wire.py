@@ -1,7 +1,8 @@
 """Every message that leaves the box, as types. JSON Schemas are generated from these.
 
 ``docs/reference/schemas/`` and ``edge-agent schema`` print what is here, so the types *are* the
-contract: names are the wire's names, units are in the names, unknown is null.
+contract: names are the wire's names, units are in the names, unknown is null. What has a default here may
+be left out of a heartbeat while it has it.
 """
 
 from __future__ import annotations
