@@ -97,6 +97,11 @@ def integer(db: sqlite3.Connection, sql: str, *args: object) -> int:
     return int(row[0]) if row is not None and row[0] is not None else 0
 
 
+def bytes_in_use(db: sqlite3.Connection) -> int:
+    """Pages of the database that are not free."""
+    return (integer(db, "PRAGMA page_count") - integer(db, "PRAGMA freelist_count")) * PAGE_BYTES
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 

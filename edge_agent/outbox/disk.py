@@ -4,75 +4,34 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from edge_agent.outbox import shedding
-from edge_agent.outbox.database import PAGE_BYTES, integer, open_reader, open_writer, translated
+from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer, open_reader, open_writer, translated
 from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.open_files import OpenFiles, put_back
 from edge_agent.outbox.order import (
-    LOSS_KIND,
     Rank,
     n_of,
     priority_of,
-    rank_for,
-    rank_of,
     rank_range,
     row_id,
 )
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox_model import Loss, Media, OpenEvent, Stamp, StoredEvent
+from edge_agent.outbox.transaction import EncodeLoss, Owed, Tally, Transaction
+from edge_agent.outbox_model import Media, OpenEvent, StoredEvent
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
 WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
 WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
-EncodeLoss = Callable[[Stamp, Loss], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What is counted instead of being asked from the tables each time."""
-
-    n: int = 0  # events ever stored in this file
-    removed: int = 0  # of these, deleted again
-    media_bytes: int = 0
-    media: int = 0
-    shed: int = 0  # since this file was opened
-    media_shed: int = 0
-
-    @property
-    def depth(self) -> int:
-        return self.n - self.removed
-
-
-@dataclass(slots=True)
-class _Work:
-    """State of one transaction; thrown away when it fails."""
-
-    tally: Tally
-    epochs: Epochs
-    unlink: list[str] = field(default_factory=list)  # media ids, after the commit
-    shrunk: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """Deletions that ride on the next transaction."""
-
-    events: frozenset[int] = frozenset()
-    media: frozenset[int] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.events or self.media)
 
 
 class DiskStore:
@@ -89,10 +48,11 @@ class DiskStore:
         wal_pages = max(16, min(256, max_bytes // 16 // PAGE_BYTES))
         self._max_db_bytes = max_bytes - (wal_pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
         self._encode_loss = encode_loss
+        self._boot = 0
         self.tally = Tally()
         self.epochs = Epochs([])
         with translated(self.path):
-            state_dir.mkdir(parents=True, exist_ok=True)
+            state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._writer = open_writer(self.path, wal_pages)
             try:
                 self._reader = open_reader(self.path)
@@ -129,11 +89,11 @@ class DiskStore:
     def write(self, batch: Sequence[Ticket], owed: Owed, mono: float) -> None:
         """Store all tickets, delete what is owed, shed and announce, in one transaction."""
         with self._transaction() as work:
-            self._delete(work, owed)
+            work.delete(owed)
             for ticket in batch:
-                self._insert(work, ticket)
-            self._make_room(work)
-            self._announce(work, mono)
+                work.insert(ticket)
+            work.make_room()
+            work.announce(mono, self._encode_loss)
 
     def adopt(self, memory: MemoryStore, owed: Owed, open_events: OpenEvents) -> int:
         """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
@@ -141,24 +101,24 @@ class DiskStore:
         Returns how many they are.
         """
         with self._transaction() as work:
-            self._delete(work, owed)
-            kept = self._copy(work, memory)
-            self._copy_open(open_events)
-            self._begin_epoch(work, new_epoch())
-            self._make_room(work)
+            work.delete(owed)
+            kept = work.adopt(memory)
+            work.adopt_open(open_events)
+            work.begin_epoch(new_epoch())
+            work.make_room()
         open_events.told()
         return kept
 
     def begin_epoch(self) -> None:
         """Number what comes from 1 again. Raises StoreUnusable or StoreDamaged."""
         with self._transaction() as work:
-            self._begin_epoch(work, new_epoch())
+            work.begin_epoch(new_epoch())
 
     @contextmanager
-    def _transaction(self) -> Iterator[_Work]:
+    def _transaction(self) -> Iterator[Transaction]:
         """Committed at the end of the block; an error in it or in the commit undoes everything."""
         with translated(self.path):
-            work = self._begin()
+            work = Transaction(self._writer, self.tally, self.epochs, self._boot, self._max_db_bytes)
             try:
                 yield work
                 self._commit(work)
@@ -166,18 +126,14 @@ class DiskStore:
                 self._rollback()
                 raise
 
-    def _begin(self) -> _Work:
-        self._writer.execute("BEGIN IMMEDIATE")
-        return _Work(self.tally, self.epochs.copy())
-
     def _rollback(self) -> None:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             self._writer.execute("ROLLBACK")
 
-    def _commit(self, work: _Work) -> None:
+    def _commit(self, work: Transaction) -> None:
         if work.tally.removed != self.tally.removed:
-            self._put("n", work.tally.n)
-            self._put("removed", work.tally.removed)
+            work.put("n", work.tally.n)
+            work.put("removed", work.tally.removed)
         self._writer.execute("COMMIT")
         pictures = work.tally.media_shed - self.tally.media_shed
         if pictures:
@@ -189,35 +145,6 @@ class DiskStore:
             with suppress(sqlite3.Error):
                 self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def _insert(self, work: _Work, ticket: Ticket) -> None:
-        draft = ticket.draft
-        n = work.tally.n + 1
-        stamp = Stamp(*work.epochs.key(n))
-        payload = ticket.encode(stamp)
-        if payload is None:
-            return
-        ticket.stamp, ticket.row = stamp, row_id(rank_for(draft.severity, draft.kind), n)
-        self._insert_event(ticket.row, ticket.created_mono, draft.camera, draft.kind, payload)
-        work.tally = replace(work.tally, n=n)
-        if draft.media is not None and ticket.media_saved:
-            self._insert_media(work, ticket.row, draft.media)
-        if draft.opens is not None:
-            self._open_event(draft.opens)
-        if draft.closes is not None:
-            self._writer.execute("DELETE FROM open_event WHERE event_id=?", (draft.closes,))
-
-    def _insert_event(self, row: int, mono: float, camera: str, kind: str, payload: bytes) -> None:
-        sql = "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (?, ?, ?, ?, ?, ?)"
-        self._writer.execute(sql, (row, self._boot, mono, camera, kind, payload))
-
-    def _insert_media(self, work: _Work, row: int, media: Media) -> None:
-        size = size_on_disk(len(media.payload))
-        sql = "INSERT INTO media (id, media_id, event_id, camera, sha256, bytes) VALUES (?, ?, ?, ?, ?, ?)"
-        values = (row, media.media_id, media.event_id, media.camera, media.sha256, size)
-        self._writer.execute(sql, values)
-        tally = work.tally
-        work.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
-
     def forget_open(self, event_id: str) -> None:
         """Raises StoreUnusable or StoreDamaged."""
         with translated(self.path):
@@ -225,92 +152,9 @@ class DiskStore:
 
     def remember_open(self, events: Sequence[OpenEvent]) -> None:
         """Tell a new database which events are open. Raises StoreUnusable or StoreDamaged."""
-        with self._transaction():
+        with self._transaction() as work:
             for event in events:
-                self._open_event(event)
-
-    def _open_event(self, event: OpenEvent) -> None:
-        sql = "INSERT OR REPLACE INTO open_event (event_id, camera, state) VALUES (?, ?, ?)"
-        self._writer.execute(sql, (event.event_id, event.camera, event.state))
-
-    def _delete(self, work: _Work, owed: Owed) -> None:
-        for row in owed.events:
-            gone = self._writer.execute("DELETE FROM event WHERE id=?", (row,)).rowcount
-            work.tally = replace(work.tally, removed=work.tally.removed + gone)
-        for row in owed.media:
-            sql = "DELETE FROM media WHERE id=? RETURNING media_id, bytes"
-            self._drop_media(work, self._writer.execute(sql, (row,)).fetchall())
-
-    def _drop_media(self, work: _Work, dropped: list[tuple[str, int]]) -> None:
-        tally = work.tally
-        freed = sum(size for _, size in dropped)
-        work.tally = replace(tally, media=tally.media - len(dropped), media_bytes=tally.media_bytes - freed)
-        work.unlink += [media_id for media_id, _ in dropped]
-
-    def _make_room(self, work: _Work) -> None:
-        """Give up what does not fit, and a little more, so that not every append has to."""
-        if self._excess(work, 0) > 0:
-            spare = self._max_db_bytes // 64
-            dropped = shedding.shed_media(self._writer, lambda freed: self._excess(work, spare) - freed)
-            self._drop_media(work, dropped)
-            count = shedding.shed_events(self._writer, lambda: self._excess(work, spare))
-            tally = work.tally
-            work.tally = replace(
-                tally,
-                removed=tally.removed + count,
-                shed=tally.shed + count,
-                media_shed=tally.media_shed + len(dropped),
-            )
-        # Free pages inside the file take disk space as well: give back those that are too many.
-        pages = integer(self._writer, "PRAGMA page_count")
-        too_many = pages - (self._max_db_bytes - work.tally.media_bytes) // PAGE_BYTES
-        if too_many > 0:
-            self._writer.execute(f"PRAGMA incremental_vacuum({too_many})").fetchall()
-            work.shrunk = True
-
-    def _excess(self, work: _Work, spare: int) -> int:
-        """Bytes over the limit, with ``spare`` bytes kept free."""
-        return self._used(self._writer) + work.tally.media_bytes + spare - self._max_db_bytes
-
-    def _announce(self, work: _Work, mono: float) -> None:
-        if not shedding.unannounced(self._writer) or shedding.loss_waits(self._writer):
-            return
-        loss = shedding.take_loss(self._writer, work.epochs)
-        n = work.tally.n + 1
-        payload = self._encode_loss(Stamp(*work.epochs.key(n)), loss)
-        self._insert_event(row_id(Rank.LOSS, n), mono, "gateway", LOSS_KIND, payload)
-        work.tally = replace(work.tally, n=n)
-        log.warning("outbox: full, %d events of epoch %s given up", loss.count, loss.epoch)
-
-    def _copy(self, work: _Work, memory: MemoryStore) -> int:
-        base = work.tally.n
-        self._begin_epoch(work, memory.epoch)
-        entries = memory.entries()
-        for entry in entries:
-            row = row_id(rank_of(entry.row), base + n_of(entry.row))
-            self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
-        gone = memory.sequence - len(entries)
-        tally = work.tally
-        work.tally = replace(tally, n=base + memory.sequence, removed=tally.removed + gone)
-        for first, last in memory.shed_ranges():
-            self._writer.execute("INSERT INTO shed VALUES (?, ?)", (base + first, base + last))
-        return len(entries)
-
-    def _copy_open(self, open_events: OpenEvents) -> None:
-        for event in open_events.all():
-            self._open_event(event)
-        gone = [(event_id,) for event_id in open_events.closed()]
-        self._writer.executemany("DELETE FROM open_event WHERE event_id=?", gone)
-
-    def _begin_epoch(self, work: _Work, name: str) -> Epoch:
-        epoch = work.epochs.begin(name, work.tally.n)
-        self._writer.execute("DELETE FROM epoch WHERE base=?", (epoch.base,))
-        self._writer.execute("INSERT INTO epoch (epoch, base) VALUES (?, ?)", (epoch.name, epoch.base))
-        self._put("n", work.tally.n)
-        return epoch
-
-    def _put(self, key: str, value: int | str) -> None:
-        self._writer.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+                work.remember_open(event)
 
     # --- reading ---
 
@@ -389,11 +233,7 @@ class DiskStore:
         wal = self.path.with_name(FILE_NAME + "-wal")
         with translated(self.path):
             wal_bytes = wal.stat().st_size if wal.exists() else 0
-            return self._used(self._reader) + wal_bytes + self.tally.media_bytes
-
-    @staticmethod
-    def _used(db: sqlite3.Connection) -> int:
-        return (integer(db, "PRAGMA page_count") - integer(db, "PRAGMA freelist_count")) * PAGE_BYTES
+            return bytes_in_use(self._reader) + wal_bytes + self.tally.media_bytes
 
     # --- opening ---
 
@@ -410,16 +250,15 @@ class DiskStore:
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
         self.tally = Tally(n, int(meta.get("removed", 0)))
         self.epochs = Epochs(epochs)
-        work = self._begin()
-        self._put("boot", self._boot)
-        self._put("boot_id", boot_id)
-        if not epochs:
-            self._begin_epoch(work, new_epoch())
-        self._forget_empty_epochs(work)
-        self._check_media(work)
-        self._commit(work)
+        with self._transaction() as work:
+            work.put("boot", self._boot)
+            work.put("boot_id", boot_id)
+            if not epochs:
+                work.begin_epoch(new_epoch())
+            self._forget_empty_epochs(work)
+            self._check_media(work)
 
-    def _forget_empty_epochs(self, work: _Work) -> None:
+    def _forget_empty_epochs(self, work: Transaction) -> None:
         """Epochs of which nothing is stored nor unannounced, except the current one."""
         every = list(work.epochs)
         for epoch, following in pairwise(every):
@@ -430,7 +269,7 @@ class DiskStore:
             if not stored and not integer(self._writer, sql, epoch.base, following.base):
                 self._writer.execute("DELETE FROM epoch WHERE epoch=?", (epoch.name,))
 
-    def _check_media(self, work: _Work) -> None:
+    def _check_media(self, work: Transaction) -> None:
         """Rows without their file go, files without a row go; what is left is counted."""
         kept: set[str] = set()
         for row, media_id, size in self._writer.execute("SELECT id, media_id, bytes FROM media").fetchall():

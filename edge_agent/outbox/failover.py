@@ -11,13 +11,14 @@ from pathlib import Path
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
 from edge_agent.outbox.database import StoreDamaged, StoreUnusable
-from edge_agent.outbox.disk import FILE_NAME, DiskStore, EncodeLoss
+from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.epochs import new_epoch
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.set_aside import set_aside
 from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.transaction import EncodeLoss
 
 log = logging.getLogger(__name__)
 

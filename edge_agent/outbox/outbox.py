@@ -18,13 +18,14 @@ from typing import TypeVar
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
 from edge_agent.outbox.database import StoreDamaged, translated
-from edge_agent.outbox.disk import FILE_NAME, DiskStore, EncodeLoss
+from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.send_queue import Key, SendQueue
 from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.transaction import EncodeLoss
 from edge_agent.outbox_model import Draft, Media, OpenEvent, OutboxStats, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from edge_agent.outbox.backlog import Backlog
-from edge_agent.outbox.disk import DiskStore, Owed
+from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.media_backlog import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
 from edge_agent.outbox.order import Rank
 from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.transaction import Owed
 from edge_agent.outbox_model import Media, OutboxStats, StoredEvent
 
 MAX_OWED_IN_MEMORY = 10_000

@@ -1,0 +1,185 @@
+"""One transaction on the outbox's database: what is stored, deleted, shed and announced together."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from edge_agent.outbox import shedding
+from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer
+from edge_agent.outbox.epochs import Epochs
+from edge_agent.outbox.media import size_on_disk
+from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.open_events import OpenEvents
+from edge_agent.outbox.order import LOSS_KIND, Rank, n_of, rank_for, rank_of, row_id
+from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox_model import Loss, Media, OpenEvent, Stamp
+
+log = logging.getLogger(__name__)
+
+EncodeLoss = Callable[[Stamp, Loss], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is counted instead of being asked from the tables each time."""
+
+    n: int = 0  # events ever stored in this file
+    removed: int = 0  # of these, deleted again
+    media_bytes: int = 0
+    media: int = 0
+    shed: int = 0  # since this file was opened
+    media_shed: int = 0
+
+    @property
+    def depth(self) -> int:
+        return self.n - self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Deletions that ride on the next transaction."""
+
+    events: frozenset[int] = frozenset()
+    media: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.media)
+
+
+class Transaction:
+    """From ``BEGIN`` on; ``tally`` and ``epochs`` are copies that count once it is committed.
+
+    Its owner commits it or rolls it back, and throws it away. SQLite's errors leave it untranslated.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, tally: Tally, epochs: Epochs, boot: int, max_db_bytes: int
+    ) -> None:
+        db.execute("BEGIN IMMEDIATE")
+        self.tally = tally
+        self.epochs = epochs.copy()
+        self.unlink: list[str] = []  # ids of media whose files go after the commit
+        self.shrunk = False
+        self._db = db
+        self._boot = boot
+        self._max_db_bytes = max_db_bytes
+
+    def insert(self, ticket: Ticket) -> None:
+        """Store one event with all that hangs on it; nothing when its encoder fails."""
+        draft = ticket.draft
+        n = self.tally.n + 1
+        stamp = Stamp(*self.epochs.key(n))
+        payload = ticket.encode(stamp)
+        if payload is None:
+            return
+        ticket.stamp, ticket.row = stamp, row_id(rank_for(draft.severity, draft.kind), n)
+        self._insert_event(ticket.row, ticket.created_mono, draft.camera, draft.kind, payload)
+        self.tally = replace(self.tally, n=n)
+        if draft.media is not None and ticket.media_saved:
+            self._insert_media(ticket.row, draft.media)
+        if draft.opens is not None:
+            self.remember_open(draft.opens)
+        if draft.closes is not None:
+            self._db.execute("DELETE FROM open_event WHERE event_id=?", (draft.closes,))
+
+    def _insert_event(self, row: int, mono: float, camera: str, kind: str, payload: bytes) -> None:
+        sql = "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (?, ?, ?, ?, ?, ?)"
+        self._db.execute(sql, (row, self._boot, mono, camera, kind, payload))
+
+    def _insert_media(self, row: int, media: Media) -> None:
+        size = size_on_disk(len(media.payload))
+        sql = "INSERT INTO media (id, media_id, event_id, camera, sha256, bytes) VALUES (?, ?, ?, ?, ?, ?)"
+        values = (row, media.media_id, media.event_id, media.camera, media.sha256, size)
+        self._db.execute(sql, values)
+        tally = self.tally
+        self.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
+
+    def delete(self, owed: Owed) -> None:
+        """What is delivered."""
+        for row in owed.events:
+            gone = self._db.execute("DELETE FROM event WHERE id=?", (row,)).rowcount
+            self.tally = replace(self.tally, removed=self.tally.removed + gone)
+        for row in owed.media:
+            sql = "DELETE FROM media WHERE id=? RETURNING media_id, bytes"
+            self._drop_media(self._db.execute(sql, (row,)).fetchall())
+
+    def _drop_media(self, dropped: list[tuple[str, int]]) -> None:
+        tally = self.tally
+        freed = sum(size for _, size in dropped)
+        self.tally = replace(tally, media=tally.media - len(dropped), media_bytes=tally.media_bytes - freed)
+        self.unlink += [media_id for media_id, _ in dropped]
+
+    def make_room(self) -> None:
+        """Give up what does not fit, and a little more, so that not every append has to."""
+        if self._excess(0) > 0:
+            spare = self._max_db_bytes // 64
+            dropped = shedding.shed_media(self._db, lambda freed: self._excess(spare) - freed)
+            self._drop_media(dropped)
+            count = shedding.shed_events(self._db, lambda: self._excess(spare))
+            tally = self.tally
+            self.tally = replace(
+                tally,
+                removed=tally.removed + count,
+                shed=tally.shed + count,
+                media_shed=tally.media_shed + len(dropped),
+            )
+        # Free pages inside the file take disk space as well: give back those that are too many.
+        pages = integer(self._db, "PRAGMA page_count")
+        too_many = pages - (self._max_db_bytes - self.tally.media_bytes) // PAGE_BYTES
+        if too_many > 0:
+            self._db.execute(f"PRAGMA incremental_vacuum({too_many})").fetchall()
+            self.shrunk = True
+
+    def _excess(self, spare: int) -> int:
+        """Bytes over the limit, with ``spare`` bytes kept free."""
+        return bytes_in_use(self._db) + self.tally.media_bytes + spare - self._max_db_bytes
+
+    def announce(self, mono: float, encode_loss: EncodeLoss) -> None:
+        """Say what was shed, unless an earlier loss event still waits."""
+        if not shedding.unannounced(self._db) or shedding.loss_waits(self._db):
+            return
+        loss = shedding.take_loss(self._db, self.epochs)
+        n = self.tally.n + 1
+        payload = encode_loss(Stamp(*self.epochs.key(n)), loss)
+        self._insert_event(row_id(Rank.LOSS, n), mono, "gateway", LOSS_KIND, payload)
+        self.tally = replace(self.tally, n=n)
+        log.warning("outbox: full, %d events of epoch %s given up", loss.count, loss.epoch)
+
+    def adopt(self, memory: MemoryStore) -> int:
+        """What waits in memory, under the stamps it has; how many they are."""
+        base = self.tally.n
+        self.begin_epoch(memory.epoch)
+        entries = memory.entries()
+        for entry in entries:
+            row = row_id(rank_of(entry.row), base + n_of(entry.row))
+            self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
+        gone = memory.sequence - len(entries)
+        tally = self.tally
+        self.tally = replace(tally, n=base + memory.sequence, removed=tally.removed + gone)
+        for first, last in memory.shed_ranges():
+            self._db.execute("INSERT INTO shed VALUES (?, ?)", (base + first, base + last))
+        return len(entries)
+
+    def adopt_open(self, open_events: OpenEvents) -> None:
+        """Make the rows of open events say what memory says."""
+        for event in open_events.all():
+            self.remember_open(event)
+        gone = [(event_id,) for event_id in open_events.closed()]
+        self._db.executemany("DELETE FROM open_event WHERE event_id=?", gone)
+
+    def begin_epoch(self, name: str) -> None:
+        """Number what comes from 1 again."""
+        epoch = self.epochs.begin(name, self.tally.n)
+        self._db.execute("DELETE FROM epoch WHERE base=?", (epoch.base,))
+        self._db.execute("INSERT INTO epoch (epoch, base) VALUES (?, ?)", (epoch.name, epoch.base))
+        self.put("n", self.tally.n)
+
+    def remember_open(self, event: OpenEvent) -> None:
+        sql = "INSERT OR REPLACE INTO open_event (event_id, camera, state) VALUES (?, ?, ?)"
+        self._db.execute(sql, (event.event_id, event.camera, event.state))
+
+    def put(self, key: str, value: int | str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
