@@ -62,20 +62,26 @@ class Lane:
         self._build = build
         self._pipeline = build()
         self._failed_in_a_row = 0
+        self._last_frame_mono = time.monotonic()
         self.loop = Loop(f"pipeline-{camera_id}", self._run)
 
     def _run(self, loop: Loop) -> None:
-        last_frame_mono = time.monotonic()
+        self._last_frame_mono = time.monotonic()
         while not loop.stopping:
             loop.beat()
-            frame = self._frames.take(TAKE_TIMEOUT_S)
-            now = time.monotonic()
-            if frame is not None:
-                self._process(frame)
-                last_frame_mono = now
-            elif now - last_frame_mono > max(LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s):
-                self._try(self._pipeline.lose_sight)
+            self.step(TAKE_TIMEOUT_S)
         self._try(self._pipeline.stop)
+
+    def step(self, timeout_s: float) -> bool:
+        """Look at the next frame; False when there was none in time. For the lane's own thread."""
+        frame = self._frames.take(timeout_s)
+        now = time.monotonic()
+        if frame is not None:
+            self._process(frame)
+            self._last_frame_mono = now
+        elif now - self._last_frame_mono > max(LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s):
+            self._try(self._pipeline.lose_sight)
+        return frame is not None
 
     def _look(self, frame: Frame) -> None:
         if self._frames.may_wake and self._pipeline.stirs(frame):

@@ -28,8 +28,8 @@ DECODE_AT_MOST_S = 0.5
 """In one go: then what there is is handed over, however much waits."""
 MAX_LAG_S = 1.0
 """When decoding cannot keep up: from here on pictures are too old to be looked at in turn."""
-IDLE_FPS = 1.0
-"""Of streams that have nothing but keyframes."""
+IDLE_STEP_S = 0.95
+"""Between two pictures in idle gear, at least: streams that have nothing but keyframes give one a second."""
 
 
 class FrameFeed:
@@ -60,8 +60,9 @@ class FrameFeed:
         self._after = 0  # serial of the last packet that was dealt with
         self._behind = False  # the last go ended before the packets did
         self._needs_keyframe = False  # packets are missing before the next one
-        self._in_order: deque[Frame] = deque()  # due, in catch-up gear
+        self._in_order: deque[Frame] = deque()  # due, before any other
         self._overtaken = 0  # due frames that were not handed over, for a newer one
+        self._alone = False  # the last frame handed over is a keyframe decoded on its own
         self._handed_mono = self._seen_mono = 0.0  # stamps of the last frames handed over, and looked at
 
     def take(self, timeout_s: float) -> Frame | None:
@@ -79,7 +80,7 @@ class FrameFeed:
     @property
     def may_wake(self) -> bool:
         """Whether the frame just taken is a keyframe on its own, and more could be had with ``wake``."""
-        return self._gearbox.may_wake
+        return self._alone and self._gearbox.may_wake
 
     @property
     def interval_s(self) -> float:
@@ -103,6 +104,7 @@ class FrameFeed:
         self._gearbox.attend(self._seen_mono, busy)
 
     def _next(self, deadline: float) -> Frame | None:
+        self._alone = False
         if self._in_order:
             return self._in_order.popleft()
         current = self._decoding.connection if self._decoding is not None else None
@@ -136,7 +138,7 @@ class FrameFeed:
     def _wanted(self) -> Callable[[RingPacket], bool]:
         """Which packet is worth waking up for; runs in the capture thread."""
         if self._gearbox.gear is Gear.IDLE:
-            next_mono, overdue = self._seen_mono + 0.9 / IDLE_FPS, self._gearbox.overdue
+            next_mono, overdue = self._seen_mono + IDLE_STEP_S, self._gearbox.overdue
             return lambda item: (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono)
         if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
             return lambda item: True
@@ -155,21 +157,23 @@ class FrameFeed:
         return self._newest(decoding, packets)
 
     def _newest(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
-        """Full gear: decode what waits, hand over the newest that is due."""
+        """Full gear: decode what waits, hand over the newest that is due; those that come out of the decoder
+        together come in turn."""
         packets = self._without_gap(decoding, self._in_time(decoding, packets))
         begun_mono = self._clock.monotonic()
-        due: Shot | None = None
+        due: list[Shot] = []
         self._behind = False
         for item in packets:
             if self._clock.monotonic() - begun_mono > DECODE_AT_MOST_S:
                 self._behind = True
                 break
             self._after = item.serial
-            for shot in decoding.decode(item):
-                if self._sampler.due(shot.stamp_mono):
-                    self._overtaken += due is not None
-                    due = shot
-        return self._frame(due) if due is not None else None
+            fresh = [shot for shot in decoding.decode(item) if self._sampler.due(shot.stamp_mono)]
+            if fresh:
+                self._overtaken += len(due)
+                due = fresh
+        self._in_order.extend(self._frame(shot) for shot in due)
+        return self._in_order.popleft() if due else None
 
     def _in_time(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
         """When decoding cannot keep up: without those up to the newest keyframe, or all of them."""
@@ -201,7 +205,7 @@ class FrameFeed:
         """Idle gear: the newest keyframe on its own."""
         newest = packets[-1]
         item = next((item for item in reversed(packets) if item.keyframe), None)
-        if item is None or item.stamp_mono < self._seen_mono + 0.9 / IDLE_FPS:
+        if item is None or item.stamp_mono < self._seen_mono + IDLE_STEP_S:
             self._after = newest.serial
             if self._gearbox.overdue(newest.stamp_mono):
                 self.wake()
@@ -213,7 +217,7 @@ class FrameFeed:
             self.wake()
             return None
         self._after = item.serial
-        self._needs_keyframe = True  # if the gear changes before the next one
+        self._needs_keyframe = self._alone = True
         return self._frame(shot)
 
     def _catch_up(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
@@ -223,9 +227,10 @@ class FrameFeed:
             for shot in decoding.decode(item):
                 if shot.stamp_mono > self._seen_mono + 1e-3 and self._sampler.due(shot.stamp_mono):
                     self._in_order.append(self._frame(shot, late=True))
+            if item is packets[-1]:
+                self._gearbox.caught_up()
             if self._in_order:
                 return self._in_order.popleft()
-        self._gearbox.caught_up()
         return None
 
     def _frame(self, shot: Shot, *, late: bool = False) -> Frame:

@@ -1,0 +1,47 @@
+"""Decoding on demand changes what it costs, not what is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import GearChoice
+from tests.testbed.gears import Told, watch
+from tests.testbed.walker import walking_clip
+
+
+def started(told: Told) -> list[tuple[str, float]]:
+    """Label and time of each object's first event."""
+    return [
+        (event["data"]["label"], datetime.fromisoformat(event["time"]).timestamp())
+        for event in told.objects("start")
+    ]
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nobody for 16 s, then somebody walks by for 6 s; a keyframe every 2 s."""
+    return walking_clip(tmp_path_factory.mktemp("visit") / "visit.mp4", empty_s=16.3, walk_s=6.0, tail_s=12.0)
+
+
+def test_both_gears_tell_the_same_objects_at_the_same_times(visit: Path, tmp_path: Path) -> None:
+    full = watch(tmp_path, visit, GearChoice.FULL)
+    auto = watch(tmp_path, visit, GearChoice.AUTO)
+    assert started(full.told)
+    assert [label for label, _ in started(auto.told)] == [label for label, _ in started(full.told)]
+    for (_, there), (_, here) in zip(started(full.told), started(auto.told), strict=True):
+        assert here == pytest.approx(there, abs=0.5)
+    assert len(auto.told.objects("end")) == len(full.told.objects("end"))
+    assert auto.site.gearbox.stats.wake_ups == 1
+    assert auto.decoded < 0.7 * full.decoded
+
+
+def test_a_quiet_camera_decodes_keyframes_only(tmp_path: Path) -> None:
+    clip = walking_clip(tmp_path / "quiet.mp4", empty_s=60, walk_s=0, tail_s=0)
+    quiet = watch(tmp_path, clip, GearChoice.AUTO)
+    assert quiet.told.objects() == []
+    assert quiet.site.gearbox.stats.wake_ups == 0
+    assert quiet.site.gearbox.stats.idle_s > 45
+    assert quiet.decoded < 150

@@ -1,0 +1,177 @@
+"""Keyframes only while nothing moves; when something does, what was between two of them is not lost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_agent.capture.gear import FALSE_ALARM_S, Gearbox
+from edge_agent.capture.picture import YuvPicture
+from edge_agent.config.settings import Camera, GearChoice
+from edge_agent.model import Frame, Gear
+from tests.capture.rig import camera
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import RingFeed
+
+SLOW = ("-preset", "medium", "-tune", "film", "-bf", "3")
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "h264": ("h264", ("-bf", "0")),
+    "h264-b-frames": ("h264", SLOW),
+    "h264-open-gop": ("h264", (*SLOW, "-x264-params", "open-gop=1:b-pyramid=normal")),
+    "h264-slices": ("h264", ("-bf", "0", "-x264-params", "slices=4")),
+    "h264-many-references": ("h264", ("-preset", "fast", "-refs", "5", "-bf", "0")),
+    "h265": ("h265", ()),
+    "h265-b-frames": ("h265", ("-x265-params", "log-level=error:bframes=3:open-gop=0")),
+    "h265-open-gop": ("h265", ("-x265-params", "log-level=error:bframes=3:open-gop=1")),
+    "mjpeg": ("mjpeg", ()),
+}
+
+
+def clip_of(folder: Path, kind: str, seconds: float = 14, keyframe_s: float = 1) -> Path:
+    codec, extra = KINDS[kind]
+    suffix = ".mkv" if codec == "mjpeg" else ".ts"
+    return make_clip(
+        folder / f"{kind}{suffix}", codec=codec, seconds=seconds, keyframe_s=keyframe_s, extra=extra
+    )
+
+
+def auto(quiet_s: float = 2.0, gear: GearChoice = GearChoice.AUTO) -> Camera:
+    made = camera("file:///clip", fps=10, gear=gear)
+    return dataclasses.replace(made, analyse=dataclasses.replace(made.analyse, quiet_s=quiet_s))
+
+
+def straight(clip: Path) -> tuple[dict[int, NDArray[np.int_]], list[int]]:
+    """Every picture by its time in tenths of a second, and the times of the keyframes."""
+    pictures, keyframes = {}, []
+    with av.open(str(clip)) as container:
+        for frame in container.decode(video=0):
+            assert frame.time is not None
+            pictures[round(10 * frame.time)] = YuvPicture(frame).luma().astype(int)
+            keyframes += [round(10 * frame.time)] * frame.key_frame
+    return pictures, keyframes
+
+
+def tenths(frame: Frame) -> int:
+    return round(10 * (frame.captured_mono - RingFeed.begin_mono))
+
+
+def taken(site: RingFeed) -> Iterator[Frame]:
+    while (frame := site.feed.take(0)) is not None:
+        yield frame
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wake_up_gives_every_picture_once_in_order_and_unharmed(kind: str, tmp_path: Path) -> None:
+    clip = clip_of(tmp_path, kind)
+    site = RingFeed(auto(), clip)
+    idle: list[Frame] = []
+    caught_up: list[Frame] = []
+    woken_at = 0
+    for _ in site.arrive():
+        for frame in taken(site):
+            if site.feed.may_wake and not woken_at and len(idle) == 3:
+                site.feed.wake()
+                woken_at = tenths(frame)
+            else:
+                (caught_up if woken_at else idle if site.feed.may_wake else []).append(frame)
+                site.feed.attend(busy=bool(woken_at))
+    pictures, keyframes = straight(clip)
+    times = [tenths(frame) for frame in caught_up]
+    if kind == "mjpeg":
+        assert np.diff([tenths(frame) for frame in idle]).tolist() == [10, 10]
+    else:
+        assert [tenths(frame) for frame in idle] + [woken_at] == keyframes[keyframes.index(woken_at) - 3 :][
+            :4
+        ]
+    assert times == list(range(tenths(idle[-1]) + 1, times[-1] + 1))
+    assert times[-1] >= max(pictures) - 4, "up to what a decoder holds back at the end"
+    assert caught_up[0].late
+    assert not caught_up[-1].late
+    for frame in idle + caught_up:
+        luma = frame.picture.luma()
+        np.testing.assert_array_equal(luma, pictures[tenths(frame)], f"the picture at {tenths(frame) / 10} s")
+
+
+def frames_by_gear(camera_: Camera, clip: Path) -> dict[Gear, int]:
+    """How many frames were handed over in each gear, when nothing ever moves."""
+    site = RingFeed(camera_, clip)
+    counted = dict.fromkeys(Gear, 0)
+    for _ in site.arrive():
+        for _frame in taken(site):
+            counted[site.gearbox.gear] += 1
+            site.feed.attend(busy=False)
+    return counted
+
+
+def test_where_keyframes_are_too_far_apart_the_gear_stays_full(tmp_path: Path) -> None:
+    clip = clip_of(tmp_path, "h264", seconds=24, keyframe_s=4)
+    assert frames_by_gear(auto(), clip)[Gear.IDLE] == 0
+
+
+def test_the_gear_can_be_kept_full(tmp_path: Path) -> None:
+    counted = frames_by_gear(auto(gear=GearChoice.FULL), clip_of(tmp_path, "h264"))
+    assert (counted[Gear.IDLE], counted[Gear.FULL]) == (0, 140)
+
+
+def test_the_gear_can_be_kept_idle_even_with_keyframes_ten_seconds_apart(tmp_path: Path) -> None:
+    counted = frames_by_gear(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264", 40, keyframe_s=10))
+    assert counted[Gear.FULL] == 1
+    assert counted[Gear.IDLE] == 3
+
+
+def test_pictures_that_are_all_keyframes_are_looked_at_once_a_second(tmp_path: Path) -> None:
+    counted = frames_by_gear(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "mjpeg", seconds=10))
+    assert counted[Gear.IDLE] == 9
+
+
+def attended(box: Gearbox, begin_s: float, seconds: float, busy: bool, keyframe_s: float = 2.0) -> None:
+    """Five pictures a second."""
+    for n in range(round(seconds * 5)):
+        now = begin_s + n / 5
+        if now % keyframe_s < 0.1:
+            box.keyframe(now)
+        box.attend(now, busy)
+
+
+def test_a_quiet_camera_rests_after_the_set_time_and_not_before() -> None:
+    box = Gearbox(GearChoice.AUTO, quiet_s=20.0)
+    attended(box, 0, 30, busy=True)
+    attended(box, 30, 19.5, busy=False)
+    before = box.gear
+    attended(box, 49.6, 1, busy=False)
+    assert (before, box.gear) == (Gear.FULL, Gear.IDLE)
+
+
+def test_a_false_alarm_is_soon_over_and_a_true_one_is_not() -> None:
+    box = Gearbox(GearChoice.AUTO, quiet_s=20.0)
+    attended(box, 0, 30, busy=False)
+    for begin_s, busy, rests in ((30, False, True), (40, True, False)):
+        box.wake(begin_s)
+        box.caught_up()
+        attended(box, begin_s, 0.2, busy)
+        attended(box, begin_s + 0.2, FALSE_ALARM_S + 1, busy=False)
+        assert (box.gear is Gear.IDLE) == rests
+    assert box.stats.wake_ups == 2
+
+
+def test_time_in_each_gear_is_counted() -> None:
+    box = Gearbox(GearChoice.AUTO, quiet_s=10.0)
+    attended(box, 0, 40, busy=False)
+    assert box.stats.full_s == pytest.approx(10, abs=0.5)
+    assert box.stats.idle_s == pytest.approx(30, abs=0.5)
+
+
+def test_a_camera_that_cannot_rest_says_why() -> None:
+    box = Gearbox(GearChoice.AUTO, quiet_s=5.0)
+    attended(box, 0, 60, busy=False, keyframe_s=10.0)
+    told = box.stats.kept_full
+    box.connected()
+    attended(box, 60, 20, busy=False)
+    assert told == "keyframes are 10.0 s apart, more than 2 s"
+    assert (box.stats.kept_full, box.gear) == (None, Gear.IDLE)

@@ -1,0 +1,75 @@
+"""Whole pipelines on a clip through the real ring and gears: what a camera tells in each gear."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.config.loader import load
+from edge_agent.config.settings import GearChoice
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.worker import InlineInference
+from edge_agent.events import EventMaker
+from edge_agent.lane import Lane
+from edge_agent.outbox_model import Draft, Stamp
+from edge_agent.pipeline import Pipeline
+from tests.testbed.agent import file_camera, write_config
+from tests.testbed.ring_feed import RingFeed
+
+
+@dataclass
+class Told:
+    """In place of the outbox."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def append(self, draft: Draft) -> Stamp:
+        stamp = Stamp(len(self.events) + 1, "epoch")
+        self.events.append(json.loads(draft.encode(stamp)))
+        return stamp
+
+    def objects(self, phase: str = "start") -> list[dict[str, Any]]:
+        return [e for e in self.events if e["data"].get("phase") == phase]
+
+
+@dataclass
+class Watched:
+    told: Told
+    site: RingFeed
+    decoded: int  # frames, twice decoded ones twice
+
+
+def watch(folder: Path, clip: Path, gear: GearChoice, quiet_s: float = 2.0, detector: str = "hog") -> Watched:
+    """Play the clip to one camera; its lane looks at what there is after each packet."""
+    use_one_opencv_thread()
+    config = write_config(folder, cameras=[file_camera(clip)], broker_port=1, detector=detector)
+    settings = load(config)
+    camera = settings.cameras[0]
+    camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))
+    choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+    site, told = RingFeed(camera, clip), Told()
+    events = EventMaker(
+        settings.gateway,
+        clock=site.clock,
+        boot_id="gears",
+        clock_synced=lambda: True,
+        model=model_ref(choice.detector),
+    )
+
+    def build() -> Pipeline:
+        eyes = None
+        if choice.detector is not None:
+            budget = Budget(settings.detector.budget_per_s, (camera.id,))
+            eyes = Eyes(choice.detector, InlineInference(choice.detector), budget)
+        return build_pipeline(camera, eyes, settings.detector.min_score, "tag", events, told)
+
+    lane = Lane(camera.id, site.feed, build)
+    for _ in site.arrive():
+        while lane.step(0):
+            pass
+    assert lane.failures == 0, lane.trouble
+    return Watched(told, site, site.decoder.decoded)
