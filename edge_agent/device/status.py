@@ -21,6 +21,7 @@ from edge_agent import config
 from edge_agent.config.settings import Settings
 from edge_agent.device.status_socket import ANSWER_TIMEOUT_S, ask, listen, places_to_ask
 from edge_agent.device.status_text import status_text
+from edge_agent.errors import EdgeAgentError
 from edge_agent.loop import Loop
 from edge_agent.wire import Heartbeat, Message
 
@@ -62,9 +63,13 @@ def status_document(settings: Settings, heartbeat: Heartbeat, details: Mapping[s
 class StatusServer:
     """Serves the document to whoever may open the socket (mode 0660). Blocks, never polls."""
 
-    def __init__(self, places: Sequence[Path], document: Callable[[], StatusDocument]) -> None:
-        """``places``: where to listen, the first that can be used."""
+    def __init__(
+        self, places: Sequence[Path], document: Callable[[], StatusDocument], idle_s: float = IDLE_S
+    ) -> None:
+        """``places``: where to listen, the first that can be used. A socket that was removed is made again
+        after ``idle_s``."""
         self._places = places
+        self._idle_s = idle_s
         self._path: Path | None = None
         self._document = document
         self._listener: socket.socket | None = None
@@ -96,13 +101,27 @@ class StatusServer:
                 self._path.unlink()
 
     def _serve(self, loop: Loop) -> None:
-        listener, asleep = self._listener, self._asleep
-        assert listener is not None
+        asleep = self._asleep
         assert asleep is not None
         while not loop.wait(0.0):
-            ready, _, _ = select.select([listener, asleep], [], [], IDLE_S)
+            self._listen_again()
+            listener = self._listener
+            assert listener is not None
+            ready, _, _ = select.select([listener, asleep], [], [], self._idle_s)
             if listener in ready and not loop.stopping:
                 self._accept(listener)
+
+    def _listen_again(self) -> None:
+        """Somebody has removed the socket, and nobody can ask any more."""
+        if self._listener is None or self._path is None or self._path.exists():
+            return
+        try:
+            listener, _ = listen([self._path])
+        except EdgeAgentError as error:
+            log.debug("status: %s", error)
+            return
+        self._listener.close()
+        self._listener = listener
 
     def _accept(self, listener: socket.socket) -> None:
         try:

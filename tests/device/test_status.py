@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import socket
 import stat
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 
 from edge_agent.device.degraded import CAUSE_TEXT
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
-from edge_agent.device.status import StatusDocument, StatusServer, run_status, status_document
+from edge_agent.device.status import IDLE_S, StatusDocument, StatusServer, run_status, status_document
 from edge_agent.device.status_socket import places_to_listen
 from edge_agent.device.status_text import duration
 from edge_agent.errors import EdgeAgentError
@@ -25,6 +26,7 @@ from edge_agent.loop import Loop
 from edge_agent.model import CameraState, Cause
 from tests.device.fakes import FakeClock, camera, settings
 from tests.device.test_heartbeat import WELL
+from tests.testbed.mosquitto import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -44,7 +46,7 @@ def no_run_directory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def agent(state_dir: Path, sources: HealthSources = WELL) -> Iterator[StatusServer]:
+def agent(state_dir: Path, sources: HealthSources = WELL, idle_s: float = IDLE_S) -> Iterator[StatusServer]:
     """A status server over ``state_dir`` as a running agent has it."""
     configured = settings(state_dir)
     maker = HeartbeatMaker(configured, FakeClock(), sources)
@@ -53,7 +55,7 @@ def agent(state_dir: Path, sources: HealthSources = WELL) -> Iterator[StatusServ
         details = {status.camera_id: status.detail for status in sources.cameras()}
         return status_document(configured, maker.make(), details)
 
-    server = StatusServer(places_to_listen(state_dir), document)
+    server = StatusServer(places_to_listen(state_dir), document, idle_s)
     try:
         server.start()
         yield server
@@ -140,6 +142,18 @@ def test_socket_left_by_a_killed_agent_is_replaced(tmp_path: Path) -> None:
     assert ask(tmp_path)[0] == 3
     with agent(tmp_path):
         assert ask(tmp_path)[0] == 0
+
+
+def test_a_socket_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    state_dir.mkdir()
+    with agent(state_dir, idle_s=0.05):
+        shutil.rmtree(state_dir)
+        assert ask(state_dir)[0] == 3
+        state_dir.mkdir()  # the outbox does that
+        wait_until((state_dir / "status.sock").exists)
+        assert ask(state_dir)[0] == 0
+    assert list(state_dir.iterdir()) == []
 
 
 def test_second_agent_on_the_same_directory_is_refused(tmp_path: Path) -> None:
