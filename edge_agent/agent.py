@@ -231,6 +231,7 @@ class Agent:
 
     def _tick(self) -> None:
         now = time.monotonic()
+        self._outbox.maintain()  # without a broker nobody else asks it for long
         self._close_all_left_open()
         correction = self._clock_sync.update()
         if correction is not None:
