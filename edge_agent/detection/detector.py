@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
-from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Detection
+from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
 if TYPE_CHECKING:
     from edge_agent.model import Colour
+
+
+TWO_WHEELER_FLOOR = 0.5
+"""Of the other labels' least score. A model divides a rider's score among person, bicycle and motorcycle, and
+even the part of it is telling: YOLOX gives 0.15 to 80 % of riders and to 1 % of walkers
+(docs/design/detection.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ class Detector(Protocol):
     def detect(self, crop: Colour) -> list[Detection]:
         """Objects in ``crop`` (height, width, 3; uint8; BGR), best first, boxes in 0..1 of the crop.
 
-        Only configured labels at or above the configured score, duplicates removed. Raises
+        Only configured labels at or above the least score (two-wheelers: ``TWO_WHEELER_FLOOR`` of it),
+        duplicates removed; a rider may be given as a person and, in the same box, as a machine. Raises
         DetectorError when the inference failed.
         """
         ...
@@ -90,11 +97,6 @@ class Fit:
         """Fill the whole input and let the aspect change."""
         return cls(*input_size, *input_size)
 
-    def to_input(self, box: Box) -> Box:
-        """From 0..1 of the crop to 0..1 of the input."""
-        sx, sy = self.width / self.input_width, self.height / self.input_height
-        return Box(box.x1 * sx, box.y1 * sy, box.x2 * sx, box.y2 * sy)
-
     def to_crop(self, box: Box) -> Box:
         """From 0..1 of the input to 0..1 of the crop; may leave 0..1."""
         sx, sy = self.input_width / self.width, self.input_height / self.height
@@ -124,6 +126,12 @@ def suppress(
         if not any(same(better, candidate) and better.box.iou(candidate.box) > iou for better in kept):
             kept.append(candidate)
     return kept
+
+
+def floors(labels: Iterable[str], min_score: float) -> list[float]:
+    """By label the least score that counts."""
+    low = TWO_WHEELER_FLOOR * min_score
+    return [low if GROUP_OF_LABEL.get(label) == TWO_WHEELER else min_score for label in labels]
 
 
 def same_label(a: Detection, b: Detection) -> bool:

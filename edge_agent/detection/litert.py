@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from edge_agent.detection.detector import Fit, ModelInfo, interpolation, refine
+from edge_agent.detection.detector import Fit, ModelInfo, floors, interpolation, refine
 from edge_agent.detection.labels import read_labels
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import Decoder, Tensor, TensorInfo, describe
@@ -50,11 +50,11 @@ class LiteRtDetector:
         self.name = path.stem
         self.model = ModelInfo(path.stem, hashlib.sha256(content).hexdigest())
         self._path = path
-        self._min_score = min_score
         self._runtime = _Runtime(path, content, threads, delegate)
         self.degraded = self._runtime.degraded
         self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
         self._labels = read_labels(path, self._decoder.classes)
+        self._floors = floors(self._labels, min_score)
         self.labels = frozenset(labels) & frozenset(self._labels)
         if not self.labels:
             raise DetectorError(f"{path}: knows none of the configured labels {', '.join(labels)}")
@@ -70,7 +70,7 @@ class LiteRtDetector:
         fit = self._decoder.fit(size)
         outputs = self._runtime.run(self._decoder, self._prepare(crop, fit))
         try:
-            raw = self._decoder.decode(outputs, self._labels, self._min_score)
+            raw = self._decoder.decode(outputs, self._labels, self._floors)
         except (IndexError, ValueError, OverflowError) as error:
             raise DetectorError(f"{self._path}: output cannot be read: {error}") from error
         in_crop = [Detection(d.label, d.score, fit.to_crop(d.box)) for d in raw]

@@ -58,7 +58,9 @@ class SsdDecoder:
             np.multiply(self._rgb, 1 / 127.5, out=tensor[0], casting="unsafe")
             tensor[0] -= 1.0
 
-    def decode(self, outputs: Sequence[Tensor], labels: Sequence[str], min_score: float) -> list[Detection]:
+    def decode(
+        self, outputs: Sequence[Tensor], labels: Sequence[str], floors: Sequence[float]
+    ) -> list[Detection]:
         boxes, classes, scores, count = (
             self._outputs[i].real(outputs[i])[0]
             for i in (self._boxes, self._classes, self._scores, self._count)
@@ -66,7 +68,7 @@ class SsdDecoder:
         found: list[Detection] = []
         for i in range(min(int(count), len(scores))):
             number = round(float(classes[i]))
-            if scores[i] >= min_score and 0 <= number < len(labels):
+            if 0 <= number < len(labels) and scores[i] >= floors[number]:
                 y1, x1, y2, x2 = (float(v) for v in boxes[i])
                 score = min(1.0, float(scores[i]))
                 found.append(Detection(labels[number], score, Box(x1, y1, x2, y2)))

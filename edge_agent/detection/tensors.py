@@ -65,8 +65,13 @@ class Decoder(Protocol):
         """Put ``resized`` (input height, input width, 3; uint8; BGR) into the input ``tensor`` in place."""
         ...
 
-    def decode(self, outputs: Sequence[Tensor], labels: Sequence[str], min_score: float) -> list[Detection]:
-        """Outputs in the model's order -> detections, boxes in 0..1 of the model's *input*."""
+    def decode(
+        self, outputs: Sequence[Tensor], labels: Sequence[str], floors: Sequence[float]
+    ) -> list[Detection]:
+        """Outputs in the model's order -> detections, boxes in 0..1 of the model's *input*.
+
+        ``labels`` and the least scores ``floors`` are by class number.
+        """
         ...
 
     def same(self, better: Detection, other: Detection) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_agent.detection.detector import Fit
 from edge_agent.detection.tensors import Tensor, TensorInfo
-from edge_agent.model import Box, Detection
+from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, Box, Detection
 
 _STRIDES = (8, 16, 32)
 
@@ -58,25 +58,48 @@ class YoloxDecoder:
         values = np.rint(source / self._input.scale) + self._input.zero_point
         np.copyto(tensor[0], values.clip(limits.min, limits.max), casting="unsafe")
 
-    def decode(self, outputs: Sequence[Tensor], labels: Sequence[str], min_score: float) -> list[Detection]:
+    def decode(
+        self, outputs: Sequence[Tensor], labels: Sequence[str], floors: Sequence[float]
+    ) -> list[Detection]:
         rows = self._output.real(outputs[0])[0]
         # A class score is at most 1, so objectness alone rules out nearly every point.
-        maybe = np.flatnonzero(rows[:, 4] >= min_score)
+        maybe = np.flatnonzero(rows[:, 4] >= min(floors))
         rows = rows[maybe]
-        number = rows[:, 5:].argmax(axis=1)
-        scores = rows[:, 4] * rows[np.arange(len(rows)), 5 + number]
-        stride = self._stride[maybe]
-        centre = (rows[:, :2] + self._grid[maybe]) * stride
+        scores = rows[:, 4:5] * rows[:, 5:]
+        boxes = self._boxes(rows, maybe)
+        return [
+            Detection(labels[number], min(1.0, float(scores[row, number])), boxes[row])
+            for members in _kinds(labels)
+            for row, number in enumerate(_best(scores, members))
+            if scores[row, number] >= floors[number]
+        ]
+
+    def _boxes(self, rows: Tensor, points: Tensor) -> list[Box]:
+        stride = self._stride[points]
+        centre = (rows[:, :2] + self._grid[points]) * stride
         half = np.exp(np.minimum(rows[:, 2:4], 12.0)) * stride / 2  # 12: no overflow on a bad row
         size = np.array(self.input_size, np.float32)
         corners = np.hstack([(centre - half) / size, (centre + half) / size])
-        return [
-            Detection(labels[number[i]], min(1.0, float(scores[i])), Box(*(float(v) for v in corners[i])))
-            for i in np.flatnonzero(scores >= min_score)
-        ]
+        return [Box(*corner) for corner in corners.tolist()]
 
     def same(self, better: Detection, other: Detection) -> bool:
-        return True  # one point may fire for a van as car and as truck
+        # One point may fire for a van as car and as truck; a rider is a person and a machine.
+        return {better.group, other.group} != {PERSON, TWO_WHEELER}
+
+
+def _kinds(labels: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Class numbers of two-wheelers and of all else: a point names its object once in each kind."""
+    kinds: tuple[list[int], list[int]] = ([], [])
+    for number, label in enumerate(labels):
+        kinds[GROUP_OF_LABEL.get(label) != TWO_WHEELER].append(number)
+    return kinds
+
+
+def _best(scores: Tensor, members: Sequence[int]) -> list[int]:
+    """By row the number of the best class of ``members``; nothing where there are none."""
+    if not members:
+        return []
+    return [members[column] for column in scores[:, members].argmax(axis=1).tolist()]
 
 
 def _points(width: int, height: int) -> tuple[Tensor, Tensor]:

@@ -120,11 +120,11 @@ def affinity(group: str | None, other: str | None) -> float:
     return 0.6
 
 
-def pair_cost(track: Box, sighting: Box, like: float, loose: bool) -> float:
+def pair_cost(track: Box, sighting: Box, like: float, loose: bool = False) -> float:
     """Cost of taking ``sighting`` for the object last predicted at ``track``, or ``FORBIDDEN``.
 
-    ``like`` is their groups' affinity. ``loose`` is for boxes known not to be the object's outline (a
-    motion blob, a crop's edge): containment then counts and size does not.
+    ``like`` is their groups' affinity. ``loose`` is for a motion blob, which is known not to be the
+    object's outline: containment then counts and size does not.
     """
     iou, apart = track.iou(sighting), distance(track, sighting)
     within = max(track.inside(sighting), sighting.inside(track))

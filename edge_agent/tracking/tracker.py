@@ -163,7 +163,9 @@ class Tracker:
         """Give every sighting to a track or begin one, and count what was looked at in vain."""
         if not looks.looked and not looks.detections:
             return
-        seen = sightings(looks, aspect, lambda person, machine: self._apart(person, machine, foreground))
+        seen = sightings(
+            looks.detections, aspect, lambda person, machine: self._apart(person, machine, foreground)
+        )
         known = list(self._trails)  # while sightings are handed out, tracks begin and give way
         pairs = dict(assign([[self._cost(s, t, now) for t in known] for s in seen]))
         sighted = set()
@@ -191,13 +193,13 @@ class Tracker:
             return self._cost_at_place(sighting, trail, like)
         if trail.patch is None and not trail.seen_now:
             return self._cost_of_return(sighting, trail, like, now - trail.seen_mono)
-        return pair_cost(trail.box, sighting.box, like, loose=sighting.cut)
+        return pair_cost(trail.box, sighting.box, like)
 
     def _cost_at_place(self, sighting: Sighting, trail: Trail, like: float) -> float:
         """What stands where it stood is not what passes by, however near."""
         if trail.box.iou(sighting.box) < 0.4 and sighting.box.inside(trail.box) < 0.7:
             return FORBIDDEN
-        return pair_cost(trail.box, sighting.box, like, loose=sighting.cut)
+        return pair_cost(trail.box, sighting.box, like)
 
     def _cost_of_return(self, sighting: Sighting, trail: Trail, like: float, unseen: float) -> float:
         """A lost track may be found off its predicted place, the further the longer it was away.
@@ -208,10 +210,10 @@ class Tracker:
         speed = RETURN_SPEED if trail.velocity != (0.0, 0.0) else UNKNOWN_SPEED
         reach = min(0.5 + speed * unseen, 1.6)
         if like < 0.9 or apart > reach or size_ratio(trail.box, sighting.box) > 2.5:
-            return pair_cost(trail.box, sighting.box, like, loose=sighting.cut)
+            return pair_cost(trail.box, sighting.box, like)
         return min(
             0.35 + 0.35 * apart / reach,
-            pair_cost(trail.box, sighting.box, like, loose=sighting.cut),
+            pair_cost(trail.box, sighting.box, like),
         )
 
     def _apart(self, person: Detection, machine: Detection, foreground: Foreground) -> bool:

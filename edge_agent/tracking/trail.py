@@ -110,7 +110,7 @@ class Trail:
     # ---- what it is
 
     def see(self, sighting: Sighting, now: float) -> None:
-        """Take one sighting: a vote, a position, and unless a crop's edge cut it, an outline."""
+        """Take one sighting: a vote, a position and an outline."""
         if self.vote.label is None:
             # Until now it may have been a blob at the picture's edge, or two in one: that counts a little.
             self.covered, self.glances = min(self.covered, MOST_BLOB_MISSES), 0
@@ -127,7 +127,7 @@ class Trail:
 
     def _note_distance(self, sighting: Sighting) -> None:
         """How far the looks show that it went; boxes of different size (it comes into the picture) do not."""
-        if sighting.cut or self.patch is not None:
+        if self.patch is not None:
             return
         if self.first_sighting is None or size_ratio(self.first_sighting, sighting.box) > 2.0:
             self.first_sighting = sighting.box
@@ -154,12 +154,9 @@ class Trail:
         box = sighting.box
         if self.vote.label is None:
             # A motion region is a rough outline: with shadow, or several objects in one.
-            self.box = box if not sighting.cut else self.box.union(box)
+            self.box = box
             return
-        if sighting.cut:
-            return
-        groups = {self.vote.group, sighting.group}
-        if groups == {PERSON, TWO_WHEELER}:
+        if {self.vote.group, sighting.group} == {PERSON, TWO_WHEELER}:
             self.box = self._with_part(sighting)
             return
         self.box = _blended(self.box, box, CENTRE_BLEND, SIZE_BLEND)

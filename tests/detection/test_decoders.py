@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.detection.detector import suppress
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import TensorInfo
 from edge_agent.detection.yolox import YoloxDecoder
 from edge_agent.model import Box
 
 LABELS = ("person", "bicycle", "car")
+FLOORS = (0.5, 0.5, 0.5)
 
 
 def info(name: str, *shape: int, dtype: str = "float32", scale: float = 0.0, zero: int = 0) -> TensorInfo:
@@ -37,21 +39,21 @@ def ssd_tensors(rows: Sequence[tuple[Sequence[float], int, float]]) -> list[np.n
 
 
 def test_ssd_boxes_come_as_ymin_xmin_ymax_xmax() -> None:
-    found = ssd().decode(ssd_tensors([((0.1, 0.2, 0.5, 0.4), 2, 0.75)]), LABELS, 0.5)
+    found = ssd().decode(ssd_tensors([((0.1, 0.2, 0.5, 0.4), 2, 0.75)]), LABELS, FLOORS)
     assert [(d.label, d.score) for d in found] == [("car", 0.75)]
     assert found[0].box.rounded() == (0.2, 0.1, 0.4, 0.5)
 
 
 def test_ssd_leaves_out_low_scores_and_classes_without_a_label() -> None:
     rows = [((0, 0, 1, 1), 0, 0.49), ((0, 0, 1, 1), 77, 0.9), ((0, 0, 1, 1), 1, 0.5)]
-    assert [d.label for d in ssd().decode(ssd_tensors(rows), LABELS, 0.5)] == ["bicycle"]
+    assert [d.label for d in ssd().decode(ssd_tensors(rows), LABELS, FLOORS)] == ["bicycle"]
 
 
 def test_ssd_quantised_outputs_are_scaled_back() -> None:
     decoder = ssd(outputs=ssd_outputs(dtype="uint8", scale=0.5, zero=10))
     plain = ssd_tensors([((0.0, 0.5, 1.0, 1.0), 2, 1.0)])
     quantised = [np.rint(t / 0.5 + 10).astype(np.uint8) for t in plain]
-    found = decoder.decode(quantised, LABELS, 0.5)
+    found = decoder.decode(quantised, LABELS, FLOORS)
     assert [(d.label, d.score, d.box) for d in found] == [("car", 1.0, Box(0.5, 0.0, 1.0, 1.0))]
 
 
@@ -59,7 +61,7 @@ def test_ssd_outputs_of_tf2_exports_are_known_by_their_order() -> None:
     order = ((1, 10), (1, 10, 4), (1,), (1, 10))
     decoder = ssd(outputs=[info(f"call:{i}", *shape) for i, shape in enumerate(order)])
     boxes, classes, scores, count = ssd_tensors([((0.1, 0.2, 0.5, 0.4), 1, 0.9)])
-    assert [d.label for d in decoder.decode([scores, boxes, count, classes], LABELS, 0.5)] == ["bicycle"]
+    assert [d.label for d in decoder.decode([scores, boxes, count, classes], LABELS, FLOORS)] == ["bicycle"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def yolox_tensor(row: int, *values: float) -> np.ndarray[Any, Any]:
 )
 def test_yolox_rows_are_points_of_three_grids(row: int, stride: int, column: int, line: int) -> None:
     out = yolox_tensor(row, 0.5, 0.25, np.log(2), np.log(1), 0.9, 0.1, 0.2, 0.8)
-    (found,) = yolox().decode([out], LABELS, 0.5)
+    (found,) = yolox().decode([out], LABELS, FLOORS)
     x, y = (column + 0.5) * stride, (line + 0.25) * stride
     expected = Box.from_pixels(x - stride, y - stride / 2, x + stride, y + stride / 2, 96, 64)
     assert found.box.x1 == pytest.approx(expected.x1, abs=1e-5)
@@ -105,8 +107,28 @@ def test_yolox_rows_are_points_of_three_grids(row: int, stride: int, column: int
 
 def test_yolox_score_is_objectness_times_class() -> None:
     out = yolox_tensor(5, 0, 0, 0, 0, 0.6, 0.7, 0, 0)
-    assert yolox().decode([out], LABELS, 0.5) == []
-    assert len(yolox().decode([out], LABELS, 0.4)) == 1
+    assert yolox().decode([out], LABELS, FLOORS) == []
+    assert len(yolox().decode([out], LABELS, (0.4, 0.5, 0.5))) == 1
+
+
+def test_yolox_gives_a_rider_as_person_and_as_machine() -> None:
+    decoder, out = yolox(), yolox_tensor(5, 0, 0, 0, 0, 1.0, 0.7, 0.3, 0.2)
+    person, machine = sorted(decoder.decode([out], LABELS, (0.5, 0.25, 0.5)), key=lambda d: -d.score)
+    assert (person.label, machine.label) == ("person", "bicycle")
+    assert machine.score == pytest.approx(0.3)
+    assert machine.box == person.box
+    assert not decoder.same(person, machine)
+
+
+def test_yolox_gives_a_car_that_is_a_little_like_a_machine_once() -> None:
+    decoder, out = yolox(), yolox_tensor(5, 0, 0, 0, 0, 1.0, 0.0, 0.3, 0.8)
+    found = decoder.decode([out], LABELS, (0.5, 0.25, 0.5))
+    assert [d.label for d in suppress(found, 0.5, decoder.same)] == ["car"]
+
+
+def test_yolox_without_two_wheelers_among_its_classes_names_a_point_once() -> None:
+    out = yolox_tensor(5, 0, 0, 0, 0, 1.0, 0.7, 0.6, 0.5)
+    assert [d.label for d in yolox().decode([out], ("person", "dog", "car"), FLOORS)] == ["person"]
 
 
 def test_yolox_input_is_bgr_planes_without_scaling() -> None:
@@ -121,7 +143,7 @@ def test_yolox_quantised_input_and_output_use_scale_and_zero_point() -> None:
     decoder.write(np.full((64, 96, 3), (0, 128, 255), np.uint8), tensor)
     assert tensor[0, 0, 0].tolist() == [-128, 0, 127]
     out = yolox_tensor(0, 0, 0, 0, 0, 1, 1, 0, 0).astype(np.int8) + np.int8(-128)
-    assert [d.label for d in decoder.decode([out.astype(np.int8)], LABELS, 0.5)] == ["person"]
+    assert [d.label for d in decoder.decode([out.astype(np.int8)], LABELS, FLOORS)] == ["person"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.detection.detector import Fit, plausible, refine, same_label, suppress
+from edge_agent.detection.detector import Fit, floors, plausible, refine, same_label, suppress
 from edge_agent.model import Box, Detection
 from tests.detection.fakes import detection, labels_of
 
@@ -17,11 +17,12 @@ detections = st.lists(st.builds(Detection, st.sampled_from(["person", "car"]), u
 
 
 @given(boxes, sizes, st.sampled_from([(300, 300), (416, 416), (640, 384)]))
-def test_a_box_mapped_to_the_input_and_back_is_the_same(
+def test_a_box_in_the_filled_part_of_the_input_is_that_part_of_the_crop(
     box: Box, crop: tuple[int, int], target: tuple[int, int]
 ) -> None:
     fit = Fit.letterbox(crop, target)
-    back = fit.to_crop(fit.to_input(box))
+    filled_x, filled_y = fit.width / target[0], fit.height / target[1]
+    back = fit.to_crop(Box(box.x1 * filled_x, box.y1 * filled_y, box.x2 * filled_x, box.y2 * filled_y))
     assert (back.x1, back.y1, back.x2, back.y2) == pytest.approx((box.x1, box.y1, box.x2, box.y2), abs=1e-6)
 
 
@@ -50,6 +51,10 @@ def test_suppression_per_label_keeps_rider_and_motorbike() -> None:
     found = [detection(rider, "person", 0.9), detection(bike, "motorcycle", 0.8)]
     assert labels_of(suppress(found, 0.5, same_label)) == ["person", "motorcycle"]
     assert labels_of(suppress(found, 0.5)) == ["person"]
+
+
+def test_two_wheelers_count_from_half_the_score_of_the_others() -> None:
+    assert floors(["person", "bicycle", "???", "motorcycle"], 0.3) == [0.3, 0.15, 0.3, 0.15]
 
 
 @pytest.mark.parametrize(

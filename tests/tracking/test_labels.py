@@ -1,0 +1,95 @@
+"""What one frame's detections are taken for, and what the looks at one object call it together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from edge_agent.model import Box, Detection
+from edge_agent.tracking.labels import LabelVote, Sighting, sightings
+
+RIDER = Box(0.40, 0.30, 0.46, 0.50)
+MACHINE = Box(0.40, 0.42, 0.46, 0.56)
+BOTH = RIDER.union(MACHINE)
+WHEEL = Box(0.41, 0.47, 0.45, 0.56)
+
+
+def seen(*detections: Detection) -> list[Sighting]:
+    return sightings(detections, 9 / 16, lambda person, machine: False)
+
+
+@pytest.mark.parametrize(
+    ("detections", "box"),
+    [
+        ([("person", 0.6, RIDER), ("motorcycle", 0.4, MACHINE)], BOTH),
+        ([("person", 0.6, RIDER), ("motorcycle", 0.2, RIDER)], RIDER),  # one box under two names
+        ([("person", 0.6, RIDER), ("motorcycle", 0.2, RIDER), ("motorcycle", 0.4, MACHINE)], BOTH),
+        ([("motorcycle", 0.5, WHEEL), ("motorcycle", 0.2, BOTH)], BOTH),  # a part, and all of it
+        ([("motorcycle", 0.2, RIDER)], RIDER),
+    ],
+)
+def test_a_rider_is_one_two_wheeler_however_named(
+    detections: Sequence[tuple[str, float, Box]], box: Box
+) -> None:
+    (sighting,) = seen(*(Detection(*d) for d in detections))
+    assert (sighting.group, sighting.label) == ("two-wheeler", "motorcycle")
+    assert sighting.score == max(score for _, score, _ in detections)
+    assert sighting.box == box
+
+
+def test_two_riders_side_by_side_are_two() -> None:
+    other = [box.shifted(0.07, 0.01) for box in (RIDER, MACHINE)]
+    found = [Detection("person", 0.6, box) for box in (RIDER, other[0])]
+    found += [Detection("motorcycle", 0.5, box) for box in (MACHINE, other[1])]
+    assert len(seen(*found)) == 2
+
+
+def test_a_person_before_another_is_a_second_one() -> None:
+    child = Box(0.41, 0.38, 0.45, 0.50)
+    assert len(seen(Detection("person", 0.8, RIDER), Detection("person", 0.6, child))) == 2
+
+
+def vote(*looks: dict[str, float]) -> LabelVote:
+    result = LabelVote()
+    for parts in looks:
+        (sighting,) = seen(*(Detection(label, score, RIDER) for label, score in parts.items()))
+        result.add(sighting)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("looks", "group"),
+    [
+        ([{"person": 0.6, "bicycle": 0.15}] * 3, "two-wheeler"),  # a cyclist, whose machine is hardly seen
+        ([{"person": 0.8}] * 2 + [{"person": 0.5, "bicycle": 0.15}], "person"),  # a walker, once with a bag
+        ([{"person": 0.5, "motorcycle": 0.4}, {"person": 0.7}], "two-wheeler"),
+        ([{"person": 0.9, "motorcycle": 0.15}], "person"),
+        ([{"car": 0.9}, {"motorcycle": 0.2}], "vehicle"),
+    ],
+)
+def test_looks_vote_with_all_that_they_name(looks: Sequence[dict[str, float]], group: str) -> None:
+    assert vote(*looks).group == group
+
+
+def test_one_look_has_one_vote_and_is_one_witness_under_however_many_names() -> None:
+    rider = vote({"person": 0.6, "motorcycle": 0.3})
+    assert rider.weight == pytest.approx(0.6)
+    assert rider.evidence == pytest.approx(0.6)
+    assert (rider.score, rider.best_score) == (0.6, 0.6)
+
+
+def test_looks_that_agree_are_surer_together() -> None:
+    assert vote({"person": 0.4, "motorcycle": 0.3}, {"motorcycle": 0.2}).evidence == pytest.approx(0.52)
+
+
+def test_a_machine_without_a_rider_is_no_witness_for_a_person() -> None:
+    assert vote({"person": 0.9}, {"person": 0.9}, {"motorcycle": 0.2}).evidence == pytest.approx(0.99)
+
+
+def test_a_vote_that_absorbs_another_knows_what_both_saw() -> None:
+    mine, other = vote({"person": 0.9, "motorcycle": 0.15}), vote({"motorcycle": 0.6})
+    mine.absorb(other)
+    assert (mine.group, mine.looks) == ("two-wheeler", 2)
+    assert mine.evidence == pytest.approx(0.96)
+    assert mine.best_score == 0.9
