@@ -16,6 +16,8 @@ from edge_agent.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Tra
 
 # Two crops see one object in slightly different boxes; two riders side by side overlap less than that.
 _SAME_OBJECT_IOU = 0.5
+_LATE_EVERY = 2
+"""Of the frames that are caught up with: more looks would delay those that wait behind them."""
 _EDGE = 0.015  # of the crop: a box that ends so near an inner edge is most likely cut off there
 
 
@@ -32,11 +34,17 @@ class DetectionStage:
         self._budget = budget
         # Spread over frames: a burst of looks at one frame would delay its events and the next frame.
         self._looks_a_frame = max(1, math.ceil(budget.per_s / camera.analyse.fps))
+        self._late = 0  # frames in a row that were late
 
     def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         size = (frame.picture.width, frame.picture.height)
         now = frame.captured_mono
-        tile = self._sweep.due(size, motion, now)
+        tile = self._sweep.due(size, motion, now)  # it wants to know of all motion
+        self._late = self._late + 1 if frame.late else 0
+        if self._late % _LATE_EVERY == 1:
+            return NO_LOOKS
+        if frame.late:
+            tile = None
         # A due tile goes first: its pause already keeps it to a small share, and behind everything
         # else it would never come up on a busy street.
         crops = [Crop(tile, (), 0.0)] if tile is not None else []

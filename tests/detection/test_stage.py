@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_agent.config.settings import Camera
@@ -77,6 +79,12 @@ def test_looks_of_one_frame_are_bounded_by_budget_over_fps() -> None:
     detector = seeing()
     stage(detector, camera(fps=5), per_s=10).look(frame(), NOTHING, spread)
     assert detector.calls == 2
+
+
+def test_of_frames_that_are_caught_up_with_every_second_one_is_looked_at() -> None:
+    looked = stage(seeing(), camera())
+    made = [replace(frame(mono=n / 5), late=n < 6) for n in range(8)]
+    assert [len(looked.look(one, NOTHING, [track(RIDER)]).looked) for one in made] == [0, 1, 0, 1, 0, 1, 1, 1]
 
 
 def test_the_budget_holds_over_time() -> None:
