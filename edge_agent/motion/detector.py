@@ -119,6 +119,10 @@ class MotionDetector:
         foreground = self._open(differs)
         self._keep_sharp(foreground, picture)
         found = self._finder.find(foreground)
+        if not found:
+            self._without_rain([], elapsed_s)
+            self._background.learn(picture, None, elapsed_s)
+            return Motion((), Scene.STEADY, changed, foreground.copy())
         unlearned = foreground.copy()  # a shadow is no thing, but no background either
         if cut_shadows(found, foreground, picture, self._background.base):
             foreground = self._open(foreground.copy())

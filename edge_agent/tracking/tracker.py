@@ -62,6 +62,9 @@ class Tracker:
         now = frame.captured_mono
         dt = self._step(now)
         luma = shrink(frame.picture.luma())
+        if not (self._trails or motion.regions or looks.detections):
+            self._before, self._mask_before, self._tracks = luma, motion.foreground, ()
+            return Tracks(())
         foreground = Foreground(motion)
         for trail in self._trails:
             trail.seen_now = False
