@@ -42,7 +42,7 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.lane import Lane
 from edge_agent.loop import Loop
-from edge_agent.model import CameraState, CameraStatus
+from edge_agent.model import CameraState, CameraStatus, Gear
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
@@ -275,7 +275,7 @@ class Agent:
 
     def _camera_statuses(self) -> list[CameraStatus]:
         return [
-            _with_trouble(reader.status(), lane.trouble)
+            _as_analysed(reader.status(), lane)
             for reader, lane in zip(self._readers, self._lanes, strict=True)
         ]
 
@@ -343,11 +343,17 @@ class Agent:
             loop.join(max(0.0, deadline - time.monotonic()))
 
 
-def _with_trouble(status: CameraStatus, trouble: str | None) -> CameraStatus:
-    """A camera whose pictures arrive but cannot be analysed is not online."""
-    if trouble is None or status.state is not CameraState.ONLINE:
-        return status
-    return dataclasses.replace(status, state=CameraState.DEGRADED, detail=trouble)
+def _as_analysed(status: CameraStatus, lane: Lane) -> CameraStatus:
+    """What the reader says, and what its pipeline adds to it."""
+    spot = lane.restless
+    if spot is not None and status.gear is not Gear.IDLE:
+        corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))
+        told = f"something moves all the time at {corners}; if it is a clock, mask it"
+        status = dataclasses.replace(status, kept_awake=told)
+    if lane.trouble is not None and status.state is CameraState.ONLINE:
+        # A camera whose pictures arrive but cannot be analysed is not online.
+        return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.trouble)
+    return status
 
 
 def _make_dir(path: Path) -> None:

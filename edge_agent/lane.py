@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.loop import Loop
-from edge_agent.model import Frame
+from edge_agent.model import Box, Frame
 from edge_agent.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,11 @@ class Lane:
         elif now - self._last_frame_mono > max(LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s):
             self._try(self._pipeline.lose_sight)
         return frame is not None
+
+    @property
+    def restless(self) -> Box | None:
+        """The one small place that has moved all the time for minutes. Any thread may ask."""
+        return self._pipeline.restless
 
     def _look(self, frame: Frame) -> None:
         if self._frames.may_wake and self._pipeline.stirs(frame):

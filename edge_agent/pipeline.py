@@ -12,10 +12,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.model import Frame, Looks, Motion, RuleHit, Scene, Track, Tracks, TrackState
+from edge_agent.model import Box, Frame, Looks, Motion, RuleHit, Scene, Track, Tracks, TrackState
 
 
 class MotionStage(Protocol):
+    @property
+    def restless(self) -> Box | None:
+        """The one small place that has moved all the time for minutes, if there is one."""
+        ...
+
     def update(self, frame: Frame) -> Motion:
         """Compare the frame with the background and learn from it."""
         ...
@@ -121,6 +126,11 @@ class Pipeline:
     def stirs(self, frame: Frame) -> bool:
         """Whether ``process`` would find something going on; leaves everything as it is."""
         return self.motion.stirs(frame)
+
+    @property
+    def restless(self) -> Box | None:
+        """What most likely keeps this camera busy for nothing."""
+        return self.motion.restless
 
     def _is_busy(self, motion: Motion, tracks: Tracks) -> bool:
         """Parked tracks are no reason; what nobody knows yet is one."""

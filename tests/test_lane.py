@@ -45,6 +45,8 @@ class Frames:
 class Poisoned:
     """A motion stage that fails on the frames with these numbers."""
 
+    restless = None
+
     def __init__(self, numbers: Collection[int]) -> None:
         self.numbers = numbers
         self.resets = 0

@@ -18,7 +18,7 @@ from edge_agent.detection.stage import DetectionStage
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
-from edge_agent.model import GROUP_OF_LABEL, Frame, Looks, Motion, RuleHit, Track, Tracks
+from edge_agent.model import GROUP_OF_LABEL, Box, Frame, Looks, Motion, RuleHit, Track, Tracks
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker
@@ -49,6 +49,10 @@ class TimedMotion:
         motion = self._inner.update(frame)
         self._costs.motion += time.thread_time() - start
         return motion
+
+    @property
+    def restless(self) -> Box | None:
+        return self._inner.restless
 
     def stirs(self, frame: Frame) -> bool:
         return self._inner.stirs(frame)

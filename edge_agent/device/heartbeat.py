@@ -156,4 +156,8 @@ def camera_health(status: CameraStatus) -> CameraHealth:
         bitrate_kbps=float(round(status.bitrate_kbps)),
         last_frame_age_s=None if age is None else round(age, 1),
         reconnects=status.reconnects,
+        gear=status.gear.value,
+        idle_share=round(status.idle_share, 2),
+        wake_ups=status.wake_ups,
+        kept_awake=status.kept_awake,
     )

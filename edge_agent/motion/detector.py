@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 
 from edge_agent.geometry import Polygon
-from edge_agent.model import Frame, Motion, Scene
+from edge_agent.model import Box, Frame, Motion, Scene
 from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Background
 from edge_agent.motion.ghosts import is_ghost
 from edge_agent.motion.rain import RainFilter
 from edge_agent.motion.regions import Opening, Patch, RegionFinder
+from edge_agent.motion.restless import RestlessSpot
 from edge_agent.motion.scale import Downscaler, counted_area
 from edge_agent.motion.shadows import cut_shadows
 
@@ -45,6 +46,12 @@ class MotionDetector:
         self._masks = tuple(masks)
         self._input_shape: tuple[int, ...] = ()
         self._last_mono = 0.0
+        self._restless = RestlessSpot()
+
+    @property
+    def restless(self) -> Box | None:
+        """The one small place that has moved all the time for minutes, if there is one: a clock?"""
+        return self._restless.box
 
     def update(self, frame: Frame) -> Motion:
         """Compare with the background, then learn from the frame.
@@ -61,7 +68,9 @@ class MotionDetector:
         picture = self._downscale(luma)
         if self._learned is not None:
             return self._learn_start(self._learned, picture, elapsed_s)
-        return self._compare(picture, elapsed_s)
+        motion = self._compare(picture, elapsed_s)
+        self._restless.update(motion.regions, frame.captured_mono)
+        return motion
 
     def stirs(self, frame: Frame) -> bool:
         """Whether ``update`` would answer with regions, or with another scene than a steady one; as far as

@@ -214,3 +214,44 @@ def test_regions_stay_in_the_picture_and_in_their_boxes(things: list[Thing]) -> 
     for region in motion.regions:
         assert region.box == region.box.clipped()
         assert 0.0 < region.area <= region.box.area + 1e-9
+
+
+def test_after_a_reset_the_background_is_learned_anew() -> None:
+    camera = Camera()
+    detector = learned(camera)
+    detector.reset()
+    other = 230 - camera.street
+    motions = [detector.update(camera.shoot(street=other)) for _ in range(20)]
+    assert motions[0].scene is Scene.LEARNING
+    assert motions[-1].scene is Scene.STEADY
+    assert false_frames(motions) == 0
+
+
+def test_one_picture_tells_whether_something_stirs() -> None:
+    camera = Camera()
+    detector = learned(camera)
+    assert not any(detector.stirs(camera.shoot()) for _ in range(50))
+    assert detector.stirs(camera.shoot(WALKER))
+    assert detector.stirs(camera.shoot(street=230 - camera.street)), "another light"
+    detector.reset()
+    assert detector.stirs(camera.shoot()), "nobody knows yet"
+
+
+def test_looking_whether_something_stirs_teaches_nothing() -> None:
+    camera, twin = Camera(), Camera()
+    detector, other = learned(camera), learned(twin)
+    for _ in range(100):
+        detector.stirs(camera.shoot(WALKER))
+        twin.shoot()
+    seen, expected = detector.update(camera.shoot(WALKER)), other.update(twin.shoot(WALKER))
+    assert seen.regions == expected.regions
+
+
+def test_a_background_seen_every_two_seconds_only_stays_a_background() -> None:
+    camera = Camera()
+    detector = learned(camera)
+    camera.fps = 0.5
+    motions = [detector.update(camera.shoot(gain=1 + n / 500)) for n in range(90)]
+    assert false_frames(motions) == 0
+    assert not detector.stirs(camera.shoot(gain=1.18))
+    assert detector.stirs(camera.shoot(WALKER, gain=1.18))

@@ -1,0 +1,74 @@
+"""Finds the one small place that moves all the time: a burnt-in clock that nobody masked, a flag, a branch.
+
+It is no harm to detection, but while something moves every picture has to be decoded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.model import Box, MotionRegion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COLUMNS, ROWS = 16, 9
+AFTER_S = 300.0  # nobody is sent to a camera for less
+MEMORY_S = 120.0
+OFTEN = 0.3  # of the seconds, something moves in a restless cell: the tens of a clock do so rarely
+ALWAYS, NEVER = 0.7, 0.1  # of the seconds, for "moves all the time" and "nothing else does"
+LARGEST_SHARE = 0.08  # of the picture; a larger place is a street
+_AROUND = np.ones((3, 3), np.uint8)
+
+
+class RestlessSpot:
+    """Told of every frame's regions; one thread."""
+
+    def __init__(self) -> None:
+        self._often: NDArray[np.float32] = np.zeros((ROWS, COLUMNS), np.float32)  # share of the seconds
+        self._touched: NDArray[np.uint8] = np.zeros((ROWS, COLUMNS), np.uint8)  # in this second
+        self._moving = 0.0  # share of the seconds in which something moved
+        self._elsewhere = 0.0  # ... outside the restless cells
+        self._begun_mono: float | None = None
+        self._second_mono = 0.0
+
+    def update(self, regions: Sequence[MotionRegion], mono: float) -> None:
+        if self._begun_mono is None or mono < self._second_mono:
+            self._begun_mono = self._second_mono = mono
+        for region in regions:
+            x1, y1, x2, y2 = region.box.to_pixels(COLUMNS, ROWS)
+            self._touched[y1:y2, x1:x2] = 1
+        if mono - self._second_mono >= 1.0:
+            self._close_second(mono - self._second_mono)
+            self._second_mono = mono
+
+    @property
+    def box(self) -> Box | None:
+        """The place, in 0..1 of the picture; None where there is none, or not for long enough."""
+        if self._begun_mono is None or self._second_mono - self._begun_mono < AFTER_S:
+            return None
+        if self._moving < ALWAYS or self._elsewhere > NEVER:
+            return None
+        rows, columns = np.nonzero(self._often > OFTEN)
+        if not 0 < rows.size <= LARGEST_SHARE * ROWS * COLUMNS:
+            return None
+        return Box(
+            float(columns.min()) / COLUMNS,
+            float(rows.min()) / ROWS,
+            float(columns.max() + 1) / COLUMNS,
+            float(rows.max() + 1) / ROWS,
+        )
+
+    def _close_second(self, elapsed_s: float) -> None:
+        new = 1.0 - math.exp(-elapsed_s / MEMORY_S)
+        restless = cv2.dilate((self._often > OFTEN).astype(np.uint8), _AROUND)
+        elsewhere = bool(np.any(self._touched > restless))
+        self._often += new * (self._touched - self._often)
+        self._moving += new * (bool(self._touched.any()) - self._moving)
+        self._elsewhere += new * (elsewhere - self._elsewhere)
+        self._touched[:] = 0
