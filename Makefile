@@ -2,6 +2,8 @@
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
 # make test   the whole test suite, with real parts
 # make check  format, lint, types, import rules
+# make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
+#             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test run clean
+.PHONY: help setup check test run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -33,6 +35,15 @@ check: setup
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest
+
+bench: setup $(VENV)/.bench
+	@SUDO="$(SUDO)" tests/testbed/install.sh
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only "$(ONLY)")
+
+# matplotlib, for the picture of the results.
+$(VENV)/.bench: setup.cfg pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
 
 run: setup
 	@demo/prepare.sh

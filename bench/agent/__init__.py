@@ -1,1 +1,0 @@
-"""The whole agent beside its peers, on the same cameras at the same time."""

@@ -1,0 +1,82 @@
+"""The scenes in which the agent runs beside its peers: one row each, nothing but data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.clips import Clip
+from bench.programs import Agent, Ffmpeg, Motion, Program
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """``programs`` all read the cameras at the same time. ``settle_s``: after the start, before the first
+    window; a background is learnt and a quiet camera has gone idle in it."""
+
+    name: str
+    about: str
+    clip: Clip
+    programs: tuple[Program, ...]
+    settle_s: float = 6.0
+    in_quick_runs: bool = True
+
+    @property
+    def description(self) -> str:
+        return f"{self.about}; {self.clip.about}"
+
+    @property
+    def cameras(self) -> int:
+        return max(program.cameras for program in self.programs)
+
+
+IDLE_SETTLE_S = 27.0
+"""The agent's 20 s of quiet, and time to start and to learn the scene before."""
+
+STREET = "vn_street_motorbikes.mp4"
+
+SCENES = (
+    Scene(
+        "quiet",
+        "nothing moves",
+        Clip("quiet"),
+        (Agent("agent auto", 4, gear="auto"), Agent("agent full", 4, gear="full"), Motion(4), Ffmpeg(4)),
+        IDLE_SETTLE_S,
+    ),
+    Scene(
+        "growth",
+        "nothing moves, no camera and more and more of them",
+        Clip("quiet"),
+        tuple(Agent(f"agent x{count}", count) for count in (0, 1, 2, 4, 8)),
+        IDLE_SETTLE_S,
+    ),
+    Scene(
+        "busy",
+        "people and vehicles move all the time; without inference",
+        Clip("busy"),
+        (Agent("agent", 4, detector="none"), Motion(4), Ffmpeg(4)),
+    ),
+    Scene(
+        "busy 720p",
+        "the same as a main stream; without inference",
+        Clip("busy", 1280, 720, fps=15, kbps=2000),
+        (Agent("agent", 2, detector="none"), Motion(2), Ffmpeg(2)),
+    ),
+    Scene(
+        "busy h265",
+        "the same in H.265; without inference",
+        Clip("busy", codec="h265"),
+        (Agent("agent", 4, detector="none"), Motion(4), Ffmpeg(4)),
+        in_quick_runs=False,
+    ),
+    Scene(
+        "street",
+        "a Vietnamese street with dozens of motorbikes, looped; 10 inferences a second and none",
+        Clip(STREET, height=320),  # nearest to its own shape that motion takes
+        (
+            Agent("agent", 1),
+            Agent("agent without inference", 1, detector="none"),
+            Motion(1),
+            Ffmpeg(1),
+        ),
+    ),
+)

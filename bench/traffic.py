@@ -1,0 +1,92 @@
+"""The bytes a site sends in a month, by class, from a few minutes of the agent's own count.
+
+Between two heartbeats lie a known time and a known number of bytes, which are extrapolated to 30 days of the
+same. ``other`` is TLS, pings and acknowledgements; what is sent only at a connect (sign-on, birth) lies
+before the second heartbeat and is left out, and so are TCP and IP headers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.clips import Clip
+from bench.plan import Plan
+from bench.result import Result
+from bench.watch import Arrival, Watch
+from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.rtsp import RtspServer
+
+MONTH_S = 30 * 86_400.0
+CLASSES = ("heartbeat", "event", "media", "reply", "other")
+CAMERAS = 4
+HEARTBEAT_S, USUAL_HEARTBEAT_S = 10, 30
+"""More often than usual, so that a short run has enough of them; scaled to the usual interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A gateway of four cameras; an empty ``report`` is the default: counts once a minute."""
+
+    name: str
+    clip: Clip
+    report: tuple[tuple[str, object], ...] = ()
+
+
+BUSY = Clip("ordinary")
+"""10,000 objects a day on each camera, by night as by day."""
+
+SITES = (
+    Site("quiet site", Clip("quiet")),
+    Site("busy site, counts", BUSY),
+    Site("busy site, objects", BUSY, (("objects", True), ("snapshots", "none"))),
+    Site("busy site, objects and pictures", BUSY, (("objects", True), ("snapshots", "objects"))),
+)
+
+
+def measure(plan: Plan) -> list[Result]:
+    mounts = {f"/{site.clip.content}": site.clip.file(plan) for site in SITES}
+    with contextlib.ExitStack() as stack:
+        folder = plan.own_folder("traffic")
+        broker = stack.enter_context(Mosquitto(folder))
+        watch = stack.enter_context(Watch(broker.port))
+        server = stack.enter_context(RtspServer(mounts))
+        for number, site in enumerate(SITES):
+            url = server.url(f"/{site.clip.content}")
+            report = {"report": dict(site.report)} if site.report else {}
+            own = plan.own_folder(f"traffic/{number}")
+            config = write_config(
+                own,
+                cameras=[{"id": f"cam-{n}", "url": url, **report} for n in range(1, CAMERAS + 1)],
+                broker_port=broker.port,
+                detector="hog",  # finds the drawn walkers
+                gateway={"id": f"site-{number}", "ward": "bench"},
+                heartbeat_s=HEARTBEAT_S,
+            )
+            stack.enter_context(AgentProcess(config))
+        time.sleep(plan.choose(320.0, 80.0))
+        heartbeats = watch.arrivals("heartbeat")
+    rows = []
+    for number, site in enumerate(SITES):
+        figures = month_mb([h for h in heartbeats if h.gateway == f"site-{number}"][1:])
+        rows.append(Result("traffic", site.name, figures))
+    return rows
+
+
+def month_mb(heartbeats: Sequence[Arrival]) -> dict[str, float]:
+    """Megabytes (10^6) in 30 days by class, and ``measured_s``. Raises ValueError without two heartbeats."""
+    if len(heartbeats) < 2:
+        raise ValueError("two heartbeats are needed")
+    first, last = heartbeats[0], heartbeats[-1]
+    seconds = last.mono - first.mono
+    counts = [h.document["mqtt"].get("bytes_month", {}) for h in (first, last)]  # a zero is left out
+    mb = {
+        name: (counts[1].get(name, 0) - counts[0].get(name, 0)) / seconds * MONTH_S / 1e6 for name in CLASSES
+    }
+    mb["heartbeat"] *= HEARTBEAT_S / USUAL_HEARTBEAT_S
+    figures = {f"{name}_mb_month": value for name, value in mb.items()}
+    figures |= {"total_mb_month": sum(mb.values()), "measured_s": seconds}
+    return {name: round(value, 2) for name, value in figures.items()}
