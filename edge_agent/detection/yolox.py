@@ -15,6 +15,7 @@ from edge_agent.detection.tensors import Tensor, TensorInfo
 from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, Box, Detection
 
 _STRIDES = (8, 16, 32)
+_RIDER_AND_MACHINE = ((PERSON, TWO_WHEELER), (TWO_WHEELER, PERSON))
 
 
 class YoloxDecoder:
@@ -65,41 +66,32 @@ class YoloxDecoder:
         # A class score is at most 1, so objectness alone rules out nearly every point.
         maybe = np.flatnonzero(rows[:, 4] >= min(floors))
         rows = rows[maybe]
-        scores = rows[:, 4:5] * rows[:, 5:]
-        boxes = self._boxes(rows, maybe)
-        return [
-            Detection(labels[number], min(1.0, float(scores[row, number])), boxes[row])
-            for members in _kinds(labels)
-            for row, number in enumerate(_best(scores, members))
-            if scores[row, number] >= floors[number]
-        ]
+        scores, corners, least = rows[:, 4:5] * rows[:, 5:], self._corners(rows, maybe), np.array(floors)
+        found = []
+        for members in _kinds(labels):
+            numbers = members[scores[:, members].argmax(axis=1)]
+            best = scores[np.arange(len(rows)), numbers]
+            for row in np.flatnonzero(best >= least[numbers]):
+                box = Box(*corners[row].tolist())
+                found.append(Detection(labels[numbers[row]], min(1.0, float(best[row])), box))
+        return found
 
-    def _boxes(self, rows: Tensor, points: Tensor) -> list[Box]:
+    def _corners(self, rows: Tensor, points: Tensor) -> Tensor:
         stride = self._stride[points]
         centre = (rows[:, :2] + self._grid[points]) * stride
         half = np.exp(np.minimum(rows[:, 2:4], 12.0)) * stride / 2  # 12: no overflow on a bad row
         size = np.array(self.input_size, np.float32)
-        corners = np.hstack([(centre - half) / size, (centre + half) / size])
-        return [Box(*corner) for corner in corners.tolist()]
+        return np.hstack([(centre - half) / size, (centre + half) / size])
 
     def same(self, better: Detection, other: Detection) -> bool:
         # One point may fire for a van as car and as truck; a rider is a person and a machine.
-        return {better.group, other.group} != {PERSON, TWO_WHEELER}
+        return (better.group, other.group) not in _RIDER_AND_MACHINE
 
 
-def _kinds(labels: Sequence[str]) -> tuple[list[int], list[int]]:
+def _kinds(labels: Sequence[str]) -> list[Tensor]:
     """Class numbers of two-wheelers and of all else: a point names its object once in each kind."""
-    kinds: tuple[list[int], list[int]] = ([], [])
-    for number, label in enumerate(labels):
-        kinds[GROUP_OF_LABEL.get(label) != TWO_WHEELER].append(number)
-    return kinds
-
-
-def _best(scores: Tensor, members: Sequence[int]) -> list[int]:
-    """By row the number of the best class of ``members``; nothing where there are none."""
-    if not members:
-        return []
-    return [members[column] for column in scores[:, members].argmax(axis=1).tolist()]
+    two_wheeled = np.array([GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in labels])
+    return [np.flatnonzero(kind) for kind in (two_wheeled, ~two_wheeled) if kind.any()]
 
 
 def _points(width: int, height: int) -> tuple[Tensor, Tensor]:

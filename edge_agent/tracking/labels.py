@@ -14,7 +14,7 @@ from edge_agent.tracking.association import is_rider_on
 
 SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whatever they are called
 SAME_GROUP_IOU = 0.45
-PART_INSIDE = 0.7  # of a two-wheeler's box within another's: that of the machine in that of machine and rider
+PART_INSIDE = 0.6  # of a two-wheeler's box within another's: that of the machine in that of machine and rider
 
 RIDER_SHARE = 0.2
 """Two-wheeler looks needed per person look, by weight, to call a track a two-wheeler. A rider is a person

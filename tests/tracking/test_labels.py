@@ -12,6 +12,7 @@ from edge_agent.tracking.labels import LabelVote, Sighting, sightings
 RIDER = Box(0.40, 0.30, 0.46, 0.50)
 MACHINE = Box(0.40, 0.42, 0.46, 0.56)
 BOTH = RIDER.union(MACHINE)
+LOW, HIGH = Box(0.405, 0.44, 0.455, 0.56), Box(0.40, 0.30, 0.46, 0.52)
 WHEEL = Box(0.41, 0.47, 0.45, 0.56)
 
 
@@ -26,6 +27,7 @@ def seen(*detections: Detection) -> list[Sighting]:
         ([("person", 0.6, RIDER), ("motorcycle", 0.2, RIDER)], RIDER),  # one box under two names
         ([("person", 0.6, RIDER), ("motorcycle", 0.2, RIDER), ("motorcycle", 0.4, MACHINE)], BOTH),
         ([("motorcycle", 0.5, WHEEL), ("motorcycle", 0.2, BOTH)], BOTH),  # a part, and all of it
+        ([("motorcycle", 0.5, LOW), ("motorcycle", 0.2, HIGH)], LOW.union(HIGH)),  # mostly within it
         ([("motorcycle", 0.2, RIDER)], RIDER),
     ],
 )
