@@ -55,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     stop = _stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
+    from edge_agent.device.memory import limit_malloc_arenas
+
+    limit_malloc_arenas()
     from edge_agent import config, logs
     from edge_agent.agent import Agent
 
