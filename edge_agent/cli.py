@@ -194,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="detection models: list what is there, fetch what is pinned")
     models.add_argument("action", choices=["list", "fetch"])
+    models.add_argument("name", nargs="?", help="which one to fetch; by default the best that can be had")
     models.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
     models.add_argument("--from", dest="source", help="URL or folder to fetch from instead of the public one")
     return parser

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -45,17 +45,6 @@ class CatalogueEntry:
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
-        # The same address and sha256 are pinned in MediaPipe's third_party/external_files.bzl.
-        file="coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
-        sha256="61d598093ed03ed41aa47c3a39a28ac01e960d6a810a5419b9a5016a1e9c469b",
-        size_bytes=4185023,
-        sources=(
-            "https://storage.googleapis.com/mediapipe-assets/"
-            "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
-        ),
-        licence="Apache-2.0",
-    ),
-    CatalogueEntry(
         file="yolox_nano_float16_quantize.tflite",
         sha256="6518faf758f5827fb8412c38d2240b7722027c299596518e1f94e678af1e6e29",
         size_bytes=1949744,
@@ -66,8 +55,19 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         licence="Apache-2.0",
         labels=COCO_80,
     ),
+    CatalogueEntry(
+        # The same address and sha256 are pinned in MediaPipe's third_party/external_files.bzl.
+        file="coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
+        sha256="61d598093ed03ed41aa47c3a39a28ac01e960d6a810a5419b9a5016a1e9c469b",
+        size_bytes=4185023,
+        sources=(
+            "https://storage.googleapis.com/mediapipe-assets/"
+            "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite",
+        ),
+        licence="Apache-2.0",
+    ),
 )
-"""Best first: ``detector.model: auto`` takes the first that is installed, ``fetch`` gets the first."""
+"""Best first (docs/design/detection.md says why): ``detector.model: auto`` takes the first that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +75,52 @@ class Fetched:
     entry: CatalogueEntry
     path: Path
     source: str | None  # None: it was there already
+    passed_over: tuple[str, ...] = ()  # better models, each with the reason why it could not be had
+
+
+def entry_named(name: str) -> CatalogueEntry:
+    """The catalogue's entry of that name, with or without ``.tflite``; DetectorError tells all names."""
+    for entry in CATALOGUE:
+        if name in (entry.stem, entry.file):
+            return entry
+    known = ", ".join(entry.stem for entry in CATALOGUE)
+    raise DetectorError(f"{name} is not in the catalogue; these are: {known}")
 
 
 def fetch_models(
     dest: Path,
     *,
-    entries: Sequence[CatalogueEntry] = CATALOGUE[:1],
+    entries: Sequence[CatalogueEntry] | None = None,
     source: str | None = None,
     timeout_s: float = 10.0,
 ) -> list[Fetched]:
-    """Make sure that each of ``entries`` is in ``dest``, whole and with the pinned sha256.
+    """Make sure that each of ``entries`` is in ``dest``, whole and with the pinned sha256; without
+    ``entries`` the best of the catalogue that can be had.
 
     ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
     up to ``timeout_s`` a file. A file appears under its name only when it is complete and right.
     Raises DetectorError that names every source that was tried and why it did not do.
     """
+    if entries is None:
+        return [fetch_best(dest, source=source, timeout_s=timeout_s)]
     return [_fetch(dest, entry, source, timeout_s) for entry in entries]
+
+
+def fetch_best(
+    dest: Path,
+    *,
+    entries: Sequence[CatalogueEntry] = CATALOGUE,
+    source: str | None = None,
+    timeout_s: float = 10.0,
+) -> Fetched:
+    """Make sure that the first of ``entries`` that can be had is in ``dest``; see ``fetch_models``."""
+    passed_over: list[str] = []
+    for entry in entries:
+        try:
+            return replace(_fetch(dest, entry, source, timeout_s), passed_over=tuple(passed_over))
+        except _NotFetched as error:
+            passed_over.append(str(error))
+    raise DetectorError("; ".join(passed_over))
 
 
 def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: float) -> Fetched:
@@ -109,7 +139,11 @@ def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: flo
         _write(target, content)
         _write_labels(target, entry)
         return Fetched(entry, target, str(place))
-    raise DetectorError(f"{entry.file} could not be fetched; nothing was changed. " + "; ".join(reasons))
+    raise _NotFetched(f"{entry.file} could not be fetched; nothing was changed. " + "; ".join(reasons))
+
+
+class _NotFetched(DetectorError):
+    """No source had the file. Another file may be had all the same."""
 
 
 class _Unusable(Exception):
@@ -216,15 +250,18 @@ def _temporary(target: Path) -> Iterator[tuple[int, str]]:
 
 
 def run_models(args: argparse.Namespace, out: TextIO) -> int:
-    """``edge-agent models list|fetch``: ``args`` has action, dest, source. Raises DetectorError."""
+    """``edge-agent models list|fetch``: ``args`` has action, name, dest, source. Raises DetectorError."""
     actions: dict[str, Callable[[argparse.Namespace, TextIO], int]] = {"list": _list, "fetch": _run_fetch}
     return actions[args.action](args, out)
 
 
 def _run_fetch(args: argparse.Namespace, out: TextIO) -> int:
-    for fetched in fetch_models(args.dest, source=args.source):
-        how = f"fetched from {fetched.source}" if fetched.source else "already there"
-        print(f"{fetched.path}: {how}, sha256 {fetched.entry.sha256}", file=out)
+    entries = CATALOGUE if args.name is None else (entry_named(args.name),)
+    fetched = fetch_best(args.dest, entries=entries, source=args.source)
+    for reason in fetched.passed_over:
+        print(f"{reason}. The next best:", file=out)
+    how = f"fetched from {fetched.source}" if fetched.source else "already there"
+    print(f"{fetched.path}: {how}, sha256 {fetched.entry.sha256}", file=out)
     return 0
 
 

@@ -24,7 +24,7 @@ from demo.view import View
 from tests.testbed.walker import walking_clip
 
 ROOT = Path(edge_agent.__file__).parents[1]
-MODEL = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite"
+MODEL = "yolox_nano_float16_quantize.tflite"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from edge_agent.detection.choose import choose_detector, installed, model_dirs
 from edge_agent.detection.models import CATALOGUE
 from tests.detection.fakes import LABELS
 
-SSD, YOLOX = (entry.file for entry in CATALOGUE)
+YOLOX, SSD = (entry.file for entry in CATALOGUE)
 
 
 def wanted(model: str, labels: tuple[str, ...] = LABELS, delegate: str | None = None) -> settings.Detector:
@@ -71,7 +71,7 @@ def test_hog_that_is_not_asked_for_persons_is_no_detector() -> None:
 def test_the_catalogues_models_come_first_and_in_its_order(tmp_path: Path) -> None:
     for name in ("aaa.tflite", YOLOX, SSD):
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in installed([tmp_path])] == [SSD, YOLOX, "aaa.tflite"]
+    assert [path.name for path in installed([tmp_path])] == [YOLOX, SSD, "aaa.tflite"]
 
 
 def test_auto_takes_the_best_installed_model(test_data: Path) -> None:

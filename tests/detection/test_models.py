@@ -4,15 +4,17 @@ import argparse
 import hashlib
 import io
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_models, run_models
+from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_best, fetch_models, run_models
 from edge_agent.errors import DetectorError
 
 CONTENT = os.urandom(1000) * 200  # larger than one chunk
@@ -190,9 +192,31 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Pat
         fetch_models(tmp_path / "file", entries=[entry(url)])
 
 
-def run(action: str, dest: Path, source: str | None = None) -> str:
+def test_when_the_best_cannot_be_had_the_next_is_fetched_and_the_reason_told(tmp_path: Path) -> None:
+    with serving(sends(CONTENT)) as good, serving(not_found) as dead:
+        best = replace(entry(dead), file="best.tflite")
+        fetched = fetch_best(tmp_path, entries=[best, entry(good)])
+    assert fetched.path.name == NAME
+    assert len(fetched.passed_over) == 1
+    assert fetched.passed_over[0].startswith("best.tflite could not be fetched")
+    assert files(tmp_path) == [NAME]
+
+
+def test_when_none_can_be_had_every_reason_is_told(tmp_path: Path) -> None:
+    with serving(not_found) as dead, pytest.raises(DetectorError, match=r"best\.tflite.*net\.tflite"):
+        fetch_best(tmp_path, entries=[replace(entry(dead), file="best.tflite"), entry(dead)])
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_try_the_next(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with serving(sends(CONTENT)) as url, pytest.raises(DetectorError, match="cannot be written") as caught:
+        fetch_best(tmp_path / "file", entries=[entry(url), replace(entry(url), file="next.tflite")])
+    assert "next" not in str(caught.value)
+
+
+def run(action: str, dest: Path, source: str | None = None, name: str | None = None) -> str:
     out = io.StringIO()
-    assert run_models(argparse.Namespace(action=action, dest=dest, source=source), out) == 0
+    assert run_models(argparse.Namespace(action=action, name=name, dest=dest, source=source), out) == 0
     return out.getvalue()
 
 
@@ -200,8 +224,8 @@ def test_list_says_what_is_installed_and_what_is_not(tmp_path: Path) -> None:
     (tmp_path / CATALOGUE[0].file).write_bytes(b"something else")
     (tmp_path / "own.tflite").write_bytes(bytes(2_000_000))
     text = run("list", tmp_path)
-    assert f"{CATALOGUE[0].stem}  4.2 MB  Apache-2.0  another file" in text
-    assert f"{CATALOGUE[1].stem}  1.9 MB  Apache-2.0  not installed" in text
+    assert f"{CATALOGUE[0].stem}  1.9 MB  Apache-2.0  another file" in text
+    assert f"{CATALOGUE[1].stem}  4.2 MB  Apache-2.0  not installed" in text
     assert "own  2.0 MB  not in the catalogue" in text
     assert "not installed" in run("list", tmp_path / "no-such-folder")
 
@@ -210,7 +234,28 @@ def test_the_command_fetches_the_recommended_model_from_a_folder(test_data: Path
     text = run("fetch", tmp_path, str(test_data / "models"))
     assert CATALOGUE[0].sha256 in text
     assert "already there" in run("fetch", tmp_path)
-    assert f"{CATALOGUE[0].stem}  4.2 MB  Apache-2.0  installed" in run("list", tmp_path)
+    assert f"{CATALOGUE[0].stem}  1.9 MB  Apache-2.0  installed" in run("list", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["", ".tflite"])
+def test_the_command_fetches_the_model_that_is_named(test_data: Path, tmp_path: Path, suffix: str) -> None:
+    text = run("fetch", tmp_path, str(test_data / "models"), CATALOGUE[1].stem + suffix)
+    assert CATALOGUE[1].sha256 in text
+    assert files(tmp_path) == [CATALOGUE[1].file]
+
+
+def test_the_command_tells_why_it_took_the_second_best(test_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir()
+    shutil.copy(test_data / "models" / CATALOGUE[1].file, tmp_path / "stick")
+    text = run("fetch", tmp_path / "models", str(tmp_path / "stick"))
+    assert f"{CATALOGUE[0].file} could not be fetched" in text
+    assert "No such file or directory. The next best:\n" in text
+    assert CATALOGUE[1].sha256 in text
+
+
+def test_a_name_that_is_not_in_the_catalogue_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=f"yolo is not in the catalogue.*{CATALOGUE[0].stem}"):
+        run("fetch", tmp_path, name="yolo")
 
 
 def test_every_catalogue_entry_is_the_file_that_was_tested(test_data: Path, tmp_path: Path) -> None:

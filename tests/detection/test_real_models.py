@@ -17,7 +17,7 @@ from edge_agent.detection.models import CATALOGUE
 from edge_agent.errors import DetectorError
 from tests.detection.fakes import LABELS, Pixels
 
-SSD, YOLOX = (entry.file for entry in CATALOGUE)
+YOLOX, SSD = (entry.file for entry in CATALOGUE)
 
 
 def frames(path: Path, every: int) -> list[Pixels]:
