@@ -193,8 +193,13 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("name", nargs="?")
 
     models = commands.add_parser("models", help="detection models: list what is there, fetch what is pinned")
-    models.add_argument("action", choices=["list", "fetch"])
-    models.add_argument("name", nargs="?", help="which one to fetch; by default the best that can be had")
-    models.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
-    models.add_argument("--from", dest="source", help="URL or folder to fetch from instead of the public one")
+    actions = models.add_subparsers(dest="action", metavar="list|fetch", required=True)
+    listing = actions.add_parser("list", help="the catalogue, and what is installed")
+    fetching = actions.add_parser("fetch", help="get a model of the catalogue")
+    fetching.add_argument("name", nargs="?", help="which one; by default the best that can be had")
+    fetching.add_argument(
+        "--from", dest="source", help="URL or folder to fetch from instead of the public one"
+    )
+    for action in (listing, fetching):
+        action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
     return parser

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.cli import main
 from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_best, fetch_models, run_models
 from edge_agent.errors import DetectorError
 
@@ -235,6 +236,13 @@ def test_the_command_fetches_the_recommended_model_from_a_folder(test_data: Path
     assert CATALOGUE[0].sha256 in text
     assert "already there" in run("fetch", tmp_path)
     assert f"{CATALOGUE[0].stem}  1.9 MB  Apache-2.0  installed" in run("list", tmp_path)
+
+
+@pytest.mark.parametrize("order", [0, 1], ids=["name before the options", "name after them"])
+def test_the_name_may_stand_anywhere_in_the_command(test_data: Path, tmp_path: Path, order: int) -> None:
+    parts = [[CATALOGUE[1].stem], ["--dest", str(tmp_path), "--from", str(test_data / "models")]]
+    assert main(["models", "fetch", *parts[order], *parts[1 - order]]) == 0
+    assert files(tmp_path) == [CATALOGUE[1].file]
 
 
 @pytest.mark.parametrize("suffix", ["", ".tflite"])
