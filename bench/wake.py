@@ -87,21 +87,29 @@ def measure(street: Street, plan: Plan) -> list[Result]:
         mounts = {f"/cam-{number}": file for number, file in enumerate(files, 1)}
         server = stack.enter_context(RtspServer(mounts))
         taps = {mount: stack.enter_context(Wiretap(server.port, street.clip.fps)) for mount in mounts}
-        analyse = {} if street.gear is None else {"analyse": {"gear": street.gear}}
-        report = {"objects": True, "snapshots": "objects"}
-        cameras = [
-            {"id": mount[1:], "url": tap.url(mount), "report": report, **analyse}
-            for mount, tap in taps.items()
-        ]
-        stack.enter_context(AgentProcess(write_config(folder, cameras=cameras, broker_port=broker.port)))
+        cameras = [_camera(mount[1:], tap.url(mount), street.gear) for mount, tap in taps.items()]
+        config = write_config(folder, cameras=cameras, broker_port=broker.port)
+        agent = stack.enter_context(AgentProcess(config))
         time.sleep(street.every_s * (rounds - 1) + visits[-1].begin_s + WAIT_S)
+        wake_ups = _wake_ups(agent)
         events = watch.arrivals("event/")
-        all_waits: list[float | None] = []
+        view, all_waits = Camera(*street.clip.size), list[float | None]()
         for (mount, tap), visit in zip(taps.items(), visits, strict=True):
-            shown = drawing.first_shown(Camera(*street.clip.size), street.clip.fps, visit)
+            shown = drawing.first_shown(view, street.clip.fps, visit)
             pushed = pushes(tap.passed, shown, street.every_s * street.clip.fps)
             all_waits += waits(pushed, starts_of(events, mount[1:]), rounds)
-    return [Result(street.name, "agent", _figures(all_waits))]
+    return [Result(street.name, "agent", _figures(all_waits) | {"wake_ups": wake_ups})]
+
+
+def _camera(camera_id: str, url: str, gear: str | None) -> dict[str, object]:
+    analyse = {} if gear is None else {"analyse": {"gear": gear}}
+    return {"id": camera_id, "url": url, "report": {"objects": True, "snapshots": "objects"}, **analyse}
+
+
+def _wake_ups(agent: AgentProcess) -> float:
+    """Of all cameras since the start, as the agent counts them."""
+    status = agent.status() or {"heartbeat": {}}
+    return float(sum(camera.get("wake_ups", 0) for camera in status["heartbeat"].get("cameras", {}).values()))
 
 
 def _file(clip: Clip, visit: Visit, cache: Path) -> Path:
