@@ -35,6 +35,14 @@ class Shot:
     picture: VideoFrame
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lone:
+    """What became of a keyframe that was decoded on its own."""
+
+    shot: Shot | None
+    damaged: bool  # data was missing
+
+
 class Decoding:
     """Used by the pipeline thread. Raises ``CaptureError`` when the stream is no good."""
 
@@ -73,13 +81,14 @@ class Decoding:
             self._last_pts = None  # what follows begins anew
         return shots
 
-    def keyframe(self, item: RingPacket) -> Shot | None:
-        """The picture of a keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
+    def keyframe(self, item: RingPacket) -> Lone:
+        """A keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
         self.drain()
+        corrupt = self._decoder.corrupt
         shots = self.decode(item)
         # Streams with B-frames hold it back until it is asked for.
         shots += self._shots(self._decoder.decode(None), item)
-        return shots[-1] if shots else None
+        return Lone(shots[-1] if shots else None, self._decoder.corrupt > corrupt)
 
     def drain(self) -> None:
         """What follows is not what comes next in the stream."""

@@ -210,15 +210,15 @@ class FrameFeed:
             if self._gearbox.overdue(newest.stamp_mono):
                 self.wake()
             return None
-        shot = decoding.keyframe(item)
-        if shot is None:  # intra refresh, or a keyframe that leans on others
-            self._gearbox.bar("its keyframes give no picture on their own")
+        lone = decoding.keyframe(item)
+        self._gearbox.alone(picture=lone.shot is not None, damaged=lone.damaged)
+        if lone.shot is None:  # nobody knows what it shows
             self._handed_mono = item.stamp_mono
             self.wake()
             return None
         self._after = item.serial
         self._needs_keyframe = self._alone = True
-        return self._frame(shot)
+        return self._frame(lone.shot)
 
     def _catch_up(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         """Every due frame later than what was looked at, in order; then full gear."""

@@ -17,6 +17,8 @@ LONGEST_INTERVAL_S = 2.0
 """Between keyframes: what comes and goes in between is not seen, and an event is late by as much."""
 TOLERANCE_S = 0.25  # cameras count pictures, not time
 INTERVALS = 4  # so many have to be known, and are remembered
+DAMAGED_AT_MOST = 3
+"""Keyframes in a row: a bad network damages one now and then, not all."""
 FALSE_ALARM_S = 3.0
 """A keyframe differed, and nothing came of it: back to idle after so long, not after ``quiet_s``."""
 
@@ -41,7 +43,8 @@ class Gearbox:
         self.stats = GearStats()
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
         self._key_mono: float | None = None
-        self._barred: str | None = None
+        self._barred: str | None = None  # why this connection's keyframes are no good on their own
+        self._damaged = 0  # keyframes in a row that gave no picture on their own
         self._alarm_mono: float | None = None  # when something moved last
         self._moved = True  # since the last alarm
         self._counted_mono: float | None = None
@@ -64,7 +67,7 @@ class Gearbox:
         """Another connection: nothing is known of its keyframes."""
         self._intervals.clear()
         self._key_mono = self._barred = self._alarm_mono = self._counted_mono = None
-        self._moved = True
+        self._moved, self._damaged = True, 0
         self._shift(Gear.FULL)
 
     def keyframe(self, stamp_mono: float) -> None:
@@ -81,9 +84,12 @@ class Gearbox:
             return False
         return newest_mono - self._key_mono > LONGEST_INTERVAL_S + 2 * TOLERANCE_S
 
-    def bar(self, reason: str) -> None:
-        """This connection's keyframes are no good on their own."""
-        self._barred = reason
+    def alone(self, *, picture: bool, damaged: bool) -> None:
+        """A keyframe was decoded on its own. With intra refresh, and where it leans on others, that gives no
+        picture, and never will on this connection; ``damaged``: data was missing."""
+        self._damaged = 0 if picture else self._damaged + 1
+        if not picture and (not damaged or self._damaged >= DAMAGED_AT_MOST):
+            self._barred = "its keyframes give no picture on their own"
 
     def wake(self, stamp_mono: float) -> None:
         self._alarm_mono, self._moved = stamp_mono, False

@@ -103,16 +103,13 @@ class CameraHealth:
             return self._connection is of and self._enter(state, cause, detail)
 
     def damaged_share(self, mono: float) -> float:
-        """Of the frames of the last ten seconds, 0..1."""
-        with self._lock:
-            decoded = self._rates.decoded.per_second(mono)
-            return min(1.0, self._rates.corrupt.per_second(mono) / decoded) if decoded else 0.0
+        """Of the packets of the last ten seconds, 0..1. Not of the decoded ones: in idle gear these are so
+        few that a single one would make the camera look bad."""
+        return self._share(self._rates.corrupt, mono)
 
     def skipped_share(self, mono: float) -> float:
         """Of the packets of the last ten seconds, 0..1."""
-        with self._lock:
-            packets = self._rates.packets.per_second(mono)
-            return min(1.0, self._rates.skipped.per_second(mono) / packets) if packets else 0.0
+        return self._share(self._rates.skipped, mono)
 
     # --- any thread
 
@@ -136,6 +133,11 @@ class CameraHealth:
                 wake_ups=gear.wake_ups,
                 kept_awake=gear.kept_full,
             )
+
+    def _share(self, rate: Rate, mono: float) -> float:
+        with self._lock:
+            packets = self._rates.packets.per_second(mono)
+            return min(1.0, rate.per_second(mono) / packets) if packets else 0.0
 
     def _enter(self, state: CameraState, cause: Cause | None, detail: str) -> bool:
         old = self._status

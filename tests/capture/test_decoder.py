@@ -51,9 +51,10 @@ def clean_flags(packets: list[Packet[VideoStream]], decoder: Decoder) -> list[bo
 
 
 def patched(packet: Packet[VideoStream], content: bytes) -> Packet[VideoStream]:
-    """The packet with other content and the same times."""
+    """The packet with other content, otherwise the same."""
     made = cast("Packet[VideoStream]", Packet(content))
     made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+    made.is_keyframe = packet.is_keyframe
     return made
 
 

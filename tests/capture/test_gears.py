@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from edge_agent.capture.gear import FALSE_ALARM_S, Gearbox
 from edge_agent.capture.picture import YuvPicture
 from edge_agent.config.settings import Camera, GearChoice
 from edge_agent.model import Frame, Gear
-from tests.capture.rig import camera
+from tests.capture.viewer import auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
 
@@ -39,11 +38,6 @@ def clip_of(folder: Path, kind: str, seconds: float = 14, keyframe_s: float = 1)
     return make_clip(
         folder / f"{kind}{suffix}", codec=codec, seconds=seconds, keyframe_s=keyframe_s, extra=extra
     )
-
-
-def auto(quiet_s: float = 2.0, gear: GearChoice = GearChoice.AUTO) -> Camera:
-    made = camera("file:///clip", fps=10, gear=gear)
-    return dataclasses.replace(made, analyse=dataclasses.replace(made.analyse, quiet_s=quiet_s))
 
 
 def straight(clip: Path) -> tuple[dict[int, NDArray[np.int_]], list[int]]:
@@ -165,6 +159,20 @@ def test_time_in_each_gear_is_counted() -> None:
     attended(box, 0, 40, busy=False)
     assert box.stats.full_s == pytest.approx(10, abs=0.5)
     assert box.stats.idle_s == pytest.approx(30, abs=0.5)
+
+
+def test_keyframes_that_are_all_damaged_do_not_wake_the_camera_again_and_again() -> None:
+    box = Gearbox(GearChoice.AUTO, quiet_s=5.0)
+    woken = 0
+    for second in range(300):
+        attended(box, second, 1, busy=False)
+        if box.may_wake and second % 2 == 0:
+            box.alone(picture=False, damaged=True)
+            box.wake(second)
+            box.caught_up()
+            woken += 1
+    assert woken == 3
+    assert (box.gear, box.stats.kept_full) == (Gear.FULL, "its keyframes give no picture on their own")
 
 
 def test_a_camera_that_cannot_rest_says_why() -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
+from av.packet import Packet
 
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decoder import Decoded, Decoder
 from edge_agent.capture.feed import FrameFeed
 from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
-from edge_agent.capture.ring import Connection, PacketRing
+from edge_agent.capture.ring import PacketRing
+from edge_agent.capture.session import Session
 from edge_agent.capture.source import Limits
-from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.settings import Camera
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
+
+    VideoPacket = Packet[VideoStream]
+    Edit = Callable[[int, VideoPacket], VideoPacket | None]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,41 +43,128 @@ class StreamClock:
         return START + timedelta(seconds=self.mono)
 
 
-class RingFeed:
-    """What a camera's threads share, without the threads: ``arrive`` takes the place of the capture thread.
+class CostlyDecoder(Decoder):
+    """The real one; time passes while it works."""
 
-    Box time is the packets' decoding time plus ``begin_mono``, so a frame's ``captured_mono`` minus that
-    is its time in the clip.
+    def __init__(self, context: VideoCodecContext, spend: Callable[[], None]) -> None:
+        super().__init__(context)
+        self._spend = spend
+
+    def decode(self, packet: VideoPacket | None) -> list[Decoded]:
+        if packet is not None:
+            self._spend()
+        return super().decode(packet)
+
+
+class ClipSource:
+    """The packets of clips with the same codec, one after the other: what ``Session`` knows of a camera."""
+
+    def __init__(
+        self, clips: tuple[Path, ...], *, file: bool, timed: bool, spend: Callable[[], None]
+    ) -> None:
+        """``file``: the times of each clip are its own, and an empty packet ends it."""
+        self.live, self.timed, self.tick_s = not file, timed, 0.0
+        self.arrivals: deque[tuple[float, VideoPacket]] = deque()  # seconds after the first one's, packet
+        self._spend = spend
+        for clip in clips:
+            self._read(clip)
+
+    def packets(self) -> Generator[VideoPacket, None, None]:
+        yield from (packet for _, packet in self.arrivals)
+
+    def decoder(self) -> Decoder:
+        return CostlyDecoder(self._context, self._spend)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _read(self, clip: Path) -> None:
+        with av.open(str(clip)) as container:
+            video = container.streams.video[0]
+            packets = [packet for packet in container.demux(video) if packet.size]
+            period_s = 1 / float(video.average_rate or video.guessed_rate or 10)
+            self.tick_s = float(video.time_base or 0)
+            if not self.arrivals:
+                self._context = video.codec_context
+        self._place(packets, period_s)
+
+    def _place(self, packets: list[VideoPacket], period_s: float) -> None:
+        """As a camera sends them: at a steady pace, and none before its picture was taken."""
+        begin_s = self.arrivals[-1][0] + period_s if self.arrivals else 0.0
+        first_ts = min(packet.pts or 0 for packet in packets) if self.arrivals else 0
+        delay_ts = max((packet.pts or 0) - (packet.dts or 0) for packet in packets)
+        for packet in packets:
+            assert packet.pts is not None
+            assert packet.dts is not None
+            arrival_s = begin_s + (packet.dts + delay_ts - first_ts) * self.tick_s
+            packet.pts -= first_ts
+            if self.live:
+                packet.pts += round(begin_s / self.tick_s)
+            self.arrivals.append((arrival_s, packet))
+        if not self.live:
+            self.arrivals.append((self.arrivals[-1][0], cast("VideoPacket", Packet())))
+
+
+class RingFeed:
+    """What a camera's threads share, without the threads: ``arrive`` takes the place of the capture thread,
+    which is always on time.
+
+    Box time is the packets' own time plus ``begin_mono``, so a frame's ``captured_mono`` minus that is its
+    time in the clip.
     """
 
     begin_mono = 1000.0
 
-    def __init__(self, camera: Camera, clip: Path) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        *clips: Path,
+        limits: Limits | None = None,
+        edit: Edit = lambda _, packet: packet,
+        decode_s: float = 0.0,
+        timed: bool = True,
+        file: bool = False,
+    ) -> None:
+        """``edit``: what becomes of each packet on its way, by its number from 0; None: it is lost.
+        ``decode_s``: what the decoder takes for each packet; ``file``, ``timed``: see ``FrameSource``."""
         self.clock = StreamClock()
         self.gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
         self.health = CameraHealth(camera.id, self.clock, self.gearbox)
-        self.feed = FrameFeed(camera, self.clock, self.ring, self.health, self.gearbox, Limits())
-        self._times = StreamTime()
-        self._clip = clip
+        self.feed = FrameFeed(camera, self.clock, self.ring, self.health, self.gearbox, limits or Limits())
+        self._clips, self._edit, self._file, self._timed = clips, edit, file, timed
+        self._decode_s = decode_s
+        self._number = 0
 
     def arrive(self) -> Iterator[float]:
-        """Put packet after packet into the ring; yields its time in the clip."""
-        with av.open(str(self._clip)) as container:
-            video = container.streams.video[0]
-            self.decoder = Decoder(video.codec_context)
-            connection = Connection(self.decoder, live=True)
-            self.health.opened(connection, video.codec_context.name)
-            self.ring.begin(connection)
-            for packet in container.demux(video):
-                if packet.size:
-                    yield self._append(packet, float(video.time_base or 0))
+        """Connect, and put packet after packet into the ring; yields the time in the clip. Raises what the
+        capture thread would."""
+        self._source = ClipSource(
+            self._clips, file=self._file, timed=self._timed, spend=lambda: self.spend(self._decode_s)
+        )
+        self._session = Session(self._source, self.clock, self.health, self.ring)
+        self.decoder = self._session.connection.decoder
+        self.health.opened(self._session.connection, self._session.codec)
+        self.ring.begin(self._session.connection)
+        begin_mono = self.clock.mono - self._source.arrivals[0][0] if self._number else self.begin_mono
+        self._due = deque((begin_mono + at_s, packet) for at_s, packet in self._source.arrivals)
+        while self._due:
+            self.clock.mono = max(self.clock.mono, self._due[0][0])
+            self._receive()
+            yield self.clock.mono - self.begin_mono
 
-    def _append(self, packet: Packet[VideoStream], tick_s: float) -> float:
-        assert packet.dts is not None
-        assert packet.pts is not None
-        # A camera sends a picture when it is encoded, and those after which it is predicted before it.
-        time_s = max(0.0, packet.dts * tick_s)
-        self.clock.mono = max(self.clock.mono, self.begin_mono + max(time_s, packet.pts * tick_s))
-        self.ring.append(packet, self.clock.mono, self._times.stamp(packet.pts * tick_s, self.clock.mono))
-        return self.clock.mono - self.begin_mono
+    def spend(self, seconds: float) -> None:
+        """Time passes, and packets come."""
+        until_mono = self.clock.mono + seconds
+        while self._due and self._due[0][0] <= until_mono:
+            self._receive()
+        self.clock.mono = until_mono
+
+    def _receive(self) -> None:
+        arrived_mono, packet = self._due.popleft()
+        now_mono, self.clock.mono = self.clock.mono, arrived_mono
+        edited = self._edit(self._number, packet)
+        self._number += 1
+        if edited is not None:
+            self._session.feed(edited)
+        self.clock.mono = max(now_mono, arrived_mono)

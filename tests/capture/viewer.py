@@ -1,0 +1,77 @@
+"""Who looks at a camera's frames in the gear tests: as the lane does, with the eyes of a test."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.config.settings import Camera, GearChoice, Ring
+from edge_agent.model import Frame, Gear
+from tests.capture.rig import camera
+from tests.testbed.ring_feed import RingFeed
+
+
+def auto(
+    quiet_s: float = 2.0,
+    gear: GearChoice = GearChoice.AUTO,
+    fps: float = 10,
+    ring: Ring | None = None,
+) -> Camera:
+    """A camera in ``auto`` gear, or another one, that rests after ``quiet_s``."""
+    made = camera("file:///clip", fps=fps, gear=gear)
+    analyse = dataclasses.replace(made.analyse, quiet_s=quiet_s)
+    return dataclasses.replace(made, analyse=analyse, ring=ring or made.ring)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame that was looked at, in the gear that it was decoded for."""
+
+    time_s: float  # in the clip
+    gear: Gear
+    frame: Frame
+    age_s: float  # when it was taken
+
+
+class Viewer:
+    """``moves(time_s)`` is whether there is something to see. A look takes ``look_s``."""
+
+    def __init__(
+        self, site: RingFeed, moves: Callable[[float], bool] = lambda _: False, look_s: float = 0.0
+    ) -> None:
+        self.site = site
+        self.seen: list[Seen] = []
+        self.woke_s: list[float] = []
+        self._moves = moves
+        self._look_s = look_s
+
+    def watch(self) -> Viewer:
+        """Everything that the camera sends, as soon as it is there."""
+        for _ in self.site.arrive():
+            self.look()
+        return self
+
+    def look(self) -> None:
+        """At all that there is now."""
+        feed, gearbox = self.site.feed, self.site.gearbox
+        gear = gearbox.gear
+        while (frame := feed.take(0)) is not None:
+            time_s = frame.captured_mono - self.site.begin_mono
+            if feed.may_wake and self._moves(time_s):
+                self.woke_s.append(round(time_s, 3))
+                feed.wake()
+            else:
+                age_s = self.site.clock.monotonic() - frame.captured_mono
+                self.seen.append(Seen(time_s, Gear.CATCH_UP if frame.late else gear, frame, age_s))
+                self.site.spend(self._look_s)
+                feed.attend(self._moves(time_s))
+            gear = gearbox.gear
+
+    def times(self, gear: Gear | None = None) -> list[float]:
+        return [round(seen.time_s, 2) for seen in self.seen if gear in (None, seen.gear)]
+
+    def rises(self) -> bool:
+        """Whether each frame is later than the one before it."""
+        return all(a.time_s < b.time_s for a, b in itertools.pairwise(self.seen))
