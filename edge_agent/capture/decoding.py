@@ -101,6 +101,12 @@ class Decoding:
         self.drain()
         self._last_mono = stamp_mono
 
+    def missed(self, mono: float) -> None:
+        """What came before ``mono`` was never looked at: no fault of the camera."""
+        self._picture_mono = max(self._picture_mono, mono)
+        self._clean_mono = max(self._clean_mono, mono)
+        self._judged_mono = max(self._judged_mono, mono)
+
     def skipped(self, count: int, mono: float) -> None:
         """Packets were left out, because decoding cannot keep up."""
         self._health.skipped(mono, count)

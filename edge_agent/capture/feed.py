@@ -15,7 +15,7 @@ from edge_agent.capture.decoding import Decoding, Shot
 from edge_agent.capture.gear import LONGEST_INTERVAL_S, Gearbox
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.picture import YuvPicture
-from edge_agent.capture.ring import Connection, PacketRing, RingPacket
+from edge_agent.capture.ring import Connection, PacketRing, RingPacket, Unread
 from edge_agent.capture.sampling import Sampler
 from edge_agent.capture.source import Limits
 from edge_agent.clock import Clock, wall_time_of
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 DECODE_AT_MOST_S = 0.5
 """In one go: then what there is is handed over, however much waits."""
+CATCH_UP_AT_MOST_S = 8.0
+"""Who looks hardly faster than pictures come catches up never: from here on the newest goes first again."""
 MAX_LAG_S = 1.0
 """When decoding cannot keep up: from here on pictures are too old to be looked at in turn."""
 IDLE_STEP_S = 0.95
@@ -60,6 +62,7 @@ class FrameFeed:
         self._after = 0  # serial of the last packet that was dealt with
         self._behind = False  # the last go ended before the packets did
         self._needs_keyframe = False  # packets are missing before the next one
+        self._woken_mono = 0.0  # when catching up began
         self._in_order: deque[Frame] = deque()  # due, before any other
         self._overtaken = 0  # due frames that were not handed over, for a newer one
         self._alone = False  # the last frame handed over is a keyframe decoded on its own
@@ -94,6 +97,7 @@ class FrameFeed:
         if self._decoding is None or begin is None:
             return
         self._gearbox.wake(self._handed_mono)
+        self._woken_mono = self._clock.monotonic()
         self._decoding.rewind(self._seen_mono)
         self._sampler.restart(self._seen_mono)
         self._after, self._needs_keyframe = begin - 1, False
@@ -118,6 +122,8 @@ class FrameFeed:
             self._after = unread.packets[-1].serial
             return None
         try:
+            if unread.missed:
+                self._missed(self._decoding, unread)
             return self._advance(self._decoding, unread.packets)
         except Exception as error:  # noqa: BLE001  # the connection's end, not the camera's: its thread tells
             self._decoding.connection.failure = error
@@ -145,6 +151,13 @@ class FrameFeed:
         due_mono = self._sampler.due_from
         # An empty packet drains the decoder: what it holds may be due.
         return lambda item: item.stamp_mono >= due_mono or not item.packet.size
+
+    def _missed(self, decoding: Decoding, unread: Unread) -> None:
+        """Nobody came for packets before the ring had to let them go."""
+        self._needs_keyframe = True
+        decoding.missed(unread.packets[0].arrived_mono)
+        if self._gearbox.gear is not Gear.IDLE:  # there nobody wants most of them
+            self._health.missed(unread.missed)
 
     def _advance(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         for item in packets:
@@ -189,8 +202,6 @@ class FrameFeed:
 
     def _without_gap(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
         """After missing packets: those from the next keyframe on."""
-        if packets and self._after and packets[0].serial != self._after + 1:
-            self._needs_keyframe = True  # the ring has let them go
         if not self._needs_keyframe:
             return packets
         first = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))
@@ -222,7 +233,13 @@ class FrameFeed:
 
     def _catch_up(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         """Every due frame later than what was looked at, in order; then full gear."""
+        begun_mono = self._clock.monotonic()
+        if begun_mono - self._woken_mono > CATCH_UP_AT_MOST_S:
+            self._gearbox.caught_up()
+            return self._newest(decoding, packets)
         for item in self._without_gap(decoding, packets):
+            if self._clock.monotonic() - begun_mono > DECODE_AT_MOST_S:
+                return None
             self._after = item.serial
             for shot in decoding.decode(item):
                 if shot.stamp_mono > self._seen_mono + 1e-3 and self._sampler.due(shot.stamp_mono):

@@ -86,6 +86,11 @@ class CameraHealth:
             self._rates.skipped.add(mono, packets)
             self._dropped += packets
 
+    def missed(self, packets: int) -> None:
+        """The ring had to let them go, because the pipeline took too long over other frames."""
+        with self._lock:
+            self._dropped += packets
+
     def taken(self, mono: float, overtaken: int) -> None:
         """A frame was handed to the pipeline; so many others were due and are older."""
         with self._lock:

@@ -5,7 +5,6 @@ Policy: packets are never refused; the oldest go when there are more than ``seco
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -45,6 +44,7 @@ class Unread:
 
     connection: Connection | None  # None: the camera is lost, or was never there
     packets: list[RingPacket] = field(default_factory=list)
+    missed: int = 0  # packets of this connection before these, that the ring has let go
     closed: bool = False
 
 
@@ -58,8 +58,9 @@ class PacketRing:
         self._changed = threading.Condition()
         self._packets: deque[RingPacket] = deque()
         self._bytes = 0
-        self._serials = itertools.count(1)
+        self._serial = 0  # of the newest packet
         self._connection: Connection | None = None
+        self._begun_after = 0  # serial of the last packet before this connection
         self._closed = False
         self._wanted: Callable[[RingPacket], bool] | None = None
 
@@ -78,13 +79,14 @@ class PacketRing:
         with self._changed:
             self._clear()
             self._connection = connection
+            self._begun_after = self._serial
             self._changed.notify()
 
     def append(self, packet: Packet[VideoStream], arrived_mono: float, stamp_mono: float) -> None:
-        item = RingPacket(
-            next(self._serials), packet, bool(packet.is_keyframe and packet.size), arrived_mono, stamp_mono
-        )
+        keyframe = bool(packet.is_keyframe and packet.size)
         with self._changed:
+            self._serial += 1
+            item = RingPacket(self._serial, packet, keyframe, arrived_mono, stamp_mono)
             self._packets.append(item)
             self._bytes += packet.size
             while len(self._packets) > 1 and self._is_too_much(arrived_mono):
@@ -127,7 +129,7 @@ class PacketRing:
                 self._wanted = wanted
                 self._changed.wait_for(lambda: self._is_worth_waking(connection, after, wanted), timeout_s)
                 self._wanted = None
-            return Unread(self._connection, self._after(after), self._closed)
+            return self._unread(after)
 
     def keyframe_at(self, stamp_mono: float) -> int | None:
         """The serial of the last keyframe up to that time; of the first one there is, when all are later."""
@@ -142,6 +144,11 @@ class PacketRing:
         if self._closed or self._connection is not connection:
             return True
         return any(wanted(item) for item in self._after(after))
+
+    def _unread(self, after: int) -> Unread:
+        packets = self._after(after)
+        missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
+        return Unread(self._connection, packets, missed, self._closed)
 
     def _after(self, serial: int) -> list[RingPacket]:
         fresh: list[RingPacket] = []

@@ -1,0 +1,85 @@
+"""More to do than there is time for: pictures are left out and counted, and none is looked at too late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.capture.feed import CATCH_UP_AT_MOST_S
+from edge_agent.config.settings import GearChoice, Ring
+from edge_agent.model import CameraState, Gear
+from tests.capture.viewer import Viewer, auto
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import RingFeed
+
+WAKE_S, CALM_S = 17.4, 45.0
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute, 10 pictures a second, a keyframe every 2 s, the first at 1.4 s."""
+    return make_clip(
+        tmp_path_factory.mktemp("load") / "clip.ts", seconds=60, keyframe_s=2, extra=("-bf", "0")
+    )
+
+
+def moves(time_s: float) -> bool:
+    return WAKE_S - 0.1 < time_s < CALM_S
+
+
+@pytest.mark.parametrize("look_s", [0.19, 0.3, 1.0, 3.0])
+def test_a_detector_that_cannot_catch_up_soon_looks_at_what_is_new(clip: Path, look_s: float) -> None:
+    site = RingFeed(auto(fps=5), clip)
+    watched = Viewer(site, moves, look_s).watch()
+    ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + CATCH_UP_AT_MOST_S + 2 * look_s]
+    assert max(seen.age_s for seen in watched.seen) < 2.5 + CATCH_UP_AT_MOST_S
+    assert max(ages) < 0.2 + look_s
+    assert site.gearbox.stats.wake_ups >= 1
+    assert site.health.status().dropped > 0
+    assert watched.rises()
+
+
+@pytest.mark.parametrize("look_s", [0.0, 0.05, 0.1])
+def test_a_detector_that_can_catch_up_looks_at_every_picture(clip: Path, look_s: float) -> None:
+    site = RingFeed(auto(fps=5), clip)
+    watched = Viewer(site, moves, look_s).watch()
+    begin_s, end_s = WAKE_S - 2, CALM_S
+    seen = [time_s for time_s in watched.times() if begin_s <= time_s <= end_s]
+    assert seen == [round(begin_s + n / 5, 2) for n in range(len(seen))]
+    assert (site.health.status().dropped, watched.rises()) == (0, True)
+    assert watched.seen[-1].age_s == 0.0
+
+
+@pytest.mark.parametrize("decode_s", [0.15, 0.3])
+def test_a_core_that_cannot_catch_up_decodes_what_is_new(clip: Path, decode_s: float) -> None:
+    site = RingFeed(auto(fps=5), clip, decode_s=decode_s)
+    watched = Viewer(site, moves).watch()
+    ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + CATCH_UP_AT_MOST_S]
+    assert max(seen.age_s for seen in watched.seen) < 2.5 + CATCH_UP_AT_MOST_S
+    assert max(ages) < 2.0
+    assert site.health.status().dropped > 50
+    assert watched.rises()
+
+
+@pytest.mark.parametrize("gear", [GearChoice.FULL, GearChoice.IDLE, GearChoice.AUTO])
+def test_a_pipeline_that_was_stuck_does_not_blame_the_camera(clip: Path, gear: GearChoice) -> None:
+    site = RingFeed(auto(gear=gear), clip)
+    watched = Viewer(site, moves)
+    states = set()
+    for time_s in site.arrive():
+        if WAKE_S + 0.05 < time_s < WAKE_S + 35:
+            continue  # three times what the ring holds, and what a camera may be without a picture
+        watched.look()
+        states.add(site.health.status().state)
+    assert states == {CameraState.ONLINE}
+    assert watched.times()[-1] > 58
+    if gear is GearChoice.FULL:
+        assert site.health.status().dropped >= 240, "what the ring has let go is counted"
+    assert site.gearbox.gear is {GearChoice.FULL: Gear.FULL}.get(gear, Gear.IDLE)
+
+
+def test_the_ring_holds_what_it_is_allowed_to(clip: Path) -> None:
+    site = RingFeed(auto(ring=Ring(10.0, 100_000)), clip)
+    most = max(site.ring.size_bytes for _ in site.arrive())
+    assert 60_000 < most <= 100_000
