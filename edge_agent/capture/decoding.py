@@ -96,6 +96,10 @@ class Decoding:
         self._stamps.clear()
         self._last_pts = None
 
+    def passed_over(self, item: RingPacket) -> None:
+        """A packet that is not decoded: no picture is expected of it, but in the end there has to be one."""
+        self._check_whole(item.arrived_mono)
+
     def rewind(self, stamp_mono: float) -> None:
         """Packets up to that time come again."""
         self.drain()
@@ -171,10 +175,7 @@ class Decoding:
         pause_s, self._judged_mono = mono - self._judged_mono, mono
         # In idle gear nothing is decoded between two keyframes, which may be far apart.
         patience_s = max(self._limits.picture_s, 2 * pause_s)
-        if mono - self._clean_mono >= max(self._limits.reopen_s, 3 * pause_s):
-            # Streams with intra refresh have no keyframe to recover at: a new connection has one.
-            detail = f"packets, but no whole picture for {mono - self._clean_mono:.0f} s"
-            raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
+        self._check_whole(mono)
         if mono - self._picture_mono >= patience_s:
             detail = f"packets, but no picture for {mono - self._picture_mono:.0f} s"
             self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
@@ -182,6 +183,12 @@ class Decoding:
             trouble = self._trouble(mono)
             state = CameraState.ONLINE if trouble is None else CameraState.DEGRADED
             self._become(state, *(trouble or (None, self._described())))
+
+    def _check_whole(self, mono: float) -> None:
+        if mono - self._clean_mono >= self._limits.reopen_s:
+            # Streams with intra refresh have no keyframe to recover at: a new connection has one.
+            detail = f"packets, but no whole picture for {mono - self._clean_mono:.0f} s"
+            raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
     def _trouble(self, mono: float) -> tuple[Cause | None, str] | None:
         """Why the camera counts as degraded, or None."""

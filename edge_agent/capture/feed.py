@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from edge_agent.capture.decoding import Decoding, Shot
-from edge_agent.capture.gear import LONGEST_INTERVAL_S, Gearbox
+from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
-from edge_agent.capture.picture import YuvPicture
 from edge_agent.capture.ring import Connection, PacketRing, RingPacket, Unread
 from edge_agent.capture.sampling import Sampler
 from edge_agent.capture.source import Limits
+from edge_agent.capture.turned import upright
 from edge_agent.clock import Clock, wall_time_of
 from edge_agent.config.settings import Camera
 from edge_agent.model import Frame, Gear
@@ -32,6 +32,8 @@ MAX_LAG_S = 1.0
 """When decoding cannot keep up: from here on pictures are too old to be looked at in turn."""
 IDLE_STEP_S = 0.95
 """Between two pictures in idle gear, at least: streams that have nothing but keyframes give one a second."""
+SAME_S = 1e-3
+"""Stamps that are closer belong to the same picture, decoded twice."""
 
 
 class FrameFeed:
@@ -57,6 +59,7 @@ class FrameFeed:
         self._gearbox = gearbox
         self._limits = limits
         self._sampler = Sampler(camera.analyse.fps)
+        self._idle_step_s = max(IDLE_STEP_S, (1 - Sampler.EARLY) / camera.analyse.fps)
         self._numbers = itertools.count(1)  # of decoded frames; goes on over reconnects
         self._decoding: Decoding | None = None
         self._after = 0  # serial of the last packet that was dealt with
@@ -88,19 +91,28 @@ class FrameFeed:
     @property
     def interval_s(self) -> float:
         """How far apart frames are, if all is well."""
-        idle_s = (self._gearbox.interval_s or LONGEST_INTERVAL_S) if self._gearbox.gear is Gear.IDLE else 0.0
+        idle_s = 0.0
+        if self._gearbox.gear is Gear.IDLE:
+            # Before the intervals are known: as far apart as keyframes may be without being missed.
+            idle_s = self._gearbox.interval_s or self._limits.reopen_s / 3
         return max(1 / self._camera.analyse.fps, idle_s)
 
     def wake(self) -> None:
         """The frame just taken differs: give back all since the one before it, in order, and itself."""
-        begin = self._ring.keyframe_at(self._seen_mono)
-        if self._decoding is None or begin is None:
+        if self._decoding is None:
             return
+        begin, now_mono = self._ring.keyframe_at(self._seen_mono), self._clock.monotonic()
         self._gearbox.wake(self._handed_mono)
-        self._woken_mono = self._clock.monotonic()
+        self._woken_mono = now_mono
         self._decoding.rewind(self._seen_mono)
         self._sampler.restart(self._seen_mono)
-        self._after, self._needs_keyframe = begin - 1, False
+        self._needs_keyframe = begin is None
+        if begin is None:
+            return
+        self._after = begin.serial - 1
+        on_time = now_mono - self._handed_mono < MAX_LAG_S
+        if on_time and self._seen_mono + SAME_S < begin.stamp_mono > self._handed_mono - SAME_S:
+            self._gearbox.bar("the packet ring does not reach back to the keyframe before")
 
     def attend(self, busy: bool) -> None:
         """The frame just taken was looked at; ``busy``: what follows it may matter."""
@@ -134,7 +146,9 @@ class FrameFeed:
         self._behind = self._needs_keyframe = False
         self._after = 0
         self._decoding = None
-        if connection is not None:
+        if connection is None:
+            self._gearbox.lost()
+        else:
             self._gearbox.connected()
             mono = self._clock.monotonic()
             self._decoding = Decoding(
@@ -144,7 +158,7 @@ class FrameFeed:
     def _wanted(self) -> Callable[[RingPacket], bool]:
         """Which packet is worth waking up for; runs in the capture thread."""
         if self._gearbox.gear is Gear.IDLE:
-            next_mono, overdue = self._seen_mono + IDLE_STEP_S, self._gearbox.overdue
+            next_mono, overdue = self._seen_mono + self._idle_step_s, self._gearbox.overdue
             return lambda item: (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono)
         if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
             return lambda item: True
@@ -210,14 +224,16 @@ class FrameFeed:
             self._needs_keyframe = False
         elif packets:
             self._after = packets[-1].serial
+            decoding.passed_over(packets[-1])
         return packets[first:]
 
     def _keyframe(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         """Idle gear: the newest keyframe on its own."""
         newest = packets[-1]
         item = next((item for item in reversed(packets) if item.keyframe), None)
-        if item is None or item.stamp_mono < self._seen_mono + IDLE_STEP_S:
+        if item is None or item.stamp_mono < self._seen_mono + self._idle_step_s:
             self._after = newest.serial
+            decoding.passed_over(newest)
             if self._gearbox.overdue(newest.stamp_mono):
                 self.wake()
             return None
@@ -242,7 +258,7 @@ class FrameFeed:
                 return None
             self._after = item.serial
             for shot in decoding.decode(item):
-                if shot.stamp_mono > self._seen_mono + 1e-3 and self._sampler.due(shot.stamp_mono):
+                if shot.stamp_mono > self._seen_mono + SAME_S and self._sampler.due(shot.stamp_mono):
                     self._in_order.append(self._frame(shot, late=True))
             if item is packets[-1]:
                 self._gearbox.caught_up()
@@ -251,6 +267,6 @@ class FrameFeed:
         return None
 
     def _frame(self, shot: Shot, *, late: bool = False) -> Frame:
-        picture = YuvPicture(shot.picture, self._camera.analyse.width)
+        picture = upright(shot.picture, self._camera.analyse.width)
         captured_at = wall_time_of(self._clock, shot.stamp_mono)
         return Frame(self._camera.id, shot.number, shot.stamp_mono, captured_at, picture, late)

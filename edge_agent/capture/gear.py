@@ -43,7 +43,7 @@ class Gearbox:
         self.stats = GearStats()
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
         self._key_mono: float | None = None
-        self._barred: str | None = None  # why this connection's keyframes are no good on their own
+        self._barred: str | None = None  # why not to rest on this connection
         self._damaged = 0  # keyframes in a row that gave no picture on their own
         self._alarm_mono: float | None = None  # when something moved last
         self._moved = True  # since the last alarm
@@ -68,6 +68,11 @@ class Gearbox:
         self._intervals.clear()
         self._key_mono = self._barred = self._alarm_mono = self._counted_mono = None
         self._moved, self._damaged = True, 0
+        self.stats = replace(self.stats, kept_full=None)
+        self._shift(Gear.FULL)
+
+    def lost(self) -> None:
+        """There is no connection: nothing is waited for but the next one."""
         self._shift(Gear.FULL)
 
     def keyframe(self, stamp_mono: float) -> None:
@@ -89,7 +94,11 @@ class Gearbox:
         picture, and never will on this connection; ``damaged``: data was missing."""
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= DAMAGED_AT_MOST):
-            self._barred = "its keyframes give no picture on their own"
+            self.bar("its keyframes give no picture on their own")
+
+    def bar(self, reason: str) -> None:
+        """On this connection nothing can be caught up with."""
+        self._barred = reason
 
     def wake(self, stamp_mono: float) -> None:
         self._alarm_mono, self._moved = stamp_mono, False

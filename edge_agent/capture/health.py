@@ -75,7 +75,8 @@ class CameraHealth:
         with self._lock:
             if pictures:
                 self._rates.decoded.add(mono, pictures)
-                self._last_picture_mono = mono
+                # Catching up decodes what came before the last picture.
+                self._last_picture_mono = max(mono, self._last_picture_mono or 0.0)
             if damaged:
                 self._rates.corrupt.add(mono, damaged)
                 self._corrupt += damaged

@@ -131,12 +131,12 @@ class PacketRing:
                 self._wanted = None
             return self._unread(after)
 
-    def keyframe_at(self, stamp_mono: float) -> int | None:
-        """The serial of the last keyframe up to that time; of the first one there is, when all are later."""
+    def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
+        """The last keyframe up to that time; the first one there is, when all are later."""
         with self._changed:
             keyframes = [item for item in self._packets if item.keyframe]
-            earlier = [item.serial for item in keyframes if item.stamp_mono <= stamp_mono]
-            return earlier[-1] if earlier else keyframes[0].serial if keyframes else None
+            earlier = [item for item in keyframes if item.stamp_mono <= stamp_mono]
+            return earlier[-1] if earlier else keyframes[0] if keyframes else None
 
     def _is_worth_waking(
         self, connection: Connection | None, after: int, wanted: Callable[[RingPacket], bool]

@@ -46,3 +46,5 @@ class Session:
         pts_s = None if packet.pts is None else packet.pts * self._tick_s
         self._health.packet(mono, packet.size)
         self._ring.append(packet, mono, self._times.stamp(pts_s, mono))
+        if not packet.size:
+            self._times.restart()

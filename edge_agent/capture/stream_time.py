@@ -42,6 +42,10 @@ class StreamTime:
             self._offset_s += min(late_s, SLEW_PER_S * step_s)
         return min(pts_s + self._offset_s, mono)
 
+    def restart(self) -> None:
+        """What follows has other times: a file begins again."""
+        self._offset_s = self._late_since_mono = None
+
     def start_from(self, pts_s: float, mono: float) -> None:
         """The camera's time ``pts_s`` is the box's ``mono``."""
         self._offset_s = mono - pts_s

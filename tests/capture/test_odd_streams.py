@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from av.packet import Packet
 
+from edge_agent.capture.replay import open_replay
+from edge_agent.config.settings import GearChoice, Ring
+from edge_agent.errors import SourceUnavailable
+from edge_agent.lane import LOST_AFTER_FRAMES
 from edge_agent.model import CameraState, Gear
 from tests.capture.test_decoder import patched
+from tests.capture.test_replay import turned
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
-from tests.testbed.ring_feed import RingFeed
+from tests.testbed.ring_feed import START, RingFeed
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -62,3 +69,112 @@ def test_a_damaged_keyframe_wakes_the_camera_and_it_rests_again(
     assert site.gearbox.stats.kept_full is None
     assert site.gearbox.gear is Gear.IDLE
     assert site.health.status().state is CameraState.ONLINE
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 s with a keyframe at the start and never again."""
+    extra = (*PLAIN, "-x264-params", "scenecut=0:keyint=infinite")
+    return make_clip(tmp_path_factory.mktemp("odd") / "endless.ts", seconds=100, extra=extra)
+
+
+def test_an_idle_camera_without_keyframes_is_connected_anew(endless: Path) -> None:
+    site = RingFeed(auto(gear=GearChoice.IDLE), endless)
+    with pytest.raises(SourceUnavailable, match="no whole picture for 60 s"):
+        Viewer(site).watch()
+
+
+def test_who_waits_in_vain_for_a_keyframe_connects_anew(endless: Path) -> None:
+    site = RingFeed(auto(gear=GearChoice.FULL), endless)
+    away = between(5, 25)  # for longer than the ring is
+    with pytest.raises(SourceUnavailable, match="no whole picture for 60 s"):
+        Viewer(site, away=away).watch()
+    passed_s = site.clock.monotonic() - site.begin_mono
+    assert passed_s == pytest.approx(15 + 60, abs=1), "what the ring let go before 15 s does not count"
+
+
+def test_a_pause_between_rare_keyframes_is_not_taken_for_a_loss(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", seconds=65, keyframe_s=15, extra=PLAIN)
+    site = RingFeed(auto(gear=GearChoice.IDLE), clip)
+    patience_s = []
+    watched = Viewer(site)
+    for _ in site.arrive():
+        watched.look()
+        patience_s.append(LOST_AFTER_FRAMES * site.feed.interval_s)
+    assert watched.times() == [1.4, 16.4, 31.4, 46.4, 61.4]
+    assert min(patience_s) > 15
+    assert site.health.status().state is CameraState.ONLINE
+
+
+def test_a_lost_camera_is_in_no_idle_gear(clip: Path) -> None:
+    site = RingFeed(auto(), clip)
+    watched = Viewer(site).watch()
+    before = site.gearbox.gear
+    site.ring.end()
+    watched.look()
+    assert (before, site.gearbox.gear) == (Gear.IDLE, Gear.FULL)
+    assert site.feed.interval_s == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("ring", [Ring(10.0, 4_000_000), Ring(10.0, 20_000), Ring(2.0, 4_000_000)])
+def test_keyframes_that_come_less_often_than_before_keep_the_camera_awake(
+    clip: Path, rare: Path, ring: Ring
+) -> None:
+    site = RingFeed(auto(ring=ring), clip, rare, clip)
+    watched = Viewer(site).watch()
+    assert watched.times(Gear.IDLE)[-1] > 50, "it rests when they come often again"
+    assert not [time_s for time_s in watched.times(Gear.IDLE) if 17.5 < time_s < 42]
+    full = [time_s for time_s in watched.times() if 24 < time_s < 42]
+    assert full == [round(full[0] + n / 10, 2) for n in range(len(full))]
+    assert len(full) > 150
+    assert watched.rises()
+
+
+def test_a_ring_that_does_not_reach_back_to_a_keyframe_keeps_the_camera_awake(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", seconds=40, keyframe_s=2, extra=PLAIN)
+    site = RingFeed(auto(ring=Ring(1.5, 4_000_000)), clip)
+    watched = Viewer(site, between(17, 18)).watch()
+    assert watched.woke_s == [17.4]
+    assert not [time_s for time_s in watched.times(Gear.IDLE) if time_s > 17]
+    assert site.gearbox.stats.kept_full == "the packet ring does not reach back to the keyframe before"
+
+
+def test_a_short_file_that_is_repeated_shows_every_picture(tmp_path: Path) -> None:
+    short = make_clip(tmp_path / "short.ts", seconds=0.8, extra=PLAIN)
+    site = RingFeed(auto(gear=GearChoice.FULL), *[short] * 10, file=True)
+    watched = Viewer(site).watch()
+    steps = [round(b - a, 2) for a, b in itertools.pairwise(watched.times())]
+    assert set(steps) == {0.1}
+    assert len(steps) == 79
+
+
+def test_an_idle_camera_is_looked_at_no_more_often_than_a_busy_one(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", seconds=60, extra=PLAIN)
+    site = RingFeed(auto(fps=0.2), clip)
+    watched = Viewer(site).watch()
+    assert site.gearbox.gear is Gear.IDLE
+    assert min(b - a for a, b in itertools.pairwise(watched.times())) >= 4.5
+
+
+def test_catching_up_does_not_make_the_last_picture_older(clip: Path) -> None:
+    site = RingFeed(auto(), clip)
+    ages = []
+
+    def look(time_s: float) -> bool:
+        ages.append(site.health.status().last_frame_age_s)
+        return 12 < time_s < 13
+
+    Viewer(site, look).watch()
+    assert site.gearbox.stats.wake_ups == 1
+    assert set(ages) == {0.0}
+
+
+@pytest.mark.parametrize("degrees", [90, 180])
+def test_a_file_that_lies_on_its_side_stands_upright(tmp_path: Path, degrees: int) -> None:
+    lying = make_clip(tmp_path / "lying.mp4", size=(320, 180), seconds=1)
+    turned(lying, degrees, tmp_path / "phone.mp4")
+    camera = auto(gear=GearChoice.FULL)
+    there = Viewer(RingFeed(camera, tmp_path / "phone.mp4", file=True)).watch().seen[0].frame.picture
+    shown = next(iter(open_replay([tmp_path / "phone.mp4"], camera, fps=None, started_at=START)))
+    np.testing.assert_array_equal(there.luma(), shown.picture.luma())
+    assert (there.width, there.height) == ((180, 320) if degrees == 90 else (320, 180))

@@ -36,21 +36,28 @@ class Seen:
 
 
 class Viewer:
-    """``moves(time_s)`` is whether there is something to see. A look takes ``look_s``."""
+    """``moves(time_s)`` is whether there is something to see, ``away(time_s)`` whether nobody looks. A look
+    takes ``look_s``."""
 
     def __init__(
-        self, site: RingFeed, moves: Callable[[float], bool] = lambda _: False, look_s: float = 0.0
+        self,
+        site: RingFeed,
+        moves: Callable[[float], bool] = lambda _: False,
+        look_s: float = 0.0,
+        away: Callable[[float], bool] = lambda _: False,
     ) -> None:
         self.site = site
         self.seen: list[Seen] = []
         self.woke_s: list[float] = []
         self._moves = moves
         self._look_s = look_s
+        self._away = away
 
     def watch(self) -> Viewer:
         """Everything that the camera sends, as soon as it is there."""
-        for _ in self.site.arrive():
-            self.look()
+        for time_s in self.site.arrive():
+            if not self._away(time_s):
+                self.look()
         return self
 
     def look(self) -> None:
