@@ -13,6 +13,8 @@ from bench.targets import Verdict
 PEERS = ("motion", "ffmpeg", "MOG2 half size + shadow", "bare SQLite")
 """Programs and methods that others of their scene are divided by, and the figure that is divided."""
 COMPARED = ("cpu_s_per_min", "us_per_frame", "per_s")
+TOO_BUSY_PERCENT = 70.0
+"""Of the whole machine: programs then wait for each other, and ratios move as well."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -47,6 +49,9 @@ def to_markdown(report: Report) -> str:
             lines += [f"**{scene}**: {about}", "", *scene_table(rows), ""]
     if report.verdicts:
         lines += ["**Targets**", "", *verdict_table(report.verdicts), ""]
+    if crowded := [r.scene for r in report.results if r.figures.get("busy_percent", 0) > TOO_BUSY_PERCENT]:
+        busy = f"over {TOO_BUSY_PERCENT:g} % of the whole machine were busy"
+        lines.append(f"- {busy} in: {', '.join(crowded)}; run it again when less else is going on")
     lines += [f"- not measured: {scene}: {why}" for scene, why in report.skipped.items()]
     lines += [f"- **failed**: {scene}: {why}" for scene, why in report.failed.items()]
     return "\n".join(lines).rstrip() + "\n"

@@ -36,6 +36,12 @@ def test_a_missed_target_and_a_skipped_scene_are_said() -> None:
     assert "- not measured: street: no footage" in text
 
 
+def test_a_machine_that_was_too_busy_is_said() -> None:
+    crowded = Result("quiet", "whole machine", {"busy_percent": 93.0})
+    assert "over 70 % of the whole machine were busy in: quiet" in to_markdown(report([*RESULTS, crowded]))
+    assert "were busy" not in to_markdown(report(RESULTS))
+
+
 def test_the_document_holds_figures_windows_and_machine() -> None:
     document = json.loads(to_json(report(RESULTS)))
     assert document["results"][0]["figures"] == {"cpu_s_per_min": 1.0, "rss_mb": 120.4}
