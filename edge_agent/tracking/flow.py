@@ -30,6 +30,9 @@ MAX_WIDTH = 640
 """Pixels; a rider 30 m away is 8 px wide here, which is as small as the 9 px window still follows."""
 WINDOW = (9, 9)
 PYRAMID_LEVELS = 3  # 9 px at 1/8 scale: finds displacements up to about 36 px beyond the prediction
+MARGIN = 80
+"""Pixels around all points: as far as a point can be found, and half a window at the coarsest level. The
+pyramids of two whole pictures would cost more than following the points of a few objects."""
 COLUMNS, ROWS = 4, 5
 MOST_POINTS = 12  # of a box's grid that are followed; the cost is linear in them
 MAX_ERROR = 40.0  # grey levels, mean over the window; above it the patch under the point is another one
@@ -105,21 +108,32 @@ def _lucas_kanade(
     before: Gray, after: Gray, start: Floats, aim: Floats, usable: Bools
 ) -> tuple[Floats, Bools]:
     """Displacement in pixels of every usable point, and which of them were found again."""
-    # Contiguous, because OpenCV refuses the strided views that a decoder hands out.
+    rows, columns = _around(np.concatenate([start[usable], aim[usable]]), before.shape)
+    corner = np.array([columns.start, rows.start], dtype=np.float32)
+    # Contiguous, because OpenCV refuses views.
     found, status, error = cv2.calcOpticalFlowPyrLK(
-        np.ascontiguousarray(before),
-        np.ascontiguousarray(after),
-        start[usable].reshape(-1, 1, 2),
-        aim[usable].reshape(-1, 1, 2),
+        np.ascontiguousarray(before[rows, columns]),
+        np.ascontiguousarray(after[rows, columns]),
+        (start[usable] - corner).reshape(-1, 1, 2),
+        (aim[usable] - corner).reshape(-1, 1, 2),
         winSize=WINDOW,
         maxLevel=PYRAMID_LEVELS,
         criteria=_CRITERIA,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     moved, followed = np.zeros_like(start), np.zeros_like(usable)
-    moved[usable] = found[:, 0, :] - start[usable]
+    moved[usable] = found[:, 0, :] + corner - start[usable]
     followed[usable] = (status[:, 0] == 1) & (error[:, 0] < MAX_ERROR)
     return moved, followed
+
+
+def _around(points: Floats, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of the part of the picture that following ``points`` may look at."""
+    step = 2**PYRAMID_LEVELS  # pixels of the coarsest level keep their places
+    size = np.array([shape[1], shape[0]])
+    low = np.clip(points.min(axis=0) - MARGIN, 0, size - 1).astype(np.intp) // step * step
+    high = np.clip(points.max(axis=0) + MARGIN, 1, size).astype(np.intp)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _usable(points: Floats, queries: Sequence[Query], foreground: Gray | None) -> Bools:
