@@ -1,0 +1,124 @@
+"""Whatever moves, and whenever: no picture twice, none missing that is wanted, and times that rise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.model import Gear
+from tests.capture.test_decoder import patched
+from tests.capture.test_gears import KINDS
+from tests.capture.viewer import Viewer, auto
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import RingFeed
+
+if TYPE_CHECKING:
+    from tests.testbed.ring_feed import VideoPacket
+
+SECONDS, STEP_S = 24, 0.5
+SCHEDULES = st.lists(st.booleans(), min_size=1, max_size=round((SECONDS + 2) / STEP_S))
+MOSTLY_QUIET = st.lists(st.integers(0, 9).map(lambda n: n == 0), min_size=20, max_size=60)
+
+
+def schedule(steps: list[bool]) -> Callable[[float], bool]:
+    """By half seconds; False after the end."""
+    return lambda time_s: 0 <= time_s < STEP_S * len(steps) and steps[int(time_s / STEP_S)]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, float], Path]:
+    folder = tmp_path_factory.mktemp("schedules")
+    made = {}
+    for kind, fps in (
+        *itertools.product(("h264", "h264-open-gop", "h265-open-gop"), (10, 12.5)),
+        ("h264-b-frames", 10),
+        ("mjpeg", 10),
+    ):
+        codec, extra = KINDS[kind]
+        path = folder / f"{kind}-{fps}{'.mkv' if codec == 'mjpeg' else '.ts'}"
+        made[kind, fps] = make_clip(path, codec=codec, fps=fps, seconds=SECONDS, keyframe_s=2, extra=extra)
+    return made
+
+
+@pytest.mark.parametrize("analysed_fps", [5, 10, 12.5])
+@pytest.mark.parametrize(
+    ("kind", "fps"),
+    [
+        ("h264", 10),
+        ("h264", 12.5),
+        ("h264-b-frames", 10),
+        ("h264-open-gop", 12.5),
+        ("h265-open-gop", 10),
+        ("mjpeg", 10),
+    ],
+)
+def test_every_picture_that_is_due_is_looked_at_once_in_order(
+    clips: dict[tuple[str, float], Path], kind: str, fps: float, analysed_fps: float
+) -> None:
+    longest_s = math.ceil(fps / analysed_fps) / fps
+
+    @settings(max_examples=6, deadline=None)
+    @given(moves=st.one_of(SCHEDULES, MOSTLY_QUIET))
+    def looked_at_once(moves: list[bool]) -> None:
+        site = RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clips[kind, fps])
+        watched = Viewer(site, schedule(moves)).watch()
+        for before, after in itertools.pairwise(watched.seen):
+            step_s = after.time_s - before.time_s
+            assert step_s > 0.5 / fps, "twice, or in the wrong order"
+            if after.gear is not Gear.IDLE:
+                assert step_s < longest_s + 0.01, f"missing before {after.time_s:.2f} s"
+        assert site.health.status().dropped == 0
+        assert site.gearbox.stats.wake_ups == len(watched.woke_s)
+
+    looked_at_once()
+
+
+def spoilt(fates: list[str]) -> Callable[[int, VideoPacket], VideoPacket | None]:
+    """Lost, damaged, or of a camera whose clock was set; by the number of the packet."""
+    ahead_s = 0.0
+
+    def edit(number: int, packet: VideoPacket) -> VideoPacket | None:
+        nonlocal ahead_s
+        if not packet.size:
+            return packet
+        fate = fates[number % len(fates)]
+        ahead_s += {"ahead": 7.0, "back": -5.0, "a bit back": -0.4}.get(fate, 0.0)
+        assert packet.time_base is not None
+        assert packet.pts is not None
+        packet.pts += round(ahead_s / float(packet.time_base))
+        if fate == "lost":
+            return None
+        return patched(packet, bytes(range(200))) if fate == "noise" else packet
+
+    return edit
+
+
+FATES = st.sampled_from(["whole"] * 40 + ["lost", "noise", "ahead", "back", "a bit back"])
+
+
+@pytest.mark.parametrize("kind", ["h264", "h264-b-frames", "h265-open-gop", "mjpeg"])
+def test_times_rise_whatever_happens_to_the_packets(clips: dict[tuple[str, float], Path], kind: str) -> None:
+    @settings(max_examples=10, deadline=None)
+    @given(
+        moves=MOSTLY_QUIET,
+        away=MOSTLY_QUIET,
+        fates=st.lists(FATES, min_size=50, max_size=300),
+        look_s=st.sampled_from([0.0, 0.05, 0.3, 4.0]),
+        file=st.booleans(),
+    )
+    def rises(moves: list[bool], away: list[bool], fates: list[str], look_s: float, file: bool) -> None:
+        clip = clips[kind, 10]
+        site = RingFeed(auto(quiet_s=1.0, fps=5), clip, clip, edit=spoilt(fates), file=file)
+        watched = Viewer(site, schedule(moves), look_s, schedule(away)).watch()
+        assert watched.rises()
+        assert all(seen.age_s > -1e-6 for seen in watched.seen), "taken before it was"
+        assert max(seen.age_s for seen in watched.seen) < 2.5 + 8.0 + 4.0
+
+    rises()
