@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
-from edge_agent.capture.replay import open_replay
+from edge_agent.capture.replay import ClipFrame
+from edge_agent.capture.sampling import Sampler
 from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.choose import LOOK_FLOOR
@@ -24,6 +26,7 @@ from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, Track
 from edge_agent.tracking.tracker import Tracker
 
 CAMERA_ID = "bench"
+STARTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -109,12 +112,24 @@ class Setup:
     labels: tuple[str, ...] = field(default=tuple(GROUP_OF_LABEL))
 
 
-def run(clips: Sequence[Path], setup: Setup, watch: Watch) -> Costs:
-    """Replays the clips one after another as one video; inferences are budgeted in the clips' time."""
-    costs, camera = Costs(), _camera(setup.fps)
-    pipeline = _pipeline(camera, setup, costs)
-    started = datetime(2026, 1, 1, tzinfo=UTC)
-    for frame in open_replay(clips, camera, fps=setup.fps, started_at=started):
+def analysed(
+    pictures: Iterable[ClipFrame], fps: float, first: int = 0, begin_s: float = 0.0
+) -> Iterator[Frame]:
+    """``fps`` frames a second of a clip without its ``first`` pictures; time runs from ``begin_s``."""
+    sampler = Sampler(fps)
+    skipped_s: float | None = None
+    for item in islice(pictures, first, None):
+        skipped_s = item.stream_s if skipped_s is None else skipped_s
+        mono = begin_s + item.stream_s - skipped_s
+        if sampler.due(mono):
+            yield Frame(CAMERA_ID, item.number, mono, STARTED_AT + timedelta(seconds=mono), item.picture)
+
+
+def run(frames: Iterable[Frame], setup: Setup, watch: Watch) -> Costs:
+    """All stages on ``frames``; inferences are budgeted in their time."""
+    costs = Costs()
+    pipeline = _pipeline(_camera(setup.fps), setup, costs)
+    for frame in frames:
         watch(frame, pipeline.process(frame))
     return costs
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.tracking.clips import STREET, STREET_NEAR, STREET_SIZE, STREET_TRUTH
-from bench.tracking.run import Setup, run
+from bench.tracking.run import Setup, analysed, run
 from bench.tracking.score import Scorer, Step
 from bench.tracking.truth import read_truth, scaled
+from edge_agent.capture.replay import VideoFile
 from edge_agent.model import TWO_WHEELER
 
 DATA = os.environ.get("EDGE_AGENT_TEST_DATA")
@@ -20,16 +21,16 @@ DATA = os.environ.get("EDGE_AGENT_TEST_DATA")
 def test_riders_of_the_street_are_one_track_each_within_two_seconds(tmp_path: Path) -> None:
     data = Path(str(DATA))
     clip = scaled(data / "video" / f"{STREET}.mp4", tmp_path)
-    setup = Setup(data / "models" / "yolox_nano_float16_quantize.tflite", fps=5, min_score=0.3)
+    setup = Setup(data / "models" / "yolox_nano_float16_quantize.tflite", fps=5)
     scorer = Scorer(read_truth(STREET_TRUTH, *STREET_SIZE), TWO_WHEELER, lowest_foot=STREET_NEAR)
     costs = run(
-        [clip],
+        analysed(VideoFile(clip, "street"), setup.fps),
         setup,
         lambda frame, insight: scorer.add(Step(frame.number, frame.captured_mono, insight.tracks.confirmed)),
     )
     score = scorer.score()
     assert score.objects == 14
-    assert score.in_time >= 10  # 11 of 14 when this was written; model runtimes differ in the last digits
+    assert score.in_time >= 11  # 12 of 14 when this was written; model runtimes differ in the last digits
     assert not score.fragments
     assert not score.merges
     assert costs.inferences <= 40  # one second's bucket of 10, and 10 a second for 2.9 s
