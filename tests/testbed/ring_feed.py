@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -31,13 +32,18 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class StreamClock:
-    """Stands still until somebody sets it."""
+    """Stands still until somebody sets it, or lets it ``run``."""
 
     def __init__(self) -> None:
         self.mono = 1000.0
+        self._since: float | None = None
+
+    def run(self) -> None:
+        """Go as other clocks do, for tests that wait."""
+        self._since = time.monotonic()
 
     def monotonic(self) -> float:
-        return self.mono
+        return self.mono if self._since is None else self.mono + time.monotonic() - self._since
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.mono)
@@ -143,9 +149,10 @@ class RingFeed:
             self._clips, file=self._file, timed=self._timed, spend=lambda: self.spend(self._decode_s)
         )
         self._session = Session(self._source, self.clock, self.health, self.ring)
-        self.decoder = self._session.connection.decoder
-        self.health.opened(self._session.connection, self._session.codec)
-        self.ring.begin(self._session.connection)
+        self.connection = self._session.connection
+        self.decoder = self.connection.decoder
+        self.health.opened(self.connection, self._session.codec)
+        self.ring.begin(self.connection)
         begin_mono = self.clock.mono - self._source.arrivals[0][0] if self._number else self.begin_mono
         self._due = deque((begin_mono + at_s, packet) for at_s, packet in self._source.arrivals)
         while self._due:
