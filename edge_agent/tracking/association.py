@@ -126,8 +126,11 @@ def pair_cost(track: Box, sighting: Box, like: float, loose: bool = False) -> fl
     ``like`` is their groups' affinity. ``loose`` is for a motion blob, which is known not to be the
     object's outline: containment then counts and size does not.
     """
-    iou, apart = track.iou(sighting), distance(track, sighting)
-    within = max(track.inside(sighting), sighting.inside(track))
+    apart, shared = distance(track, sighting), track.intersection(sighting)
+    if shared <= 0 and apart > (0.6 if loose else 0.45):
+        return FORBIDDEN  # nearly all pairs end here
+    one, other = track.area, sighting.area
+    iou, within = (shared / (one + other - shared), shared / min(one, other)) if shared > 0 else (0.0, 0.0)
     if loose:
         if within < 0.4 and apart > 0.6:
             return FORBIDDEN

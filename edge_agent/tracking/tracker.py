@@ -140,6 +140,7 @@ class Tracker:
         """Support tracks by the foreground under them, and correct those that have a region to themselves."""
         moving = [t for t in self._trails if t.patch is None]
         lone = foreground.lone([t.box for t in moving], [t.vote.label is None for t in moving])
+        supported = []
         for index, trail in enumerate(moving):
             if index in lone:
                 trail.follow_region(lone[index], trail.number in failed, dt)
@@ -149,11 +150,14 @@ class Tracker:
                 continue
             if foreground.share(trail.box, self._hiding(trail, moving)) >= SUPPORT_SHARE:
                 trail.support(now)
-                trail.stirs += self._is_alone(trail)
+                supported.append(trail)
+        self._note_stirring(supported)
 
-    def _is_alone(self, trail: Trail) -> bool:
-        """Whether motion in its box can only be its own."""
-        return int((shared_areas([trail.box], [t.box for t in self._trails]) > 0).sum()) <= 1
+    def _note_stirring(self, supported: Sequence[Trail]) -> None:
+        """Motion in a box that no other track touches can only be its own."""
+        shared = shared_areas([t.box for t in supported], [t.box for t in self._trails])
+        for trail, touched in zip(supported, (shared > 0).sum(axis=1).tolist(), strict=True):
+            trail.stirs += touched <= 1
 
     def _check_parked(self, luma: Gray, now: float, dt: float) -> None:
         for trail in self._trails:
