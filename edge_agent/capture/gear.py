@@ -20,7 +20,8 @@ INTERVALS = 4  # so many have to be known, and are remembered
 DAMAGED_AT_MOST = 3
 """Keyframes in a row: a bad network damages one now and then, not all."""
 FALSE_ALARM_S = 3.0
-"""A keyframe differed, and nothing came of it: back to idle after so long, not after ``quiet_s``."""
+"""A keyframe differed, and nothing came of it: back to idle after so long, not after ``quiet_s``. Twice as
+long after each that follows: waking at every keyframe costs more than full gear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Gearbox:
         self._damaged = 0  # keyframes in a row that gave no picture on their own
         self._alarm_mono: float | None = None  # when something moved last
         self._moved = True  # since the last alarm
+        self._false_alarms = 0  # in a row
+        self._rested_mono = 0.0  # when idle gear began
         self._counted_mono: float | None = None
 
     @property
@@ -67,7 +70,7 @@ class Gearbox:
         """Another connection: nothing is known of its keyframes."""
         self._intervals.clear()
         self._key_mono = self._barred = self._alarm_mono = self._counted_mono = None
-        self._moved, self._damaged = True, 0
+        self._moved, self._damaged, self._false_alarms = True, 0, 0
         self.stats = replace(self.stats, kept_full=None)
         self._shift(Gear.FULL)
 
@@ -101,6 +104,8 @@ class Gearbox:
         self._barred = reason
 
     def wake(self, stamp_mono: float) -> None:
+        if stamp_mono - self._rested_mono > self._quiet_s:
+            self._false_alarms = 0
         self._alarm_mono, self._moved = stamp_mono, False
         self._shift(Gear.CATCH_UP)
         self.stats = replace(self.stats, wake_ups=self.stats.wake_ups + 1)
@@ -112,13 +117,13 @@ class Gearbox:
         """A picture was looked at; ``busy``: the next one may matter."""
         self._count(stamp_mono)
         if busy:
-            self._moved, self._alarm_mono = True, stamp_mono
+            self._moved, self._alarm_mono, self._false_alarms = True, stamp_mono, 0
         if self._alarm_mono is None:
             self._alarm_mono = stamp_mono
         if self.gear is not Gear.FULL:
             return
         quiet_s = stamp_mono - self._alarm_mono
-        enough_s = self._quiet_s if self._moved else FALSE_ALARM_S
+        enough_s = self._quiet_s if self._moved else min(FALSE_ALARM_S * 2**self._false_alarms, self._quiet_s)
         if self._choice is GearChoice.IDLE or (self._choice is GearChoice.AUTO and quiet_s >= enough_s):
             self._rest(stamp_mono)
 
@@ -127,6 +132,8 @@ class Gearbox:
         if kept != self.stats.kept_full:
             self.stats = replace(self.stats, kept_full=kept)
         if kept is None:
+            self._false_alarms += not self._moved
+            self._rested_mono = now_mono
             self._shift(Gear.IDLE)
 
     def _kept_full(self, now_mono: float) -> str | None:

@@ -142,8 +142,8 @@ class CameraHealth:
 
     def _share(self, rate: Rate, mono: float) -> float:
         with self._lock:
-            packets = self._rates.packets.per_second(mono)
-            return min(1.0, rate.per_second(mono) / packets) if packets else 0.0
+            packets = self._rates.packets.amount(mono)
+            return min(1.0, rate.amount(mono) / packets) if packets else 0.0
 
     def _enter(self, state: CameraState, cause: Cause | None, detail: str) -> bool:
         old = self._status

@@ -27,14 +27,19 @@ class Rate:
 
     def per_second(self, mono: float) -> float:
         """The mean over the window that ends at ``mono``; 0 before there is half a second of it."""
-        self._turn_to(int(mono))
+        amount = self.amount(mono)
         if self._since is None:
             return 0.0
+        span_s = min(mono - int(mono) + WINDOW_S, mono - self._since)
+        return amount / span_s if span_s >= 0.5 else 0.0
+
+    def amount(self, mono: float) -> float:
+        """All of the window that ends at ``mono``."""
+        self._turn_to(int(mono))
         first = int(mono) - int(WINDOW_S)
         while self._buckets and self._buckets[0][0] < first:
             self._buckets.popleft()
-        span_s = min(mono - first, mono - self._since)
-        return (sum(a for _, a in self._buckets) + self._amount) / span_s if span_s >= 0.5 else 0.0
+        return sum(a for _, a in self._buckets) + self._amount
 
     def _turn_to(self, second: int) -> None:
         """Count in this second from now on; a reader may have been there a moment before the writer."""

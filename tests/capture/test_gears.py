@@ -154,6 +154,37 @@ def test_a_false_alarm_is_soon_over_and_a_true_one_is_not() -> None:
     assert box.stats.wake_ups == 2
 
 
+def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_gear(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", seconds=180, keyframe_s=2, extra=("-bf", "0"))
+    site = RingFeed(auto(quiet_s=20.0, fps=5), clip)
+    for _ in site.arrive():
+        for _frame in taken(site):
+            if site.feed.may_wake:
+                site.feed.wake()
+            else:
+                site.feed.attend(busy=False)
+    assert site.gearbox.stats.wake_ups >= 8, "it tries again, but not all the time"
+    assert site.decoder.decoded < 1.06 * 1800
+
+
+def test_after_a_calm_time_a_false_alarm_is_soon_over_again() -> None:
+    box = Gearbox(GearChoice.AUTO, quiet_s=20.0)
+    attended(box, 0, 30, busy=False)
+    rested_s = []
+    now = 30.0
+    for calm_s in (2, 2, 2, 30):
+        attended(box, now, calm_s, busy=False)
+        now += calm_s
+        box.wake(now)
+        box.caught_up()
+        begun = now
+        while box.gear is Gear.FULL:
+            attended(box, now, 0.2, busy=False)
+            now += 0.2
+        rested_s.append(now - begun)
+    assert rested_s == pytest.approx([3, 6, 12, 3], abs=0.5)
+
+
 def test_time_in_each_gear_is_counted() -> None:
     box = Gearbox(GearChoice.AUTO, quiet_s=10.0)
     attended(box, 0, 40, busy=False)
@@ -180,6 +211,7 @@ def test_a_camera_that_cannot_rest_says_why() -> None:
     attended(box, 0, 60, busy=False, keyframe_s=10.0)
     told = box.stats.kept_full
     box.connected()
+    assert box.stats.kept_full is None
     attended(box, 60, 20, busy=False)
     assert told == "keyframes are 10.0 s apart, more than 2 s"
     assert (box.stats.kept_full, box.gear) == (None, Gear.IDLE)

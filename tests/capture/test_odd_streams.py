@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from av.packet import Packet
 
 from edge_agent.capture.replay import open_replay
 from edge_agent.config.settings import GearChoice, Ring
@@ -23,9 +22,7 @@ from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import START, RingFeed
 
 if TYPE_CHECKING:
-    from av.video.stream import VideoStream
-
-    VideoPacket = Packet[VideoStream]
+    from tests.testbed.ring_feed import Edit, VideoPacket
 
 PLAIN = ("-bf", "0")
 
@@ -178,3 +175,101 @@ def test_a_file_that_lies_on_its_side_stands_upright(tmp_path: Path, degrees: in
     shown = next(iter(open_replay([tmp_path / "phone.mp4"], camera, fps=None, started_at=START)))
     np.testing.assert_array_equal(there.luma(), shown.picture.luma())
     assert (there.width, there.height) == ((180, 320) if degrees == 90 else (320, 180))
+
+
+def without_pts(_: int, packet: VideoPacket) -> VideoPacket:
+    packet.pts = packet.dts = None
+    return packet
+
+
+def parameters_once(number: int, packet: VideoPacket) -> VideoPacket:
+    """Parameter sets come with the first packet and never again."""
+    if number == 0 or not packet.is_keyframe:
+        return packet
+    units = bytes(packet).split(b"\0\0\1")
+    return patched(
+        packet, b"\0\0\1" + b"\0\0\1".join(unit for unit in units[1:] if unit[0] & 31 not in (7, 8))
+    )
+
+
+def clock_set(at: int, seconds: float) -> Edit:
+    def edit(number: int, packet: VideoPacket) -> VideoPacket:
+        if number >= at and packet.size:
+            assert packet.pts is not None
+            packet.pts += round(seconds * 90_000)
+        return packet
+
+    return edit
+
+
+WAKE_S = 13.4
+ODD: dict[str, dict[str, Any]] = {
+    "without times": {"edit": without_pts},
+    "times of arrival": {"timed": False},
+    "parameter sets once": {"edit": parameters_once},
+    "a file that is repeated": {"file": True},
+    # while everything is decoded, between two keyframes of idle gear, and after the one that wakes
+    **{
+        f"clock set by {seconds:g} s at {at / 10:g} s": {"edit": clock_set(at, seconds)}
+        for seconds in (-3600.0, -0.5, 0.7, 3600.0)
+        for at in (30, 115, 125)
+    },
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_wake_up_gives_every_picture_of_an_odd_stream(clip: Path, odd: str) -> None:
+    site = RingFeed(auto(), clip, clip, **ODD[odd])
+    watched = Viewer(site, between(WAKE_S - 0.5, WAKE_S + 1)).watch()
+    assert watched.rises()
+    assert len(watched.woke_s) == 1
+    seen = [time_s for time_s in watched.times() if WAKE_S - 1.2 < time_s < WAKE_S + 1]
+    if odd == "clock set by -0.5 s at 11.5 s":
+        # Only the decoder could tell it from B-frames, and it was not looking.
+        assert len(seen) >= 15
+    else:
+        assert np.diff(seen) == pytest.approx(0.1, abs=0.011 if "0.7" not in odd else 0.1)
+        assert len(seen) >= 20
+    assert site.health.status().corrupt == 0
+
+
+def test_a_wake_up_reaches_back_over_a_change_of_size(clip: Path, tmp_path: Path) -> None:
+    large = make_clip(tmp_path / "large.ts", seconds=16, size=(480, 272), extra=PLAIN)
+    site = RingFeed(auto(), clip, large)
+    watched = Viewer(site, between(17.2, 18)).watch()
+    shapes = {round(seen.time_s, 1): seen.frame.picture.luma().shape for seen in watched.seen}
+    assert watched.woke_s == [17.4]
+    assert [shapes[t / 10] for t in range(165, 185)] == [(180, 320)] * 9 + [(272, 480)] * 11
+    status = site.health.status()
+    assert (status.state, status.width, status.corrupt) == (CameraState.ONLINE, 480, 0)
+
+
+def test_with_intra_refresh_one_wake_up_tells_that_the_camera_cannot_rest(tmp_path: Path) -> None:
+    extra = ("-preset", "fast", "-x264-params", "intra-refresh=1:bframes=0")
+    site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=30, extra=extra))
+    watched = Viewer(site).watch()
+    assert (site.gearbox.stats.wake_ups, site.gearbox.gear) == (1, Gear.FULL)
+    assert site.gearbox.stats.kept_full == "its keyframes give no picture on their own"
+    assert len(watched.seen) > 285
+    assert watched.rises()
+
+
+def test_packets_lost_before_a_wake_up_cost_no_more_than_their_group(clip: Path) -> None:
+    site = RingFeed(auto(), clip, edit=lambda n, packet: None if 103 <= n <= 105 else packet)
+    watched = Viewer(site, between(12.2, 14)).watch()
+    assert watched.woke_s == [12.4]
+    assert [t for t in watched.times() if 11.4 <= t <= 12.6] == [11.4, 11.5, 11.6, 12.4, 12.5, 12.6]
+    assert site.health.status().state is CameraState.ONLINE
+
+
+@pytest.mark.parametrize(("fps", "analysed"), [(1, 5), (30, 5), (30, 30), (60, 5)])
+def test_slow_and_fast_cameras_rest_and_wake(tmp_path: Path, fps: float, analysed: float) -> None:
+    clip = make_clip(tmp_path / "clip.ts", fps=fps, seconds=24, keyframe_s=2, extra=PLAIN)
+    site = RingFeed(auto(fps=analysed), clip)
+    watched = Viewer(site, between(14, 16)).watch()
+    seen = [time_s for time_s in watched.times() if 13.3 < time_s < 17]
+    step_s = 1 / min(fps, analysed)
+    assert len(watched.woke_s) == 1
+    assert np.diff(seen) == pytest.approx(step_s, abs=1 / 60 + 0.011)
+    assert watched.times(Gear.IDLE)[0] < 14 < 17 < watched.times(Gear.IDLE)[-1]
+    assert watched.rises()

@@ -115,6 +115,13 @@ def test_a_rate_is_the_mean_of_the_last_ten_seconds() -> None:
     assert rate.per_second(145.0) == 0
 
 
+def test_an_amount_is_all_of_the_window() -> None:
+    rate = Rate()
+    rate.add(100.0)
+    rate.add(109.9, 3)
+    assert [rate.amount(mono) for mono in (109.9, 110.5, 111.5, 120.5)] == [4, 4, 3, 0]
+
+
 def test_asking_often_does_not_change_a_rate() -> None:
     rate = Rate()
     for tick in range(100):
