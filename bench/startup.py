@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,8 @@ from bench.result import Result
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer
+
+STOP_AT_MOST_S = 10.0
 
 
 def measure(plan: Plan) -> list[Result]:
@@ -55,7 +58,11 @@ def _once(config: Path, notify: socket.socket, address: Path) -> tuple[float, fl
         time.sleep(1.0)
         began = time.monotonic()
         agent.process.send_signal(signal.SIGTERM)
-        agent.process.wait(10)
+        try:
+            agent.process.wait(STOP_AT_MOST_S)
+        except subprocess.TimeoutExpired:
+            agent.kill()
+            raise RuntimeError(f"the agent did not stop within {STOP_AT_MOST_S:g} s of SIGTERM") from None
         stopped_s = time.monotonic() - began
     notify.setblocking(False)
     with contextlib.suppress(BlockingIOError):
