@@ -75,11 +75,12 @@ class Lane:
     def step(self, timeout_s: float) -> bool:
         """Look at the next frame; False when there was none in time. For the lane's own thread."""
         frame = self._frames.take(timeout_s)
-        now = time.monotonic()
         if frame is not None:
             self._process(frame)
-            self._last_frame_mono = now
-        elif now - self._last_frame_mono > max(LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s):
+            self._last_frame_mono = time.monotonic()  # afterwards: a slow look is no loss
+        elif time.monotonic() - self._last_frame_mono > max(
+            LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s
+        ):
             self._try(self._pipeline.lose_sight)
         return frame is not None
 

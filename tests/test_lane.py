@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,9 +23,10 @@ class Frames:
 
     def __init__(self) -> None:
         self.waiting: queue.Queue[Frame | None] = queue.Queue()
-        self.taken = 0
+        self.taken = self.asked = 0
 
     def take(self, timeout_s: float) -> Frame | None:
+        self.asked += 1
         try:
             got = self.waiting.get(timeout=0.05)
         except queue.Empty:
@@ -50,8 +52,10 @@ class Poisoned:
     def __init__(self, numbers: Collection[int]) -> None:
         self.numbers = numbers
         self.resets = 0
+        self.pause_s = 0.0  # what an update takes
 
     def update(self, frame: Frame) -> Motion:
+        threading.Event().wait(self.pause_s)
         if frame.number in self.numbers:
             raise IndexError("a stage's mistake")
         return Motion((), Scene.STEADY, 0.0)
@@ -172,6 +176,18 @@ def test_when_frames_stop_coming_the_background_is_forgotten(
     here.give(1)
     wait_until(lambda: {"camera": 1} in here.told.hits, what="the end of what was open")
     assert here.built[0].resets >= 1
+
+
+def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
+    site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_S", 0.5)
+    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_FRAMES", 1.0)
+    here = site(())
+    here.built[0].pause_s = 0.7
+    here.give(1)
+    wait_until(lambda: here.frames.asked >= 3, what="some vain attempts to take another frame")
+    assert here.built[0].resets == 0
 
 
 def test_the_stop_ends_what_is_open(site: MakeSite) -> None:

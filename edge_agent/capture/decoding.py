@@ -77,8 +77,9 @@ class Decoding:
         if pts is not None:
             self._note_stamp(pts, item.stamp_mono)
         shots = self._shots(self._decoder.decode(item.packet), item)
-        if not item.packet.size:
-            self._last_pts = None  # what follows begins anew
+        if not item.packet.size:  # what follows begins anew
+            self._stamps.clear()
+            self._last_pts = None
         return shots
 
     def keyframe(self, item: RingPacket) -> Lone:

@@ -40,9 +40,9 @@ class Session:
         if self.connection.failure is not None:
             raise self.connection.failure
         mono = self._clock.monotonic()
-        if self.connection.set_back is not None:
-            self._times.start_from(*self.connection.set_back)
-            self.connection.set_back = None
+        set_back, self.connection.set_back = self.connection.set_back, None
+        if set_back is not None:
+            self._times.start_from(*set_back)
         pts_s = None if packet.pts is None else packet.pts * self._tick_s
         self._health.packet(mono, packet.size)
         self._ring.append(packet, mono, self._times.stamp(pts_s, mono))

@@ -39,9 +39,9 @@ def test_both_gears_tell_the_same_objects_at_the_same_times(visit: Path, tmp_pat
 
 
 def test_a_quiet_camera_decodes_keyframes_only(tmp_path: Path) -> None:
-    clip = walking_clip(tmp_path / "quiet.mp4", empty_s=60, walk_s=0, tail_s=0)
+    clip = walking_clip(tmp_path / "quiet.mp4", empty_s=30, walk_s=0, tail_s=0)
     quiet = watch(tmp_path, clip, GearChoice.AUTO)
     assert quiet.told.objects() == []
     assert quiet.site.gearbox.stats.wake_ups == 0
-    assert quiet.site.gearbox.stats.idle_s > 45
-    assert quiet.decoded < 150
+    assert quiet.site.gearbox.stats.idle_s >= 20
+    assert quiet.decoded < 100
