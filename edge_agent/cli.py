@@ -11,13 +11,11 @@ import argparse
 import contextlib
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from edge_agent import __version__
 from edge_agent.errors import ConfigError, EdgeAgentError
@@ -54,10 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    stop = _stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
     from edge_agent.device.memory import limit_malloc_arenas
+    from edge_agent.device.signals import stop_on_signals
 
     limit_malloc_arenas()
+    stop = stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
     from edge_agent import config, logs
     from edge_agent.agent import Agent
 
@@ -69,20 +68,6 @@ def _run(args: argparse.Namespace) -> int:
     code = Agent(settings, stop, repeat_files=args.repeat_files).run()
     _leave_blocked_threads_behind(code)
     return code
-
-
-def _stop_on_signals() -> threading.Event:
-    """Set by SIGTERM, SIGINT, and SIGHUP, which a closed terminal sends. The second one means now."""
-    stop = threading.Event()
-
-    def obey(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, obey)
-    return stop
 
 
 def _leave_blocked_threads_behind(code: int) -> None:
