@@ -82,6 +82,11 @@ class Sink(Protocol):
         ...
 
 
+UNKNOWN_S = 20.0
+"""A track that is not confirmed after so long, while nothing moves, keeps no camera awake: a detector
+sees a person in a tree trunk for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Insight:
     """What the stages found in one frame, for whoever watches a replay."""
@@ -121,7 +126,7 @@ class Pipeline:
         for rule in self.rules:
             for hit in rule.update(frame, tracks):
                 self.sink.accept(hit, frame)
-        return Insight(motion, looks, tracks, self._is_busy(motion, tracks))
+        return Insight(motion, looks, tracks, self._is_busy(frame, motion, tracks))
 
     def stirs(self, frame: Frame) -> bool:
         """Whether ``process`` would find something going on; leaves everything as it is."""
@@ -132,13 +137,20 @@ class Pipeline:
         """What most likely keeps this camera busy for nothing."""
         return self.motion.restless
 
-    def _is_busy(self, motion: Motion, tracks: Tracks) -> bool:
-        """Parked tracks are no reason; what nobody knows yet is one."""
+    def _is_busy(self, frame: Frame, motion: Motion, tracks: Tracks) -> bool:
+        """Parked tracks are no reason; what nobody knows yet is one, for a while."""
         if motion.regions or motion.scene is not Scene.STEADY:
             return True
-        if any(track.state is not TrackState.STATIONARY for track in tracks.active):
+        if any(_is_open(track, frame.captured_mono) for track in tracks.active):
             return True
         return any(rule.needs_every_frame for rule in self.rules)
+
+
+def _is_open(track: Track, now_mono: float) -> bool:
+    """Whether the next frames may tell more about it than those before."""
+    if track.state is TrackState.TENTATIVE:
+        return now_mono - track.first_seen_mono < UNKNOWN_S
+    return track.state is not TrackState.STATIONARY
 
     def lose_sight(self) -> None:
         """The camera is lost: what moved has ended for us, what is parked presumably still stands there.

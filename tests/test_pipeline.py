@@ -1,0 +1,111 @@
+"""What keeps a camera awake: whatever the next frame may tell more about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from edge_agent.events import NoSnapshots
+from edge_agent.model import (
+    NO_LOOKS,
+    Box,
+    Frame,
+    Looks,
+    Motion,
+    MotionRegion,
+    RuleHit,
+    Scene,
+    Track,
+    Tracks,
+    TrackState,
+)
+from edge_agent.pipeline import UNKNOWN_S, Pipeline
+from tests.detection.fakes import frame, track
+
+BOX = Box(0.4, 0.4, 0.5, 0.6)
+QUIET = Motion((), Scene.STEADY, 0.0)
+STARTED = replace(track(BOX), first_seen_mono=100.0)
+
+
+@dataclass
+class Finds:
+    """Motion, look and track stage in one: finds what a test says."""
+
+    motion: Motion
+    tracks: tuple[Track, ...]
+    restless: Box | None = None
+
+    def update(self, frame: Frame, *found: object) -> Motion | Tracks:
+        return Tracks(self.tracks) if found else self.motion
+
+    def stirs(self, frame: Frame) -> bool:
+        return False
+
+    def reset(self) -> None: ...
+
+    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+        return NO_LOOKS
+
+    def lose_sight(self) -> tuple[Track, ...]:
+        return ()
+
+
+@dataclass
+class Silent:
+    needs_every_frame: bool
+
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+        return ()
+
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[RuleHit]:
+        return ()
+
+
+class Nowhere:
+    def accept(self, hit: RuleHit, frame: Frame) -> None: ...
+
+
+def busy(motion: Motion, *tracks: Track, now: float = 101.0, needs_every_frame: bool = False) -> bool:
+    stages = Finds(motion, tracks)
+    rules = [Silent(needs_every_frame)]
+    pipeline = Pipeline(stages, stages, stages, NoSnapshots(), rules, Nowhere())  # type: ignore[arg-type]
+    return pipeline.process(frame(mono=now)).busy
+
+
+def test_where_nothing_is_there_is_no_reason_to_stay_awake() -> None:
+    assert not busy(QUIET)
+
+
+@pytest.mark.parametrize(
+    "motion",
+    [
+        replace(QUIET, regions=(MotionRegion(BOX, 0.01),)),
+        replace(QUIET, scene=Scene.LEARNING),
+        replace(QUIET, scene=Scene.SWITCHED),
+    ],
+)
+def test_motion_and_a_scene_that_is_not_steady_are_reasons(motion: Motion) -> None:
+    assert busy(motion)
+
+
+@pytest.mark.parametrize(
+    ("state", "age_s", "expected"),
+    [
+        (TrackState.MOVING, 1.0, True),
+        (TrackState.MOVING, 600.0, True),
+        (TrackState.LOST, 600.0, True),  # may come back any moment
+        (TrackState.STATIONARY, 1.0, False),  # parked
+        (TrackState.TENTATIVE, 1.0, True),  # nobody knows yet
+        (TrackState.TENTATIVE, UNKNOWN_S + 1, False),  # and nobody will: a tree trunk
+    ],
+)
+def test_a_track_is_a_reason_while_more_can_be_learned_of_it(
+    state: TrackState, age_s: float, expected: bool
+) -> None:
+    assert busy(QUIET, replace(STARTED, state=state), now=100.0 + age_s) == expected
+
+
+def test_a_rule_that_needs_every_frame_is_a_reason() -> None:
+    assert busy(QUIET, needs_every_frame=True)
