@@ -145,13 +145,6 @@ class Pipeline:
             return True
         return any(rule.needs_every_frame for rule in self.rules)
 
-
-def _is_open(track: Track, now_mono: float) -> bool:
-    """Whether the next frames may tell more about it than those before."""
-    if track.state is TrackState.TENTATIVE:
-        return now_mono - track.first_seen_mono < UNKNOWN_S
-    return track.state is not TrackState.STATIONARY
-
     def lose_sight(self) -> None:
         """The camera is lost: what moved has ended for us, what is parked presumably still stands there.
         Does nothing the second time."""
@@ -170,3 +163,10 @@ def _is_open(track: Track, now_mono: float) -> bool:
         for rule in self.rules:
             for hit in rule.finish(reason, kept):
                 self.sink.accept(hit, frame)
+
+
+def _is_open(track: Track, now_mono: float) -> bool:
+    """Whether the next frames may tell more about it than those before."""
+    if track.state is TrackState.TENTATIVE:
+        return now_mono - track.first_seen_mono < UNKNOWN_S
+    return track.state is not TrackState.STATIONARY
