@@ -23,14 +23,16 @@ def cut_shadows(patches: Sequence[Patch], foreground: Gray, picture: Gray, base:
 
     All pictures are at motion scale. A thing that is itself only faintly darker keeps all its pixels.
     """
+    if not patches:
+        return False
+    floor = np.asarray(cv2.convertScaleAbs(base, alpha=FAINT), np.uint8)
+    faint = cv2.inRange(picture, floor, base)  # of the whole picture at once: calls cost more than pixels
     cut = False
     for patch in patches:
         area = (patch.rows, patch.columns)
-        floor = cv2.convertScaleAbs(base[area], alpha=FAINT)
-        faint = cv2.inRange(picture[area], np.asarray(floor, np.uint8), base[area])
-        cv2.bitwise_and(faint, foreground[area], dst=faint)
-        count = cv2.countNonZero(faint)
-        if 0.08 * patch.pixels < count < (1 - CORE) * patch.pixels:
-            cv2.subtract(foreground[area], faint, dst=foreground[area])
+        thing = foreground[area]
+        shadow = cv2.bitwise_and(faint[area], thing)
+        if 0.08 * patch.pixels < cv2.countNonZero(shadow) < (1 - CORE) * patch.pixels:
+            cv2.subtract(thing, shadow, dst=thing)
             cut = True
     return cut
