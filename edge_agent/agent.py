@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import Eyes, as_far_as_useful, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
@@ -194,10 +194,11 @@ class Agent:
             self._supervisor.watch(self._status.loop)
 
     def _build_lanes(self, repeat_files: bool) -> tuple[list[Reader], list[Lane]]:
-        cameras = self._settings.cameras
-        budget = Budget(self._settings.detector.budget_per_s, tuple(camera.id for camera in cameras))
+        ids = tuple(camera.id for camera in self._settings.cameras)
+        budget = Budget(self._settings.detector.budget_per_s, ids)
         detector, worker = self._choice.detector, self._worker
         eyes = Eyes(detector, worker, budget) if detector and worker else None
+        cameras = [as_far_as_useful(camera, eyes) for camera in self._settings.cameras]
         readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
         lanes = [
             Lane(camera.id, reader.feed, partial(self._build_pipeline, camera, eyes))

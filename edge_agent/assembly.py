@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 
-from edge_agent.config.settings import Camera, SnapshotPolicy
+from edge_agent.config.settings import Camera, GearChoice, SnapshotPolicy
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.looks import LookPlanner
@@ -34,8 +34,16 @@ class Eyes:
     budget: Budget
 
 
+def as_far_as_useful(camera: Camera, eyes: Eyes | None) -> Camera:
+    """Without a detector no track is ever believed and no object told: then ``gear: auto`` is keyframes only,
+    which show that the camera is well."""
+    if eyes is not None or camera.analyse.gear is not GearChoice.AUTO:
+        return camera
+    return replace(camera, analyse=replace(camera.analyse, gear=GearChoice.IDLE))
+
+
 class Blind:
-    """Detection stage of a box without a detector: motion only."""
+    """Detection stage of a box without a detector."""
 
     def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         return NO_LOOKS

@@ -24,7 +24,7 @@ _FETCH = "edge-agent models fetch"
 class Choice:
     """The detector that runs, and what a person should know about it."""
 
-    detector: Detector | None  # None: motion only
+    detector: Detector | None  # None: no objects are told
     note: str  # one line: what runs and why
     better: str | None  # one line: how to get a better one; None when there is none
     degraded: str | None  # one line for health when it is not what was configured
@@ -42,7 +42,9 @@ def choose_detector(wanted: settings.Detector, folders: Sequence[Path]) -> Choic
     under the same configuration. ``auto`` takes what works.
     """
     if wanted.model == "none":
-        return Choice(None, "no detector configured: motion only", None, None)
+        return Choice(
+            None, "no detector configured: no objects are told, and only keyframes are decoded", None, None
+        )
     if wanted.model == "hog":
         return _hog(wanted, "HOG people detector, as configured")
     if wanted.model != "auto":
@@ -77,7 +79,9 @@ def _configured(wanted: settings.Detector, path: Path) -> Choice:
     try:
         detector = _load(wanted, path)
     except DetectorError as error:
-        return Choice(None, f"motion only: {error}", "correct detector.model, or set it to auto", str(error))
+        return Choice(
+            None, f"no objects are told: {error}", "correct detector.model, or set it to auto", str(error)
+        )
     return Choice(detector, f"{detector.name} ({path}), as configured", None, detector.degraded)
 
 
@@ -85,7 +89,7 @@ def _hog(wanted: settings.Detector, note: str) -> Choice:
     try:
         return Choice(HogDetector(wanted.labels, wanted.min_score), note, None, None)
     except DetectorError as error:
-        return Choice(None, f"motion only: {error}", f"`{_FETCH}` gets a model", str(error))
+        return Choice(None, f"no objects are told: {error}", f"`{_FETCH}` gets a model", str(error))
 
 
 def _load(wanted: settings.Detector, path: Path) -> LiteRtDetector:

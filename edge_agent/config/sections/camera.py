@@ -32,7 +32,8 @@ ANALYSE = Section(
         Field(
             "gear",
             Choice(tuple(GearChoice), GearChoice),
-            "full: every picture is decoded; idle: keyframes only; auto: keyframes only while nothing moves",
+            "full: every picture is decoded; idle: keyframes only; auto: keyframes only while nothing moves, "
+            "or where there is no detector",
             GearChoice.AUTO,
         ),
         Field(
