@@ -56,6 +56,7 @@ class Agent:
     cameras: int
     detector: str = "model"
     gear: str | None = None
+    budget_per_s: float = 10.0
 
     def commands(self, stage: Stage) -> list[list[str]]:
         config = stage.folder / CONFIG
@@ -67,7 +68,7 @@ class Agent:
                     "gateway": {"id": name, "ward": "bench"},
                     "state_dir": str(stage.folder / "state"),
                     "mqtt": {"brokers": [f"mqtt://127.0.0.1:{stage.broker_port}"], "spread_s": 0},
-                    "detector": {"model": model, "budget_per_s": 10},
+                    "detector": {"model": model, "budget_per_s": self.budget_per_s},
                     "cameras": [self._camera(number, url) for number, url in enumerate(stage.urls, 1)],
                 }
             )
