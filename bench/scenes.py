@@ -38,7 +38,7 @@ SWEEP_SETTLE_S = 40.0
 STREET = "vn_street_motorbikes.mp4"
 
 NO_INFERENCE = 0.1
-"""Inferences a second: all that moves is decoded, found and tracked, and the model's own time does not count."""
+"""Inferences a second: what moves is decoded, found and tracked, and the model's own time does not count."""
 
 SCENES = (
     Scene(
