@@ -95,6 +95,7 @@ class Decoding:
         """What follows is not what comes next in the stream."""
         self._decoder.decode(None)
         self._stamps.clear()
+        self._newest_mono = 0.0
         self._last_pts = None
 
     def passed_over(self, item: RingPacket) -> None:

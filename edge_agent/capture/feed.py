@@ -238,12 +238,13 @@ class FrameFeed:
                 self.wake()
             return None
         lone = decoding.keyframe(item)
-        self._gearbox.alone(picture=lone.shot is not None, damaged=lone.damaged)
-        if lone.shot is None:  # nobody knows what it shows
+        if self._gearbox.alone(picture=lone.shot is not None, damaged=lone.damaged):
             self._handed_mono = item.stamp_mono
             self.wake()
             return None
         self._after = item.serial
+        if lone.shot is None:
+            return None
         self._needs_keyframe = self._alone = True
         return self._frame(lone.shot)
 

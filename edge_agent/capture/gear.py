@@ -92,16 +92,20 @@ class Gearbox:
             return False
         return newest_mono - self._key_mono > LONGEST_INTERVAL_S + 2 * TOLERANCE_S
 
-    def alone(self, *, picture: bool, damaged: bool) -> None:
-        """A keyframe was decoded on its own. With intra refresh, and where it leans on others, that gives no
-        picture, and never will on this connection; ``damaged``: data was missing."""
+    def alone(self, *, picture: bool, damaged: bool) -> bool:
+        """A keyframe was decoded on its own; whether those before it are wanted, to see what it shows.
+
+        With intra refresh, and where it leans on others, it gives no picture, and none will on this
+        connection; ``damaged``: data was missing.
+        """
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= DAMAGED_AT_MOST):
             self.bar("its keyframes give no picture on their own")
+        return not picture and (self._choice is GearChoice.AUTO or self._barred is not None)
 
     def bar(self, reason: str) -> None:
         """On this connection nothing can be caught up with."""
-        self._barred = reason
+        self._barred = self._barred or reason
 
     def wake(self, stamp_mono: float) -> None:
         if stamp_mono - self._rested_mono > self._quiet_s:
