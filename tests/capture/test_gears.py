@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_agent.capture.decoding import Decoding
 from edge_agent.capture.gear import FALSE_ALARM_S, Gearbox
 from edge_agent.capture.picture import YuvPicture
+from edge_agent.capture.source import Limits
 from edge_agent.config.settings import Camera, GearChoice
 from edge_agent.model import Frame, Gear
 from tests.capture.viewer import auto
@@ -215,3 +218,20 @@ def test_a_camera_that_cannot_rest_says_why() -> None:
     attended(box, 60, 20, busy=False)
     assert told == "keyframes are 10.0 s apart, more than 2 s"
     assert (box.stats.kept_full, box.gear) == (None, Gear.IDLE)
+
+
+@pytest.mark.parametrize("extra", [("-bf", "0"), ("-preset", "medium", "-tune", "film", "-bf", "3")])
+def test_only_b_frames_are_reordered_not_packets_that_come_again(
+    extra: tuple[str, ...], tmp_path: Path
+) -> None:
+    site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=4, extra=extra))
+    for _ in site.arrive():
+        pass
+    packets = site.ring.wait(site.connection, 0, lambda _: True, 0).packets
+    begun_mono = packets[0].arrived_mono
+    decoding = Decoding("gate1", site.connection, site.health, Limits(), itertools.count(1), begun_mono)
+    for _ in range(2):
+        decoding.rewind(packets[0].stamp_mono)
+        for packet in packets:
+            decoding.decode(packet)
+    assert decoding.reordered == (extra != ("-bf", "0"))

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from edge_agent.capture.decoding import Decoding
 from edge_agent.capture.replay import open_replay
-from edge_agent.capture.source import Limits
 from edge_agent.config.settings import GearChoice, Ring
 from edge_agent.errors import SourceUnavailable
 from edge_agent.lane import LOST_AFTER_FRAMES
@@ -288,20 +286,3 @@ def test_in_idle_gear_by_choice_a_damaged_keyframe_is_passed_over(tmp_path: Path
     assert watched.times() == [1.4, 16.4, 46.4, 61.4, 76.4]
     assert set(states) == {CameraState.ONLINE}
     assert site.gearbox.stats.wake_ups == 0
-
-
-@pytest.mark.parametrize("extra", [PLAIN, ("-preset", "medium", "-tune", "film", "-bf", "3")])
-def test_only_b_frames_are_reordered_not_packets_that_come_again(
-    extra: tuple[str, ...], tmp_path: Path
-) -> None:
-    site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=4, extra=extra))
-    for _ in site.arrive():
-        pass
-    packets = site.ring.wait(site.connection, 0, lambda _: True, 0).packets
-    begun_mono = packets[0].arrived_mono
-    decoding = Decoding("gate1", site.connection, site.health, Limits(), itertools.count(1), begun_mono)
-    for _ in range(2):
-        decoding.rewind(packets[0].stamp_mono)
-        for packet in packets:
-            decoding.decode(packet)
-    assert decoding.reordered == (extra != PLAIN)
