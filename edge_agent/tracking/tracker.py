@@ -68,7 +68,7 @@ class Tracker:
         foreground = Foreground(motion)
         for trail in self._trails:
             trail.seen_now = False
-        failed = self._follow(luma, motion.scene, dt)
+        failed = self._follow(luma, motion.scene, foreground, dt)
         self._hold_up(foreground, failed, now, dt)
         self._check_parked(luma, now, dt)
         aspect = frame.picture.height / frame.picture.width
@@ -106,21 +106,33 @@ class Tracker:
         self._last_mono = now
         return min(max(dt, 1e-3), MAX_STEP_S)
 
-    def _follow(self, luma: Gray, scene: Scene, dt: float) -> set[int]:
+    def _follow(self, luma: Gray, scene: Scene, foreground: Foreground, dt: float) -> set[int]:
         """Move every track that is not parked; numbers of those that flow did not find."""
         moving = [t for t in self._trails if t.patch is None]
+        blobs = self._alone_with_a_region(moving, foreground, dt)
+        for trail in blobs:
+            trail.move(None, dt)
+        moving = [t for t in moving if t not in blobs]
         comparable = self._before is not None and self._before.shape == luma.shape
         if not comparable or scene is Scene.SWITCHED or self._before is None:
             for trail in moving:
                 trail.move(None, dt)
-            return {t.number for t in moving}
+            return {t.number for t in [*moving, *blobs]}
         queries = [
             Query(t.box, (t.velocity[0] * dt, t.velocity[1] * dt), self._hiding(t, moving)) for t in moving
         ]
         shifts = displacements(self._before, luma, queries, self._mask_before)
         for trail, shift in zip(moving, shifts, strict=True):
             trail.move(shift, dt)
-        return {t.number for t, shift in zip(moving, shifts, strict=True) if shift is None}
+        lost = {t.number for t, shift in zip(moving, shifts, strict=True) if shift is None}
+        return lost | {t.number for t in blobs}
+
+    def _alone_with_a_region(self, moving: Sequence[Trail], foreground: Foreground, dt: float) -> list[Trail]:
+        """Tracks that no look has named and whose region is theirs alone: where it is, they are, and flow
+        would say the same for more."""
+        predicted = [t.box.shifted(t.velocity[0] * dt, t.velocity[1] * dt) for t in moving]
+        lone = foreground.lone(predicted, [t.vote.label is None for t in moving])
+        return [t for index, t in enumerate(moving) if index in lone and t.vote.label is None]
 
     def _hiding(self, trail: Trail, others: Iterable[Trail]) -> tuple[Box, ...]:
         """Boxes of labelled objects that stand nearer to the camera and overlap the track."""
