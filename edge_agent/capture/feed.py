@@ -16,6 +16,7 @@ from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import Connection, PacketRing, RingPacket, Unread
 from edge_agent.capture.sampling import Sampler
+from edge_agent.capture.sizes import SizeWatch
 from edge_agent.capture.source import Limits
 from edge_agent.capture.turned import upright
 from edge_agent.clock import Clock, wall_time_of
@@ -69,6 +70,9 @@ class FrameFeed:
         self._in_order: deque[Frame] = deque()  # due, before any other
         self._overtaken = 0  # due frames that were not handed over, for a newer one
         self._alone = False  # the last frame handed over is a keyframe decoded on its own
+        self._sizes = SizeWatch()
+        self._passed: list[float] = []  # ``recent_bytes`` of the packets since the last look, in full gear
+        self._early = False  # the last wake-up was for their sizes
         self._handed_mono = self._seen_mono = 0.0  # stamps of the last frames handed over, and looked at
 
     def take(self, timeout_s: float) -> Frame | None:
@@ -117,7 +121,15 @@ class FrameFeed:
     def attend(self, busy: bool) -> None:
         """The frame just taken was looked at; ``busy``: what follows it may matter."""
         self._seen_mono = self._handed_mono
+        before = self._gearbox.gear
         self._gearbox.attend(self._seen_mono, busy)
+        self._sizes.learn(self._passed, busy)
+        self._passed.clear()
+        if self._gearbox.gear is Gear.IDLE and before is not Gear.IDLE:
+            if self._early:
+                self._sizes.judge(self._gearbox.moved, self._seen_mono)
+            self._early = False
+            self._sizes.rest()
 
     def _next(self, deadline: float) -> Frame | None:
         self._alone = False
@@ -150,6 +162,7 @@ class FrameFeed:
             self._gearbox.lost()
         else:
             self._gearbox.connected()
+            self._sizes, self._early = SizeWatch(), False
             mono = self._clock.monotonic()
             self._decoding = Decoding(
                 self._camera.id, connection, self._health, self._limits, self._numbers, mono
@@ -158,13 +171,23 @@ class FrameFeed:
     def _wanted(self) -> Callable[[RingPacket], bool]:
         """Which packet is worth waking up for; runs in the capture thread."""
         if self._gearbox.gear is Gear.IDLE:
-            next_mono, overdue = self._seen_mono + self._idle_step_s, self._gearbox.overdue
-            return lambda item: (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono)
+            next_mono, overdue, alarms = (
+                self._seen_mono + self._idle_step_s,
+                self._gearbox.overdue,
+                self._alarms,
+            )
+            return lambda item: (
+                (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono) or alarms(item)
+            )
         if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
             return lambda item: True
         due_mono = self._sampler.due_from
         # An empty packet drains the decoder: what it holds may be due.
         return lambda item: item.stamp_mono >= due_mono or not item.packet.size
+
+    def _alarms(self, item: RingPacket) -> bool:
+        """Whether the size of a packet says, in idle gear, that something has changed."""
+        return self._gearbox.may_wake and self._sizes.alarms(item.recent_bytes, item.stamp_mono)
 
     def _missed(self, decoding: Decoding, unread: Unread) -> None:
         """Nobody came for packets before the ring had to let them go."""
@@ -195,6 +218,8 @@ class FrameFeed:
                 self._behind = True
                 break
             self._after = item.serial
+            if item.recent_bytes:
+                self._passed.append(item.recent_bytes)
             fresh = [shot for shot in decoding.decode(item) if self._sampler.due(shot.stamp_mono)]
             if fresh:
                 self._overtaken += len(due)
@@ -234,7 +259,10 @@ class FrameFeed:
         if item is None or item.stamp_mono < self._seen_mono + self._idle_step_s:
             self._after = newest.serial
             decoding.passed_over(newest)
-            if self._gearbox.overdue(newest.stamp_mono):
+            self._early = any(self._alarms(packet) for packet in packets)
+            if self._early:
+                self._handed_mono = newest.stamp_mono
+            if self._early or self._gearbox.overdue(newest.stamp_mono):
                 self.wake()
             return None
         lone = decoding.keyframe(item)

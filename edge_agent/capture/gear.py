@@ -62,6 +62,11 @@ class Gearbox:
         return self.gear is Gear.IDLE and self._choice is GearChoice.AUTO
 
     @property
+    def moved(self) -> bool:
+        """Whether something came of the last wake-up."""
+        return self._moved
+
+    @property
     def interval_s(self) -> float | None:
         """The longest of the last few pauses between keyframes; None while too few are known."""
         return max(self._intervals) if len(self._intervals) == INTERVALS else None

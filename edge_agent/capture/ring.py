@@ -36,6 +36,7 @@ class RingPacket:
     keyframe: bool
     arrived_mono: float
     stamp_mono: float  # when its picture was taken, on the box's monotonic clock
+    recent_bytes: float = 0.0  # mean size of the last few up to it that are no keyframes; 0 for a keyframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Unread:
     closed: bool = False
 
 
+RECENT = 3
+"""Packets in ``recent_bytes``: a single large one is often a repeated parameter set or a refresh."""
+
+
 class PacketRing:
     """Filled by the capture thread, read by the camera's pipeline thread."""
 
@@ -58,6 +63,7 @@ class PacketRing:
         self._changed = threading.Condition()
         self._packets: deque[RingPacket] = deque()
         self._bytes = 0
+        self._recent: deque[int] = deque(maxlen=RECENT)  # sizes
         self._serial = 0  # of the newest packet
         self._connection: Connection | None = None
         self._begun_after = 0  # serial of the last packet before this connection
@@ -80,13 +86,15 @@ class PacketRing:
             self._clear()
             self._connection = connection
             self._begun_after = self._serial
+            self._recent.clear()
             self._changed.notify()
 
     def append(self, packet: Packet[VideoStream], arrived_mono: float, stamp_mono: float) -> None:
         keyframe = bool(packet.is_keyframe and packet.size)
         with self._changed:
             self._serial += 1
-            item = RingPacket(self._serial, packet, keyframe, arrived_mono, stamp_mono)
+            recent_bytes = 0.0 if keyframe else self._recent_mean(packet.size)
+            item = RingPacket(self._serial, packet, keyframe, arrived_mono, stamp_mono, recent_bytes)
             self._packets.append(item)
             self._bytes += packet.size
             while len(self._packets) > 1 and self._is_too_much(arrived_mono):
@@ -158,6 +166,10 @@ class PacketRing:
             fresh.append(item)
         fresh.reverse()
         return fresh
+
+    def _recent_mean(self, size: int) -> float:
+        self._recent.append(size)
+        return sum(self._recent) / len(self._recent)
 
     def _is_too_much(self, now_mono: float) -> bool:
         old = now_mono - self._packets[0].arrived_mono > self._seconds
