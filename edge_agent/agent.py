@@ -319,12 +319,12 @@ class Agent:
         deadline = time.monotonic() + STOP_WITHIN_S
         if fatal is None:
             self._boot.mark_stopped()
+        for lane in self._lanes:
+            lane.loop.stop()  # before it is woken: what it waits for ends with its reader
         for reader in self._readers:
             reader.stop()
         if self._worker is not None:
             self._worker.stop()
-        for lane in self._lanes:
-            lane.loop.stop()
         for lane in self._lanes:
             lane.loop.join(max(0.0, deadline - 1.0 - time.monotonic()))
         self._publisher.stop(failed=fatal)
