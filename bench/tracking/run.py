@@ -164,4 +164,5 @@ def _camera(fps: float) -> Camera:
         masks=(),
         privacy_masks=(),
         ring=Ring(10.0, 4_000_000),
+        rules=(),
     )

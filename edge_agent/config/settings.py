@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import time
 from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.geometry import Point as Point
 from edge_agent.geometry import Polygon as Polygon
+from edge_agent.model import Severity
 from edge_agent.secrets import Credentials
 
 
@@ -100,6 +102,43 @@ class Report:
     snapshots: SnapshotPolicy
 
 
+class RuleKind(StrEnum):
+    """Also the kind of its events on the wire."""
+
+    ZONE_INTRUSION = "zone-intrusion"  # somebody came into a zone and stayed for ``min_duration_s``
+    LOITERING = "loitering"  # the same, and a short absence does not begin the time anew
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    id: str
+    polygon: Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a rule is armed, in the site's own time."""
+
+    days: frozenset[int]  # on which it begins; 0 is Monday, 6 Sunday
+    begin: time
+    end: time  # not after ``begin``: on the next day
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRule:
+    """What to tell about a zone."""
+
+    id: str
+    kind: RuleKind
+    zone: Zone
+    labels: tuple[str, ...]
+    min_duration_s: float
+    grace_s: float  # so long an absence is none
+    severity: Severity
+    cooldown_s: float  # from one start to the next, of this rule
+    schedule: Schedule | None  # None: always armed
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     id: str
@@ -110,6 +149,7 @@ class Camera:
     masks: tuple[Polygon, ...]  # ignored by motion and detection
     privacy_masks: tuple[Polygon, ...]  # blacked out before anything leaves the box
     ring: Ring
+    rules: tuple[ZoneRule, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def camera(
     credentials = None if user is None else Credentials(user, Secret(password))
     report = Report(objects=False, counts_s=60, snapshots=SnapshotPolicy.RULES)
     return Camera(
-        "gate1", url, credentials, Analyse(fps, 640, gear, 20.0), report, (), (), Ring(10.0, 4_000_000)
+        "gate1", url, credentials, Analyse(fps, 640, gear, 20.0), report, (), (), Ring(10.0, 4_000_000), ()
     )
 
 

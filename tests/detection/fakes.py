@@ -83,6 +83,7 @@ def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ())
         masks,
         (),
         Ring(10.0, 4_000_000),
+        (),
     )
 
 

@@ -110,6 +110,7 @@ def settings(state_dir: Path) -> Settings:
         (),
         (),
         Ring(10.0, 4_000_000),
+        (),
     )
     return Settings(
         gateway=Gateway("dt-001", "de-tham", "Lý Thường Kiệt", ZoneInfo("Asia/Ho_Chi_Minh")),

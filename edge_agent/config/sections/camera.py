@@ -98,6 +98,7 @@ def _build(values: Values) -> Camera:
     own: dict[str, Any] = {
         key: value for key, value in values.found.items() if key not in ("url", "username", "password_file")
     }
+    own["rules"] = ()
     return Camera(url=url.url, credentials=url.credentials or login.credentials_of(values), **own)
 
 
