@@ -176,4 +176,4 @@ def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline
         clock_synced=lambda: True,
         model=model_ref(detector),
     )
-    return build_pipeline(camera, eyes, min_score, "bench", events, seen)
+    return build_pipeline(camera, eyes, min_score, "bench", events, seen, UTC)

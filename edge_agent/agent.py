@@ -171,7 +171,7 @@ class Agent:
 
     def _close_left_open(self, left_open: OpenEvent) -> None:
         try:
-            self._outbox.append(self._events.object_left_open(left_open))
+            self._outbox.append(self._events.left_open(left_open))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Written by another version or damaged: its end cannot be told, and must not stop every start.
             log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
@@ -210,7 +210,13 @@ class Agent:
         # Tells the tracks of this pipeline from those of the ones before it in the same boot.
         tag = secrets.token_hex(3)
         return build_pipeline(
-            camera, eyes, self._settings.detector.min_score, tag, self._events, self._outbox
+            camera,
+            eyes,
+            self._settings.detector.min_score,
+            tag,
+            self._events,
+            self._outbox,
+            self._settings.gateway.timezone,
         )
 
     def _loops(self) -> list[Loop]:

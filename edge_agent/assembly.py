@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 
 import cv2
 
@@ -15,12 +16,13 @@ from edge_agent.detection.stage import DetectionStage
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import Inference
 from edge_agent.events import Appender, EventMaker, EventSink, NoSnapshots
-from edge_agent.evidence.snapshots import Snapshots
+from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import LookStage, Pipeline, Rule
 from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.objects import ObjectReporter
+from edge_agent.rules.zones import ZoneWatch
 from edge_agent.tracking.tracker import Tracker
 from edge_agent.wire import ModelRef
 
@@ -55,16 +57,22 @@ def use_one_opencv_thread() -> None:
 
 
 def build_pipeline(
-    camera: Camera, eyes: Eyes | None, min_score: float, boot_tag: str, events: EventMaker, outbox: Appender
+    camera: Camera,
+    eyes: Eyes | None,
+    min_score: float,
+    boot_tag: str,
+    events: EventMaker,
+    outbox: Appender,
+    timezone: tzinfo,
 ) -> Pipeline:
-    """``boot_tag`` makes track ids unique over restarts of the agent."""
+    """``boot_tag`` makes track ids unique over restarts of the agent; ``timezone`` is the site's."""
     pictures = _snapshots(camera)
     return Pipeline(
         motion=MotionDetector(camera.masks),
         detection=_look_stage(camera, eyes),
         tracking=Tracker(camera.id, boot_tag, min_score),
         evidence=pictures,
-        rules=_rules(camera),
+        rules=_rules(camera, timezone),
         sink=EventSink(camera.id, events, outbox, pictures),
     )
 
@@ -77,15 +85,18 @@ def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
     return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
 
 
-def _snapshots(camera: Camera) -> Snapshots | NoSnapshots:
-    """The ``snapshots: rules`` of the rules to come needs none for objects."""
-    if camera.report.objects and camera.report.snapshots is SnapshotPolicy.OBJECTS:
-        return Snapshots(camera.id, camera.privacy_masks)
-    return NoSnapshots()
+def _snapshots(camera: Camera) -> Snapshots | RuleSnapshots | NoSnapshots:
+    match camera.report.snapshots:
+        case SnapshotPolicy.NONE:
+            return NoSnapshots()
+        case SnapshotPolicy.RULES:
+            return RuleSnapshots(camera.id, camera.privacy_masks)
+        case SnapshotPolicy.OBJECTS:
+            return Snapshots(camera.id, camera.privacy_masks)
 
 
-def _rules(camera: Camera) -> list[Rule]:
-    rules: list[Rule] = []
+def _rules(camera: Camera, timezone: tzinfo) -> list[Rule]:
+    rules: list[Rule] = [ZoneWatch(rule, timezone) for rule in camera.rules]
     if camera.report.objects:
         rules.append(ObjectReporter())
     if camera.report.counts_s > 0:

@@ -286,7 +286,31 @@ class CountsHit:
     new: dict[str, int] = field(default_factory=dict)
 
 
-RuleHit = ObjectHit | CountsHit
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """The configured rule that an event speaks of."""
+
+    id: str
+    kind: str  # of its events on the wire
+    zone: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneHit:
+    """Something to say about one object in a zone."""
+
+    phase: Phase
+    event_id: str  # the same for start, updates and end; unique over restarts
+    rule: RuleRef
+    track: Track
+    started_mono: float  # when it came into the zone, or when the rule was armed with it inside
+    last_inside_mono: float
+    inside_s: float
+    end_reason: str | None = None  # only with Phase.END
+
+
+RuleHit = ObjectHit | CountsHit | ZoneHit
 """What the rules stage yields; the events stage turns each into one event."""
 
 

@@ -82,6 +82,36 @@ class ObjectData(Message, frozen=True, kw_only=True):
     snapshot: SnapshotRef | None = None
 
 
+class ZoneData(Message, frozen=True, kw_only=True):
+    """An object in a zone. The kinds below differ in what their rule asks for."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end of one stay in the zone")]
+    rule_id: str
+    zone: str
+    label: str
+    group: Literal["person", "two-wheeler", "vehicle"] | None
+    score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
+    box: WireBox
+    frame: FrameSize
+    track_id: str
+    inside_s: Annotated[float, Meta(ge=0, description="how long it has been in the zone")]
+    why: Annotated[str, Meta(description="one line for humans")]
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["left", "lost", "disarmed", "restart", "camera"] | None = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+
+
+class ZoneIntrusionData(ZoneData, frozen=True, kw_only=True):
+    """``zone-intrusion``: an object came into a zone and stayed for the rule's ``min_duration_s``."""
+
+
+class LoiteringData(ZoneData, frozen=True, kw_only=True):
+    """``loitering``: an object stayed in a zone for ``min_duration_s``, short absences forgiven."""
+
+
 class CountsData(Message, frozen=True, kw_only=True):
     """``counts``: new confirmed objects per label since the last ``counts``; zero is not sent."""
 
@@ -125,6 +155,8 @@ class LossData(Message, frozen=True, kw_only=True):
 DATA_OF_KIND: dict[str, type[Message]] = {
     "object": ObjectData,
     "counts": CountsData,
+    "zone-intrusion": ZoneIntrusionData,
+    "loitering": LoiteringData,
     "camera-state": CameraStateData,
     "clock-correction": ClockCorrectionData,
     "loss": LossData,

@@ -40,8 +40,37 @@ class _Seen:
     held: _View | None = None
 
 
-class Snapshots:
-    """Pictures of one camera's objects. One thread.
+class RuleSnapshots:
+    """Pictures for what rules tell; objects go without one. One thread."""
+
+    def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
+        self._camera_id = camera_id
+        self._privacy_masks = tuple(privacy_masks)
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        """Keeps nothing."""
+
+    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
+        return None
+
+    def now(self, event_id: str, track: Track, frame: Frame) -> Media:
+        """The present view."""
+        return self._media(event_id, self._view(frame, track))
+
+    def _view(self, frame: Frame, track: Track) -> _View:
+        region = surroundings(track.box, frame.picture.width, frame.picture.height)
+        colour = crop(frame.picture, region, self._privacy_masks, MAX_SIDE)
+        return _View(colour, within(track.box, region))
+
+    def _media(self, event_id: str, view: _View) -> Media:
+        payload = encode(view.colour)
+        digest = hashlib.sha256(payload).hexdigest()
+        # Random, because a name must never come twice, not even after the state directory was lost.
+        return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload, view.box)
+
+
+class Snapshots(RuleSnapshots):
+    """Pictures of one camera's objects too. One thread.
 
     It sees every frame before the rules do.
     Only views that are clearly better than what was sent are kept, as pixels; a JPEG is made only
@@ -49,8 +78,7 @@ class Snapshots:
     """
 
     def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
-        self._camera_id = camera_id
-        self._privacy_masks = tuple(privacy_masks)
+        super().__init__(camera_id, privacy_masks)
         self._seen: dict[str, _Seen] = {}
         self._held_bytes = 0
 
@@ -93,17 +121,6 @@ class Snapshots:
         view, seen.held = seen.held, None
         self._held_bytes -= view.colour.nbytes
         return view
-
-    def _view(self, frame: Frame, track: Track) -> _View:
-        region = surroundings(track.box, frame.picture.width, frame.picture.height)
-        colour = crop(frame.picture, region, self._privacy_masks, MAX_SIDE)
-        return _View(colour, within(track.box, region))
-
-    def _media(self, event_id: str, view: _View) -> Media:
-        payload = encode(view.colour)
-        digest = hashlib.sha256(payload).hexdigest()
-        # Random, because a name must never come twice, not even after the state directory was lost.
-        return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload, view.box)
 
 
 def surroundings(box: Box, width: int, height: int) -> Box:

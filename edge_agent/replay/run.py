@@ -117,7 +117,15 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
         clock_synced=lambda: True,
         model=model_ref(choice.detector),
     )
-    return build_pipeline(camera, eyes, settings.detector.min_score, BOOT_TAG, events, JsonLines(out))
+    return build_pipeline(
+        camera,
+        eyes,
+        settings.detector.min_score,
+        BOOT_TAG,
+        events,
+        JsonLines(out),
+        settings.gateway.timezone,
+    )
 
 
 class ReplayClock:

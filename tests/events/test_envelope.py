@@ -134,7 +134,7 @@ def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_la
     events = maker()
     start = events.object_event("cam-1", ObjectHit(Phase.UPDATE, track(), 998.0), frame(), picture("p1"))
     assert start.opens is not None
-    draft = maker(HandClock(mono=5.0)).object_left_open(start.opens)
+    draft = maker(HandClock(mono=5.0)).left_open(start.opens)
     data = encoded(draft)["data"]
     assert (data["phase"], data["end_reason"], data["ended_at"]) == (
         "end",

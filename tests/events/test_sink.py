@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.events import EventSink, NoSnapshots
-from edge_agent.evidence.snapshots import Snapshots
-from edge_agent.model import CountsHit, ObjectHit, Phase
+from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
+from edge_agent.model import CountsHit, ObjectHit, Phase, RuleRef, Severity, ZoneHit
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import outbox_in
 
@@ -28,7 +29,7 @@ def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: P
     }
     with outbox_in(tmp_path) as outbox:
         (left,) = outbox.left_open()
-        outbox.append(maker().object_left_open(left))
+        outbox.append(maker().left_open(left))
         assert valid(outbox.pending(10)[-1].payload)["data"]["end_reason"] == "restart"
     with outbox_in(tmp_path) as outbox:
         assert outbox.left_open() == []
@@ -52,3 +53,53 @@ def test_counts_go_without_a_picture(tmp_path: Path) -> None:
         )
         (stored,) = outbox.pending(10)
         assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)
+
+
+STAY = ZoneHit(
+    Phase.START,
+    "yard-night-t1-1",
+    RuleRef("yard-night", "zone-intrusion", "yard", Severity.ALARM),
+    track("t1", label="person", group="person"),
+    started_mono=990.0,
+    last_inside_mono=1000.0,
+    inside_s=10.0,
+)
+
+
+def test_an_intrusion_is_an_alarm_with_its_picture_and_closed_after_a_crash(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ())).accept(STAY, frame())
+        (stored,) = outbox.pending(10)
+        event = valid(stored.payload)
+    assert (event["type"], event["severitytext"]) == ("vn.thaibinh.edge.zone-intrusion.v1", "ERROR")
+    assert event["data"]["why"] == "person in yard for 10 s"
+    assert event["data"]["snapshot"]["bytes"] > 0
+    with outbox_in(tmp_path) as outbox:
+        (left,) = outbox.left_open()
+        outbox.append(maker().left_open(left))
+        end = valid(outbox.pending(10)[-1].payload)
+    assert (end["data"]["phase"], end["data"]["end_reason"]) == ("end", "restart")
+    assert (end["type"], end["severitytext"]) == (event["type"], event["severitytext"])
+    assert end["data"]["snapshot"] is None
+    with outbox_in(tmp_path) as outbox:
+        assert outbox.left_open() == []
+
+
+def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()))
+        sink.accept(STAY, frame())
+        sink.accept(replace(STAY, phase=Phase.END, end_reason="left"), frame())
+        told = [valid(event.payload)["data"] for event in outbox.pending(10)]
+        assert outbox.left_open() == []
+    assert [(data["phase"], data["end_reason"]) for data in told] == [("start", None), ("end", "left")]
+    assert told[1]["ended_at"] is not None
+    assert told[1]["snapshot"] is None
+
+
+def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()))
+        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
+        (stored,) = outbox.pending(10)
+    assert valid(stored.payload)["data"]["snapshot"] is None

@@ -65,7 +65,8 @@ def watch(folder: Path, clip: Path, gear: GearChoice, quiet_s: float = 2.0, dete
         if choice.detector is not None:
             budget = Budget(settings.detector.budget_per_s, (camera.id,))
             eyes = Eyes(choice.detector, InlineInference(choice.detector), budget)
-        return build_pipeline(camera, eyes, settings.detector.min_score, "tag", events, told)
+        zone = settings.gateway.timezone
+        return build_pipeline(camera, eyes, settings.detector.min_score, "tag", events, told, zone)
 
     lane = Lane(camera.id, site.feed, build)
     for _ in site.arrive():

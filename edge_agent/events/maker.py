@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
@@ -23,15 +23,18 @@ from edge_agent.model import (
     Frame,
     ObjectHit,
     Phase,
-    RuleHit,
     Severity,
     Track,
-    Tracks,
+    ZoneHit,
 )
 from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
 
 GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
 _ENCODER = msgspec.json.Encoder()
+_ZONE_KINDS: dict[str, type[wire.ZoneData]] = {
+    "zone-intrusion": wire.ZoneIntrusionData,
+    "loitering": wire.LoiteringData,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,13 @@ class _Moment:
     mono: float
 
 
-class _OpenObject(msgspec.Struct, frozen=True):
-    """What the outbox keeps of an object that has not ended."""
+class _Open(msgspec.Struct, frozen=True):
+    """What the outbox keeps of something that has not ended. Version 0.1.0 knew objects only."""
 
-    data: wire.ObjectData
+    data: msgspec.Raw
     seen_at: str  # rfc3339
+    kind: str = "object"
+    severity: str | None = None
 
 
 class EventMaker:
@@ -79,17 +84,48 @@ class EventMaker:
             closes = data.event_id
         else:
             kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
-            state = _ENCODER.encode(_OpenObject(kept, rfc3339(moment.at)))
+            state = _ENCODER.encode(_Open(msgspec.Raw(_ENCODER.encode(kept)), rfc3339(moment.at)))
             opens = OpenEvent(data.event_id, camera_id, state)
         encode = self._encoder(camera_id, Severity.INFO, moment, data)
         return Draft(camera_id, "object", Severity.INFO, encode, media, opens, closes)
 
-    def object_left_open(self, event: OpenEvent) -> Draft:
-        """The ``end`` of an object that was there when the agent died. Raises ``msgspec.DecodeError``."""
-        state = msgspec.json.decode(event.state, type=_OpenObject)
-        data = msgspec.structs.replace(state.data, phase="end", ended_at=state.seen_at, end_reason="restart")
-        encode = self._encoder(event.camera, Severity.INFO, self._now(), data)
-        return Draft(event.camera, "object", Severity.INFO, encode, closes=event.event_id)
+    def zone_event(self, camera_id: str, hit: ZoneHit, frame: Frame, media: Media | None) -> Draft:
+        """What a rule on a zone has to tell: start, update or end."""
+        moment = self._moment(_happened_mono(hit, frame))
+        data = self._zone_data(hit, frame, media)
+        opens = closes = None
+        if hit.phase is Phase.END:
+            closes = hit.event_id
+        else:
+            kept = msgspec.structs.replace(data, snapshot=None)
+            state = _ENCODER.encode(
+                _Open(
+                    msgspec.Raw(_ENCODER.encode(kept)),
+                    rfc3339(moment.at),
+                    hit.rule.kind,
+                    hit.rule.severity.value,
+                )
+            )
+            opens = OpenEvent(hit.event_id, camera_id, state)
+        severity = hit.rule.severity
+        encode = self._encoder(camera_id, severity, moment, data)
+        return Draft(camera_id, hit.rule.kind, severity, encode, media, opens, closes)
+
+    def left_open(self, event: OpenEvent) -> Draft:
+        """The ``end`` of what was going on when the agent died. Raises ``msgspec.DecodeError``."""
+        state = msgspec.json.decode(event.state, type=_Open)
+        kind = wire.DATA_OF_KIND.get(state.kind)
+        if kind is None:
+            raise msgspec.DecodeError(f"an open event of the unknown kind {state.kind!r}")
+        data = msgspec.structs.replace(
+            msgspec.json.decode(state.data, type=kind),
+            phase="end",
+            ended_at=state.seen_at,
+            end_reason="restart",
+        )
+        severity = Severity.INFO if state.severity is None else Severity(state.severity)
+        encode = self._encoder(event.camera, severity, self._now(), data)
+        return Draft(event.camera, state.kind, severity, encode, closes=event.event_id)
 
     def counts(self, camera_id: str, hit: CountsHit, frame: Frame) -> Draft:
         """``counts``: new objects of an interval."""
@@ -161,6 +197,28 @@ class EventMaker:
             snapshot=_reference(media),
         )
 
+    def _zone_data(self, hit: ZoneHit, frame: Frame, media: Media | None) -> wire.ZoneData:
+        track, ended = hit.track, hit.phase is Phase.END
+        return _ZONE_KINDS[hit.rule.kind](
+            phase=hit.phase.value,
+            event_id=hit.event_id,
+            rule_id=hit.rule.id,
+            zone=hit.rule.zone,
+            label=track.label or "unknown",
+            group=track.group,  # type: ignore[arg-type]  # model.GROUP_OF_LABEL has the wire's words
+            score=round(min(max(track.score, 0.0), 1.0), 3),
+            box=track.box.rounded(),
+            frame=wire.FrameSize(width=frame.picture.width, height=frame.picture.height),
+            track_id=track.id,
+            inside_s=round(hit.inside_s, 1),
+            why=f"{track.label or 'something'} in {hit.rule.zone} for {hit.inside_s:.0f} s",
+            started_at=rfc3339(self._moment(hit.started_mono).at),
+            ended_at=rfc3339(self._moment(hit.last_inside_mono).at) if ended else None,
+            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+            model=self._model,
+            snapshot=_reference(media),
+        )
+
     def _draft(self, subject: str, severity: Severity, moment: _Moment, data: wire.Message) -> Draft:
         kind = wire.KIND_OF_DATA[type(data)]
         return Draft(subject, kind, severity, self._encoder(subject, severity, moment, data))
@@ -206,57 +264,12 @@ class EventMaker:
         return _Moment(wall_time_of(self._clock, mono), mono)
 
 
-class SnapshotSource(Protocol):
-    """Where the picture of an object comes from."""
-
-    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None: ...
-
-
-class Appender(Protocol):
-    """The outbox."""
-
-    def append(self, draft: Draft) -> Stamp:
-        """Durable when it returns."""
-        ...
-
-
-class NoSnapshots:
-    """``snapshots: none`` and ``rules``: objects go without a picture."""
-
-    def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Keeps nothing."""
-
-    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
-        return None
-
-
-class EventSink:
-    """The end of one camera's pipeline: an event and its picture are durable when ``accept`` returns."""
-
-    def __init__(
-        self, camera_id: str, events: EventMaker, outbox: Appender, snapshots: SnapshotSource
-    ) -> None:
-        self._camera_id = camera_id
-        self._events = events
-        self._outbox = outbox
-        self._snapshots = snapshots
-
-    def accept(self, hit: RuleHit, frame: Frame) -> None:
-        if isinstance(hit, CountsHit):
-            draft = self._events.counts(self._camera_id, hit, frame)
-        else:
-            event_id = object_event_id(hit.track)
-            media = self._snapshots.take(event_id, hit.phase, hit.track, frame)
-            draft = self._events.object_event(self._camera_id, hit, frame, media)
-        self._outbox.append(draft)
-
-
 def object_event_id(track: Track) -> str:
     """The same for all events of one object; track ids are unique over restarts."""
     return f"object-{track.id}"
 
 
-def _happened_mono(hit: ObjectHit, frame: Frame) -> float:
+def _happened_mono(hit: ObjectHit | ZoneHit, frame: Frame) -> float:
     """It starts when it was first seen, ends when it was last seen, changes now."""
     match hit.phase:
         case Phase.START:
@@ -264,7 +277,7 @@ def _happened_mono(hit: ObjectHit, frame: Frame) -> float:
         case Phase.UPDATE:
             return frame.captured_mono
         case Phase.END:
-            return hit.track.last_seen_mono
+            return hit.last_inside_mono if isinstance(hit, ZoneHit) else hit.track.last_seen_mono
 
 
 def _reference(media: Media | None) -> wire.SnapshotRef | None:
