@@ -13,7 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge_agent.config.settings import Polygon
+from edge_agent.config.settings import Camera, Polygon, Zone
 from edge_agent.errors import EdgeAgentError
 from edge_agent.evidence.jpeg import crop
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
@@ -32,14 +32,20 @@ COLOUR_OF_GROUP: dict[str | None, BGR] = {
 MOTION: BGR = (120, 120, 120)
 LOOK: BGR = (200, 200, 60)
 MASK: BGR = (40, 40, 160)
+ZONE: BGR = (220, 120, 220)
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
-def draw(picture: Colour, insight: Insight, masks: Sequence[Polygon] = ()) -> Colour:
-    """Draws into ``picture`` and returns it: masks, motion and looks thin, confirmed tracks bold."""
+def draw(
+    picture: Colour, insight: Insight, masks: Sequence[Polygon] = (), zones: Sequence[Zone] = ()
+) -> Colour:
+    """Draws into ``picture`` and returns it: masks, zones, motion and looks thin, confirmed tracks bold."""
     for mask in masks:
-        points = np.array([(x * picture.shape[1], y * picture.shape[0]) for x, y in mask], np.int32)
-        cv2.polylines(picture, [points], True, MASK, 1)
+        _outline(picture, mask, MASK)
+    for zone in zones:
+        _outline(picture, zone.polygon, ZONE)
+        left, top = min(x for x, _ in zone.polygon), min(y for _, y in zone.polygon)
+        _text(picture, zone.id, Box(left, top, left, top), ZONE)
     for region in insight.motion.regions:
         _rectangle(picture, region.box, MOTION, 1)
     for look in insight.looks.looked:
@@ -61,6 +67,11 @@ def _track(picture: Colour, track: Track) -> None:
     _text(picture, f"{track.id.rsplit('-', 1)[-1]} {track.label or '?'}{still}", track.box, colour)
 
 
+def _outline(picture: Colour, polygon: Polygon, colour: BGR) -> None:
+    points = np.array([(x * picture.shape[1], y * picture.shape[0]) for x, y in polygon], np.int32)
+    cv2.polylines(picture, [points], True, colour, 1)
+
+
 def _rectangle(picture: Colour, box: Box, colour: BGR, thickness: int) -> None:
     x1, y1, x2, y2 = box.to_pixels(picture.shape[1], picture.shape[0])
     cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), colour, thickness)
@@ -78,12 +89,13 @@ def _text(picture: Colour, text: str, box: Box, colour: BGR) -> None:
 class AnnotatedVideo:
     """An MP4 of the analysed frames, H.264; use with ``with``.
 
-    ``private`` areas are black in it: the video goes into bug reports, and so leaves the box.
+    Areas that are private are black in it: the video goes into bug reports, and so leaves the box.
     """
 
-    def __init__(self, path: Path, fps: float, masks: Sequence[Polygon], private: Sequence[Polygon]) -> None:
-        self._masks = masks
-        self._private = private
+    def __init__(self, path: Path, fps: float, camera: Camera) -> None:
+        self._masks = camera.masks
+        self._zones = tuple({rule.zone.id: rule.zone for rule in camera.rules}.values())
+        self._private = camera.privacy_masks
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None
         try:
@@ -102,7 +114,7 @@ class AnnotatedVideo:
 
     def write(self, frame: Frame, insight: Insight) -> None:
         size = max(frame.picture.width, frame.picture.height)
-        picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks)
+        picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._zones)
         # H.264 in 4:2:0 wants even sides.
         even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
         if self._stream is None:

@@ -159,7 +159,7 @@ class JsonLines:
 def _writers(stack: contextlib.ExitStack, outputs: ReplayOutputs, camera: Camera, fps: float) -> list[Writer]:
     writers: list[Writer] = []
     if outputs.annotate is not None:
-        video = stack.enter_context(AnnotatedVideo(outputs.annotate, fps, camera.masks, camera.privacy_masks))
+        video = stack.enter_context(AnnotatedVideo(outputs.annotate, fps, camera))
         writers.append(video.write)
     if outputs.mot is not None:
         mot = MotTable(stack.enter_context(_writable(outputs.mot)))
