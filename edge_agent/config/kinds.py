@@ -1,14 +1,12 @@
-"""The kinds of single values: words, numbers, sizes, polygons, time zones, files."""
+"""The kinds of single values: words, numbers, sizes, polygons, files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from edge_agent.config import tree
 from edge_agent.config.files import FileRefused
@@ -138,7 +136,7 @@ class Choice(ScalarKind):
     """One of a few words."""
 
     words: tuple[str, ...]
-    make: type[StrEnum] | type[str] = str
+    make: Callable[[str], str] = str  # what becomes of the word
     no: str | None = None  # the word that is meant where somebody writes no or off
     later: tuple[str, ...] = ()  # words that the design has and this version does not offer
 
@@ -226,22 +224,6 @@ class PolygonKind(Kind):
             return INVALID
         x, y = (self.coordinate.read(item, reading) for item in node.items)
         return INVALID if INVALID in (x, y) else (x, y)
-
-
-@dataclass(frozen=True)
-class TimeZone(ScalarKind):
-    """A name of the IANA time zone database."""
-
-    def describe(self) -> str:
-        return "a time zone such as Asia/Ho_Chi_Minh"
-
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> ZoneInfo:
-        name = text_of(scalar, self.describe())
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):  # unknown, not a name, a directory such as "Asia"
-            near = did_you_mean(name, available_timezones())
-            raise Refused(f"must be {self.describe()}, not {shown(name)}{near}") from None
 
 
 @dataclass(frozen=True)

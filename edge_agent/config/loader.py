@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_agent.config import profiles, tree
 from edge_agent.config.files import Files, reason
-from edge_agent.config.merge import camera_id, hash_of, merged, without_nulls
+from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
 from edge_agent.config.profiles import Board, BoardProfile
 from edge_agent.config.schema import ROOT, Checked
 from edge_agent.config.settings import Settings
@@ -118,22 +118,31 @@ def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping 
         found = "empty" if node is None else "a list" if isinstance(node, tree.Sequence) else "a single value"
         reading.refuse(start, f"the file is {found}; it must be a mapping that starts with gateway:")
         return None
-    _refuse_repeated_cameras(node, reading)
+    _refuse_repeated_ids(node, reading)
     return node
 
 
-def _refuse_repeated_cameras(layer: tree.Mapping, reading: Reading) -> None:
-    """Within one file; the same id in a drop-in changes that camera."""
-    entry = layer.entries.get("cameras")
-    if entry is None or not isinstance(entry.value, tree.Sequence):
-        return
+def _refuse_repeated_ids(layer: tree.Mapping, reading: Reading) -> None:
+    """Within one file; the same id in a drop-in changes that camera or rule."""
+    cameras = _items(layer, "cameras")
+    _refuse_repeated("camera", "this file", cameras, reading)
+    for camera in cameras:
+        _refuse_repeated("rule", "this camera", _items(camera, "rules"), reading)
+
+
+def _items(node: tree.Node, key: str) -> tuple[tree.Node, ...]:
+    entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
+    return entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
+
+
+def _refuse_repeated(thing: str, where: str, items: tuple[tree.Node, ...], reading: Reading) -> None:
     first: dict[str, int] = {}
-    for item in entry.value.items:
-        id_ = camera_id(item)
+    for item in items:
+        id_ = id_of(item)
         if id_ is None:
             continue
         if id_ in first:
-            text = f"camera id {shown(id_)} stands in this file twice, first in line {first[id_]}"
+            text = f"{thing} id {shown(id_)} stands in {where} twice, first in line {first[id_]}"
             assert isinstance(item, tree.Mapping)  # it has an id
             reading.refuse(item.entries["id"].value.place, text)
         first.setdefault(id_, item.place.line)

@@ -9,9 +9,11 @@ from hashlib import sha256
 from edge_agent.config.tree import Entry, Mapping, Node, Scalar, Sequence
 from edge_agent.secrets import masked
 
+_BY_ID = ("cameras", "rules")
+
 
 def merged(base: Mapping, over: Mapping) -> Mapping:
-    """``over`` on top of ``base``: mappings merge by key, ``cameras`` by id, the rest is replaced.
+    """``over`` on top of ``base``: mappings merge by key, ``cameras`` and ``rules`` by id, else it wins.
 
     Every node keeps the place it was written at, so an error names the right file.
     """
@@ -27,28 +29,28 @@ def merged(base: Mapping, over: Mapping) -> Mapping:
 def _node_merged(key: str, below: Node, above: Node) -> Node:
     if isinstance(below, Mapping) and isinstance(above, Mapping):
         return merged(below, above)
-    if key == "cameras" and isinstance(below, Sequence) and isinstance(above, Sequence):
-        return _cameras_merged(below, above)
+    if key in _BY_ID and isinstance(below, Sequence) and isinstance(above, Sequence):
+        return _merged_by_id(below, above)
     return above
 
 
-def _cameras_merged(below: Sequence, above: Sequence) -> Sequence:
+def _merged_by_id(below: Sequence, above: Sequence) -> Sequence:
     items = list(below.items)
-    at = {id_: i for i, item in enumerate(items) if (id_ := camera_id(item)) is not None}
+    at = {id_: i for i, item in enumerate(items) if (id_ := id_of(item)) is not None}
     for item in above.items:
-        index = at.get(camera_id(item) or "")
-        if index is None:
+        id_ = id_of(item)
+        if id_ is None or id_ not in at:
             items.append(item)
         else:
-            known = items[index]
+            index, known = at[id_], items[at[id_]]
             assert isinstance(known, Mapping)  # both have an id, so both are mappings
             assert isinstance(item, Mapping)
             items[index] = merged(known, item)
     return Sequence(below.place, tuple(items))
 
 
-def camera_id(node: Node) -> str | None:
-    """The id of one entry of ``cameras``, as far as it has one."""
+def id_of(node: Node) -> str | None:
+    """The id of one camera or rule, as far as it has one."""
     entry = node.entries.get("id") if isinstance(node, Mapping) else None
     return entry.value.text if entry and isinstance(entry.value, Scalar) else None
 

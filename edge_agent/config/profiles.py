@@ -10,11 +10,12 @@ from typing import Any
 import edge_agent
 from edge_agent.config import tree
 from edge_agent.config.kinds import Number, Text
+from edge_agent.config.many import ListOf
 from edge_agent.config.merge import without_nulls
 from edge_agent.config.schema import PROFILE_NAME
 from edge_agent.config.sections.detector import BOARD_FIELDS
 from edge_agent.config.settings import Profile, Thermal
-from edge_agent.config.spec import INVALID, REQUIRED, Field, ListOf, Reading, Section, Values, plain
+from edge_agent.config.spec import INVALID, REQUIRED, Field, Reading, Section, Values, plain
 from edge_agent.config.words import did_you_mean, shown
 
 FALLBACK = {"aarch64": "generic-aarch64"}

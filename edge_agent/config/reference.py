@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from edge_agent.config.many import ListOf, MapOf
 from edge_agent.config.schema import ROOT
-from edge_agent.config.spec import REQUIRED, Field, ListOf, Reload, Section
+from edge_agent.config.spec import REQUIRED, Field, Kind, Reload, Section
 
 _HEAD = """\
 # Configuration reference
@@ -18,7 +19,12 @@ current. How files and drop-ins are found and merged is in [the design](../desig
 file is one line and exit 0. `--conf-dir DIR` reads the drop-ins from DIR, `--no-secrets` checks a copy
 on a machine that has no password, key and certificate files.
 
-An explicit `null` takes a value back to its default. *Restarts* says what a change restarts: that
+A drop-in changes what it names: in `cameras` the one with its `id`, there in `zones` the one under its key
+and in `rules` the one with its `id`. What is not there yet is added at the end. Any other list is replaced as
+a whole.
+
+An explicit `null` takes a value back to its default, and a zone away: `zones: {yard: null}`. A single rule
+cannot be taken away, `rules: null` takes all of a camera's. *Restarts* says what a change restarts: that
 camera only, or the agent.
 """
 
@@ -37,9 +43,18 @@ def _section(path: str, section: Section, reload: Reload) -> Iterator[str]:
         yield _row(each, each.reload or reload)
     yield ""
     for each in section.fields:
-        inner, suffix = (each.kind.kind, "[]") if isinstance(each.kind, ListOf) else (each.kind, "")
+        inner, suffix = _inner(each.kind)
         if isinstance(inner, Section):
             yield from _section(f"{path}.{each.key}{suffix}".lstrip("."), inner, each.reload or reload)
+
+
+def _inner(kind: Kind) -> tuple[Kind, str]:
+    """What a list or a mapping by id holds, and how that is written after its key."""
+    if isinstance(kind, ListOf):
+        return kind.kind, "[]"
+    if isinstance(kind, MapOf):
+        return kind.kind, ".ID"
+    return kind, ""
 
 
 def _row(each: Field, reload: Reload) -> str:
@@ -53,7 +68,7 @@ def _row(each: Field, reload: Reload) -> str:
 def _default(each: Field) -> str:
     if each.default is REQUIRED:
         return "**required**"
-    if isinstance(each.kind, Section):
+    if isinstance(each.kind, Section) and each.default is not None:
         return "as below"
     if each.default_text:
         return each.default_text

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.config.kinds import Number, PathKind, Text
+from edge_agent.config.many import ListOf
 from edge_agent.config.sections.camera import CAMERA
 from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.config.sections.outbox import OUTBOX
+from edge_agent.config.sections.rules import warn_unseen
 from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox
-from edge_agent.config.spec import Field, ListOf, Reload, Section, Values, plain
+from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,16 @@ PROFILE_NAME = Text(
 
 
 def _check(values: Values) -> None:
-    if values.valid("cameras") == ():
+    cameras, detector = values.valid("cameras"), values.valid("detector")
+    if cameras == ():
         values.warn("cameras", "there is no camera in this list; the gateway reports only its own health")
+    if cameras and detector is not None:
+        warn_unseen(values.node("cameras"), cameras, detector, values.reading)
 
 
 ROOT = Section(
     "the configuration",
-    "One file, and `conf.d/*.yaml` beside it: mappings merge by key, cameras by id, later files win.",
+    "One file, and `conf.d/*.yaml` beside it: mappings merge by key, cameras and rules by id, later wins.",
     (
         Field("gateway", GATEWAY, GATEWAY.doc),
         Field(

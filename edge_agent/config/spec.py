@@ -106,42 +106,6 @@ class ScalarKind(Kind):
 
 
 @dataclass(frozen=True)
-class ListOf(Kind):
-    """A list of one kind of thing."""
-
-    kind: Kind
-    things: str  # plural, for messages
-    least: int = 0
-    most: int = 64
-    unique: bool = False
-
-    def describe(self) -> str:
-        return f"a list of {self.things}"
-
-    def describe_items(self) -> str:
-        """For the reference: what each item is."""
-        return f"{self.describe()}, each {self.kind.describe()}"
-
-    def read(self, node: tree.Node, reading: Reading) -> Any:
-        if not isinstance(node, tree.Sequence):
-            found = "a mapping" if isinstance(node, tree.Mapping) else "a single value"
-            reading.refuse(node.place, f"must be {self.describe()}, not {found}; write [ … ] around it")
-            return INVALID
-        if not self.least <= len(node.items) <= self.most:
-            limit = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most}"
-            reading.refuse(node.place, f"must be {self.describe()}: {limit}, not {len(node.items)}")
-        values = [self.kind.read(item, reading) for item in node.items]
-        if self.unique:
-            self._refuse_repeated(node, values, reading)
-        return INVALID if INVALID in values else tuple(values)
-
-    def _refuse_repeated(self, node: tree.Sequence, values: list[Any], reading: Reading) -> None:
-        for index, value in enumerate(values):
-            if value is not INVALID and value in values[:index]:
-                reading.refuse(node.items[index].place, "stands in this list twice")
-
-
-@dataclass(frozen=True)
 class Field:
     """One key of a section."""
 
@@ -180,6 +144,11 @@ class Values:
     def key_place(self, key: str) -> tree.Place:
         entry = self._node.entries.get(key)
         return entry.key if entry else self._node.place
+
+    def node(self, key: str) -> tree.Node | None:
+        """What was written, right or wrong; None where the key was not given."""
+        entry = self._node.entries.get(key)
+        return entry.value if entry else None
 
     def together(self, one: str, other: str) -> None:
         """Refuses either key without the other."""
@@ -238,7 +207,7 @@ class Section(Kind):
         if each.default is REQUIRED:
             reading.refuse_missing(node.place, f"{self.name} has no '{each.key}': {each.doc}")
             return INVALID
-        if isinstance(each.kind, Section):
+        if isinstance(each.kind, Section) and each.default is not None:
             return each.kind.read(tree.Mapping(node.place), reading)
         return each.default
 

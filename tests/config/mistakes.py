@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.config.places import MINIMAL, with_camera
 
+_YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1]]}"
 _GATEWAY, _MQTT = MINIMAL.splitlines()[:2]
 
 
@@ -26,6 +27,22 @@ def _gateway(mapping: str) -> str:
 
 def _mask(points: str) -> str:
     return with_camera(f"url: /clip.mp4\nmasks: [{points}]")
+
+
+def _zones(zones: str) -> str:
+    return with_camera(f"url: /clip.mp4\nzones: {zones}")
+
+
+def _rules(rules: str) -> str:
+    return with_camera(f"url: /clip.mp4\nzones: {{yard: {_YARD}, gate: {_YARD}}}\nrules: {rules}")
+
+
+def _rule(more: str) -> str:
+    return _rules(f"[{{id: night, kind: loitering, zone: yard, {more}}}]")
+
+
+def _schedule(mapping: str) -> str:
+    return _rule(f"schedule: {{{mapping}}}")
 
 
 # fmt: off
@@ -122,6 +139,56 @@ MISTAKES = [
     ("closed by hand", _mask("§[[0, 0], [1, 0], [1, 1], [0, 0]]"), "point 4 twice in a row"),
     ("a spike", _mask("§[[0, 0], [1, 0], [0.5, 0], [0.5, 1]]"), "crosses itself"),
     ("an edge that touches a corner", _mask("§[[0, 0], [1, 0], [1, 1], [0.5, 0], [0, 1]]"), "crosses itself"),
+    # --- zones
+    ("zones as a list", _zones("§[yard]"), "must be a mapping of zones by id, not a list"),
+    ("a zone that is a polygon", _zones("{yard: §[[0, 0], [1, 0], [1, 1]]}"), "yard: must be a mapping (polygon), not a list"),
+    ("a zone without a polygon", _zones("{yard: §{}}"), "zone has no 'polygon'"),
+    ("a zone with a misspelt key", _zones("{yard: {polygon: [[0, 0], [1, 0], [1, 1]], §colour: red}}"), "unknown key in zone; known here: polygon"),
+    ("a zone with capitals", _zones(f"{{§Yard: {_YARD}}}"), "must be an id: 1 to 63 of a-z, 0-9 and -, not 'Yard'"),
+    ("a zone of no area", _zones("{yard: {polygon: §[[0, 0], [0.5, 0.5], [1, 1]]}}"), "polygon: the polygon has no area"),
+    ("a zone twice", _zones(f"{{yard: {_YARD}, §yard: {_YARD}}}"), "this key stands here twice"),
+    ("33 zones", _zones("§{" + ", ".join(f"z{i}: {_YARD}" for i in range(33)) + "}"), "zones: at most 32 zones, not 33"),
+    # --- rules
+    ("a rule that is not in a list", _rules("§{id: night, kind: loitering, zone: yard}"), "write [ … ] around it"),
+    ("a rule without an id", _rules("[§{kind: loitering, zone: yard}]"), "rule has no 'id'"),
+    ("a rule without a kind", _rules("[§{id: night, zone: yard}]"), "rule has no 'kind'"),
+    ("a rule without a zone", _rules("[§{id: night, kind: loitering}]"), "rule has no 'zone'"),
+    ("a misspelt key of a rule", _rule("§cooldown: 5"), "unknown key 'cooldown' in rule (did you mean 'cooldown_s'?)"),
+    ("a misspelt kind of rule", _rules("[{id: night, kind: §zone_intrusion, zone: yard}]"), "kind: must be zone-intrusion or loitering, not 'zone_intrusion' (did you mean 'zone-intrusion'?)"),
+    ("a rule of a later version", _rules("[{id: night, kind: §line-crossing, zone: yard}]"), "kind: 'line-crossing' comes with a later version"),
+    ("a misspelt zone", _rules("[{id: night, kind: loitering, zone: §yrad}]"), "zone: this camera has no zone 'yrad' (did you mean 'yard'?)"),
+    ("a zone that resembles none", _rules("[{id: night, kind: loitering, zone: §pool}]"), "no zone 'pool'; its zones: 'yard', 'gate'"),
+    ("a zone of a camera without zones", with_camera("url: /clip\nrules: [{id: night, kind: loitering, zone: §yard}]"), "has no zones; define 'yard' under zones"),
+    ("a zone of another camera", with_camera(f"url: /clip\nzones: {{yard: {_YARD}}}") + "  - {id: cam-2, url: /clip, rules: [{id: night, kind: loitering, zone: §yard}]}\n", "has no zones"),
+    ("the same rule twice", _rules("[{id: night, kind: loitering, zone: yard}, {id: §night, kind: zone-intrusion, zone: yard}]"), "rule id 'night' stands in this camera twice, first in line 7"),
+    ("a rule for an unknown class", _rule("labels: [§persn]"), "labels: must be person, "),
+    ("a rule for no class", _rule("labels: §[]"), "labels: must be a list of class labels: at least 1, not 0"),
+    ("a duration that is too long", _rule("min_duration_s: §4000"), "a number from 0 to 3600 seconds"),
+    ("a grace that is too long", _rule("grace_s: §601"), "a number from 0 to 600 seconds"),
+    ("a cooldown that is too long", _rule("cooldown_s: §86401"), "a number from 0 to 86400 seconds"),
+    ("a misspelt severity", _rule("severity: §alert"), "severity: must be info, warning or alarm, not 'alert' (did you mean 'alarm'?)"),
+    ("a severity as it goes on the wire", _rule("severity: §ERROR"), "must be info, warning or alarm"),
+    ("loitering that lasts no time", _rule("min_duration_s: §0"), "min_duration_s: loitering lasts"),
+    ("65 rules", _rules("§[" + ", ".join(f"{{id: r{i}, kind: loitering, zone: yard}}" for i in range(65)) + "]"), "at most 64, not 65"),
+    # --- schedules
+    ("no day at all", _schedule("days: §[]"), "days: must be a list of days: at least 1, not 0"),
+    ("days without a list", _schedule("days: §mon-fri"), "write [ … ] around it"),
+    ("a day spelt out", _schedule("days: [§Saturday]"), "(did you mean 'sat'?)"),
+    ("a misspelt day", _schedule("days: [§mno]"), "or a span such as mon-fri, not 'mno' (did you mean 'mon'?)"),
+    ("a span of days spelt out", _schedule("days: [§Monday – Friday]"), "(did you mean 'mon-fri'?)"),
+    ("a span of three", _schedule("days: [§mon-wed-fri]"), "not 'mon-wed-fri'"),
+    ("a day that is none", _schedule("days: [§tet]"), "not 'tet'"),
+    ("a time without quotes", _schedule('from: §22:00, to: "05:00"'), "YAML reads 22:00 as a number in base 60: put it in quotes, '22:00'"),
+    ("an end without quotes", _schedule('from: "22:00", to: §23:30'), "put it in quotes, '23:30'"),
+    ("a time as other tools write it", _schedule('from: §1320, to: "05:00"'), "not '1320' (did you mean '22:00'? without quotes YAML reads a time as a number in base 60)"),
+    ("a time of one digit", _schedule('from: §"7:00", to: "08:00"'), "(did you mean '07:00'?)"),
+    ("a time with seconds", _schedule('from: §"22:00:00", to: "05:00"'), "must be a time of day from"),
+    ("an hour that is none", _schedule('from: "22:00", to: §"25:00"'), 'from "00:00" to "24:00", not \'25:00\''),
+    ("a minute past the end of the day", _schedule('from: "22:00", to: §"24:01"'), 'from "00:00" to "24:00"'),
+    ("a begin at the end of the day", _schedule('from: §"24:00", to: "05:00"'), 'from "00:00" to "23:59"'),
+    ("a begin without an end", _schedule('§from: "22:00"'), "from needs to beside it"),
+    ("an end without a begin", _schedule('§to: "22:00"'), "to needs from beside it"),
+    ("a time that is too short for its rule", _rule('min_duration_s: 600, schedule: §{from: "12:00", to: "12:10"}'), "it is armed for 600 s at a time, and min_duration_s is 600"),
     # --- not YAML at all
     ("a tab", "gateway:\n§\tid: a\n", "a tab"),
     ("a text that starts with @", _gateway("{id: a, ward: §@b}"), "cannot start with '@'"),

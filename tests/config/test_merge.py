@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.config import load
 from edge_agent.config.check import EXIT_CONFIG, EXIT_OK, run_check
-from tests.config.places import MINIMAL, PC, problems_of, write
+from tests.config.places import MINIMAL, PC, problems_of, with_camera, write
 
 
 def test_later_files_win_key_by_key(tmp_path: Path) -> None:
@@ -37,6 +37,57 @@ def test_other_lists_are_replaced(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     write(tmp_path, "mqtt: {brokers: [mqtt://other]}\n", "conf.d/a.yaml")
     assert [b.host for b in load(path, board=PC).mqtt.brokers] == ["other"]
+
+
+_SITE = with_camera("""\
+url: /clip.mp4
+zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1]]}, gate: {polygon: [[0, 0], [1, 0], [1, 1]]}}
+rules:
+  - {id: night, kind: loitering, zone: yard, severity: alarm}
+  - {id: day, kind: zone-intrusion, zone: gate}
+""")
+
+
+def test_zones_merge_by_key_and_rules_by_id(tmp_path: Path) -> None:
+    path = write(tmp_path, _SITE)
+    drop_in = """\
+cameras:
+  - id: cam-1
+    zones: {gate: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}, pool: {polygon: [[0, 0], [1, 0], [0, 1]]}}
+    rules: [{id: pool, kind: loitering, zone: pool}, {id: day, severity: info}]
+"""
+    write(tmp_path, drop_in, "conf.d/site.yaml")
+    rules = load(path, board=PC).cameras[0].rules
+    assert [(r.id, r.kind.value, r.severity.name, len(r.zone.polygon)) for r in rules] == [
+        ("night", "loitering", "ALARM", 3),
+        ("day", "zone-intrusion", "INFO", 4),
+        ("pool", "loitering", "WARNING", 3),
+    ]
+
+
+def test_a_drop_in_can_take_a_zone_and_all_rules_away(tmp_path: Path) -> None:
+    path = write(tmp_path, _SITE)
+    write(tmp_path, "cameras: [{id: cam-1, zones: {gate: null}}]\n", "conf.d/1.yaml")
+    (problem,) = problems_of(path)  # of the rule that still refers to it
+    assert (problem.file, problem.line) == (str(path), 9)
+    assert "no zone 'gate'" in problem.message
+    write(tmp_path, "cameras: [{id: cam-1, rules: null}]\n", "conf.d/2.yaml")
+    assert load(path, board=PC).cameras[0].rules == ()
+
+
+def test_the_same_rule_twice_in_one_drop_in_is_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, _SITE)
+    rules = "[{id: night, severity: info}, {id: night, severity: alarm}]"
+    drop_in = write(tmp_path, f"cameras: [{{id: cam-1, rules: {rules}}}]\n", "conf.d/a.yaml")
+    (problem,) = problems_of(path)
+    assert (problem.file, problem.column) == (str(drop_in), 65)
+
+
+@pytest.mark.parametrize("nameless", ["cam-2", "{url: /clip.mp4}", "[]"])
+def test_what_has_no_id_is_not_taken_for_a_camera_with_an_empty_one(tmp_path: Path, nameless: str) -> None:
+    path = write(tmp_path, MINIMAL.replace("cam-1", '""'))
+    drop_in = write(tmp_path, f"cameras: [{nameless}]\n", "conf.d/a.yaml")
+    assert {p.file for p in problems_of(path)} == {str(path), str(drop_in)}
 
 
 def test_a_drop_in_can_take_a_value_back(tmp_path: Path) -> None:

@@ -23,5 +23,16 @@ def test_the_command_prints_it() -> None:
 
 
 def test_every_key_is_in_it() -> None:
-    for key in ("timezone", "spread_s", "max_bytes", "budget_per_s", "privacy_masks", "counts_s", "width"):
+    for key in (
+        "timezone",
+        "spread_s",
+        "max_bytes",
+        "budget_per_s",
+        "privacy_masks",
+        "counts_s",
+        "width",
+        "min_duration_s",
+        "days",
+        "polygon",
+    ):
         assert f"| `{key}` |" in markdown()

@@ -12,6 +12,7 @@ from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.config.sections.outbox import OUTBOX
+from edge_agent.config.sections.rules import RULE, SCHEDULE, ZONE
 from edge_agent.config.settings import (
     Analyse,
     Broker,
@@ -23,7 +24,10 @@ from edge_agent.config.settings import (
     Mqtt,
     Outbox,
     Report,
+    Schedule,
     SnapshotPolicy,
+    Zone,
+    ZoneRule,
 )
 from edge_agent.config.spec import Section
 from tests.config.places import MINIMAL, camera_of, settings_of, with_camera
@@ -56,6 +60,10 @@ cameras:
     report: {objects: false, counts_s: 60, snapshots: rules}
     masks: [[[0, 0], [0.3, 0], [0.3, 0.06], [0, 0.06]]]
     privacy_masks: []
+    zones: {yard: {polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]}}
+    rules:
+      - {id: yard-night, kind: zone-intrusion, zone: yard, labels: [person], min_duration_s: 1, grace_s: 1,
+         severity: alarm, cooldown_s: 60, schedule: {days: [mon-sun], from: "22:00", to: "05:00"}}
 """
 
 
@@ -254,7 +262,10 @@ def test_a_model_file_that_is_not_there_is_doubtful(tmp_path: Path) -> None:
         (MQTT, Mqtt, {"credentials": {"username", "password_file"}}),
         (OUTBOX, Outbox, {}),
         (DETECTOR, Detector, {}),
-        (CAMERA, Camera, {"credentials": {"username", "password_file"}}),
+        (CAMERA, Camera, {"credentials": {"username", "password_file"}, "rules": {"zones", "rules"}}),
+        (ZONE, Zone, {"id": set()}),
+        (RULE, ZoneRule, {}),
+        (SCHEDULE, Schedule, {"begin": {"from"}, "end": {"to"}}),
         (ANALYSE, Analyse, {}),
         (REPORT, Report, {}),
     ],

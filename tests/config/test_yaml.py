@@ -13,7 +13,9 @@ from edge_agent.config.spec import Section
 from tests.config.places import MINIMAL, STEADY, problems_of
 
 _KEYS = sorted(
-    {f.key for f in ROOT.fields} | {"id", "ward", "brokers", "url", "masks", "labels", "fps", "analyse"}
+    {f.key for f in ROOT.fields}
+    | {"id", "ward", "brokers", "url", "masks", "labels", "fps", "analyse"}
+    | {"zones", "polygon", "rules", "kind", "zone", "schedule", "days", "from", "to"}
 )
 _SCALARS = st.one_of(
     st.none(),
@@ -21,7 +23,9 @@ _SCALARS = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=12),
-    st.sampled_from(["rtsp://h/s", "mqtt://h", "cam-1", "~", "22:00", "256MB", "/clip", "auto"]),
+    st.sampled_from(
+        ["rtsp://h/s", "mqtt://h", "cam-1", "~", "22:00", "256MB", "/clip", "auto", "mon-fri", "yard"]
+    ),
 )
 _KEY = st.one_of(st.sampled_from(_KEYS), st.text(max_size=6))
 _VALUES = st.recursive(

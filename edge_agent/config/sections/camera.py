@@ -6,9 +6,10 @@ from typing import Any
 
 from edge_agent.config.addresses import CameraAddress, CameraUrl
 from edge_agent.config.kinds import Choice, Flag, Number, PolygonKind, Size, identifier
-from edge_agent.config.sections import login
+from edge_agent.config.many import ListOf
+from edge_agent.config.sections import login, rules
 from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
-from edge_agent.config.spec import Field, ListOf, Section, Values, plain
+from edge_agent.config.spec import Field, Section, Values, plain
 
 RESERVED_IDS = ("gateway",)
 """``up/event/gateway`` carries what concerns the whole box."""
@@ -81,6 +82,7 @@ _POLYGONS = ListOf(PolygonKind(), "polygons")
 
 
 def _check(values: Values) -> None:
+    rules.check_rules(values)
     login.check_login(values)
     url: CameraUrl | None = values.valid("url")
     if url is None or not values.given("username"):
@@ -93,13 +95,14 @@ def _check(values: Values) -> None:
         values.reading.refuse(values.key_place("username"), text)
 
 
+_ELSEWHERE = ("url", "username", "password_file", "zones", "rules")
+
+
 def _build(values: Values) -> Camera:
     url: CameraUrl = values["url"]
-    own: dict[str, Any] = {
-        key: value for key, value in values.found.items() if key not in ("url", "username", "password_file")
-    }
-    own["rules"] = ()
-    return Camera(url=url.url, credentials=url.credentials or login.credentials_of(values), **own)
+    own: dict[str, Any] = {key: value for key, value in values.found.items() if key not in _ELSEWHERE}
+    credentials = url.credentials or login.credentials_of(values)
+    return Camera(url=url.url, credentials=credentials, rules=rules.zone_rules(values), **own)
 
 
 CAMERA = Section(
@@ -114,6 +117,7 @@ CAMERA = Section(
         Field("report", REPORT, REPORT.doc, {}),
         Field("masks", _POLYGONS, "areas that are not looked at, such as a burnt-in clock", ()),
         Field("privacy_masks", _POLYGONS, "areas that are blacked out before anything leaves the box", ()),
+        *rules.FIELDS,
     ),
     _build,
     _check,

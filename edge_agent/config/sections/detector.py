@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from edge_agent.config import tree
 from edge_agent.config.kinds import Choice, Number, Text, text_of
+from edge_agent.config.many import ListOf
 from edge_agent.config.settings import Detector
-from edge_agent.config.spec import Field, ListOf, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
 from edge_agent.config.words import did_you_mean, shown
 from edge_agent.model import GROUP_OF_LABEL
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.kinds import Text, TimeZone, identifier
+from edge_agent.config.kinds import Text, identifier
 from edge_agent.config.settings import Gateway
 from edge_agent.config.spec import Field, Section, Values
+from edge_agent.config.times import TimeZone
 
 _TIMEZONE = "Asia/Ho_Chi_Minh"
 

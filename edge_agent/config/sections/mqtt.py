@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from edge_agent.config.addresses import BrokerAddress
 from edge_agent.config.kinds import Choice, Number, ReadableFile, Text
+from edge_agent.config.many import ListOf
 from edge_agent.config.sections import login
 from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.config.spec import Field, ListOf, Section, Values
+from edge_agent.config.spec import Field, Section, Values
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Wildcards, empty levels and a leading $ would make topics that nobody can subscribe to as documented.

@@ -1,0 +1,92 @@
+"""The kinds of time: time zones, times of day, days of the week."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import time
+from zoneinfo import ZoneInfo, available_timezones
+
+from edge_agent.config import tree
+from edge_agent.config.kinds import text_of
+from edge_agent.config.spec import Reading, Refused, ScalarKind
+from edge_agent.config.words import did_you_mean, nearest, shown
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EVERY_DAY = frozenset(range(len(DAYS)))
+
+
+@dataclass(frozen=True)
+class TimeZone(ScalarKind):
+    """A name of the IANA time zone database."""
+
+    def describe(self) -> str:
+        return "a time zone such as Asia/Ho_Chi_Minh"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> ZoneInfo:
+        name = text_of(scalar, self.describe())
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):  # unknown, not a name, a directory such as "Asia"
+            near = did_you_mean(name, available_timezones())
+            raise Refused(f"must be {self.describe()}, not {shown(name)}{near}") from None
+
+
+@dataclass(frozen=True)
+class TimeOfDay(ScalarKind):
+    """Hours and minutes. As an end, 24:00 is the midnight that begins the next day."""
+
+    end: bool = False
+
+    def describe(self) -> str:
+        return f'a time of day from "00:00" to "{"24:00" if self.end else "23:59"}"'
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> time:
+        match = re.fullmatch(r"([01]\d|2[0-4]):([0-5]\d)", scalar.text)
+        if match is None:
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{_time_meant(scalar)}")
+        text_of(scalar, self.describe())
+        hour, minute = int(match[1]), int(match[2])
+        if hour < 24:
+            return time(hour, minute)
+        if not self.end or minute:
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+        return time(0, 0)
+
+
+def _time_meant(scalar: tree.Scalar) -> str:
+    """``7:00`` is 07:00, and 1320 is what another YAML reader made of an unquoted 22:00."""
+    if (match := re.fullmatch(r"(\d):([0-5]\d)", scalar.text)) is not None:
+        return f" (did you mean '0{match[1]}:{match[2]}'?)"
+    if scalar.plain and re.fullmatch(r"\d{1,4}", scalar.text):
+        hour, minute = divmod(int(scalar.text), 60)
+        if hour < 24:
+            when = f"{hour:02}:{minute:02}"
+            return f" (did you mean '{when}'? without quotes YAML reads a time as a number in base 60)"
+    return ""
+
+
+@dataclass(frozen=True)
+class DaySpan(ScalarKind):
+    """A day of the week or several in a row, as numbers from 0, Monday."""
+
+    def describe(self) -> str:
+        return "mon, tue, wed, thu, fri, sat, sun or a span such as mon-fri"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> frozenset[int]:
+        ends = scalar.text.split("-")
+        if len(ends) > 2 or any(end not in DAYS for end in ends):
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{_days_meant(scalar.text)}")
+        first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
+        length = (last - first) % 7 + 1  # sat-mon goes over the end of the week
+        return frozenset((first + i) % 7 for i in range(length))
+
+
+def _days_meant(text: str) -> str:
+    meant = [_day_meant(part.strip().lower()) for part in re.split("[-\u2013]|\\.\\.", text)]
+    days = [day for day in meant if day is not None]
+    return f" (did you mean '{'-'.join(days)}'?)" if len(days) == len(meant) <= 2 else ""
+
+
+def _day_meant(word: str) -> str | None:
+    return word[:3] if word[:3] in DAYS else nearest(word, DAYS)

@@ -1,0 +1,207 @@
+"""Zones, and the rules on them: what they become, and what is doubtful about them."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import RuleKind, Schedule, Zone, ZoneRule
+from edge_agent.model import GROUP_OF_LABEL, Severity
+from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
+
+_YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]}"
+_CAMERA = f"url: /clip.mp4\nzones: {{yard: {_YARD}}}\n"
+_EVERY_DAY = frozenset(range(7))
+
+
+def _rules_of(directory: Path, rules: str) -> tuple[ZoneRule, ...]:
+    return camera_of(directory, f"{_CAMERA}rules: [{rules}]").rules
+
+
+def _warnings_of(directory: Path, text: str) -> list[str]:
+    """Warnings as ``line:column: text``, without the one that the clip is not there."""
+    found = settings_of(directory, text, no_secrets=True).warnings
+    return [w.partition("agent.yaml:")[2].replace("warning: ", "") for w in found]
+
+
+def test_a_rule_as_it_is_written(tmp_path: Path) -> None:
+    written = """{id: yard-night, kind: zone-intrusion, zone: yard, labels: [person], min_duration_s: 2,
+      grace_s: 3, severity: alarm, cooldown_s: 4, schedule: {days: [mon-sun], from: "22:00", to: "05:00"}}"""
+    assert _rules_of(tmp_path, written) == (
+        ZoneRule(
+            id="yard-night",
+            kind=RuleKind.ZONE_INTRUSION,
+            zone=Zone("yard", ((0.1, 0.5), (0.9, 0.5), (0.9, 1.0), (0.1, 1.0))),
+            labels=("person",),
+            min_duration_s=2.0,
+            grace_s=3.0,
+            severity=Severity.ALARM,
+            cooldown_s=4.0,
+            schedule=Schedule(_EVERY_DAY, time(22), time(5)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "min_duration_s", "grace_s"), [("zone-intrusion", 1.0, 1.0), ("loitering", 30.0, 5.0)]
+)
+def test_what_a_rule_leaves_out_follows_its_kind(
+    tmp_path: Path, kind: str, min_duration_s: float, grace_s: float
+) -> None:
+    (rule,) = _rules_of(tmp_path, f"{{id: r, kind: {kind}, zone: yard}}")
+    assert (rule.min_duration_s, rule.grace_s) == (min_duration_s, grace_s)
+    assert (rule.severity, rule.cooldown_s) == (Severity.WARNING, 60.0)
+    assert (rule.labels, rule.schedule) == (tuple(GROUP_OF_LABEL), None)
+
+
+def test_zero_is_a_value_of_its_own(tmp_path: Path) -> None:
+    (rule,) = _rules_of(
+        tmp_path, "{id: r, kind: zone-intrusion, zone: yard, min_duration_s: 0, grace_s: 0, cooldown_s: 0}"
+    )
+    assert (rule.min_duration_s, rule.grace_s, rule.cooldown_s) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("word", "severity"), [("info", Severity.INFO), ("warning", Severity.WARNING), ("alarm", Severity.ALARM)]
+)
+def test_severities(tmp_path: Path, word: str, severity: Severity) -> None:
+    (rule,) = _rules_of(tmp_path, f"{{id: r, kind: loitering, zone: yard, severity: {word}}}")
+    assert rule.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("written", "schedule"),
+    [
+        ('from: "22:00", to: "05:00"', Schedule(_EVERY_DAY, time(22), time(5))),
+        ('from: 05:00, to: "22:00"', Schedule(_EVERY_DAY, time(5), time(22))),  # 05:00 is text to YAML
+        ('from: "22:00", to: "24:00"', Schedule(_EVERY_DAY, time(22), time(0))),
+        ('from: "00:00", to: "24:00"', Schedule(_EVERY_DAY, time(0), time(0))),
+        ('from: "06:30", to: "06:30"', Schedule(_EVERY_DAY, time(6, 30), time(6, 30))),
+        ("days: [sat, sun]", Schedule(frozenset({5, 6}), time(0), time(0))),
+        ("days: [mon-fri]", Schedule(frozenset(range(5)), time(0), time(0))),
+        ("days: [sat-mon, wed, mon]", Schedule(frozenset({5, 6, 0, 2}), time(0), time(0))),
+        ("days: [tue-tue]", Schedule(frozenset({1}), time(0), time(0))),
+        ("", Schedule(_EVERY_DAY, time(0), time(0))),
+    ],
+)
+def test_schedules(tmp_path: Path, written: str, schedule: Schedule) -> None:
+    (rule,) = _rules_of(tmp_path, f"{{id: r, kind: loitering, zone: yard, schedule: {{{written}}}}}")
+    assert rule.schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("times", "min_duration_s"),
+    [('from: "23:55", to: "00:05"', 599), ('from: "08:00", to: "08:00"', 3600), ("days: [sun]", 3600)],
+    ids=["over midnight", "a whole day", "without times"],
+)
+def test_a_schedule_that_is_long_enough_for_its_rule(tmp_path: Path, times: str, min_duration_s: int) -> None:
+    rule = f"{{id: r, kind: loitering, zone: yard, min_duration_s: {min_duration_s}, schedule: {{{times}}}}}"
+    assert len(_rules_of(tmp_path, rule)) == 1
+
+
+def test_two_rules_may_share_a_zone_and_two_cameras_a_name(tmp_path: Path) -> None:
+    other = "{polygon: [[0, 0], [1, 0], [1, 1]]}"
+    rules = "[{id: a, kind: loitering, zone: yard}, {id: b, kind: zone-intrusion, zone: yard}]"
+    second = f"  - {{id: cam-2, url: /clip.mp4, zones: {{yard: {other}}}, rules: {rules}}}\n"
+    settings = settings_of(tmp_path, with_camera(f"{_CAMERA}rules: {rules}") + second)
+    corners = [[len(rule.zone.polygon) for rule in camera.rules] for camera in settings.cameras]
+    assert corners == [[4, 4], [3, 3]]
+
+
+def test_a_mistake_in_one_rule_hides_none_in_the_others(tmp_path: Path) -> None:
+    rules = "\n".join(
+        [
+            "rules:",
+            "  - {id: a, kind: loiter, zone: yrad}",
+            '  - {id: b, kind: loitering, zone: yrad, schedule: {days: [mo], from: 22:00, to: "5:00"}}',
+            "  - {id: c, kind: loitering, zone: yard, min_duration_s: 0, severity: high}",
+        ]
+    )
+    problems = problems_of(write(tmp_path, with_camera(f"url: /clip.mp4\nzones: {{yard: {_YARD}}}\n{rules}")))
+    assert [(p.line, p.message.partition(":")[0]) for p in problems] == [
+        (8, "kind"),
+        (8, "zone"),
+        (9, "zone"),
+        (9, "days"),
+        (9, "from"),
+        (9, "to"),
+        (10, "min_duration_s"),
+        (10, "severity"),
+    ]
+
+
+def test_a_zone_that_may_stand_in_a_broken_file_is_not_missing(tmp_path: Path) -> None:
+    rules = "rules: [{id: r, kind: loitering, zone: yard}]"
+    path = write(tmp_path, with_camera(f"url: /clip.mp4\n{rules}"))
+    broken = write(tmp_path, "cameras: [\n", "conf.d/zones.yaml")
+    assert [p.file for p in problems_of(path)] == [str(broken)]
+
+
+_MASK = "masks: [[[0, 0], [1, 0], [1, 0.1]], [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]]"
+_RULE = "{id: r, kind: loitering, zone: yard}"
+_PERSON_OR_CAR = "rules: [{id: r, kind: loitering, zone: yard, labels: [person, car]}]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "warning"),
+    [
+        (_CAMERA, "", "6:13: no rule refers to the zone 'yard'; it does nothing"),
+        (
+            f"{_CAMERA}rules: [{_RULE}]\n{_MASK}",
+            "",
+            "6:13: the zone 'yard' lies wholly in one of masks: nothing is seen there",
+        ),
+        (
+            f"{_CAMERA}{_PERSON_OR_CAR}",
+            "detector: {labels: [person, bus]}",
+            "7:67: 'car' is never seen: detector.labels does not have car",
+        ),
+        (
+            f"{_CAMERA}{_PERSON_OR_CAR}",
+            "detector: {labels: [truck, bus]}",
+            "7:13: rule 'r' never fires: detector.labels does not have person or car",
+        ),
+        (
+            f"{_CAMERA}{_PERSON_OR_CAR}",
+            "detector: {model: hog}",
+            "7:67: 'car' is never seen: detector.model is hog, which sees only persons",
+        ),
+        (
+            f"{_CAMERA}rules: [{_RULE}]",
+            "detector: {model: none}",
+            "7:13: rule 'r' never fires: detector.model is none",
+        ),
+    ],
+    ids=[
+        "no rule",
+        "masked",
+        "one class unseen",
+        "all unseen",
+        "a class that hog does not know",
+        "no detector",
+    ],
+)
+def test_what_can_never_fire_is_doubtful(tmp_path: Path, lines: str, more: str, warning: str) -> None:
+    assert _warnings_of(tmp_path, with_camera(lines) + more) == [warning]
+
+
+@pytest.mark.parametrize(
+    ("lines", "more"),
+    [
+        (f"rules: [{_RULE}]", ""),
+        (f"rules: [{_RULE}]\nmasks: [[[0, 0.6], [1, 0.6], [1, 1], [0, 1]]]", ""),
+        (f"rules: [{_RULE}]\nprivacy_masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]", ""),
+        (f"rules: [{_RULE}]", "detector: {labels: [person]}"),
+        (f"rules: [{_RULE}]", "detector: {model: hog}"),
+        (_PERSON_OR_CAR, "detector: {labels: [car, person]}"),
+    ],
+    ids=["plain", "half masked", "private", "all classes, one seen", "all classes of hog", "both seen"],
+)
+def test_what_can_fire_is_not_commented_on(tmp_path: Path, lines: str, more: str) -> None:
+    assert _warnings_of(tmp_path, with_camera(_CAMERA + lines) + more) == []
+
+
+def test_a_camera_without_rules_has_none(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, MINIMAL).cameras[0].rules == ()
