@@ -24,6 +24,9 @@ _OTHER_NUMBER = re.compile(
 )
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?")
 
+ID = r"[a-z0-9-]{1,63}"
+ID_RULE = "1 to 63 of a-z, 0-9 and -"
+
 
 def _taken_for(text: str) -> str | None:
     """What YAML 1.1 readers (PyYAML, Ansible) make of an unquoted ``text`` that was meant as text."""
@@ -75,7 +78,7 @@ class Text(ScalarKind):
 
 
 def identifier(reserved: Collection[str] = ()) -> Text:
-    return Text("an id", 63, r"[a-z0-9-]{1,63}", "1 to 63 of a-z, 0-9 and -", reserved)
+    return Text("an id", 63, ID, ID_RULE, reserved)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""The kinds that hold several of one kind: lists, and mappings by name."""
+"""The kinds that hold several of one kind: lists, and mappings by id."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.config import tree
-from edge_agent.config.spec import INVALID, Kind, Reading, ScalarKind
+from edge_agent.config.kinds import ID, ID_RULE
+from edge_agent.config.spec import INVALID, Kind, Reading
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ class ListOf(Kind):
 
 @dataclass(frozen=True)
 class MapOf(Kind):
-    """One kind of thing, each under a name of its own: ``{yard: …, gate: …}``."""
+    """One kind of thing, each under an id of its own: ``{yard: …, gate: …}``."""
 
-    name: ScalarKind
     kind: Kind
     things: str  # plural, for messages
     most: int = 64
@@ -58,7 +59,7 @@ class MapOf(Kind):
         return f"a mapping of {self.things} by id"
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
-        """The values by name, in the order of the file."""
+        """The values by id, in the order of the file."""
         if not isinstance(node, tree.Mapping):
             found = "a list" if isinstance(node, tree.Sequence) else "a single value"
             reading.refuse(node.place, f"must be {self.describe()}, not {found}")
@@ -67,9 +68,8 @@ class MapOf(Kind):
             reading.refuse(node.place, f"at most {self.most} {self.things}, not {len(node.entries)}")
         values: dict[str, Any] = {}
         for name, entry in node.entries.items():
-            # A key is text whatever it looks like, so quotes or none are the same.
-            valid = self.name.read(tree.Scalar(entry.key, name, plain=False), reading) is not INVALID
-            with reading.about(name if valid else self.things):
-                value = self.kind.read(entry.value, reading)
-            values[name] = value if valid else INVALID
+            if not re.fullmatch(ID, name):
+                # Not quoted: of {url: rtsp://u:a,b} the half of a password after the comma is a key.
+                reading.refuse(entry.key, f"an id is {ID_RULE}")
+            values[name] = self.kind.read(entry.value, reading)
         return INVALID if INVALID in values.values() else values

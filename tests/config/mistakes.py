@@ -141,10 +141,10 @@ MISTAKES = [
     ("an edge that touches a corner", _mask("§[[0, 0], [1, 0], [1, 1], [0.5, 0], [0, 1]]"), "crosses itself"),
     # --- zones
     ("zones as a list", _zones("§[yard]"), "must be a mapping of zones by id, not a list"),
-    ("a zone that is a polygon", _zones("{yard: §[[0, 0], [1, 0], [1, 1]]}"), "yard: must be a mapping (polygon), not a list"),
+    ("a zone that is a polygon", _zones("{yard: §[[0, 0], [1, 0], [1, 1]]}"), "zones: must be a mapping (polygon), not a list"),
     ("a zone without a polygon", _zones("{yard: §{}}"), "zone has no 'polygon'"),
     ("a zone with a misspelt key", _zones("{yard: {polygon: [[0, 0], [1, 0], [1, 1]], §colour: red}}"), "unknown key in zone; known here: polygon"),
-    ("a zone with capitals", _zones(f"{{§Yard: {_YARD}}}"), "must be an id: 1 to 63 of a-z, 0-9 and -, not 'Yard'"),
+    ("a zone with capitals", _zones(f"{{§Yard: {_YARD}}}"), "zones: an id is 1 to 63 of a-z, 0-9 and -"),
     ("a zone of no area", _zones("{yard: {polygon: §[[0, 0], [0.5, 0.5], [1, 1]]}}"), "polygon: the polygon has no area"),
     ("a zone twice", _zones(f"{{yard: {_YARD}, §yard: {_YARD}}}"), "this key stands here twice"),
     ("33 zones", _zones("§{" + ", ".join(f"z{i}: {_YARD}" for i in range(33)) + "}"), "zones: at most 32 zones, not 33"),

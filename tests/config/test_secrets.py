@@ -141,6 +141,10 @@ _LINES = st.sampled_from(
         "url: rtsp://h/s\nusername: rtsp://user:{}@h/s",
         "url: rtsp://h/s\nanalyse: {{fps: rtsp://user:{}@h/s}}",
         "url: rtsp://h/s\nreport: {{snapshots: rtsp://user:{}@h/s}}",
+        "url: /clip\nzones: {{yard: rtsp://user:{}@h/s}}\nrules: [{{id: r, kind: loitering, zone: gate}}]",
+        "url: /clip\nzones: {{rtsp://user:{0}@h/s: {{polygon: []}}}}\nrules: [{{zone: rtsp://user:{0}@h/s}}]",
+        "url: /clip\nrules: [{{id: r, kind: loitering, zone: yard, schedule: {{from: rtsp://u:{}@h}}}}]",
+        "url: /clip\nrules: [{{id: rtsp://user:{0}@h/s, kind: rtsp://user:{0}@h/s}}, rtsp://user:{0}@h/s]",
     ]
 )
 

@@ -146,7 +146,7 @@ ZONE = Section(
 )
 
 FIELDS = (
-    Field("zones", MapOf(identifier(), ZONE, "zones", 32), "areas that rules refer to", {}, "`{}`"),
+    Field("zones", MapOf(ZONE, "zones", 32), "areas that rules refer to", {}, "`{}`"),
     Field("rules", ListOf(RULE, "rules"), "what to tell about them", ()),
 )
 
@@ -165,7 +165,7 @@ def check_rules(values: Values) -> None:
     used = list(_scalars(values.node("rules"), "zone"))
     for name in used:
         if name.text not in written.entries:
-            values.reading.refuse_missing(name.place, _unknown_zone(name.text, written.entries))
+            values.reading.refuse_missing(name.place, _unknown_zone(name.text, written))
             values.found["rules"] = INVALID
     for id_, entry in written.entries.items():
         if all(id_ != name.text for name in used):
@@ -180,7 +180,9 @@ def _scalars(rules: tree.Node | None, key: str) -> Iterator[tree.Scalar]:
             yield entry.value
 
 
-def _unknown_zone(name: str, zones: Mapping[str, Any]) -> str:
+def _unknown_zone(name: str, written: tree.Mapping) -> str:
+    # A key without a mapping is a mistake and not quoted: it may be half of a password with a comma.
+    zones = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
     if not zones:
         return f"zone: this camera has no zones; define {shown(name)} under zones"
     near = did_you_mean(name, zones) or f"; its zones: {', '.join(shown(zone) for zone in zones)}"
