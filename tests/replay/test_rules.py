@@ -1,0 +1,76 @@
+"""A rule from the configuration file to the event, on a clip."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge_agent.schema import schema_of
+from tests.testbed.agent import write_config
+from tests.testbed.walker import walking_clip
+
+RULE: dict[str, Any] = {
+    "id": "gate-night",
+    "kind": "zone-intrusion",
+    "zone": "gate",
+    "labels": ["person"],
+    "min_duration_s": 0.5,
+    "severity": "alarm",
+    "schedule": {"from": "22:00", "to": "05:00"},
+}
+GATE = {"gate": {"polygon": [[0.4, 0.6], [0.7, 0.6], [0.7, 1.0], [0.4, 1.0]]}}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody walks from left to right, in the gate from 4.0 s to 5.4 s."""
+    return walking_clip(tmp_path_factory.mktemp("rules") / "walker.mp4")
+
+
+def told(folder: Path, clip: Path, start: str, *more: str) -> list[dict[str, Any]]:
+    camera = {"id": "cam-1", "url": str(clip), "zones": GATE, "rules": [RULE]}
+    config = write_config(folder, cameras=[camera], broker_port=1883)
+    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
+    done = subprocess.run(
+        [*command, str(clip), "--start", start, *more],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    return [event for event in events if event["type"].endswith("zone-intrusion.v1")]
+
+
+def test_who_walks_through_the_gate_at_night_is_an_alarm_with_start_and_end(
+    clip: Path, tmp_path: Path
+) -> None:
+    start, end = told(tmp_path, clip, "2026-11-24T23:00:00+07:00")
+    for event in (start, end):
+        jsonschema.validate(event, schema_of("event-zone-intrusion"))
+    assert (start["severitytext"], start["data"]["label"], start["data"]["zone"]) == (
+        "ERROR",
+        "person",
+        "gate",
+    )
+    assert (start["data"]["phase"], end["data"]["phase"]) == ("start", "end")
+    assert start["data"]["event_id"] == end["data"]["event_id"]
+    begun = datetime.fromisoformat("2026-11-24T16:00:00+00:00")
+    came = datetime.fromisoformat(start["data"]["started_at"]) - begun
+    went = datetime.fromisoformat(end["data"]["ended_at"]) - begun
+    assert came.total_seconds() == pytest.approx(4.0, abs=0.4)
+    assert went.total_seconds() == pytest.approx(5.4, abs=0.5)
+    assert end["data"]["end_reason"] == "left"
+    assert start["data"]["snapshot"]["bytes"] > 1000
+
+
+def test_by_day_the_gate_is_open(clip: Path, tmp_path: Path) -> None:
+    assert told(tmp_path, clip, "2026-11-24T12:00:00+07:00") == []
