@@ -47,8 +47,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def example() -> str:
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return str(yaml)
+    """The camera, and the rule that belongs to it."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    return "".join(blocks)
 
 
 def edge_agent_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
