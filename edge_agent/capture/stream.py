@@ -7,9 +7,11 @@ from collections.abc import Callable, Generator
 from typing import Any, cast
 
 import av
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError, HTTPClientError
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from edge_agent.capture.decoder import Decoder
@@ -72,7 +74,15 @@ class PacketStream:
         return self._recipe.live
 
     def decoder(self) -> Decoder:
-        return Decoder(self._video.codec_context)
+        """With a context of its own: the container flushes that of its stream when it seeks, and packets are
+        decoded on another thread than they are read on."""
+        known = self._video.codec_context
+        context = cast("VideoCodecContext", CodecContext.create(known.name, "r"))
+        context.extradata = known.extradata
+        context.width, context.height = known.width, known.height
+        if known.pix_fmt is not None:
+            context.pix_fmt = known.pix_fmt
+        return Decoder(context)
 
     def close(self) -> None:
         self._container.close()
