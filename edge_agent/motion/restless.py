@@ -58,10 +58,10 @@ class RestlessSpot:
         if not 0 < rows.size <= LARGEST_SHARE * ROWS * COLUMNS:
             return None
         return Box(
-            float(columns.min()) / COLUMNS,
-            float(rows.min()) / ROWS,
-            float(columns.max() + 1) / COLUMNS,
-            float(rows.max() + 1) / ROWS,
+            float(np.min(columns)) / COLUMNS,
+            float(np.min(rows)) / ROWS,
+            float(np.max(columns) + 1) / COLUMNS,
+            float(np.max(rows) + 1) / ROWS,
         )
 
     def _close_second(self, elapsed_s: float) -> None:

@@ -77,7 +77,7 @@ class Patch:
         hx = min(round(left * self._scale), scores.shape[1] - 1)
         hy = min(round(up * self._scale), scores.shape[0] - 1)
         around_here = scores[max(0, hy - 1) : hy + 2, max(0, hx - 1) : hx + 2]  # rounding of the two sizes
-        return Match(float(best), (bx - hx) / columns, (by - hy) / rows, float(around_here.max()))
+        return Match(float(best), (bx - hx) / columns, (by - hy) / rows, float(np.max(around_here)))
 
     def _shrunk(self, part: Gray) -> Floats:
         size = (max(1, round(part.shape[1] * self._scale)), max(1, round(part.shape[0] * self._scale)))

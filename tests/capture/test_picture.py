@@ -67,7 +67,7 @@ def test_black_is_black_in_limited_and_in_full_range(color_range: int, black: in
     planes = np.vstack([np.full((16, 16), black, np.uint8), np.full((8, 16), 128, np.uint8)])
     frame = VideoFrame.from_ndarray(planes, format="yuv420p")
     frame.color_range = color_range
-    assert YuvPicture(frame).bgr().max() <= 1
+    assert np.max(YuvPicture(frame).bgr()) <= 1
 
 
 def test_luma_is_a_read_only_view_without_the_padding() -> None:
