@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from demo.picture import BestPicture
 from demo.sources import OutboxSource, Subscriber
 from demo.terminal import foreground
 from demo.view import View
+from edge_agent.device.signals import stop_on_signals
 from edge_agent.secrets import masked
 
 CACHE = Path(".cache")
@@ -32,9 +32,7 @@ PICTURE = CACHE / "best-detection.jpg"
 
 
 def main() -> int:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals(second_ends=False)
     shutil.rmtree(RUN, ignore_errors=True)
     CACHE.mkdir(exist_ok=True)
     RUN.mkdir(mode=0o700)  # CLIP may have a camera's password in it, and the configuration has CLIP

@@ -9,8 +9,9 @@ import threading
 from types import FrameType
 
 
-def stop_on_signals() -> threading.Event:
-    """Set by SIGTERM, SIGINT, and SIGHUP, which a closed terminal sends. The second one means now.
+def stop_on_signals(*, second_ends: bool = True) -> threading.Event:
+    """Set by SIGTERM, SIGINT, and SIGHUP, which a closed terminal sends. The second one means now, unless
+    ``second_ends`` is False: for who has children to end first.
 
     Call it from the main thread, before anything that takes time. A handler runs in the middle of whatever
     the main thread does, which is mostly waiting for this very event: setting it from there can wait for ever
@@ -21,7 +22,7 @@ def stop_on_signals() -> threading.Event:
     asked: list[int] = []
 
     def obey(number: int, _frame: FrameType | None) -> None:
-        if asked:
+        if asked and second_ends:
             os._exit(128 + number)
         asked.append(number)
         told.put(number)
