@@ -92,7 +92,7 @@ def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iter
     if camera.state in ("online", "degraded"):
         yield f"{camera.packet_fps:g} fps in, {camera.analysed_fps:g} analysed"
         yield f"{camera.bitrate_kbps:.0f} kbit/s"
-        yield f"keyframes only {camera.idle_share:.0%} of the time" if camera.idle_share else None
+        yield f"gear {camera.gear}" + (f" ({camera.idle_share:.0%} idle)" if camera.idle_share else "")
     yield f"{camera.dropped} dropped" if camera.dropped else None
     yield f"{camera.corrupt} corrupt" if camera.corrupt else None
     yield f"{camera.reconnects} reconnects" if camera.reconnects else None

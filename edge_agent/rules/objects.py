@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.model import Frame, ObjectHit, Phase, Track, Tracks, TrackState
 
@@ -43,7 +43,8 @@ class ObjectReporter:
             told = self._told[track_id]
             # Not among the ended: an end that was not taken at its time is told late, not never.
             track = ended.get(track_id, told.track)
-            yield ObjectHit(Phase.END, _labelled(track, told), told.started_mono, _why(track))
+            seen = _labelled(_in_view(track, told), told)
+            yield ObjectHit(Phase.END, seen, told.started_mono, _why(track))
             del self._told[track_id]
 
     def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[ObjectHit]:
@@ -65,10 +66,15 @@ class ObjectReporter:
         due = now - told.told_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
         if track.label == told.track.label and not due:
             # Its end, should the camera be lost, is told from the last sight of it.
-            told.track = track
+            told.track = _in_view(track, told)
             return
         yield ObjectHit(Phase.UPDATE, track, told.started_mono)
         self._told[track.id] = _Told(track, told.started_mono, now)
+
+
+def _in_view(track: Track, told: _Told) -> Track:
+    """The track where it was seen last: a predicted box may have left the picture, and has no area then."""
+    return track if track.box.clipped().area > 0 else replace(track, box=told.track.box)
 
 
 def _labelled(track: Track, told: _Told) -> Track:

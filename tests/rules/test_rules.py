@@ -59,6 +59,15 @@ def test_an_object_last_seen_at_the_edge_has_left() -> None:
     assert told(reporter, 2.0, ended=[at_edge]) == [(Phase.END, "motorcycle", "left")]
 
 
+def test_an_object_that_went_over_the_edge_ends_where_it_was_seen_last() -> None:
+    reporter = ObjectReporter()
+    at_edge, beyond = Box(0.9, 0.4, 1.0, 0.6), Box(1.0, 0.4, 1.1, 0.6)
+    reporter_told = told(reporter, 1.0, [track(box=at_edge)]) + told(reporter, 1.2, [track(box=beyond)])
+    (end,) = reporter.update(frame(3.0), Tracks((), (track(box=beyond, state=TrackState.ENDED),)))
+    assert [phase for phase, _, _ in reporter_told] == [Phase.START]
+    assert (end.track.box, end.end_reason) == (at_edge, "left")
+
+
 def test_when_the_camera_is_lost_what_is_open_ends_from_its_last_sight() -> None:
     reporter = ObjectReporter()
     told(reporter, 1.0, [track("a"), track("b")])
