@@ -70,7 +70,8 @@ def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: 
         refused = f"; it refused {mqtt.refused} since start" if mqtt.refused else ""
         yield f"broker: {outbox.depth} events wait, the oldest for {outbox.oldest_s:.0f} s{refused}"
     if not online:
-        yield f"broker: not connected: {masked(mqtt.last_error or 'the first attempt is to come (mqtt.spread_s)')}"
+        reason = mqtt.last_error or "the first attempt is to come (mqtt.spread_s)"
+        yield f"broker: not connected: {masked(reason)}"
     if mqtt.no_subscriber:
         yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:
