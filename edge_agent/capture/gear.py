@@ -8,7 +8,7 @@ catch-up -> full   there is nothing left to catch up with
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edge_agent.config.settings import GearChoice
 from edge_agent.model import Gear
@@ -41,7 +41,10 @@ class Gearbox:
     def __init__(self, choice: GearChoice, quiet_s: float) -> None:
         self._choice = choice
         self._quiet_s = quiet_s
-        self.stats = GearStats()
+        self._gear = Gear.FULL
+        self._full_s = self._idle_s = 0.0
+        self._wake_ups = 0
+        self._kept_full_text: str | None = None
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
         self._key_mono: float | None = None
         self._barred: str | None = None  # why not to rest on this connection
@@ -54,7 +57,12 @@ class Gearbox:
 
     @property
     def gear(self) -> Gear:
-        return self.stats.gear
+        return self._gear
+
+    @property
+    def stats(self) -> GearStats:
+        """Any thread may ask."""
+        return GearStats(self._gear, self._full_s, self._idle_s, self._wake_ups, self._kept_full_text)
 
     @property
     def may_wake(self) -> bool:
@@ -76,12 +84,12 @@ class Gearbox:
         self._intervals.clear()
         self._key_mono = self._barred = self._alarm_mono = self._counted_mono = None
         self._moved, self._damaged, self._false_alarms = True, 0, 0
-        self.stats = replace(self.stats, kept_full=None)
-        self._shift(Gear.FULL)
+        self._kept_full_text = None
+        self._gear = Gear.FULL
 
     def lost(self) -> None:
         """There is no connection: nothing is waited for but the next one."""
-        self._shift(Gear.FULL)
+        self._gear = Gear.FULL
 
     def keyframe(self, stamp_mono: float) -> None:
         """There is a keyframe; told of it again, nothing changes."""
@@ -116,11 +124,11 @@ class Gearbox:
         if stamp_mono - self._rested_mono > self._quiet_s:
             self._false_alarms = 0
         self._alarm_mono, self._moved = stamp_mono, False
-        self._shift(Gear.CATCH_UP)
-        self.stats = replace(self.stats, wake_ups=self.stats.wake_ups + 1)
+        self._gear = Gear.CATCH_UP
+        self._wake_ups += 1
 
     def caught_up(self) -> None:
-        self._shift(Gear.FULL)
+        self._gear = Gear.FULL
 
     def attend(self, stamp_mono: float, busy: bool) -> None:
         """A picture was looked at; ``busy``: the next one may matter."""
@@ -137,13 +145,11 @@ class Gearbox:
             self._rest(stamp_mono)
 
     def _rest(self, now_mono: float) -> None:
-        kept = self._kept_full(now_mono)
-        if kept != self.stats.kept_full:
-            self.stats = replace(self.stats, kept_full=kept)
-        if kept is None:
+        self._kept_full_text = self._kept_full(now_mono)
+        if self._kept_full_text is None:
             self._false_alarms += not self._moved
             self._rested_mono = now_mono
-            self._shift(Gear.IDLE)
+            self._gear = Gear.IDLE
 
     def _kept_full(self, now_mono: float) -> str | None:
         if self._barred is not None:
@@ -162,10 +168,6 @@ class Gearbox:
         step_s = max(0.0, stamp_mono - self._counted_mono) if self._counted_mono is not None else 0.0
         self._counted_mono = stamp_mono
         if self.gear is Gear.IDLE:
-            self.stats = replace(self.stats, idle_s=self.stats.idle_s + step_s)
+            self._idle_s += step_s
         else:
-            self.stats = replace(self.stats, full_s=self.stats.full_s + step_s)
-
-    def _shift(self, gear: Gear) -> None:
-        if gear is not self.stats.gear:
-            self.stats = replace(self.stats, gear=gear)
+            self._full_s += step_s
