@@ -94,7 +94,8 @@ def _replay(args: argparse.Namespace) -> int:
 
     settings = config.load(args.config, no_secrets=True)
     outputs = ReplayOutputs(sys.stdout, args.annotate, args.mot, args.motion)
-    return run_replay(settings, args.camera, args.video, fps=args.fps, start=args.start, outputs=outputs)
+    start = args.start if args.start.tzinfo else args.start.replace(tzinfo=settings.gateway.timezone)
+    return run_replay(settings, args.camera, args.video, fps=args.fps, start=start, outputs=outputs)
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -121,7 +122,7 @@ def _fps(text: str) -> str | float:
     with contextlib.suppress(ValueError):
         if 0 < float(text) <= 1000:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1000, nor the word source")
+    raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, up to 1000, nor the word source")
 
 
 def _moment(text: str) -> datetime:
@@ -129,7 +130,7 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-11-24T21:59:00+07:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,7 +163,10 @@ def _parser() -> argparse.ArgumentParser:
         "--fps", type=_fps, help="frames a second to analyse, or 'source' for all; default: the camera's"
     )
     replay.add_argument(
-        "--start", type=_moment, default=datetime(1970, 1, 1, tzinfo=UTC), help="time of the first frame"
+        "--start",
+        type=_moment,
+        default=datetime(1970, 1, 1, tzinfo=UTC),
+        help="time of the first frame; the site's own without +hh:mm",
     )
     replay.add_argument(
         "--annotate", type=Path, metavar="OUT.mp4", help="write the video with boxes and tracks"

@@ -72,5 +72,8 @@ def test_who_walks_through_the_gate_at_night_is_an_alarm_with_start_and_end(
     assert start["data"]["snapshot"]["bytes"] > 1000
 
 
-def test_by_day_the_gate_is_open(clip: Path, tmp_path: Path) -> None:
-    assert told(tmp_path, clip, "2026-11-24T12:00:00+07:00") == []
+@pytest.mark.parametrize(("start", "alarms"), [("2026-11-24T12:00:00", 0), ("2026-11-24T23:00:00", 2)])
+def test_by_day_the_gate_is_open_and_a_time_without_a_zone_is_the_sites_own(
+    clip: Path, tmp_path: Path, start: str, alarms: int
+) -> None:
+    assert len(told(tmp_path, clip, start)) == alarms
