@@ -11,11 +11,21 @@ from edge_agent.config.settings import GearChoice
 from tests.testbed.gears import Told, watch
 from tests.testbed.walker import walking_clip
 
+GATE: dict[str, object] = {
+    "zones": {"gate": {"polygon": [[0.4, 0.6], [0.7, 0.6], [0.7, 1.0], [0.4, 1.0]]}},
+    "rules": [
+        {"id": "gate", "kind": "zone-intrusion", "zone": "gate", "labels": ["person"], "min_duration_s": 0.5}
+    ],
+}
+
 
 def started(told: Told) -> list[tuple[str, float]]:
-    """Label and time of each object's first event."""
+    """Kind, label and zone of each first event, and its time."""
     return [
-        (event["data"]["label"], datetime.fromisoformat(event["time"]).timestamp())
+        (
+            f"{event['type']} {event['data']['label']} {event['data'].get('zone')}",
+            datetime.fromisoformat(event["time"]).timestamp(),
+        )
         for event in told.objects("start")
     ]
 
@@ -27,9 +37,9 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_gears_tell_the_same_objects_at_the_same_times(visit: Path, tmp_path: Path) -> None:
-    full = watch(tmp_path, visit, GearChoice.FULL)
-    auto = watch(tmp_path, visit, GearChoice.AUTO)
-    assert started(full.told)
+    full = watch(tmp_path, visit, GearChoice.FULL, more=GATE)
+    auto = watch(tmp_path, visit, GearChoice.AUTO, more=GATE)
+    assert {what.split(" ")[-1] for what, _ in started(full.told)} == {"gate", "None"}
     assert [label for label, _ in started(auto.told)] == [label for label, _ in started(full.told)]
     for (_, there), (_, here) in zip(started(full.told), started(auto.told), strict=True):
         assert here == pytest.approx(there, abs=0.5)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
@@ -43,10 +45,18 @@ class Watched:
     decoded: int  # frames, twice decoded ones twice
 
 
-def watch(folder: Path, clip: Path, gear: GearChoice, quiet_s: float = 2.0, detector: str = "hog") -> Watched:
-    """Play the clip to one camera; its lane looks at what there is after each packet."""
+def watch(
+    folder: Path,
+    clip: Path,
+    gear: GearChoice,
+    quiet_s: float = 2.0,
+    detector: str = "hog",
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> Watched:
+    """Play the clip to one camera; its lane looks at what there is after each packet. ``more``: keys of the
+    camera's configuration."""
     use_one_opencv_thread()
-    config = write_config(folder, cameras=[file_camera(clip)], broker_port=1, detector=detector)
+    config = write_config(folder, cameras=[file_camera(clip) | dict(more)], broker_port=1, detector=detector)
     settings = load(config)
     camera = settings.cameras[0]
     camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))
