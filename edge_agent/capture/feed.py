@@ -155,6 +155,7 @@ class FrameFeed:
 
     def _connected(self, connection: Connection | None) -> None:
         self._in_order.clear()
+        self._passed.clear()
         self._behind = self._needs_keyframe = False
         self._after = 0
         self._decoding = None

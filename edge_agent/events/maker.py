@@ -79,13 +79,7 @@ class EventMaker:
         """``object``: start, update or end of one object, with the picture that goes with it."""
         moment = self._moment(_happened_mono(hit, frame))
         data = self._object_data(hit, frame, media)
-        opens = closes = None
-        if hit.phase is Phase.END:
-            closes = data.event_id
-        else:
-            kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
-            state = _ENCODER.encode(_Open(msgspec.Raw(_ENCODER.encode(kept)), rfc3339(moment.at)))
-            opens = OpenEvent(data.event_id, camera_id, state)
+        opens, closes = _left_behind(camera_id, "object", Severity.INFO, data, moment)
         encode = self._encoder(camera_id, Severity.INFO, moment, data)
         return Draft(camera_id, "object", Severity.INFO, encode, media, opens, closes)
 
@@ -93,21 +87,8 @@ class EventMaker:
         """What a rule on a zone has to tell: start, update or end."""
         moment = self._moment(_happened_mono(hit, frame))
         data = self._zone_data(hit, frame, media)
-        opens = closes = None
-        if hit.phase is Phase.END:
-            closes = hit.event_id
-        else:
-            kept = msgspec.structs.replace(data, snapshot=None)
-            state = _ENCODER.encode(
-                _Open(
-                    msgspec.Raw(_ENCODER.encode(kept)),
-                    rfc3339(moment.at),
-                    hit.rule.kind,
-                    hit.rule.severity.value,
-                )
-            )
-            opens = OpenEvent(hit.event_id, camera_id, state)
         severity = hit.rule.severity
+        opens, closes = _left_behind(camera_id, hit.rule.kind, severity, data, moment)
         encode = self._encoder(camera_id, severity, moment, data)
         return Draft(camera_id, hit.rule.kind, severity, encode, media, opens, closes)
 
@@ -267,6 +248,17 @@ class EventMaker:
 def object_event_id(track: Track) -> str:
     """The same for all events of one object; track ids are unique over restarts."""
     return f"object-{track.id}"
+
+
+def _left_behind(
+    camera_id: str, kind: str, severity: Severity, data: wire.ObjectData | wire.ZoneData, moment: _Moment
+) -> tuple[OpenEvent | None, str | None]:
+    """What the outbox remembers so that it can be ended after a crash, or the id of what ends now."""
+    if data.phase == "end":
+        return None, data.event_id
+    kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
+    state = _Open(msgspec.Raw(_ENCODER.encode(kept)), rfc3339(moment.at), kind, severity.value)
+    return OpenEvent(data.event_id, camera_id, _ENCODER.encode(state)), None
 
 
 def _happened_mono(hit: ObjectHit | ZoneHit, frame: Frame) -> float:
