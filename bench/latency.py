@@ -17,7 +17,8 @@ from bench.watch import Arrival, Watch
 from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.events import EventSink, object_event_id
-from edge_agent.model import Frame, ObjectHit, Phase, RuleHit
+from edge_agent.hits import Hit, ObjectHit, Phase
+from edge_agent.model import Frame
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer
@@ -37,7 +38,7 @@ class Confirmations:
     def noted(self) -> Iterator[None]:
         original = EventSink.accept
 
-        def accept(sink: EventSink, hit: RuleHit, frame: Frame) -> None:
+        def accept(sink: EventSink, hit: Hit, frame: Frame) -> None:
             if isinstance(hit, ObjectHit) and hit.phase is Phase.START:
                 self.of_event[object_event_id(hit.track)] = frame.captured_mono
             original(sink, hit, frame)

@@ -22,7 +22,7 @@ from bench.drawing import Visit
 from bench.plan import Plan
 from bench.result import Result
 from edge_agent import config
-from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import Eyes, Site, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.capture.decoder import Decoder
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.ring import Connection
@@ -176,4 +176,5 @@ def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline
         clock_synced=lambda: True,
         model=model_ref(detector),
     )
-    return build_pipeline(camera, eyes, min_score, "bench", events, seen, UTC)
+    site = Site(eyes, min_score, events, seen, UTC, frozenset())
+    return build_pipeline(camera, site, "bench")

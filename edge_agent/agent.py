@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.assembly import Eyes, as_far_as_useful, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import Eyes, Site, as_far_as_useful, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
@@ -198,26 +198,26 @@ class Agent:
         budget = Budget(self._settings.detector.budget_per_s, ids)
         detector, worker = self._choice.detector, self._worker
         eyes = Eyes(detector, worker, budget) if detector and worker else None
+        gateway = self._settings.gateway
+        site = Site(
+            eyes,
+            self._settings.detector.min_score,
+            self._events,
+            self._outbox,
+            gateway.timezone,
+            gateway.holidays,
+        )
         cameras = [as_far_as_useful(camera, eyes) for camera in self._settings.cameras]
         readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
         lanes = [
-            Lane(camera.id, reader.feed, partial(self._build_pipeline, camera, eyes))
+            Lane(camera.id, reader.feed, partial(self._build_pipeline, camera, site))
             for camera, reader in zip(cameras, readers, strict=True)
         ]
         return readers, lanes
 
-    def _build_pipeline(self, camera: Camera, eyes: Eyes | None) -> Pipeline:
-        # Tells the tracks of this pipeline from those of the ones before it in the same boot.
-        tag = secrets.token_hex(3)
-        return build_pipeline(
-            camera,
-            eyes,
-            self._settings.detector.min_score,
-            tag,
-            self._events,
-            self._outbox,
-            self._settings.gateway.timezone,
-        )
+    def _build_pipeline(self, camera: Camera, site: Site) -> Pipeline:
+        # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
+        return build_pipeline(camera, site, secrets.token_hex(3))
 
     def _loops(self) -> list[Loop]:
         loops = [self._publisher.loop]
@@ -352,6 +352,7 @@ class Agent:
 
 def _as_analysed(status: CameraStatus, lane: Lane) -> CameraStatus:
     """What the reader says, and what its pipeline adds to it."""
+    status = dataclasses.replace(status, view=lane.view)
     spot = lane.restless
     if spot is not None and status.gear is not Gear.IDLE:
         corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))

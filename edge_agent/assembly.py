@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import date, tzinfo
+from pathlib import Path
 
 import cv2
 
-from edge_agent.config.settings import Camera, GearChoice, SnapshotPolicy
+from edge_agent.config.settings import AnyRule, Camera, GearChoice, SnapshotPolicy, ZoneRule
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.looks import LookPlanner
 from edge_agent.detection.stage import DetectionStage
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import Inference
-from edge_agent.events import Appender, EventMaker, EventSink, NoSnapshots
+from edge_agent.events import Appender, ClipSource, EventMaker, EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
+from edge_agent.hits import ViewHit
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import LookStage, Pipeline, Rule
+from edge_agent.pipeline import LookStage, Pipeline, Rule, ViewStage
 from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.objects import ObjectReporter
+from edge_agent.rules.schedule import Arming
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.tracking.tracker import Tracker
 from edge_agent.wire import ModelRef
@@ -34,6 +37,18 @@ class Eyes:
     detector: Detector
     inference: Inference
     budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all cameras of a box have in common."""
+
+    eyes: Eyes | None  # None: no detector
+    min_score: float
+    events: EventMaker
+    outbox: Appender
+    timezone: tzinfo
+    holidays: frozenset[date]
 
 
 def as_far_as_useful(camera: Camera, eyes: Eyes | None) -> Camera:
@@ -51,6 +66,21 @@ class Blind:
         return NO_LOOKS
 
 
+class Unwatched:
+    """View stage of a camera with ``watch_view: false``."""
+
+    states = ()
+
+    def update(self, frame: Frame, motion: Motion) -> tuple[ViewHit, ...]:
+        return ()
+
+    def weigh(self, looks: Looks) -> Looks:
+        return looks
+
+    def finish(self, reason: str) -> tuple[ViewHit, ...]:
+        return ()
+
+
 def use_one_opencv_thread() -> None:
     """The agent's own threads fill the cores; OpenCV's would only wait for each other."""
     cv2.setNumThreads(1)
@@ -58,23 +88,28 @@ def use_one_opencv_thread() -> None:
 
 def build_pipeline(
     camera: Camera,
-    eyes: Eyes | None,
-    min_score: float,
+    site: Site,
     boot_tag: str,
-    events: EventMaker,
-    outbox: Appender,
-    timezone: tzinfo,
+    *,
+    folder: Path | None = None,
+    clips: ClipSource | None = None,
 ) -> Pipeline:
-    """``boot_tag`` makes track ids unique over restarts of the agent; ``timezone`` is the site's."""
+    """``boot_tag`` makes track ids unique over restarts of the agent; in ``folder`` its stages keep what has
+    to survive one (None: nowhere)."""
     pictures = _snapshots(camera)
     return Pipeline(
         motion=MotionDetector(camera.masks),
-        detection=_look_stage(camera, eyes),
-        tracking=Tracker(camera.id, boot_tag, min_score),
+        view=_view_stage(camera, folder),
+        detection=_look_stage(camera, site.eyes),
+        tracking=Tracker(camera.id, boot_tag, site.min_score),
         evidence=pictures,
-        rules=_rules(camera, timezone),
-        sink=EventSink(camera.id, events, outbox, pictures),
+        rules=_rules(camera, site, folder),
+        sink=EventSink(camera.id, site.events, site.outbox, pictures, clips or NoClips()),
     )
+
+
+def _view_stage(camera: Camera, folder: Path | None) -> ViewStage:
+    return Unwatched()
 
 
 def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
@@ -95,13 +130,22 @@ def _snapshots(camera: Camera) -> Snapshots | RuleSnapshots | NoSnapshots:
             return Snapshots(camera.id, camera.privacy_masks)
 
 
-def _rules(camera: Camera, timezone: tzinfo) -> list[Rule]:
-    rules: list[Rule] = [ZoneWatch(rule, timezone) for rule in camera.rules]
+def _rules(camera: Camera, site: Site, folder: Path | None) -> list[Rule]:
+    rules = [_rule(rule, site, folder) for rule in camera.rules if rule.enabled]
     if camera.report.objects:
         rules.append(ObjectReporter())
     if camera.report.counts_s > 0:
         rules.append(ObjectCounter(camera.report.counts_s))
     return rules
+
+
+def _rule(rule: AnyRule, site: Site, folder: Path | None) -> Rule:
+    arming = Arming(rule.schedule, site.timezone, site.holidays)
+    match rule:
+        case ZoneRule():
+            return ZoneWatch(rule, arming)
+        case _:
+            raise NotImplementedError(rule.kind)
 
 
 def model_ref(detector: Detector | None) -> ModelRef:

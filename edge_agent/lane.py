@@ -89,6 +89,11 @@ class Lane:
         """The one small place that has moved all the time for minutes. Any thread may ask."""
         return self._pipeline.restless
 
+    @property
+    def view(self) -> tuple[str, ...]:
+        """What is wrong with what the camera sees. Any thread may ask."""
+        return self._pipeline.view.states
+
     def _look(self, frame: Frame) -> None:
         if self._frames.may_wake and self._pipeline.stirs(frame):
             self._frames.wake()

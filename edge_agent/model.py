@@ -7,7 +7,7 @@ and decide; times named ``*_at`` are UTC ``datetime`` and only label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -249,12 +249,6 @@ class Tracks:
         return tuple(t for t in self.active if t.confirmed)
 
 
-class Phase(StrEnum):
-    START = "start"
-    UPDATE = "update"
-    END = "end"
-
-
 class Severity(StrEnum):
     """OpenTelemetry severities; the number goes on the wire, the order is the outbox's priority."""
 
@@ -265,53 +259,6 @@ class Severity(StrEnum):
     @property
     def number(self) -> int:
         return {"INFO": 9, "WARN": 13, "ERROR": 17}[self.value]
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectHit:
-    """Something to say about one confirmed object."""
-
-    phase: Phase
-    track: Track
-    started_mono: float
-    end_reason: str | None = None  # only with Phase.END
-
-
-@dataclass(frozen=True, slots=True)
-class CountsHit:
-    """New objects per label since ``from_mono``."""
-
-    from_mono: float
-    to_mono: float
-    new: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRef:
-    """The configured rule that an event speaks of."""
-
-    id: str
-    kind: str  # of its events on the wire
-    zone: str
-    severity: Severity
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneHit:
-    """Something to say about one object in a zone."""
-
-    phase: Phase
-    event_id: str  # the same for start, updates and end; unique over restarts
-    rule: RuleRef
-    track: Track
-    started_mono: float  # when it came into the zone, or when the rule was armed with it inside
-    last_inside_mono: float
-    inside_s: float
-    end_reason: str | None = None  # only with Phase.END
-
-
-RuleHit = ObjectHit | CountsHit | ZoneHit
-"""What the rules stage yields; the events stage turns each into one event."""
 
 
 class Cause(StrEnum):
@@ -370,6 +317,7 @@ class CameraStatus:
     idle_share: float = 0.0  # of the time pictures came, since the agent started, 0..1
     wake_ups: int = 0  # a keyframe differed, in idle gear
     kept_awake: str | None = None  # why the camera cannot rest, where something could be done about it
+    view: tuple[str, ...] = ()  # what is wrong with what it sees, words of ``hits.ViewState``
 
 
 @dataclass(frozen=True, slots=True)

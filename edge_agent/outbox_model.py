@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from edge_agent.model import FULL_PICTURE, Box, Severity
 
+NOTHING_BEFORE = "0" * 64
+"""In place of a hash, in the first event of an epoch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -17,6 +20,7 @@ class Stamp:
 
     sequence: int  # 1, 2, 3 ... without a gap inside an epoch
     epoch: str  # changes whenever another store allots the numbers
+    previous: str = NOTHING_BEFORE  # SHA-256, hex, of the payload of the event before it in this epoch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

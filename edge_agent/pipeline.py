@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.model import Box, Frame, Looks, Motion, RuleHit, Scene, Track, Tracks, TrackState
+from edge_agent.hits import Hit, ViewHit
+from edge_agent.model import Box, Frame, Looks, Motion, Scene, Track, Tracks, TrackState
 
 
 class MotionStage(Protocol):
@@ -31,6 +32,27 @@ class MotionStage(Protocol):
 
     def reset(self) -> None:
         """Learn the background anew."""
+        ...
+
+
+class ViewStage(Protocol):
+    """Watches the camera itself, beside the path: covered, turned, frozen, rain on the lens."""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """What is wrong with the view now, words of ``hits.ViewState``. Any thread may ask."""
+        ...
+
+    def update(self, frame: Frame, motion: Motion) -> Iterable[ViewHit]:
+        """What to tell now, as ``Rule.update`` does. Called with every frame; looks about once a second."""
+        ...
+
+    def weigh(self, looks: Looks) -> Looks:
+        """The same with lower scores while the view is bad: what is seen through rain is believed later."""
+        ...
+
+    def finish(self, reason: str) -> Iterable[ViewHit]:
+        """End what is open, because no more frames come."""
         ...
 
 
@@ -65,19 +87,19 @@ class Rule(Protocol):
         """Whether it may have something to tell even where nothing moves."""
         ...
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Hit]:
         """What to tell now. A hit counts as told when the next one is asked for: what the sink did not
         take is told again with the next frame."""
         ...
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[RuleHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Hit]:
         """End what is open, because no more frames come, but for the tracks ``kept`` by their ids;
         ``reason`` is the wire's ``end_reason``."""
         ...
 
 
 class Sink(Protocol):
-    def accept(self, hit: RuleHit, frame: Frame) -> None:
+    def accept(self, hit: Hit, frame: Frame) -> None:
         """Make an event of the hit; it is durable when this returns."""
         ...
 
@@ -103,6 +125,7 @@ class Pipeline:
     def __init__(
         self,
         motion: MotionStage,
+        view: ViewStage,
         detection: LookStage,
         tracking: TrackStage,
         evidence: EvidenceStage,
@@ -110,6 +133,7 @@ class Pipeline:
         sink: Sink,
     ) -> None:
         self.motion = motion
+        self.view = view
         self.detection = detection
         self.tracking = tracking
         self.evidence = evidence
@@ -120,12 +144,14 @@ class Pipeline:
     def process(self, frame: Frame) -> Insight:
         self._latest = frame
         motion = self.motion.update(frame)
-        looks = self.detection.look(frame, motion, self.tracking.tracks)
+        for hit in self.view.update(frame, motion):
+            self.sink.accept(hit, frame)
+        looks = self.view.weigh(self.detection.look(frame, motion, self.tracking.tracks))
         tracks = self.tracking.update(frame, motion, looks)
         self.evidence.observe(frame, tracks)
         for rule in self.rules:
-            for hit in rule.update(frame, tracks):
-                self.sink.accept(hit, frame)
+            for told in rule.update(frame, tracks):
+                self.sink.accept(told, frame)
         return Insight(motion, looks, tracks, self._is_busy(frame, motion, tracks))
 
     def stirs(self, frame: Frame) -> bool:
@@ -160,9 +186,11 @@ class Pipeline:
         frame, self._latest = self._latest, None
         if frame is None:
             return
+        for hit in self.view.finish(reason):
+            self.sink.accept(hit, frame)
         for rule in self.rules:
-            for hit in rule.finish(reason, kept):
-                self.sink.accept(hit, frame)
+            for told in rule.finish(reason, kept):
+                self.sink.accept(told, frame)
 
 
 def _is_open(track: Track, now_mono: float) -> bool:

@@ -77,31 +77,50 @@ class ObjectData(Message, frozen=True, kw_only=True):
     track_id: str
     started_at: Time
     ended_at: Time | None = None
-    end_reason: Literal["left", "lost", "restart", "camera"] | None = None
+    end_reason: Literal["left", "lost", "reload", "restart", "camera"] | None = None
     model: ModelRef
     snapshot: SnapshotRef | None = None
 
 
-class ZoneData(Message, frozen=True, kw_only=True):
-    """An object in a zone. The kinds below differ in what their rule asks for."""
+class RuleData(Message, frozen=True, kw_only=True):
+    """What a configured rule tells. The kinds below say what about."""
 
-    phase: Literal["start", "update", "end"]
-    event_id: Annotated[str, Meta(description="the same for start, updates and end of one stay in the zone")]
+    phase: Annotated[
+        Literal["start", "update", "end", "moment"],
+        Meta(description="moment: began and ended at once, nothing follows"),
+    ]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end")]
     rule_id: str
-    zone: str
+    why: Annotated[str, Meta(description="one line for humans")]
+    box: WireBox
+    frame: FrameSize
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Annotated[
+        Literal["left", "lost", "moved", "over", "disarmed", "reload", "restart", "camera"] | None,
+        Meta(
+            description="left the zone; lost from sight; moved on; over: no longer so; the rule is disarmed; "
+            "its settings have changed; the agent was restarted; the camera is lost"
+        ),
+    ] = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+
+
+class TrackRuleData(RuleData, frozen=True, kw_only=True):
+    """... about one object."""
+
     label: str
     group: Literal["person", "two-wheeler", "vehicle"] | None
     score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
-    box: WireBox
-    frame: FrameSize
     track_id: str
+
+
+class ZoneData(TrackRuleData, frozen=True, kw_only=True):
+    """An object in a zone. The two kinds differ in what their rule asks for."""
+
+    zone: str
     inside_s: Annotated[float, Meta(ge=0, description="how long it has been in the zone")]
-    why: Annotated[str, Meta(description="one line for humans")]
-    started_at: Time
-    ended_at: Time | None = None
-    end_reason: Literal["left", "lost", "disarmed", "restart", "camera"] | None = None
-    model: ModelRef
-    snapshot: SnapshotRef | None = None
 
 
 class ZoneIntrusionData(ZoneData, frozen=True, kw_only=True):
@@ -110,6 +129,111 @@ class ZoneIntrusionData(ZoneData, frozen=True, kw_only=True):
 
 class LoiteringData(ZoneData, frozen=True, kw_only=True):
     """``loitering``: an object stayed in a zone for ``min_duration_s``, short absences forgiven."""
+
+
+class LineCrossingData(TrackRuleData, frozen=True, kw_only=True):
+    """``line-crossing``: an object crossed a line. Always a moment."""
+
+    line: str
+    direction: Annotated[
+        Literal["a-to-b", "b-to-a"],
+        Meta(description="side A is on the left hand of who looks along the line"),
+    ]
+
+
+class StoppedVehicleData(TrackRuleData, frozen=True, kw_only=True):
+    """``stopped-vehicle``: it moved, and then stood still where nothing should stop."""
+
+    zone: str
+    still_s: Annotated[float, Meta(ge=0, description="how long it has been standing")]
+
+
+class WrongWayData(TrackRuleData, frozen=True, kw_only=True):
+    """``wrong-way``: an object moves against the arrow of a zone."""
+
+    zone: str
+    angle_deg: Annotated[float, Meta(ge=0, le=180, description="to the arrow; 180: straight against it")]
+    distance: Annotated[float, Meta(ge=0, description="how far so, in widths of the picture")]
+
+
+class CrowdingData(RuleData, frozen=True, kw_only=True):
+    """``crowding``: many objects in a zone at once. ``box`` is around them all."""
+
+    zone: str
+    count: Count
+    most: Annotated[Count, Meta(description="since it began")]
+
+
+class LineCountsData(Message, frozen=True, kw_only=True):
+    """``line-counts``: who crossed a line since the site's midnight; sent once a minute when somebody has,
+    and once more at midnight, before it begins with 0 again."""
+
+    rule_id: str
+    line: str
+    day: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", description="in the site's own time")]
+    from_at: Annotated[Time, Meta(description="of the interval since the last one")]
+    to_at: Time
+    a_to_b: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
+    b_to_a: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
+
+
+class CameraViewData(Message, frozen=True, kw_only=True):
+    """``camera-view``: something has happened to what a camera sees: covered, turned, frozen, rain, ..."""
+
+    phase: Literal["start", "update", "end", "moment"]
+    event_id: str
+    state: Literal[
+        "covered",
+        "defocused",
+        "moved",
+        "frozen",
+        "dark",
+        "overexposed",
+        "visibility-degraded",
+        "illumination-change",
+        "colour-mono-switch",
+    ]
+    tamper: Annotated[bool, Meta(description="somebody has to look after it; false: weather, light, a fact")]
+    why: Annotated[str, Meta(description="one line for humans")]
+    features: Annotated[dict[str, float], Meta(description="what the verdict rests on; docs/design/scene.md")]
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["over", "relearned", "reload", "restart", "camera"] | None = None
+    snapshot: SnapshotRef | None = None
+
+
+class ClipRef(Message, frozen=True, kw_only=True):
+    media_id: str
+    sha256: Annotated[Sha256, Meta(description="of the MP4 file, before sealing")]
+    bytes: Count
+    codec: Literal["h264", "hevc", "mjpeg"]
+    source: Literal["sub", "main"]
+    began_at: Time
+    pre_roll_s: Annotated[float, Meta(description="how much of it is before the event")]
+    duration_s: Annotated[float, Meta(ge=0)]
+    sealed_sha256: Sha256 | None = None  # of the file on the box, where media are sealed to the centre's key
+    cut_short: str | None = None  # why it ends before the event and its post-roll, or null
+
+
+class EvidenceData(Message, frozen=True, kw_only=True):
+    """``evidence``: what was not ready when the event itself went. The file is complete and on the box."""
+
+    event_id: str
+    clip: ClipRef | None
+    missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
+
+
+class ChainHeadData(Message, frozen=True, kw_only=True):
+    """``chain-head``: the gateway signs all its events up to one; docs/reference/evidence.md."""
+
+    epoch: str
+    sequence: Annotated[str, Meta(pattern=r"^\d{16}$", description="of the newest event that is signed")]
+    sha256: Annotated[Sha256, Meta(description="of its bytes, as they were published")]
+    signed_at: Time
+    key_id: Annotated[Sha256, Meta(description="of the public key, DER")]
+    signature: Annotated[
+        str, Meta(description="Ed25519, base64, over the text in docs/reference/evidence.md")
+    ]
 
 
 class CountsData(Message, frozen=True, kw_only=True):
@@ -157,6 +281,14 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "counts": CountsData,
     "zone-intrusion": ZoneIntrusionData,
     "loitering": LoiteringData,
+    "line-crossing": LineCrossingData,
+    "line-counts": LineCountsData,
+    "stopped-vehicle": StoppedVehicleData,
+    "wrong-way": WrongWayData,
+    "crowding": CrowdingData,
+    "camera-view": CameraViewData,
+    "evidence": EvidenceData,
+    "chain-head": ChainHeadData,
     "camera-state": CameraStateData,
     "clock-correction": ClockCorrectionData,
     "loss": LossData,
@@ -178,6 +310,10 @@ class CloudEvent(Message, Generic[Data], frozen=True, kw_only=True):
     dataschema: str
     sequence: Annotated[str, Meta(pattern=r"^\d{16}$")]
     epoch: str
+    prevhash: Annotated[
+        Sha256,
+        Meta(description="SHA-256 of the bytes of the event before it in this epoch; 64 zeros for the first"),
+    ]
     recordedtime: Time
     bootid: str
     bootms: Annotated[str, Meta(pattern=r"^\d+$", description="ms since boot when it happened")]
@@ -231,6 +367,9 @@ class Birth(Message, frozen=True, kw_only=True):
     boot_reason: str
     detector: BirthDetector
     config_hash: Sha256
+    evidence_key: Annotated[
+        str | None, Meta(description="Ed25519 public key that signs chain heads, DER in base64; null: none")
+    ] = None
     cameras: list[BirthCamera]
 
 
@@ -317,6 +456,18 @@ class CameraHealth(Message, frozen=True, kw_only=True):
     idle_share: float = 0.0  # of the time there were pictures, since the agent started, 0..1
     wake_ups: Count = 0  # from idle, since the agent started
     kept_awake: str | None = None  # why it cannot go idle, where somebody could do something about it
+    view: list[str] = []  # what is wrong with what it sees: states of ``camera-view``
+
+
+class EvidenceHealth(Message, frozen=True, kw_only=True):
+    """What is kept on the box."""
+
+    bytes: Count = 0
+    clips: Count = 0  # since the agent started
+    missed: Count = 0  # clips that could not be made, since then
+    oldest: Time | None = None
+    held: Count = 0  # events whose media rotation leaves alone
+    degraded: str | None = None
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
@@ -332,4 +483,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     config_hash: Sha256
     version: str
     cameras: dict[str, CameraHealth]
+    evidence: EvidenceHealth = EvidenceHealth()
     degraded: list[str] = []  # one human line for each thing that is not as it should be

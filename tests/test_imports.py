@@ -17,6 +17,7 @@ ROOT = Path(edge_agent.__file__).parent
 
 FOUNDATION = {
     "model",
+    "hits",
     "outbox_model",
     "errors",
     "clock",

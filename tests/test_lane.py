@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from edge_agent.assembly import Unwatched
 from edge_agent.events import NoSnapshots
+from edge_agent.hits import CountsHit, Hit
 from edge_agent.lane import MANY_FAILURES, Lane
-from edge_agent.model import NO_LOOKS, CountsHit, Frame, Looks, Motion, RuleHit, Scene, Track, Tracks
+from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Scene, Track, Tracks
 from edge_agent.pipeline import Pipeline
 from tests.events.parts import frame
 from tests.testbed.agent import wait_until
@@ -85,10 +87,10 @@ class Nothing:
 class TellsEveryFrame:
     needs_every_frame = True
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Hit]:
         yield CountsHit(frame.captured_mono, frame.captured_mono, {"person": frame.number})
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[RuleHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Hit]:
         yield CountsHit(0.0, 0.0, {reason: 1})
 
 
@@ -96,7 +98,7 @@ class TellsEveryFrame:
 class Told:
     hits: list[dict[str, int]] = field(default_factory=list)
 
-    def accept(self, hit: RuleHit, frame: Frame) -> None:
+    def accept(self, hit: Hit, frame: Frame) -> None:
         assert isinstance(hit, CountsHit)
         self.hits.append(hit.new)
 
@@ -126,7 +128,9 @@ def site() -> Iterable[Callable[[Collection[int]], Site]]:
 
         def build() -> Pipeline:
             built.append(Poisoned(poisoned))
-            return Pipeline(built[-1], Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told)
+            return Pipeline(
+                built[-1], Unwatched(), Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told
+            )
 
         lane = Lane("cam-1", frames, build)
         lane.loop.start()

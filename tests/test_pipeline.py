@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from edge_agent.assembly import Unwatched
 from edge_agent.events import NoSnapshots
+from edge_agent.hits import Hit
 from edge_agent.model import (
     NO_LOOKS,
     Box,
@@ -15,7 +17,6 @@ from edge_agent.model import (
     Looks,
     Motion,
     MotionRegion,
-    RuleHit,
     Scene,
     Track,
     Tracks,
@@ -56,21 +57,21 @@ class Finds:
 class Silent:
     needs_every_frame: bool
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Hit]:
         return ()
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[RuleHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Hit]:
         return ()
 
 
 class Nowhere:
-    def accept(self, hit: RuleHit, frame: Frame) -> None: ...
+    def accept(self, hit: Hit, frame: Frame) -> None: ...
 
 
 def busy(motion: Motion, *tracks: Track, now: float = 101.0, needs_every_frame: bool = False) -> bool:
     stages = Finds(motion, tracks)
     rules = [Silent(needs_every_frame)]
-    pipeline = Pipeline(stages, stages, stages, NoSnapshots(), rules, Nowhere())  # type: ignore[arg-type]
+    pipeline = Pipeline(stages, Unwatched(), stages, stages, NoSnapshots(), rules, Nowhere())  # type: ignore[arg-type]
     return pipeline.process(frame(mono=now)).busy
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from edge_agent.assembly import Unwatched
 from edge_agent.capture.replay import ClipFrame
 from edge_agent.capture.sampling import Sampler
 from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
@@ -20,7 +21,8 @@ from edge_agent.detection.stage import DetectionStage
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
-from edge_agent.model import GROUP_OF_LABEL, Box, Frame, Looks, Motion, RuleHit, Track, Tracks
+from edge_agent.hits import Hit
+from edge_agent.model import GROUP_OF_LABEL, Box, Frame, Looks, Motion, Track, Tracks
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker
@@ -96,7 +98,7 @@ class TimedTracker:
 
 
 class Discard:
-    def accept(self, hit: RuleHit, frame: Frame) -> None:
+    def accept(self, hit: Hit, frame: Frame) -> None:
         """The bench scores tracks, not events."""
 
 
@@ -146,6 +148,7 @@ def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
     )
     return Pipeline(
         motion=TimedMotion(MotionDetector(), costs),
+        view=Unwatched(),
         detection=TimedLooks(looks, costs),
         tracking=TimedTracker(Tracker(camera.id, "0", setup.min_score), costs),
         evidence=NoSnapshots(),

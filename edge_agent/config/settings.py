@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -41,6 +41,7 @@ class Gateway:
     ward: str
     name: str
     timezone: ZoneInfo
+    holidays: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,16 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """Clips and pictures that are kept on the box."""
+
+    max_bytes: int = 2 * 10**9
+    max_age_days: float = 30.0
+    keep_free: int = 200 * 10**6  # bytes of the disk that evidence leaves alone
+    seal_to: bytes | None = None  # X25519 public key, 32 bytes: media on the disk are encrypted to it
+
+
+@dataclass(frozen=True, slots=True)
 class Detector:
     model: str  # auto | hog | none | path of a .tflite file
     labels: tuple[str, ...]
@@ -95,11 +106,18 @@ class Ring:
     max_bytes: int
 
 
+class ClipPolicy(StrEnum):
+    NONE = "none"
+    RULES = "rules"  # for what rules tell, unless the camera has privacy masks
+    UNMASKED = "unmasked"  # the same with them: a clip is not transcoded, the masks are not in it
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     objects: bool
     counts_s: float  # 0: no counts
     snapshots: SnapshotPolicy
+    clips: ClipPolicy = ClipPolicy.NONE
 
 
 class RuleKind(StrEnum):
@@ -107,6 +125,10 @@ class RuleKind(StrEnum):
 
     ZONE_INTRUSION = "zone-intrusion"  # somebody came into a zone and stayed for ``min_duration_s``
     LOITERING = "loitering"  # the same, and a short absence does not begin the time anew
+    LINE_CROSSING = "line-crossing"
+    STOPPED_VEHICLE = "stopped-vehicle"  # it moved, and then stood still where nothing should stop
+    WRONG_WAY = "wrong-way"
+    CROWDING = "crowding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +138,121 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """From one point to another. Who looks along it has side A on the left hand, B on the right."""
+
+    id: str
+    begin: Point
+    end: Point
+
+
+class OnHolidays(StrEnum):
+    USUAL = "usual"  # a holiday is a day like any other
+    OFF = "off"  # not armed on one
+    ALSO = "also"  # armed on one, whatever the day of the week
+    ONLY = "only"  # armed on no other day
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When a rule is armed, in the site's own time."""
 
     days: frozenset[int]  # on which it begins; 0 is Monday, 6 Sunday
     begin: time
     end: time  # not after ``begin``: on the next day
+    holidays: OnHolidays = OnHolidays.USUAL
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneRule:
-    """What to tell about a zone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What all rules have. Which of the classes below a rule is, its kind says."""
 
     id: str
     kind: RuleKind
-    zone: Zone
     labels: tuple[str, ...]
-    min_duration_s: float
-    grace_s: float  # so long an absence is none
     severity: Severity
     cooldown_s: float  # from one start to the next, of this rule
     schedule: Schedule | None  # None: always armed
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneRule(Rule):
+    """``zone-intrusion`` and ``loitering``."""
+
+    zone: Zone
+    min_duration_s: float
+    grace_s: float  # so long an absence is none
+
+
+class Direction(StrEnum):
+    A_TO_B = "a-to-b"
+    B_TO_A = "b-to-a"
+    BOTH = "both"
+
+
+class CrossingMode(StrEnum):
+    """How much of an object has to be across before it counts."""
+
+    STRICT = "strict"
+    BALANCED = "balanced"
+    LOOSE = "loose"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineRule(Rule):
+    """``line-crossing``. Counts are kept for both directions, whatever ``direction`` tells one by one."""
+
+    line: Line
+    direction: Direction
+    mode: CrossingMode
+    each: bool  # an event for each crossing
+    counts_s: float  # counts this often, where there is something new; 0: none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedRule(Rule):
+    """``stopped-vehicle``."""
+
+    zone: Zone
+    still_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongWayRule(Rule):
+    """``wrong-way``."""
+
+    zone: Zone
+    arrow: tuple[Point, Point]  # the way one has to go, from the first to the second
+    angle_deg: float  # at most so far from straight against the arrow
+    min_distance: float  # in widths of the picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdingRule(Rule):
+    """``crowding``."""
+
+    zone: Zone
+    count: int  # so many objects
+    min_duration_s: float
+    release_count: int  # over when there are no more than this, for ``min_duration_s``
+
+
+AnyRule = ZoneRule | LineRule | StoppedRule | WrongWayRule | CrowdingRule
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """How long clips are, and where they come from."""
+
+    pre_s: float = 5.0
+    post_s: float = 5.0
+    max_s: float = 60.0
+    max_bytes: int = (
+        16_000_000  # of memory for one clip, and for the packets of the main stream that may become one
+    )
+    main_url: str | None = None  # without user part; None: cut from the stream that is analysed
+    main_credentials: Credentials | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +265,9 @@ class Camera:
     masks: tuple[Polygon, ...]  # ignored by motion and detection
     privacy_masks: tuple[Polygon, ...]  # blacked out before anything leaves the box
     ring: Ring
-    rules: tuple[ZoneRule, ...]
+    rules: tuple[AnyRule, ...]
+    clip: Clip = field(default_factory=Clip)
+    watch_view: bool = False  # tell what happens to it: covered, turned, frozen, ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +300,4 @@ class Settings:
     cameras: tuple[Camera, ...]
     config_hash: str  # sha256 of the merged configuration, secrets left out
     warnings: tuple[str, ...] = field(default=())
+    storage: Storage = field(default_factory=Storage)

@@ -160,4 +160,5 @@ def camera_health(status: CameraStatus) -> CameraHealth:
         idle_share=round(status.idle_share, 2),
         wake_ups=status.wake_ups,
         kept_awake=status.kept_awake,
+        view=list(status.view),
     )

@@ -96,6 +96,7 @@ def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iter
     yield f"{camera.dropped} dropped" if camera.dropped else None
     yield f"{camera.corrupt} corrupt" if camera.corrupt else None
     yield f"{camera.reconnects} reconnects" if camera.reconnects else None
+    yield f"view: {', '.join(camera.view)}" if camera.view else None
     yield f"always awake: {camera.kept_awake}" if camera.kept_awake else None
 
 

@@ -5,19 +5,38 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_agent.events.maker import EventMaker, object_event_id
-from edge_agent.model import CountsHit, Frame, Phase, RuleHit, Track, Tracks, ZoneHit
+from edge_agent.hits import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
+from edge_agent.model import FULL_PICTURE, Box, Frame, Severity, Track, Tracks
 from edge_agent.outbox_model import Draft, Media, Stamp
+
+WITH_PICTURE = (Phase.START, Phase.MOMENT)
 
 
 class SnapshotSource(Protocol):
-    """Where the picture of an object comes from."""
+    """Where the picture of an event comes from."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         """For an ``object`` event."""
         ...
 
-    def now(self, event_id: str, track: Track, frame: Frame) -> Media | None:
-        """The present view, for the start of anything else."""
+    def now(self, event_id: str, box: Box, frame: Frame) -> Media | None:
+        """The present view of ``box`` and what is around it, for the start of anything else."""
+        ...
+
+
+class ClipSource(Protocol):
+    """What makes a film of an event. Nothing here waits for it: its hash follows in an ``evidence`` event."""
+
+    def follow(
+        self,
+        event_id: str,
+        phase: Phase,
+        severity: Severity,
+        started_mono: float,
+        last_mono: float,
+        picture: Media | None,
+    ) -> None:
+        """Something has been told. With its end the post-roll begins; a MOMENT has begun and ended."""
         ...
 
 
@@ -38,30 +57,66 @@ class NoSnapshots:
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
 
-    def now(self, event_id: str, track: Track, frame: Frame) -> Media | None:
+    def now(self, event_id: str, box: Box, frame: Frame) -> Media | None:
         return None
+
+
+class NoClips:
+    """``clips: none``, and replays."""
+
+    def follow(
+        self,
+        event_id: str,
+        phase: Phase,
+        severity: Severity,
+        started_mono: float,
+        last_mono: float,
+        picture: Media | None,
+    ) -> None:
+        """Makes none."""
 
 
 class EventSink:
     """The end of one camera's pipeline: an event and its picture are durable when ``accept`` returns."""
 
     def __init__(
-        self, camera_id: str, events: EventMaker, outbox: Appender, snapshots: SnapshotSource
+        self,
+        camera_id: str,
+        events: EventMaker,
+        outbox: Appender,
+        snapshots: SnapshotSource,
+        clips: ClipSource,
     ) -> None:
         self._camera_id = camera_id
         self._events = events
         self._outbox = outbox
         self._snapshots = snapshots
+        self._clips = clips
 
-    def accept(self, hit: RuleHit, frame: Frame) -> None:
-        if isinstance(hit, CountsHit):
-            draft = self._events.counts(self._camera_id, hit, frame)
-        elif isinstance(hit, ZoneHit):
-            starts = hit.phase is Phase.START
-            media = self._snapshots.now(hit.event_id, hit.track, frame) if starts else None
-            draft = self._events.zone_event(self._camera_id, hit, frame, media)
-        else:
-            event_id = object_event_id(hit.track)
-            media = self._snapshots.take(event_id, hit.phase, hit.track, frame)
-            draft = self._events.object_event(self._camera_id, hit, frame, media)
-        self._outbox.append(draft)
+    def accept(self, hit: Hit, frame: Frame) -> None:
+        match hit:
+            case ObjectHit():
+                self._object(hit, frame)
+            case RuleHit():
+                media = self._picture(hit.event_id, hit.phase, hit.box, frame)
+                self._outbox.append(self._events.rule_event(self._camera_id, hit, frame, media))
+                self._film(hit, hit.rule.severity, media)
+            case ViewHit():
+                media = self._picture(hit.event_id, hit.phase, FULL_PICTURE, frame)
+                self._outbox.append(self._events.view_event(self._camera_id, hit, frame, media))
+                self._film(hit, hit.severity, media)
+            case CountsHit():
+                self._outbox.append(self._events.counts(self._camera_id, hit, frame))
+            case LineCountsHit():
+                self._outbox.append(self._events.line_counts(self._camera_id, hit))
+
+    def _object(self, hit: ObjectHit, frame: Frame) -> None:
+        media = self._snapshots.take(object_event_id(hit.track), hit.phase, hit.track, frame)
+        self._outbox.append(self._events.object_event(self._camera_id, hit, frame, media))
+
+    def _picture(self, event_id: str, phase: Phase, box: Box, frame: Frame) -> Media | None:
+        return self._snapshots.now(event_id, box, frame) if phase in WITH_PICTURE else None
+
+    def _film(self, hit: RuleHit | ViewHit, severity: Severity, media: Media | None) -> None:
+        """After the append: what is not told is not filmed."""
+        self._clips.follow(hit.event_id, hit.phase, severity, hit.started_mono, hit.last_mono, media)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from edge_agent.config.settings import Polygon
 from edge_agent.evidence.jpeg import crop, encode
-from edge_agent.model import Box, Frame, Phase, Track, Tracks
+from edge_agent.hits import Phase
+from edge_agent.model import Box, Frame, Track, Tracks
 from edge_agent.outbox_model import Media
 
 if TYPE_CHECKING:
@@ -53,14 +54,14 @@ class RuleSnapshots:
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
 
-    def now(self, event_id: str, track: Track, frame: Frame) -> Media:
-        """The present view."""
-        return self._media(event_id, self._view(frame, track))
+    def now(self, event_id: str, box: Box, frame: Frame) -> Media:
+        """The present view of ``box`` and what is around it."""
+        return self._media(event_id, self._view(frame, box))
 
-    def _view(self, frame: Frame, track: Track) -> _View:
-        region = surroundings(track.box, frame.picture.width, frame.picture.height)
+    def _view(self, frame: Frame, box: Box) -> _View:
+        region = surroundings(box, frame.picture.width, frame.picture.height)
         colour = crop(frame.picture, region, self._privacy_masks, MAX_SIDE)
-        return _View(colour, within(track.box, region))
+        return _View(colour, within(box, region))
 
     def _media(self, event_id: str, view: _View) -> Media:
         payload = encode(view.colour)
@@ -93,7 +94,7 @@ class Snapshots(RuleSnapshots):
         if phase is Phase.START:
             self._release(self._seen.pop(track.id, None))
             self._seen[track.id] = _Seen(quality(track))
-            return self._media(event_id, self._view(frame, track))
+            return self._media(event_id, self._view(frame, track.box))
         seen = self._seen.pop(track.id, None) if phase is Phase.END else self._seen.get(track.id)
         view = self._release(seen)
         return None if view is None else self._media(event_id, view)
@@ -112,7 +113,7 @@ class Snapshots(RuleSnapshots):
             return
         self._release(seen)
         seen.quality = quality(track)
-        seen.held = self._view(frame, track)
+        seen.held = self._view(frame, track.box)
         self._held_bytes += seen.held.colour.nbytes
 
     def _release(self, seen: _Seen | None) -> _View | None:

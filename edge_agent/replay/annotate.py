@@ -13,7 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge_agent.config.settings import Camera, Polygon, Zone
+from edge_agent.config.settings import Camera, LineRule, Polygon, Zone
 from edge_agent.errors import EdgeAgentError
 from edge_agent.evidence.jpeg import crop
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
@@ -94,7 +94,9 @@ class AnnotatedVideo:
 
     def __init__(self, path: Path, fps: float, camera: Camera) -> None:
         self._masks = camera.masks
-        self._zones = tuple({rule.zone.id: rule.zone for rule in camera.rules}.values())
+        self._zones = tuple(
+            {rule.zone.id: rule.zone for rule in camera.rules if not isinstance(rule, LineRule)}.values()
+        )
         self._private = camera.privacy_masks
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None

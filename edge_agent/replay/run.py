@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TextIO
 
-from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import Eyes, Site, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.capture.replay import Replay, open_replay
 from edge_agent.config.settings import Camera, Settings
 from edge_agent.detection.budget import Budget
@@ -117,15 +117,9 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
         clock_synced=lambda: True,
         model=model_ref(choice.detector),
     )
-    return build_pipeline(
-        camera,
-        eyes,
-        settings.detector.min_score,
-        BOOT_TAG,
-        events,
-        JsonLines(out),
-        settings.gateway.timezone,
-    )
+    gateway = settings.gateway
+    site = Site(eyes, settings.detector.min_score, events, JsonLines(out), gateway.timezone, gateway.holidays)
+    return build_pipeline(camera, site, BOOT_TAG)
 
 
 class ReplayClock:

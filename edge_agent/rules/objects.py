@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from edge_agent.model import Frame, ObjectHit, Phase, Track, Tracks, TrackState
+from edge_agent.hits import ObjectHit, Phase
+from edge_agent.model import Frame, Track, Tracks, TrackState
 
 UPDATE_EVERY_S = 60.0
 EDGE = 0.02  # of the picture: a track's last box is this inexact

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, timedelta, tzinfo
 
-from edge_agent.config.settings import Schedule
+from edge_agent.config.settings import OnHolidays, Schedule
 
 
-def is_armed(schedule: Schedule | None, local: datetime) -> bool:
-    """``local``: the moment in the site's own time. A time over midnight belongs to the day it begins on."""
-    if schedule is None:
-        return True
-    now, today = local.time(), local.weekday()
-    if schedule.begin < schedule.end:
-        return today in schedule.days and schedule.begin <= now < schedule.end
-    yesterday = (local - timedelta(days=1)).weekday()
-    begun_today = today in schedule.days and now >= schedule.begin
-    return begun_today or (yesterday in schedule.days and now < schedule.end)
+class Arming:
+    """Of one rule, in the site's own time."""
+
+    def __init__(self, schedule: Schedule | None, timezone: tzinfo, holidays: AbstractSet[date]) -> None:
+        self._schedule = schedule
+        self._timezone = timezone
+        self._holidays = holidays
+
+    def armed(self, at: datetime) -> bool:
+        """Whether it is, at that moment. A time over midnight belongs to the day it begins on."""
+        schedule = self._schedule
+        if schedule is None:
+            return True
+        local = at.astimezone(self._timezone)
+        now, today = local.time(), local.date()
+        if schedule.begin < schedule.end:
+            return schedule.begin <= now < schedule.end and self._begins_on(schedule, today)
+        begun_today = now >= schedule.begin and self._begins_on(schedule, today)
+        return begun_today or (now < schedule.end and self._begins_on(schedule, today - timedelta(days=1)))
+
+    def _begins_on(self, schedule: Schedule, day: date) -> bool:
+        usual, holiday = day.weekday() in schedule.days, day in self._holidays
+        match schedule.holidays:
+            case OnHolidays.USUAL:
+                return usual
+            case OnHolidays.OFF:
+                return usual and not holiday
+            case OnHolidays.ALSO:
+                return usual or holiday
+            case OnHolidays.ONLY:
+                return usual and holiday

@@ -9,18 +9,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import tzinfo
 
 from edge_agent.config.settings import ZoneRule
 from edge_agent.geometry import contains
-from edge_agent.model import Frame, Phase, RuleRef, Track, Tracks, TrackState, ZoneHit
-from edge_agent.rules.schedule import is_armed
+from edge_agent.hits import Phase, RuleHit, RuleRef, Stay
+from edge_agent.model import Frame, Track, Tracks, TrackState
+from edge_agent.rules.schedule import Arming
 
 UPDATE_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
-class _Stay:
+class _Visit:
     """One object's stay in the zone, told or not."""
 
     number: int
@@ -36,18 +36,17 @@ class ZoneWatch:
 
     needs_every_frame = False
 
-    def __init__(self, rule: ZoneRule, timezone: tzinfo) -> None:
-        """``timezone``: the site's, for the schedule."""
+    def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule
-        self._ref = RuleRef(rule.id, rule.kind.value, rule.zone.id, rule.severity)
-        self._timezone = timezone
+        self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
+        self._arming = arming
         self._numbers = itertools.count(1)
-        self._stays: dict[str, _Stay] = {}  # by track
+        self._stays: dict[str, _Visit] = {}  # by track
         self._last_start_mono: float | None = None
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[ZoneHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
         now = frame.captured_mono
-        if not is_armed(self._rule.schedule, frame.captured_at.astimezone(self._timezone)):
+        if not self._arming.armed(frame.captured_at):
             yield from self._end_all("disarmed", ())
             return
         for track in tracks.active:
@@ -59,7 +58,7 @@ class ZoneWatch:
                 yield from self._end(stay, reason)
                 del self._stays[track_id]
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[ZoneHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
         yield from self._end_all(reason, kept)
 
     def _follow(self, track: Track, now: float) -> None:
@@ -68,11 +67,11 @@ class ZoneWatch:
             return
         stay = self._stays.get(track.id)
         if stay is None:
-            self._stays[track.id] = _Stay(next(self._numbers), track, now, now)
+            self._stays[track.id] = _Visit(next(self._numbers), track, now, now)
         else:
             stay.track, stay.last_inside_mono = track, now
 
-    def _tell(self, stay: _Stay, now: float) -> Iterator[ZoneHit]:
+    def _tell(self, stay: _Visit, now: float) -> Iterator[RuleHit]:
         """Start once it has lasted, then an update for another label and once a minute. What is known of the
         stay is changed after the yield: only then the hit has been taken."""
         track = stay.track
@@ -93,7 +92,7 @@ class ZoneWatch:
         last = self._last_start_mono
         return last is not None and now - last < self._rule.cooldown_s
 
-    def _why_over(self, track_id: str, stay: _Stay, tracks: Tracks, now: float) -> str | None:
+    def _why_over(self, track_id: str, stay: _Visit, tracks: Tracks, now: float) -> str | None:
         live = next((track for track in tracks.active if track.id == track_id), None)
         if live is None:
             return "lost"
@@ -101,23 +100,27 @@ class ZoneWatch:
             return None
         return "left"
 
-    def _end(self, stay: _Stay, reason: str) -> Iterator[ZoneHit]:
+    def _end(self, stay: _Visit, reason: str) -> Iterator[RuleHit]:
         if stay.told_label is not None:
             yield self._hit(Phase.END, stay, reason)
 
-    def _end_all(self, reason: str, kept: Collection[str]) -> Iterator[ZoneHit]:
+    def _end_all(self, reason: str, kept: Collection[str]) -> Iterator[RuleHit]:
         for track_id in [known for known in self._stays if known not in kept]:
             yield from self._end(self._stays[track_id], reason)
             del self._stays[track_id]
 
-    def _hit(self, phase: Phase, stay: _Stay, end_reason: str | None = None) -> ZoneHit:
-        return ZoneHit(
+    def _hit(self, phase: Phase, stay: _Visit, end_reason: str | None = None) -> RuleHit:
+        track, zone = stay.track, self._rule.zone.id
+        inside_s = stay.last_inside_mono - stay.since_mono
+        return RuleHit(
             phase,
-            f"{self._rule.id}-{stay.track.id}-{stay.number}",
+            f"{self._rule.id}-{track.id}-{stay.number}",
             self._ref,
-            stay.track,
+            Stay(zone, round(inside_s, 1)),
+            f"{track.label or 'something'} in {zone} for {inside_s:.0f} s",
             stay.since_mono,
             stay.last_inside_mono,
-            stay.last_inside_mono - stay.since_mono,
+            track,
+            track.box,
             end_reason,
         )

@@ -15,8 +15,8 @@ from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Settings
 from edge_agent.device.status import run_status
-from edge_agent.events import EventSink, NoSnapshots
-from edge_agent.model import ObjectHit, Phase
+from edge_agent.events import EventSink, NoClips, NoSnapshots
+from edge_agent.hits import ObjectHit, Phase
 from edge_agent.outbox.failover import RETRY_DISK_S
 from tests.events.parts import frame, maker, track
 from tests.outbox.parts import outbox_in
@@ -56,7 +56,7 @@ def outbox_health(settings: Settings) -> dict[str, Any]:
 def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
     state, away = tmp_path / "state", tmp_path / "away"
     with outbox_in(state) as outbox:
-        EventSink("cam-1", maker(), outbox, NoSnapshots()).accept(
+        EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips()).accept(
             ObjectHit(Phase.START, track(), 998.0), frame()
         )
     state.rename(away)

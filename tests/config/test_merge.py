@@ -10,6 +10,7 @@ import pytest
 from edge_agent.config import load
 from edge_agent.config.check import EXIT_CONFIG, EXIT_OK, run_check
 from tests.config.places import MINIMAL, PC, problems_of, with_camera, write
+from tests.config.test_rules import zone_of
 
 
 def test_later_files_win_key_by_key(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ cameras:
 """
     write(tmp_path, drop_in, "conf.d/site.yaml")
     rules = load(path, board=PC).cameras[0].rules
-    assert [(r.id, r.kind.value, r.severity.name, len(r.zone.polygon)) for r in rules] == [
+    assert [(r.id, r.kind.value, r.severity.name, len(zone_of(r).polygon)) for r in rules] == [
         ("night", "loitering", "ALARM", 3),
         ("day", "zone-intrusion", "INFO", 4),
         ("pool", "loitering", "WARNING", 3),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import RuleKind, Schedule, Zone, ZoneRule
+from edge_agent.config.settings import AnyRule, RuleKind, Schedule, Zone, ZoneRule
 from edge_agent.model import GROUP_OF_LABEL, Severity
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
@@ -16,8 +16,13 @@ _CAMERA = f"url: /clip.mp4\nzones: {{yard: {_YARD}}}\n"
 _EVERY_DAY = frozenset(range(7))
 
 
-def _rules_of(directory: Path, rules: str) -> tuple[ZoneRule, ...]:
+def _rules_of(directory: Path, rules: str) -> tuple[AnyRule, ...]:
     return camera_of(directory, f"{_CAMERA}rules: [{rules}]").rules
+
+
+def zone_of(rule: AnyRule) -> Zone:
+    assert isinstance(rule, ZoneRule)
+    return rule.zone
 
 
 def _warnings_of(directory: Path, text: str) -> list[str]:
@@ -106,7 +111,7 @@ def test_two_rules_may_share_a_zone_and_two_cameras_a_name(tmp_path: Path) -> No
     rules = "[{id: a, kind: loitering, zone: yard}, {id: b, kind: zone-intrusion, zone: yard}]"
     second = f"  - {{id: cam-2, url: /clip.mp4, zones: {{yard: {other}}}, rules: {rules}}}\n"
     settings = settings_of(tmp_path, with_camera(f"{_CAMERA}rules: {rules}") + second)
-    corners = [[len(rule.zone.polygon) for rule in camera.rules] for camera in settings.cameras]
+    corners = [[len(zone_of(rule).polygon) for rule in camera.rules] for camera in settings.cameras]
     assert corners == [[4, 4], [3, 3]]
 
 

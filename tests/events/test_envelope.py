@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import wire
+from edge_agent.hits import CountsHit, ObjectHit, Phase
 from edge_agent.model import (
     GROUP_OF_LABEL,
     Box,
     CameraState,
     Cause,
-    CountsHit,
-    ObjectHit,
-    Phase,
 )
 from edge_agent.outbox_model import Loss, Stamp
 from tests.events.parts import encoded, frame, maker, track, valid

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge_agent import wire
-from edge_agent.model import ObjectHit, Phase
+from edge_agent.hits import ObjectHit, Phase
 from edge_agent.schema import FOLDER, message_types, run_schema, schema_of, schema_text
 from tests.events.parts import encoded, frame, maker, track
 

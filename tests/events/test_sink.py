@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edge_agent.events import EventSink, NoSnapshots
+from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
-from edge_agent.model import CountsHit, ObjectHit, Phase, RuleRef, Severity, ZoneHit
+from edge_agent.hits import CountsHit, ObjectHit, Phase, RuleHit, RuleRef, Stay
+from edge_agent.model import Severity
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import outbox_in
 
 
 def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, Snapshots("cam-1", ()))
+        sink = EventSink("cam-1", maker(), outbox, Snapshots("cam-1", ()), NoClips())
         sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
         (stored,) = outbox.pending(10)
         reference = valid(stored.payload)["data"]["snapshot"]
@@ -37,7 +38,7 @@ def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: P
 
 def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, NoSnapshots())
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
         sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
         sink.accept(ObjectHit(Phase.END, track(), 998.0, "left"), frame())
         phases = [valid(event.payload)["data"]["phase"] for event in outbox.pending(10)]
@@ -48,27 +49,30 @@ def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
 
 def test_counts_go_without_a_picture(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        EventSink("cam-1", maker(), outbox, NoSnapshots()).accept(
+        EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips()).accept(
             CountsHit(940.0, 1000.0, {"car": 2}), frame()
         )
         (stored,) = outbox.pending(10)
         assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)
 
 
-STAY = ZoneHit(
+CHILD = track("t1", label="person", group="person")
+STAY = RuleHit(
     Phase.START,
     "yard-night-t1-1",
-    RuleRef("yard-night", "zone-intrusion", "yard", Severity.ALARM),
-    track("t1", label="person", group="person"),
+    RuleRef("yard-night", "zone-intrusion", Severity.ALARM),
+    Stay("yard", 10.0),
+    "person in yard for 10 s",
     started_mono=990.0,
-    last_inside_mono=1000.0,
-    inside_s=10.0,
+    last_mono=1000.0,
+    track=CHILD,
+    box=CHILD.box,
 )
 
 
 def test_an_intrusion_is_an_alarm_with_its_picture_and_closed_after_a_crash(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ())).accept(STAY, frame())
+        EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips()).accept(STAY, frame())
         (stored,) = outbox.pending(10)
         event = valid(stored.payload)
     assert (event["type"], event["severitytext"]) == ("vn.thaibinh.edge.zone-intrusion.v1", "ERROR")
@@ -87,7 +91,7 @@ def test_an_intrusion_is_an_alarm_with_its_picture_and_closed_after_a_crash(tmp_
 
 def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()))
+        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
         sink.accept(STAY, frame())
         sink.accept(replace(STAY, phase=Phase.END, end_reason="left"), frame())
         told = [valid(event.payload)["data"] for event in outbox.pending(10)]
@@ -99,7 +103,7 @@ def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
 
 def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()))
+        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
         sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
         (stored,) = outbox.pending(10)
     assert valid(stored.payload)["data"]["snapshot"] is None

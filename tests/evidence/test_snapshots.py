@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edge_agent.evidence.jpeg import AIM_BYTES, MAX_BYTES, crop, encode
 from edge_agent.evidence.snapshots import MAX_HELD_BYTES, Snapshots, surroundings
-from edge_agent.model import Box, Phase, Tracks
+from edge_agent.hits import Phase
+from edge_agent.model import Box, Tracks
 from edge_agent.outbox_model import Media
 from tests.events.parts import PlainPicture, frame, track
 

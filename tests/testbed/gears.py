@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from edge_agent.assembly import Eyes, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import Eyes, Site, build_pipeline, model_ref, use_one_opencv_thread
 from edge_agent.config.loader import load
 from edge_agent.config.settings import GearChoice
 from edge_agent.detection.budget import Budget
@@ -75,8 +75,9 @@ def watch(
         if choice.detector is not None:
             budget = Budget(settings.detector.budget_per_s, (camera.id,))
             eyes = Eyes(choice.detector, InlineInference(choice.detector), budget)
-        zone = settings.gateway.timezone
-        return build_pipeline(camera, eyes, settings.detector.min_score, "tag", events, told, zone)
+        gateway, min_score = settings.gateway, settings.detector.min_score
+        whole = Site(eyes, min_score, events, told, gateway.timezone, gateway.holidays)
+        return build_pipeline(camera, whole, "tag")
 
     lane = Lane(camera.id, site.feed, build)
     for _ in site.arrive():

@@ -8,7 +8,15 @@ from edge_agent.config.addresses import CameraAddress, CameraUrl
 from edge_agent.config.kinds import Choice, Flag, Number, PolygonKind, Size, identifier
 from edge_agent.config.many import ListOf
 from edge_agent.config.sections import login, rules
-from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.config.settings import (
+    Analyse,
+    Camera,
+    ClipPolicy,
+    GearChoice,
+    Report,
+    Ring,
+    SnapshotPolicy,
+)
 from edge_agent.config.spec import Field, Section, Values, plain
 
 RESERVED_IDS = ("gateway",)
@@ -75,7 +83,7 @@ REPORT = Section(
             SnapshotPolicy.RULES,
         ),
     ),
-    plain(Report),
+    lambda values: Report(clips=ClipPolicy.RULES, **values.found),
 )
 
 _POLYGONS = ListOf(PolygonKind(), "polygons")
@@ -102,7 +110,8 @@ def _build(values: Values) -> Camera:
     url: CameraUrl = values["url"]
     own: dict[str, Any] = {key: value for key, value in values.found.items() if key not in _ELSEWHERE}
     credentials = url.credentials or login.credentials_of(values)
-    return Camera(url=url.url, credentials=credentials, rules=rules.zone_rules(values), **own)
+    own_rules = rules.zone_rules(values)
+    return Camera(url=url.url, credentials=credentials, rules=own_rules, watch_view=True, **own)
 
 
 CAMERA = Section(

@@ -13,7 +13,7 @@ _TIMEZONE = "Asia/Ho_Chi_Minh"
 
 
 def _build(values: Values) -> Gateway:
-    return Gateway(**values.found | {"name": values["name"] or values["id"]})
+    return Gateway(**values.found | {"name": values["name"] or values["id"], "holidays": frozenset()})
 
 
 GATEWAY = Section(

@@ -100,7 +100,7 @@ RULE = Section(
         Field("id", identifier(), "the rule's id, unique in this camera"),
         Field(
             "kind",
-            Choice(tuple(RuleKind), RuleKind, later=_LATER),
+            Choice(tuple(k for k in RuleKind if k.value not in _LATER), RuleKind, later=_LATER),
             "zone-intrusion: somebody came into the zone; loitering: somebody stays in it",
         ),
         Field("zone", Text("the id of a zone", 63), "the id of one of this camera's zones"),

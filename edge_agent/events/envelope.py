@@ -1,0 +1,141 @@
+"""What is around every event: who says it, when it happened, when it was stored.
+
+Times: ``time`` and ``bootms`` say when it happened, ``recordedtime`` when it was stored. Wall times
+only label; ``bootid`` and ``bootms`` order events of one boot even when the clock was wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.clock import Clock, rfc3339, wall_time_of
+from edge_agent.config.settings import Gateway
+from edge_agent.model import Severity
+from edge_agent.outbox_model import Draft, Media, OpenEvent, Stamp
+
+ENCODER = msgspec.json.Encoder()
+
+OpenData = (
+    wire.ObjectData
+    | wire.ZoneData
+    | wire.StoppedVehicleData
+    | wire.WrongWayData
+    | wire.CrowdingData
+    | wire.CameraViewData
+)
+"""What may be going on when the agent dies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something happened, on both clocks."""
+
+    at: datetime
+    mono: float
+
+
+class LeftOpen(msgspec.Struct, frozen=True):
+    """What the outbox keeps of something that has not ended. Version 0.1.0 knew objects only."""
+
+    data: msgspec.Raw
+    seen_at: str  # rfc3339
+    kind: str = "object"
+    severity: str | None = None
+
+
+class Envelope:
+    """Puts data into the CloudEvents of one gateway. Any thread."""
+
+    def __init__(
+        self, gateway: Gateway, *, clock: Clock, boot_id: str, clock_synced: Callable[[], bool]
+    ) -> None:
+        """``clock_synced`` says whether wall time can be trusted now."""
+        self._gateway = gateway
+        self._clock = clock
+        self._boot_id = boot_id
+        self._clock_synced = clock_synced
+
+    def now(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())
+
+    def moment(self, mono: float) -> Moment:
+        """Dated by the clock as it is now, which is what the event's ``clock`` flag speaks of: after a jump
+        the time of the frame would be an old label under a new flag."""
+        return Moment(wall_time_of(self._clock, mono), mono)
+
+    def at(self, mono: float) -> str:
+        return rfc3339(self.moment(mono).at)
+
+    def draft(
+        self,
+        subject: str,
+        severity: Severity,
+        moment: Moment,
+        data: wire.Message,
+        *,
+        media: Media | None = None,
+        closes: str | None = None,
+    ) -> Draft:
+        """For what has no phases."""
+        kind = wire.KIND_OF_DATA[type(data)]
+        encode = self.encoder(subject, severity, moment, data)
+        return Draft(subject, kind, severity, encode, media, closes=closes)
+
+    def phased(
+        self, subject: str, severity: Severity, moment: Moment, data: wire.Message, media: Media | None
+    ) -> Draft:
+        """For what may begin now and end later: the outbox remembers it, to be ended after a crash."""
+        kind = wire.KIND_OF_DATA[type(data)]
+        encode = self.encoder(subject, severity, moment, data)
+        opens, closes = None, None
+        if isinstance(data, OpenData):
+            if data.phase == "end":
+                closes = data.event_id
+            elif data.phase != "moment":
+                opens = _left_behind(subject, kind, severity, data, moment)
+        return Draft(subject, kind, severity, encode, media, opens, closes)
+
+    def encoder(
+        self, subject: str, severity: Severity, moment: Moment, data: wire.Message
+    ) -> Callable[[Stamp], bytes]:
+        """The payload as a function of its stamp; everything else is fixed now."""
+        kind = wire.KIND_OF_DATA[type(data)]
+        synced: Literal["synced", "unsynced"] = "synced" if self._clock_synced() else "unsynced"
+        recorded = rfc3339(self._clock.now())
+
+        def encode(stamp: Stamp) -> bytes:
+            sequence = f"{stamp.sequence:016d}"
+            event = wire.CloudEvent(
+                id=f"{self._gateway.id}/{stamp.epoch}/{sequence}",
+                source=f"/tb/{self._gateway.id}",
+                subject=subject,
+                type=f"{wire.TYPE_PREFIX}{kind}.v1",
+                time=rfc3339(moment.at),
+                dataschema=f"{wire.SCHEMA_BASE}{kind}.json",
+                sequence=sequence,
+                epoch=stamp.epoch,
+                prevhash=stamp.previous,
+                recordedtime=recorded,
+                bootid=self._boot_id,
+                bootms=str(max(0, round(moment.mono * 1000))),
+                severitynumber=severity.number,  # type: ignore[arg-type]
+                severitytext=severity.value,
+                clock=synced,
+                ward=self._gateway.ward,
+                data=data,
+            )
+            return ENCODER.encode(event)
+
+        return encode
+
+
+def _left_behind(subject: str, kind: str, severity: Severity, data: OpenData, moment: Moment) -> OpenEvent:
+    kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
+    state = LeftOpen(msgspec.Raw(ENCODER.encode(kept)), rfc3339(moment.at), kind, severity.value)
+    return OpenEvent(data.event_id, subject, ENCODER.encode(state))
