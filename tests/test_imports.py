@@ -33,6 +33,7 @@ FOUNDATION = {
 STAGES = {
     "capture",
     "motion",
+    "view",
     "detection",
     "tracking",
     "rules",
@@ -45,7 +46,8 @@ STAGES = {
 COMPOSITION = {"assembly", "agent", "cli", "replay", "__main__"}
 
 HOMES: dict[str, set[str]] = {
-    "av": {"capture", "replay"},
+    "av": {"capture", "replay", "evidence"},
+    "cryptography": {"evidence"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox"},
     "ai_edge_litert": {"detection"},
@@ -53,7 +55,7 @@ HOMES: dict[str, set[str]] = {
     "yaml": {"config"},
     "psutil": {"device"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
-    "cv2": {"capture", "motion", "detection", "tracking", "evidence", "replay", "assembly"},
+    "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly"},
 }
 
 
