@@ -1,0 +1,115 @@
+"""Sealed media: only the centre's key opens them, and nothing about them can be changed unseen."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_der_public_key,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.evidence import seal as sealing
+from edge_agent.evidence.seal import OVERHEAD_BYTES, SealError, seal, unseal
+
+KEY = X25519PrivateKey.generate()
+PUBLIC = KEY.public_key().public_bytes_raw()
+
+
+def pem(
+    key: X25519PrivateKey | Ed25519PrivateKey, encryption: KeySerializationEncryption | None = None
+) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+
+
+@given(st.binary(max_size=2000))
+def test_what_is_sealed_opens_again(payload: bytes) -> None:
+    sealed = seal(payload, PUBLIC)
+    assert unseal(sealed, pem(KEY)) == payload
+    assert len(sealed) == len(payload) + OVERHEAD_BYTES
+
+
+def test_nothing_of_the_content_is_in_a_sealed_file() -> None:
+    sealed = seal(b"a face at the gate" * 100, PUBLIC)
+    assert b"face" not in sealed
+
+
+def test_the_same_picture_is_sealed_differently_each_time() -> None:
+    assert seal(b"picture", PUBLIC) != seal(b"picture", PUBLIC)
+
+
+SEALED = seal(b"picture of 37 bytes, or something so.", PUBLIC)
+
+
+@pytest.mark.parametrize("place", range(len(SEALED)))
+def test_any_changed_bit_is_found(place: int) -> None:
+    for bit in (0x01, 0x80):
+        altered = SEALED[:place] + bytes([SEALED[place] ^ bit]) + SEALED[place + 1 :]
+        with pytest.raises(SealError):
+            unseal(altered, pem(KEY))
+
+
+@pytest.mark.parametrize("length", range(1, len(SEALED)))
+def test_a_file_that_is_cut_off_says_so(length: int) -> None:
+    with pytest.raises(sealing.Truncated, match="cut off"):
+        unseal(SEALED[:length], pem(KEY))
+
+
+def test_something_behind_the_end_is_found() -> None:
+    with pytest.raises(sealing.Altered, match="1 bytes too many"):
+        unseal(SEALED + b"\n", pem(KEY))
+
+
+def test_another_key_is_named() -> None:
+    other = X25519PrivateKey.generate()
+    with pytest.raises(sealing.WrongKey, match=sealing.key_id(PUBLIC).hex()):
+        unseal(SEALED, pem(other))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"", "not a sealed file"), (b"\xff\xd8\xff\xe0 a JPEG", "not a sealed file")],
+    ids=["empty", "plain picture"],
+)
+def test_what_is_not_sealed_is_named(content: bytes, why: str) -> None:
+    with pytest.raises(sealing.NotSealed, match=why):
+        unseal(content, pem(KEY))
+
+
+@pytest.mark.parametrize(
+    ("private", "why"),
+    [
+        (b"no key", "no PEM file"),
+        (pem(KEY, BestAvailableEncryption(b"secret")), "passphrase"),
+        (pem(Ed25519PrivateKey.generate()), "of another kind"),
+    ],
+    ids=["garbage", "protected", "signing key"],
+)
+def test_a_key_that_cannot_open_says_why(private: bytes, why: str) -> None:
+    with pytest.raises(SealError, match=why):
+        unseal(SEALED, private)
+
+
+@pytest.mark.parametrize("recipient", [b"", b"short", bytes(32)], ids=["none", "short", "of small order"])
+def test_nothing_is_sealed_to_a_key_that_is_none(recipient: bytes) -> None:
+    with pytest.raises(SealError, match="nothing is sealed"):
+        seal(b"picture", recipient)
+
+
+def test_a_key_made_with_openssl_opens_what_was_sealed_to_it(tmp_path: Path) -> None:
+    private, public = tmp_path / "centre.pem", tmp_path / "centre.der"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out", str(private)], check=True)
+    command = ["openssl", "pkey", "-in", str(private), "-pubout", "-outform", "DER", "-out", str(public)]
+    subprocess.run(command, check=True)
+    recipient = load_der_public_key(public.read_bytes()).public_bytes_raw()  # type: ignore[union-attr]
+    assert unseal(seal(b"picture", recipient), private.read_bytes()) == b"picture"
