@@ -17,6 +17,7 @@ from edge_agent.detection.stage import DetectionStage
 from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import Inference
 from edge_agent.events import Appender, ClipSource, EventMaker, EventSink, NoClips, NoSnapshots
+from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
 from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
 from edge_agent.hits import ViewHit
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
@@ -49,6 +50,7 @@ class Site:
     outbox: Appender
     timezone: tzinfo
     holidays: frozenset[date]
+    seal_to: bytes | None = None  # X25519 public key of the centre
 
 
 def as_far_as_useful(camera: Camera, eyes: Eyes | None) -> Camera:
@@ -96,7 +98,7 @@ def build_pipeline(
 ) -> Pipeline:
     """``boot_tag`` makes track ids unique over restarts of the agent; in ``folder`` its stages keep what has
     to survive one (None: nowhere)."""
-    pictures = _snapshots(camera)
+    pictures = _pictures(camera, site.seal_to)
     return Pipeline(
         motion=MotionDetector(camera.masks),
         view=_view_stage(camera, folder),
@@ -118,6 +120,11 @@ def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
     planner = LookPlanner(eyes.detector.input_size, eyes.detector.side_per_object)
     sweep = Sweep(eyes.budget.share_per_s)
     return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
+
+
+def _pictures(camera: Camera, seal_to: bytes | None) -> PictureMaker:
+    pictures = _snapshots(camera)
+    return pictures if seal_to is None else SealedSnapshots(pictures, seal_to)
 
 
 def _snapshots(camera: Camera) -> Snapshots | RuleSnapshots | NoSnapshots:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edge_agent.model import FULL_PICTURE, Box, Severity
 
 NOTHING_BEFORE = "0" * 64
 """In place of a hash, in the first event of an epoch."""
+SEALED_MAGIC = b"EASEAL1\n"
+"""What a sealed file begins with; the rest is in ``evidence/seal.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,14 @@ class Stamp:
     previous: str = NOTHING_BEFORE  # SHA-256, hex, of the payload of the event before it in this epoch
 
 
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """What a sealed payload holds."""
+
+    sha256: str
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Media:
     """A picture that belongs to an event and goes out after it."""
@@ -30,9 +41,15 @@ class Media:
     media_id: str  # [a-z0-9-], unique per gateway
     event_id: str
     camera: str
-    sha256: str
-    payload: bytes  # JPEG
+    sha256: str  # of ``payload``
+    payload: bytes  # JPEG, or a JPEG sealed to the centre's key
     box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
+    plain: Plain | None = None  # of a sealed one that has not been in the outbox yet
+
+    @property
+    def sealed(self) -> bool:
+        """Whether only the centre can open it."""
+        return self.payload.startswith(SEALED_MAGIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,15 @@ class StoredEvent:
     @property
     def key(self) -> tuple[int, str]:
         return self.sequence, self.epoch
+
+
+class EventFollower(Protocol):
+    """Is told of every event that the outbox has stored, its own losses included."""
+
+    def stored(self, event: StoredEvent) -> None:
+        """In the order of the chain, once the event is durable or in memory. The outbox waits for it, on any
+        appending thread: it returns at once and raises nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,9 +59,10 @@ class ModelRef(Message, frozen=True, kw_only=True):
 
 class SnapshotRef(Message, frozen=True, kw_only=True):
     media_id: str
-    sha256: Sha256
+    sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
     bytes: Count
     box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
+    sealed_sha256: Sha256 | None = None  # of what is sent, where media are sealed to the centre's key
 
 
 class ObjectData(Message, frozen=True, kw_only=True):

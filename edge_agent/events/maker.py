@@ -229,8 +229,13 @@ def _size(frame: Frame) -> wire.FrameSize:
 def _reference(media: Media | None) -> wire.SnapshotRef | None:
     if media is None:
         return None
+    plain = media.plain
     return wire.SnapshotRef(
-        media_id=media.media_id, sha256=media.sha256, bytes=len(media.payload), box=media.box.rounded()
+        media_id=media.media_id,
+        sha256=media.sha256 if plain is None else plain.sha256,
+        bytes=len(media.payload) if plain is None else plain.size_bytes,
+        box=media.box.rounded(),
+        sealed_sha256=None if plain is None else media.sha256,
     )
 
 

@@ -20,12 +20,12 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import EdgeAgentError
+from edge_agent.outbox_model import SEALED_MAGIC as MAGIC
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-MAGIC = b"EASEAL1\n"
 KEY_BYTES = 32
 TAG_BYTES = 16
 HEADER_BYTES = len(MAGIC) + 16 + 8 + KEY_BYTES
