@@ -8,6 +8,7 @@ EdgeAgentError
     SourceRejected        credentials or URL: retry at the slowest pace only, cameras lock accounts
   DetectorError           the camera runs on without detection, and health says so
   OutboxError             disk full or corrupt
+  StorageError            a clip or picture is not kept; its event goes on without it
   MqttError               keep events, retry
 
 Foreign errors are translated in one place per library, with ``from``.
@@ -73,6 +74,10 @@ class DetectorError(EdgeAgentError):
 
 class OutboxError(EdgeAgentError):
     """The event store failed; events go on from memory."""
+
+
+class StorageError(EdgeAgentError):
+    """Evidence is not kept on the box; its event goes on without it."""
 
 
 class MqttError(EdgeAgentError):
