@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from edge_agent.outbox import chain
 from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer, open_reader, open_writer, translated
 from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
 from edge_agent.outbox.media import MediaFiles, size_on_disk
@@ -25,7 +26,7 @@ from edge_agent.outbox.order import (
 )
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss, Owed, Tally, Transaction
-from edge_agent.outbox_model import Media, OpenEvent, StoredEvent
+from edge_agent.outbox_model import NOTHING_BEFORE, Media, OpenEvent, StoredEvent
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +87,18 @@ class DiskStore:
 
     # --- writing ---
 
-    def write(self, batch: Sequence[Ticket], owed: Owed, mono: float) -> None:
-        """Store all tickets, delete what is owed, shed and announce, in one transaction."""
+    def write(self, batch: Sequence[Ticket], owed: Owed, mono: float) -> list[StoredEvent]:
+        """Store all tickets, delete what is owed, shed and announce, in one transaction.
+
+        Returns what is new, in the order of the chain.
+        """
         with self._transaction() as work:
             work.delete(owed)
             for ticket in batch:
                 work.insert(ticket)
             work.make_room()
             work.announce(mono, self._encode_loss)
+        return work.stored
 
     def adopt(self, memory: MemoryStore, owed: Owed, open_events: OpenEvents) -> int:
         """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
@@ -134,6 +139,7 @@ class DiskStore:
         if work.tally.removed != self.tally.removed:
             work.put("n", work.tally.n)
             work.put("removed", work.tally.removed)
+            work.put(chain.KEY, chain.written(work.tally.n, work.tally.head))
         self._writer.execute("COMMIT")
         pictures = work.tally.media_shed - self.tally.media_shed
         if pictures:
@@ -248,15 +254,24 @@ class DiskStore:
         n = max([int(meta.get("n", 0)), *(n_of(row) for row in newest)])
         self._boot = int(meta.get("boot", 0)) + (meta.get("boot_id") != boot_id)
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
-        self.tally = Tally(n, int(meta.get("removed", 0)))
         self.epochs = Epochs(epochs)
+        head = self._head(n, meta.get(chain.KEY))
+        self.tally = Tally(n, head or NOTHING_BEFORE, int(meta.get("removed", 0)))
         with self._transaction() as work:
             work.put("boot", self._boot)
             work.put("boot_id", boot_id)
-            if not epochs:
+            if head is None:
                 work.begin_epoch(new_epoch())
             self._forget_empty_epochs(work)
             self._check_media(work)
+
+    def _head(self, n: int, note: object) -> str | None:
+        """None: no chain can go on from here, because an agent that knew of none deleted its end."""
+        if not list(self.epochs):
+            return None
+        if self.epochs.current.base == n:
+            return NOTHING_BEFORE
+        return chain.head_of(self._writer, n, note)
 
     def _forget_empty_epochs(self, work: Transaction) -> None:
         """Epochs of which nothing is stored nor unannounced, except the current one."""

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_agent.outbox.chain import digest
 from edge_agent.outbox.order import LOSS_KIND, SHED_ORDER, Rank, n_of, priority_of, rank_for, rank_of, row_id
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox_model import Loss, Media, Stamp, StoredEvent
+from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class MemoryStore:
         self.sequence = 0
         self.bytes = 0
         self.shed = 0
+        self._head = NOTHING_BEFORE
+        self._stored: list[StoredEvent] = []
         self._max_bytes = max_bytes
         self._encode_loss = encode_loss
         self._entries: dict[Rank, dict[int, Entry]] = {rank: {} for rank in Rank}
@@ -49,7 +52,7 @@ class MemoryStore:
     def write(self, ticket: Ticket) -> None:
         """Stamp and keep; sheds the least important, oldest first, when it does not fit."""
         draft = ticket.draft
-        stamp = Stamp(self.sequence + 1, self.epoch)
+        stamp = self._next_stamp()
         payload = ticket.encode(stamp)
         if payload is None:
             return
@@ -66,9 +69,14 @@ class MemoryStore:
         ranges = tuple(sorted(self._unannounced))
         self._unannounced = []
         loss = Loss(self.epoch, ranges, sum(b - a + 1 for a, b in ranges), REASON)
-        stamp = Stamp(self.sequence + 1, self.epoch)
+        stamp = self._next_stamp()
         payload = self._encode_loss(stamp, loss)
         self._add(Entry(row_id(Rank.LOSS, stamp.sequence), mono, "gateway", LOSS_KIND, payload))
+
+    def take_stored(self) -> list[StoredEvent]:
+        """What is new since the last call, in the order of the chain."""
+        stored, self._stored = self._stored, []
+        return stored
 
     # --- reading ---
 
@@ -93,10 +101,7 @@ class MemoryStore:
 
     def load(self, row: int, attempts: int) -> StoredEvent | None:
         entry = self._entries[rank_of(row)].get(row)
-        if entry is None:
-            return None
-        priority = priority_of(row)
-        return StoredEvent(n_of(row), self.epoch, entry.camera, entry.kind, priority, attempts, entry.payload)
+        return None if entry is None else _event(entry, self.epoch, attempts)
 
     def find(self, sequence: int) -> int | None:
         rows = (row_id(rank, sequence) for rank in Rank)
@@ -114,10 +119,15 @@ class MemoryStore:
 
     # --- room ---
 
+    def _next_stamp(self) -> Stamp:
+        return Stamp(self.sequence + 1, self.epoch, self._head)
+
     def _add(self, entry: Entry) -> None:
         self._entries[rank_of(entry.row)][entry.row] = entry
         self.bytes += entry.size
         self.sequence = n_of(entry.row)
+        self._head = digest(entry.payload)
+        self._stored.append(_event(entry, self.epoch, 0))
 
     def _make_room(self) -> None:
         for rank in SHED_ORDER:
@@ -132,6 +142,11 @@ class MemoryStore:
             self._unannounced[-1] = (self._unannounced[-1][0], sequence)
         else:
             self._unannounced.append((sequence, sequence))
+
+
+def _event(entry: Entry, epoch: str, attempts: int) -> StoredEvent:
+    priority = priority_of(entry.row)
+    return StoredEvent(n_of(entry.row), epoch, entry.camera, entry.kind, priority, attempts, entry.payload)
 
 
 class MemoryMedia:

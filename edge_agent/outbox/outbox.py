@@ -26,7 +26,15 @@ from edge_agent.outbox.send_queue import Key, SendQueue
 from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss
-from edge_agent.outbox_model import Draft, Media, OpenEvent, OutboxStats, Stamp, StoredEvent
+from edge_agent.outbox_model import (
+    Draft,
+    EventFollower,
+    Media,
+    OpenEvent,
+    OutboxStats,
+    Stamp,
+    StoredEvent,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +52,23 @@ T = TypeVar("T")
 class Outbox:
     """Bounded store of events and their pictures. Opens nothing before ``open()`` or ``with``.
 
-    ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread.
+    ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread. ``follower`` is
+    told of every event that is stored.
     """
 
     def __init__(
-        self, state_dir: Path, *, max_bytes: int, clock: Clock, boot_id: str, encode_loss: EncodeLoss
+        self,
+        state_dir: Path,
+        *,
+        max_bytes: int,
+        clock: Clock,
+        boot_id: str,
+        encode_loss: EncodeLoss,
+        follower: EventFollower | None = None,
     ) -> None:
         self._path = state_dir / FILE_NAME
         self._clock = clock
+        self._follower = follower
         self._files = MediaFiles(state_dir / "media")
         self._appended: deque[Ticket] = deque()
         self._news = threading.Event()
@@ -302,6 +319,12 @@ class Outbox:
                 ticket.done = True
             if memory is not None:
                 memory.announce(self._clock.monotonic())
+                self._tell(memory.take_stored())
+
+    def _tell(self, stored: list[StoredEvent]) -> None:
+        if self._follower is not None:
+            for event in stored:
+                self._follower.stored(event)
 
     def _write(self, batch: list[Ticket], *, may_replace: bool) -> bool:
         """One transaction; False when the disk did not take it."""
@@ -309,7 +332,7 @@ class Outbox:
             disk, owed = self._queue.disk, self._queue.owed
         assert disk is not None
         try:
-            disk.write(batch, owed, self._clock.monotonic())
+            stored = disk.write(batch, owed, self._clock.monotonic())
         except OutboxError as error:
             with self._lock:
                 if isinstance(error, StoreDamaged) and may_replace:
@@ -320,6 +343,7 @@ class Outbox:
         with self._lock:
             self._queue.settle(owed)
             self._flushed_mono = self._clock.monotonic()
+        self._tell(stored)
         return True
 
     # --- inside: takes the locks itself ---

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edge_agent.outbox import shedding
+from edge_agent.outbox.chain import digest
 from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer
 from edge_agent.outbox.epochs import Epochs
 from edge_agent.outbox.media import size_on_disk
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
-from edge_agent.outbox.order import LOSS_KIND, Rank, n_of, rank_for, rank_of, row_id
+from edge_agent.outbox.order import LOSS_KIND, Rank, n_of, priority_of, rank_for, rank_of, row_id
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox_model import Loss, Media, OpenEvent, Stamp
+from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, OpenEvent, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Tally:
     """What is counted instead of being asked from the tables each time."""
 
     n: int = 0  # events ever stored in this file
+    head: str = NOTHING_BEFORE  # SHA-256 of the newest of them, if it is of the current epoch
     removed: int = 0  # of these, deleted again
     media_bytes: int = 0
     media: int = 0
@@ -61,6 +63,7 @@ class Transaction:
         db.execute("BEGIN IMMEDIATE")
         self.tally = tally
         self.epochs = epochs.copy()
+        self.stored: list[StoredEvent] = []  # what is new, in the order of the chain
         self.unlink: list[str] = []  # ids of media whose files go after the commit
         self.shrunk = False
         self._db = db
@@ -70,20 +73,28 @@ class Transaction:
     def insert(self, ticket: Ticket) -> None:
         """Store one event with all that hangs on it; nothing when its encoder fails."""
         draft = ticket.draft
-        n = self.tally.n + 1
-        stamp = Stamp(*self.epochs.key(n))
+        stamp = self._next_stamp()
         payload = ticket.encode(stamp)
         if payload is None:
             return
-        ticket.stamp, ticket.row = stamp, row_id(rank_for(draft.severity, draft.kind), n)
-        self._insert_event(ticket.row, ticket.created_mono, draft.camera, draft.kind, payload)
-        self.tally = replace(self.tally, n=n)
+        ticket.stamp, ticket.row = stamp, row_id(rank_for(draft.severity, draft.kind), self.tally.n + 1)
+        self._append(ticket.row, stamp, ticket.created_mono, draft.camera, draft.kind, payload)
         if draft.media is not None and ticket.media_saved:
             self._insert_media(ticket.row, draft.media)
         if draft.opens is not None:
             self.remember_open(draft.opens)
         if draft.closes is not None:
             self._db.execute("DELETE FROM open_event WHERE event_id=?", (draft.closes,))
+
+    def _next_stamp(self) -> Stamp:
+        return Stamp(*self.epochs.key(self.tally.n + 1), self.tally.head)
+
+    def _append(self, row: int, stamp: Stamp, mono: float, camera: str, kind: str, payload: bytes) -> None:
+        """The next event of the chain."""
+        self._insert_event(row, mono, camera, kind, payload)
+        self.tally = replace(self.tally, n=n_of(row), head=digest(payload))
+        event = StoredEvent(stamp.sequence, stamp.epoch, camera, kind, priority_of(row), 0, payload)
+        self.stored.append(event)
 
     def _insert_event(self, row: int, mono: float, camera: str, kind: str, payload: bytes) -> None:
         sql = "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (?, ?, ?, ?, ?, ?)"
@@ -142,10 +153,9 @@ class Transaction:
         if not shedding.unannounced(self._db) or shedding.loss_waits(self._db):
             return
         loss = shedding.take_loss(self._db, self.epochs)
-        n = self.tally.n + 1
-        payload = encode_loss(Stamp(*self.epochs.key(n)), loss)
-        self._insert_event(row_id(Rank.LOSS, n), mono, "gateway", LOSS_KIND, payload)
-        self.tally = replace(self.tally, n=n)
+        stamp = self._next_stamp()
+        row = row_id(Rank.LOSS, self.tally.n + 1)
+        self._append(row, stamp, mono, "gateway", LOSS_KIND, encode_loss(stamp, loss))
         log.warning("outbox: full, %d events of epoch %s given up", loss.count, loss.epoch)
 
     def adopt(self, memory: MemoryStore) -> int:
@@ -175,6 +185,7 @@ class Transaction:
         epoch = self.epochs.begin(name, self.tally.n)
         self._db.execute("DELETE FROM epoch WHERE base=?", (epoch.base,))
         self._db.execute("INSERT INTO epoch (epoch, base) VALUES (?, ?)", (epoch.name, epoch.base))
+        self.tally = replace(self.tally, head=NOTHING_BEFORE)
         self.put("n", self.tally.n)
 
     def remember_open(self, event: OpenEvent) -> None:

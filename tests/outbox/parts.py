@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.clock import Clock
 from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
+from edge_agent.outbox_model import Draft, EventFollower, Loss, Media, OpenEvent, Stamp
 
 
 @dataclass
@@ -34,14 +34,24 @@ class HandClock:
 
 def encode_loss(stamp: Stamp, loss: Loss) -> bytes:
     document = {"epoch": loss.epoch, "ranges": loss.ranges, "count": loss.count, "reason": loss.reason}
-    return json.dumps({"sequence": stamp.sequence, "stamp_epoch": stamp.epoch, "loss": document}).encode()
+    event = {"sequence": stamp.sequence, "stamp_epoch": stamp.epoch, "previous": stamp.previous}
+    return json.dumps({**event, "loss": document}).encode()
 
 
 def outbox_in(
-    folder: Path, clock: Clock | None = None, max_bytes: int = 50_000_000, boot_id: str = "boot-1"
+    folder: Path,
+    clock: Clock | None = None,
+    max_bytes: int = 50_000_000,
+    boot_id: str = "boot-1",
+    follower: EventFollower | None = None,
 ) -> Outbox:
     return Outbox(
-        folder, max_bytes=max_bytes, clock=clock or HandClock(), boot_id=boot_id, encode_loss=encode_loss
+        folder,
+        max_bytes=max_bytes,
+        clock=clock or HandClock(),
+        boot_id=boot_id,
+        encode_loss=encode_loss,
+        follower=follower,
     )
 
 
@@ -55,7 +65,8 @@ def draft(
     closes: str | None = None,
 ) -> Draft:
     def encode(stamp: Stamp) -> bytes:
-        document = {"sequence": stamp.sequence, "epoch": stamp.epoch, "text": text}
+        stamped = {"sequence": stamp.sequence, "epoch": stamp.epoch, "previous": stamp.previous}
+        document = {**stamped, "text": text}
         return json.dumps(document).encode().ljust(size)
 
     return Draft("cam-1", "object", severity, encode, media, opens, closes)

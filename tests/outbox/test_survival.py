@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from edge_agent.outbox_model import NOTHING_BEFORE
 from tests.outbox.parts import outbox_in
 
 ROUNDS = 30
@@ -32,23 +34,27 @@ def killed_writer(folder: Path, name: str, after_s: float) -> list[str]:
 def test_nothing_that_append_returned_is_lost_when_the_agent_is_killed_at_any_moment(tmp_path: Path) -> None:
     moments = random.Random(7)
     returned: dict[int, str] = {}
-    delivered: set[int] = set()
+    delivered: dict[int, str] = {}
     epochs = set()
     for number in range(ROUNDS):
         for line in killed_writer(tmp_path, f"r{number}", moments.uniform(0.0, 0.03)):
             words = line.split()
             if words[0] == "delivered":
-                delivered.add(int(words[2]))
+                delivered[int(words[2])] = words[3]
             else:
                 assert int(words[1]) not in returned, "a sequence was given twice"
                 returned[int(words[1])] = words[2]
                 epochs.add(words[0])
     with outbox_in(tmp_path) as outbox:
-        stored = {event.sequence: json.loads(event.payload)["text"] for event in outbox.pending(1_000_000)}
+        events = outbox.pending(1_000_000)
         last = outbox.stats().sequence
         files = {path.stem for path in (tmp_path / "media").iterdir()}
         rows = outbox.stats().media_depth
+    stored = {event.sequence: json.loads(event.payload)["text"] for event in events}
     assert len(epochs) == 1
     assert {n: text for n, text in returned.items() if n not in delivered}.items() <= stored.items()
-    assert set(stored) | delivered == set(range(1, last + 1)), "a gap"
+    assert set(stored) | set(delivered) == set(range(1, last + 1)), "a gap"
+    digests = {event.sequence: hashlib.sha256(event.payload).hexdigest() for event in events} | delivered
+    for event in events:
+        assert json.loads(event.payload)["previous"] == digests.get(event.sequence - 1, NOTHING_BEFORE)
     assert len(files) == rows

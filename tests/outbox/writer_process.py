@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
@@ -34,7 +35,8 @@ def main() -> None:
         thread.start()
     while True:
         for event in outbox.pending(5):
-            os.write(1, f"delivered {event.epoch} {event.sequence}\n".encode())
+            digest = hashlib.sha256(event.payload).hexdigest()
+            os.write(1, f"delivered {event.epoch} {event.sequence} {digest}\n".encode())
             outbox.delivered(*event.key)
 
 
