@@ -1,0 +1,131 @@
+"""Who crosses a line, in which direction: ``line-crossing``. What counts is the foot of the box."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+
+from edge_agent.config.settings import Direction, LineRule
+from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit, RuleRef
+from edge_agent.model import Frame, Track, Tracks
+from edge_agent.rules.crossing import Crossed, Gate, Way
+from edge_agent.rules.line_counts import LineCounts
+from edge_agent.rules.schedule import Arming
+
+MOST_WAITING = 8
+"""Crossings of one track that nothing has named yet: a real object is named long before."""
+
+
+@dataclass(slots=True)
+class _Walker:
+    """A live track: how it went, and the crossings that wait until it is confirmed and has a label."""
+
+    way: Way = field(default_factory=Way)
+    waiting: deque[Crossed] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+
+
+class LineWatch:
+    """One rule on one camera. One thread.
+
+    A track moves only where it is really seen: while it is lost or predicted it is nowhere, and when it is
+    seen again the straight way from its last sight is what crosses. In ``folder`` the day's counts survive a
+    restart (None: nowhere).
+    """
+
+    needs_every_frame = False
+
+    def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
+        self._rule = rule
+        self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
+        self._arming = arming
+        self._counts = LineCounts(rule, timezone, folder) if rule.counts_s > 0 else None
+        self._gate: Gate | None = None
+        self._walkers: dict[str, _Walker] = {}  # by track
+        self._untold: deque[RuleHit] = deque()
+        self._last_event_mono: float | None = None
+
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit | LineCountsHit]:
+        now = frame.captured_mono
+        if self._counts is not None:
+            self._counts.turn(frame.captured_at, now)
+        armed = self._arming.armed(frame.captured_at)
+        gate = self._gate_of(frame)
+        for track in tracks.active:
+            self._follow(track, gate, now, armed)
+        for track in itertools.chain(tracks.active, tracks.ended):
+            self._name(track)
+        if len(self._walkers) > len(tracks.active):
+            live = {track.id for track in tracks.active}
+            self._walkers = {id_: walker for id_, walker in self._walkers.items() if id_ in live}
+        yield from self._tell()
+
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit | LineCountsHit]:
+        """Nothing is open here; what was counted is told and kept."""
+        self._walkers = {id_: walker for id_, walker in self._walkers.items() if id_ in kept}
+        if self._counts is not None:
+            self._counts.finish()
+        yield from self._tell()
+
+    def _gate_of(self, frame: Frame) -> Gate:
+        aspect = frame.picture.width / frame.picture.height
+        if self._gate is None or self._gate.aspect != aspect:
+            self._gate = Gate(self._rule.line, self._rule.mode, aspect)
+        return self._gate
+
+    def _follow(self, track: Track, gate: Gate, now: float, armed: bool) -> None:
+        """Also while the rule is not armed: who is on which side when it will be."""
+        if not track.seen_now:
+            return
+        walker = self._walkers.get(track.id)
+        if walker is None:
+            walker = self._walkers[track.id] = _Walker()
+        crossed = walker.way.follow(gate.place(track.box), now)
+        if crossed is not None and armed:
+            walker.waiting.append(crossed)
+
+    def _name(self, track: Track) -> None:
+        """Count what the track has crossed, once it is known what it is."""
+        walker = self._walkers.get(track.id)
+        if walker is None or not walker.waiting:
+            return
+        if not track.confirmed or track.label not in self._rule.labels:
+            return
+        for crossed in walker.waiting:
+            if self._counts is not None:
+                self._counts.add(crossed.direction, track.label)
+            if self._is_told(crossed):
+                self._untold.append(self._hit(track, crossed))
+                self._last_event_mono = crossed.mono
+        walker.waiting.clear()
+
+    def _is_told(self, crossed: Crossed) -> bool:
+        """Whether this one is an event of its own."""
+        rule, last = self._rule, self._last_event_mono
+        if not rule.each or rule.direction not in (Direction.BOTH, crossed.direction):
+            return False
+        return last is None or crossed.mono - last >= rule.cooldown_s
+
+    def _tell(self) -> Iterator[RuleHit | LineCountsHit]:
+        while self._untold:
+            yield self._untold[0]
+            self._untold.popleft()
+        if self._counts is not None:
+            yield from self._counts.tell()
+
+    def _hit(self, track: Track, crossed: Crossed) -> RuleHit:
+        line, (start, end) = self._rule.line.id, crossed.direction.upper().split("-TO-")
+        return RuleHit(
+            Phase.MOMENT,
+            f"{self._rule.id}-{track.id}-{round(crossed.mono * 1000)}",
+            self._ref,
+            Crossing(line, crossed.direction),
+            f"{track.label} crossed {line} from {start} to {end}",
+            crossed.mono,
+            crossed.mono,
+            track,
+            track.box,
+        )
