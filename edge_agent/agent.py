@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.assembly import Eyes, Site, as_far_as_useful, build_pipeline, model_ref, use_one_opencv_thread
-from edge_agent.capture.reader import Reader
+from edge_agent.assembly import Eyes, Site, model_ref, use_one_opencv_thread
+from edge_agent.cameras import Cameras
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
-from edge_agent.config.settings import Camera, Settings
+from edge_agent.config.settings import Settings
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.choose import choose_detector, model_dirs
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
@@ -35,20 +33,18 @@ from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.compact import compact
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
 from edge_agent.device.status import StatusDocument, StatusServer, status_document
-from edge_agent.device.status_socket import places_to_listen
+from edge_agent.device.local_socket import places_to_listen
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
-from edge_agent.lane import Lane
 from edge_agent.loop import Loop
-from edge_agent.model import CameraState, CameraStatus, Gear
+from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_model import OpenEvent
-from edge_agent.pipeline import Pipeline
 from edge_agent.wire import Birth, BirthDetector
 
 log = logging.getLogger(__name__)
@@ -110,7 +106,7 @@ class Agent:
             on_down=_ignore,
             clock_trusted=self._clock_sync.trusted,
         )
-        self._readers, self._lanes = self._build_lanes(repeat_files)
+        self._cameras = Cameras(settings.cameras, self._site(), clock, repeat_files=repeat_files)
         self._camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
         box = BoxMetrics(state_dir, clock, boot_reason=self._boot.reason.value)
         sources = HealthSources(
@@ -121,7 +117,7 @@ class Agent:
             mqtt=self._publisher.health,
             online=lambda: self._publisher.online,
             detector=self.detector_stats,
-            cameras=self._camera_statuses,
+            cameras=self._cameras.statuses,
         )
         self._heartbeats = HeartbeatMaker(settings, clock, sources)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
@@ -147,9 +143,7 @@ class Agent:
         self._publisher.start()
         if self._worker is not None:
             self._worker.start()
-        for reader, lane in zip(self._readers, self._lanes, strict=True):
-            lane.loop.start()
-            reader.start()
+        self._cameras.start()
         for loop in self._loops():
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
@@ -160,7 +154,7 @@ class Agent:
             "edge-agent %s runs as %s with %d cameras",
             __version__,
             self._settings.gateway.id,
-            len(self._lanes),
+            len(self._cameras),
         )
         self._systemd.ready("started")
 
@@ -193,36 +187,24 @@ class Agent:
         else:
             self._supervisor.watch(self._status.loop)
 
-    def _build_lanes(self, repeat_files: bool) -> tuple[list[Reader], list[Lane]]:
-        ids = tuple(camera.id for camera in self._settings.cameras)
-        budget = Budget(self._settings.detector.budget_per_s, ids)
-        detector, worker = self._choice.detector, self._worker
-        eyes = Eyes(detector, worker, budget) if detector and worker else None
-        gateway = self._settings.gateway
-        site = Site(
-            eyes,
-            self._settings.detector.min_score,
+    def _site(self) -> Site:
+        """What all cameras have in common."""
+        settings, detector, worker = self._settings, self._choice.detector, self._worker
+        budget = Budget(settings.detector.budget_per_s, tuple(camera.id for camera in settings.cameras))
+        return Site(
+            Eyes(detector, worker, budget) if detector and worker else None,
+            settings.detector.min_score,
             self._events,
             self._outbox,
-            gateway.timezone,
-            gateway.holidays,
+            settings.gateway.timezone,
+            settings.gateway.holidays,
         )
-        cameras = [as_far_as_useful(camera, eyes) for camera in self._settings.cameras]
-        readers = [Reader(camera, self._clock, repeat_files=repeat_files) for camera in cameras]
-        lanes = [
-            Lane(camera.id, reader.feed, partial(self._build_pipeline, camera, site))
-            for camera, reader in zip(cameras, readers, strict=True)
-        ]
-        return readers, lanes
 
-    def _build_pipeline(self, camera: Camera, site: Site) -> Pipeline:
-        # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
-        return build_pipeline(camera, site, secrets.token_hex(3))
-
-    def _loops(self) -> list[Loop]:
-        loops = [self._publisher.loop]
-        loops += [lane.loop for lane in self._lanes] + [reader.loop for reader in self._readers]
-        return [*loops, self._worker.loop] if self._worker is not None else loops
+    def _loops(self) -> Iterator[Loop]:
+        yield self._publisher.loop
+        yield from self._cameras.loops
+        if self._worker is not None:
+            yield self._worker.loop
 
     # --- run ---
 
@@ -251,7 +233,7 @@ class Agent:
                 )
             )
             self._clock_sync.confirm_correction()
-        statuses = self._camera_statuses()
+        statuses = self._cameras.statuses()
         for change in self._camera_watch.update(statuses):
             self._outbox.append(
                 self._events.camera_state(
@@ -280,12 +262,6 @@ class Agent:
 
     # --- what the others ask for ---
 
-    def _camera_statuses(self) -> list[CameraStatus]:
-        return [
-            _as_analysed(reader.status(), lane)
-            for reader, lane in zip(self._readers, self._lanes, strict=True)
-        ]
-
     def detector_stats(self) -> WorkerStats:
         if self._worker is None:
             return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
@@ -293,7 +269,7 @@ class Agent:
         return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
 
     def _status_document(self) -> StatusDocument:
-        details = {status.camera_id: status.detail for status in self._camera_statuses()}
+        details = {status.camera_id: status.detail for status in self._cameras.statuses()}
         return status_document(self._settings, self._heartbeats.make(), details)
 
     def _birth(self, session: str) -> Birth:
@@ -325,43 +301,20 @@ class Agent:
         deadline = time.monotonic() + STOP_WITHIN_S
         if fatal is None:
             self._boot.mark_stopped()
-        for lane in self._lanes:
-            lane.loop.stop()  # before it is woken: what it waits for ends with its reader
-        for reader in self._readers:
-            reader.stop()
+        self._cameras.stop()
         if self._worker is not None:
             self._worker.stop()
-        for lane in self._lanes:
-            lane.loop.join(max(0.0, deadline - 1.0 - time.monotonic()))
+        self._cameras.join_pipelines(deadline - 1.0)
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self._status.stop(timeout_s=0.1)
         self._outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._usage.save()
         self._clock_sync.save()
-        self._join_the_rest(deadline)
-        log.info("edge-agent stopped")
-
-    def _join_the_rest(self, deadline: float) -> None:
-        stopping = [reader.loop for reader in self._readers]
+        self._cameras.join_readers(deadline)
         if self._worker is not None:
-            stopping.append(self._worker.loop)
-        for loop in stopping:
-            loop.join(max(0.0, deadline - time.monotonic()))
-
-
-def _as_analysed(status: CameraStatus, lane: Lane) -> CameraStatus:
-    """What the reader says, and what its pipeline adds to it."""
-    status = dataclasses.replace(status, view=lane.view)
-    spot = lane.restless
-    if spot is not None and status.gear is not Gear.IDLE:
-        corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))
-        told = f"something moves all the time at {corners}; if it is a clock, mask it"
-        status = dataclasses.replace(status, kept_awake=told)
-    if lane.trouble is not None and status.state is CameraState.ONLINE:
-        # A camera whose pictures arrive but cannot be analysed is not online.
-        return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.trouble)
-    return status
+            self._worker.join(max(0.0, deadline - time.monotonic()))
+        log.info("edge-agent stopped")
 
 
 def _make_dir(path: Path) -> None:

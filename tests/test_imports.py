@@ -43,7 +43,7 @@ STAGES = {
     "mqtt",
     "device",
 }
-COMPOSITION = {"assembly", "agent", "cli", "replay", "__main__"}
+COMPOSITION = {"assembly", "cameras", "agent", "cli", "replay", "__main__"}
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},
