@@ -89,8 +89,10 @@ class CameraWatch:
         return changes
 
     def forget(self, camera_id: str) -> None:
-        """The camera was removed from the configuration."""
-        self._seen.pop(camera_id, None)
+        """The camera was removed from the configuration: that is no loss of it, and should it come back one
+        day, not the end of an old one."""
+        if self._seen.pop(camera_id, None) is not None:
+            self._unsaved = True
 
     def _update(self, status: CameraStatus) -> CameraChange | None:
         seen = self._seen.setdefault(status.camera_id, _Seen())

@@ -5,11 +5,8 @@ One document a connection, no request: connect, read to the end. See docs/refere
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import os
-import select
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,15 +16,10 @@ import msgspec
 
 from edge_agent import config
 from edge_agent.config.settings import Settings
-from edge_agent.device.status_socket import ANSWER_TIMEOUT_S, ask, listen, places_to_ask
+from edge_agent.device.local_server import IDLE_S, LocalServer
+from edge_agent.device.local_socket import ask, places_to_ask
 from edge_agent.device.status_text import status_text
-from edge_agent.errors import EdgeAgentError
-from edge_agent.loop import Loop
 from edge_agent.wire import Heartbeat, Message
-
-log = logging.getLogger(__name__)
-
-IDLE_S = 10.0
 
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3  # the word of the LSB for `status`: the program is not running
@@ -60,83 +52,17 @@ def status_document(settings: Settings, heartbeat: Heartbeat, details: Mapping[s
     )
 
 
-class StatusServer:
-    """Serves the document to whoever may open the socket (mode 0660). Blocks, never polls."""
+class StatusServer(LocalServer):
+    """Serves the document to the agent's user and group."""
 
     def __init__(
         self, places: Sequence[Path], document: Callable[[], StatusDocument], idle_s: float = IDLE_S
     ) -> None:
-        """``places``: where to listen, the first that can be used. A socket that was removed is made again
-        after ``idle_s``."""
-        self._places = places
-        self._idle_s = idle_s
-        self._path: Path | None = None
+        super().__init__("status", places, self._tell, mode=0o660, idle_s=idle_s)
         self._document = document
-        self._listener: socket.socket | None = None
-        # Ends of a pair that wakes the loop: shutdown() does not wake a Unix listener.
-        self._asleep: socket.socket | None = None
-        self._alarm: socket.socket | None = None
-        self.loop = Loop("status", self._serve, max_silence_s=3 * IDLE_S)
 
-    def start(self) -> None:
-        """Bind and serve. Raises EdgeAgentError when another agent listens there, or it cannot bind."""
-        self._listener, self._path = listen(self._places)
-        if self._path != self._places[0]:
-            log.warning("status: %s cannot be used, listening at %s", self._places[0], self._path)
-        self._asleep, self._alarm = socket.socketpair()
-        self.loop.start()
-
-    def stop(self, timeout_s: float = 1.0) -> None:
-        """Stop serving and remove the socket."""
-        self.loop.stop()
-        if self._listener is None or self._asleep is None or self._alarm is None:
-            return
-        self._alarm.send(b".")
-        self.loop.join(timeout_s)
-        for end in (self._asleep, self._alarm, self._listener):
-            end.close()
-        self._asleep = self._alarm = self._listener = None
-        if self._path is not None:
-            with contextlib.suppress(OSError):  # a disk that went away; the next start replaces it
-                self._path.unlink()
-
-    def _serve(self, loop: Loop) -> None:
-        asleep = self._asleep
-        assert asleep is not None
-        while not loop.wait(0.0):
-            self._listen_again()
-            listener = self._listener
-            assert listener is not None
-            ready, _, _ = select.select([listener, asleep], [], [], self._idle_s)
-            if listener in ready and not loop.stopping:
-                self._accept(listener)
-
-    def _listen_again(self) -> None:
-        """Somebody has removed the socket, and nobody can ask any more."""
-        if self._listener is None or self._path is None or self._path.exists():
-            return
-        try:
-            listener, _ = listen([self._path])
-        except EdgeAgentError as error:
-            log.debug("status: %s", error)
-            return
-        self._listener.close()
-        self._listener = listener
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            client, _ = listener.accept()
-        except BlockingIOError:
-            return
-        with client:
-            self._answer(client)
-
-    def _answer(self, client: socket.socket) -> None:
-        client.settimeout(ANSWER_TIMEOUT_S)
-        try:
-            client.sendall(msgspec.json.encode(self._document()))
-        except OSError as error:
-            log.debug("status: the asker went away: %s", error)
+    def _tell(self, asker: socket.socket) -> None:
+        asker.sendall(msgspec.json.encode(self._document()))
 
 
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:

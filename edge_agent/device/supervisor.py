@@ -52,6 +52,10 @@ class Supervisor:
         """From now on ``loop``, already started, is expected to live."""
         self._watched[id(loop)] = _Watched(loop)
 
+    def forget(self, loop: Loop) -> None:
+        """``loop`` was told to stop, and nobody cares how it ends."""
+        self._watched.pop(id(loop), None)
+
     def all_progressing(self) -> bool:
         """May the watchdog be fed: every loop lives and has beaten in time."""
         return all(w.loop.healthy or w.loop.stopping for w in self._watched.values())

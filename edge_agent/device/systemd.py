@@ -1,6 +1,7 @@
 """sd_notify without libsystemd: one datagram a word.
 
-Source: sd_notify(3), sd_watchdog_enabled(3). Without ``NOTIFY_SOCKET`` every call does nothing.
+Source: sd_notify(3), sd_watchdog_enabled(3), systemd.service(5). Without ``NOTIFY_SOCKET`` every call does
+nothing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,11 @@ class Systemd:
         """Call only while every loop progresses."""
         if self.watchdog_interval_s is not None:
             self._send("WATCHDOG=1")
+
+    def reloading(self) -> None:
+        """The configuration is read again. ``ready`` ends it: a unit of Type=notify-reload waits for that."""
+        microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
     def stopping(self, status: str = "stopping") -> None:
         self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")

@@ -18,8 +18,9 @@ import pytest
 
 from edge_agent.device.degraded import CAUSE_TEXT
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
-from edge_agent.device.status import IDLE_S, StatusDocument, StatusServer, run_status, status_document
-from edge_agent.device.status_socket import places_to_listen
+from edge_agent.device.local_server import IDLE_S
+from edge_agent.device.local_socket import places_to_listen
+from edge_agent.device.status import StatusDocument, StatusServer, run_status, status_document
 from edge_agent.device.status_text import duration
 from edge_agent.errors import EdgeAgentError
 from edge_agent.loop import Loop

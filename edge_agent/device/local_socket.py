@@ -1,4 +1,8 @@
-"""Where the socket of ``edge-agent status`` lies, how an agent takes it, and how it is asked."""
+"""Where the sockets of a running agent lie, how it takes them, and how it is asked.
+
+Whoever may read how the agent is may not therefore change it: two sockets, so that the file system says who
+may do what. ``status.sock`` is for the agent's user and group, ``control.sock`` for its user alone, and root.
+"""
 
 from __future__ import annotations
 
@@ -13,60 +17,68 @@ from pathlib import Path
 
 from edge_agent.errors import EdgeAgentError
 
-SOCKET_NAME = "status.sock"
+STATUS_SOCKET = "status.sock"
+CONTROL_SOCKET = "control.sock"
 RUN_DIR = Path("/run/edge-agent")
 LONGEST_PATH_BYTES = 107  # sun_path of unix(7) less its end
 ANSWER_TIMEOUT_S = 5.0
 LARGEST_ANSWER = 1 << 20
 
 
-def places_to_listen(state_dir: Path, environ: Mapping[str, str] | None = None) -> list[Path]:
+def places_to_listen(
+    state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
+) -> list[Path]:
     """Where a starting agent tries to listen, best first: systemd's run directory, or else its state
     directory; where that one cannot be written, a private directory of the user's."""
     environ = os.environ if environ is None else environ
     run_dir = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    first = (Path(run_dir) if run_dir else state_dir) / SOCKET_NAME
-    return [first, *_private_places(state_dir, environ)]
+    first = (Path(run_dir) if run_dir else state_dir) / name
+    return [first, *_private_places(state_dir, environ, name)]
 
 
-def places_to_ask(state_dir: Path, environ: Mapping[str, str] | None = None) -> list[Path]:
+def places_to_ask(
+    state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
+) -> list[Path]:
     """Where an agent of this state directory may listen, whose environment is not known."""
-    first, *private = places_to_listen(state_dir, environ)
-    return list(dict.fromkeys([first, state_dir / SOCKET_NAME, RUN_DIR / SOCKET_NAME, *private]))
+    first, *private = places_to_listen(state_dir, environ, name)
+    return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
-def ask(path: Path) -> bytes:
-    """What the agent at ``path`` says. Raises OSError."""
+def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
+    """What the agent at ``path`` answers. Raises OSError."""
     if not _is_safe(path):
         raise FileNotFoundError(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker, _address(path) as address:
-        asker.settimeout(ANSWER_TIMEOUT_S)
+        asker.settimeout(timeout_s)
         asker.connect(address)
+        if request:
+            asker.sendall(request)
+            asker.shutdown(socket.SHUT_WR)
         parts: list[bytes] = []
         while sum(map(len, parts)) < LARGEST_ANSWER and (part := asker.recv(65536)):
             parts.append(part)
         return b"".join(parts)
 
 
-def listen(places: Sequence[Path]) -> tuple[socket.socket, Path]:
-    """A listening socket at the first place that can be written, and which one that is.
+def listen(places: Sequence[Path], mode: int) -> tuple[socket.socket, Path]:
+    """A listening socket of this mode at the first place that can be written, and which one that is.
 
     Raises EdgeAgentError when another agent listens at one of them, or none can be used.
     """
     failures: list[str] = []
     for path in places:
         try:
-            return _listen(path), path
+            return _listen(path, mode), path
         except OSError as error:
             failures.append(f"{path}: {error.strerror or error}")
-    raise EdgeAgentError(f"cannot listen for `edge-agent status`: {'; '.join(failures)}")
+    raise EdgeAgentError(f"cannot listen at {places[0].name}: {'; '.join(failures)}")
 
 
-def _private_places(state_dir: Path, environ: Mapping[str, str]) -> list[Path]:
+def _private_places(state_dir: Path, environ: Mapping[str, str], name: str) -> list[Path]:
     user = os.geteuid()
     # One user may run several agents: the name tells their state directories apart.
     digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
-    name = f"status-{digest}.sock"
+    name = f"{Path(name).stem}-{digest}.sock"
     session = environ.get("XDG_RUNTIME_DIR")
     folders = [Path(session) / "edge-agent"] if session else []
     folders += [Path(f"/run/user/{user}/edge-agent"), Path(tempfile.gettempdir()) / f"edge-agent-{user}"]
@@ -75,7 +87,7 @@ def _private_places(state_dir: Path, environ: Mapping[str, str]) -> list[Path]:
 
 def _is_private(path: Path) -> bool:
     """Whether ``path`` is one of ``_private_places``, by its name."""
-    return path.name != SOCKET_NAME
+    return path.name not in (STATUS_SOCKET, CONTROL_SOCKET)
 
 
 def _is_safe(path: Path) -> bool:
@@ -91,7 +103,7 @@ def _is_safe(path: Path) -> bool:
     return private and status.st_uid == os.geteuid()
 
 
-def _listen(path: Path) -> socket.socket:
+def _listen(path: Path, mode: int) -> socket.socket:
     """Raises OSError where the place cannot be used, EdgeAgentError where it is taken."""
     if _is_private(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -102,7 +114,9 @@ def _listen(path: Path) -> socket.socket:
         _clear(path)
         with _address(path) as address:
             listener.bind(address)
-        path.chmod(0o660)  # not by umask, which would reach into other threads; it only tells
+        path.chmod(
+            mode
+        )  # not by umask, which would reach into other threads; nobody connects before listen()
         listener.listen(4)
         listener.setblocking(False)  # an asker that left before accept() must not block the loop
     except BaseException:
