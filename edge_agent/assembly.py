@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from edge_agent.config.settings import AnyRule, Camera, GearChoice, SnapshotPolicy, ZoneRule
+from edge_agent.config.settings import AnyRule, Camera, GearChoice, LineRule, SnapshotPolicy, ZoneRule
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.looks import LookPlanner
@@ -24,6 +24,7 @@ from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import LookStage, Pipeline, Rule, ViewStage
 from edge_agent.rules.counts import ObjectCounter
+from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectReporter
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.zones import ZoneWatch
@@ -82,6 +83,9 @@ class Unwatched:
     def finish(self, reason: str) -> tuple[ViewHit, ...]:
         return ()
 
+    def relearn(self) -> None:
+        """Knows nothing."""
+
 
 def use_one_opencv_thread() -> None:
     """The agent's own threads fill the cores; OpenCV's would only wait for each other."""
@@ -137,18 +141,63 @@ def _snapshots(camera: Camera) -> Snapshots | RuleSnapshots | NoSnapshots:
             return Snapshots(camera.id, camera.privacy_masks)
 
 
-def _rules(camera: Camera, site: Site, folder: Path | None) -> list[Rule]:
-    rules = [_rule(rule, site, folder) for rule in camera.rules if rule.enabled]
+def change_rules(pipeline: Pipeline, old: Camera, new: Camera, site: Site, folder: Path | None) -> None:
+    """Exchange what differs between the rules and reports of ``old`` and ``new``; the others go on with what
+    they know. ``pipeline`` was built for ``old``; its own thread calls this."""
+    present = dict(zip(_reports(old), pipeline.rules, strict=True))
+    wanted = _reports(new)
+
+    def rules() -> list[Rule]:
+        return [present.get(report) or _rule_stage(report, site, folder) for report in wanted]
+
+    ended = [rule for report, rule in present.items() if report not in wanted]
+    pipeline.change_rules(ended, rules, "reload")
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """``report.objects``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """``report.counts_s``."""
+
+    every_s: float
+
+
+_Report = AnyRule | _Objects | _Counts
+
+
+def _reports(camera: Camera) -> list[_Report]:
+    """What makes a stage among the pipeline's rules, in their order."""
+    reports: list[_Report] = [rule for rule in camera.rules if rule.enabled]
     if camera.report.objects:
-        rules.append(ObjectReporter())
+        reports.append(_Objects())
     if camera.report.counts_s > 0:
-        rules.append(ObjectCounter(camera.report.counts_s))
-    return rules
+        reports.append(_Counts(camera.report.counts_s))
+    return reports
+
+
+def _rules(camera: Camera, site: Site, folder: Path | None) -> list[Rule]:
+    return [_rule_stage(report, site, folder) for report in _reports(camera)]
+
+
+def _rule_stage(report: _Report, site: Site, folder: Path | None) -> Rule:
+    match report:
+        case _Objects():
+            return ObjectReporter()
+        case _Counts(every_s):
+            return ObjectCounter(every_s)
+        case _:
+            return _rule(report, site, folder)
 
 
 def _rule(rule: AnyRule, site: Site, folder: Path | None) -> Rule:
     arming = Arming(rule.schedule, site.timezone, site.holidays)
     match rule:
+        case LineRule():
+            return LineWatch(rule, arming, site.timezone, folder)
         case ZoneRule():
             return ZoneWatch(rule, arming)
         case _:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.loop import Loop
@@ -47,6 +49,15 @@ class FrameQueue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Other settings for a camera whose stream stays as it is."""
+
+    build: Callable[[], Pipeline]  # makes pipelines from now on
+    adapt: Callable[[Pipeline], None] | None = None
+    """Fits them into the present pipeline, which goes on; None: it ends, and another one is built."""
+
+
 class Lane:
     """Thread ``pipeline-<camera>``; the only caller of its pipeline.
 
@@ -60,45 +71,66 @@ class Lane:
         self.trouble: str | None = None  # one line for health while frames fail
         self._frames = frames
         self._build = build
-        self._pipeline = build()
+        self._pipeline: Pipeline | None = None  # built with the first frame
+        self._changes: deque[Change] = deque()  # asked for, not yet made; appending is atomic
+        self._end_reason = "restart"
         self._failed_in_a_row = 0
         self._last_frame_mono = time.monotonic()
         self.loop = Loop(f"pipeline-{camera_id}", self._run)
+
+    def stop(self, reason: str = "restart") -> None:
+        """Ask the thread to end, and what is open with it, for ``reason``; does not wait."""
+        self._end_reason = reason
+        self.loop.stop()
+
+    def change(self, change: Change) -> None:
+        """To be made before the next frame is looked at, by the lane's own thread. Any thread may ask."""
+        self._changes.append(change)
+
+    def relearn(self) -> None:
+        """The camera looks elsewhere on purpose: learn anew what its view is like. Any thread may ask."""
+        if (pipeline := self._pipeline) is not None:
+            pipeline.view.relearn()
 
     def _run(self, loop: Loop) -> None:
         self._last_frame_mono = time.monotonic()
         while not loop.stopping:
             loop.beat()
             self.step(TAKE_TIMEOUT_S)
-        self._try(self._pipeline.stop)
+        self._end(self._end_reason)
 
     def step(self, timeout_s: float) -> bool:
         """Look at the next frame; False when there was none in time. For the lane's own thread."""
         frame = self._frames.take(timeout_s)
+        while self._changes:
+            self._make(self._changes.popleft())
         if frame is not None:
             self._process(frame)
             self._last_frame_mono = time.monotonic()  # afterwards: a slow look is no loss
         elif time.monotonic() - self._last_frame_mono > max(
             LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s
         ):
-            self._try(self._pipeline.lose_sight)
+            self._lose_sight()
         return frame is not None
 
     @property
     def restless(self) -> Box | None:
         """The one small place that has moved all the time for minutes. Any thread may ask."""
-        return self._pipeline.restless
+        return None if (pipeline := self._pipeline) is None else pipeline.restless
 
     @property
     def view(self) -> tuple[str, ...]:
         """What is wrong with what the camera sees. Any thread may ask."""
-        return self._pipeline.view.states
+        return () if (pipeline := self._pipeline) is None else pipeline.view.states
 
     def _look(self, frame: Frame) -> None:
-        if self._frames.may_wake and self._pipeline.stirs(frame):
+        pipeline = self._pipeline
+        if pipeline is None:
+            pipeline = self._pipeline = self._build()
+        if self._frames.may_wake and pipeline.stirs(frame):
             self._frames.wake()
         else:
-            self._frames.attend(self._pipeline.process(frame).busy)
+            self._frames.attend(pipeline.process(frame).busy)
 
     def _process(self, frame: Frame) -> None:
         if self._try(lambda: self._look(frame)):
@@ -111,8 +143,26 @@ class Lane:
         self._failed_in_a_row += 1
         if self._failed_in_a_row % MANY_FAILURES == 0:
             log.error("%s: %d frames in a row failed, starting afresh", self.camera_id, self._failed_in_a_row)
-            self._try(self._pipeline.stop)
-            self._pipeline = self._build()
+            self._end("restart")
+
+    def _make(self, change: Change) -> None:
+        self._build = change.build
+        pipeline, adapt = self._pipeline, change.adapt
+        if pipeline is None:
+            return
+        if adapt is None or not self._try(lambda: adapt(pipeline)):
+            self._end("reload")
+
+    def _lose_sight(self) -> None:
+        if (pipeline := self._pipeline) is not None:
+            self._try(pipeline.lose_sight)
+
+    def _end(self, reason: str) -> None:
+        """Of the present pipeline, with what is open in it; the next frame makes another."""
+        pipeline = self._pipeline
+        if pipeline is not None:
+            self._try(lambda: pipeline.stop(reason))
+        self._pipeline = None
 
     def _try(self, step: Callable[[], object]) -> bool:
         """False when ``step`` raised; the first of a row is logged with its traceback."""

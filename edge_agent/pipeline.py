@@ -8,7 +8,7 @@ no event bus. ``capture`` hands frames in, and ``mqtt`` takes what the outbox ho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +53,10 @@ class ViewStage(Protocol):
 
     def finish(self, reason: str) -> Iterable[ViewHit]:
         """End what is open, because no more frames come."""
+        ...
+
+    def relearn(self) -> None:
+        """Learn anew what the view is like, with the next frames. Any thread may ask."""
         ...
 
 
@@ -140,9 +144,10 @@ class Pipeline:
         self.rules = rules
         self.sink = sink
         self._latest: Frame | None = None
+        self._in_sight = False  # frames have come since sight was lost
 
     def process(self, frame: Frame) -> Insight:
-        self._latest = frame
+        self._latest, self._in_sight = frame, True
         motion = self.motion.update(frame)
         for hit in self.view.update(frame, motion):
             self.sink.accept(hit, frame)
@@ -176,19 +181,33 @@ class Pipeline:
         Does nothing the second time."""
         kept = self.tracking.lose_sight()
         self.motion.reset()
-        self._finish("camera", {track.id for track in kept})
+        if self._in_sight:
+            self._in_sight = False
+            self._finish("camera", {track.id for track in kept})
+
+    def change_rules(self, ended: Collection[Rule], build: Callable[[], Sequence[Rule]], reason: str) -> None:
+        """Go on with the rules that ``build`` gives. It is called when those that have ``ended`` have told
+        so: another one may go on from what they have left on the disk."""
+        if (frame := self._latest) is not None:
+            self._finish_rules(ended, frame, reason, ())
+        self.rules = build()
 
     def stop(self, reason: str = "restart") -> None:
         """The pipeline stops, and with it all that it knows."""
         self._finish(reason, ())
 
     def _finish(self, reason: str, kept: Collection[str]) -> None:
-        frame, self._latest = self._latest, None
+        frame = self._latest
         if frame is None:
             return
         for hit in self.view.finish(reason):
             self.sink.accept(hit, frame)
-        for rule in self.rules:
+        self._finish_rules(self.rules, frame, reason, kept)
+
+    def _finish_rules(
+        self, rules: Collection[Rule], frame: Frame, reason: str, kept: Collection[str]
+    ) -> None:
+        for rule in rules:
             for told in rule.finish(reason, kept):
                 self.sink.accept(told, frame)
 
