@@ -62,7 +62,9 @@ def _run(args: argparse.Namespace) -> int:
 
     settings = config.load(args.config)
     masker = logs.setup_logging(args.log_format, args.log_level, [camera.id for camera in settings.cameras])
-    for credentials in (settings.mqtt.credentials, *(camera.credentials for camera in settings.cameras)):
+    logins = [settings.mqtt.credentials, *(camera.credentials for camera in settings.cameras)]
+    logins += [camera.clip.main_credentials for camera in settings.cameras]
+    for credentials in logins:
         if credentials is not None:
             masker.register(credentials.password)
     code = Agent(settings, stop, repeat_files=args.repeat_files).run()

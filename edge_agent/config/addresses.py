@@ -45,6 +45,8 @@ class CameraUrl:
 class CameraAddress(ScalarKind):
     """rtsp(s)://, http(s)://, a file or v4l2:/dev/videoN."""
 
+    main: bool = False  # a main stream is what is wanted
+
     def describe(self) -> str:
         return "rtsp(s)://, http(s)://, a file path or v4l2:/dev/videoN"
 
@@ -63,7 +65,7 @@ class CameraAddress(ScalarKind):
         if len(match["slashes"]) > 2:
             raise Refused("this URL has no host")
         camera = _network(scheme, match["rest"])
-        _warn(camera.url, scalar.place, reading)
+        self._warn(camera.url, scalar.place, reading)
         return camera
 
     def _clip(self, path: str, scalar: tree.Scalar, reading: Reading) -> CameraUrl:
@@ -71,15 +73,13 @@ class CameraAddress(ScalarKind):
             reading.warn(scalar.place, "there is no such file; the camera stays offline until there is one")
         return CameraUrl(path, None)
 
-
-def _warn(url: str, place: tree.Place, reading: Reading) -> None:
-    hint = main_stream_hint(url)
-    if hint:
-        reading.warn(place, f"this looks like the camera's main stream; {hint}")
-    if masked(url) != url:
-        reading.warn(
-            place, "a password stands in the path or query of this URL; everyone who sees the file has it"
-        )
+    def _warn(self, url: str, place: tree.Place, reading: Reading) -> None:
+        hint = None if self.main else main_stream_hint(url)
+        if hint:
+            reading.warn(place, f"this looks like the camera's main stream; {hint}")
+        if masked(url) != url:
+            text = "a password stands in the path or query of this URL; everyone who sees the file has it"
+            reading.warn(place, text)
 
 
 def _wrong_scheme(match: re.Match[str], valid: tuple[str, ...], what: str) -> Refused:

@@ -41,6 +41,14 @@ class Files:
             self._read(path, 1)
         return path
 
+    def contents(self, name: str, most: int) -> bytes:
+        """What the resolved file holds, which is at most so many bytes; raises FileRefused."""
+        path = self.resolve(name)
+        data = self._read(path, most + 1)
+        if len(data) > most:
+            raise FileRefused(f"{path} is larger than {most} bytes")
+        return data
+
     def secret(self, name: str) -> str:
         """The one line a password file holds, without its newline; raises FileRefused."""
         if not self.required:

@@ -1,18 +1,16 @@
-"""The kinds of single values: words, numbers, sizes, polygons, files."""
+"""The kinds of single values: words, numbers, sizes, files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edge_agent.config import tree
 from edge_agent.config.files import FileRefused
-from edge_agent.config.spec import INVALID, Kind, Reading, Refused, ScalarKind
+from edge_agent.config.spec import Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, listed, shown
-from edge_agent.geometry import fault_of
 from edge_agent.secrets import Secret
 
 _BOOL = re.compile(r"(yes|no|on|off|true|false)", re.IGNORECASE)
@@ -191,42 +189,6 @@ class Size(ScalarKind):
         if not self.low <= size <= self.high:
             raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
         return size
-
-
-@dataclass(frozen=True)
-class PolygonKind(Kind):
-    """An area of the picture."""
-
-    most: int = 100
-    coordinate: Number = field(default_factory=lambda: Number(0, 1))
-
-    def describe(self) -> str:
-        return "a polygon [[x, y], [x, y], [x, y], …] in 0..1"
-
-    def read(self, node: tree.Node, reading: Reading) -> Any:
-        if not isinstance(node, tree.Sequence):
-            reading.refuse(node.place, f"must be {self.describe()}")
-            return INVALID
-        if not 3 <= len(node.items) <= self.most:
-            text = f"a polygon has 3 to {self.most} points, this one has {len(node.items)}"
-            reading.refuse(node.place, text)
-        points = [self._point(item, reading) for item in node.items]
-        if INVALID in points or not 3 <= len(points) <= self.most:
-            return INVALID
-        fault = fault_of(points)
-        if fault is not None:
-            reading.refuse(node.place, fault)
-            return INVALID
-        return tuple(points)
-
-    def _point(self, node: tree.Node, reading: Reading) -> Any:
-        if not isinstance(node, tree.Sequence) or len(node.items) != 2:
-            reading.refuse(
-                node.place, "a point is two numbers [x, y] in 0..1 of the picture, origin top left"
-            )
-            return INVALID
-        x, y = (self.coordinate.read(item, reading) for item in node.items)
-        return INVALID if INVALID in (x, y) else (x, y)
 
 
 @dataclass(frozen=True)

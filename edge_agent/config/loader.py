@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge_agent.clock import Clock, SystemClock
 from edge_agent.config import profiles, tree
 from edge_agent.config.files import Files, reason
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
@@ -19,18 +20,23 @@ DEFAULT_CONF_DIR = "conf.d"
 
 
 def load(
-    path: Path, *, conf_dir: Path | None = None, no_secrets: bool = False, board: Board | None = None
+    path: Path,
+    *,
+    conf_dir: Path | None = None,
+    no_secrets: bool = False,
+    board: Board | None = None,
+    clock: Clock | None = None,
 ) -> Settings:
     """Settings of ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
 
     ``no_secrets`` checks a copy elsewhere: password, key and certificate files need not be there, and
-    passwords are empty. ``board`` is this machine unless a test says otherwise. Raises ConfigError
-    with every problem found; what is only doubtful is in ``Settings.warnings``, as
-    ``file:line:column: warning: …``.
+    passwords are empty. ``board`` is this machine and ``clock`` the system's, by which lists of dates
+    run out, unless a test says otherwise. Raises ConfigError with every problem found; what is only
+    doubtful is in ``Settings.warnings``, as ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
-    reading = Reading(files)
+    reading = Reading(files, clock or SystemClock())
     own = tree.Mapping(tree.Place(str(path), 1, 1))
     for layer in _layers(path, conf_dir, reading):
         own = merged(own, layer)
@@ -54,6 +60,7 @@ def _settings(
         heartbeat_s=checked.heartbeat_s,
         mqtt=checked.mqtt,
         outbox=checked.outbox,
+        storage=checked.storage,
         detector=checked.detector,
         cameras=checked.cameras,
         config_hash=config_hash,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from edge_agent.config.many import ListOf, MapOf
+from edge_agent.config.one_of import OneOf
 from edge_agent.config.schema import ROOT
 from edge_agent.config.spec import REQUIRED, Field, Kind, Reload, Section
 
@@ -19,13 +20,13 @@ current. How files and drop-ins are found and merged is in [the design](../desig
 file is one line and exit 0. `--conf-dir DIR` reads the drop-ins from DIR, `--no-secrets` checks a copy
 on a machine that has no password, key and certificate files.
 
-A drop-in changes what it names: in `cameras` the one with its `id`, there in `zones` the one under its key
-and in `rules` the one with its `id`. What is not there yet is added at the end. Any other list is replaced as
-a whole.
+A drop-in changes what it names: in `cameras` the one with its `id`, there in `zones` and `lines` the one
+under its key and in `rules` the one with its `id`. What is not there yet is added at the end. Any other list
+is replaced as a whole.
 
-An explicit `null` takes a value back to its default, and a zone away: `zones: {yard: null}`. A single rule
-cannot be taken away, `rules: null` takes all of a camera's. *Restarts* says what a change restarts: that
-camera only, or the agent.
+An explicit `null` takes a value back to its default, and a zone or line away: `zones: {yard: null}`. A single
+rule cannot be taken away, but switched off: `{id: yard-night, enabled: false}`; `rules: null` takes all of a
+camera's. *Restarts* says what a change restarts: that camera only, the agent, or nothing.
 """
 
 
@@ -35,17 +36,38 @@ def markdown() -> str:
 
 
 def _section(path: str, section: Section, reload: Reload) -> Iterator[str]:
-    yield f"## {f'`{path}`' if path else 'The file'}\n"
-    yield f"{section.doc}\n"
+    yield from _table(f"`{path}`" if path else "The file", section.doc, section.fields, reload)
+    yield from _below(path, section.fields, reload)
+
+
+def _choice(path: str, choice: OneOf, reload: Reload) -> Iterator[str]:
+    """What all have alike, then each of them with what it has beside that."""
+    yield from _table(f"`{path}`", choice.doc, choice.shared, reload)
+    for word, section in choice.sections.items():
+        own = choice.own_fields(word)
+        yield from _table(f"`{path}` with `{choice.key}: {word}`", section.doc, own, reload)
+        yield from _below(path, own, reload)
+    yield from _below(path, choice.shared, reload)
+
+
+def _table(title: str, doc: str, fields: Iterable[Field], reload: Reload) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield f"{doc}\n"
     yield "| key | value | default | what it is | restarts |"
     yield "|---|---|---|---|---|"
-    for each in section.fields:
+    for each in fields:
         yield _row(each, each.reload or reload)
     yield ""
-    for each in section.fields:
+
+
+def _below(path: str, fields: Iterable[Field], reload: Reload) -> Iterator[str]:
+    for each in fields:
         inner, suffix = _inner(each.kind)
+        below, effect = f"{path}.{each.key}{suffix}".lstrip("."), each.reload or reload
         if isinstance(inner, Section):
-            yield from _section(f"{path}.{each.key}{suffix}".lstrip("."), inner, each.reload or reload)
+            yield from _section(below, inner, effect)
+        elif isinstance(inner, OneOf):
+            yield from _choice(below, inner, effect)
 
 
 def _inner(kind: Kind) -> tuple[Kind, str]:
@@ -59,7 +81,7 @@ def _inner(kind: Kind) -> tuple[Kind, str]:
 
 def _row(each: Field, reload: Reload) -> str:
     value = each.kind.describe()
-    if isinstance(each.kind, ListOf) and not isinstance(each.kind.kind, Section):
+    if isinstance(each.kind, ListOf) and not isinstance(each.kind.kind, Section | OneOf):
         value = each.kind.describe_items()
     cells = (f"`{each.key}`", value, _default(each), each.doc, reload.value)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -16,8 +16,9 @@ from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.config.sections.outbox import OUTBOX
-from edge_agent.config.sections.rules import warn_unseen
-from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox
+from edge_agent.config.sections.storage import STORAGE
+from edge_agent.config.sections.whole import warn_idle_rules
+from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox, Storage
 from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
 
@@ -31,6 +32,7 @@ class Checked:
     heartbeat_s: float
     mqtt: Mqtt
     outbox: Outbox
+    storage: Storage
     detector: Detector
     cameras: tuple[Camera, ...]
 
@@ -44,11 +46,9 @@ PROFILE_NAME = Text(
 
 
 def _check(values: Values) -> None:
-    cameras, detector = values.valid("cameras"), values.valid("detector")
-    if cameras == ():
+    if values.valid("cameras") == ():
         values.warn("cameras", "there is no camera in this list; the gateway reports only its own health")
-    if cameras and detector is not None:
-        warn_unseen(values.node("cameras"), cameras, detector, values.reading)
+    warn_idle_rules(values)
 
 
 ROOT = Section(
@@ -69,9 +69,16 @@ ROOT = Section(
             Path("/var/lib/edge-agent"),
             "/var/lib/edge-agent",
         ),
-        Field("heartbeat_s", Number(1, 3600, "seconds"), "a heartbeat this often, give or take 10 %", 30.0),
+        Field(
+            "heartbeat_s",
+            Number(1, 3600, "seconds"),
+            "a heartbeat this often, give or take 10 %",
+            30.0,
+            reload=Reload.NOTHING,
+        ),
         Field("mqtt", MQTT, MQTT.doc),
         Field("outbox", OUTBOX, OUTBOX.doc, {}),
+        Field("storage", STORAGE, STORAGE.doc, {}),
         Field("detector", DETECTOR, DETECTOR.doc, {}),
         Field("cameras", ListOf(CAMERA, "cameras"), "the cameras of this gateway", reload=Reload.CAMERA),
     ),

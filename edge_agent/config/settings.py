@@ -1,7 +1,7 @@
 """The frozen settings that run-time code sees: no None for "default", no raw YAML, no environment.
 
 ``loader.py`` makes them: raw YAML -> merged (profile, file, drop-ins) -> these. How a field reloads:
-``camera`` settings restart that camera only, everything else restarts the agent.
+``camera`` settings restart that camera only, nearly everything else the agent; ``changes.py`` tells which.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from edge_agent.clock import Clock
 from edge_agent.config import tree
 from edge_agent.config.files import Files
 from edge_agent.config.words import did_you_mean, shown
@@ -32,6 +33,7 @@ REQUIRED: Final = _Mark.REQUIRED
 class Reload(StrEnum):
     """What has to restart when a field changes."""
 
+    NOTHING = "nothing"  # it is taken over at once
     AGENT = "agent"
     CAMERA = "camera"  # only the camera whose setting changed
 
@@ -43,8 +45,9 @@ class Refused(Exception):
 class Reading:
     """One walk over one merged tree: collects what is wrong and what is doubtful."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, clock: Clock) -> None:
         self.files = files
+        self.clock = clock  # some settings grow old
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.incomplete = False  # a file could not be read: what is missing may stand in it

@@ -1,10 +1,10 @@
-"""The kinds of time: time zones, times of day, days of the week."""
+"""The kinds of time: time zones, times of day, days of the week, dates."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from edge_agent.config import tree
@@ -90,3 +90,45 @@ def _days_meant(text: str) -> str:
 
 def _day_meant(word: str) -> str | None:
     return word[:3] if word[:3] in DAYS else nearest(word, DAYS)
+
+
+@dataclass(frozen=True)
+class DateSpan(ScalarKind):
+    """A date or several in a row, both ends included."""
+
+    most: int = 100  # days
+
+    def describe(self) -> str:
+        return 'a date such as 2027-01-01 or a span such as "2027-02-05..2027-02-11"'
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> frozenset[date]:
+        # Unlike a time, an unquoted date is the same date to every YAML reader.
+        ends = scalar.text.split("..")
+        if len(ends) > 2:
+            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+        first, last = (self._date(text, scalar) for text in (ends[0], ends[-1]))
+        days = (last - first).days + 1
+        if days < 1:
+            raise Refused(f"this span ends before it begins; must be {self.describe()}")
+        if days > self.most:
+            raise Refused(f"this span has {days} days, which is no holiday; at most {self.most}")
+        return frozenset(first + timedelta(days=i) for i in range(days))
+
+    def _date(self, text: str, scalar: tree.Scalar) -> date:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            try:
+                return date.fromisoformat(text)
+            except ValueError as error:
+                raise Refused(f"there is no {text} ({error})") from None
+        raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{_date_meant(text)}")
+
+
+def _date_meant(text: str) -> str:
+    """Vietnam writes 5/2/2027 for the fifth of February."""
+    if (match := re.fullmatch(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)", text.strip(), re.ASCII)) is not None:
+        year, month, day = match.groups()
+    elif (match := re.fullmatch(r"(\d\d?)[-/.](\d\d?)[-/.](\d{4})", text.strip(), re.ASCII)) is not None:
+        day, month, year = match.groups()
+    else:
+        return ""
+    return f" (did you mean '{year}-{month:0>2}-{day:0>2}'?)"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.clock import SystemClock
 from edge_agent.config import load
 from edge_agent.config.files import Files
 from edge_agent.config.profiles import Board, names, profile_dir, read, read_board
@@ -19,7 +20,7 @@ PI4 = "Raspberry Pi 4 Model B Rev 1.4"
 def test_every_shipped_profile_is_valid(tmp_path: Path) -> None:
     assert {"generic-x86_64", "generic-aarch64", "raspberry-pi-4"} <= set(names())
     for name in names():
-        reading = Reading(Files(tmp_path, None))
+        reading = Reading(Files(tmp_path, None), SystemClock())
         board = read(name, reading)
         assert reading.problems == []
         assert board is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import AnyRule, RuleKind, Schedule, Zone, ZoneRule
+from edge_agent.config.settings import AnyRule, LineRule, RuleKind, Schedule, Zone, ZoneRule
 from edge_agent.model import GROUP_OF_LABEL, Severity
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
@@ -21,8 +21,14 @@ def _rules_of(directory: Path, rules: str) -> tuple[AnyRule, ...]:
 
 
 def zone_of(rule: AnyRule) -> Zone:
-    assert isinstance(rule, ZoneRule)
+    assert not isinstance(rule, LineRule)
     return rule.zone
+
+
+def _zone_rule(directory: Path, rule: str) -> ZoneRule:
+    (found,) = _rules_of(directory, rule)
+    assert isinstance(found, ZoneRule)
+    return found
 
 
 def _warnings_of(directory: Path, text: str) -> list[str]:
@@ -55,14 +61,14 @@ def test_a_rule_as_it_is_written(tmp_path: Path) -> None:
 def test_what_a_rule_leaves_out_follows_its_kind(
     tmp_path: Path, kind: str, min_duration_s: float, grace_s: float
 ) -> None:
-    (rule,) = _rules_of(tmp_path, f"{{id: r, kind: {kind}, zone: yard}}")
+    rule = _zone_rule(tmp_path, f"{{id: r, kind: {kind}, zone: yard}}")
     assert (rule.min_duration_s, rule.grace_s) == (min_duration_s, grace_s)
     assert (rule.severity, rule.cooldown_s) == (Severity.WARNING, 60.0)
     assert (rule.labels, rule.schedule) == (tuple(GROUP_OF_LABEL), None)
 
 
 def test_zero_is_a_value_of_its_own(tmp_path: Path) -> None:
-    (rule,) = _rules_of(
+    rule = _zone_rule(
         tmp_path, "{id: r, kind: zone-intrusion, zone: yard, min_duration_s: 0, grace_s: 0, cooldown_s: 0}"
     )
     assert (rule.min_duration_s, rule.grace_s, rule.cooldown_s) == (0.0, 0.0, 0.0)

@@ -8,24 +8,37 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.sections.camera import ANALYSE, CAMERA, REPORT
+from edge_agent.config.sections.clip import CLIP
 from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.config.sections.outbox import OUTBOX
-from edge_agent.config.sections.rules import RULE, SCHEDULE, ZONE
+from edge_agent.config.sections.places import LINE, ZONE
+from edge_agent.config.sections.rules import KINDS
+from edge_agent.config.sections.schedule import SCHEDULE
+from edge_agent.config.sections.storage import STORAGE
 from edge_agent.config.settings import (
     Analyse,
     Broker,
     Camera,
+    Clip,
+    ClipPolicy,
+    CrowdingRule,
     Delivery,
     Detector,
     Gateway,
     GearChoice,
+    Line,
+    LineRule,
     Mqtt,
     Outbox,
     Report,
+    RuleKind,
     Schedule,
     SnapshotPolicy,
+    StoppedRule,
+    Storage,
+    WrongWayRule,
     Zone,
     ZoneRule,
 )
@@ -86,7 +99,11 @@ def test_the_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
     assert settings.outbox.max_bytes == 256_000_000
     camera = settings.cameras[0]
     assert camera.analyse == Analyse(fps=5.0, width=640, gear=GearChoice.AUTO, quiet_s=20.0)
-    assert camera.report == Report(objects=False, counts_s=60.0, snapshots=SnapshotPolicy.RULES)
+    assert camera.report == Report(
+        objects=False, counts_s=60.0, snapshots=SnapshotPolicy.RULES, clips=ClipPolicy.RULES
+    )
+    assert (camera.clip, camera.watch_view) == (Clip(), True)
+    assert (settings.storage, settings.gateway.holidays) == (Storage(), frozenset())
     assert (camera.masks, camera.privacy_masks, camera.credentials) == ((), (), None)
     assert settings.warnings == ()
 
@@ -262,10 +279,22 @@ def test_a_model_file_that_is_not_there_is_doubtful(tmp_path: Path) -> None:
         (MQTT, Mqtt, {"credentials": {"username", "password_file"}}),
         (OUTBOX, Outbox, {}),
         (DETECTOR, Detector, {}),
-        (CAMERA, Camera, {"credentials": {"username", "password_file"}, "rules": {"zones", "rules"}}),
+        (
+            CAMERA,
+            Camera,
+            {"credentials": {"username", "password_file"}, "rules": {"zones", "lines", "rules"}},
+        ),
         (ZONE, Zone, {"id": set()}),
-        (RULE, ZoneRule, {}),
+        (LINE, Line, {"id": set(), "begin": {"from"}, "end": {"to"}}),
+        (KINDS[RuleKind.ZONE_INTRUSION], ZoneRule, {}),
+        (KINDS[RuleKind.LOITERING], ZoneRule, {}),
+        (KINDS[RuleKind.LINE_CROSSING], LineRule, {}),
+        (KINDS[RuleKind.STOPPED_VEHICLE], StoppedRule, {}),
+        (KINDS[RuleKind.WRONG_WAY], WrongWayRule, {}),
+        (KINDS[RuleKind.CROWDING], CrowdingRule, {}),
         (SCHEDULE, Schedule, {"begin": {"from"}, "end": {"to"}}),
+        (CLIP, Clip, {"main_credentials": set()}),
+        (STORAGE, Storage, {}),
         (ANALYSE, Analyse, {}),
         (REPORT, Report, {}),
     ],

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.config.addresses import CameraAddress, CameraUrl
-from edge_agent.config.kinds import Choice, Flag, Number, PolygonKind, Size, identifier
+from edge_agent.config.kinds import Choice, Flag, Number, Size, identifier
 from edge_agent.config.many import ListOf
-from edge_agent.config.sections import login, rules
+from edge_agent.config.sections import login, places
+from edge_agent.config.sections.clip import CLIP, check_clip, main_credentials
 from edge_agent.config.settings import (
     Analyse,
     Camera,
+    Clip,
     ClipPolicy,
     GearChoice,
     Report,
     Ring,
     SnapshotPolicy,
 )
+from edge_agent.config.shapes import PolygonKind
 from edge_agent.config.spec import Field, Section, Values, plain
 
 RESERVED_IDS = ("gateway",)
@@ -82,15 +86,23 @@ REPORT = Section(
             "pictures of rule events only, of object events too, or none",
             SnapshotPolicy.RULES,
         ),
+        Field(
+            "clips",
+            Choice(tuple(ClipPolicy), ClipPolicy, no="none"),
+            "clips of rule events; none of a camera with privacy_masks, unless unmasked is written: a clip "
+            "is not transcoded, so the masks are not in it. The camera's own privacy mask is in both",
+            ClipPolicy.RULES,
+        ),
     ),
-    lambda values: Report(clips=ClipPolicy.RULES, **values.found),
+    plain(Report),
 )
 
 _POLYGONS = ListOf(PolygonKind(), "polygons")
 
 
 def _check(values: Values) -> None:
-    rules.check_rules(values)
+    places.check_places(values)
+    check_clip(values)
     login.check_login(values)
     url: CameraUrl | None = values.valid("url")
     if url is None or not values.given("username"):
@@ -103,15 +115,16 @@ def _check(values: Values) -> None:
         values.reading.refuse(values.key_place("username"), text)
 
 
-_ELSEWHERE = ("url", "username", "password_file", "zones", "rules")
+_ELSEWHERE = ("url", "username", "password_file", "clip", *places.KEYS)
 
 
 def _build(values: Values) -> Camera:
     url: CameraUrl = values["url"]
     own: dict[str, Any] = {key: value for key, value in values.found.items() if key not in _ELSEWHERE}
     credentials = url.credentials or login.credentials_of(values)
-    own_rules = rules.zone_rules(values)
-    return Camera(url=url.url, credentials=credentials, rules=own_rules, watch_view=True, **own)
+    clip: Clip = values["clip"]
+    clip = replace(clip, main_credentials=main_credentials(clip, credentials))
+    return Camera(url=url.url, credentials=credentials, clip=clip, rules=places.built_rules(values), **own)
 
 
 CAMERA = Section(
@@ -126,7 +139,14 @@ CAMERA = Section(
         Field("report", REPORT, REPORT.doc, {}),
         Field("masks", _POLYGONS, "areas that are not looked at, such as a burnt-in clock", ()),
         Field("privacy_masks", _POLYGONS, "areas that are blacked out before anything leaves the box", ()),
-        *rules.FIELDS,
+        Field("clip", CLIP, CLIP.doc, {}),
+        Field(
+            "watch_view",
+            Flag(),
+            "tell what happens to the camera itself: covered, turned, frozen and so on",
+            True,
+        ),
+        *places.FIELDS,
     ),
     _build,
     _check,

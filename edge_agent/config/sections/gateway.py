@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from edge_agent.config.kinds import Text, identifier
+from edge_agent.config.many import ListOf
 from edge_agent.config.settings import Gateway
 from edge_agent.config.spec import Field, Section, Values
-from edge_agent.config.times import TimeZone
+from edge_agent.config.times import DateSpan, TimeZone
 
+MOST_HOLIDAYS = 400
+"""In a few years together; Vietnam has about 12 a year."""
 _TIMEZONE = "Asia/Ho_Chi_Minh"
 
 
 def _build(values: Values) -> Gateway:
-    return Gateway(**values.found | {"name": values["name"] or values["id"], "holidays": frozenset()})
+    holidays: frozenset[date] = frozenset().union(*values["holidays"])
+    return Gateway(**values.found | {"name": values["name"] or values["id"], "holidays": holidays})
+
+
+def _check(values: Values) -> None:
+    spans: tuple[frozenset[date], ...] = values.valid("holidays") or ()
+    days = len(frozenset().union(*spans))
+    if days > MOST_HOLIDAYS:
+        text = f"holidays: {days} days are no list of holidays; at most {MOST_HOLIDAYS}"
+        values.reading.refuse(values.place("holidays"), text)
 
 
 GATEWAY = Section(
@@ -34,6 +47,14 @@ GATEWAY = Section(
             ZoneInfo(_TIMEZONE),
             _TIMEZONE,
         ),
+        Field(
+            "holidays",
+            ListOf(DateSpan(), "dates", most=200),
+            "public holidays, for schedules that follow them: dates, or spans like 2027-02-05..2027-02-11, "
+            "of each year anew, because Tet moves; check warns when the list has run out",
+            (),
+        ),
     ),
     _build,
+    _check,
 )

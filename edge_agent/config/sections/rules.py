@@ -1,238 +1,266 @@
-"""``zones`` and ``rules`` of a camera: where to watch, and what to tell about it."""
+"""``rules`` of a camera: what to tell about its zones and lines. Each kind of rule has keys of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import time, timedelta
-from types import MappingProxyType
 from typing import Any
 
-from edge_agent.config import tree
-from edge_agent.config.cover import covers
-from edge_agent.config.kinds import Choice, Number, PolygonKind, Text, identifier
-from edge_agent.config.many import ListOf, MapOf
+from edge_agent.config.kinds import Choice, Flag, Number, Text, identifier
+from edge_agent.config.one_of import one_of
 from edge_agent.config.sections.detector import LABELS
-from edge_agent.config.settings import Camera, Detector, RuleKind, Schedule, Zone, ZoneRule
-from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
-from edge_agent.config.times import EVERY_DAY, DaySpan, TimeOfDay
-from edge_agent.config.words import did_you_mean, listed, shown
-from edge_agent.model import GROUP_OF_LABEL, PERSON, Severity
+from edge_agent.config.sections.schedule import SCHEDULE, check_lasts
+from edge_agent.config.settings import (
+    AnyRule,
+    CrossingMode,
+    CrowdingRule,
+    Direction,
+    LineRule,
+    RuleKind,
+    StoppedRule,
+    WrongWayRule,
+    ZoneRule,
+)
+from edge_agent.config.shapes import way
+from edge_agent.config.spec import Field, Section, Values
+from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Severity
 
-_LATER = ("line-crossing", "stopped-vehicle", "wrong-way", "crowding")
-_MIN_DURATION_S = MappingProxyType({RuleKind.ZONE_INTRUSION: 1.0, RuleKind.LOITERING: 30.0})
-_GRACE_S = MappingProxyType({RuleKind.ZONE_INTRUSION: 1.0, RuleKind.LOITERING: 5.0})
+FOLLOWED = 200
+"""Objects of one camera at once that anybody has thought of; the tracker itself knows no such limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenRule:
-    """A rule as it was read: its zone is a name that may not exist."""
+    """A rule as it was read: the zone or line it is about is a name that may not exist."""
 
-    zone: str
-    rest: Mapping[str, Any]  # the other fields of a ZoneRule
-
-
-def _by_kind(defaults: Mapping[RuleKind, float]) -> str:
-    return "; ".join(f"`{value:g}` for {kind}" for kind, value in defaults.items())
+    make: Callable[..., AnyRule]
+    about: str  # zone or line
+    name: str  # of the zone or line
+    rest: Mapping[str, Any]  # the other fields of the rule
 
 
-def _built_schedule(values: Values) -> Schedule:
-    days: frozenset[int] = frozenset().union(*values["days"])
-    return Schedule(days, values["from"] or time(0, 0), values["to"] or time(0, 0))
+def _builder(make: Callable[..., AnyRule], about: str = "zone") -> Callable[[Values], WrittenRule]:
+    def build(values: Values) -> WrittenRule:
+        rest = dict(values.found)
+        return WrittenRule(make, about, rest.pop(about), rest)
+
+    return build
 
 
-SCHEDULE = Section(
-    "schedule",
-    "When a rule is armed, in the gateway's time zone. A time over midnight (from 22:00 to 05:00) belongs to "
-    "the day on which it begins.",
-    (
-        Field(
-            "days", ListOf(DaySpan(), "days", least=1), "days on which it begins", (EVERY_DAY,), "all of them"
-        ),
-        Field("from", TimeOfDay(), "armed from then on; needs to beside it", None, "the whole day"),
-        Field(
-            "to",
-            TimeOfDay(end=True),
-            "until then; not after from: on the next day; the same as from: the whole day",
-            None,
-            "the whole day",
-        ),
-    ),
-    _built_schedule,
-    lambda values: values.together("from", "to"),
+_ID = Field("id", identifier(), "the rule's id, unique in this camera")
+_KIND = Field(
+    "kind",
+    Choice(tuple(RuleKind), RuleKind),
+    "what it waits for: one of the sections below, each with keys of its own beside these",
 )
+_COOLDOWN = Field(
+    "cooldown_s",
+    Number(0, 86400, "seconds"),
+    "least time from one start to the next, of this rule",
+    60.0,
+)
+_SCHEDULE = Field("schedule", SCHEDULE, "when it is armed", None, "always")
+_ENABLED = Field("enabled", Flag(), "false: it stands here and does nothing", True)
+_ZONE = Field("zone", Text("the id of a zone", 63), "the id of one of this camera's zones")
+_LINE = Field("line", Text("the id of a line", 63), "the id of one of this camera's lines")
+
+_ALL = tuple(GROUP_OF_LABEL)
 
 
-def _check_rule(values: Values) -> None:
-    kind: RuleKind | None = values.valid("kind")
-    least = values.valid("min_duration_s")
-    if kind is RuleKind.LOITERING and least == 0:
-        text = "min_duration_s: loitering lasts; it takes more than 0 seconds (zone-intrusion may have 0)"
-        values.reading.refuse(values.place("min_duration_s"), text)
-    schedule: Schedule | None = values.valid("schedule")
-    if kind is None or schedule is None or values.found["min_duration_s"] is INVALID:
-        return
-    armed_s, needed_s = _armed_s(schedule), _MIN_DURATION_S[kind] if least is None else least
-    if armed_s <= needed_s:
-        text = f"can never fire: it is armed for {armed_s:g} s at a time, and min_duration_s is {needed_s:g}"
-        values.reading.refuse(values.place("schedule"), f"schedule: {text}")
+def _of(*groups: str) -> tuple[str, ...]:
+    return tuple(label for label, group in GROUP_OF_LABEL.items() if group in groups)
 
 
-def _armed_s(schedule: Schedule) -> float:
-    """From begin to end; the time of a stay counts only while its rule is armed."""
-    begin, end = (timedelta(hours=t.hour, minutes=t.minute) for t in (schedule.begin, schedule.end))
-    return ((end - begin) % timedelta(days=1) or timedelta(days=1)).total_seconds()
+def _labels(default: tuple[str, ...]) -> Field:
+    text = "all of them" if default == _ALL else ", ".join(default)
+    return Field("labels", LABELS, "classes it looks at", default, text)
 
 
-def _built_rule(values: Values) -> WrittenRule:
-    rest = values.found | {
-        key: defaults[values["kind"]]
-        for key, defaults in (("min_duration_s", _MIN_DURATION_S), ("grace_s", _GRACE_S))
-        if values[key] is None
-    }
-    return WrittenRule(rest.pop("zone"), rest)
+def _severity(default: Severity) -> Field:
+    return Field(
+        "severity",
+        Choice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
+        "how much it matters; of waiting events the gravest are sent first",
+        default,
+        f"`{default.name.lower()}`",
+    )
 
 
-RULE = Section(
-    "rule",
-    "What to tell about a zone. An object is where the middle of its box's lower edge is.",
-    (
-        Field("id", identifier(), "the rule's id, unique in this camera"),
-        Field(
-            "kind",
-            Choice(tuple(k for k in RuleKind if k.value not in _LATER), RuleKind, later=_LATER),
-            "zone-intrusion: somebody came into the zone; loitering: somebody stays in it",
-        ),
-        Field("zone", Text("the id of a zone", 63), "the id of one of this camera's zones"),
-        Field("labels", LABELS, "classes it looks at", tuple(GROUP_OF_LABEL), "all of them"),
+_WARNING, _INFO = _severity(Severity.WARNING), _severity(Severity.INFO)
+
+
+def _rule(
+    kind: RuleKind,
+    doc: str,
+    own: tuple[Field, ...],
+    labels: Field,
+    severity: Field,
+    build: Callable[[Values], WrittenRule],
+    check: Callable[[Values], None] = lambda values: None,
+) -> Section:
+    fields = (_ID, _KIND, *own, labels, severity, _COOLDOWN, _SCHEDULE, _ENABLED)
+    return Section(f"{kind} rule", doc, fields, build, check)
+
+
+def _stay(kind: RuleKind, doc: str, min_duration_s: float, grace_s: float) -> Section:
+    own = (
+        _ZONE,
         Field(
             "min_duration_s",
             Number(0, 3600, "seconds"),
             "so long an object must be in the zone; a longer time fires less",
-            None,
-            _by_kind(_MIN_DURATION_S),
+            min_duration_s,
+        ),
+        Field("grace_s", Number(0, 600, "seconds"), "so long an absence from the zone is none", grace_s),
+    )
+    return _rule(kind, doc, own, _labels(_ALL), _WARNING, _builder(ZoneRule), _check_stay)
+
+
+def _check_stay(values: Values) -> None:
+    if values.valid("kind") is RuleKind.LOITERING and values.valid("min_duration_s") == 0:
+        text = "min_duration_s: loitering lasts; it takes more than 0 seconds (zone-intrusion may have 0)"
+        values.reading.refuse(values.place("min_duration_s"), text)
+    check_lasts(values, "min_duration_s")
+
+
+def _check_line(values: Values) -> None:
+    if values.valid("each") is False and values.valid("counts_s") == 0:
+        text = "each: false and counts_s: 0 together tell nothing; enabled: false switches a rule off"
+        values.reading.refuse(values.key_place("each"), text)
+
+
+_LINE_CROSSING = _rule(
+    RuleKind.LINE_CROSSING,
+    "Something crosses a line. Crossings are counted for both directions, whatever `direction` says, from "
+    "the site's midnight on. Who crosses a line's extension does not cross the line.",
+    (
+        _LINE,
+        Field(
+            "direction",
+            Choice(tuple(Direction), Direction),
+            "which crossings are told one by one; who looks along the line, from its first point to the "
+            "second, has side A on the left hand and B on the right",
+            Direction.BOTH,
         ),
         Field(
-            "grace_s",
-            Number(0, 600, "seconds"),
-            "so long an absence from the zone is none",
-            None,
-            _by_kind(_GRACE_S),
+            "mode",
+            Choice(tuple(CrossingMode), CrossingMode),
+            "how much of an object has to be across before it counts: strict errs towards too few, loose "
+            "towards too many",
+            CrossingMode.BALANCED,
         ),
+        Field("each", Flag(), "an event for each crossing; false: counts only", True),
         Field(
-            "severity",
-            Choice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
-            "how much it matters; of waiting events the gravest are sent first",
-            Severity.WARNING,
-            "`warning`",
-        ),
-        Field(
-            "cooldown_s",
-            Number(0, 86400, "seconds"),
-            "least time from one start to the next, of this rule",
+            "counts_s",
+            Number(1, 86400, "seconds", or_zero=True),
+            "the counts this often, where there is something new; 0: never",
             60.0,
         ),
-        Field("schedule", SCHEDULE, "when it is armed", None, "always"),
     ),
-    _built_rule,
-    _check_rule,
+    _labels(_ALL),
+    _INFO,
+    _builder(LineRule, "line"),
+    _check_line,
 )
 
-ZONE = Section(
-    "zone",
-    "An area of the picture that rules refer to by its id.",
-    (Field("polygon", PolygonKind(), "its corners, in order; it closes by itself"),),
-    lambda values: values["polygon"],
+_STOPPED_VEHICLE = _rule(
+    RuleKind.STOPPED_VEHICLE,
+    "Something moved, and then stands still where nothing should stop.",
+    (
+        _ZONE,
+        Field("still_s", Number(1, 86400, "seconds"), "so long it must stand still in the zone", 30.0),
+    ),
+    _labels(("car", "bus", "truck", "motorcycle")),
+    _WARNING,
+    _builder(StoppedRule),
+    lambda values: check_lasts(values, "still_s"),
 )
 
-FIELDS = (
-    Field("zones", MapOf(ZONE, "zones", 32), "areas that rules refer to", {}, "`{}`"),
-    Field("rules", ListOf(RULE, "rules"), "what to tell about them", ()),
+ARROW = way(
+    "arrow", "The way one has to go.", "where it begins", "where its tip is: traffic goes from there to here"
+)
+
+_WRONG_WAY = _rule(
+    RuleKind.WRONG_WAY,
+    "Something goes against the arrow.",
+    (
+        _ZONE,
+        Field("arrow", ARROW, ARROW.doc),
+        Field(
+            "angle_deg",
+            Number(1, 90, "degrees"),
+            "at most so far from straight against the arrow; a smaller angle fires less",
+            60.0,
+        ),
+        Field(
+            "min_distance",
+            Number(0.01, 2, "widths of the picture"),
+            "so far it must have gone that way; a longer way fires less",
+            0.1,
+        ),
+    ),
+    _labels(_of(TWO_WHEELER, VEHICLE)),
+    _INFO,
+    _builder(WrongWayRule),
 )
 
 
-def zone_rules(values: Values) -> tuple[ZoneRule, ...]:
-    """The rules of a camera whose sections were valid, with their zones."""
-    zones = {id_: Zone(id_, polygon) for id_, polygon in values["zones"].items()}
-    return tuple(ZoneRule(zone=zones[rule.zone], **rule.rest) for rule in values["rules"])
+def _built_crowding(values: Values) -> WrittenRule:
+    if values["release_count"] is None:
+        values.found["release_count"] = values["count"] * 7 // 10
+    return _builder(CrowdingRule)(values)
 
 
-def check_rules(values: Values) -> None:
-    """The rules over a camera's zones: looked up in what was written, so that one mistake hides no other."""
-    written = values.node("zones") or tree.Mapping(values.place("zones"))
-    if not isinstance(written, tree.Mapping):
-        return
-    used = list(_scalars(values.node("rules"), "zone"))
-    for name in used:
-        if name.text not in written.entries:
-            values.reading.refuse_missing(name.place, _unknown_zone(name.text, written))
-            values.found["rules"] = INVALID
-    for id_, entry in written.entries.items():
-        if all(id_ != name.text for name in used):
-            values.reading.warn(entry.key, f"no rule refers to the zone {shown(id_)}; it does nothing")
-    _warn_masked(values, written)
+def _check_crowding(values: Values) -> None:
+    count, release = values.valid("count"), values.valid("release_count")
+    if count is not None and release is not None and release >= count:
+        text = (
+            f"release_count: must be below count, which is {count}, not {release}: it would end as it begins"
+        )
+        values.reading.refuse(values.place("release_count"), text)
+    check_lasts(values, "min_duration_s")
 
 
-def _scalars(rules: tree.Node | None, key: str) -> Iterator[tree.Scalar]:
-    for rule in rules.items if isinstance(rules, tree.Sequence) else ():
-        entry = rule.entries.get(key) if isinstance(rule, tree.Mapping) else None
-        if entry is not None and isinstance(entry.value, tree.Scalar):
-            yield entry.value
+_CROWDING = _rule(
+    RuleKind.CROWDING,
+    "Many are in a zone for a while. A red light is a crowd too: give it a zone and a schedule of its own.",
+    (
+        _ZONE,
+        Field("count", Number(2, FOLLOWED, "objects", whole=True), "so many objects in the zone at once"),
+        Field("min_duration_s", Number(0, 3600, "seconds"), "for so long", 30.0),
+        Field(
+            "release_count",
+            Number(0, FOLLOWED, "objects", whole=True),
+            "over when there are no more than this for min_duration_s; below count",
+            None,
+            "0.7 of count, rounded down",
+        ),
+    ),
+    _labels(_of(PERSON, TWO_WHEELER)),
+    _INFO,
+    _built_crowding,
+    _check_crowding,
+)
 
+KINDS: Mapping[str, Section] = {
+    RuleKind.ZONE_INTRUSION: _stay(
+        RuleKind.ZONE_INTRUSION, "Something came into a zone.", min_duration_s=1.0, grace_s=1.0
+    ),
+    RuleKind.LOITERING: _stay(
+        RuleKind.LOITERING,
+        "Something stays in a zone; a short absence does not begin the time anew.",
+        min_duration_s=30.0,
+        grace_s=5.0,
+    ),
+    RuleKind.LINE_CROSSING: _LINE_CROSSING,
+    RuleKind.STOPPED_VEHICLE: _STOPPED_VEHICLE,
+    RuleKind.WRONG_WAY: _WRONG_WAY,
+    RuleKind.CROWDING: _CROWDING,
+}
 
-def _unknown_zone(name: str, written: tree.Mapping) -> str:
-    # A key without a mapping is a mistake and not quoted: it may be half of a password with a comma.
-    zones = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
-    if not zones:
-        return f"zone: this camera has no zones; define {shown(name)} under zones"
-    near = did_you_mean(name, zones) or f"; its zones: {', '.join(shown(zone) for zone in zones)}"
-    return f"zone: this camera has no zone {shown(name)}{near}"
-
-
-def _warn_masked(values: Values, written: tree.Mapping) -> None:
-    masks, zones = values.valid("masks"), values.valid("zones")
-    for id_, polygon in (zones or {}).items():
-        if any(covers(mask, polygon) for mask in masks or ()):
-            text = f"the zone {shown(id_)} lies wholly in one of masks: nothing is seen there"
-            values.reading.warn(written.entries[id_].key, text)
-
-
-def warn_unseen(
-    cameras: tree.Node | None, settings: tuple[Camera, ...], detector: Detector, reading: Reading
-) -> None:
-    """Rules that wait for what the detector does not report. ``cameras`` is what ``settings`` was read of."""
-    assert isinstance(cameras, tree.Sequence)  # else it had not become settings
-    seen = _seen_by(detector)
-    for node, camera in zip(cameras.items, settings, strict=True):
-        entry = node.entries.get("rules") if isinstance(node, tree.Mapping) else None
-        written = entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
-        for item, rule in zip(written, camera.rules, strict=True):
-            assert isinstance(item, tree.Mapping)  # it has become a rule
-            labels = item.entries.get("labels")
-            if not seen.intersection(rule.labels):
-                text = f"rule {shown(rule.id)} never fires: {_why_unseen(rule.labels, detector)}"
-                reading.warn(item.place, text)
-            elif labels is not None and isinstance(labels.value, tree.Sequence):
-                _warn_labels(labels.value, rule.labels, detector, reading)
-
-
-def _warn_labels(
-    written: tree.Sequence, labels: tuple[str, ...], detector: Detector, reading: Reading
-) -> None:
-    for node, label in zip(written.items, labels, strict=True):
-        if label not in _seen_by(detector):
-            reading.warn(node.place, f"{shown(label)} is never seen: {_why_unseen((label,), detector)}")
-
-
-def _seen_by(detector: Detector) -> frozenset[str]:
-    """What the detector can report, as far as its name tells."""
-    known = {"none": (), "hog": (PERSON,)}.get(detector.model, detector.labels)
-    return frozenset(known).intersection(detector.labels)
-
-
-def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
-    if detector.model == "none":
-        return "detector.model is none"
-    if not set(detector.labels).intersection(labels):
-        return f"detector.labels does not have {listed(labels)}"
-    return "detector.model is hog, which sees only persons"
+RULE = one_of(
+    "rule",
+    "What to tell about a zone or a line. An object is where the middle of its box's lower edge is.",
+    "kind",
+    KINDS,
+)

@@ -1,0 +1,56 @@
+"""What differs between two configurations, by what has to restart for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge_agent.config.schema import ROOT
+from edge_agent.config.settings import Settings
+from edge_agent.config.spec import Reload
+
+_NO_SETTING = ("cameras", "config_hash", "warnings")
+_AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is Reload.NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All in the order of the new configuration, ``removed`` in that of the old one."""
+
+    added: tuple[str, ...] = ()  # ids of cameras
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  # anything of the camera, its password too
+    at_once: tuple[str, ...] = ()  # keys at the top that a running agent can take over
+    restart: tuple[str, ...] = ()  # what it cannot: such as mqtt.spread_s or state_dir
+
+    def __bool__(self) -> bool:
+        return self != Changes()
+
+
+def changed(old: Settings, new: Settings) -> Changes:
+    """Compares the settings, not the files: what was only written differently is no change."""
+    before = {camera.id: camera for camera in old.cameras}
+    after = {camera.id: camera for camera in new.cameras}
+    keys = tuple(_differing(old, new))
+    return Changes(
+        added=tuple(id_ for id_ in after if id_ not in before),
+        removed=tuple(id_ for id_ in before if id_ not in after),
+        changed=tuple(id_ for id_ in after if id_ in before and after[id_] != before[id_]),
+        at_once=tuple(key for key in keys if key in _AT_ONCE),
+        restart=tuple(key for key in keys if key not in _AT_ONCE),
+    )
+
+
+def _differing(old: Settings, new: Settings) -> Iterator[str]:
+    """``mqtt.spread_s`` for a key of a section, ``state_dir`` for one at the top."""
+    for each in dataclasses.fields(Settings):
+        ours, theirs = getattr(old, each.name), getattr(new, each.name)
+        if each.name in _NO_SETTING or ours == theirs:
+            continue
+        if each.name in _AT_ONCE or not dataclasses.is_dataclass(ours):
+            yield each.name
+            continue
+        for inner in dataclasses.fields(ours):
+            if getattr(ours, inner.name) != getattr(theirs, inner.name):
+                yield f"{each.name}.{inner.name}"

@@ -1,0 +1,72 @@
+"""A public key in a PEM file, for sealing what is stored."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.config import tree
+from edge_agent.config.files import FileRefused
+from edge_agent.config.kinds import text_of
+from edge_agent.config.spec import Reading, Refused, ScalarKind
+
+MAX_KEY_BYTES = 16384
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")
+# SubjectPublicKeyInfo of RFC 8410: all that stands before the 32 bytes of the key.
+_X25519 = bytes.fromhex("302a300506032b656e032100")
+_ED25519 = bytes.fromhex("302a300506032b6570032100")
+_KEY_BYTES = 32
+_HOW = "make one with: openssl genpkey -algorithm x25519 -out KEY; openssl pkey -in KEY -pubout"
+
+
+@dataclass(frozen=True)
+class SealingKey(ScalarKind):
+    """A file with an X25519 public key. The value is its 32 bytes, None where files need not be there."""
+
+    def describe(self) -> str:
+        return "a file with an X25519 public key in PEM"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> bytes | None:
+        name = text_of(scalar, self.describe())
+        if not reading.files.required:
+            return None
+        try:
+            data = reading.files.contents(name, MAX_KEY_BYTES)
+        except FileRefused as error:
+            raise Refused(str(error)) from error
+        return _x25519_of(data, reading.files.resolve(name))
+
+
+def _x25519_of(data: bytes, path: Path) -> bytes:
+    """The key in PEM text; raises Refused with what the file is instead."""
+    text = data.decode("ascii", "replace")
+    # Looked for first: also beside a public key it has no place on the box.
+    if "PRIVATE KEY-----" in text:
+        raise Refused(
+            f"{path} holds a private key, which opens what is sealed: it stays at the centre; "
+            "the public one comes from: openssl pkey -in KEY -pubout"
+        )
+    match = _PEM.search(text)
+    if match is None:
+        raise Refused(f"{path} holds no key in PEM (-----BEGIN PUBLIC KEY-----); {_HOW}")
+    if match[1] != "PUBLIC KEY":
+        raise Refused(f"{path} holds a {match[1].lower()}, not a bare public key; {_HOW}")
+    try:
+        der = base64.b64decode("".join(match[2].split()), validate=True)
+    except binascii.Error:
+        raise Refused(f"{path} is damaged: what stands between its PEM lines is no base64") from None
+    return _key_in(der, path)
+
+
+def _key_in(der: bytes, path: Path) -> bytes:
+    key = der.removeprefix(_X25519)
+    if len(key) == _KEY_BYTES and der.startswith(_X25519):
+        return key
+    if der.startswith(_ED25519):
+        raise Refused(f"{path} holds an Ed25519 key, which signs and cannot seal; {_HOW}")
+    if der.startswith(_X25519):
+        raise Refused(f"{path} is damaged: an X25519 key has {_KEY_BYTES} bytes, this one {len(key)}")
+    raise Refused(f"{path} holds a public key of another kind than X25519; {_HOW}")

@@ -1,0 +1,124 @@
+"""``clip`` of a camera: how long clips are, and where they come from."""
+
+from __future__ import annotations
+
+import re
+
+from edge_agent.config import tree
+from edge_agent.config.addresses import CameraAddress, CameraUrl
+from edge_agent.config.kinds import Number, Size
+from edge_agent.config.settings import Clip, ClipPolicy, Report, Ring
+from edge_agent.config.spec import Field, Section, Values
+from edge_agent.secrets import Credentials
+
+
+def _build(values: Values) -> Clip:
+    main: CameraUrl | None = values["main_url"]
+    own = values.found | {"main_url": main.url if main else None}
+    return Clip(**own, main_credentials=main.credentials if main else None)
+
+
+def _check(values: Values) -> None:
+    pre_s, post_s, max_s = (values.valid(key) for key in ("pre_s", "post_s", "max_s"))
+    if pre_s is None or post_s is None or max_s is None:
+        return
+    if max_s <= pre_s + post_s:
+        key = next(key for key in ("max_s", "pre_s", "post_s") if values.given(key))
+        text = f"{key}: pre_s and post_s together are {pre_s + post_s:g} s, and max_s is {max_s:g}: too short"
+        values.reading.refuse(values.place(key), text)
+
+
+CLIP = Section(
+    "clip",
+    "How long clips are, and where they come from. They are cut from the stream as it comes, without "
+    "decoding, and so begin at a keyframe.",
+    (
+        Field("pre_s", Number(0, 60, "seconds"), "before the event", 5.0),
+        Field("post_s", Number(0, 60, "seconds"), "after its end", 5.0),
+        Field(
+            "max_s", Number(1, 600, "seconds"), "the whole clip at most; longer than pre_s and post_s", 60.0
+        ),
+        Field(
+            "max_bytes",
+            Size(10**6, 256 * 10**6),
+            "of memory for one clip, and for the packets of main_url that may become one",
+            16_000_000,
+            "16MB",
+        ),
+        Field(
+            "main_url",
+            CameraAddress(main=True),
+            "the main stream, for clips only; without a user part it is opened with the camera's login",
+            None,
+            "clips are cut from url",
+        ),
+    ),
+    _build,
+    _check,
+)
+
+
+def main_credentials(clip: Clip, of_camera: Credentials | None) -> Credentials | None:
+    """Of the main stream: its own, else those of the camera; a file or device has none."""
+    if clip.main_url is None or not clip.main_url.startswith(("rtsp", "http")):
+        return None
+    return clip.main_credentials or of_camera
+
+
+def check_clip(values: Values) -> None:
+    """What of a camera's other keys makes its clips shorter, or makes none. ``values`` of the camera."""
+    report: Report | None = values.valid("report")
+    private = bool(values.valid("privacy_masks"))
+    if report is not None and report.clips is ClipPolicy.RULES and private:
+        _warn_private(values)
+    elif report is not None and report.clips is ClipPolicy.NONE and values.given("clip"):
+        values.reading.warn(values.key_place("clip"), "clip does nothing: report.clips is none")
+    _check_main(values)
+    _warn_short_ring(values)
+
+
+def _warn_private(values: Values) -> None:
+    """Silent where nobody asked for clips: a mask is then simply stronger than the default."""
+    asked = _place_in(values, "report", "clips")
+    if asked is None and values.given("clip"):
+        asked = values.key_place("clip")
+    if asked is not None:
+        text = (
+            "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in "
+            "it; mask in the camera itself (recommended), or write report.clips: unmasked"
+        )
+        values.reading.warn(asked, text)
+
+
+def _check_main(values: Values) -> None:
+    url: CameraUrl | None = values.valid("url")
+    clip: Clip | None = values.valid("clip")
+    place = _place_in(values, "clip", "main_url")
+    if url is None or clip is None or clip.main_url is None or place is None:
+        return
+    if clip.main_url == url.url:
+        values.reading.warn(place, "main_url is the same as url: the camera is asked twice for one stream")
+    lends = clip.main_credentials is None and (url.credentials is not None or values.given("username"))
+    if lends and "://" in clip.main_url and _host(clip.main_url) != _host(url.url):
+        text = "main_url is on another host than url, and gets the login of this camera all the same"
+        values.reading.warn(place, text)
+
+
+def _host(url: str) -> str:
+    return re.sub(r"^[^:]*://|(:\d+)?([/?#].*)?$", "", url)
+
+
+def _warn_short_ring(values: Values) -> None:
+    clip: Clip | None = values.valid("clip")
+    ring: Ring | None = values.valid("ring")
+    if clip is None or ring is None or clip.main_url is not None or clip.pre_s <= ring.seconds:
+        return
+    place = _place_in(values, "clip", "pre_s") or _place_in(values, "ring", "seconds")
+    text = f"clips cannot begin {clip.pre_s:g} s before the event: ring.seconds is {ring.seconds:g}"
+    values.reading.warn(place or values.place("clip"), text)
+
+
+def _place_in(values: Values, section: str, key: str) -> tree.Place | None:
+    node = values.node(section)
+    entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
+    return entry.value.place if entry is not None else None

@@ -1,0 +1,64 @@
+"""``schedule`` of a rule: when it is armed."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+
+from edge_agent.config.kinds import Choice
+from edge_agent.config.many import ListOf
+from edge_agent.config.settings import OnHolidays, Schedule
+from edge_agent.config.spec import Field, Section, Values
+from edge_agent.config.times import EVERY_DAY, DaySpan, TimeOfDay
+
+
+def _build(values: Values) -> Schedule:
+    days: frozenset[int] = frozenset().union(*values["days"])
+    begin, end = (values[key] or time(0, 0) for key in ("from", "to"))
+    return Schedule(days, begin, end, values["holidays"])
+
+
+SCHEDULE = Section(
+    "schedule",
+    "When a rule is armed, in the gateway's time zone. A time over midnight (from 22:00 to 05:00) belongs to "
+    "the day on which it begins.",
+    (
+        Field(
+            "days", ListOf(DaySpan(), "days", least=1), "days on which it begins", (EVERY_DAY,), "all of them"
+        ),
+        Field("from", TimeOfDay(), "armed from then on; needs to beside it", None, "the whole day"),
+        Field(
+            "to",
+            TimeOfDay(end=True),
+            "until then; not after from: on the next day; the same as from: the whole day",
+            None,
+            "the whole day",
+        ),
+        Field(
+            "holidays",
+            Choice(tuple(OnHolidays), OnHolidays, no="off"),
+            "on the days of gateway.holidays. usual: they are days like any other; off: not armed; also: "
+            "armed on them too, whatever the day of the week; only: armed on them alone, where days allows",
+            OnHolidays.USUAL,
+        ),
+    ),
+    _build,
+    lambda values: values.together("from", "to"),
+)
+
+
+def check_lasts(values: Values, key: str) -> None:
+    """Refuses a rule that is not armed for so long as what it waits for has to last."""
+    schedule: Schedule | None = values.valid("schedule")
+    needed_s: float | None = values.valid(key)
+    if schedule is None or needed_s is None:
+        return
+    armed_s = _armed_s(schedule)
+    if armed_s <= needed_s:
+        text = f"can never fire: it is armed for {armed_s:g} s at a time, and {key} is {needed_s:g}"
+        values.reading.refuse(values.place("schedule"), f"schedule: {text}")
+
+
+def _armed_s(schedule: Schedule) -> float:
+    """From begin to end; what lasts is counted only while its rule is armed."""
+    begin, end = (timedelta(hours=t.hour, minutes=t.minute) for t in (schedule.begin, schedule.end))
+    return ((end - begin) % timedelta(days=1) or timedelta(days=1)).total_seconds()

@@ -1,0 +1,140 @@
+"""What can be said only when cameras, detector and gateway are known: rules that can never fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from edge_agent.config import tree
+from edge_agent.config.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
+from edge_agent.config.spec import Values
+from edge_agent.config.words import listed, shown
+from edge_agent.model import PERSON
+
+DECEMBER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A rule that is switched on, and where it was written."""
+
+    camera_id: str
+    rule: AnyRule
+    node: tree.Mapping
+
+    @property
+    def name(self) -> str:
+        return f"{self.camera_id}/{self.rule.id}"
+
+    def node_at(self, key: str) -> tree.Node | None:
+        entry = self.node.entries.get(key)
+        return entry.value if entry is not None else None
+
+
+def warn_idle_rules(values: Values) -> None:
+    """``values`` of the whole configuration."""
+    cameras: tuple[Camera, ...] | None = values.valid("cameras")
+    if cameras is None:
+        return
+    rules = list(_placed(values.node("cameras"), cameras))
+    detector, gateway = values.valid("detector"), values.valid("gateway")
+    if detector is not None:
+        for each in rules:
+            _warn_unseen(each, detector, values)
+    if gateway is not None:
+        _warn_holidays(rules, gateway, values)
+
+
+def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[_Placed]:
+    assert isinstance(written, tree.Sequence)  # else it had not become settings
+    for node, camera in zip(written.items, cameras, strict=True):
+        entry = node.entries.get("rules") if isinstance(node, tree.Mapping) else None
+        items = entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
+        for item, rule in zip(items, camera.rules, strict=True):
+            assert isinstance(item, tree.Mapping)  # it has become a rule
+            if rule.enabled:
+                yield _Placed(camera.id, rule, item)
+
+
+# --- what the detector does not report
+
+
+def _warn_unseen(placed: _Placed, detector: Detector, values: Values) -> None:
+    rule, seen = placed.rule, _seen_by(detector)
+    labels = placed.node_at("labels")
+    if not seen.intersection(rule.labels):
+        text = f"rule {shown(rule.id)} never fires: {_why_unseen(rule.labels, detector)}"
+        values.reading.warn(placed.node.place, text)
+    elif isinstance(labels, tree.Sequence):
+        for node, label in zip(labels.items, rule.labels, strict=True):
+            if label not in seen:
+                text = f"{shown(label)} is never seen: {_why_unseen((label,), detector)}"
+                values.reading.warn(node.place, text)
+
+
+def _seen_by(detector: Detector) -> frozenset[str]:
+    """What the detector can report, as far as its name tells."""
+    known = {"none": (), "hog": (PERSON,)}.get(detector.model, detector.labels)
+    return frozenset(known).intersection(detector.labels)
+
+
+def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
+    if detector.model == "none":
+        return "detector.model is none"
+    if not set(detector.labels).intersection(labels):
+        return f"detector.labels does not have {listed(labels)}"
+    return "detector.model is hog, which sees only persons"
+
+
+# --- holidays
+
+
+def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: Values) -> None:
+    """Once for all rules that follow the list, in time to prolong it: Tet is on other days each year."""
+    following = [each for each in rules if _on_holidays(each.rule) is not OnHolidays.USUAL]
+    if not following:
+        return
+    today = values.reading.clock.now().astimezone(gateway.timezone).date()
+    lack = _lack(gateway.holidays, today)
+    if lack is not None:
+        named = (
+            following[0].name if len(following) == 1 else f"{following[0].name} and {len(following) - 1} more"
+        )
+        text = (
+            f"{lack}; the schedule of rule {named} follows it. Tet and its days off move: add the new dates"
+        )
+        values.reading.warn(_place_of_holidays(values), text)
+    for each in following:
+        _warn_never_on_holidays(each, gateway.holidays, today, values)
+
+
+def _on_holidays(rule: AnyRule) -> OnHolidays:
+    return rule.schedule.holidays if rule.schedule is not None else OnHolidays.USUAL
+
+
+def _lack(holidays: frozenset[date], today: date) -> str | None:
+    """What the list needs now. In December also next year's dates: New Year's Day is the next of them."""
+    if not holidays:
+        return "gateway.holidays is empty"
+    if max(holidays) < today:
+        return f"gateway.holidays has run out: its last day was {max(holidays)}"
+    if today.month == DECEMBER and all(day.year <= today.year for day in holidays):
+        return f"gateway.holidays has no day of {today.year + 1} yet"
+    return None
+
+
+def _place_of_holidays(values: Values) -> tree.Place:
+    gateway = values.node("gateway")
+    entry = gateway.entries.get("holidays") if isinstance(gateway, tree.Mapping) else None
+    return entry.value.place if entry is not None else values.place("gateway")
+
+
+def _warn_never_on_holidays(placed: _Placed, holidays: frozenset[date], today: date, values: Values) -> None:
+    schedule: Schedule | None = placed.rule.schedule
+    if schedule is None or schedule.holidays is not OnHolidays.ONLY:
+        return
+    if all(day.weekday() not in schedule.days for day in holidays if day >= today):
+        node = placed.node_at("schedule") or placed.node
+        text = f"rule {shown(placed.rule.id)} is never armed: on its days there is none of gateway.holidays"
+        values.reading.warn(node.place, f"{text} from {today} on")

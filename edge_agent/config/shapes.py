@@ -1,0 +1,85 @@
+"""The kinds of what is drawn into the picture: points, polygons, and ways from one point to another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_agent.config import tree
+from edge_agent.config.kinds import Number
+from edge_agent.config.spec import INVALID, Field, Kind, Reading, Section, Values
+from edge_agent.geometry import Point, fault_of
+
+LEAST_LENGTH = 0.01
+"""Of a line or arrow, in 0..1 of the picture: about what a hand with a mouse can hit."""
+
+
+@dataclass(frozen=True)
+class PointKind(Kind):
+    """A place in the picture."""
+
+    coordinate: Number = field(default_factory=lambda: Number(0, 1))
+
+    def describe(self) -> str:
+        return "a point [x, y] in 0..1"
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Sequence) or len(node.items) != 2:
+            reading.refuse(
+                node.place, "a point is two numbers [x, y] in 0..1 of the picture, origin top left"
+            )
+            return INVALID
+        x, y = (self.coordinate.read(item, reading) for item in node.items)
+        return INVALID if INVALID in (x, y) else (x, y)
+
+
+@dataclass(frozen=True)
+class PolygonKind(Kind):
+    """An area of the picture."""
+
+    most: int = 100
+    point: PointKind = field(default_factory=PointKind)
+
+    def describe(self) -> str:
+        return "a polygon [[x, y], [x, y], [x, y], …] in 0..1"
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Sequence):
+            reading.refuse(node.place, f"must be {self.describe()}")
+            return INVALID
+        if not 3 <= len(node.items) <= self.most:
+            text = f"a polygon has 3 to {self.most} points, this one has {len(node.items)}"
+            reading.refuse(node.place, text)
+        points = [self.point.read(item, reading) for item in node.items]
+        if INVALID in points or not 3 <= len(points) <= self.most:
+            return INVALID
+        fault = fault_of(points)
+        if fault is not None:
+            reading.refuse(node.place, fault)
+            return INVALID
+        return tuple(points)
+
+
+def way(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
+    """A section of two points apart: a line, or an arrow."""
+    return Section(
+        name,
+        doc,
+        (Field("from", PointKind(), from_doc), Field("to", PointKind(), to_doc)),
+        lambda values: (values["from"], values["to"]),
+        _check_way,
+        {"points": "write from: [x, y] and to: [x, y]"},
+    )
+
+
+def _check_way(values: Values) -> None:
+    begin, end = values.valid("from"), values.valid("to")
+    if begin is not None and end is not None and length_of((begin, end)) < LEAST_LENGTH:
+        text = f"from and to must be at least {LEAST_LENGTH:g} of the picture apart, or it has no direction"
+        values.reading.refuse(values.place("to"), text)
+
+
+def length_of(ends: tuple[Point, Point]) -> float:
+    """In 0..1 of the picture, as if it were square."""
+    return math.dist(*ends)
