@@ -9,7 +9,17 @@ from pathlib import Path
 
 import cv2
 
-from edge_agent.config.settings import AnyRule, Camera, GearChoice, LineRule, SnapshotPolicy, ZoneRule
+from edge_agent.config.settings import (
+    AnyRule,
+    Camera,
+    CrowdingRule,
+    GearChoice,
+    LineRule,
+    SnapshotPolicy,
+    StoppedRule,
+    WrongWayRule,
+    ZoneRule,
+)
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.looks import LookPlanner
@@ -24,9 +34,12 @@ from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import LookStage, Pipeline, Rule, ViewStage
 from edge_agent.rules.counts import ObjectCounter
+from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectReporter
 from edge_agent.rules.schedule import Arming
+from edge_agent.rules.stopped import StoppedWatch
+from edge_agent.rules.wrong_way import WrongWayWatch
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.tracking.tracker import Tracker
 from edge_agent.wire import ModelRef
@@ -200,8 +213,12 @@ def _rule(rule: AnyRule, site: Site, folder: Path | None) -> Rule:
             return LineWatch(rule, arming, site.timezone, folder)
         case ZoneRule():
             return ZoneWatch(rule, arming)
-        case _:
-            raise NotImplementedError(rule.kind)
+        case StoppedRule():
+            return StoppedWatch(rule, arming)
+        case WrongWayRule():
+            return WrongWayWatch(rule, arming)
+        case CrowdingRule():
+            return CrowdWatch(rule, arming)
 
 
 def model_ref(detector: Detector | None) -> ModelRef:

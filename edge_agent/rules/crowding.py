@@ -1,0 +1,144 @@
+"""Many objects in a zone at once: ``crowding``.
+
+A red light is a crowd too: hence the zone, and the schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import reduce
+
+from edge_agent.config.settings import CrowdingRule
+from edge_agent.geometry import contains
+from edge_agent.hits import Crowd, Phase, RuleHit
+from edge_agent.model import Box, Frame, Track, Tracks, TrackState
+from edge_agent.rules.schedule import Arming
+from edge_agent.rules.telling import UPDATE_EVERY_S, Teller, Told
+
+LAPSE_S = 3.0  # a detector that misses two of twelve for a moment has not seen them leave
+MOSTLY = 2 / 3  # of the time
+GREW = 1.2  # times the most that was told
+
+
+class Lasting:
+    """Since when something has been so; a lapse under ``LAPSE_S`` is none, unless there are too many."""
+
+    def __init__(self) -> None:
+        self.since_mono: float | None = None
+        self._so_s = 0.0
+        self._lapsed_mono: float | None = None
+        self._last: tuple[float, bool] | None = None
+
+    def note(self, so: bool, now: float) -> None:
+        if self._last is not None and self._last[1]:
+            self._so_s += now - self._last[0]
+        self._last = now, so
+        if so:
+            self._lapsed_mono = None
+            if self.since_mono is None or self._is_seldom(now - self.since_mono):
+                self.since_mono, self._so_s = now, 0.0
+        elif self._lapsed_mono is None:
+            self._lapsed_mono = now
+        elif now - self._lapsed_mono >= LAPSE_S:
+            self.since_mono = None
+
+    def lasted(self, seconds: float, now: float) -> bool:
+        """Whether it has been so for that long, and is so now."""
+        return self.since_mono is not None and self._lapsed_mono is None and now - self.since_mono >= seconds
+
+    def _is_seldom(self, passed: float) -> bool:
+        return passed >= LAPSE_S and self._so_s < MOSTLY * passed
+
+
+class CrowdWatch:
+    """One rule on one camera. One thread."""
+
+    needs_every_frame = False
+
+    def __init__(self, rule: CrowdingRule, arming: Arming) -> None:
+        self._rule = rule
+        self._teller = Teller(rule)
+        self._arming = arming
+        self._told: Told | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._inside: dict[str, Track] = {}  # as they were last seen there
+        self._full, self._released = Lasting(), Lasting()
+        self._most = self._told_most = 0
+        self._crowd: tuple[Track, ...] = ()  # who was inside when it was last more than released
+        self._crowd_mono = self._started_mono = 0.0
+
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
+        now = frame.captured_mono
+        if not self._arming.armed(frame.captured_at):
+            yield from self.finish("disarmed")
+            return
+        self._count(tracks, now)
+        if self._told is None:
+            yield from self._begin(now)
+        elif self._released.lasted(self._rule.min_duration_s, now):
+            yield from self.finish("over")
+        elif self._has_grown(now):
+            yield self._hit(Phase.UPDATE, self._told.event_id)
+            self._told.updated(None, now)
+            self._told_most = self._most
+
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
+        """A crowd is no track: it ends whatever is ``kept``."""
+        if self._told is not None:
+            yield self._hit(Phase.END, self._told.event_id, reason)
+            self._told = None
+        self._forget()
+
+    def _count(self, tracks: Tracks, now: float) -> None:
+        self._inside = {track.id: here for track in tracks.active if (here := self._here(track))}
+        count = len(self._inside)
+        self._full.note(count >= self._rule.count, now)
+        self._released.note(count <= self._rule.release_count, now)
+        if self._told is None and self._full.since_mono is None:
+            self._most = 0
+        self._most = max(self._most, count)
+        if count > self._rule.release_count:
+            self._crowd, self._crowd_mono = tuple(self._inside.values()), now
+
+    def _here(self, track: Track) -> Track | None:
+        """The track where it was last seen in the zone; a lost one is where it was."""
+        if track.state is TrackState.LOST:
+            return self._inside.get(track.id)
+        known = track.confirmed and track.label in self._rule.labels
+        return track if known and contains(self._rule.zone.polygon, track.box.foot) else None
+
+    def _begin(self, now: float) -> Iterator[RuleHit]:
+        if self._full.since_mono is None or not self._crowd or not self._teller.may_start(now):
+            return
+        if not self._full.lasted(self._rule.min_duration_s, now):
+            return
+        self._started_mono, first = self._full.since_mono, self._crowd[0].id
+        yield self._hit(Phase.START, self._teller.next_id(first))
+        self._told, self._told_most = self._teller.started(first, None, now), self._most
+        self._released = Lasting()
+
+    def _has_grown(self, now: float) -> bool:
+        assert self._told is not None
+        return self._most >= GREW * self._told_most and now - self._told.mono >= UPDATE_EVERY_S
+
+    def _hit(self, phase: Phase, event_id: str, end_reason: str | None = None) -> RuleHit:
+        zone, count = self._rule.zone.id, len(self._inside)
+        lasted_s = self._crowd_mono - self._started_mono
+        return RuleHit(
+            phase,
+            event_id,
+            self._teller.ref,
+            Crowd(zone, count, self._most),
+            f"{count} in {zone}, at most {self._most}, for {lasted_s:.0f} s",
+            self._started_mono,
+            self._crowd_mono,
+            None,
+            _around(self._crowd),
+            end_reason,
+        )
+
+
+def _around(tracks: tuple[Track, ...]) -> Box:
+    return reduce(Box.union, (track.box for track in tracks))

@@ -1,0 +1,213 @@
+"""What drove and then stands where nothing should: ``stopped-vehicle``.
+
+A vehicle stands while the middle of its box keeps within a part of its own size. It counts only if it was
+seen to move before: what stood there when the agent or the camera came is parked, as far as anyone knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from math import exp, hypot
+
+from edge_agent.config.settings import StoppedRule
+from edge_agent.geometry import contains
+from edge_agent.hits import Phase, RuleHit, Standstill
+from edge_agent.model import Box, Frame, Track, Tracks, TrackState
+from edge_agent.rules.schedule import Arming
+from edge_agent.rules.telling import Teller, Told
+from edge_agent.rules.way import Way, apart, offset
+
+# Own sizes, centre to centre.
+MOVED = 1.0  # more: what only comes into view to stop there is missed; less: shoving a parked bike is driving
+STANDS = 0.35  # more: a creeping queue stands; less: a half hidden vehicle, whose box is smaller, has moved
+SAME_PLACE = 0.5
+SAME_SIZE = 2.0  # ratio of areas
+
+MOVED_IN_S = 20.0  # slower is the drift of a jittering box
+STOOD_S = 3.0
+MOVED_ON_S = 1.0  # a box that is off for a shorter time has jumped
+FOUND_AGAIN_S = 60.0  # the sweep looks at each part of the picture once a minute
+
+
+@dataclass(slots=True)
+class _Vehicle:
+    """One track, and where it stands."""
+
+    track: Track  # as it was last seen
+    seen_mono: float
+    first: Box
+    place: Box  # where it stands; it has left when it is off for ``MOVED_ON_S``
+    since_mono: float
+    stood_mono: float  # when it was last there
+    way: Way = field(default_factory=Way)
+    named: Box | None = None  # where it was when it had one of the rule's labels first
+    went: tuple[float, float] = (0.0, 0.0)  # since then, own widths and heights; what is long ago fades
+    moved: bool = False
+    off_mono: float | None = None
+    told: Told | None = None
+
+    def follow(self, track: Track, named: bool, now: float) -> None:
+        """Take what was seen now."""
+        if not self.moved and now > self.seen_mono:
+            self._move(track.box, named, now - self.seen_mono)
+        self.track, self.seen_mono = track, now
+        if apart(self.place, track.box) <= STANDS:
+            self.stood_mono, self.off_mono = now, None
+        elif self.off_mono is None:
+            self.off_mono = now
+
+    def _move(self, box: Box, named: bool, dt: float) -> None:
+        dx, dy = self.way.step(*offset(self.track.box, box), dt)
+        if named:
+            fade = exp(-dt / MOVED_IN_S)
+            self.went = fade * self.went[0] + dx, fade * self.went[1] + dy
+            self.named = self.named or box
+            self.moved = hypot(*self.went) >= MOVED and apart(self.named, box) >= MOVED
+
+    @property
+    def has_moved_on(self) -> bool:
+        """Seen off its place for long enough."""
+        return self.off_mono is not None and self.seen_mono - self.off_mono >= MOVED_ON_S
+
+    @property
+    def stood(self) -> bool:
+        return self.moved and self.off_mono is None and self.stood_mono - self.since_mono >= STOOD_S
+
+    def stop_here(self) -> None:
+        """Where it is now, it may come to stand."""
+        self.place, self.off_mono, self.told = self.track.box, None, None
+        self.since_mono = self.stood_mono = self.seen_mono
+
+    def is_at(self, place: Box) -> bool:
+        """Whether it was at that place, and about as large, when it was seen first."""
+        sizes = sorted((self.first.area, place.area))
+        return apart(place, self.first) <= SAME_PLACE and sizes[1] <= SAME_SIZE * sizes[0]
+
+
+class StoppedWatch:
+    """One rule on one camera. One thread."""
+
+    needs_every_frame = False
+
+    def __init__(self, rule: StoppedRule, arming: Arming) -> None:
+        self._rule = rule
+        self._teller = Teller(rule)
+        self._arming = arming
+        self._armed_mono: float | None = None
+        self._vehicles: dict[str, _Vehicle] = {}  # by live track
+        self._missing: list[_Vehicle] = []  # stood, and their track is gone
+
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
+        now = frame.captured_mono
+        self._follow(tracks, now)
+        if not self._arming.armed(frame.captured_at):
+            self._armed_mono = None
+            yield from self._end_open("disarmed", ())
+        elif self._armed_mono is None:
+            self._armed_mono = now
+        for vehicle in self._vehicles.values():
+            yield from self._tell(vehicle, now)
+        for vehicle in list(self._missing):
+            if now - vehicle.seen_mono > FOUND_AGAIN_S:
+                yield from self._end(vehicle, "lost")
+                self._missing.remove(vehicle)
+
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
+        yield from self._end_open(reason, kept)
+        self._vehicles = {id_: vehicle for id_, vehicle in self._vehicles.items() if id_ in kept}
+        self._missing = []
+
+    # ---- what is seen
+
+    def _follow(self, tracks: Tracks, now: float) -> None:
+        """A track that is lost or covered up stands where it stood."""
+        live = {track.id: track for track in tracks.active}
+        for id_ in [known for known in self._vehicles if known not in live]:
+            vehicle = self._vehicles.pop(id_)
+            if vehicle.stood or vehicle.told is not None:
+                self._missing.append(vehicle)
+        for track in tracks.active:
+            if track.state is not TrackState.LOST and track.seen_now:
+                self._see(track, now)
+        self._find_missing()
+
+    def _see(self, track: Track, now: float) -> None:
+        vehicle = self._vehicles.get(track.id)
+        if vehicle is None:
+            self._vehicles[track.id] = _Vehicle(track, now, track.box, track.box, now, now)
+        else:
+            vehicle.follow(track, track.label in self._rule.labels, now)
+
+    def _find_missing(self) -> None:
+        """A track that begins where a vehicle stood is that vehicle: its time and its event go on."""
+        for gone in list(self._missing):
+            for vehicle in self._vehicles.values():
+                named = vehicle.track.label in self._rule.labels
+                if named and vehicle.told is None and vehicle.is_at(gone.place):
+                    vehicle.moved, vehicle.told, vehicle.place = True, gone.told, gone.place
+                    vehicle.since_mono, vehicle.stood_mono = gone.since_mono, gone.stood_mono
+                    self._missing.remove(gone)
+                    break
+
+    # ---- what is told; memory changes after the yield, when the hit has been taken
+
+    def _tell(self, vehicle: _Vehicle, now: float) -> Iterator[RuleHit]:
+        if vehicle.has_moved_on:
+            yield from self._end(vehicle, "moved")
+            vehicle.stop_here()
+        elif self._may_tell(vehicle, now):
+            yield from self._start_or_update(vehicle, now)
+
+    def _may_tell(self, vehicle: _Vehicle, now: float) -> bool:
+        """Whether it is seen standing there now, and is what the rule is about."""
+        track = vehicle.track
+        if self._armed_mono is None or vehicle.stood_mono < now or not vehicle.moved:
+            return False
+        return track.confirmed and track.label in self._rule.labels
+
+    def _start_or_update(self, vehicle: _Vehicle, now: float) -> Iterator[RuleHit]:
+        track, told = vehicle.track, vehicle.told
+        if told is not None:
+            if told.is_due(track.label, now):
+                yield self._hit(Phase.UPDATE, vehicle, told.event_id)
+                told.updated(track.label, now)
+            return
+        lasted = now - self._since(vehicle) >= self._rule.still_s
+        in_zone = contains(self._rule.zone.polygon, track.box.foot)
+        if lasted and in_zone and self._teller.may_start(now):
+            yield self._hit(Phase.START, vehicle, self._teller.next_id(track.id))
+            vehicle.told = self._teller.started(track.id, track.label, now)
+            vehicle.since_mono = self._since(vehicle)
+
+    def _since(self, vehicle: _Vehicle) -> float:
+        """What stood there before the rule was armed stands there since then."""
+        if self._armed_mono is None or vehicle.told is not None:
+            return vehicle.since_mono
+        return max(vehicle.since_mono, self._armed_mono)
+
+    def _end(self, vehicle: _Vehicle, reason: str) -> Iterator[RuleHit]:
+        if vehicle.told is not None:
+            yield self._hit(Phase.END, vehicle, vehicle.told.event_id, reason)
+
+    def _end_open(self, reason: str, kept: Collection[str]) -> Iterator[RuleHit]:
+        open_ = [vehicle for id_, vehicle in self._vehicles.items() if id_ not in kept]
+        for vehicle in [*open_, *self._missing]:
+            yield from self._end(vehicle, reason)
+            vehicle.told = None
+
+    def _hit(self, phase: Phase, vehicle: _Vehicle, event_id: str, end_reason: str | None = None) -> RuleHit:
+        track, zone, since = vehicle.track, self._rule.zone.id, self._since(vehicle)
+        still_s = vehicle.stood_mono - since
+        return RuleHit(
+            phase,
+            event_id,
+            self._teller.ref,
+            Standstill(zone, round(still_s, 1)),
+            f"{track.label or 'something'} came and stands in {zone} for {still_s:.0f} s",
+            since,
+            vehicle.stood_mono,
+            track,
+            vehicle.place if phase is Phase.END else track.box,
+            end_reason,
+        )

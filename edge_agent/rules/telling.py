@@ -1,0 +1,51 @@
+"""How often a rule tells: names of its events, cooldown, pace of updates. Shared by the rules' files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.config.settings import Rule
+from edge_agent.hits import RuleRef
+
+UPDATE_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class Told:
+    """The last event about something that is going on."""
+
+    event_id: str
+    label: str | None
+    mono: float
+
+    def is_due(self, label: str | None, now: float) -> bool:
+        """Whether an update is: for another label at once, otherwise once a minute."""
+        return label != self.label or now - self.mono >= UPDATE_EVERY_S
+
+    def updated(self, label: str | None, now: float) -> None:
+        self.label, self.mono = label, now
+
+
+class Teller:
+    """Of one rule. A start is noted after its yield: only then it has been taken."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.ref = RuleRef(rule.id, rule.kind.value, rule.severity)
+        self._cooldown_s = rule.cooldown_s
+        self._starts = 0
+        self._last_start_mono: float | None = None
+
+    def next_id(self, track_id: str) -> str:
+        """The same until a start is taken; unique over restarts, as track ids are."""
+        return f"{self.ref.id}-{track_id}-{self._starts + 1}"
+
+    def may_start(self, now: float) -> bool:
+        """Whether the cooldown since the last start is over."""
+        return self._last_start_mono is None or now - self._last_start_mono >= self._cooldown_s
+
+    def started(self, track_id: str, label: str | None, now: float) -> Told:
+        """Note a start that has been taken."""
+        told = Told(self.next_id(track_id), label, now)
+        self._starts += 1
+        self._last_start_mono = now
+        return told
