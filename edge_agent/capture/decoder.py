@@ -51,6 +51,11 @@ class Decoder:
     def codec(self) -> str:
         return str(self.context.name)
 
+    @property
+    def extradata(self) -> bytes:
+        """Parameter sets from the description of the stream; empty where it has none."""
+        return self.context.extradata or b""
+
     def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
         """The frames that ``packet`` completes. ``None`` or an empty packet drains what is held back and
         makes the decoder ready for an unrelated stream of the same codec."""

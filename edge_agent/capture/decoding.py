@@ -12,6 +12,7 @@ from edge_agent.capture.failures import check_size, failure
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import Connection, RingPacket
 from edge_agent.capture.source import Limits
+from edge_agent.capture.turned import quarter_turns
 from edge_agent.model import CameraState, Cause
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Decoding:
         size = (frame.width, frame.height)
         if size != self._size:
             self._new_size(size)
+            self.connection.turned_deg = quarter_turns(frame) * 90
         if self.connection.online_mono is None:
             self.connection.online_mono = mono
             self._become(CameraState.ONLINE, None, self._described())

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.capture.decoder import Decoder
 
@@ -20,13 +20,23 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """What a camera's two threads know of one connection: one reads its packets, the other decodes them."""
+    """What a camera's two threads know of one connection: one reads its packets, the other decodes them. Who
+    taps the ring learns from it what the packets are."""
 
     decoder: Decoder  # of the decoding thread
     live: bool
+    tick_s: float = 0.0  # seconds in one unit of the packets' times
+    timed: bool = True  # whether those come from the camera
     online_mono: float | None = None  # when the first picture came; set by the decoding thread
     failure: Exception | None = None  # set by the decoding thread: no use; raised by the reading one
     set_back: tuple[float, float] | None = None  # (camera's time, box time) that the next packet starts from
+    turned_deg: int = 0  # counterclockwise, how a player shows it; set by the decoding thread
+    codec: str = field(init=False)
+    extradata: bytes = field(init=False)  # parameter sets from the description of the stream
+
+    def __post_init__(self) -> None:
+        self.codec = self.decoder.codec
+        self.extradata = self.decoder.extradata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +59,23 @@ class Unread:
     closed: bool = False
 
 
+class Tap(Protocol):
+    """Is handed the packets as they come, under the ring's lock and by the thread that reads the camera: it
+    returns at once and raises nothing."""
+
+    def take(self, connection: Connection, packets: Sequence[RingPacket]) -> None: ...
+
+    def lost(self) -> None:
+        """The connection is over."""
+        ...
+
+
 RECENT = 3
 """Packets in ``recent_bytes``: a single large one is often a repeated parameter set or a refresh."""
 
 
 class PacketRing:
-    """Filled by the capture thread, read by the camera's pipeline thread."""
+    """Filled by the capture thread, read by the camera's pipeline thread, tapped by who keeps clips."""
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._seconds = seconds
@@ -69,6 +90,7 @@ class PacketRing:
         self._begun_after = 0  # serial of the last packet before this connection
         self._closed = False
         self._wanted: Callable[[RingPacket], bool] | None = None
+        self._taps: tuple[Tap, ...] = ()
 
     @property
     def closed(self) -> bool:
@@ -80,9 +102,27 @@ class PacketRing:
         with self._changed:
             return self._bytes
 
+    @property
+    def tapped(self) -> bool:
+        with self._changed:
+            return bool(self._taps)
+
+    def tap(self, tap: Tap) -> None:
+        """Give it what there is now and all that comes, until ``untap``. Any thread."""
+        with self._changed:
+            self._taps = (*self._taps, tap)
+            if self._connection is not None and self._packets:
+                tap.take(self._connection, tuple(self._packets))
+
+    def untap(self, tap: Tap) -> None:
+        """Does nothing when it is not tapped."""
+        with self._changed:
+            self._taps = tuple(other for other in self._taps if other is not tap)
+
     def begin(self, connection: Connection) -> None:
         """Another connection: what is there is of no use for its decoder."""
         with self._changed:
+            self._lost()
             self._clear()
             self._connection = connection
             self._begun_after = self._serial
@@ -99,12 +139,16 @@ class PacketRing:
             self._bytes += packet.size
             while len(self._packets) > 1 and self._is_too_much(arrived_mono):
                 self._bytes -= self._packets.popleft().packet.size
+            if self._connection is not None:
+                for tap in self._taps:
+                    tap.take(self._connection, (item,))
             if self._wanted is not None and self._wanted(item):
                 self._changed.notify()
 
     def end(self) -> None:
         """The connection is lost: what nobody has decoded yet would be an old picture."""
         with self._changed:
+            self._lost()
             self._clear()
             self._connection = None
             self._changed.notify()
@@ -117,6 +161,7 @@ class PacketRing:
         """Wake who waits; nothing is read any more."""
         with self._changed:
             self._closed = True
+            self._lost()
             self._clear()
             self._changed.notify_all()
 
@@ -174,6 +219,10 @@ class PacketRing:
     def _is_too_much(self, now_mono: float) -> bool:
         old = now_mono - self._packets[0].arrived_mono > self._seconds
         return old or self._bytes > self._max_bytes
+
+    def _lost(self) -> None:
+        for tap in self._taps:
+            tap.lost()
 
     def _clear(self) -> None:
         self._packets.clear()

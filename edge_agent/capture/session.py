@@ -19,7 +19,7 @@ class Session:
     """Fed by the capture thread, packet by packet."""
 
     def __init__(self, source: FrameSource, clock: Clock, health: CameraHealth, ring: PacketRing) -> None:
-        self.connection = Connection(source.decoder(), source.live)
+        self.connection = Connection(source.decoder(), source.live, source.tick_s, source.timed)
         self._clock = clock
         self._health = health
         self._ring = ring

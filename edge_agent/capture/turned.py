@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | TurnedPicture:
     """The picture as a player shows it, to the next quarter turn. ``max_width``: of ``luma``, pixels."""
-    # Degrees counterclockwise; PyAV 14.0 does not know it yet.
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    turns = quarter_turns(frame)
     if turns == 0:
         return YuvPicture(frame, max_width)
     if turns % 2 and max_width is not None:
         max_width = max(1, round(max_width * frame.width / frame.height))
     return TurnedPicture(YuvPicture(frame, max_width), turns)
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """How far a player turns the picture, counterclockwise, 0 to 3."""
+    # Degrees counterclockwise; PyAV 14.0 does not know it yet.
+    return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
 class TurnedPicture:

@@ -1,0 +1,95 @@
+"""Two ways to write down H.264 and H.265: with start codes (Annex B), as cameras send it, and with lengths,
+as MP4 files have it. Clips are made from the first.
+
+Syntax: ITU-T H.264 and H.265, Annex B; avcC and hvcC: ISO/IEC 14496-15, 5.3.3 and 8.3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+START_CODE = b"\x00\x00\x00\x01"
+_AVC_SPS, _AVC_PPS = 7, 8
+_HEVC_VPS, _HEVC_SPS, _HEVC_PPS = 32, 33, 34
+NEEDED = {"h264": {_AVC_SPS, _AVC_PPS}, "hevc": {_HEVC_VPS, _HEVC_SPS, _HEVC_PPS}}
+"""Kinds of parameter sets without which nothing can be decoded, by FFmpeg's name of the codec."""
+
+
+def length_bytes(codec: str, extradata: bytes) -> int | None:
+    """How many bytes a length takes in the packets of this stream; None when they have start codes."""
+    if codec not in NEEDED or extradata[:1] != b"\x01":
+        return None
+    at = 4 if codec == "h264" else 21
+    return None if len(extradata) <= at else (extradata[at] & 3) + 1
+
+
+def parameter_sets(codec: str, extradata: bytes) -> bytes:
+    """Those of the container, with start codes. Raises ``ValueError`` for an avcC or hvcC that is cut off."""
+    if length_bytes(codec, extradata) is None:
+        return extradata
+    units = _avcc_units(extradata) if codec == "h264" else _hvcc_units(extradata)
+    return b"".join(START_CODE + unit for unit in units)
+
+
+def with_start_codes(packet: memoryview, length_size: int) -> bytes:
+    """A packet of an MP4 file as a camera would send it. A cut-off unit ends it."""
+    parts: list[bytes | memoryview] = []
+    at = 0
+    while at + length_size < len(packet):
+        size = int.from_bytes(packet[at : at + length_size], "big")
+        at += length_size
+        parts += [START_CODE, packet[at : at + size]]
+        at += size
+    return b"".join(parts)
+
+
+def has_parameter_sets(codec: str, packet: bytes) -> bool:
+    """Whether a decoder can start with this packet (Annex B) alone."""
+    return NEEDED[codec] <= {_kind(codec, byte) for byte in _first_bytes(packet)}
+
+
+def _kind(codec: str, first_byte: int) -> int:
+    return first_byte & 0x1F if codec == "h264" else first_byte >> 1 & 0x3F
+
+
+def _first_bytes(packet: bytes) -> Iterator[int]:
+    """Of each unit."""
+    at = packet.find(b"\x00\x00\x01")
+    while 0 <= at < len(packet) - 3:
+        yield packet[at + 3]
+        at = packet.find(b"\x00\x00\x01", at + 3)
+
+
+def _avcc_units(avcc: bytes) -> list[bytes]:
+    at, units = 5, []
+    for mask in (0x1F, 0xFF):  # SPS, then PPS
+        count, at = _byte(avcc, at) & mask, at + 1
+        for _ in range(count):
+            unit, at = _sized(avcc, at)
+            units.append(unit)
+    return units
+
+
+def _hvcc_units(hvcc: bytes) -> list[bytes]:
+    arrays, at, units = _byte(hvcc, 22), 23, []
+    for _ in range(arrays):
+        count, at = int.from_bytes(hvcc[at + 1 : at + 3], "big"), at + 3
+        for _ in range(count):
+            unit, at = _sized(hvcc, at)
+            units.append(unit)
+    return units
+
+
+def _byte(data: bytes, at: int) -> int:
+    if at >= len(data):
+        raise ValueError("the parameter sets are cut off")
+    return data[at]
+
+
+def _sized(data: bytes, at: int) -> tuple[bytes, int]:
+    """A unit with two bytes of length before it, and where the next one begins."""
+    size = int.from_bytes(data[at : at + 2], "big")
+    unit = data[at + 2 : at + 2 + size]
+    if not size or len(unit) < size:
+        raise ValueError("the parameter sets are cut off")
+    return unit, at + 2 + size

@@ -1,0 +1,176 @@
+"""Packets into an MP4 file, without transcoding. The file is made in memory, its index first ("faststart"),
+so that it is written in one go and plays while it is still being fetched."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+import av
+from av.error import FFmpegError
+from av.packet import Packet
+
+from edge_agent.clock import rfc3339
+from edge_agent.errors import EdgeAgentError
+from edge_agent.evidence.annexb import has_parameter_sets, length_bytes, parameter_sets, with_start_codes
+from edge_agent.evidence.packets import Parameters, StreamPacket
+from edge_agent.evidence.timeline import JUMP_S, TICKS_PER_S, times_of
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.video.stream import VideoStream
+
+Codec = Literal["h264", "hevc", "mjpeg"]
+INDEX_BYTES, INDEX_BYTES_PER_PACKET = 8192, 48
+"""Room for the index ahead of the pictures. A packet takes at most 40 bytes there: its size, place, time,
+difference of times and, if it is one, that it is a keyframe."""
+_MATRIX_AT = 40
+"""In a track header of version 0, from its first byte after the name (ISO/IEC 14496-12, 8.3.2)."""
+_ONE, _W = 0x10000, 0x40000000
+
+
+class NoClip(EdgeAgentError):
+    """No file can be made of these packets; says why."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    payload: bytes  # MP4
+    codec: Codec
+    began_mono: float  # when its first picture was taken
+    duration_s: float
+
+
+def film_of(packets: list[StreamPacket], parameters: Parameters, began_at: datetime) -> Film:
+    """A film of these packets, which begin with a keyframe. Raises ``NoClip``.
+
+    Empties ``packets``: what the file has already is let go, so that a clip is not in memory twice.
+    ``began_at`` is written into the file.
+    """
+    codec = _known(parameters.codec)
+    _drop_leading(packets, parameters)
+    if not packets:
+        raise NoClip("there is no keyframe in it")
+    stream = _Stream(codec, parameters, packets[0])
+    times = times_of(packets, parameters.tick_s, parameters.timed)
+    try:
+        payload = _muxed(stream, packets, times.pts, times.dts, times.duration, began_at)
+    except (FFmpegError, ValueError) as error:
+        # Not the error's own text alone: it is FFmpeg's and names no stream.
+        raise NoClip(f"its packets make no MP4 file ({type(error).__name__}: {error})") from error
+    return Film(
+        _turned(payload, parameters.turned_deg), codec, times.taken_mono[0], times.duration / TICKS_PER_S
+    )
+
+
+def _known(codec: str) -> Codec:
+    if codec not in get_args(Codec):
+        raise NoClip(f"clips of {codec} streams are not made, only of {', '.join(get_args(Codec))}")
+    return cast("Codec", codec)
+
+
+def _drop_leading(packets: list[StreamPacket], parameters: Parameters) -> None:
+    """Leave out, in place, what is no picture, and the pictures that are shown before the first keyframe but
+    come after it: with an open GOP they refer to what is not there."""
+    key = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))
+    del packets[:key]
+    last = 1
+    while last < len(packets) and _leads(packets[0], packets[last], parameters):
+        last += 1
+    del packets[1:last]
+    packets[:] = [item for item in packets if item.packet.size]
+
+
+def _leads(keyframe: StreamPacket, item: StreamPacket, parameters: Parameters) -> bool:
+    begin, own = keyframe.packet.pts, item.packet.pts
+    if begin is None or own is None or not parameters.timed:
+        return False
+    # Further back it is no picture out of order: the camera's clock was set.
+    return 0 < (begin - own) * parameters.tick_s <= JUMP_S
+
+
+class _Stream:
+    """How the packets of one connection are written down."""
+
+    def __init__(self, codec: Codec, parameters: Parameters, first: StreamPacket) -> None:
+        self.codec = codec
+        self._length_size = length_bytes(codec, parameters.extradata)
+        self._head = b""
+        if codec != "mjpeg":
+            try:
+                sets = parameter_sets(codec, parameters.extradata)
+            except ValueError as error:
+                raise NoClip(str(error)) from error
+            # Those in the stream are the newer ones, and both together would be double.
+            self._head = b"" if has_parameter_sets(codec, bytes(self.payload(first))) else sets
+        self._first = first
+
+    def payload(self, item: StreamPacket) -> bytes | memoryview:
+        content = memoryview(item.packet)
+        return content if self._length_size is None else with_start_codes(content, self._length_size)
+
+    def template(self) -> InputContainer:
+        """An input with the stream's parameters, as FFmpeg finds them in its first picture."""
+        content = self._head + bytes(self.payload(self._first))
+        return av.open(io.BytesIO(content), "r", format=self.codec)
+
+
+def _muxed(
+    stream: _Stream,
+    packets: list[StreamPacket],
+    pts: list[int],
+    dts: list[int],
+    duration: int,
+    began_at: datetime,
+) -> bytes:
+    file = io.BytesIO()
+    room = INDEX_BYTES + INDEX_BYTES_PER_PACKET * len(packets)
+    with contextlib.ExitStack() as stack:
+        template = stack.enter_context(stream.template())
+        output: OutputContainer = stack.enter_context(
+            av.open(file, "w", format="mp4", container_options={"moov_size": str(room)})
+        )
+        output.metadata["creation_time"] = rfc3339(began_at)
+        video = _video(output, template, stream.codec)
+        ends = [*dts[1:], max(dts[-1] + 1, duration + dts[0])]
+        packets.reverse()
+        for shown, decoded, end in zip(pts, dts, ends, strict=True):
+            item = packets.pop()
+            packet = _packet(stream.payload(item), video)
+            packet.pts, packet.dts, packet.duration = shown, decoded, end - decoded
+            packet.is_keyframe = item.keyframe
+            output.mux_one(packet)
+    return file.getvalue()
+
+
+def _video(output: OutputContainer, template: InputContainer, codec: Codec) -> VideoStream:
+    video = output.add_stream_from_template(template.streams.video[0])
+    video.time_base = Fraction(1, TICKS_PER_S)
+    if codec == "hevc":
+        video.codec_context.codec_tag = "hvc1"  # Apple's players refuse FFmpeg's own choice, hev1
+    return video
+
+
+def _packet(payload: bytes | memoryview, video: VideoStream) -> Packet[VideoStream]:
+    packet = cast("Packet[VideoStream]", Packet(payload))  # type: ignore[arg-type]  # takes any buffer
+    packet.time_base, packet.stream = Fraction(1, TICKS_PER_S), video
+    return packet
+
+
+def _turned(payload: bytes, degrees: int) -> bytes:
+    """With a display matrix: counterclockwise by a multiple of 90 degrees."""
+    matrix = {
+        90: (0, -_ONE, 0, _ONE, 0, 0, 0, 0, _W),
+        180: (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, _W),
+        270: (0, _ONE, 0, -_ONE, 0, 0, 0, 0, _W),
+    }.get(degrees % 360)
+    at = payload.find(b"tkhd")
+    if matrix is None or at < 0:
+        return payload
+    begin = at + 4 + _MATRIX_AT
+    packed = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
+    return payload[:begin] + packed + payload[begin + len(packed) :]
