@@ -1,0 +1,190 @@
+"""The gateway's own Ed25519 key, which signs the heads of its chain of events.
+
+``<state_dir>/keys/evidence.pem`` is the private key. Beside it lies the public half of every key this box
+ever had, named after its id: what an older key signed can be checked when it is gone, and a private key that
+is missing while a public one is there was lost.
+
+A key is never overwritten: one that cannot be understood is set aside. ``cryptography`` is imported by the
+functions that need it: a command that signs and checks nothing does not pay for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.errors import EdgeAgentError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+log = logging.getLogger(__name__)
+
+FOLDER = "keys"
+PRIVATE = "evidence.pem"
+
+
+class KeyProblem(EdgeAgentError):
+    """A key is not there or is none."""
+
+
+class SigningKey:
+    """Signs. ``notice`` says why it is another key than before, or not on the disk; None: all is well."""
+
+    def __init__(self, private: Ed25519PrivateKey, notice: str | None = None) -> None:
+        self._private = private
+        self.notice = notice
+        self.der = public_der(private.public_key())
+        self.id = key_id(self.der)
+
+    @property
+    def public_base64(self) -> str:
+        """As the birth message has it."""
+        return base64.b64encode(self.der).decode()
+
+    def sign(self, text: bytes) -> bytes:
+        return self._private.sign(text)
+
+
+def load_or_make(state_dir: Path) -> SigningKey:
+    """The box's key; made when there is none. A disk that refuses it leaves a key in memory, and a notice."""
+    folder = state_dir / FOLDER
+    key = _load_or_make(folder, folder / PRIVATE)
+    try:
+        _write(folder / f"evidence-{key.id[:16]}.pub.pem", to_pem(key.der), 0o644)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        log.warning("evidence: the public key is not beside the private one: %s", error)
+    return key
+
+
+def _load_or_make(folder: Path, path: Path) -> SigningKey:
+    try:
+        return SigningKey(_parse(path.read_bytes()))
+    except FileNotFoundError:
+        had_one = any(folder.glob("evidence-*.pub.pem"))
+        reason = f"{path} is gone" if had_one else None
+    except KeyProblem as error:
+        reason = f"{path}: {error}"
+        _set_aside(path)
+    except OSError as error:
+        # It may be well and only out of reach: nothing is written over it.
+        return _in_memory(f"{path} cannot be read ({error.strerror})")
+    return _make(folder, reason)
+
+
+def public_keys(state_dir: Path) -> dict[str, bytes]:
+    """PEM of every key this box ever signed with, by key id. Raises ``OSError``."""
+    found = {}
+    for path in sorted((state_dir / FOLDER).glob("evidence-*.pub.pem")):
+        pem = path.read_bytes()
+        found[key_id(public_der(load_public(pem)))] = pem
+    return found
+
+
+def load_public(pem: bytes) -> Ed25519PublicKey:
+    """Raises ``KeyProblem``."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError as error:
+        raise KeyProblem("this is no PEM file of a public key") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyProblem("this public key is of another kind; heads are signed with Ed25519")
+    return key
+
+
+def public_der(key: Ed25519PublicKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def key_id(der: bytes) -> str:
+    """What ``sha256sum`` says of the DER file."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def to_pem(der: bytes) -> bytes:
+    """A public key as openssl takes it."""
+    lines = base64.encodebytes(der).replace(b"\n", b"")
+    return b"-----BEGIN PUBLIC KEY-----\n" + lines + b"\n-----END PUBLIC KEY-----\n"
+
+
+# --- making one ---
+
+
+def _parse(pem: bytes) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise KeyProblem("this is no PEM file of a private key without a passphrase") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyProblem("this private key is of another kind; heads are signed with Ed25519")
+    return key
+
+
+def _make(folder: Path, reason: str | None) -> SigningKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    private = Ed25519PrivateKey.generate()
+    notice = reason and f"{reason}; a new evidence key signs from now on, the birth message has it"
+    key = SigningKey(private, notice)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _write(folder / PRIVATE, pem, 0o600)
+    except OSError as error:
+        return _in_memory(f"{folder / PRIVATE} cannot be written ({error.strerror})", private)
+    if notice is None:
+        log.info("evidence: made the key %s, %s", key.id[:16], folder / PRIVATE)
+    else:
+        log.error("evidence: %s (%s)", notice, key.id[:16])
+    return key
+
+
+def _in_memory(reason: str, private: Ed25519PrivateKey | None = None) -> SigningKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    notice = f"{reason}; a key that only lasts until the agent stops signs, the birth message has it"
+    log.error("evidence: %s", notice)
+    return SigningKey(private or Ed25519PrivateKey.generate(), notice)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Durable and whole, or not at all; fails where a file is already."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            os.write(file, content)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.link(temporary, path)  # unlike a rename it replaces nothing
+    finally:
+        temporary.unlink(missing_ok=True)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _set_aside(path: Path) -> None:
+    try:
+        path.rename(path.with_name(f"{path.name}.unusable-{secrets.token_hex(4)}"))
+    except OSError as error:
+        log.warning("evidence: %s cannot be set aside (%s)", path, error.strerror)
