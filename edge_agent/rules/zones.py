@@ -1,34 +1,50 @@
 """Who is in a zone, and for how long: ``zone-intrusion`` and ``loitering``.
 
 They differ in their defaults only: how long a stay has to be, and how long an absence is none. What counts is
-the foot of the box, where the object stands.
+the foot of the box, where the object stands. A stay survives its track when another one appears in its place.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from edge_agent.config.settings import ZoneRule
 from edge_agent.geometry import contains
 from edge_agent.hits import Phase, RuleHit, RuleRef, Stay
-from edge_agent.model import Frame, Track, Tracks, TrackState
+from edge_agent.model import Box, Frame, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
+from edge_agent.rules.succession import Arrived, Vanished, distance_between, is_at_edge
 
 UPDATE_EVERY_S = 60.0
+NAMING_S = 3.0
+"""So long after ``grace_s`` a stay waits for what appeared in its place to get a name."""
 
 
 @dataclass(slots=True)
 class _Visit:
     """One object's stay in the zone, told or not."""
 
-    number: int
+    event_id: str
     track: Track  # as it was last inside
+    came_in: Box
     since_mono: float  # inside, and the rule armed
     last_inside_mono: float
+    is_outside: bool = False  # seen there since
     told_label: str | None = None  # of the last event; None: nothing has been told
     told_mono: float = 0.0
+
+    @property
+    def vanished(self) -> Vanished:
+        """... in case it has."""
+        return Vanished(
+            self.track.box, self.track.group, min(self.last_inside_mono, self.track.last_seen_mono)
+        )
+
+    def goes_on_as(self, successor: _Visit) -> None:
+        """The same object under another track."""
+        self.track, self.last_inside_mono = successor.track, successor.last_inside_mono
+        self.is_outside = successor.is_outside
 
 
 class ZoneWatch:
@@ -40,8 +56,9 @@ class ZoneWatch:
         self._rule = rule
         self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
         self._arming = arming
-        self._numbers = itertools.count(1)
         self._stays: dict[str, _Visit] = {}  # by track
+        self._live: dict[str, Track] = {}
+        self._aspect = 1.0  # of the picture
         self._last_start_mono: float | None = None
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
@@ -49,11 +66,14 @@ class ZoneWatch:
         if not self._arming.armed(frame.captured_at):
             yield from self._end_all("disarmed", ())
             return
+        self._live = {track.id: track for track in tracks.active}
+        self._aspect = frame.picture.width / frame.picture.height
         for track in tracks.active:
             self._follow(track, now)
+        self._hand_over()
         for track_id, stay in list(self._stays.items()):
             yield from self._tell(stay, now)
-            reason = self._why_over(track_id, stay, tracks, now)
+            reason = self._why_over(track_id, stay, now)
             if reason is not None:
                 yield from self._end(stay, reason)
                 del self._stays[track_id]
@@ -63,22 +83,62 @@ class ZoneWatch:
 
     def _follow(self, track: Track, now: float) -> None:
         """A lost track is where it was, until it is found again or given up."""
-        if track.state is TrackState.LOST or not contains(self._rule.zone.polygon, track.box.foot):
+        if track.state is TrackState.LOST:
             return
         stay = self._stays.get(track.id)
-        if stay is None:
-            self._stays[track.id] = _Visit(next(self._numbers), track, now, now)
+        if not contains(self._rule.zone.polygon, track.box.foot):
+            if stay is not None and track.seen_now:
+                stay.is_outside = True
+        elif stay is None:
+            # Unique, also when the rule is built anew while the track lives on.
+            event_id = f"{self._rule.id}-{track.id}-{round(now * 1000)}"
+            self._stays[track.id] = _Visit(event_id, track, track.box, now, now)
         else:
-            stay.track, stay.last_inside_mono = track, now
+            stay.track, stay.last_inside_mono, stay.is_outside = track, now, False
+
+    def _hand_over(self) -> None:
+        """Stays whose tracks are gone go on under those that appeared in their place, the nearest first."""
+        pairs = [
+            (apart, id_, new_id)
+            for id_ in self._stays
+            if id_ not in self._live
+            for new_id, apart in self._successors(id_)
+            if self._live[new_id].group == self._stays[id_].track.group
+        ]
+        taken: set[str] = set()
+        for _, id_, new_id in sorted(pairs):
+            if not taken & {id_, new_id}:
+                taken |= {id_, new_id}
+                stay = self._stays.pop(id_)
+                stay.goes_on_as(self._stays[new_id])
+                self._stays[new_id] = stay
+
+    def _successors(self, id_: str) -> Iterator[tuple[str, float]]:
+        """Live tracks that may be the same object as the lost one, and how far from it they appeared."""
+        gone = self._stays[id_]
+        if gone.is_outside or not self._is_meant(gone.track):
+            return
+        for new_id, stay in self._stays.items():
+            track = self._live.get(new_id)
+            if track is not None and new_id != id_ and stay.told_label is None:
+                arrived = Arrived(stay.came_in, track.group, track.first_seen_mono, stay.since_mono)
+                apart = distance_between(gone.vanished, arrived, self._aspect, self._rule.grace_s)
+                if apart is not None:
+                    yield new_id, apart
+
+    def _is_meant(self, track: Track) -> bool:
+        return track.confirmed and track.label in self._rule.labels
 
     def _tell(self, stay: _Visit, now: float) -> Iterator[RuleHit]:
         """Start once it has lasted, then an update for another label and once a minute. What is known of the
         stay is changed after the yield: only then the hit has been taken."""
         track = stay.track
-        if stay.last_inside_mono < now or not track.confirmed or track.label not in self._rule.labels:
+        if stay.last_inside_mono < now or not self._is_meant(track):
             return
         if stay.told_label is None:
             if now - stay.since_mono < self._rule.min_duration_s or self._is_cooling(now):
+                return
+            if self._may_be_told(track.id):
                 return
             yield self._hit(Phase.START, stay)
             self._last_start_mono = now
@@ -92,13 +152,36 @@ class ZoneWatch:
         last = self._last_start_mono
         return last is not None and now - last < self._rule.cooldown_s
 
-    def _why_over(self, track_id: str, stay: _Visit, tracks: Tracks, now: float) -> str | None:
-        live = next((track for track in tracks.active if track.id == track_id), None)
+    def _may_be_told(self, new_id: str) -> bool:
+        """Whether it may be somebody who is out of sight and whose stay has been told: that shows soon."""
+        return any(
+            new_id == successor
+            for id_, stay in self._stays.items()
+            if stay.told_label is not None and self._is_out_of_sight(id_)
+            for successor, _ in self._successors(id_)
+        )
+
+    def _is_out_of_sight(self, id_: str) -> bool:
+        return id_ not in self._live or self._live[id_].state is TrackState.LOST
+
+    def _why_over(self, track_id: str, stay: _Visit, now: float) -> str | None:
+        live = self._live.get(track_id)
         if live is None:
-            return "lost"
+            if stay.is_outside:
+                return "left"
+            return None if self._may_go_on(track_id, stay, now) else "lost"
         if live.state is TrackState.LOST or now - stay.last_inside_mono <= self._rule.grace_s:
             return None
         return "left"
+
+    def _may_go_on(self, track_id: str, stay: _Visit, now: float) -> bool:
+        """Whether another track may still prove to be the same object."""
+        if not self._is_meant(stay.track) or is_at_edge(stay.track.box):
+            return False
+        absence_s = now - stay.vanished.seen_mono
+        if absence_s <= self._rule.grace_s:
+            return True
+        return absence_s <= self._rule.grace_s + NAMING_S and any(self._successors(track_id))
 
     def _end(self, stay: _Visit, reason: str) -> Iterator[RuleHit]:
         if stay.told_label is not None:
@@ -114,7 +197,7 @@ class ZoneWatch:
         inside_s = stay.last_inside_mono - stay.since_mono
         return RuleHit(
             phase,
-            f"{self._rule.id}-{track.id}-{stay.number}",
+            stay.event_id,
             self._ref,
             Stay(zone, round(inside_s, 1)),
             f"{track.label or 'something'} in {zone} for {inside_s:.0f} s",

@@ -124,8 +124,9 @@ def test_a_lost_track_is_where_it_was_until_it_is_found_or_given_up() -> None:
 def test_another_within_the_cooldown_is_told_only_if_still_there_after_it() -> None:
     watch = watching(INTRUSION)
     watched(watch, 5, person("a"))
-    assert told(watched(watch, 50, person("b"), begin_s=5)) == [("end", "lost")], "the end of a"
-    (hit,) = watched(watch, 10, person("b"), begin_s=55)
+    elsewhere = person("b", Box(0.8, 0.5, 0.9, 0.9))
+    assert told(watched(watch, 50, elsewhere, begin_s=5)) == [("end", "lost")], "the end of a"
+    (hit,) = watched(watch, 10, elsewhere, begin_s=55)
     assert (hit.phase, hit.track and hit.track.id, hit.started_mono) == (Phase.START, "b", 5.0)
 
 

@@ -1,0 +1,352 @@
+"""Who crosses a line: once, in the right direction, between its ends, whatever the track goes through."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from edge_agent.config.settings import CrossingMode, Direction, Line, LineRule, RuleKind, Schedule
+from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit
+from edge_agent.model import Box, Frame, Severity, Track, Tracks, TrackState
+from edge_agent.rules.crossing import BANDS, Gate, Way
+from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.schedule import Arming
+from tests.events.parts import PlainPicture, frame, track
+
+SITE = ZoneInfo("Asia/Ho_Chi_Minh")
+ACROSS = Line("lane", (0.5, 0.2), (0.5, 0.8))  # downwards: side A, the left hand, is on the right
+RULE = LineRule(
+    id="lane-count",
+    kind=RuleKind.LINE_CROSSING,
+    line=ACROSS,
+    direction=Direction.BOTH,
+    mode=CrossingMode.BALANCED,
+    each=True,
+    counts_s=60.0,
+    labels=("person", "motorcycle"),
+    severity=Severity.INFO,
+    cooldown_s=0.0,
+    schedule=None,
+)
+NOON = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+WIDTH, HEIGHT = 0.1, 0.2  # of the boxes here; balanced: on a side from 0.025 off the line
+
+Foot = tuple[float, float]
+Sight = Foot | None
+"""Where a track is in one frame; None: it is lost there."""
+
+
+def watching(rule: LineRule = RULE) -> LineWatch:
+    return LineWatch(rule, Arming(rule.schedule, SITE, frozenset()), SITE)
+
+
+def at(foot: Foot, name: str = "t1", **more: object) -> Track:
+    x, y = foot
+    box = Box(x - WIDTH / 2, y - HEIGHT, x + WIDTH / 2, y)
+    return replace(track(name, box=box), **more)  # type: ignore[arg-type]
+
+
+def moment(mono: float, wall: datetime = NOON) -> Frame:
+    """``wall`` is the clock at second 0."""
+    return replace(frame(mono), captured_at=wall + timedelta(seconds=mono))
+
+
+def walked(
+    watch: LineWatch, *sights: Sight, name: str = "t1", begin_s: float = 0.0, wall: datetime = NOON
+) -> list[RuleHit]:
+    """One track, five frames a second; what was told of it one by one."""
+    hits: list[RuleHit] = []
+    for n, sight in enumerate(sights):
+        lost = sight is None
+        seen = at(
+            sight or (0.5, 0.5), name, state=TrackState.LOST if lost else TrackState.MOVING, seen_now=not lost
+        )
+        told = watch.update(moment(begin_s + n / 5, wall), Tracks((seen,)))
+        hits += [hit for hit in told if isinstance(hit, RuleHit)]
+    return hits
+
+
+def directions(hits: Iterable[RuleHit]) -> list[str]:
+    return [hit.facts.direction for hit in hits if isinstance(hit.facts, Crossing)]
+
+
+def level(*xs: float, y: float = 0.5) -> list[Foot]:
+    """Feet at one height."""
+    return [(x, y) for x in xs]
+
+
+RIGHTWARDS, LEFTWARDS = level(0.3, 0.4, 0.6, 0.7), level(0.7, 0.6, 0.4, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("line", "feet", "expected"),
+    [
+        (ACROSS, LEFTWARDS, ["a-to-b"]),  # it looks down, so A is where the picture's right side is
+        (ACROSS, RIGHTWARDS, ["b-to-a"]),
+        (Line("up", ACROSS.end, ACROSS.begin), RIGHTWARDS, ["a-to-b"]),
+        (Line("right", (0.1, 0.5), (0.9, 0.5)), [(0.5, 0.3), (0.5, 0.7)], ["a-to-b"]),  # A is above
+        (Line("left", (0.9, 0.5), (0.1, 0.5)), [(0.5, 0.3), (0.5, 0.7)], ["b-to-a"]),
+        (Line("slant", (0.2, 0.9), (0.8, 0.1)), [(0.3, 0.3), (0.8, 0.8)], ["a-to-b"]),  # up and right
+    ],
+)
+def test_side_a_is_on_the_left_hand_of_who_looks_along_the_line(
+    line: Line, feet: list[Foot], expected: list[str]
+) -> None:
+    assert directions(walked(watching(replace(RULE, line=line)), *feet)) == expected
+
+
+@pytest.mark.parametrize(
+    ("feet", "expected"),
+    [
+        (level(0.3, 0.7), ["b-to-a"]),  # a jump between two frames
+        (level(0.3, 0.7, 0.3), ["b-to-a", "a-to-b"]),  # there and back are two
+        (level(0.3, 0.49, 0.51, 0.49, 0.51, 0.7), ["b-to-a"]),  # dithering on the line, then across
+        (level(0.3, 0.49, 0.51, 0.49, 0.51, 0.3), []),  # dithering, and back where it came from
+        (level(0.3, 0.49, 0.51), []),  # not yet across
+        (level(0.49, 0.51, 0.7), []),  # it was never really on the first side
+        (level(0.6, 0.7), []),  # appears past the line
+        (level(0.3, 0.7, y=0.1), []),  # past the line's begin
+        (level(0.3, 0.7, y=0.9), []),  # past its end
+        ([(0.3, 0.7), (0.7, 0.95)], []),  # slantwise: on the line's extension when it is there (y 0.825)
+        ([(0.3, 0.7), (0.7, 0.85)], ["b-to-a"]),  # ... at y 0.775
+        ([(0.3, 0.9), (0.52, 0.9), (0.52, 0.5), (0.7, 0.5)], []),  # round the end, close to the line
+        ([(0.3, 0.9), (0.7, 0.9), (0.7, 0.5), (0.3, 0.5)], ["a-to-b"]),  # round the end, back across
+        ([(0.3, 0.5), None, None, (0.7, 0.5)], ["b-to-a"]),  # lost on the line, found again
+        ([(0.3, 0.9), None, (0.7, 0.9)], []),  # the way from its last sight is outside
+        ([(0.3, 0.5), (0.4, 0.5), None, None], []),  # predicted across, never seen there
+    ],
+)
+def test_a_crossing_is_from_one_side_really_to_the_other(feet: Sequence[Sight], expected: list[str]) -> None:
+    assert directions(walked(watching(), *feet)) == expected
+
+
+@pytest.mark.parametrize("mode", CrossingMode)
+def test_the_mode_says_how_far_off_the_line_an_object_has_to_be(mode: CrossingMode) -> None:
+    """In breadths of the box on either side."""
+    enough, short = BANDS[mode] * WIDTH + 0.001, BANDS[mode] * WIDTH - 0.001
+    rule = replace(RULE, mode=mode)
+    assert directions(walked(watching(rule), *level(0.5 - enough, 0.5 + enough))) == ["b-to-a"]
+    assert walked(watching(rule), *level(0.5 - short, 0.5 + enough)) == []
+    assert walked(watching(rule), *level(0.5 - enough, 0.5 + short)) == []
+
+
+def test_of_a_tall_box_the_breadth_counts_when_it_crosses_a_level_line() -> None:
+    """It stands on the ground no deeper than it is broad: 0.1 of the width are 0.178 picture heights."""
+    rule = replace(RULE, line=Line("right", (0.1, 0.5), (0.9, 0.5)))
+    assert len(walked(watching(rule), (0.5, 0.45), (0.5, 0.55))) == 1
+    assert walked(watching(rule), (0.5, 0.46), (0.5, 0.54)) == []
+
+
+def test_sides_are_those_of_the_picture_as_it_is_seen() -> None:
+    """The same numbers in 0..1 are a foot nearer to the line than half a box in a wide picture only."""
+    rule = replace(RULE, line=Line("slant", (0.0, 0.0), (1.0, 1.0)), mode=CrossingMode.STRICT)
+    crossing = [at((0.45, 0.55)), at((0.55, 0.45))]
+    told = []
+    for picture in (PlainPicture(640, 160), PlainPicture(160, 640)):
+        watch = watching(rule)
+        frames = [replace(moment(n / 5), picture=picture) for n in range(2)]
+        hits = [
+            hit
+            for now, each in zip(frames, crossing, strict=True)
+            for hit in watch.update(now, Tracks((each,)))
+        ]
+        told.append(len(hits))
+    assert told == [0, 1]
+
+
+def scene(watch: LineWatch) -> Counter[str]:
+    """7 cross from A to B, 5 from B to A, 3 dither on the line and go back, 2 pass outside its ends."""
+    ways: list[list[Foot]] = []
+    ways += [level(*(0.8 - 0.06 * n for n in range(12)), y=0.3 + 0.05 * k) for k in range(7)]
+    ways += [level(*(0.2 + 0.06 * n for n in range(12)), y=0.3 + 0.05 * k) for k in range(5)]
+    ways += [level(0.3, *(0.49 + 0.02 * ((n + k) % 2) for n in range(10)), 0.3) for k in range(3)]
+    ways += [level(*(0.8 - 0.06 * n for n in range(12)), y=y) for y in (0.12, 0.95)]
+    hits: list[RuleHit] = []
+    for n in range(12):
+        tracks = Tracks(tuple(at(way[n], f"t{k}") for k, way in enumerate(ways)))
+        hits += [hit for hit in watch.update(moment(n / 5), tracks) if isinstance(hit, RuleHit)]
+    return Counter(directions(hits))
+
+
+@pytest.mark.parametrize("mode", CrossingMode)
+def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(mode: CrossingMode) -> None:
+    watch = watching(replace(RULE, mode=mode, line=replace(ACROSS, end=(0.5, 0.85))))
+    assert scene(watch) == {"a-to-b": 7, "b-to-a": 5}
+    (counts,) = watch.finish("restart")
+    assert isinstance(counts, LineCountsHit)
+    assert (counts.a_to_b, counts.b_to_a) == ({"motorcycle": 7}, {"motorcycle": 5})
+
+
+def test_each_crossing_is_an_event_that_says_what_when_and_which_way() -> None:
+    (hit,) = walked(watching(), *RIGHTWARDS)
+    assert (hit.phase, hit.facts) == (Phase.MOMENT, Crossing("lane", "b-to-a"))
+    assert hit.started_mono == hit.last_mono == pytest.approx(0.3), "half way between two frames"
+    assert hit.why == "motorcycle crossed lane from B to A"
+    assert hit.track is not None
+
+
+def test_two_crossings_of_one_track_are_two_events() -> None:
+    ids = [hit.event_id for hit in walked(watching(), *RIGHTWARDS, *LEFTWARDS)]
+    assert len(ids) == len(set(ids)) == 2
+
+
+def test_keyframes_four_seconds_apart_are_enough() -> None:
+    watch = watching()
+    list(watch.update(moment(0.0), Tracks((at((0.1, 0.5)),))))
+    hits = list(watch.update(moment(4.0), Tracks((at((0.9, 0.5)),))))
+    assert [hit.started_mono for hit in hits if isinstance(hit, RuleHit)] == [pytest.approx(2.0)]
+
+
+def test_what_is_not_confirmed_yet_counts_once_it_is() -> None:
+    watch = watching()
+    unsure: dict[str, Any] = {"confirmed": False, "label": None, "group": None, "state": TrackState.TENTATIVE}
+    for n, foot in enumerate(RIGHTWARDS):
+        assert list(watch.update(moment(n / 5), Tracks((at(foot, **unsure),)))) == []
+    (hit,) = watch.update(moment(1.0), Tracks((at((0.8, 0.5)),)))
+    assert isinstance(hit, RuleHit)
+    assert hit.started_mono == pytest.approx(0.3), "when it crossed, not when it was named"
+    assert walked(watch, (0.8, 0.5), begin_s=2.0) == []
+
+
+def test_what_is_never_confirmed_or_has_another_label_does_not_count() -> None:
+    watch = watching()
+    for n, foot in enumerate(RIGHTWARDS):
+        ghost = at(foot, "ghost", confirmed=False, state=TrackState.TENTATIVE)
+        car = at(foot, "car", label="car", group="vehicle")
+        assert list(watch.update(moment(n / 5), Tracks((ghost, car)))) == []
+    assert list(watch.finish("restart")) == []
+
+
+def test_one_that_ends_with_the_frame_that_confirms_it_counts() -> None:
+    watch = watching()
+    for n, foot in enumerate(RIGHTWARDS):
+        list(watch.update(moment(n / 5), Tracks((at(foot, confirmed=False, state=TrackState.TENTATIVE),))))
+    over = at((0.8, 0.5), state=TrackState.ENDED, seen_now=False)
+    assert len(list(watch.update(moment(1.0), Tracks((), (over,))))) == 1
+
+
+def test_the_cooldown_is_for_events_only() -> None:
+    watch = watching(replace(RULE, cooldown_s=10.0))
+    hits = [hit for n in range(6) for hit in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)]
+    assert [round(hit.started_mono, 1) for hit in hits] == [0.3, 12.3]
+    (counts,) = watch.finish("restart")
+    assert isinstance(counts, LineCountsHit)
+    assert counts.b_to_a == {"motorcycle": 6}
+
+
+@pytest.mark.parametrize(
+    ("more", "events"),
+    [
+        ({"direction": Direction.A_TO_B}, ["a-to-b"]),
+        ({"direction": Direction.B_TO_A}, ["b-to-a"]),
+        ({"each": False}, []),
+    ],
+)
+def test_the_direction_is_for_events_only_and_counts_go_without_events(
+    more: dict[str, object], events: list[str]
+) -> None:
+    watch = watching(replace(RULE, **more))  # type: ignore[arg-type]
+    assert directions(walked(watch, *RIGHTWARDS, *LEFTWARDS)) == events
+    (counts,) = watch.finish("restart")
+    assert isinstance(counts, LineCountsHit)
+    assert (counts.a_to_b, counts.b_to_a) == ({"motorcycle": 1}, {"motorcycle": 1})
+
+
+def test_without_counts_there_are_none() -> None:
+    watch = watching(replace(RULE, counts_s=0.0))
+    assert len(walked(watch, *RIGHTWARDS)) == 1
+    assert list(watch.finish("restart")) == []
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [("21:59:30", []), ("22:00:30", ["b-to-a"]), ("04:59:30", ["b-to-a"]), ("05:00:30", [])],
+)
+def test_a_schedule_over_midnight_is_in_the_sites_own_time(local: str, expected: list[str]) -> None:
+    night = Schedule(frozenset(range(7)), time(22), time(5))
+    wall = datetime.fromisoformat(f"2026-11-24T{local}+07:00").astimezone(UTC)  # the box runs in UTC
+    watch = watching(replace(RULE, schedule=night))
+    assert directions(walked(watch, *RIGHTWARDS, wall=wall)) == expected
+    assert bool(list(watch.finish("restart"))) == bool(expected), "what crosses unarmed is not counted either"
+
+
+def test_who_came_near_before_the_rule_was_armed_counts_when_it_crosses_after() -> None:
+    watch = watching(replace(RULE, schedule=Schedule(frozenset(range(7)), time(22), time(5))))
+    evening = datetime.fromisoformat("2026-11-24T21:59:59.5+07:00")
+    assert directions(walked(watch, *level(0.3, 0.35, 0.4, 0.45, 0.6), wall=evening)) == ["b-to-a"]
+
+
+def test_after_a_loss_of_the_camera_only_what_is_parked_is_still_where_it_was() -> None:
+    for kept, expected in (({"t1"}, ["b-to-a"]), (set(), [])):
+        watch = watching()
+        walked(watch, (0.3, 0.5), (0.4, 0.5))
+        assert list(watch.finish("camera", kept)) == []
+        assert directions(walked(watch, (0.7, 0.5), begin_s=60.0)) == expected
+
+
+def test_a_hit_that_was_not_taken_is_told_again_and_counts_once() -> None:
+    watch = watching()
+    walked(watch, *level(0.3, 0.4))
+    untaken = iter(watch.update(moment(1.0), Tracks((at((0.7, 0.5)),))))
+    first = next(untaken)
+    untaken.close()  # type: ignore[attr-defined]  # the sink failed
+    (again,) = watch.update(moment(1.2), Tracks(()))  # the track may be gone by then
+    assert again == first
+    (counts,) = watch.finish("restart")
+    assert isinstance(counts, LineCountsHit)
+    assert counts.b_to_a == {"motorcycle": 1}
+
+
+units = st.floats(0.0, 1.0)
+ways = st.lists(st.tuples(units, units), min_size=2, max_size=30)
+
+
+def crossings(line: Line, feet: Sequence[Foot], mode: CrossingMode = CrossingMode.BALANCED) -> list[str]:
+    gate, way = Gate(line, mode, 16 / 9), Way()
+    found = (way.follow(gate.place(at(foot).box), float(n)) for n, foot in enumerate(feet))
+    return [crossed.direction for crossed in found if crossed is not None]
+
+
+@given(ways, st.sampled_from(CrossingMode))
+def test_over_a_line_without_ends_the_directions_alternate(feet: list[Foot], mode: CrossingMode) -> None:
+    found = crossings(Line("endless", (0.5, -100.0), (0.5, 101.0)), feet, mode)
+    assert all(one != other for one, other in itertools.pairwise(found))
+    changes = sum((x > 0.5) != (following > 0.5) for (x, _), (following, _) in itertools.pairwise(feet))
+    assert len(found) <= changes
+
+
+grid = st.integers(0, 100).map(lambda n: n / 100)
+beside = grid.map(lambda x: x + 0.00371)  # no way from point to point of the grid hits an end exactly
+
+
+@given(
+    st.lists(st.tuples(grid, grid), min_size=2, max_size=30),
+    st.tuples(beside, grid),
+    st.tuples(beside, grid),
+)
+def test_a_line_drawn_the_other_way_round_only_swaps_the_directions(
+    feet: list[Foot], begin: Foot, end: Foot
+) -> None:
+    assume(begin != end)
+    swapped = {"a-to-b": "b-to-a", "b-to-a": "a-to-b"}
+    there = crossings(Line("there", begin, end), feet)
+    back = crossings(Line("back", end, begin), feet)
+    assert [swapped[direction] for direction in back] == there
+
+
+@given(st.lists(st.floats(-0.99, 0.99), max_size=40), st.sampled_from(CrossingMode))
+def test_however_long_it_dithers_on_the_line_it_counts_once_at_most(
+    shares: list[float], mode: CrossingMode
+) -> None:
+    on_line = [0.5 + share * BANDS[mode] * WIDTH for share in shares]
+    assert crossings(ACROSS, level(0.3, *on_line, 0.7), mode) == ["b-to-a"]
+    assert crossings(ACROSS, level(0.3, *on_line, 0.3), mode) == []
