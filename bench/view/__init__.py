@@ -1,0 +1,1 @@
+"""What is done to a camera and what merely happens before it, made from real clips, with exact truth."""

@@ -1,0 +1,72 @@
+"""``python -m bench.view [--quick] [--only CLASS,…]``: how well the camera truth tells the truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from bench.view import cases
+from bench.view.clips import data_folder
+from bench.view.report import failures, figures, tables
+from bench.view.run import grouped, run
+from bench.view.score import normal_scores, tamper_scores
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="3 cases of each class, 1 of them at 5 fps")
+    parser.add_argument("--only", help="classes, comma-separated, or parts of their names; writes no results")
+    parser.add_argument("--held-out", action="store_true", help="the places that nothing was tuned on")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--failures", action="store_true", help="each case that went wrong, with all it told")
+    return parser.parse_args()
+
+
+def _chosen(only: str | None) -> list[cases.Kind]:
+    if only is None:
+        return list(cases.KINDS)
+    wanted = [word.strip() for word in only.split(",")]
+    kinds = [kind for kind in cases.KINDS if any(word in kind.name for word in wanted)]
+    if not kinds:
+        sys.exit(f"no class has {only!r} in its name; there are: {', '.join(k.name for k in cases.KINDS)}")
+    return kinds
+
+
+def main() -> None:
+    options = _options()
+    if data_folder() is None:
+        sys.exit("EDGE_AGENT_TEST_DATA names no folder with video/: nothing to make cases from")
+    kinds = _chosen(options.only)
+    counts, among = ({"full": 1, "idle": 2}, 3) if options.quick else (cases.CASES, None)
+    planned = {
+        gear: list(cases.cases(kinds, options.held_out, count, among)) for gear, count in counts.items()
+    }
+    started = time.monotonic()
+    results = run(grouped(planned), options.jobs)
+    tampers, normals = tamper_scores(results), normal_scores(results)
+    mode = ("held-out" if options.held_out else "tuning") + (", quick" if options.quick else "")
+    text = tables(tampers, normals)
+    print(f"## Camera truth, {mode} cases\n\n{text}\n\n{time.monotonic() - started:.0f} s")
+    if options.failures:
+        print("\n" + "\n".join(failures(tampers, normals)))
+    if options.only is None and not options.quick:
+        _write(
+            "view-held-out" if options.held_out else "view",
+            mode,
+            text,
+            figures(tampers, normals, mode, time.monotonic() - started),
+        )
+
+
+def _write(stem: str, mode: str, text: str, found: dict[str, object]) -> None:
+    RESULTS.joinpath(f"{stem}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    RESULTS.joinpath(f"{stem}.md").write_text(f"# Camera truth, {mode} cases\n\n{text}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Plays cases to the view stage. Cases at the same place share what was learnt there."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from bench.view.camera import Camera, Shot
+from bench.view.cases import RETURN_S, Case
+from bench.view.subject import make_motion, make_view
+from bench.view.world import LEARN_S, Place, World
+from edge_agent.hits import Phase, ViewHit
+from edge_agent.model import Frame
+from edge_agent.motion import MotionDetector
+from edge_agent.pipeline import ViewStage
+
+GEARS: dict[str, float] = {"full": 5.0, "idle": 0.5}
+"""Frames a second: analysed in full, and keyframes only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A hit; times are seconds since the event began."""
+
+    state: str
+    phase: str
+    at_s: float
+    event_id: str
+    why: str
+    features: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    case: Case
+    gear: str
+    told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What was told while nothing but normal life was shown for the first time."""
+
+    place: Place
+    gear: str
+    told: tuple[Told, ...]
+
+
+@dataclass(slots=True)
+class Results:
+    outcomes: list[Outcome] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    place: Place
+    gear: str
+    cases: tuple[Case, ...]
+
+
+@dataclass(slots=True)
+class Subject:
+    """The stages under test, with what they know."""
+
+    motion: MotionDetector
+    view: ViewStage
+
+    def show(self, frame: Frame) -> list[ViewHit]:
+        return list(self.view.update(frame, self.motion.update(frame)))
+
+
+def grouped(cases: dict[str, list[Case]]) -> list[Group]:
+    """Cases of each gear by their place, those with most to do first."""
+    found: dict[tuple[Place, str], list[Case]] = {}
+    for gear, members in cases.items():
+        for case in members:
+            if case.kind.every_s is None or gear == "idle":  # its interval is its own: once is enough
+                found.setdefault((case.place, gear), []).append(case)
+    groups = [Group(place, gear, tuple(of)) for (place, gear), of in found.items()]
+    return sorted(groups, key=lambda g: -len(g.cases) * GEARS[g.gear])
+
+
+def run(groups: list[Group], jobs: int) -> Results:
+    results = Results()
+    with ProcessPoolExecutor(jobs) as pool:
+        for done in as_completed([pool.submit(run_group, group) for group in groups]):
+            lesson, outcomes = done.result()
+            results.lessons.append(lesson)
+            results.outcomes += outcomes
+    return results
+
+
+def run_group(group: Group) -> tuple[Lesson, list[Outcome]]:
+    cv2.setNumThreads(1)
+    world = World(group.place)
+    fps = GEARS[group.gear]
+    camera = Camera(world, fps, group.place.seed)
+    with tempfile.TemporaryDirectory(prefix="view-") as name:
+        folder = Path(name)
+        (folder / "learnt").mkdir()
+        subject = Subject(make_motion(), make_view(folder / "learnt"))
+        told = _learn(subject, world, camera, fps)
+        outcomes = []
+        for case in group.cases:
+            pupil = copy.deepcopy(subject)
+            if case.kind.restarted:
+                pupil = _restarted(pupil, folder)
+            outcomes.append(Outcome(case, group.gear, tuple(_play(case, pupil, world, camera, fps))))
+    return Lesson(group.place, group.gear, tuple(told)), outcomes
+
+
+def _learn(subject: Subject, world: World, camera: Camera, fps: float) -> list[Told]:
+    told = []
+    for number in range(round(LEARN_S * fps)):
+        time_s = number / fps
+        hits = subject.show(camera.frame(Shot(world.at(time_s)), number + 1, time_s))
+        told += [_told(hit, time_s) for hit in hits]
+    return told
+
+
+def _restarted(subject: Subject, folder: Path) -> Subject:
+    """Another process, which finds what the first one wrote."""
+    for _ in subject.view.finish("restart"):
+        pass
+    again = Path(tempfile.mkdtemp(dir=folder))
+    shutil.copytree(folder / "learnt", again, dirs_exist_ok=True)
+    return Subject(make_motion(), make_view(again))
+
+
+def _play(case: Case, subject: Subject, world: World, camera: Camera, fps: float) -> Iterator[Told]:
+    rng = np.random.default_rng([case.seed, case.place.seed, len(case.kind.name)])
+    effect = case.kind.make(world, rng)
+    camera = camera.again(case.seed)
+    every_s = case.kind.every_s or 1 / fps
+    seconds = case.kind.lasts_s + (RETURN_S if case.kind.returns else 0.0)
+    for number in range(round(seconds / every_s)):
+        since = number * every_s
+        time_s = LEARN_S + since
+        frame = camera.frame(effect(time_s, since), round(LEARN_S * fps) + number + 1, time_s)
+        for hit in subject.show(frame):
+            yield _told(hit, since)
+
+
+def _told(hit: ViewHit, at_s: float) -> Told:
+    return Told(str(hit.state), str(hit.phase), round(at_s, 2), hit.event_id, hit.why, dict(hit.features))
+
+
+def open_at_end(told: Iterable[Told]) -> set[str]:
+    """The states whose end was never told."""
+    still: dict[str, str] = {}
+    for hit in told:
+        if hit.phase == Phase.START:
+            still[hit.event_id] = hit.state
+        elif hit.phase == Phase.END:
+            still.pop(hit.event_id, None)
+    return set(still.values())

@@ -1,0 +1,16 @@
+"""What is measured: the agent's own motion and view stages, put together as ``assembly`` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.motion import MotionDetector
+from edge_agent.view import CameraView
+
+
+def make_motion() -> MotionDetector:
+    return MotionDetector()
+
+
+def make_view(folder: Path | None) -> CameraView:
+    return CameraView("bench", masks=(), folder=folder)
