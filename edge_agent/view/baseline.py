@@ -1,0 +1,70 @@
+"""What a camera usually shows in one kind of light, without what moves through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.view.sketch import Sketch, Sketcher
+
+if TYPE_CHECKING:
+    from edge_agent.model import Gray
+    from edge_agent.view.likeness import Likeness
+    from edge_agent.view.sketch import Plane
+
+FIRST_LOOKS = 9  # their median is the first baseline: what passes through is in no pixel most of the time
+SLOWEST = 300.0  # looks; a baseline follows the season, the sun and what is parked with this time constant
+MOVES = 10.0  # grey levels from one look to the next; such a pixel teaches nothing
+_OF_USUAL = 1 / 60.0  # per look
+_SKETCH_EVERY = 10  # looks; the sketch of a mean that hardly moves does not have to be fresh
+
+
+class Baseline:
+    """A running mean of quiet pixels, and the usual values of what is compared with it. One thread."""
+
+    def __init__(
+        self,
+        sketcher: Sketcher,
+        mean: Plane,
+        *,
+        looks: int = FIRST_LOOKS,
+        kept: float | None = None,
+        fine_energy: float | None = None,
+    ) -> None:
+        self._sketcher = sketcher
+        self.mean = mean  # float32, the scale of ``Sketch.small``
+        self.looks = looks  # it has learnt from
+        self.kept = kept  # usual ``Likeness.kept``; None: not known yet
+        self.fine_energy = fine_energy  # usual ``Likeness.fine_energy``: noise and traffic are in it
+        self.sketch: Sketch = sketcher.sketch(mean)
+
+    @classmethod
+    def of(cls, sketcher: Sketcher, pictures: list[Gray]) -> Baseline:
+        """From the first pictures."""
+        return cls(sketcher, np.median(np.stack(pictures), axis=0).astype(np.float32), looks=len(pictures))
+
+    @property
+    def usual_kept(self) -> float:
+        """As far as it is known; a street full of people keeps less of itself than a yard."""
+        return 0.8 if self.kept is None else max(self.kept, 0.3)
+
+    @property
+    def usual_fine_energy(self) -> float:
+        return 1.0 if self.fine_energy is None else max(self.fine_energy, 0.2)
+
+    def learn(self, small: Gray, before: Gray, likeness: Likeness) -> None:
+        """From a look that is judged good; ``before`` is the look before it."""
+        self.looks += 1
+        share = max(1.0 / self.looks, 1.0 / SLOWEST)
+        quiet = cv2.compare(cv2.absdiff(small, before), MOVES, cv2.CMP_LT)  # type: ignore[call-overload]
+        cv2.accumulateWeighted(small, self.mean, share, mask=quiet)
+        if self.looks < 3 * FIRST_LOOKS or self.looks % _SKETCH_EVERY == 0:
+            self.sketch = self._sketcher.sketch(self.mean)
+        self.kept = _followed(self.kept, likeness.kept)
+        self.fine_energy = _followed(self.fine_energy, likeness.fine_energy)
+
+
+def _followed(usual: float | None, value: float) -> float:
+    return value if usual is None else usual + _OF_USUAL * (value - usual)

@@ -1,0 +1,47 @@
+"""Whether the picture has colour: cameras drop it when their infrared light goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_agent.model import Box, Picture
+
+STRIPS = 3
+"""Rows of the picture that are looked at; two pixels high, because two rows share their chroma."""
+NO_COLOUR = 1.0  # mean difference of the channels, grey levels; conversion rounds by less
+COLOUR = 2.0
+CONFIRM = 3  # looks in a row; a camera that switches may send a picture or two in between
+
+
+class ColourWatch:
+    """Tells when colour goes or comes back, with hysteresis. One thread."""
+
+    def __init__(self) -> None:
+        self.mono: bool | None = None  # None: not known yet
+        self.level = 0.0
+        """Mean difference of the channels at the last look."""
+        self._against = 0
+
+    def update(self, picture: Picture) -> bool:
+        """Whether it has switched just now."""
+        self.level = colour_of(picture)
+        says = True if self.level < NO_COLOUR else False if self.level > COLOUR else self.mono
+        if self.mono is None:
+            self.mono = says
+            return False
+        self._against = self._against + 1 if says is not self.mono else 0
+        if self._against < CONFIRM:
+            return False
+        self.mono, self._against = not self.mono, 0
+        return True
+
+
+def colour_of(picture: Picture) -> float:
+    """Mean of the largest difference between the channels, over a few rows."""
+    height = 2.0 / picture.height
+    total = 0.0
+    for number in range(STRIPS):
+        top = round((number + 1) / (STRIPS + 1) * picture.height / 2) * 2 / picture.height
+        strip = picture.bgr(Box(0.0, top, 1.0, top + 0.5 * height)).astype(np.int16)
+        total += float((strip.max(axis=2) - strip.min(axis=2)).mean())
+    return total / STRIPS

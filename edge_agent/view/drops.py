@@ -1,0 +1,48 @@
+"""Rain before the lens: thin bright streaks, everywhere at once, never twice in the same place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.view.sketch import means
+
+if TYPE_CHECKING:
+    from edge_agent.model import Gray
+    from edge_agent.view.sketch import Chosen
+
+LEAST = 8.0  # grey levels a streak is brighter than the looks before
+OF_NOISE = 5.0
+IN_TILE = 0.004  # share of a tile's pixels that are streaks, from which on it counts
+FULL = 0.25  # with so many it is something else
+_BLOB = np.ones((3, 3), np.uint8)
+
+
+class Drops:
+    """Share of the tiles with streaks. One thread."""
+
+    def __init__(self, counted: Chosen) -> None:
+        self._counted = counted
+        self._tiles = max(1, int(counted.sum()))
+        self._before: list[Gray] = []
+        self.share = 0.0
+
+    def update(self, small: Gray) -> float:
+        if len(self._before) == 2:
+            self.share = self._measure(small, *self._before)
+        self._before = [*self._before[-1:], small]
+        return self.share
+
+    def forget(self) -> None:
+        self._before = []
+        self.share = 0.0
+
+    def _measure(self, small: Gray, older: Gray, old: Gray) -> float:
+        noise = float(np.median(means(cv2.absdiff(old, older).astype(np.float32))))
+        brighter = cv2.subtract(small, cv2.max(older, old))
+        _, mask = cv2.threshold(brighter, max(LEAST, OF_NOISE * noise), 1, cv2.THRESH_BINARY)
+        blobs = cv2.dilate(cv2.erode(mask, _BLOB), cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5)))
+        thin = means(cv2.subtract(mask, blobs).astype(np.float32))
+        return float(((thin >= IN_TILE) & (thin <= FULL) & self._counted).sum()) / self._tiles

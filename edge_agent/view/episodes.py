@@ -1,0 +1,97 @@
+"""States over time: one look proves nothing, and one good look does not end anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from edge_agent.hits import ViewState
+
+FEWEST_LOOKS = 3
+HOLD_S = 3.0
+"""Looks that say otherwise for no longer than this do not interrupt what becomes a state."""
+
+RAISE_S: dict[ViewState, float] = {
+    ViewState.COVERED: 5.0,
+    ViewState.DEFOCUSED: 5.0,
+    ViewState.MOVED: 5.0,
+    ViewState.FROZEN: 0.0,  # has its own time, see stillness.py
+    ViewState.DARK: 4.0,
+    ViewState.OVEREXPOSED: 4.0,
+    ViewState.VISIBILITY_DEGRADED: 5.0,
+}
+"""How long a state has to last until it is told. Longer: fewer buses that stop right before the camera,
+later alarms."""
+CLEAR_S: dict[ViewState, float] = {
+    ViewState.COVERED: 4.0,
+    ViewState.DEFOCUSED: 4.0,
+    ViewState.MOVED: 4.0,
+    ViewState.FROZEN: 2.0,
+    ViewState.DARK: 4.0,
+    ViewState.OVEREXPOSED: 4.0,
+    ViewState.VISIBILITY_DEGRADED: 15.0,
+}
+"""How long it has to be gone until it has ended."""
+
+
+@dataclass(slots=True)
+class Episode:
+    """One time that a state holds, told or not yet."""
+
+    state: ViewState
+    number: int
+    since_mono: float
+    last_mono: float  # when it was last so
+    why: str
+    looks: int = 1
+    told: bool = False
+    told_mono: float = 0.0  # of the last event
+
+    def due(self, now_mono: float) -> bool:
+        """Whether it has lasted long enough to be told."""
+        enough = self.state is ViewState.FROZEN or self.looks >= FEWEST_LOOKS
+        lasted = self.last_mono - self.since_mono >= RAISE_S[self.state]
+        return not self.told and enough and lasted and self.last_mono == now_mono
+
+    def over(self, now_mono: float) -> bool:
+        patience = CLEAR_S[self.state] if self.told else HOLD_S
+        return now_mono - self.last_mono > patience
+
+
+class Episodes:
+    """What is so, or may become so. One thread."""
+
+    def __init__(self) -> None:
+        self._now: dict[ViewState, Episode] = {}
+        self._count = 0
+
+    @property
+    def told(self) -> tuple[Episode, ...]:
+        return tuple(episode for episode in self._now.values() if episode.told)
+
+    def get(self, state: ViewState) -> Episode | None:
+        return self._now.get(state)
+
+    def observe(self, found: dict[ViewState, str], now_mono: float) -> tuple[Episode, ...]:
+        """Take one look's verdict in; returns all episodes, those that are over too: ``drop`` them."""
+        for state, why in found.items():
+            episode = self._now.get(state)
+            if episode is None or (not episode.told and episode.over(now_mono)):
+                self._count += 1
+                self._now[state] = Episode(state, self._count, now_mono, now_mono, why)
+            else:
+                episode.last_mono, episode.why = now_mono, why
+                episode.looks += 1
+        return tuple(self._now.values())
+
+    def drop(self, episode: Episode) -> None:
+        self._now.pop(episode.state, None)
+
+    def forget_untold(self) -> None:
+        """Frames did not come for a while: what was about to be told has to begin anew."""
+        for episode in [one for one in self._now.values() if not one.told]:
+            self.drop(episode)
+
+
+def states_of(episodes: Collection[Episode]) -> tuple[str, ...]:
+    return tuple(sorted(episode.state.value for episode in episodes))

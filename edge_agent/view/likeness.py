@@ -1,0 +1,108 @@
+"""How a look compares with what the camera usually sees.
+
+Everything is a correlation or a slope of a regression on the baseline, tile by tile: noise adds to neither,
+and light that changes scales a slope without touching the correlation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.view.sketch import Sketch, means
+
+if TYPE_CHECKING:
+    from edge_agent.view.sketch import Chosen, Plane, Tiles
+
+BLACK = 16.0
+STRUCTURED = 2.0**2  # mean square of the coarse band from which a tile of the baseline has structure
+DETAILED = 5.0**2  # the same for the fine band
+FEWEST = 6  # tiles; below, the scene has too little in it to tell anything from
+KEPT = 0.5  # correlation of a tile that still shows what it always shows
+BLANK = 0.12  # of its energy; a tile below it has lost its structure
+BLANK_FLOOR = 2.0**2  # noise of a dark picture has this much
+_NOISE = 1.0  # mean square that sensor noise leaves in the coarse band
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Shares are of the tiles that have structure in the baseline; slopes are 1 where nothing has changed."""
+
+    tiles: int  # with structure
+    kept: float  # share that shows what it always shows
+    blank: float  # share that has lost its structure and got no other
+    contrast: float  # slope in the coarse band, median of the tiles
+    fine: float  # slope in the fine band, median of the tiles with fine detail
+    fine_energy: float  # in the fine band, of the baseline's; noise counts
+    layout: float  # correlation of what is left when everything is blurred away
+    layout_contrast: float  # its slope
+    gain: float  # of the mean luma over black
+
+    @property
+    def sharpness(self) -> float:
+        """Loss of fine detail beyond the loss of contrast: a lens out of focus, but not fog."""
+        return self.fine / max(self.contrast, 0.05)
+
+
+def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
+    structured = counted & (usual.coarse_energy >= STRUCTURED)
+    shared = means(cv2.multiply(now.coarse, usual.coarse))  # type: ignore[arg-type]
+    correlation = shared / np.sqrt((now.coarse_energy + _NOISE) * (usual.coarse_energy + _NOISE))
+    kept = correlation >= KEPT
+    blank = ~kept & (now.coarse_energy < np.maximum(BLANK_FLOOR, BLANK * usual.coarse_energy))
+    detailed = structured & (usual.fine_energy >= DETAILED)
+    fine_shared = means(cv2.multiply(now.fine, usual.fine))  # type: ignore[arg-type]
+    layout, layout_contrast = _layout(now.layout, usual.layout, counted)
+    return Likeness(
+        tiles=int(structured.sum()),
+        kept=_share(kept, structured),
+        blank=_share(blank, structured),
+        contrast=_median(shared, usual.coarse_energy, structured),
+        fine=_median(fine_shared, usual.fine_energy, detailed),
+        fine_energy=_median(now.fine_energy, usual.fine_energy, detailed),
+        layout=layout,
+        layout_contrast=layout_contrast,
+        gain=(max(now.mean - BLACK, 0.5)) / max(usual.mean - BLACK, 0.5),
+    )
+
+
+def _share(of: Chosen, among: Chosen) -> float:
+    total = int(among.sum())
+    return float((of & among).sum()) / total if total else 0.0
+
+
+def _median(of: Tiles, base: Tiles, among: Chosen) -> float:
+    """1 where no tile can tell: nothing is known to have changed."""
+    return float(np.median(of[among] / base[among])) if among.any() else 1.0
+
+
+def _layout(now: Plane, usual: Plane, counted: Chosen) -> tuple[float, float]:
+    """Correlation and slope."""
+    where = np.repeat(np.repeat(counted, 2, axis=0), 2, axis=1)
+    if not where.any():
+        return 1.0, 1.0
+    a, b = now[where], usual[where]
+    a, b = a - a.mean(), b - b.mean()
+    shared, own, base = float(a @ b), float(a @ a), float(b @ b)
+    return shared / max((own * base) ** 0.5, 1e-6), shared / max(base, 1e-6)
+
+
+def edges_kept(now: Sketch, usual: Sketch, counted: Chosen, least: float) -> float:
+    """Share of the structured tiles whose edges lie where they always do, whatever is bright or dark beside
+    them: infrared turns foliage white, a lamp lights the street from another side."""
+    structured = counted & (usual.coarse_energy >= STRUCTURED)
+    a, b = _edges(now.coarse), _edges(usual.coarse)
+    mean_a, mean_b = means(a), means(b)
+    shared = means(cv2.multiply(a, b)) - mean_a * mean_b  # type: ignore[arg-type]
+    own = means(cv2.multiply(a, a)) - mean_a**2  # type: ignore[arg-type]
+    base = means(cv2.multiply(b, b)) - mean_b**2  # type: ignore[arg-type]
+    return _share(shared / np.sqrt((own + _NOISE) * (base + _NOISE)) >= least, structured)
+
+
+def _edges(coarse: Plane) -> Plane:
+    across, down = cv2.Sobel(coarse, cv2.CV_32F, 1, 0), cv2.Sobel(coarse, cv2.CV_32F, 0, 1)
+    strength = cv2.magnitude(across, down)
+    return cv2.blur(strength, (3, 3))  # type: ignore[return-value]

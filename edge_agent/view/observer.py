@@ -1,0 +1,276 @@
+"""Looks at a picture, compares it with the baselines, and says what is wrong; keeps the baselines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.geometry import Polygon
+from edge_agent.hits import TAMPER, ViewState
+from edge_agent.model import Frame
+from edge_agent.view.bank import Bank, light_of
+from edge_agent.view.baseline import Baseline
+from edge_agent.view.colour import ColourWatch
+from edge_agent.view.drops import Drops
+from edge_agent.view.light import Jump, LightWatch
+from edge_agent.view.likeness import Likeness, compare, edges_kept
+from edge_agent.view.shift import Shift, find_shift
+from edge_agent.view.sketch import Sketch, Sketcher
+from edge_agent.view.stillness import Stillness
+from edge_agent.view.store import ViewStore
+from edge_agent.view.verdict import GOOD, LOST, Evidence, judge
+
+if TYPE_CHECKING:
+    from edge_agent.model import Gray
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 15.0  # without a look; then nothing before it counts for what is going on now
+EDGE_KEPT = 0.5  # correlation of a tile's edges
+RENEW_LOOKS = 10  # so long the same scene in another light, until its baseline is learnt anew
+_OF_USUAL_DROPS = 1 / 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One look: what is so, and what has just happened; each with the reason."""
+
+    found: dict[ViewState, str] = field(default_factory=dict)
+    moments: tuple[tuple[ViewState, str], ...] = ()
+
+
+class Observer:
+    """One camera. One thread, but for ``features``."""
+
+    def __init__(self, camera_id: str, masks: Sequence[Polygon], folder: Path | None) -> None:
+        self._camera_id = camera_id
+        self._masks = tuple(masks)
+        self._store = ViewStore(folder, camera_id)
+        self._shape: tuple[int, ...] = ()
+        self._bank: Bank | None = None  # None: no picture yet, or one that is too small
+        self._colour = ColourWatch()
+        self._light = LightWatch()
+        self._features: Mapping[str, float] = {}
+        self._clear_history()
+
+    @property
+    def features(self) -> Mapping[str, float]:
+        return self._features
+
+    def _clear_history(self) -> None:
+        self._last_mono: float | None = None
+        self._before: Gray | None = None
+        self._good_mono: float | None = None  # last good view
+        self._lost_mono: float | None = None  # first lost one since then
+        self._light_before, self._own_light_before = 0.0, False
+        self._dark_since: float | None = None
+        self._other_light = 0  # looks in a row that kept edges and little else
+
+    def _prepare(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._bank = None
+        try:
+            sketcher = Sketcher(shape[1], shape[0], self._masks)
+        except ValueError as error:
+            log.warning("%s: %s; its view is not watched", self._camera_id, error)
+            return
+        self._bank = Bank(sketcher)
+        self._still = Stillness(sketcher.counted)
+        self._drops = Drops(sketcher.counted)
+        self._usual_drops = 0.0
+        self._usual_bright = 0.0
+        self._clear_history()
+        self._store.load(self._bank, self._still)
+
+    def forget(self, now_mono: float) -> None:
+        """Learn the view anew."""
+        if self._bank is None:
+            return
+        self._bank.forget()
+        self._clear_history()
+        self._store.save(self._bank, self._still, now_mono, at_once=True)
+
+    def pause(self) -> None:
+        """No frames for a while."""
+        if self._bank is not None and self._last_mono is not None:
+            self._store.save(self._bank, self._still, self._last_mono, at_once=True)
+            self._still.forget_run()
+            self._drops.forget()
+            self._bank.stop_learning()
+        self._light.forget()
+        self._clear_history()
+
+    def look(self, frame: Frame, told: Collection[ViewState]) -> Verdict:
+        luma = frame.picture.luma()
+        if luma.shape != self._shape:
+            self._prepare(luma.shape)
+        bank = self._bank
+        if bank is None:
+            return Verdict()
+        now = frame.captured_mono
+        if self._last_mono is not None and not 0 <= now - self._last_mono <= PAUSE_S:
+            self.pause()
+        small = bank.sketcher.shrink(luma)
+        sketch = bank.sketcher.sketch(small)
+        switched = self._colour.update(frame.picture)
+        jump = self._light.update(sketch.mean, now)
+        frozen = self._still.update(small, now)
+        self._drops.update(small)
+        baseline = self._baseline(bank, sketch, small)
+        before, self._before, self._last_mono = self._before, small, now
+        if baseline is None:
+            self._features = self._light_features(sketch)
+            return Verdict()
+        evidence = self._evidence(bank, baseline, sketch, frozen, now)
+        found = judge(evidence, told)
+        if before is not None:
+            self._learn(bank, baseline, evidence, small, before, found, told)
+        self._store.save(bank, self._still, now)
+        self._features = self._all_features(evidence)
+        return Verdict(found, self._moments(evidence, jump, switched))
+
+    def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
+        """The one to compare with; None while the first one is being learnt."""
+        if bank.active is None:
+            known = {light: one for light, one in bank.others()}
+            if not known:
+                bank.learn_first(small, light_of(sketch.mean, bool(self._colour.mono), None))
+                return bank.active
+            wanted = light_of(sketch.mean, bool(self._colour.mono), None)
+            bank.use(wanted if wanted in known else self._likest(bank, sketch))
+        return bank.active
+
+    def _likest(self, bank: Bank, sketch: Sketch):  # type: ignore[no-untyped-def]
+        return max(bank.others(), key=lambda item: compare(sketch, item[1].sketch, bank.sketcher.counted).kept)[0]
+
+    def _evidence(
+        self, bank: Bank, baseline: Baseline, sketch: Sketch, frozen: bool, now: float
+    ) -> Evidence:
+        counted = bank.sketcher.counted
+        likeness = compare(sketch, baseline.sketch, counted)
+        structure = likeness.kept
+        if structure < GOOD * baseline.usual_kept:
+            baseline, likeness = self._try_others(bank, baseline, sketch, likeness)
+            edges = edges_kept(sketch, baseline.sketch, counted, EDGE_KEPT)
+            structure = max(likeness.kept, edges)
+        self._remember(structure / baseline.usual_kept, sketch, now)
+        lost = structure < GOOD * baseline.usual_kept
+        shift: Shift | None = None
+        if lost and likeness.blank < 0.7:
+            shift = find_shift(sketch, baseline.sketch)
+        onset = 0.0
+        if self._good_mono is not None and self._lost_mono is not None:
+            onset = self._lost_mono - self._good_mono
+        return Evidence(
+            sketch=sketch,
+            likeness=likeness,
+            usual_kept=baseline.usual_kept,
+            usual_fine_energy=baseline.usual_fine_energy,
+            usual_bright=self._usual_bright,
+            structure=structure,
+            shift=shift,
+            onset_s=onset,
+            light_before=self._light_before,
+            own_light_before=self._own_light_before,
+            frozen=frozen,
+            still_s=self._still.lasts_s,
+            drops=self._drops.share,
+            usual_drops=self._usual_drops,
+            dark_s=0.0 if self._dark_since is None else now - self._dark_since,
+        )
+
+    def _try_others(
+        self, bank: Bank, baseline: Baseline, sketch: Sketch, likeness: Likeness
+    ) -> tuple[Baseline, Likeness]:
+        """Another light's baseline may know this view."""
+        for light, other in bank.others():
+            like = compare(sketch, other.sketch, bank.sketcher.counted)
+            if like.kept >= GOOD * other.usual_kept:
+                bank.use(light)
+                return other, like
+        return baseline, likeness
+
+    def _remember(self, share: float, sketch: Sketch, now: float) -> None:
+        """When the view was good last, and in which light."""
+        if share >= GOOD:
+            self._good_mono, self._lost_mono = now, None
+            self._light_before, self._own_light_before = sketch.mean, bool(self._colour.mono)
+        elif share < LOST and self._lost_mono is None:
+            self._lost_mono = now
+        if sketch.dark < 0.9:
+            self._dark_since = None
+        elif self._dark_since is None:
+            self._dark_since = now
+
+    def _learn(
+        self,
+        bank: Bank,
+        baseline: Baseline,
+        evidence: Evidence,
+        small: Gray,
+        before: Gray,
+        found: dict[ViewState, str],
+        told: Collection[ViewState],
+    ) -> None:
+        """From a good view only: what is wrong must not become usual."""
+        if TAMPER & (set(found) | set(told)) or found or not evidence.good:
+            self._other_light = 0
+            bank.stop_learning()
+            return
+        self._usual_drops += _OF_USUAL_DROPS * (evidence.drops - self._usual_drops)
+        self._usual_bright += _OF_USUAL_DROPS * (evidence.sketch.bright - self._usual_bright)
+        active = bank.active
+        assert active is not None
+        light = light_of(evidence.sketch.mean, bool(self._colour.mono), bank.light)
+        if evidence.likeness.kept < GOOD * active.usual_kept or light is not bank.light:
+            # The same scene in another light: a baseline of its own, once the light has settled.
+            self._other_light += 1
+            if self._other_light > RENEW_LOOKS:
+                bank.learn_first(small, light)
+            return
+        self._other_light = 0
+        active.learn(small, before, evidence.likeness)
+
+    def _moments(
+        self, evidence: Evidence, jump: Jump | None, switched: bool
+    ) -> tuple[tuple[ViewState, str], ...]:
+        if switched:
+            to = "mono" if self._colour.mono else "colour"
+            return ((ViewState.COLOUR_MONO_SWITCH, f"to {to}, {self._colour.level:.1f} grey levels of colour"),)
+        if jump is not None and evidence.good:
+            why = f"mean luma from {jump.before:.0f} to {jump.after:.0f}, {evidence.seen}"
+            return ((ViewState.ILLUMINATION_CHANGE, why),)
+        return ()
+
+    def _light_features(self, sketch: Sketch) -> dict[str, float]:
+        return {
+            "mean": round(sketch.mean, 1),
+            "spread": round(sketch.spread, 1),
+            "dark": round(sketch.dark, 3),
+            "bright": round(sketch.bright, 3),
+            "colour": round(self._colour.level, 1),
+            "still_s": round(self._still.lasts_s, 1),
+            "still_needs_s": round(self._still.needs_s, 1),
+            "drops": round(self._drops.share, 3),
+        }
+
+    def _all_features(self, e: Evidence) -> dict[str, float]:
+        like = e.likeness
+        return {
+            "structure": round(e.structure, 3),
+            "usual_structure": round(e.usual_kept, 3),
+            "blank": round(like.blank, 3),
+            "contrast": round(like.contrast, 3),
+            "fine": round(like.fine, 3),
+            "fine_energy": round(like.fine_energy, 3),
+            "layout": round(like.layout, 3),
+            "layout_contrast": round(like.layout_contrast, 3),
+            "gain": round(like.gain, 3),
+            "shift_x": round(e.shift.x, 3) if e.shift else 0.0,
+            "shift_y": round(e.shift.y, 3) if e.shift else 0.0,
+            "agree": round(e.shift.agree, 3) if e.shift else 0.0,
+            **self._light_features(e.sketch),
+        }

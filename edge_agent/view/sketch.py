@@ -1,0 +1,133 @@
+"""What one look at a picture keeps of it: small planes and sums over tiles, whatever the camera sends.
+
+Two bands of detail are kept apart, because what happens to a camera differs in them: the *coarse* band has
+edges of things (a quarter of 640 pixels wide, without slow shading), the *fine* band what a lens loses first
+(half of 640). ``layout`` is what a picture has left when everything else is blurred away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.geometry import Polygon
+    from edge_agent.model import Gray
+
+    Plane = NDArray[np.float32]
+    Tiles = NDArray[np.float32]
+    """Shape (ROWS, COLUMNS)."""
+    Chosen = NDArray[np.bool_]
+    """Shape (ROWS, COLUMNS)."""
+
+COLUMNS, ROWS = 10, 6
+PIXELS = 320 * 180
+SMALLEST = (80, 48)
+"""(width, height); a smaller picture is not judged: its tiles would have a handful of pixels."""
+SHADING = 9
+"""Pixels of the coarse plane; what is wider is light, not structure."""
+DARK, BRIGHT = 40, 230  # limited range luma, black is 16 and white 235
+_MASKED_TILE = 0.5  # a tile with more of it under a mask is left out
+_MASK_RIM = np.ones((SHADING, SHADING), np.uint8)  # a mask's edge must not be structure either
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """One look at a picture."""
+
+    small: Gray | Plane  # about 320 x 180
+    coarse: Plane  # half of it, shading taken out
+    fine: Plane  # Laplacian of ``small``
+    layout: Plane  # (2 * ROWS, 2 * COLUMNS) means
+    coarse_energy: Tiles  # mean squares
+    fine_energy: Tiles
+    mean: float  # luma
+    spread: float  # its standard deviation
+    dark: float  # shares, 0..1
+    bright: float
+
+
+class Sketcher:
+    """Makes sketches of pictures of one size; ``masks`` are left out. Raises ValueError if they are too small."""
+
+    def __init__(self, width: int, height: int, masks: Iterable[Polygon] = ()) -> None:
+        self._divisor = max(1, round((width * height / PIXELS) ** 0.5))
+        grid_x, grid_y = 2 * COLUMNS, 2 * ROWS
+        self.size = (width // self._divisor // grid_x * grid_x, height // self._divisor // grid_y * grid_y)
+        """(width, height) of ``Sketch.small``: whole tiles, so that sums over them are cheap."""
+        if self.size[0] < SMALLEST[0] or self.size[1] < SMALLEST[1]:
+            raise ValueError(f"a picture of {width} x {height} is too small to judge")
+        self._half = (self.size[0] // 2, self.size[1] // 2)
+        open_area = _unmasked(masks, width / self._divisor, height / self._divisor, self.size)
+        self.counted: Chosen = means(open_area.astype(np.float32)) >= 1 - _MASKED_TILE
+        """Tiles that are judged."""
+        whole = bool(open_area.all())
+        self._fine_weight = None if whole else _shrunk(open_area, self.size)
+        self._coarse_weight = None if whole else _shrunk(open_area, self._half)
+        self._share = max(1e-6, float(open_area.mean()))
+
+    def shrink(self, luma: Gray) -> Gray:
+        """A fresh picture at the scale of ``Sketch.small``."""
+        wide, high = self.size[0] * self._divisor, self.size[1] * self._divisor
+        if self._divisor == 1:
+            return luma[:high, :wide].copy()
+        return cv2.resize(luma[:high, :wide], self.size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+    def sketch(self, small: Gray | Plane) -> Sketch:
+        half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
+        half_f = np.asarray(half, np.float32)
+        coarse = cv2.subtract(half_f, cv2.blur(half_f, (SHADING, SHADING)))
+        fine = cv2.Laplacian(small, cv2.CV_32F)
+        if self._coarse_weight is not None and self._fine_weight is not None:
+            coarse = cv2.multiply(coarse, self._coarse_weight)
+            fine = cv2.multiply(fine, self._fine_weight)
+        layout = cv2.resize(half_f, (2 * COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
+        mean, spread, dark, bright = self._light(half_f)
+        return Sketch(
+            small,
+            coarse,  # type: ignore[arg-type]
+            fine,  # type: ignore[arg-type]
+            layout,  # type: ignore[arg-type]
+            means(cv2.multiply(coarse, coarse)),  # type: ignore[arg-type]
+            means(cv2.multiply(fine, fine)),  # type: ignore[arg-type]
+            mean,
+            spread,
+            dark,
+            bright,
+        )
+
+    def _light(self, half: Plane) -> tuple[float, float, float, float]:
+        seen = half if self._coarse_weight is None else half[self._coarse_weight > 0]
+        if not seen.size:
+            return 0.0, 0.0, 0.0, 0.0
+        mean, spread = cv2.meanStdDev(seen.reshape(1, -1))
+        pixels = float(seen.size)
+        dark = np.count_nonzero(seen <= DARK) / pixels
+        bright = np.count_nonzero(seen >= BRIGHT) / pixels
+        return float(mean[0, 0]), float(spread[0, 0]), dark, bright
+
+
+def means(plane: Plane) -> Tiles:
+    """Mean of each tile."""
+    return cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple[int, int]) -> Gray:
+    """1 where the picture counts, 0 inside a mask; ``width`` x ``height`` before the cut to whole tiles."""
+    area: Gray = np.ones((size[1], size[0]), np.uint8)
+    for polygon in masks:
+        corners = np.array([(x * width, y * height) for x, y in polygon], np.float32)
+        cv2.fillPoly(area, [np.rint(corners).astype(np.int32)], (0,))
+    return area
+
+
+def _shrunk(area: Gray, size: tuple[int, int]) -> Plane:
+    """1.0 where nothing of a mask is within the reach of a filter, else 0."""
+    scaled = cv2.resize(area, size, interpolation=cv2.INTER_NEAREST)
+    return cv2.erode(scaled, _MASK_RIM).astype(np.float32)

@@ -1,0 +1,169 @@
+"""From figures to words: what is wrong with the view at one look, and which figures say so.
+
+Thresholds of a state that is told already are easier to meet, so that it does not flicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from edge_agent.hits import ViewState
+from edge_agent.view.likeness import FEWEST, Likeness
+from edge_agent.view.shift import Shift
+from edge_agent.view.sketch import Sketch
+
+LOST = 0.4  # of the usual structure; a view that keeps less is another one, or none
+GOOD = 0.7  # of the usual structure; a view that keeps more is the usual one
+BLANK = 0.5  # share of the tiles without any structure: something lies over them
+NOTHING_SEEN = 0.95  # share of dark pixels
+GLARE = 0.5  # share of pixels that are white
+SOFT = 0.5  # of the usual sharpness
+SAME_LAYOUT = 0.8  # correlation; what a lens out of focus leaves
+SAME_CONTRAST = 0.6  # of the layout; fog takes more
+HAZE = 0.55  # of the usual contrast
+MOVED = 0.015  # widths of the picture; zones and masks are off by as much
+AGREE = 0.2  # share of the blocks
+SLOW_S = 15.0  # fog comes slower than a hand
+RAIN, MORE_RAIN = 0.6, 0.35  # share of the tiles with streaks; so much more than usual
+NIGHTS_LAST_S = 16 * 3600.0
+"""Nowhere between the tropics is a night as long: what is still dark then is covered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one look and those before it say."""
+
+    sketch: Sketch
+    likeness: Likeness
+    usual_kept: float
+    usual_fine_energy: float
+    usual_bright: float
+    structure: float  # the better of what is kept of brightness and of edges
+    shift: Shift | None
+    onset_s: float  # from the last good view to the first lost one; 0 while it is good
+    light_before: float  # mean luma of the last good view
+    own_light_before: bool  # ... which was infrared
+    frozen: bool
+    still_s: float
+    drops: float
+    usual_drops: float
+    dark_s: float  # how long it has been dark
+
+    @property
+    def judged(self) -> bool:
+        """Whether the usual view has enough in it to miss something."""
+        return self.likeness.tiles >= FEWEST
+
+    def lost(self, eased: bool) -> bool:
+        return self.judged and self.structure < (GOOD if eased else LOST) * self.usual_kept
+
+    @property
+    def good(self) -> bool:
+        return self.structure >= GOOD * self.usual_kept
+
+    @property
+    def seen(self) -> str:
+        shows = f"structure in {_percent(self.structure)} of {self.likeness.tiles} tiles"
+        return f"{shows}, {_percent(self.usual_kept)} usual"
+
+
+def judge(e: Evidence, told: Collection[ViewState]) -> dict[ViewState, str]:
+    """State -> why, for all that is so at this look."""
+    found: dict[ViewState, str] = {}
+    if e.frozen:
+        found[ViewState.FROZEN] = f"the same picture for {e.still_s:.0f} s"
+    view = _what_view(e, told)
+    if view is not None:
+        found[view[0]] = view[1]
+    elif (rain := _rain(e, ViewState.VISIBILITY_DEGRADED in told)) is not None:
+        found[ViewState.VISIBILITY_DEGRADED] = rain
+    return found
+
+
+def _what_view(e: Evidence, told: Collection[ViewState]) -> tuple[ViewState, str] | None:
+    """The one thing that is wrong with the view: the first that explains it."""
+    if (why := _glare(e, ViewState.OVEREXPOSED in told)) is not None:
+        return ViewState.OVEREXPOSED, why
+    if e.sketch.dark >= NOTHING_SEEN and e.lost(ViewState.DARK in told or ViewState.COVERED in told):
+        return _black(e)
+    if (why := _defocused(e, ViewState.DEFOCUSED in told)) is not None:
+        return ViewState.DEFOCUSED, why
+    if (why := _moved(e, ViewState.MOVED in told)) is not None:
+        return ViewState.MOVED, why
+    if (why := _haze(e, ViewState.VISIBILITY_DEGRADED in told)) is not None:
+        return ViewState.VISIBILITY_DEGRADED, why
+    if e.lost(ViewState.COVERED in told) and e.likeness.blank >= _eased(BLANK, ViewState.COVERED in told):
+        return ViewState.COVERED, e.seen
+    return None
+
+
+def _glare(e: Evidence, eased: bool) -> str | None:
+    if e.sketch.bright < _eased(GLARE, eased) or e.sketch.bright < 2 * e.usual_bright:
+        return None
+    return f"{_percent(e.sketch.bright)} of the picture is white, {_percent(e.usual_bright)} usual"
+
+
+def _black(e: Evidence) -> tuple[ViewState, str]:
+    """Nothing is seen. Daylight does not go out at once, nor does the light of the camera itself: then it is
+    covered. Lamps may go out, and night falls."""
+    text = f"black, mean luma {e.sketch.mean:.0f}, {e.seen}"
+    sudden = e.onset_s < SLOW_S
+    if sudden and e.own_light_before:
+        return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s and by its own infrared light"
+    if sudden and e.light_before >= DAYLIGHT:
+        return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s, mean luma was {e.light_before:.0f}"
+    if e.dark_s >= NIGHTS_LAST_S:
+        return ViewState.COVERED, f"{text}; for {e.dark_s / 3600:.0f} h"
+    return ViewState.DARK, text
+
+
+DAYLIGHT = 70.0  # mean luma; street lamps light a picture to less
+
+
+def _defocused(e: Evidence, eased: bool) -> str | None:
+    like = e.likeness
+    soft = SOFT * (1.3 if eased else 1.0)
+    if like.layout < SAME_LAYOUT or like.layout_contrast < SAME_CONTRAST * min(1.0, like.gain):
+        return None
+    noisy = like.fine_energy >= 0.8 * e.usual_fine_energy
+    if not e.judged or like.fine > soft or like.sharpness > soft or noisy:
+        return None
+    return f"fine detail {_percent(like.fine)} of usual, coarse layout {_percent(like.layout)} the same"
+
+
+def _moved(e: Evidence, eased: bool) -> str | None:
+    shift = e.shift
+    if shift is None or e.good or shift.agree < _eased(AGREE, eased) or shift.far < MOVED:
+        return None
+    turned = f" and rolled by {shift.degrees:.0f} degrees" if abs(shift.degrees) >= 2 else ""
+    way = f"turned by {_percent(shift.x)} across and {_percent(shift.y)} down{turned}"
+    return f"{way}, {_percent(shift.agree)} of the blocks agree; {e.seen}"
+
+
+def _haze(e: Evidence, eased: bool) -> str | None:
+    """Contrast falls in all bands alike, and the view is still there, or it went slowly."""
+    like = e.likeness
+    contrast = like.contrast / min(1.0, like.gain)
+    if not e.judged or like.tiles == 0 or contrast > HAZE * (1.3 if eased else 1.0):
+        return None
+    thin = not e.lost(False) and like.sharpness >= SOFT
+    slow = e.onset_s >= SLOW_S
+    if not (thin or slow):
+        return None
+    return f"contrast {_percent(contrast)} of usual; {e.seen}"
+
+
+def _rain(e: Evidence, eased: bool) -> str | None:
+    least = max(RAIN, e.usual_drops + MORE_RAIN)
+    if e.drops < _eased(least, eased) or not e.good:
+        return None
+    return f"streaks in {_percent(e.drops)} of the tiles, {_percent(e.usual_drops)} usual"
+
+
+def _eased(threshold: float, eased: bool) -> float:
+    return threshold * (0.75 if eased else 1.0)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
