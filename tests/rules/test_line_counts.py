@@ -1,0 +1,276 @@
+"""How many crossed a line today: told in time, kept over restarts, and right whatever the clock does."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.hits import LineCountsHit
+from edge_agent.rules.line_counts import KEPT_DAYS, LineCounts
+from tests.rules.test_lines import RULE, SITE
+
+EVENING = datetime.fromisoformat("2026-11-24T20:00:00+07:00").astimezone(UTC)
+TODAY, TOMORROW = "2026-11-24", "2026-11-25"
+
+
+class Rig:
+    """One rule's counts on a box whose clock can be set: ``mono`` runs on, ``wall`` is what it says."""
+
+    def __init__(self, folder: Path | None = None, wall: datetime = EVENING, mono: float = 100.0) -> None:
+        self.folder = folder
+        self.mono, self.wall = mono, wall
+        self.told: list[LineCountsHit] = []
+        self.start()
+
+    def start(self) -> None:
+        """The agent starts; without ``finish`` before it is after kill -9."""
+        self.counts = LineCounts(RULE, SITE, self.folder)
+
+    def set_clock(self, local: str) -> None:
+        self.wall = datetime.fromisoformat(f"{local}+07:00").astimezone(UTC)
+
+    def frame(
+        self, after_s: float = 1.0, crossing: int = 0, direction: str = "a-to-b"
+    ) -> list[LineCountsHit]:
+        self.mono += after_s
+        self.wall += timedelta(seconds=after_s)
+        self.counts.turn(self.wall, self.mono)
+        for _ in range(crossing):
+            self.counts.add(direction, "motorcycle")  # type: ignore[arg-type]
+        return self._take()
+
+    def finish(self) -> list[LineCountsHit]:
+        self.counts.finish()
+        return self._take()
+
+    def _take(self) -> list[LineCountsHit]:
+        hits = list(self.counts.tell())
+        self.told += hits
+        return hits
+
+
+def numbers(hits: list[LineCountsHit]) -> list[tuple[str, int, int]]:
+    return [(hit.day, sum(hit.a_to_b.values()), sum(hit.b_to_a.values())) for hit in hits]
+
+
+def test_they_are_told_once_a_minute_while_somebody_crosses() -> None:
+    rig = Rig()
+    hits = [hit for _ in range(181) for hit in rig.frame(crossing=1)]
+    assert [hit.to_mono - hit.from_mono for hit in hits] == [60.0, 60.0, 60.0]
+    assert numbers(hits) == [(TODAY, 61, 0), (TODAY, 121, 0), (TODAY, 181, 0)]
+
+
+def test_what_waits_is_told_although_the_scene_goes_quiet() -> None:
+    rig = Rig()
+    rig.frame(crossing=2)
+    rig.frame(10.0, crossing=1, direction="b-to-a")
+    hits = [hit for _ in range(40) for hit in rig.frame(4.0)]  # keyframes of an idle camera
+    assert numbers(hits) == [(TODAY, 2, 1)]
+
+
+def test_at_midnight_the_day_is_told_once_more_and_the_next_begins_with_0() -> None:
+    rig = Rig()
+    rig.set_clock("2026-11-24T23:58:58")
+    rig.frame(crossing=5)
+    rig.frame(59.0, crossing=1)
+    rig.frame(1.0, crossing=1)
+    (final,) = rig.frame(4.0)
+    midnight_mono = rig.mono - 3.0
+    assert numbers([final]) == [(TODAY, 7, 0)]
+    assert final.to_mono == pytest.approx(midnight_mono), "when it was midnight, not when the next frame came"
+    assert numbers([hit for _ in range(20) for hit in rig.frame(4.0, crossing=1)]) == [(TOMORROW, 15, 0)]
+
+
+def test_a_day_on_which_nobody_crossed_is_not_told() -> None:
+    rig = Rig()
+    assert [hit for _ in range(48) for hit in rig.frame(3600.0)] == []
+
+
+def test_they_go_on_after_a_restart(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=3)
+    assert numbers(rig.finish()) == [(TODAY, 3, 0)]
+    rig.start()
+    rig.frame(crossing=1, direction="b-to-a")
+    assert numbers(rig.frame(60.0)) == [(TODAY, 3, 1)]
+
+
+def test_after_kill_9_at_most_what_was_not_told_yet_is_lost(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=3)
+    rig.frame(60.0)
+    rig.frame(crossing=2)  # within the minute
+    rig.start()
+    rig.frame(crossing=1)
+    assert numbers(rig.frame(60.0)) == [(TODAY, 4, 0)]
+
+
+def test_they_are_on_the_disk_before_they_are_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=3)
+    rig.mono += 60.0
+    rig.counts.turn(rig.wall, rig.mono)
+    told = next(rig.counts.tell())
+    kept = json.loads((tmp_path / "line-counts-lane-count.json").read_text())
+    assert kept["days"][told.day]["a_to_b"] == told.a_to_b == {"motorcycle": 3}
+
+
+def test_a_card_is_written_to_once_a_minute_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[float] = []
+    rig = Rig(tmp_path)
+    monkeypatch.setattr(
+        "edge_agent.rules.line_counts.write_record", lambda path, record: written.append(rig.mono)
+    )
+    for _ in range(3000):
+        rig.frame(0.2, crossing=1)
+    for _ in range(100):
+        rig.frame(4.0)
+    assert len(written) == 10
+
+
+def test_hits_that_were_not_taken_are_told_again_without_being_counted_again(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=3)
+    rig.mono += 60.0
+    rig.counts.turn(rig.wall, rig.mono)
+    untaken = rig.counts.tell()
+    first = next(untaken)
+    untaken.close()  # type: ignore[attr-defined]  # the sink failed
+    assert rig.frame(crossing=1) == [first]
+    assert numbers(rig.frame(60.0)) == [(TODAY, 4, 0)]
+
+
+def test_without_a_folder_nothing_is_kept_and_a_bad_file_is_no_end(tmp_path: Path) -> None:
+    (tmp_path / "line-counts-lane-count.json").write_text('{"line": "lane", "day": 7')
+    for folder in (None, tmp_path, tmp_path / "missing"):
+        rig = Rig(folder)
+        rig.frame(crossing=1)
+        assert numbers(rig.frame(60.0)) == [(TODAY, 1, 0)]
+
+
+def test_another_line_under_the_same_rule_begins_anew(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=3)
+    rig.finish()
+    other = LineCounts(replace(RULE, line=replace(RULE.line, id="other")), SITE, tmp_path)
+    other.turn(rig.wall, rig.mono)
+    other.add("a-to-b", "motorcycle")
+    other.finish()
+    assert numbers(list(other.tell())) == [(TODAY, 1, 0)]
+
+
+def test_the_day_before_a_night_without_power_is_told_in_the_morning(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=3)
+    rig.finish()
+    rig.start()
+    rig.set_clock("2026-11-25T06:00:00")
+    assert numbers(rig.frame()) == [(TODAY, 3, 0)]
+    rig.frame(crossing=1)
+    assert numbers(rig.frame(60.0)) == [(TOMORROW, 1, 0)]
+
+
+def test_a_box_that_boots_in_1970_finds_its_day_again_when_the_clock_is_set(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.frame(crossing=40)
+    rig.finish()
+    rig.start()
+    rig.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    rig.frame(crossing=2)
+    rig.set_clock("2026-11-24T21:00:00")
+    hits = [*rig.frame(), *rig.frame(crossing=1), *rig.frame(60.0)]
+    assert numbers(hits) == [("1970-01-01", 2, 0), (TODAY, 41, 0)]
+
+
+def test_a_clock_that_steps_back_over_midnight_neither_loses_nor_doubles_the_day() -> None:
+    rig = Rig()
+    rig.set_clock("2026-11-24T23:59:50")
+    rig.frame(crossing=10)
+    first = rig.frame(12.0, crossing=1)  # 00:00:03
+    rig.set_clock("2026-11-24T23:59:55")  # the time server knows better
+    back = rig.frame(crossing=2)
+    again = rig.frame(6.0, crossing=4)  # 00:00:02
+    assert numbers(first) == [(TODAY, 10, 0)]
+    assert numbers(back) == [(TOMORROW, 1, 0)]
+    assert numbers(again) == [(TODAY, 12, 0)]
+    assert numbers(rig.frame(60.0)) == [(TOMORROW, 5, 0)]
+
+
+def test_a_clock_that_is_a_month_ahead_for_a_while_does_not_reset_today() -> None:
+    rig = Rig()
+    rig.frame(crossing=10)
+    rig.set_clock("2026-12-24T20:00:00")
+    rig.frame(crossing=1)
+    rig.set_clock("2026-11-24T20:10:00")
+    rig.frame(crossing=1)
+    assert numbers(rig.frame(60.0)) == [(TODAY, 11, 0)]
+
+
+def test_the_file_stays_small(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    for _ in range(40):
+        rig.frame(86400.0, crossing=1)
+    rig.finish()
+    kept = json.loads((tmp_path / "line-counts-lane-count.json").read_text())
+    assert len(kept["days"]) == KEPT_DAYS
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("frame"), st.floats(0.2, 90.0), st.integers(0, 3)),
+        st.tuples(st.just("clock"), st.floats(-2 * 86400.0, 2 * 86400.0), st.just(0)),
+        st.tuples(st.just("restart"), st.just(0.0), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps)
+def test_whatever_the_clock_does_each_crossing_is_told_on_one_day_and_no_day_ever_falls(
+    script: list[tuple[str, float, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(Path(folder))
+        counted: Counter[str] = Counter()
+        for what, amount, crossing in script:
+            if what == "frame":
+                rig.frame(amount, crossing)
+                counted[rig.wall.astimezone(SITE).date().isoformat()] += crossing
+            elif what == "clock":  # over fewer days than are kept
+                wall = rig.wall + timedelta(seconds=amount)
+                rig.wall = max(EVENING - timedelta(days=3), min(wall, EVENING + timedelta(days=3)))
+            else:
+                rig.finish()
+                rig.start()
+        rig.finish()
+    last: dict[str, int] = {}
+    for day, told, _ in numbers(rig.told):
+        assert told >= last.get(day, 0)
+        last[day] = told
+    assert last == {day: n for day, n in counted.items() if n}
+
+
+def intervals(hits: list[LineCountsHit]) -> Iterator[tuple[float, float]]:
+    return ((hit.from_mono, hit.to_mono) for hit in hits)
+
+
+@given(st.lists(st.tuples(st.floats(0.2, 90.0), st.integers(0, 2)), max_size=60))
+def test_the_intervals_follow_each_other_without_a_gap(script: list[tuple[float, int]]) -> None:
+    rig = Rig()
+    for after_s, crossing in script:
+        rig.frame(after_s, crossing)
+    end = None
+    for begin, following in intervals(rig.told):
+        assert end is None or begin == end
+        assert following >= begin
+        end = following
