@@ -1,7 +1,8 @@
 """Who goes against the arrow of a zone: ``wrong-way``.
 
-What decides is where the foot of the box went over the last ``min_distance`` of its way, jumps left out, in
-the picture's true proportions.
+What decides is where the foot of the box went over the last ``min_distance`` of its way, in the picture's
+true proportions. It is measured twice, and both have to agree: by where the box is, which jumps when ids
+change places, and by its steps without jumps (``way.py``), which drift when a box jitters.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Vector = tuple[float, float]
 @dataclass(frozen=True, slots=True)
 class _Point:
     mono: float
-    at: Vector
+    foot: Vector  # where the box was
+    at: Vector  # without jumps, from anywhere
 
 
 @dataclass(slots=True)
@@ -63,20 +65,23 @@ class _Walk:
             return
         self.track, self.inside_mono = track, now
         if not self.path or hypot(*_from(self.path[-1].at, self.at)) >= piece:
-            self.path.append(_Point(now, self.at))
+            self.path.append(_Point(now, foot, self.at))
 
-    def last_way(self, least: float, own: Vector, now: float) -> tuple[_Point, Vector] | None:
+    def last_way(self, least: float, own: Vector, now: float) -> tuple[_Point, tuple[Vector, Vector]] | None:
         """From where, and which way, it went over the last ``least`` widths and ``OWN_SIZES``."""
         for point in reversed(self.path):
             if now - point.mono > REMEMBERED_S:
                 return None
-            x, y = _from(point.at, self.at)
-            if hypot(x, y) >= least and hypot(x / own[0], y / own[1]) >= OWN_SIZES:
-                return point, (x, y)
+            ways = _from(point.at, self.at), _from(point.foot, self.foot)
+            if all(hypot(x, y) >= least and hypot(x / own[0], y / own[1]) >= OWN_SIZES for x, y in ways):
+                return point, ways
         return None
 
-    def gets_on(self, now: float) -> bool:
-        return bool(self.path) and now - self.path[-1].mono <= GETS_ON_S
+    def last_piece(self, now: float) -> Vector | None:
+        """Which way it got on just now."""
+        if len(self.path) < 2 or now - self.path[-1].mono > GETS_ON_S:
+            return None
+        return _from(self.path[-2].at, self.path[-1].at)
 
     def forget(self) -> None:
         """What it did counts no more."""
@@ -134,10 +139,10 @@ class WrongWayWatch:
             walk.forget()
             return
         last = walk.last_way(self._rule.min_distance, self._own_size(walk.track), now)
-        if last is not None and 180.0 - self._angle(last[1]) > self._rule.angle_deg:
+        if last is not None and not any(self._is_against(way) for way in last[1]):
             yield from self._end(walk, "over")
             walk.told, walk.spent = None, False
-        elif last is not None and walk.gets_on(now) and walk.inside_mono == now:
+        elif last is not None and all(self._is_against(way) for way in last[1]) and self._gets_on(walk, now):
             yield from self._tell(walk, last[0], now)
         elif walk.told is not None and walk.against and now - walk.against.mono > STANDS_S:
             yield from self._end(walk, "over")
@@ -160,6 +165,13 @@ class WrongWayWatch:
     def _end(self, walk: _Walk, reason: str) -> Iterator[RuleHit]:
         if walk.told is not None:
             yield self._hit(Phase.END, walk, walk.told.event_id, reason)
+
+    def _gets_on(self, walk: _Walk, now: float) -> bool:
+        piece = walk.last_piece(now)
+        return piece is not None and self._is_against(piece) and walk.inside_mono == now
+
+    def _is_against(self, way: Vector) -> bool:
+        return 180.0 - self._angle(way) <= self._rule.angle_deg
 
     def _own_size(self, track: Track) -> Vector:
         return max(track.box.width, 1e-6), max(track.box.height * self._aspect, 1e-6)

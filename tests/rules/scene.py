@@ -1,0 +1,75 @@
+"""Tracks that move as a test says, handed to a rule frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+
+from edge_agent.config.settings import Zone
+from edge_agent.hits import RuleHit
+from edge_agent.model import GROUP_OF_LABEL, Box, Frame, Track, Tracks
+from edge_agent.rules.schedule import Arming
+from tests.events.parts import frame, track
+
+ALWAYS = Arming(None, UTC, frozenset())
+EPOCH = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
+EVERYWHERE = Zone("road", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+
+Actor = Callable[[float], Track | None]
+"""The track at a time in seconds, or None while there is none."""
+
+
+class Watch(Protocol):
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]: ...
+
+
+def foot_at(x: float, y: float, width: float = 0.1, height: float = 0.15) -> Box:
+    return Box(x - width / 2, y - height, x + width / 2, y)
+
+
+def going(
+    *points: tuple[float, float, float],
+    name: str = "t1",
+    label: str = "car",
+    size: tuple[float, float] = (0.1, 0.15),
+    jitter: float = 0.0,
+) -> Actor:
+    """Straight between (time, x, y) of its foot; absent before and after. ``jitter``: of the box's edges, in
+    own sizes (standard deviation)."""
+    times, xs, ys = zip(*points, strict=True)
+    noise = np.random.default_rng(7)
+
+    def at(t: float) -> Track | None:
+        if not times[0] <= t <= times[-1]:
+            return None
+        box = foot_at(float(np.interp(t, times, xs)), float(np.interp(t, times, ys)), *size)
+        dx1, dy1, dx2, dy2 = (float(v) for v in noise.normal(0, jitter, 4) * (*size, *size))
+        shaken = Box(box.x1 + dx1, box.y1 + dy1, box.x2 + dx2, box.y2 + dy2)
+        return track(name, label=label, group=GROUP_OF_LABEL.get(label), box=shaken, last=t)
+
+    return at
+
+
+def played(
+    watch: Watch,
+    seconds: float,
+    *actors: Actor,
+    begin_s: float = 0.0,
+    fps: float = 5.0,
+    at: datetime = EPOCH,
+) -> list[RuleHit]:
+    """``at`` is the wall clock at second 0."""
+    hits: list[RuleHit] = []
+    for number in range(round(seconds * fps)):
+        t = begin_s + number / fps
+        moment = replace(frame(t), captured_at=at + timedelta(seconds=t))
+        hits += watch.update(moment, Tracks(tuple(seen for actor in actors if (seen := actor(t)))))
+    return hits
+
+
+def told(hits: Iterable[RuleHit]) -> list[tuple[str, str | None]]:
+    return [(hit.phase.value, hit.end_reason) for hit in hits]

@@ -1,0 +1,197 @@
+"""Many at once: told when it lasts, over when it has dissolved for as long, deaf to a flickering detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.config.settings import CrowdingRule, RuleKind, Schedule, Zone
+from edge_agent.hits import Crowd, RuleHit
+from edge_agent.model import Severity, Track, Tracks, TrackState
+from edge_agent.rules.crowding import CrowdWatch
+from edge_agent.rules.schedule import Arming
+from tests.events.parts import frame, track
+from tests.rules.scene import ALWAYS, EPOCH, EVERYWHERE, foot_at, told
+
+RULE = CrowdingRule(
+    id="gate-crowd",
+    kind=RuleKind.CROWDING,
+    zone=EVERYWHERE,
+    labels=("person", "motorcycle"),
+    count=10,
+    min_duration_s=30.0,
+    release_count=7,
+    severity=Severity.INFO,
+    cooldown_s=60.0,
+    schedule=None,
+)
+
+
+def watching(rule: CrowdingRule = RULE) -> CrowdWatch:
+    return CrowdWatch(rule, ALWAYS)
+
+
+def people(count: int, **more: object) -> tuple[Track, ...]:
+    """In a row from the left, each 0.03 wide."""
+    one = track(label="person", group="person")
+    return tuple(
+        replace(one, id=f"p{n}", box=foot_at(0.02 + 0.03 * n, 0.5, 0.03, 0.1), **more)  # type: ignore[arg-type]
+        for n in range(count)
+    )
+
+
+def played(
+    watch: CrowdWatch,
+    seconds: float,
+    count: int | Callable[[float], int],
+    begin_s: float = 0.0,
+    fps: float = 5.0,
+    at: datetime = EPOCH,
+) -> list[RuleHit]:
+    hits: list[RuleHit] = []
+    for number in range(round(seconds * fps)):
+        t = begin_s + number / fps
+        there = people(count if isinstance(count, int) else count(t))
+        hits += watch.update(replace(frame(t), captured_at=at + timedelta(seconds=t)), Tracks(there))
+    return hits
+
+
+def facts(hit: RuleHit) -> Crowd:
+    assert isinstance(hit.facts, Crowd)
+    return hit.facts
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "expected"),
+    [
+        (9, 120, []),
+        (10, 29, []),
+        (10, 31, [("start", None)]),
+        (10, 600, [("start", None)]),  # a crowd that does not grow is told once
+    ],
+)
+def test_enough_for_long_enough_is_a_crowd(
+    count: int, seconds: float, expected: list[tuple[str, str | None]]
+) -> None:
+    assert told(played(watching(), seconds, count)) == expected
+
+
+def test_it_says_where_how_many_and_since_when_with_a_box_around_all() -> None:
+    (start,) = played(watching(), 31, lambda t: 12 if 10 < t < 20 else 10)
+    assert facts(start) == Crowd("road", 10, 12)
+    assert start.started_mono == 0.0
+    assert start.track is None
+    assert start.box.rounded() == (0.005, 0.4, 0.305, 0.5)
+    assert start.why == "10 in road, at most 12, for 30 s"
+
+
+def test_it_is_over_when_few_are_left_for_as_long() -> None:
+    watch = watching()
+    played(watch, 31, 12)
+    assert played(watch, 100, 8, begin_s=31) == [], "between the two numbers nothing changes"
+    assert played(watch, 29, 7, begin_s=131) == []
+    (end,) = played(watch, 2, 7, begin_s=160)
+    assert (end.end_reason, facts(end)) == ("over", Crowd("road", 7, 12))
+    assert end.last_mono == pytest.approx(131, abs=0.3), "when it was last more than few"
+    assert end.box.rounded() == (0.005, 0.4, 0.245, 0.5), "around those who were there then"
+
+
+def test_a_flickering_detector_neither_delays_nor_ends_it() -> None:
+    """It misses three of ten in each fourth look, and nearly all for two seconds now and then."""
+
+    def seen(t: float) -> int:
+        if 20 <= t % 30 < 22:
+            return 1
+        return 7 if round(t * 5) % 4 == 0 else 10
+
+    assert told(played(watching(), 300, seen)) == [("start", None)]
+
+
+def test_now_and_then_enough_is_no_crowd() -> None:
+    assert played(watching(), 600, lambda t: 10 if round(t * 5) % 4 == 0 else 8) == []
+
+
+def test_a_few_moments_with_many_do_not_keep_it_open() -> None:
+    watch = watching()
+    played(watch, 31, 12)
+    assert told(played(watch, 60, lambda t: 12 if int(t) % 10 == 0 else 3, begin_s=31)) == [("end", "over")]
+
+
+@pytest.mark.parametrize("fps", [0.25, 0.5, 1.0])
+def test_a_crowd_that_stands_still_is_told_by_an_idle_camera(fps: float) -> None:
+    (start,) = played(watching(), 40, 10, fps=fps)
+    assert start.last_mono <= 34
+
+
+def test_it_is_told_again_when_it_has_grown_by_a_fifth_and_at_most_once_a_minute() -> None:
+    hits = played(watching(), 300, lambda t: min(10 + int(t / 10), 30))
+    assert [hit.phase for hit in hits] == ["start", *["update"] * (len(hits) - 1)]
+    most = [facts(hit).most for hit in hits]
+    assert all(later >= 1.2 * earlier for earlier, later in pairwise(most))
+    assert 2 <= len(hits) <= 5
+
+
+def test_only_who_stands_in_the_zone_and_has_one_of_its_labels_counts() -> None:
+    left = replace(RULE, zone=Zone("left", ((0.0, 0.0), (0.2, 0.0), (0.2, 1.0), (0.0, 1.0))))
+    assert played(watching(left), 60, 20) == []
+    assert played(watching(replace(RULE, labels=("car",))), 60, 20) == []
+
+
+def test_who_is_hidden_for_a_moment_is_still_there_and_who_is_unconfirmed_is_not() -> None:
+    watch = watching()
+    played(watch, 20, 10)
+    behind = tuple(replace(one, state=TrackState.LOST, seen_now=False) for one in people(10)[5:])
+    for n in range(55):
+        hits = list(watch.update(frame(20 + n / 5), Tracks((*people(5), *behind))))
+        if hits:
+            break
+    assert told(hits) == [("start", None)]
+    unsure = people(20, confirmed=False, state=TrackState.TENTATIVE)
+    other = watching()
+    assert not [hit for n in range(300) for hit in other.update(frame(n / 5), Tracks(unsure))]
+
+
+def test_a_second_crowd_is_another_event_and_waits_for_the_cooldown() -> None:
+    watch = watching(replace(RULE, min_duration_s=5.0))
+    hits = played(watch, 300, lambda t: 10 if t % 30 < 15 else 0)
+    starts = [hit for hit in hits if hit.phase == "start"]
+    assert len({hit.event_id for hit in starts}) == len(starts) == 5
+    assert [hit.phase for hit in hits] == ["start", "end"] * 5
+
+
+def test_while_the_rule_is_not_armed_there_is_no_crowd() -> None:
+    night = Schedule(frozenset(range(7)), time(22), time(5))
+    watch = CrowdWatch(
+        replace(RULE, schedule=night), Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
+    )
+    evening = datetime.fromisoformat("2026-11-24T21:59:00+07:00")
+    (start,) = played(watch, 100, 12, at=evening)
+    assert start.started_mono == pytest.approx(60)
+    morning = datetime.fromisoformat("2026-11-25T04:58:00+07:00")
+    assert told(played(watch, 60, 12, begin_s=100, at=morning)) == [("end", "disarmed")]
+
+
+@pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
+def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
+    watch = watching()
+    played(watch, 40, 12)
+    assert told(watch.finish(reason, {"p0", "p1"})) == [("end", reason)]
+    assert told(watch.finish(reason)) == []
+
+
+def test_hits_that_were_not_taken_are_told_again() -> None:
+    watch = watching()
+    played(watch, 30, 12)
+    first, again = (next(iter(watch.update(frame(t), Tracks(people(12))))) for t in (30.0, 30.2))
+    assert (first.phase, first.event_id) == (again.phase, again.event_id) == ("start", first.event_id)
+    assert told(watch.update(frame(30.4), Tracks(people(12)))) == [("start", None)]
+    played(watch, 30, 0, begin_s=31)
+    for t in (61.4, 61.6):
+        assert next(iter(watch.update(frame(t), Tracks(())))).end_reason == "over"
+    assert told(watch.update(frame(61.8), Tracks(()))) == [("end", "over")]
+    assert told(watch.update(frame(62.0), Tracks(()))) == []

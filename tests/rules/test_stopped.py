@@ -1,0 +1,248 @@
+"""What drove and then stands: told once it has stood for long enough, and never what was parked before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.config.settings import RuleKind, Schedule, StoppedRule, Zone
+from edge_agent.hits import RuleHit, Standstill
+from edge_agent.model import Severity, Track, Tracks, TrackState
+from edge_agent.rules.schedule import Arming
+from edge_agent.rules.stopped import StoppedWatch
+from tests.events.parts import frame
+from tests.rules.scene import ALWAYS, Actor, going, played, told
+
+JUNCTION = Zone("junction", ((0.3, 0.3), (0.9, 0.3), (0.9, 0.9), (0.3, 0.9)))
+RULE = StoppedRule(
+    id="no-stopping",
+    kind=RuleKind.STOPPED_VEHICLE,
+    zone=JUNCTION,
+    labels=("car", "motorcycle"),
+    still_s=30.0,
+    severity=Severity.WARNING,
+    cooldown_s=60.0,
+    schedule=None,
+)
+
+
+def watching(rule: StoppedRule = RULE) -> StoppedWatch:
+    return StoppedWatch(rule, ALWAYS)
+
+
+def stopping(still_s: float, **more: object) -> Actor:
+    """Drives in for 4 s, stands from second 4 on, and drives on."""
+    stop, gone = 4.0 + still_s, 8.0 + still_s
+    return going((0, 0.05, 0.5), (4, 0.5, 0.5), (stop, 0.5, 0.5), (gone, 0.95, 0.5), **more)  # type: ignore[arg-type]
+
+
+def still_s(hit: RuleHit) -> float:
+    assert isinstance(hit.facts, Standstill)
+    return hit.facts.still_s
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(29.0, []), (31.0, [("start", None), ("end", "moved")])])
+def test_a_car_that_stands_for_31_s_is_told_and_one_for_29_s_is_not(
+    seconds: float, expected: list[tuple[str, str | None]]
+) -> None:
+    hits = played(watching(), 50, stopping(seconds))
+    assert told(hits) == expected
+
+
+def test_it_says_since_when_how_long_and_which() -> None:
+    start, end = played(watching(), 60, stopping(40))
+    assert start.started_mono == end.started_mono == pytest.approx(4.0, abs=0.6)
+    assert still_s(start) == pytest.approx(30.0, abs=0.3)
+    assert end.last_mono == pytest.approx(44.0, abs=0.6)
+    assert still_s(end) == pytest.approx(40.0, abs=1.0)
+    assert start.event_id == end.event_id
+    assert start.why == "car came and stands in junction for 30 s"
+    assert end.box.centre == pytest.approx((0.5, 0.425), abs=0.04), "where it stood"
+
+
+@pytest.mark.parametrize("fps", [0.25, 0.5, 1.0, 2.0, 5.0, 10.0])
+def test_it_is_told_in_time_however_often_the_idle_camera_looks(fps: float) -> None:
+    """While it drives in there is motion, and the camera is awake; then a keyframe comes now and then."""
+    watch, car = watching(), stopping(100)
+    assert played(watch, 5, car) == []
+    (start,) = played(watch, 50, car, begin_s=5, fps=fps)
+    assert 29.5 <= still_s(start) <= 31 + 1 / fps
+
+
+def test_what_was_parked_when_the_agent_came_is_never_told() -> None:
+    assert played(watching(), 600, going((0, 0.5, 0.5), (600, 0.5, 0.5))) == []
+
+
+@pytest.mark.parametrize("jitter", [0.03, 0.06, 0.1])
+def test_a_box_that_jitters_stands_still(jitter: float) -> None:
+    assert told(played(watching(), 50, stopping(31, jitter=jitter)))[0] == ("start", None)
+
+
+@pytest.mark.parametrize("jitter", [0.03, 0.06, 0.1])
+def test_a_parked_box_that_jitters_for_an_hour_has_not_moved(jitter: float) -> None:
+    assert played(watching(), 3600, going((0, 0.5, 0.5), (3600, 0.5, 0.5), jitter=jitter)) == []
+
+
+def test_a_row_of_parked_motorbikes_whose_boxes_jump_to_the_neighbour_has_not_moved() -> None:
+    """Ids that change places within the row: a jump of one own size, there or back, twice a minute."""
+
+    def hopping(t: float) -> Track | None:
+        place = 0.5 if int(t / 30) % 2 == 0 else 0.62
+        return going((0, place, 0.5), (900, place, 0.5), label="motorcycle")(t)
+
+    assert played(watching(), 900, hopping) == []
+
+
+def test_a_slow_queue_does_not_stand() -> None:
+    """A car length every ten seconds: it waits for the others."""
+    steps = [(10.0 * n + wait, 0.3 + 0.04 * (n + wait / 8), 0.6) for n in range(12) for wait in (0.0, 8.0)]
+    assert played(watching(), 120, going((-4.0, 0.05, 0.6), *steps)) == []
+
+
+def test_what_stands_outside_the_zone_is_not_told() -> None:
+    outside = replace(RULE, zone=Zone("lane", ((0.7, 0.3), (0.9, 0.3), (0.9, 0.9), (0.7, 0.9))))
+    assert played(watching(outside), 50, stopping(40)) == []
+
+
+def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
+    def unsure(t: float) -> Track | None:
+        car = stopping(40)(t)
+        return car and replace(car, confirmed=False, state=TrackState.TENTATIVE)
+
+    assert played(watching(), 50, unsure, stopping(40, name="p", label="person")) == []
+
+
+def hidden(actor: Actor, *spans: tuple[float, float]) -> Actor:
+    """The track is lost in these times: its box runs on, as predicted ones do."""
+
+    def at(t: float) -> Track | None:
+        seen = actor(t)
+        if seen is None or not any(begin <= t < end for begin, end in spans):
+            return seen
+        return replace(seen, state=TrackState.LOST, seen_now=False, box=seen.box.shifted(0.3, 0.0))
+
+    return at
+
+
+def test_passers_by_do_not_take_the_time_of_a_car_that_is_lost_and_found_again() -> None:
+    car = hidden(stopping(31), (8, 10), (15, 17), (22, 24), (30, 32))
+    (start, _) = played(watching(), 50, car)
+    assert start.started_mono == pytest.approx(4.0, abs=0.6)
+
+
+def renamed(actor: Actor, begin_s: float, end_s: float) -> Actor:
+    """Its track ends at ``begin_s``; from ``end_s`` on it has another one."""
+
+    def at(t: float) -> Track | None:
+        seen = actor(t)
+        if seen is None or begin_s <= t < end_s:
+            return None
+        return seen if t < begin_s else replace(seen, id="t2")
+
+    return at
+
+
+def test_a_car_that_is_found_again_as_another_track_keeps_its_time() -> None:
+    (start, _) = played(watching(), 60, renamed(stopping(40), 15, 30))
+    assert start.started_mono == pytest.approx(4.0, abs=0.6)
+    assert start.track is not None
+    assert start.track.id == "t2"
+
+
+def test_an_open_event_goes_on_under_another_track() -> None:
+    hits = played(watching(), 130, renamed(stopping(100), 50, 70))
+    assert told(hits) == [("start", None), ("update", None), ("end", "moved")]
+    assert len({hit.event_id for hit in hits}) == 1
+
+
+def test_a_track_that_ends_and_is_not_found_again_is_lost() -> None:
+    hits = played(watching(), 130, renamed(stopping(100), 50, 999))
+    assert told(hits) == [("start", None), ("end", "lost")]
+    assert hits[1].last_mono == pytest.approx(50, abs=0.5), "when it was seen last, not when it was given up"
+
+
+def test_another_car_that_drives_to_the_same_place_begins_anew() -> None:
+    second = going((30, 0.05, 0.5), (34, 0.5, 0.5), (60, 0.5, 0.5), name="t2")
+    assert played(watching(), 60, renamed(stopping(20), 15, 999), second) == []
+
+
+def test_who_nudges_forward_and_stands_again_begins_anew() -> None:
+    car = going((0, 0.05, 0.5), (4, 0.4, 0.5), (24, 0.4, 0.5), (26, 0.48, 0.5), (50, 0.48, 0.5))
+    assert played(watching(), 50, car) == []
+
+
+def test_of_several_only_one_is_told_within_the_cooldown_and_the_others_after_it() -> None:
+    cars = [stopping(200, name="a"), stopping(200, name="b")]
+    hits = played(watching(), 100, *cars)
+    starts = [hit for hit in hits if hit.phase == "start"]
+    assert [hit.track and hit.track.id for hit in starts] == ["a", "b"]
+    assert still_s(starts[1]) == pytest.approx(90, abs=1.5)
+
+
+def test_who_stands_long_is_told_again_once_a_minute() -> None:
+    hits = played(watching(), 200, stopping(300))
+    assert told(hits) == [("start", None), ("update", None), ("update", None)]
+
+
+NIGHT = Schedule(frozenset(range(7)), time(22), time(5))
+SITE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def test_who_stopped_before_the_rule_was_armed_stands_there_since_then() -> None:
+    rule = replace(RULE, schedule=NIGHT)
+    watch = StoppedWatch(rule, Arming(NIGHT, SITE, frozenset()))
+    evening = datetime.fromisoformat("2026-11-24T21:59:00+07:00")
+    (start,) = played(watch, 100, stopping(100), at=evening)
+    assert start.started_mono == pytest.approx(60.0)
+    assert still_s(start) == pytest.approx(30.0, abs=0.3)
+
+
+def test_when_the_schedule_ends_what_is_open_ends_as_disarmed() -> None:
+    rule = replace(RULE, schedule=NIGHT)
+    watch = StoppedWatch(rule, Arming(NIGHT, SITE, frozenset()))
+    morning = datetime.fromisoformat("2026-11-25T04:59:00+07:00")
+    hits = played(watch, 90, stopping(200), at=morning)
+    assert told(hits) == [("start", None), ("end", "disarmed")]
+
+
+@pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
+def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
+    watch = watching()
+    played(watch, 50, stopping(100))
+    assert told(watch.finish(reason)) == [("end", reason)]
+    assert told(watch.finish(reason)) == []
+
+
+def test_what_is_parked_over_a_loss_of_the_camera_goes_on() -> None:
+    watch, car = watching(), stopping(300)
+    played(watch, 50, car)
+    assert told(watch.finish("camera", {"t1"})) == []
+    hits = played(watch, 30, car, begin_s=110)
+    assert told(hits) == [("update", None)]
+
+
+def test_what_stood_there_when_the_camera_came_back_is_parked() -> None:
+    watch, car = watching(), stopping(300)
+    played(watch, 50, car)
+    assert told(watch.finish("camera")) == [("end", "camera")]
+    assert played(watch, 100, going((0, 0.5, 0.5), (300, 0.5, 0.5), name="new"), begin_s=60) == []
+
+
+def test_hits_that_were_not_taken_are_told_again() -> None:
+    watch, car = watching(), stopping(31)
+    played(watch, 33, car)
+    parked = car(34.0)
+    assert parked
+    for t in (34.6, 34.7):
+        assert next(iter(watch.update(frame(t), Tracks((parked,))))).phase == "start"
+    assert told(watch.update(frame(34.8), Tracks((parked,)))) == [("start", None)]
+    played(watch, 0.9, car, begin_s=36)
+    moved = car(38.0)
+    assert moved
+    for t in (38.0, 38.1):
+        assert next(iter(watch.update(frame(t), Tracks((moved,))))).end_reason == "moved"
+    assert told(watch.update(frame(38.2), Tracks((moved,)))) == [("end", "moved")]
+    assert told(watch.update(frame(38.4), Tracks((moved,)))) == []
