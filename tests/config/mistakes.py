@@ -9,6 +9,8 @@ from __future__ import annotations
 from tests.config.places import MINIMAL, with_camera
 
 _YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1]]}"
+_DOOR = "{from: [0.2, 0.5], to: [0.8, 0.5]}"
+_ARROW = "arrow: {from: [0.2, 0.6], to: [0.8, 0.9]}"
 _GATEWAY, _MQTT = MINIMAL.splitlines()[:2]
 
 
@@ -43,6 +45,26 @@ def _rule(more: str) -> str:
 
 def _schedule(mapping: str) -> str:
     return _rule(f"schedule: {{{mapping}}}")
+
+
+def _of_kind(kind: str, more: str) -> str:
+    place = "line: door" if kind == "line-crossing" else "zone: yard"
+    return with_camera(
+        f"url: /clip.mp4\nzones: {{yard: {_YARD}}}\nlines: {{door: {_DOOR}, gate: {_DOOR}}}\n"
+        f"rules: [{{id: r, kind: {kind}, {place}, {more}}}]"
+    )
+
+
+def _lines(lines: str) -> str:
+    return with_camera(f"url: /clip.mp4\nlines: {lines}")
+
+
+def _camera(line: str) -> str:
+    return with_camera(f"url: /clip.mp4\n{line}")
+
+
+def _holidays(dates: str) -> str:
+    return _gateway(f"{{id: a, ward: b, holidays: {dates}}}")
 
 
 # fmt: off
@@ -188,6 +210,67 @@ MISTAKES = [
     ("a begin without an end", _schedule('§from: "22:00"'), "from needs to beside it"),
     ("an end without a begin", _schedule('§to: "22:00"'), "to needs from beside it"),
     ("a time that is too short for its rule", _rule('min_duration_s: 600, schedule: §{from: "12:00", to: "12:10"}'), "it is armed for 600 s at a time, and min_duration_s is 600"),
+    ("a word for holidays", _schedule("holidays: §none"), "holidays: must be usual, off, also or only, not 'none'"),
+    ("holidays switched off as a flag", _schedule("holidays: §false"), "(did you mean 'off'?)"),
+    # --- lines
+    ("lines as a list", _lines("§[door]"), "lines: must be a mapping of lines by id, not a list"),
+    ("a line that is a list", _lines("{door: §[[0, 0], [1, 1]]}"), "must be a mapping (from, to), not a list"),
+    ("a line without an end", _lines("{door: §{from: [0, 0]}}"), "line has no 'to'"),
+    ("a line of points", _lines("{door: {from: [0, 0], to: [1, 1], §points: []}}"), "unknown key 'points' in line; write from: [x, y] and to: [x, y]"),
+    ("a line that ends where it begins", _lines("{door: {from: [0.5, 0.5], to: §[0.5, 0.5]}}"), "at least 0.01 of the picture apart"),
+    ("a line of next to no length", _lines("{door: {from: [0.5, 0.5], to: §[0.505, 0.505]}}"), "at least 0.01 of the picture apart"),
+    ("a line outside the picture", _lines("{door: {from: [0.5, 0.5], to: [§1.5, 0.5]}}"), "to: must be a number from 0 to 1, not '1.5'"),
+    ("a line to a number", _lines("{door: {from: [0.5, 0.5], to: §1}}"), "to: a point is two numbers"),
+    ("33 lines", _lines("§{" + ", ".join(f"l{i}: {_DOOR}" for i in range(33)) + "}"), "lines: at most 32 lines, not 33"),
+    # --- rules of the other kinds
+    ("a misspelt line", _rules("[{id: r, kind: line-crossing, line: §dor}]").replace("rules:", f"lines: {{door: {_DOOR}}}\n    rules:"), "line: this camera has no line 'dor' (did you mean 'door'?)"),
+    ("a line that resembles none", _rules("[{id: r, kind: line-crossing, line: §pool}]").replace("rules:", f"lines: {{door: {_DOOR}}}\n    rules:"), "no line 'pool'; its lines: 'door'"),
+    ("a line of a camera without lines", _rules("[{id: r, kind: line-crossing, line: §door}]"), "this camera has no lines; define 'door' under lines"),
+    ("a zone where a line is due", _rules("[{id: r, kind: line-crossing, §zone: yard, line: yard}]").replace("rules:", f"lines: {{yard: {_DOOR}}}\n    rules:"), "unknown key 'zone' in line-crossing rule; zone belongs to zone-intrusion, loitering, stopped-vehicle, wrong-way or crowding"),
+    ("no line", _rules("[§{id: r, kind: line-crossing}]"), "line-crossing rule has no 'line': the id of one of this camera's lines"),
+    ("a key of another kind", _rule("§count: 5"), "unknown key 'count' in loitering rule; count belongs to crowding"),
+    ("a key of two other kinds", _of_kind("stopped-vehicle", "§min_duration_s: 5"), "min_duration_s belongs to zone-intrusion, loitering or crowding"),
+    ("a misspelt key of its kind", _of_kind("stopped-vehicle", "§stil: 5"), "unknown key 'stil' in stopped-vehicle rule (did you mean 'still_s'?)"),
+    ("an unknown key and an unknown kind", _rules("[{id: r, kind: §crowd, zone: yard, count: 3}]"), "(did you mean 'crowding'?)"),
+    ("a kind that is a list", _rules("[{id: r, kind: §[crowding], zone: yard}]"), "kind: must be zone-intrusion, "),
+    ("a misspelt direction", _of_kind("line-crossing", "direction: §a-b"), "direction: must be a-to-b, b-to-a or both, not 'a-b' (did you mean 'a-to-b'?)"),
+    ("a misspelt mode", _of_kind("line-crossing", "mode: §exact"), "mode: must be strict, balanced or loose"),
+    ("counts below a second", _of_kind("line-crossing", "counts_s: §0.5"), "0 or a number from 1 to 86400 seconds"),
+    ("a line that tells nothing", _of_kind("line-crossing", "§each: false, counts_s: 0"), "each: false and counts_s: 0 together tell nothing"),
+    ("no standstill at all", _of_kind("stopped-vehicle", "still_s: §0"), "a number from 1 to 86400 seconds"),
+    ("a standstill longer than a day's schedule", _of_kind("stopped-vehicle", 'still_s: 86400, schedule: §{days: [sun]}'), "armed for 86400 s at a time, and still_s is 86400"),
+    ("a standstill longer than its schedule", _of_kind("stopped-vehicle", 'still_s: 90, schedule: §{from: "07:00", to: "07:01"}'), "armed for 60 s at a time, and still_s is 90"),
+    ("a crowd longer than its schedule", _of_kind("crowding", 'count: 5, min_duration_s: 1800, schedule: §{from: "07:00", to: "07:30"}'), "armed for 1800 s at a time, and min_duration_s is 1800"),
+    ("a way without an arrow", _rules("[§{id: r, kind: wrong-way, zone: yard}]"), "wrong-way rule has no 'arrow'"),
+    ("an arrow of no length", _of_kind("wrong-way", "arrow: {from: [0.5, 0.5], to: §[0.5, 0.5]}"), "from and to must be at least 0.01 of the picture apart, or it has no direction"),
+    ("an arrow that is a line's name", _of_kind("wrong-way", "arrow: §door"), "arrow: must be a mapping (from, to), not a single value"),
+    ("an angle that takes crossing traffic in", _of_kind("wrong-way", f"{_ARROW}, angle_deg: §120"), "a number from 1 to 90 degrees"),
+    ("no distance at all", _of_kind("wrong-way", f"{_ARROW}, min_distance: §0"), "from 0.01 to 2 widths of the picture"),
+    ("a crowd of nobody knows how many", _rules("[§{id: r, kind: crowding, zone: yard}]"), "crowding rule has no 'count'"),
+    ("a crowd of one", _of_kind("crowding", "count: §1"), "a whole number from 2 to 200 objects"),
+    ("a crowd that ends as it begins", _of_kind("crowding", "count: 5, release_count: §5"), "release_count: must be below count, which is 5, not 5"),
+    # --- holidays
+    ("a date that is none", _holidays("[§2027-02-30]"), "holidays: there is no 2027-02-30"),
+    ("a date as Vietnam writes it", _holidays("[§5/2/2027]"), "(did you mean '2027-02-05'?)"),
+    ("a date without zeros", _holidays("[§2027-2-5]"), "(did you mean '2027-02-05'?)"),
+    ("a holiday by its name", _holidays("[§tet]"), "must be a date such as 2027-01-01 or a span"),
+    ("a span backwards", _holidays("[§2027-02-11..2027-02-05]"), "this span ends before it begins"),
+    ("a span of all time", _holidays("[§0001-01-01..9999-12-31]"), "days, which is no holiday; at most 100"),
+    ("a span of three", _holidays("[§2027-01-01..2027-01-02..2027-01-03]"), "or a span such as"),
+    ("a span with a blank", _holidays('[§"2027-01-01 .. 2027-01-02"]'), "or a span such as"),
+    ("one date without a list", _holidays("§2027-01-01"), "write [ … ] around it"),
+    ("years of holidays", _holidays("§[" + ", ".join(f"{2020 + i}-01-01..{2020 + i}-03-31" for i in range(5)) + "]"), "452 days are no list of holidays; at most 400"),
+    # --- clips and storage
+    ("clips: off", _camera("report: {clips: §off}"), "clips: must be none, rules or unmasked, not 'off' (did you mean 'none'?)"),
+    ("a clip that is too short for what is before and after", _camera("clip: {max_s: §10}"), "pre_s and post_s together are 10 s, and max_s is 10: too short"),
+    ("too much before the event for a clip", _camera("clip: {pre_s: §60}"), "pre_s and post_s together are 65 s, and max_s is 60"),
+    ("a clip of no main stream", _camera("clip: {main_url: §rstp://h/s}"), "main_url: unknown scheme 'rstp'"),
+    ("an unescaped password in the main stream", _camera('clip: {main_url: §"rtsp://u:p@ss@h/s"}'), "main_url: the user part has an unescaped @"),
+    ("a login of the clip", _camera("clip: {§username: u}"), "unknown key in clip; known here: pre_s"),
+    ("a view watched by a word", _camera("watch_view: §covered"), "must be true or false"),
+    ("little storage", _top("storage: {max_bytes: §1MB}"), "a size from 10MB to 10TB"),
+    ("no age at all", _top("storage: {max_age_days: §0}"), "must be a number from 0.04 to 3650 days"),
+    ("a key that is not there", _top("storage: {seal_to: §/no/centre.pem}"), "seal_to: cannot read /no/centre.pem: no such file"),
     # --- not YAML at all
     ("a tab", "gateway:\n§\tid: a\n", "a tab"),
     ("a text that starts with @", _gateway("{id: a, ward: §@b}"), "cannot start with '@'"),

@@ -31,7 +31,7 @@ def _zone_rule(directory: Path, rule: str) -> ZoneRule:
     return found
 
 
-def _warnings_of(directory: Path, text: str) -> list[str]:
+def warnings_of(directory: Path, text: str) -> list[str]:
     """Warnings as ``line:column: text``, without the one that the clip is not there."""
     found = settings_of(directory, text, no_secrets=True).warnings
     return [w.partition("agent.yaml:")[2].replace("warning: ", "") for w in found]
@@ -195,7 +195,7 @@ _PERSON_OR_CAR = "rules: [{id: r, kind: loitering, zone: yard, labels: [person, 
     ],
 )
 def test_what_can_never_fire_is_doubtful(tmp_path: Path, lines: str, more: str, warning: str) -> None:
-    assert _warnings_of(tmp_path, with_camera(lines) + more) == [warning]
+    assert warnings_of(tmp_path, with_camera(lines) + more) == [warning]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_what_can_never_fire_is_doubtful(tmp_path: Path, lines: str, more: str, 
     ids=["plain", "half masked", "private", "all classes, one seen", "all classes of hog", "both seen"],
 )
 def test_what_can_fire_is_not_commented_on(tmp_path: Path, lines: str, more: str) -> None:
-    assert _warnings_of(tmp_path, with_camera(_CAMERA + lines) + more) == []
+    assert warnings_of(tmp_path, with_camera(_CAMERA + lines) + more) == []
 
 
 def test_a_camera_without_rules_has_none(tmp_path: Path) -> None:

@@ -135,17 +135,17 @@ def _warn_wrong_way(values: Values) -> None:
         return
     for node, rule in zip(written.items, rules, strict=True):
         if rule.make is WrongWayRule:
-            for text in _doubts(rule, zones[rule.name]):
-                values.reading.warn(node.place, f"rule {shown(rule.rest['id'])}: {text}")
+            for key, text in _doubts(rule, zones[rule.name]):
+                entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
+                values.reading.warn(entry.value.place if entry else node.place, f"{key}: {text}")
 
 
-def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[str]:
+def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[tuple[str, str]]:
+    """Keys of a wrong-way rule, and what is doubtful about them."""
     length = length_of(rule.rest["arrow"])
     if length < SHORT_ARROW:
-        yield f"arrow: {length:.2g} of the picture is too short for a sure direction; draw a longer one"
+        yield "arrow", f"{length:.2g} of the picture is too short for a sure direction; draw a longer one"
     longest = max(math.hypot(b[0] - a[0], (b[1] - a[1]) * WIDE) for a, b in combinations(zone, 2))
     if rule.rest["min_distance"] >= longest:
-        yield (
-            f"min_distance: the zone {shown(rule.name)} is only {longest:.2g} widths of a 16:9 picture long, "
-            f"so that nothing can go {rule.rest['min_distance']:g} in it"
-        )
+        text = f"the zone {shown(rule.name)} is only {longest:.2g} widths of a 16:9 picture from end to end"
+        yield "min_distance", f"{text}: nothing can go {rule.rest['min_distance']:g} in it"
