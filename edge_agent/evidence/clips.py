@@ -2,17 +2,87 @@
 
 from __future__ import annotations
 
-from edge_agent.config.settings import Camera
-from edge_agent.evidence.packets import PacketSource
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Camera, ClipPolicy
+from edge_agent.evidence.packets import PacketSource, Parameters, StreamPacket
+from edge_agent.evidence.tape import Tape
 from edge_agent.hits import Phase
 from edge_agent.model import Severity
 from edge_agent.outbox_model import Media
 
+KEPT = (Severity.WARNING, Severity.ALARM)
+"""Of these clips are made and pictures kept: a line that a thousand riders cross a day is told at info, and
+must not fill the card."""
+PROMPT_S, LATE_S = 0.3, 2.0
+"""A clip is complete when a later packet is there. That one comes so soon if all is well; after the second
+the clip ends without it."""
+Source = Literal["sub", "main"]
+
+
+@dataclass(slots=True)
+class _Clip:
+    event_id: str
+    severity: Severity
+    started_mono: float
+    tape: Tape
+    source: Source
+    begin: int  # its first packet's position on the tape
+    end_mono: float | None = None  # None: the event goes on
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A clip that can be made now."""
+
+    event_id: str
+    severity: Severity
+    started_mono: float
+    source: Source
+    parameters: Parameters | None  # None: there was no packet at all
+    packets: list[StreamPacket]
+    cut_short: str | None
+
+
+class Desk(Protocol):
+    """``recorder.Recorder``, as a camera's clips know it."""
+
+    def wake(self) -> None:
+        """There may be something to do. Any thread; quick."""
+        ...
+
+    def keep(self, picture: Media, severity: Severity) -> None:
+        """Store a picture. Any thread; quick."""
+        ...
+
 
 class CameraClips:
-    """``events.sink.ClipSource`` of one camera; made by ``Recorder.camera``."""
+    """``events.sink.ClipSource`` of one camera; made by ``Recorder.camera``. Memory: packets by reference, at
+    most ``clip.max_bytes`` and a quarter for each source."""
 
-    def __init__(self, camera: Camera, sub: PacketSource, main: PacketSource | None) -> None: ...
+    def __init__(
+        self, camera: Camera, sub: PacketSource, main: PacketSource | None, desk: Desk, clock: Clock
+    ) -> None:
+        self.camera_id = camera.id
+        self._settings = camera.clip
+        self._desk = desk
+        self._clock = clock
+        self._sources: Mapping[Source, PacketSource] = _sources(camera, sub, main)
+        self._lock = threading.Lock()  # protects the clips, the tapes and ``_closed``
+        self._clips: dict[str, _Clip] = {}
+        self._tapes: dict[Source, Tape] = {}  # that are tapping
+        self._closed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it is closed and nothing is open."""
+        with self._lock:
+            return self._closed and not self._clips
 
     def follow(
         self,
@@ -24,10 +94,125 @@ class CameraClips:
         picture: Media | None,
     ) -> None:
         """Notes it; takes no time. For the pipeline's thread."""
-        raise NotImplementedError
+        if severity not in KEPT:
+            return
+        if picture is not None:
+            self._desk.keep(picture, severity)
+        with self._lock:
+            if phase in (Phase.START, Phase.MOMENT):
+                self._begin(event_id, severity, started_mono)
+            clip = self._clips.get(event_id)
+            if clip is not None and phase in (Phase.END, Phase.MOMENT):
+                clip.end_mono = last_mono + self._settings.post_s
+        self._desk.wake()
 
     def close(self, why: str) -> None:
         """The camera is given up or its settings change: what is open ends here and is still stored, by the
         recorder's thread. ``why`` is a few words for the clip's ``cut_short``, such as "its settings have
-        changed". Before its reader is stopped and after its pipeline's ``stop``. Returns at once."""
-        raise NotImplementedError
+        changed". After its pipeline's ``stop``, before its reader is stopped. Returns at once."""
+        with self._lock:
+            self._closed = True
+            for clip in self._clips.values():
+                clip.tape.end(why)
+            for name in list(self._tapes):
+                self._untap(name)
+        self._desk.wake()
+
+    # --- for the recorder's thread ---
+
+    def cut(self) -> list[Cut]:
+        """The clips that can be made now; they are not open any more."""
+        now_mono = self._clock.monotonic()
+        with self._lock:
+            cuts = []
+            for clip in list(self._clips.values()):
+                made = self._cut(clip, now_mono)
+                if made is not None:
+                    del self._clips[clip.event_id]
+                    cuts.append(made)
+            self._tidy()
+        return cuts
+
+    def next_mono(self) -> float | None:
+        """When to ask again, if nobody wakes the recorder before."""
+        now_mono = self._clock.monotonic()
+        with self._lock:
+            return min((self._due_mono(clip, now_mono) for clip in self._clips.values()), default=None)
+
+    # --- under the lock ---
+
+    def _begin(self, event_id: str, severity: Severity, started_mono: float) -> None:
+        if self._closed or not self._sources or event_id in self._clips:
+            return
+        source, tape = self._tape()
+        begin = tape.begin_at(started_mono - self._settings.pre_s)
+        self._clips[event_id] = _Clip(event_id, severity, started_mono, tape, source, begin)
+        self._tidy()
+
+    def _tape(self) -> tuple[Source, Tape]:
+        """Of the first source that has something to show; else the last one, which may have later."""
+        for name in self._sources:
+            tape = self._running_tape(name)
+            if tape.has_keyframe():
+                break
+        return name, tape
+
+    def _running_tape(self, name: Source) -> Tape:
+        tape = self._tapes.get(name)
+        if tape is None or tape.ended is not None:
+            self._untap(name)
+            tape = self._tapes[name] = Tape(self._settings.max_bytes, self._desk.wake)
+            self._sources[name].tap(tape)
+        return tape
+
+    def _cut(self, clip: _Clip, now_mono: float) -> Cut | None:
+        limits, tape = self._settings, clip.tape
+        there = tape.stretch(clip.begin)
+        wanted_mono = math.inf if clip.end_mono is None else clip.end_mono
+        last_mono = math.inf if there.began_mono is None else there.began_mono + limits.max_s
+        end_mono = min(wanted_mono, last_mono)
+        whole = there.newest_mono > end_mono
+        if not (whole or now_mono > end_mono + LATE_S or there.size_bytes > limits.max_bytes or tape.ended):
+            return None
+        packets, too_large = tape.cut(clip.begin, end_mono, limits.max_bytes)
+        short: str | None = None
+        if too_large:
+            short = f"it is larger than clip.max_bytes ({limits.max_bytes})"
+        elif not whole and tape.ended is not None:
+            short = tape.ended
+        elif last_mono < wanted_mono:
+            short = f"it is longer than clip.max_s ({limits.max_s:g} s)"
+        parameters = tape.parameters
+        return Cut(clip.event_id, clip.severity, clip.started_mono, clip.source, parameters, packets, short)
+
+    def _due_mono(self, clip: _Clip, now_mono: float) -> float:
+        there = clip.tape.stretch(clip.begin)
+        began_mono = now_mono if there.began_mono is None else there.began_mono
+        end_mono = began_mono + self._settings.max_s
+        if clip.end_mono is not None:
+            end_mono = min(end_mono, clip.end_mono)
+        prompt_mono = end_mono + PROMPT_S
+        return prompt_mono if now_mono < prompt_mono else end_mono + LATE_S + PROMPT_S
+
+    def _tidy(self) -> None:
+        """Let go what no clip needs."""
+        for name, tape in list(self._tapes.items()):
+            needed = [clip.begin for clip in self._clips.values() if clip.tape is tape]
+            if needed:
+                tape.let_go(min(needed))
+            else:
+                self._untap(name)
+
+    def _untap(self, name: Source) -> None:
+        tape = self._tapes.pop(name, None)
+        if tape is not None:
+            self._sources[name].untap(tape)
+
+
+def _sources(camera: Camera, sub: PacketSource, main: PacketSource | None) -> Mapping[Source, PacketSource]:
+    """The better one first; none where no clips are made. A clip is not transcoded, so privacy masks are not
+    in it."""
+    policy = camera.report.clips
+    if policy is ClipPolicy.NONE or (policy is ClipPolicy.RULES and camera.privacy_masks):
+        return {}
+    return {"sub": sub} if main is None else {"main": main, "sub": sub}

@@ -1,18 +1,39 @@
-"""The thread that makes clips of all cameras, stores them and tells of them."""
+"""The thread that makes the clips of all cameras, stores them and tells of them.
+
+An ``evidence`` event goes out when its file is durable and not before: what is referenced is there.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import secrets
+import threading
+from collections import deque
 from typing import Protocol
 
-from edge_agent.clock import Clock
+from msgspec.structs import replace
+
+from edge_agent.clock import Clock, rfc3339, wall_time_of
 from edge_agent.config.settings import Camera
-from edge_agent.evidence.clips import CameraClips
+from edge_agent.errors import EdgeAgentError
+from edge_agent.evidence.clips import CameraClips, Cut
 from edge_agent.evidence.packets import PacketSource
+from edge_agent.evidence.seal import seal
 from edge_agent.evidence.store import MediaStore
 from edge_agent.loop import Loop
 from edge_agent.model import Severity
-from edge_agent.outbox_model import Draft, Stamp
-from edge_agent.wire import EvidenceData, EvidenceHealth
+from edge_agent.outbox_model import Draft, Media, Stamp
+from edge_agent.wire import ClipRef, EvidenceData, EvidenceHealth
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 10.0  # how long the thread sleeps at most, to show that it lives
+MAX_SILENCE_S = 120.0
+"""A worn card takes its time for one sync."""
+MAX_WAITING = 64
+"""Pictures that wait for the thread, of 200 kB at most; then the oldest is not kept."""
+STOPPED = "the agent was stopped"
 
 
 class EvidenceEvents(Protocol):
@@ -35,8 +56,6 @@ class Recorder:
     told nowhere.
     """
 
-    loop: Loop
-
     def __init__(
         self,
         store: MediaStore,
@@ -44,22 +63,166 @@ class Recorder:
         outbox: Appender,
         clock: Clock,
         seal_to: bytes | None = None,
-    ) -> None: ...
+    ) -> None:
+        """``seal_to``: X25519 public key that clips are sealed to; pictures come sealed already."""
+        self._store = store
+        self._events = events
+        self._outbox = outbox
+        self._clock = clock
+        self._seal_to = seal_to
+        self._woken = threading.Event()
+        self._lock = threading.Lock()  # protects the two below
+        self._cameras: list[CameraClips] = []
+        self._pictures: deque[tuple[Media, Severity]] = deque(maxlen=MAX_WAITING)
+        self._clips = self._missed = 0  # set by the thread only
+        self._deadline_mono = 0.0
+        self.loop = Loop("evidence", self._run, max_silence_s=MAX_SILENCE_S)
 
     def camera(self, camera: Camera, sub: PacketSource, main: PacketSource | None = None) -> CameraClips:
         """The clips of a camera; ``main`` is the ring of its main stream. Any thread."""
-        raise NotImplementedError
+        clips = CameraClips(camera, sub, main, self, self._clock)
+        with self._lock:
+            self._cameras.append(clips)
+        return clips
 
     def start(self) -> None:
-        raise NotImplementedError
+        self.loop.start()
 
     def stop(self, within_s: float) -> None:
         """Finish what is open, then end; does not wait."""
-        raise NotImplementedError
+        self._deadline_mono = self._clock.monotonic() + within_s
+        self.loop.stop()
+        self.wake()
 
     def join(self, timeout_s: float) -> bool:
-        raise NotImplementedError
+        return self.loop.join(timeout_s)
 
     def health(self) -> EvidenceHealth:
         """Thread-safe, cheap."""
-        raise NotImplementedError
+        return self._store.health(self._clips, self._missed)
+
+    # --- for the cameras' clips; any thread ---
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def keep(self, picture: Media, severity: Severity) -> None:
+        with self._lock:
+            self._pictures.append((picture, severity))
+        self.wake()
+
+    # --- the thread ---
+
+    def _run(self, loop: Loop) -> None:
+        self._store.open()
+        while not loop.stopping:
+            loop.beat()
+            self._store_pictures()
+            for clips in self._all():
+                for cut in clips.cut():
+                    self._make(clips.camera_id, cut)
+                    loop.beat()
+            self._store.maintain()
+            self._woken.wait(self._pause_s())
+            self._woken.clear()
+        self._finish()
+
+    def _pause_s(self) -> float:
+        due = [mono for clips in self._all() if (mono := clips.next_mono()) is not None]
+        return max(0.0, min([self._clock.monotonic() + IDLE_S, *due]) - self._clock.monotonic())
+
+    def _all(self) -> list[CameraClips]:
+        with self._lock:
+            self._cameras = [clips for clips in self._cameras if not clips.done]
+            return list(self._cameras)
+
+    def _finish(self) -> None:
+        """The gravest first, while there is time."""
+        self._store_pictures()
+        cuts: list[tuple[str, Cut]] = []
+        for clips in self._all():
+            clips.close(STOPPED)
+            cuts += [(clips.camera_id, cut) for cut in clips.cut()]
+        cuts.sort(key=lambda told: -told[1].severity.number)
+        for n, (camera_id, cut) in enumerate(cuts):
+            if self._clock.monotonic() >= self._deadline_mono:
+                log.warning("evidence: %d clips were not stored before the stop", len(cuts) - n)
+                return
+            self._make(camera_id, cut)
+
+    def _store_pictures(self) -> None:
+        while True:
+            with self._lock:
+                if not self._pictures:
+                    return
+                picture, severity = self._pictures.popleft()
+            try:
+                self._store.save(
+                    picture.payload,
+                    "jpg",
+                    event_id=picture.event_id,
+                    camera=picture.camera,
+                    severity=severity,
+                    media_id=picture.media_id,
+                    at=self._clock.now(),
+                    sealed=picture.sealed,
+                )
+            except EdgeAgentError as error:
+                log.debug("%s: the picture of %s is not kept: %s", picture.camera, picture.event_id, error)
+
+    def _make(self, camera_id: str, cut: Cut) -> None:
+        """Store the clip, then tell of it; or tell why there is none."""
+        clip, missing = None, None
+        try:
+            clip = self._stored(camera_id, cut)
+        except EdgeAgentError as error:
+            missing = str(error)
+        except Exception as error:  # the top of this thread's loop: other clips go on
+            log.exception("%s: the clip of %s failed", camera_id, cut.event_id)
+            missing = f"the agent failed to make it ({type(error).__name__})"
+        self._clips += clip is not None
+        self._missed += missing is not None
+        if missing is not None:
+            log.warning("%s: no clip of %s: %s", camera_id, cut.event_id, missing)
+        data = EvidenceData(event_id=cut.event_id, clip=clip, missing=missing)
+        try:
+            self._outbox.append(self._events.evidence(camera_id, data, cut.severity))
+        except EdgeAgentError as error:
+            log.error("%s: the clip of %s is not told: %s", camera_id, cut.event_id, error)
+
+    def _stored(self, camera_id: str, cut: Cut) -> ClipRef:
+        """Durable when it returns. Raises ``EdgeAgentError`` when there is no clip."""
+        # PyAV takes 0.1 s to import: only who makes a clip pays for it.
+        from edge_agent.evidence.mux import NoClip, film_of
+
+        if cut.parameters is None or not cut.packets:
+            raise NoClip(cut.cut_short or "no keyframe came")
+        began_at = wall_time_of(self._clock, cut.packets[0].stamp_mono)
+        film = film_of(cut.packets, cut.parameters, began_at)
+        clip = ClipRef(
+            media_id=secrets.token_hex(10),
+            sha256=hashlib.sha256(film.payload).hexdigest(),
+            bytes=len(film.payload),
+            codec=film.codec,
+            source=cut.source,
+            began_at=rfc3339(wall_time_of(self._clock, film.began_mono)),
+            pre_roll_s=round(cut.started_mono - film.began_mono, 3),
+            duration_s=round(film.duration_s, 3),
+            cut_short=cut.cut_short,
+        )
+        payload = film.payload
+        del film  # sealing makes a copy, and one of them is enough
+        if self._seal_to is not None:
+            payload = seal(payload, self._seal_to)
+            clip = replace(clip, sealed_sha256=hashlib.sha256(payload).hexdigest())
+        self._store.save(
+            payload,
+            "mp4",
+            event_id=cut.event_id,
+            camera=camera_id,
+            severity=cut.severity,
+            media_id=clip.media_id,
+            at=wall_time_of(self._clock, cut.started_mono),
+            sealed=self._seal_to is not None,
+        )
+        return clip

@@ -1,14 +1,40 @@
-"""Media on the box: one file each, bounded in bytes and age."""
+"""Media on the box: one file each, written in one go, bounded in bytes and age.
+
+A file is written under another name, synced and renamed: what has its name is whole, also after a power cut.
+Rotation: the lowest severity goes first, of one severity the oldest; what is held stays. A new file takes
+part in that order: it displaces nothing graver than itself, and is refused when only that is left.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import logging
+import os
+import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.clock import Clock
+from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Storage
+from edge_agent.errors import StorageError
+from edge_agent.evidence.holds import Holds
+from edge_agent.evidence.names import PART, MediaName, check_id
+from edge_agent.evidence.shelf import EARLIEST, Kept, kept, on_disk, read_shelf
 from edge_agent.model import Severity
+from edge_agent.wire import EvidenceHealth
+
+log = logging.getLogger(__name__)
+
+PROBE_S = 60.0  # while the disk takes nothing: how often it is tried
+LOOK_S = 3600.0  # how often files are looked for that are too old, or not there any more
+DAY_S = 86_400.0
+_WHY = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full",
+    errno.EROFS: "the disk is read-only",
+}
 
 
 class MediaStore:
@@ -17,11 +43,29 @@ class MediaStore:
 
     def __init__(
         self, folder: Path, storage: Storage, clock: Clock, clock_synced: Callable[[], bool] = lambda: True
-    ) -> None: ...
+    ) -> None:
+        self._media = folder / "media"
+        self._holds = Holds(folder / "holds", clock)
+        self._storage = storage
+        self._clock = clock
+        self._clock_synced = clock_synced
+        self._lock = threading.Lock()  # protects the shelf and what health says
+        self._shelf = read_shelf(Path(os.devnull))
+        self._degraded: str | None = None
+        self._next_mono = 0.0
+
+    # --- for the agent ---
 
     def open(self) -> None:
         """Remove what was half written, and count what is there. Never raises."""
-        raise NotImplementedError
+        with self._lock:
+            try:
+                for path in self._media.glob(f"*/*{PART}"):
+                    path.unlink(missing_ok=True)
+                    log.info("evidence: %s was not finished, removed", path.name)
+                self._shelf = read_shelf(self._media)
+            except OSError as error:
+                self._fail(error)
 
     def save(
         self,
@@ -35,21 +79,195 @@ class MediaStore:
         at: datetime,
         sealed: bool = False,
     ) -> Path:
-        """Durable when it returns. Raises ``StorageError`` when it cannot be kept, and says why."""
-        raise NotImplementedError
+        """Durable when it returns. Raises ``StorageError`` when it cannot be kept. One thread."""
+        name = MediaName.at(
+            at,
+            severity=severity.number,
+            camera=camera,
+            event_id=event_id,
+            media_id=media_id,
+            suffix=suffix,
+            sealed=sealed,
+        )
+        path = self._media / name.path
+        with self._lock:
+            try:
+                self._make_folder(path.parent)
+                self._make_room(len(payload), severity.number)
+            except OSError as error:
+                raise self._fail(error) from error
+        try:
+            written = _write(path, payload)
+        except OSError as error:
+            with self._lock:
+                raise self._fail(error) from error
+        with self._lock:
+            self._shelf.add(kept(name, len(payload), written))
+            self._recovered()
+        return path
+
+    def maintain(self) -> None:
+        """Once in a while: remove what is too old, and try again a disk that failed. Never raises."""
+        now_mono = self._clock.monotonic()
+        if now_mono < self._next_mono:
+            return
+        with self._lock:
+            try:
+                if self._degraded is not None:
+                    self._probe()
+                self._look()
+            except OSError as error:
+                self._fail(error)
+            self._next_mono = now_mono + (LOOK_S if self._degraded is None else PROBE_S)
+
+    def health(self, clips: int = 0, missed: int = 0) -> EvidenceHealth:
+        """Thread-safe, cheap."""
+        with self._lock:
+            oldest = self._shelf.oldest()
+            return EvidenceHealth(
+                bytes=self._shelf.bytes,
+                clips=clips,
+                missed=missed,
+                oldest=None if oldest is None else rfc3339(datetime.fromtimestamp(oldest, UTC)),
+                held=len(self._holds.ids()),
+                degraded=self._degraded,
+            )
+
+    # --- any process ---
 
     def files_of(self, event_id: str) -> tuple[Path, ...]:
-        """All media of an event, oldest first. Any process."""
-        raise NotImplementedError
+        """All media of an event, oldest first. Raises ``StorageError`` for what is no id."""
+        check_id(event_id)
+        named = ((path, MediaName.parsed(path)) for path in self._media.glob(f"*/*_{event_id}_*"))
+        return tuple(sorted(path for path, name in named if name is not None and name.event_id == event_id))
 
     def hold(self, event_id: str, who: str, why: str) -> None:
-        """Rotation leaves its media alone from now on. Any process. Raises ``StorageError``."""
-        raise NotImplementedError
+        """Rotation leaves its media alone from now on. Raises ``StorageError``."""
+        self._holds.add(event_id, who, why)
 
     def release(self, event_id: str) -> bool:
-        """False when it was not held. Any process. Raises ``StorageError``."""
-        raise NotImplementedError
+        """False when it was not held. Raises ``StorageError``."""
+        return self._holds.remove(event_id)
 
     def held(self) -> frozenset[str]:
-        """Ids of the events that are held. Any process."""
-        raise NotImplementedError
+        """Ids of the events that are held."""
+        return self._holds.ids()
+
+    # --- under the lock ---
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        if not self._media.is_dir():  # removed while we ran, and all that was counted with it
+            self._shelf = read_shelf(self._media)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
+
+    def _make_room(self, size_bytes: int, severity: int) -> None:
+        """Removes nothing when that would not be enough. Raises ``StorageError``."""
+        size = on_disk(size_bytes)
+        over = self._shelf.bytes + size - self._storage.max_bytes
+        going = self._shelf.to_free(over, severity, self._is_held)
+        if going is None:
+            raise self._refuse(f"storage.max_bytes ({self._storage.max_bytes}) is used up")
+        short = self._storage.keep_free + size - _free(self._media) - sum(item.size for item in going)
+        if short > 0:
+            going = self._shelf.to_free(max(over, 0) + short, severity, self._is_held)
+        if going is None:
+            free_mb = _free(self._media) // 1_000_000
+            raise self._refuse(f"the disk is full: {free_mb} MB free, storage.keep_free is kept for others")
+        for item in going:
+            self._remove(item)
+
+    def _look(self) -> None:
+        """Age is told by the time a file was written, and judged only while the clock is right."""
+        self._shelf = read_shelf(self._media)
+        if not self._clock_synced():
+            return
+        now = self._clock.now().timestamp()
+        for item in list(self._shelf):
+            if item.written < EARLIEST or item.written > now + DAY_S:
+                self._redate(item, now)
+            elif now - item.written > self._storage.max_age_days * DAY_S and not self._is_held(item):
+                self._remove(item)
+
+    def _redate(self, item: Kept, now: float) -> None:
+        """Written while the box had no clock: it grows old from now on."""
+        os.utime(self._media / item.name.path, (now, now))
+        self._shelf.remove(item)
+        self._shelf.add(kept(item.name, item.size, now))
+
+    def _is_held(self, item: Kept) -> bool:
+        return self._holds.has(item.name.event_id)
+
+    def _remove(self, item: Kept) -> None:
+        path = self._media / item.name.path
+        path.unlink(missing_ok=True)
+        self._shelf.remove(item)
+        with contextlib.suppress(OSError):  # not the last one of its day
+            path.parent.rmdir()
+
+    def _probe(self) -> None:
+        self._make_folder(self._media)
+        if _free(self._media) < self._storage.keep_free:
+            return
+        probe = self._media / f"probe{PART}"
+        try:
+            _write(probe, b"")
+        finally:
+            probe.unlink(missing_ok=True)
+        self._recovered()
+
+    def _refuse(self, why: str) -> StorageError:
+        told = f"{why}, and what is kept is graver or held"
+        self._tell(told)
+        return StorageError(told)
+
+    def _fail(self, error: OSError) -> StorageError:
+        why = _WHY.get(error.errno or 0, f"the disk failed ({error.strerror})")
+        self._tell(why)
+        return StorageError(why)
+
+    def _tell(self, why: str) -> None:
+        if self._degraded is None:
+            log.error("evidence: %s; events go on without clips and pictures on the box", why)
+            self._next_mono = self._clock.monotonic() + PROBE_S
+        self._degraded = why
+
+    def _recovered(self) -> None:
+        if self._degraded is not None:
+            log.warning("evidence: media are stored again")
+        self._degraded = None
+
+
+def _free(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def _write(path: Path, payload: bytes) -> float:
+    """A new file, durable; returns its modification time. Raises ``OSError`` and leaves nothing behind."""
+    part = path.with_name(path.name + PART)
+    try:
+        with open(part, "wb", buffering=0) as file:
+            rest = memoryview(payload)
+            while rest:
+                rest = rest[file.write(rest) or 0 :]
+            os.fsync(file.fileno())
+            written = os.fstat(file.fileno()).st_mtime
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    return written
+
+
+def _sync_folder(folder: Path) -> None:
+    # POSIX: the entry of a new file is durable only when its folder was synced too.
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,70 @@
+"""Events whose media stay, whatever rotation would do: ``<state_dir>/evidence/holds/<event_id>.json``.
+
+Files, because the command line writes them while the agent runs: it looks at them each time before it removes
+something.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.errors import StorageError
+from edge_agent.evidence.names import check_id
+from edge_agent.state_file import read_record, write_record
+
+
+class Hold(msgspec.Struct, frozen=True):
+    who: str
+    when: str  # RFC 3339
+    why: str
+
+
+class Holds:
+    """Any process, any thread."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    def add(self, event_id: str, who: str, why: str) -> None:
+        """Durable when it returns. Raises ``StorageError``."""
+        path = self._path(event_id)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder} cannot be made ({error.strerror}); nothing is held"
+            ) from error
+        if not write_record(path, Hold(who, rfc3339(self._clock.now()), why)):
+            raise StorageError(f"{path} cannot be written; nothing is held")
+
+    def remove(self, event_id: str) -> bool:
+        """False when it was not held. Raises ``StorageError``."""
+        path = self._path(event_id)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"{path} cannot be removed ({error.strerror}); it is held still") from error
+        return True
+
+    def read(self, event_id: str) -> Hold | None:
+        return read_record(self._path(event_id), Hold)
+
+    def has(self, event_id: str) -> bool:
+        """Whether it is held now."""
+        return (self._folder / f"{event_id}.json").exists()
+
+    def ids(self) -> frozenset[str]:
+        try:
+            return frozenset(path.stem for path in self._folder.glob("*.json"))
+        except OSError:
+            return frozenset()
+
+    def _path(self, event_id: str) -> Path:
+        check_id(event_id)
+        return self._folder / f"{event_id}.json"

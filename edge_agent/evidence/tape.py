@@ -1,0 +1,127 @@
+"""The packets of one connection while something is open: shared by all clips that are made of them.
+
+Policy: nothing is copied and nothing refused until there is a quarter more than ``max_bytes``; who waits is
+woken at ``max_bytes``, cuts the clip that has grown so large, and lets go what no other one needs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge_agent.evidence.packets import Parameters, StreamPacket
+
+LOST = "the connection to the camera was lost"
+NOT_IN_TIME = "the box was too slow to store it"
+SLACK = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What there is of a clip so far."""
+
+    began_mono: float | None  # stamp of the first packet; None: none yet
+    newest_mono: float
+    size_bytes: int
+
+
+class Tape:
+    """``packets.PacketTap``. Positions count packets from the first one that was ever on this tape."""
+
+    def __init__(self, max_bytes: int, wake: Callable[[], None]) -> None:
+        """``wake`` is called when there is something to do; from any thread, and must be quick."""
+        self._max_bytes = max_bytes
+        self._wake = wake
+        self._lock = threading.Lock()  # protects everything below
+        self._packets: deque[StreamPacket] = deque()
+        self._first = 0  # position of the leftmost
+        self._bytes = 0
+        self._parameters: Parameters | None = None
+        self._ended: str | None = None
+
+    @property
+    def ended(self) -> str | None:
+        """Why nothing comes any more; None while something may."""
+        return self._ended
+
+    @property
+    def parameters(self) -> Parameters | None:
+        """None while no packet has come."""
+        return self._parameters
+
+    @property
+    def size_bytes(self) -> int:
+        return self._bytes
+
+    def take(self, parameters: Parameters, packets: Sequence[StreamPacket]) -> None:
+        with self._lock:
+            if self._ended is not None:
+                return
+            self._parameters = parameters
+            before = self._bytes
+            self._packets.extend(packets)
+            self._bytes += sum(item.packet.size for item in packets)
+            if before and self._bytes > SLACK * self._max_bytes:
+                self._ended = NOT_IN_TIME
+            full = self._bytes > self._max_bytes
+        if full:
+            self._wake()
+
+    def lost(self) -> None:
+        if self._parameters is not None:  # otherwise it is a beginning: the camera has just been connected
+            self.end(LOST)
+
+    def end(self, why: str) -> None:
+        with self._lock:
+            self._ended = self._ended or why
+        self._wake()
+
+    def begin_at(self, mono: float) -> int:
+        """Position of the last keyframe up to that time; of the first one, when all are later; of what comes
+        next, when there is none."""
+        with self._lock:
+            found: int | None = None
+            for position, item in enumerate(self._packets, self._first):
+                if item.keyframe and (found is None or item.stamp_mono <= mono):
+                    found = position
+            return self._first + len(self._packets) if found is None else found
+
+    def has_keyframe(self) -> bool:
+        with self._lock:
+            return any(item.keyframe for item in self._packets)
+
+    def stretch(self, begin: int) -> Stretch:
+        with self._lock:
+            packets = self._from(begin)
+            if not packets:
+                return Stretch(None, 0.0, 0)
+            newest_mono = max(item.stamp_mono for item in packets[-2:])
+            return Stretch(packets[0].stamp_mono, newest_mono, sum(item.packet.size for item in packets))
+
+    def cut(self, begin: int, end_mono: float, max_bytes: int) -> tuple[list[StreamPacket], bool]:
+        """The packets from there up to that time, and whether they had to end earlier for their size. They
+        stay on the tape."""
+        with self._lock:
+            taken: list[StreamPacket] = []
+            size = 0
+            for item in self._from(begin):
+                size += item.packet.size
+                if item.stamp_mono > end_mono or size > max_bytes:
+                    return taken, item.stamp_mono <= end_mono
+                taken.append(item)
+            return taken, False
+
+    def let_go(self, before: int) -> None:
+        """What is older than this position is not needed any more."""
+        with self._lock:
+            while self._packets and self._first < before:
+                self._bytes -= self._packets.popleft().packet.size
+                self._first += 1
+
+    def _from(self, begin: int) -> list[StreamPacket]:
+        """From the first keyframe that is not before ``begin``."""
+        there = itertools.islice(self._packets, max(0, begin - self._first), None)
+        return list(itertools.dropwhile(lambda item: not item.keyframe, there))
