@@ -7,9 +7,16 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from edge_agent.config.settings import OnHolidays, Schedule
 
+CLOCK_IS_SET = 2020
+"""A clock before this year has not been set since the power came: it says nothing about the time of day."""
+
 
 class Arming:
-    """Of one rule, in the site's own time."""
+    """Of one rule, in the site's own time.
+
+    While the clock is plainly not set a rule with a schedule is armed all day: an alarm too many says
+    ``clock: unsynced``, one that does not come says nothing. A clock that may be right is believed.
+    """
 
     def __init__(self, schedule: Schedule | None, timezone: tzinfo, holidays: AbstractSet[date]) -> None:
         self._schedule = schedule
@@ -19,7 +26,7 @@ class Arming:
     def armed(self, at: datetime) -> bool:
         """Whether it is, at that moment. A time over midnight belongs to the day it begins on."""
         schedule = self._schedule
-        if schedule is None:
+        if schedule is None or at.year < CLOCK_IS_SET:
             return True
         local = at.astimezone(self._timezone)
         now, today = local.time(), local.date()
