@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import logging
 from collections.abc import Callable
 
-from edge_agent.capture.reader import Opener
-from edge_agent.capture.ring import PacketRing
+from edge_agent.capture.failures import unforeseen
+from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, LONGEST_DELAY_S, Opener, ordinal
+from edge_agent.capture.ring import Connection, PacketRing
 from edge_agent.capture.source import Limits, open_source
+from edge_agent.capture.stream_time import StreamTime
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError, SourceRejected
 from edge_agent.loop import Loop
 from edge_agent.retry import Backoff
+
+log = logging.getLogger(__name__)
+
+BEFORE_S = 10.0
+"""What the ring holds beyond the pre-roll: the distance of keyframes, and the time until an event is told."""
 
 
 class MainStream:
     """Thread ``main-<camera>``. Connected only while ``armed()`` or while somebody taps ``ring``; ``armed``
-    is asked about once in five seconds, on that thread. ``camera.clip.main_url`` must be set."""
+    is asked about once in five seconds, on that thread. ``camera.clip.main_url`` must be set.
 
-    ring: PacketRing
-    loop: Loop
+    Without it clips come from the stream that is analysed, so its loss is told in ``trouble`` and in the log,
+    and is no state of the camera.
+    """
 
     def __init__(
         self,
@@ -29,14 +41,99 @@ class MainStream:
         limits: Limits | None = None,
         backoff: Backoff | None = None,
         opener: Opener = open_source,
-    ) -> None: ...
+    ) -> None:
+        clip = camera.clip
+        self.ring = PacketRing(clip.pre_s + BEFORE_S, clip.max_bytes)
+        self._camera = dataclasses.replace(camera, url=clip.main_url or "", credentials=clip.main_credentials)
+        self._clock = clock
+        self._armed = armed
+        self._limits = limits or Limits()
+        self._backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
+        self._opener = opener
+        self._trouble: str | None = None
+        self._asked_mono = 0.0
+        self._wanted = False
+        # See ``Reader``: a blocked open takes its limit twice, and the diagnosis some seconds.
+        silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
+        self.loop = Loop(f"main-{camera.id}", self._run, max_silence_s=silence_s)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it is wanted and not there, or None. Any thread."""
+        return self._trouble
 
     def start(self) -> None:
-        raise NotImplementedError
+        self.ring.open()
+        self.loop.start()
 
     def stop(self) -> None:
-        """Ask the thread to end; does not wait."""
-        raise NotImplementedError
+        """Ask the thread to end; does not wait. One that is blocked inside FFmpeg ends by itself, see
+        ``Reader``."""
+        self.loop.stop()
+        self.ring.close()
 
     def join(self, timeout_s: float) -> bool:
-        raise NotImplementedError
+        return self.loop.join(timeout_s)
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            if not self._is_wanted():
+                loop.wait(BEAT_S)
+                continue
+            pause_s = self._attempt(loop)
+            while pause_s > 0 and self._is_wanted() and not loop.wait(min(pause_s, BEAT_S)):
+                pause_s -= BEAT_S
+
+    def _is_wanted(self) -> bool:
+        now_mono = self._clock.monotonic()
+        if not self._wanted or now_mono - self._asked_mono >= BEAT_S:
+            self._asked_mono, self._wanted = now_mono, self.ring.tapped or self._armed()
+            if not self._wanted:
+                self._trouble = None
+        return self._wanted
+
+    def _attempt(self, loop: Loop) -> float:
+        """One connection, until it is lost or not wanted any more; returns the seconds to wait before the
+        next."""
+        begun_mono = self._clock.monotonic()
+        try:
+            self._connection(loop)
+        except CaptureError as error:
+            return self._lost(error, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
+        except Exception as error:  # noqa: BLE001  # the top of this thread's loop; its text may hold a password
+            told = unforeseen(self._camera.id, error)
+            return self._lost(told, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
+        finally:
+            self.ring.end()
+        return 0.0
+
+    def _connection(self, loop: Loop) -> None:
+        source = self._opener(self._camera, self._clock, loop.wait, self._limits, repeat=False)
+        with contextlib.closing(source), contextlib.closing(source.packets()) as packets:
+            times = StreamTime(source.timed)
+            self.ring.begin(Connection(source.decoder(), source.live, source.tick_s, source.timed))
+            for packet in packets:
+                if loop.stopping or not self._is_wanted():
+                    return
+                loop.beat()
+                mono = self._clock.monotonic()
+                pts_s = None if packet.pts is None else packet.pts * source.tick_s
+                self.ring.append(packet, mono, times.stamp(pts_s, mono))
+                self._trouble = None
+
+    def _lost(self, error: CaptureError, lasted_s: float, *, stopping: bool) -> float:
+        if stopping:
+            return 0.0
+        self._backoff.succeeded(lasted_s)
+        rejected = isinstance(error, SourceRejected)
+        delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
+        # The first failure and every new cause is news; that it still fails is not.
+        level = logging.DEBUG if error.detail == self._trouble else logging.WARNING
+        told = (self._camera.id, error.detail, delay_s, ordinal(self._backoff.failures))
+        log.log(
+            level,
+            "%s: main stream: %s, clips come from the other; next attempt in %.0f s (%s failure)",
+            *told,
+        )
+        self._trouble = error.detail
+        return delay_s
