@@ -42,6 +42,7 @@ from edge_agent.rules.stopped import StoppedWatch
 from edge_agent.rules.wrong_way import WrongWayWatch
 from edge_agent.rules.zones import ZoneWatch
 from edge_agent.tracking.tracker import Tracker
+from edge_agent.view import CameraView
 from edge_agent.wire import ModelRef
 
 
@@ -128,7 +129,7 @@ def build_pipeline(
 
 
 def _view_stage(camera: Camera, folder: Path | None) -> ViewStage:
-    return Unwatched()
+    return CameraView(camera.id, camera.masks, folder) if camera.watch_view else Unwatched()
 
 
 def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
