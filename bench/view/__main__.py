@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ def main() -> None:
     options = _options()
     if data_folder() is None:
         sys.exit("EDGE_AGENT_TEST_DATA names no folder with video/: nothing to make cases from")
+    logging.disable(logging.WARNING)  # what the stage logs stands in the tables
     kinds = _chosen(options.only)
     counts, among = ({"full": 1, "idle": 2}, 3) if options.quick else (cases.CASES, None)
     planned = {

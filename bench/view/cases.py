@@ -61,6 +61,11 @@ def anywhere(place: Place) -> bool:
     return True
 
 
+def with_something_in_view(place: Place) -> bool:
+    """Bare asphalt looks the same turned or out of focus, to people as well."""
+    return place.clip != "asphalt"
+
+
 def by_day(place: Place) -> bool:
     return place.light is Light.DAY
 
@@ -100,11 +105,11 @@ TAMPERS = (
     _tamper("spray, all", tampers.spray_full, COVERED),
     _tamper("spray, 80 %", tampers.spray_most, COVERED),
     Kind("covered while off", tampers.covered_from_the_start, COVERED, 25.0, anywhere, restarted=True),
-    _tamper("blur", tampers.defocus, DEFOCUSED),
-    _tamper("turned 10 %", tampers.turn_10, MOVED),
-    _tamper("turned 30 %", tampers.turn_30, MOVED),
-    _tamper("tilted 20 %", tampers.tilt_20, MOVED),
-    _tamper("rolled 8 degrees", tampers.roll_8, MOVED),
+    _tamper("blur", tampers.defocus, DEFOCUSED, with_something_in_view),
+    _tamper("turned 10 %", tampers.turn_10, MOVED, with_something_in_view),
+    _tamper("turned 30 %", tampers.turn_30, MOVED, with_something_in_view),
+    _tamper("tilted 20 %", tampers.tilt_20, MOVED, with_something_in_view),
+    _tamper("rolled 8 degrees", tampers.roll_8, MOVED, with_something_in_view),
     _tamper("black by day", tampers.black, COVERED | FROZEN, by_day),
     _tamper("black by night", tampers.black, COVERED | FROZEN | {ViewState.DARK}, by_night),
     _tamper("frozen, exact", tampers.frozen, FROZEN, plain),

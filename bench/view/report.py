@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 from bench.view.score import (
     TARGET_SHARE,
@@ -25,9 +25,15 @@ def figures(
         "wall_s": round(wall_s),
         "right_share": round(share_right(tampers), 4),
         "false_tampers": sum(score.false_tampers for score in normals),
-        "tampers": [asdict(score) for score in tampers],
-        "normals": [asdict(score) for score in normals],
+        "tampers": [_plain(score) for score in tampers],
+        "normals": [_plain(score) for score in normals],
     }
+
+
+def _plain(score: TamperScore | NormalScore) -> dict[str, object]:
+    """For JSON: ``asdict`` of Python 3.11 breaks counters."""
+    names = [field.name for field in fields(score)]
+    return {name: getattr(score, name) for name in names}
 
 
 def tables(tampers: Sequence[TamperScore], normals: Sequence[NormalScore]) -> str:
