@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
@@ -113,8 +114,11 @@ class LineCounts:
             self._days, self._day = record.days, record.day
 
     def _write(self, day: str) -> None:
-        if self._file is not None:
-            write_record(self._file, CountsRecord(self._line, day, self._days))
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):  # write_record says what is wrong with the disk
+            self._file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        write_record(self._file, CountsRecord(self._line, day, self._days))
 
 
 def _midnight_mono(local: datetime, now: float, before: float) -> float:

@@ -151,10 +151,20 @@ def test_hits_that_were_not_taken_are_told_again_without_being_counted_again(tmp
 
 def test_without_a_folder_nothing_is_kept_and_a_bad_file_is_no_end(tmp_path: Path) -> None:
     (tmp_path / "line-counts-lane-count.json").write_text('{"line": "lane", "day": 7')
-    for folder in (None, tmp_path, tmp_path / "missing"):
+    (tmp_path / "file").touch()
+    for folder in (None, tmp_path, tmp_path / "file" / "no-folder"):
         rig = Rig(folder)
         rig.frame(crossing=1)
         assert numbers(rig.frame(60.0)) == [(TODAY, 1, 0)]
+
+
+def test_the_folder_of_a_new_camera_is_made(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "cameras" / "cam-1")
+    rig.frame(crossing=1)
+    rig.finish()
+    rig.start()
+    rig.frame(crossing=1)
+    assert numbers(rig.finish()) == [(TODAY, 2, 0)]
 
 
 def test_another_line_under_the_same_rule_begins_anew(tmp_path: Path) -> None:

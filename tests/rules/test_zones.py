@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -231,3 +232,122 @@ def test_a_hit_that_was_not_taken_is_told_again() -> None:
     untaken.close()  # type: ignore[attr-defined]  # the sink failed
     (again,) = watch.update(frame(2.2), Tracks((person(),)))
     assert (again.phase, again.event_id) == (first.phase, first.event_id)
+
+
+# --- a stay and its tracks ---
+
+SPOT, STEP_ASIDE = Box(0.4, 0.5, 0.5, 0.9), Box(0.46, 0.5, 0.56, 0.9)
+FAR = Box(0.8, 0.5, 0.9, 0.9)
+AT_EDGE = Box(0.4, 0.5, 0.5, 0.99)
+NAMELESS: dict[str, Any] = {
+    "label": None,
+    "group": None,
+    "confirmed": False,
+    "state": TrackState.TENTATIVE,
+}
+
+
+def first_seen(at_s: float, name: str, box: Box = SPOT, **more: Any) -> Track:
+    return person(name, box, first_seen_mono=at_s, **more)
+
+
+def lost(name: str, box: Box = SPOT) -> Track:
+    return first_seen(0.0, name, box, state=TrackState.LOST, seen_now=False)
+
+
+def test_loitering_goes_on_under_the_same_id_when_the_track_is_another_one() -> None:
+    watch = watching(LOITERING)
+    hits = watched(watch, 20, first_seen(0.0, "a"))
+    hits += watched(watch, 2.6, lost("a"), begin_s=20)
+    hits += watched(watch, 0.6, begin_s=22.6)  # given up, and nobody there
+    hits += watched(watch, 20, first_seen(23.2, "b", STEP_ASIDE), begin_s=23.2)
+    hits += watched(watch, 10, begin_s=43.2)
+    assert told(hits) == [("start", None), ("end", "lost")]
+    assert {hit.event_id for hit in hits} == {hits[0].event_id}
+    assert (hits[0].started_mono, hits[0].track and hits[0].track.id) == (0.0, "b")
+    assert inside_s(hits[0]) == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize(
+    ("absent_s", "expected"),
+    [(4.6, ["start"]), (5.4, [])],  # grace_s is 5: together 31 s; longer away, and the time begins anew
+)
+def test_the_grace_is_for_another_track_too(absent_s: float, expected: list[str]) -> None:
+    watch = watching(LOITERING)
+    hits = watched(watch, 20, first_seen(0.0, "a")) + watched(watch, absent_s, begin_s=20)
+    back_s = 20 + absent_s
+    hits += watched(watch, 11, first_seen(back_s, "b"), begin_s=back_s)
+    assert [phase for phase, _ in told(hits)] == expected
+
+
+def test_what_appears_in_its_place_may_get_its_name_later() -> None:
+    watch = watching(LOITERING)
+    watched(watch, 35, first_seen(0.0, "a"))
+    hits = watched(watch, 5.6, first_seen(36.0, "b", **NAMELESS), begin_s=36)
+    hits += watched(watch, 5, first_seen(36.0, "b"), begin_s=41.6)
+    assert hits == []
+    assert told(list(watch.finish("restart"))) == [("end", "restart")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        first_seen(36.0, "b", FAR),  # too far off
+        first_seen(36.0, "b", label="car", group="vehicle"),
+        first_seen(36.0, "b", Box(0.43, 0.78, 0.47, 0.9)),  # a third as high
+        first_seen(30.0, "b"),  # seen beside it before: somebody else
+    ],
+)
+def test_somebody_else_does_not_take_over_the_stay(other: Track) -> None:
+    watch = watching(LOITERING)
+    watched(watch, 35, first_seen(0.0, "a"))
+    assert told(watched(watch, 20, other, begin_s=36)) == [("end", "lost")]
+
+
+def test_who_goes_over_the_edge_of_the_picture_is_not_who_comes_in_there() -> None:
+    watch = watching(LOITERING)
+    watched(watch, 20, first_seen(0.0, "a", AT_EDGE))
+    assert watched(watch, 20, first_seen(21.0, "b", AT_EDGE), begin_s=21) == []
+
+
+def test_two_who_change_places_stay_two() -> None:
+    watch = watching(replace(LOITERING, cooldown_s=0.0))
+    hits = watched(watch, 20, first_seen(0.0, "a"), first_seen(0.0, "b", STEP_ASIDE))
+    hits += watched(watch, 20, first_seen(0.0, "a", STEP_ASIDE), first_seen(0.0, "b"), begin_s=20)
+    hits += watched(watch, 8, first_seen(0.0, "b"), begin_s=40)
+    assert told(hits) == [("start", None), ("start", None), ("end", "lost")]
+    assert len({hit.event_id for hit in hits}) == 2
+
+
+def test_one_lost_track_goes_on_in_one_other_only() -> None:
+    watch = watching(replace(LOITERING, cooldown_s=0.0))
+    hits = watched(watch, 35, first_seen(0.0, "a"))
+    near, nearer = first_seen(36.0, "b", STEP_ASIDE), first_seen(36.0, "c")
+    hits += watched(watch, 20, near, nearer, begin_s=36)
+    assert told(hits) == [("start", None)]
+    assert [hit.track and hit.track.id for hit in watch.finish("restart")] == ["c"]
+
+
+def test_an_alarm_is_not_told_twice_while_the_first_track_is_still_looked_for() -> None:
+    watch = watching(replace(INTRUSION, cooldown_s=0.0))
+    hits = watched(watch, 4, first_seen(0.0, "a"))
+    hits += watched(watch, 2, lost("a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=4.4)
+    hits += watched(watch, 4, first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
+    assert told(hits) == [("start", None)]
+
+
+def test_when_the_first_track_is_found_again_the_other_is_told() -> None:
+    watch = watching(replace(INTRUSION, cooldown_s=0.0))
+    hits = watched(watch, 4, first_seen(0.0, "a"))
+    hits += watched(watch, 2, lost("a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=4.4)
+    hits += watched(watch, 4, first_seen(0.0, "a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
+    assert [(hit.phase, hit.track and hit.track.id) for hit in hits] == [
+        (Phase.START, "a"),
+        (Phase.START, "b"),
+    ]
+
+
+def test_a_rule_built_anew_while_a_track_lives_on_tells_another_event() -> None:
+    first = watched(watching(INTRUSION), 4, person())
+    second = watched(watching(INTRUSION), 4, person(), begin_s=4)
+    assert first[0].event_id != second[0].event_id
