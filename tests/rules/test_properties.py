@@ -1,0 +1,202 @@
+"""What holds for every sequence of tracks: one start, then updates, then one end, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import Phase as Stage
+from hypothesis import strategies as st
+
+from edge_agent.config.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule
+from edge_agent.hits import RuleHit
+from edge_agent.model import Frame, Severity, Track, Tracks, TrackState
+from edge_agent.pipeline import Rule
+from edge_agent.rules.crowding import CrowdWatch
+from edge_agent.rules.schedule import Arming
+from edge_agent.rules.stopped import StoppedWatch
+from edge_agent.rules.wrong_way import WrongWayWatch
+from tests.events.parts import frame, track
+from tests.rules.scene import EVERYWHERE, foot_at
+
+COOLDOWN_S = 2.0
+KINDS = [RuleKind.STOPPED_VEHICLE, RuleKind.WRONG_WAY, RuleKind.CROWDING]
+
+
+class Switch(Arming):
+    """A schedule that the test switches."""
+
+    def __init__(self) -> None:
+        super().__init__(None, UTC, frozenset())
+        self.on = True
+
+    def armed(self, at: datetime) -> bool:
+        return self.on
+
+
+def watch_of(kind: RuleKind, arming: Arming) -> Rule:
+    every = {
+        "id": "rule",
+        "kind": kind,
+        "zone": EVERYWHERE,
+        "labels": ("car",),
+        "severity": Severity.INFO,
+        "cooldown_s": COOLDOWN_S,
+        "schedule": None,
+    }
+    if kind is RuleKind.STOPPED_VEHICLE:
+        return StoppedWatch(StoppedRule(**every, still_s=2.0), arming)  # type: ignore[arg-type]
+    if kind is RuleKind.WRONG_WAY:
+        arrow = ((0.2, 0.5), (0.8, 0.5))
+        rule = WrongWayRule(**every, arrow=arrow, angle_deg=60.0, min_distance=0.1)  # type: ignore[arg-type]
+        return WrongWayWatch(rule, arming)
+    crowding = CrowdingRule(**every, count=2, min_duration_s=1.0, release_count=1)  # type: ignore[arg-type]
+    return CrowdWatch(crowding, arming)
+
+
+@dataclass(frozen=True)
+class Act:
+    """For some frames, what one of three tracks does."""
+
+    frames: int
+    gap_s: float
+    speed: float  # widths a second, to the right
+    state: TrackState | None  # None: there is none
+    label: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    acts: tuple[Act, Act, Act]
+    armed: bool
+    taken: int  # of the hits of each frame; then the disk fails
+    finish: str | None  # afterwards
+
+
+acts = st.builds(
+    Act,
+    st.integers(1, 12),
+    st.sampled_from([0.2, 0.2, 0.1, 1.0, 4.0]),
+    st.sampled_from([0.0, 0.0, -0.2, -0.2, 0.2, 0.05, -2.0]),
+    st.sampled_from(
+        [*[TrackState.MOVING] * 4, TrackState.STATIONARY, TrackState.LOST, TrackState.TENTATIVE, None]
+    ),
+    st.sampled_from(["car", "car", "car", "person"]),
+)
+scenes = st.builds(
+    Scene,
+    st.tuples(acts, acts, acts),
+    st.sampled_from([True, True, True, True, False]),
+    st.sampled_from([99, 99, 99, 0, 1]),
+    st.sampled_from([None, None, None, "camera", "reload"]),
+)
+plays = st.lists(scenes, min_size=1, max_size=8)
+
+
+class Play:
+    """Plays scenes; ``told`` is what a sink has taken."""
+
+    def __init__(self, kind: RuleKind) -> None:
+        self.arming = Switch()
+        self.watch = watch_of(kind, self.arming)
+        self.told: list[RuleHit] = []
+        self.started_mono: list[float] = []  # when a start was told
+        self.t = 0.0
+        self._x = [0.8, 0.5, 0.3]
+        self._lives = [0, 0, 0]
+
+    def all(self, script: list[Scene]) -> list[RuleHit]:
+        for scene in script:
+            self.scene(scene)
+        self.arming.on = True
+        self.finish("restart")
+        return self.told
+
+    def scene(self, scene: Scene) -> None:
+        self.arming.on = scene.armed
+        for number in range(max(act.frames for act in scene.acts)):
+            gap = scene.acts[0].gap_s
+            self.t += gap
+            tracks = [seen for n, act in enumerate(scene.acts) if (seen := self._track(n, act, number, gap))]
+            moment = replace(frame(self.t), captured_at=frame().captured_at + timedelta(seconds=self.t))
+            self._take(moment, tracks, scene.taken)
+        if scene.finish is not None:
+            self.finish(scene.finish)
+
+    def finish(self, reason: str) -> None:
+        self.told += [hit for hit in self.watch.finish(reason) if isinstance(hit, RuleHit)]
+
+    def _take(self, moment: Frame, tracks: list[Track], most: int) -> None:
+        for number, hit in enumerate(self.watch.update(moment, Tracks(tuple(tracks)))):
+            if number >= most:
+                return  # not taken: the generator is dropped where it stands
+            assert isinstance(hit, RuleHit)
+            self.told.append(hit)
+            if hit.phase == "start":
+                self.started_mono.append(moment.captured_mono)
+
+    def _track(self, n: int, act: Act, number: int, gap: float) -> Track | None:
+        if act.state is None or number >= act.frames:
+            self._lives[n] += act.state is None and number == 0
+            return None if act.state is None else self._seen(n, replace(act, speed=0.0))
+        self._x[n] = min(max(self._x[n] + act.speed * gap, 0.05), 0.95)
+        return self._seen(n, act)
+
+    def _seen(self, n: int, act: Act) -> Track:
+        assert act.state is not None
+        return track(
+            f"t{n}-{self._lives[n]}",
+            label=act.label,
+            state=act.state,
+            confirmed=act.state is not TrackState.TENTATIVE,
+            seen_now=act.state is not TrackState.LOST,
+            box=foot_at(self._x[n], 0.3 + 0.2 * n, 0.06, 0.1),
+        )
+
+
+def phases_of(hits: list[RuleHit]) -> dict[str, list[str]]:
+    by_event: dict[str, list[str]] = defaultdict(list)
+    for hit in hits:
+        by_event[hit.event_id].append(hit.phase.value)
+    return by_event
+
+
+modest = settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_event_starts_once_and_ends_once_and_starts_keep_the_cooldown(kind: RuleKind) -> None:
+    @modest
+    @given(plays)
+    def holds(script: list[Scene]) -> None:
+        play = Play(kind)
+        told = phases_of(play.all(script))
+        for order in told.values():
+            assert order[0] == "start"
+            assert order[-1] == "end", "after finish nothing is open"
+            assert set(order[1:-1]) <= {"update"}
+        for hit in play.told:
+            assert hit.started_mono <= hit.last_mono
+            assert (hit.end_reason is not None) == (hit.phase == "end")
+            assert hit.box.area > 0
+        assert all(later - earlier >= COOLDOWN_S for earlier, later in pairwise(play.started_mono))
+        assert list(play.watch.finish("restart")) == []
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("phase", ["start", "end"])
+def test_these_scripts_do_make_events(kind: RuleKind, phase: str) -> None:
+    """Otherwise what is above would hold of nothing."""
+
+    def makes_it(script: list[Scene]) -> bool:
+        return any(hit.phase == phase for hit in Play(kind).all(script))
+
+    find(plays, makes_it, settings=settings(max_examples=2000, derandomize=True, phases=[Stage.generate]))
