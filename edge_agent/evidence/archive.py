@@ -1,0 +1,114 @@
+"""What this box still has of its events: the journal, and what waits in the outbox. Any process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_agent.errors import EdgeAgentError
+from edge_agent.evidence.journal import journal_files
+from edge_agent.evidence.records import NoEvent, Record, read_record
+
+
+@dataclass(slots=True)
+class Selection:
+    """An event with all that proves it."""
+
+    asked: list[Record] = field(default_factory=list)  # the events that were asked for, ascending
+    payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
+    heads: list[Record] = field(default_factory=list)  # for each of them the next one
+    corrections: list[Record] = field(default_factory=list)  # ``clock-correction`` events
+    missing: list[str] = field(default_factory=list)  # what is not here, one line each
+
+
+class Archive:
+    """``waiting`` gives the payloads of the outbox."""
+
+    def __init__(self, state_dir: Path, waiting: Callable[[], Iterable[bytes]]) -> None:
+        self._state_dir = state_dir
+        self._waiting = waiting
+
+    def select(self, name: str) -> Selection:
+        """``name``: what consumers see, ``data.event_id`` or the id of one event. Nothing found: empty.
+
+        Raises ``OSError`` when the journal cannot be read.
+        """
+        found = Selection()
+        asked, heads = self._search(name, found)
+        found.asked = sorted(asked, key=lambda record: (record.epoch, record.sequence))
+        wanted: dict[str, set[int]] = {}
+        for record in found.asked:
+            head = _next_head(record, heads)
+            if head is None or head.head is None:
+                found.missing.append(
+                    f"{record.id}: no signed head covers it yet; export it again in a minute"
+                )
+                wanted.setdefault(record.epoch, set()).add(record.sequence)
+                continue
+            if head.id not in {other.id for other in found.heads}:
+                found.heads.append(head)
+            wanted.setdefault(record.epoch, set()).update(range(record.sequence, int(head.head.sequence) + 1))
+        self._collect(wanted, found)
+        return found
+
+    def _search(self, name: str, found: Selection) -> tuple[list[Record], list[Record]]:
+        """The events of that name, and all heads."""
+        asked: dict[str, Record] = {}
+        heads: dict[str, Record] = {}
+        needles = (name.encode(), b".chain-head.v1", b".clock-correction.v1")
+        for payload, where in self._lines(None, found):
+            if not any(needle in payload for needle in needles):
+                continue
+            try:
+                record = read_record(payload, where)
+            except NoEvent:
+                continue  # the torn last line of a power cut
+            if name in (record.event_id, record.id):
+                asked[record.id] = record
+            if record.head is not None:
+                heads[record.id] = record
+            if record.kind == "clock-correction":
+                found.corrections.append(record)
+        return list(asked.values()), list(heads.values())
+
+    def _collect(self, wanted: dict[str, set[int]], found: Selection) -> None:
+        for epoch, sequences in wanted.items():
+            for payload, where in self._lines(epoch, None):
+                if f'"epoch":"{epoch}"'.encode() not in payload:
+                    continue
+                try:
+                    record = read_record(payload, where)
+                except NoEvent:
+                    continue
+                if record.epoch == epoch and record.sequence in sequences:
+                    found.payloads[epoch, record.sequence] = payload
+            gone = sorted(number for number in sequences if (epoch, number) not in found.payloads)
+            found.missing += [
+                f"event {number} of epoch {epoch} is not on this box any more" for number in gone
+            ]
+
+    def _lines(self, epoch: str | None, found: Selection | None) -> Iterator[tuple[bytes, str]]:
+        """All events, or those of the journal files of one epoch and of the outbox."""
+        for path in journal_files(self._state_dir):
+            if epoch is not None and not path.name.endswith(f"-{epoch}.jsonl"):
+                continue
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    yield line.rstrip(b"\n"), f"{path.name}:{number}"
+        try:
+            for payload in self._waiting():
+                yield payload, "outbox"
+        except EdgeAgentError as error:
+            if found is not None:
+                found.missing.append(f"what waits in the outbox cannot be read: {error}")
+
+
+def _next_head(record: Record, heads: list[Record]) -> Record | None:
+    """The first head that signs it or something after it."""
+    after = [
+        (int(head.head.sequence), head.sequence, head)
+        for head in heads
+        if head.head and head.head.epoch == record.epoch and int(head.head.sequence) >= record.sequence
+    ]
+    return min(after, key=lambda item: item[:2])[2] if after else None

@@ -1,0 +1,81 @@
+"""The events of one gateway and epoch, and what is known of their bytes from signed heads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from edge_agent.evidence.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A range that a loss event announces."""
+
+    first: int
+    last: int
+    by: str  # id of that event
+    proven: bool
+
+
+class Links:
+    """``add`` all events and ``trust`` all heads, then ``follow``; then ask."""
+
+    def __init__(self) -> None:
+        self._given: dict[int, dict[str, Record]] = defaultdict(dict)  # sequence -> hash -> event
+        self._trusted: dict[int, set[str]] = defaultdict(set)  # sequence -> what its bytes are
+        self._signed: set[int] = set()  # sequences that a head names itself
+
+    def add(self, record: Record) -> None:
+        self._given[record.sequence].setdefault(record.sha256, record)
+
+    def trust(self, sequence: int, sha256: str) -> None:
+        """A head with a good signature says so."""
+        self._trusted[sequence].add(sha256)
+        self._signed.add(sequence)
+
+    def follow(self) -> None:
+        """From what is trusted back, as far as the links go."""
+        # A trusted event that is not given ends the way; an earlier head begins another one.
+        for sequence in sorted(self._given, reverse=True):
+            for digest, record in self._given[sequence].items():
+                if digest in self._trusted.get(sequence, ()) and record.prevhash and sequence > 1:
+                    self._trusted[sequence - 1].add(record.prevhash)
+
+    # --- after that ---
+
+    def records(self) -> Iterator[Record]:
+        for sequence in sorted(self._given):
+            yield from self._given[sequence].values()
+
+    def is_proven(self, record: Record) -> bool:
+        return record.sha256 in self._trusted.get(record.sequence, ())
+
+    def is_known(self, sequence: int) -> bool:
+        """Whether it is known what the bytes of that event are."""
+        return bool(self._trusted.get(sequence))
+
+    def fits(self, record: Record) -> bool:
+        """Whether the events beside it, where they are given, agree with it. Of two that claim one number
+        neither can be believed without a signature."""
+        if len(self._given[record.sequence]) > 1:
+            return False
+        before, after = self._given.get(record.sequence - 1), self._given.get(record.sequence + 1, {})
+        fits_before = not before or record.prevhash is None or record.prevhash in before
+        named = [other.prevhash for other in after.values() if other.prevhash is not None]
+        return fits_before and (not named or record.sha256 in named)
+
+    def next_signed(self, sequence: int) -> int | None:
+        """The next event behind it that a head names."""
+        return min((signed for signed in self._signed if signed > sequence), default=None)
+
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """First and last of each run of numbers that is not given, between those that are known of."""
+        signed = {sequence for sequence in self._signed if sequence not in self._given}
+        first = min(self._given, default=min(signed, default=1))
+        edges = [first - 1, *sorted(self._given), max([*signed, *self._given], default=0) + 1]
+        for before, after in pairwise(edges):
+            if after > before + 1:
+                yield before + 1, after - 1

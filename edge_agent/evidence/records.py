@@ -1,0 +1,106 @@
+"""A published event as evidence looks at it: who, which number, what its bytes are, what they name.
+
+Only hashes and names are kept, not the bytes: a month of a box fits in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edge_agent.errors import EdgeAgentError
+from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
+
+SOURCE_PREFIX = "/tb/"
+
+
+class NoEvent(EdgeAgentError):
+    """These bytes are no event as a gateway publishes them; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRef:
+    """A picture or a clip that an event names."""
+
+    media_id: str
+    sha256: str
+    sealed_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    gateway: str
+    epoch: str
+    sequence: int
+    sha256: str  # of the event's bytes
+    prevhash: str | None  # None: made before there was a chain
+    kind: str
+    where: str  # the file and the line it stands in
+    event_id: str | None = None  # the same for start, updates and end
+    media: tuple[MediaRef, ...] = ()
+    head: ChainHeadData | None = None
+    loss: LossData | None = None
+
+    @property
+    def id(self) -> str:
+        """As CloudEvents has it."""
+        return f"{self.gateway}/{self.epoch}/{self.sequence:016d}"
+
+
+class _Envelope(msgspec.Struct):
+    """What matters here of a CloudEvent, of this version and of others."""
+
+    id: str
+    source: str
+    type: str
+    sequence: str
+    epoch: str
+    data: msgspec.Raw
+    prevhash: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Envelope)
+
+
+def read_record(payload: bytes, where: str) -> Record:
+    """Raises ``NoEvent``."""
+    try:
+        envelope = _DECODER.decode(payload)
+        data = msgspec.json.decode(envelope.data)
+        kind = envelope.type.removeprefix(TYPE_PREFIX).removesuffix(".v1")
+        gateway = envelope.source.removeprefix(SOURCE_PREFIX)
+        sequence = int(envelope.sequence)
+        head = msgspec.convert(data, ChainHeadData) if kind == "chain-head" else None
+        loss = msgspec.convert(data, LossData) if kind == "loss" else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise NoEvent(f"no event as a gateway publishes it: {error}") from error
+    record = Record(
+        gateway=gateway,
+        epoch=envelope.epoch,
+        sequence=sequence,
+        sha256=hashlib.sha256(payload).hexdigest(),
+        prevhash=envelope.prevhash,
+        kind=kind,
+        where=where,
+        event_id=data.get("event_id") if isinstance(data, dict) else None,
+        media=_media(data),
+        head=head,
+        loss=loss,
+    )
+    if record.id != envelope.id or envelope.source == gateway:
+        raise NoEvent(f"its id {envelope.id!r} is not what its source, epoch and sequence say")
+    return record
+
+
+def _media(data: Any) -> tuple[MediaRef, ...]:
+    if not isinstance(data, dict):
+        return ()
+    named = [data.get(name) for name in ("snapshot", "clip")]
+    return tuple(
+        MediaRef(str(ref["media_id"]), str(ref["sha256"]), ref.get("sealed_sha256"))
+        for ref in named
+        if isinstance(ref, dict) and "media_id" in ref and "sha256" in ref
+    )
