@@ -63,7 +63,7 @@ _ALL = tuple(GROUP_OF_LABEL)
                 labels=("car", "bus", "truck", "motorcycle"),
                 severity=Severity.WARNING,
                 zone=_YARD,
-                still_s=30.0,
+                still_s=120.0,
             ),
         ),
         (

@@ -168,7 +168,12 @@ _STOPPED_VEHICLE = _rule(
     "Something moved, and then stands still where nothing should stop.",
     (
         _ZONE,
-        Field("still_s", Number(1, 86400, "seconds"), "so long it must stand still in the zone", 30.0),
+        Field(
+            "still_s",
+            Number(1, 86400, "seconds"),
+            "so long it must stand still in the zone; longer than a red light",
+            120.0,
+        ),
     ),
     _labels(("car", "bus", "truck", "motorcycle")),
     _WARNING,
