@@ -23,8 +23,8 @@ SLACK = 1.25
 class Stretch:
     """What there is of a clip so far."""
 
-    began_mono: float | None  # stamp of the first packet; None: none yet
-    newest_mono: float
+    began_mono: float | None  # stamp of its first packet; None: no keyframe yet
+    newest_mono: float  # of what is on the tape
     size_bytes: int
 
 
@@ -96,10 +96,9 @@ class Tape:
     def stretch(self, begin: int) -> Stretch:
         with self._lock:
             packets = self._from(begin)
-            if not packets:
-                return Stretch(None, 0.0, 0)
-            newest_mono = max(item.stamp_mono for item in packets[-2:])
-            return Stretch(packets[0].stamp_mono, newest_mono, sum(item.packet.size for item in packets))
+            newest_mono = max((item.stamp_mono for item in list(self._packets)[-2:]), default=0.0)
+            began_mono = packets[0].stamp_mono if packets else None
+            return Stretch(began_mono, newest_mono, sum(item.packet.size for item in packets))
 
     def cut(self, begin: int, end_mono: float, max_bytes: int) -> tuple[list[StreamPacket], bool]:
         """The packets from there up to that time, and whether they had to end earlier for their size. They

@@ -1,0 +1,107 @@
+"""A camera's packets through the real ring to a clip, without waiting: the clock is the stream's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.config.settings import Camera, Clip, ClipPolicy
+from edge_agent.evidence.clips import CameraClips, Cut
+from edge_agent.evidence.mux import Film, film_of
+from edge_agent.hits import Phase
+from edge_agent.model import Severity
+from edge_agent.outbox_model import Media
+from tests.capture.rig import camera
+from tests.testbed.ring_feed import START, RingFeed
+
+if TYPE_CHECKING:
+    from tests.testbed.ring_feed import Edit
+
+
+def filming(clip: Clip | None = None, policy: ClipPolicy = ClipPolicy.RULES, **changes: object) -> Camera:
+    """A camera that is filmed."""
+    plain = camera("file:///clip")
+    report = dataclasses.replace(plain.report, clips=policy)
+    return dataclasses.replace(plain, report=report, clip=clip or Clip(), **changes)  # type: ignore[arg-type]
+
+
+class Desk:
+    """In place of the recorder."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+        self.kept: list[Media] = []
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def keep(self, picture: Media, severity: Severity) -> None:
+        self.kept.append(picture)
+
+
+class Set:
+    """One camera, its ring and its clips. Times are seconds in the clip that the camera shows."""
+
+    def __init__(
+        self,
+        *clips: Path,
+        settings: Camera | None = None,
+        edit: Edit = lambda _, packet: packet,
+        timed: bool = True,
+        file: bool = False,
+    ) -> None:
+        self.camera = settings or filming()
+        self.site = RingFeed(self.camera, *clips, edit=edit, timed=timed, file=file)
+        self.desk = Desk()
+        self.clips = CameraClips(self.camera, self.site.ring, None, self.desk, self.site.clock)
+        self.cuts: list[Cut] = []
+
+    def told(
+        self,
+        phase: Phase,
+        at_s: float,
+        *,
+        event_id: str = "zone-1",
+        severity: Severity = Severity.ALARM,
+        picture: Media | None = None,
+    ) -> None:
+        mono = self.site.begin_mono + at_s
+        self.clips.follow(event_id, phase, severity, mono, mono, picture)
+
+    def run(self, script: dict[float, Callable[[], None]]) -> list[Cut]:
+        """The whole stream; each of the actions when its time has come. Returns what was cut."""
+        waiting = sorted(script.items())
+        for now_s in self.site.arrive():
+            while waiting and waiting[0][0] <= now_s:
+                waiting.pop(0)[1]()
+            self.cuts += self.clips.cut()
+        assert not waiting, "the stream ended before the script"
+        return self.cuts
+
+    def wait(self, seconds: float) -> list[Cut]:
+        """No packets come."""
+        self.site.clock.mono += seconds
+        self.cuts += self.clips.cut()
+        return self.cuts
+
+    def event(self, begin_s: float, end_s: float, **more: object) -> list[Cut]:
+        """One event while the stream runs."""
+        return self.run(
+            {
+                begin_s: lambda: self.told(Phase.START, begin_s, **more),  # type: ignore[arg-type]
+                end_s: lambda: self.told(Phase.END, end_s, **more),  # type: ignore[arg-type]
+            }
+        )
+
+    def pre_roll_s(self, cut: Cut, film: Film) -> float:
+        return cut.started_mono - film.began_mono
+
+
+def film(cut: Cut, path: Path) -> tuple[Film, Path]:
+    """The cut as a file."""
+    assert cut.parameters is not None
+    made = film_of(list(cut.packets), cut.parameters, START)
+    path.write_bytes(made.payload)
+    return made, path

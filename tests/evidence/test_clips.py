@@ -1,0 +1,295 @@
+"""Clips of real streams: they play everywhere, begin where they say, and are the camera's own packets."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.config.settings import Clip, ClipPolicy, Ring
+from edge_agent.evidence.clips import Cut
+from edge_agent.evidence.mux import NoClip, film_of
+from edge_agent.hits import Phase
+from edge_agent.model import Severity
+from tests.evidence.filming import Set, film, filming
+from tests.evidence.player import packet_hashes, played
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import START
+
+FRAME_S = 0.1
+B_FRAMES = ("-bf", "2", "-tune", "animation")
+OPEN_GOP = ("-x265-params", "log-level=error:bframes=3:open-gop=1:keyint=10:min-keyint=10")
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """20 s at 10 fps, a keyframe each second, in MP4 and Matroska: parameter sets are beside the stream."""
+    folder = tmp_path_factory.mktemp("streams")
+    wanted: dict[str, dict[str, Any]] = {
+        "h264": {},
+        "h264-b-frames": {"extra": B_FRAMES},
+        "h265": {"codec": "h265"},
+        "h265-open-gop": {"codec": "h265", "extra": OPEN_GOP},
+        "mjpeg": {"codec": "mjpeg"},
+    }
+    return {
+        name: make_clip(folder / f"{name}.{'mkv' if name == 'mjpeg' else 'mp4'}", seconds=20, **how)
+        for name, how in wanted.items()
+    }
+
+
+def only(cuts: list[Cut]) -> Cut:
+    (cut,) = cuts
+    return cut
+
+
+TAGS = {
+    "h264": ("h264", "avc1"),
+    "h264-b-frames": ("h264", "avc1"),
+    "h265": ("hevc", "hvc1"),
+    "h265-open-gop": ("hevc", "hvc1"),
+    "mjpeg": ("mjpeg", "mp4v"),
+}
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_a_clip_plays_and_begins_when_it_says(name: str, streams: dict[str, Path], tmp_path: Path) -> None:
+    scene = Set(streams[name])
+    cut = only(scene.event(8.25, 9.0))
+    made, path = film(cut, tmp_path / "clip.mp4")
+    seen = played(path)
+    assert (seen.codec, seen.tag) == TAGS[name]
+    assert seen.codec == made.codec
+    assert seen.begins_with_keyframe
+    assert seen.index_first
+    assert not seen.complaints
+    assert cut.cut_short is None
+    assert seen.times_s[0] == pytest.approx(0, abs=0.001)
+    assert seen.by_opencv == len(seen.times_s) == len(cut.packets) - leading(cut)
+    assert all(0.09 < b - a < 0.11 for a, b in itertools.pairwise(seen.times_s))
+    assert seen.duration_s == pytest.approx(made.duration_s, abs=FRAME_S)
+    # The pre-roll as told: the picture that is shown there is the one of the event.
+    assert 5.0 <= scene.pre_roll_s(cut, made) < 6.0 + FRAME_S
+    assert made.duration_s - scene.pre_roll_s(cut, made) == pytest.approx(0.75 + 5, abs=2 * FRAME_S)
+
+
+def leading(cut: Cut) -> int:
+    """Pictures of an open GOP that refer to the one before it."""
+    first = cut.packets[0].packet.pts
+    assert first is not None
+    return sum(1 for item in cut.packets[1:4] if (item.packet.pts or 0) < first)
+
+
+def test_an_open_gop_loses_the_pictures_that_refer_to_what_is_not_there(
+    streams: dict[str, Path], tmp_path: Path
+) -> None:
+    cut = only(Set(streams["h265-open-gop"]).event(8.25, 9.0))
+    assert leading(cut) > 0
+    _, path = film(cut, tmp_path / "clip.mp4")
+    assert not played(path).complaints
+
+
+def annex_b(path: Path, to: Path, *filters: str) -> Path:
+    """The same packets with start codes, in Matroska's stead: as a camera sends them."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(path), "-c", "copy"]
+    bitstream = ",".join(("h264_mp4toannexb", *filters))
+    subprocess.run([*command, "-bsf:v", bitstream, "-f", "mpegts", str(to)], check=True)
+    return to
+
+
+def test_parameter_sets_may_be_in_the_stream_only(streams: dict[str, Path], tmp_path: Path) -> None:
+    scene = Set(annex_b(streams["h264"], tmp_path / "camera.ts"))
+    cut = only(scene.event(8.25, 9.0))
+    assert cut.parameters is not None
+    cut = dataclasses.replace(cut, parameters=Described(cut.parameters.tick_s))
+    _, path = film(cut, tmp_path / "clip.mp4")
+    seen = played(path)
+    assert (seen.tag, seen.complaints, seen.by_opencv) == ("avc1", "", len(cut.packets))
+
+
+@dataclasses.dataclass(frozen=True)
+class Described:
+    """RTSP without sprop-parameter-sets."""
+
+    tick_s: float
+    codec: str = "h264"
+    extradata: bytes = b""
+    timed: bool = True
+    turned_deg: int = 0
+
+
+def test_a_turned_picture_stays_turned(streams: dict[str, Path], tmp_path: Path) -> None:
+    for degrees in (90, 180, 270):
+        cut = only(Set(streams["h264"]).event(8.25, 9.0))
+        assert cut.parameters is not None
+        parameters = dataclasses.replace(
+            Described(cut.parameters.tick_s), extradata=cut.parameters.extradata, turned_deg=degrees
+        )
+        _, path = film(dataclasses.replace(cut, parameters=parameters), tmp_path / "clip.mp4")
+        assert played(path).turned_deg % 360 == degrees
+
+
+def test_the_camera_s_packets_are_in_the_file_bit_for_bit(streams: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("h264", "h264-b-frames", "h265", "mjpeg"):
+        _, path = film(only(Set(streams[name]).event(8.25, 9.0)), tmp_path / "clip.mp4")
+        filmed, sent = packet_hashes(path), packet_hashes(streams[name])
+        begin = sent.index(filmed[0])
+        assert sent[begin : begin + len(filmed)] == filmed, name
+
+
+def test_pictures_without_a_time_and_a_clock_that_is_set(streams: dict[str, Path], tmp_path: Path) -> None:
+    def edit(number: int, packet: Any) -> Any:
+        if number in (40, 41, 70):
+            packet.pts = packet.dts = None
+        elif number > 95:  # the camera's clock jumps by an hour, in the middle of the event
+            packet.pts += round(3600 / packet.time_base)
+        return packet
+
+    cut = only(Set(streams["h264"], edit=edit).event(8.25, 12.0))
+    made, path = film(cut, tmp_path / "clip.mp4")
+    seen = played(path)
+    assert not seen.complaints
+    assert seen.by_opencv == len(cut.packets)
+    assert made.duration_s == pytest.approx(17.1 - 3.0, abs=0.2)
+    assert all(0 < b - a < 0.3 for a, b in itertools.pairwise(seen.times_s))
+
+
+def test_pictures_that_come_at_odd_times_are_shown_at_them(streams: dict[str, Path], tmp_path: Path) -> None:
+    """A camera that lowers its rate at night."""
+    scene = Set(streams["mjpeg"], edit=lambda n, packet: packet if n < 80 or n % 5 == 0 else None)
+    _, path = film(only(scene.event(8.25, 9.0)), tmp_path / "clip.mp4")
+    steps = {round(b - a, 1) for a, b in itertools.pairwise(played(path).times_s)}
+    assert steps == {0.1, 0.5}
+
+
+def test_a_clip_ends_with_the_connection_and_says_so(streams: dict[str, Path], tmp_path: Path) -> None:
+    scene = Set(streams["h264"])
+    cuts = scene.run({8.25: lambda: scene.told(Phase.START, 8.25), 10.0: scene.site.ring.end})
+    cut = only(cuts)
+    assert cut.cut_short == "the connection to the camera was lost"
+    made, path = film(cut, tmp_path / "clip.mp4")
+    assert made.duration_s == pytest.approx(10.1 - 3.0, abs=0.11)
+    assert not played(path).complaints
+
+
+def test_after_a_reconnect_the_next_event_is_filmed_again(streams: dict[str, Path]) -> None:
+    scene = Set(streams["h264"])
+    scene.run({18.0: lambda: scene.told(Phase.START, 18.0)})
+    scene.site.ring.end()
+    cuts = scene.event(30.0, 31.0, event_id="zone-2")
+    assert [(cut.event_id, cut.cut_short is None) for cut in cuts] == [("zone-1", False), ("zone-2", True)]
+
+
+def test_a_long_event_is_cut_at_max_s(streams: dict[str, Path]) -> None:
+    scene = Set(streams["h264"], settings=filming(Clip(max_s=11.0)))
+    cut = only(scene.run({6.25: lambda: scene.told(Phase.START, 6.25)}))
+    assert cut.cut_short == "it is longer than clip.max_s (11 s)"
+    assert cut.packets[-1].stamp_mono - cut.packets[0].stamp_mono == pytest.approx(11.0, abs=FRAME_S)
+
+
+def test_a_clip_is_never_larger_than_max_bytes_nor_is_the_tape(streams: dict[str, Path]) -> None:
+    limit = 250_000
+    scene = Set(streams["mjpeg"], settings=filming(Clip(max_bytes=limit)))
+    cuts = scene.event(8.25, 15.0)
+    cut = only(cuts)
+    assert cut.cut_short == "it is larger than clip.max_bytes (250000)"
+    size = sum(item.packet.size for item in cut.packets)
+    assert 0.9 * limit < size <= limit
+    assert not scene.site.ring.tapped
+
+
+def test_a_recorder_that_does_not_come_bounds_the_memory_all_the_same(streams: dict[str, Path]) -> None:
+    limit = 250_000
+    scene = Set(streams["mjpeg"], settings=filming(Clip(max_bytes=limit)))
+    for now_s in scene.site.arrive():  # nobody cuts
+        if now_s == pytest.approx(8.0):
+            scene.told(Phase.START, 8.0)
+    cut = only(scene.clips.cut())
+    assert cut.cut_short
+    assert sum(item.packet.size for item in cut.packets) <= limit
+
+
+def test_overlapping_events_share_the_packets(streams: dict[str, Path]) -> None:
+    scene = Set(streams["h264"])
+    cuts = scene.run(
+        {
+            7.0: lambda: scene.told(Phase.START, 7.0, event_id="a"),
+            9.0: lambda: scene.told(Phase.MOMENT, 9.0, event_id="b"),
+            10.0: lambda: scene.told(Phase.END, 10.0, event_id="a"),
+        }
+    )
+    one, two = sorted(cuts, key=lambda cut: cut.event_id)
+    shared = {id(item) for item in one.packets} & {id(item) for item in two.packets}
+    assert len(shared) > 90
+    assert one.packets[0].stamp_mono < two.packets[0].stamp_mono
+
+
+def test_an_event_that_began_before_the_ring_is_filmed_from_what_there_is(streams: dict[str, Path]) -> None:
+    """Loitering is told after a minute; the told pre-roll is then negative."""
+    short = dataclasses.replace(filming(), ring=Ring(3.0, 4_000_000))
+    scene = Set(streams["h264"], settings=short)
+    cut = only(
+        scene.run(
+            {
+                9.0: lambda: scene.told(Phase.START, 2.0),
+                10.0: lambda: scene.told(Phase.END, 10.0),
+            }
+        )
+    )
+    assert 6.0 <= cut.packets[0].stamp_mono - scene.site.begin_mono <= 7.0
+    assert cut.packets[0].keyframe
+
+
+def test_without_a_keyframe_there_is_no_clip_and_it_is_told_why(tmp_path: Path) -> None:
+    rare = make_clip(tmp_path / "rare.mp4", seconds=12, keyframe_s=60)
+    short = dataclasses.replace(filming(Clip(post_s=1.0)), ring=Ring(3.0, 4_000_000))
+    scene = Set(rare, settings=short)
+    cut = only(scene.event(8.0, 9.0))
+    assert cut.packets == []
+
+
+def test_a_camera_that_is_away_gives_no_clip(streams: dict[str, Path]) -> None:
+    scene = Set(streams["h264"])
+    scene.told(Phase.MOMENT, 0.0)
+    assert scene.wait(4.0) == []
+    cut = only(scene.wait(4.0))
+    assert (cut.parameters, cut.packets) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "masked", "severity", "filmed"),
+    [
+        (ClipPolicy.RULES, False, Severity.ALARM, True),
+        (ClipPolicy.RULES, False, Severity.WARNING, True),
+        (ClipPolicy.RULES, False, Severity.INFO, False),  # a busy line must not fill the card
+        (ClipPolicy.RULES, True, Severity.ALARM, False),  # masks are not in a clip
+        (ClipPolicy.UNMASKED, True, Severity.ALARM, True),  # unless somebody says so
+        (ClipPolicy.NONE, False, Severity.ALARM, False),
+    ],
+)
+def test_which_events_are_filmed(
+    policy: ClipPolicy, masked: bool, severity: Severity, filmed: bool, streams: dict[str, Path]
+) -> None:
+    masks = (((0.0, 0.0), (0.1, 0.0), (0.1, 0.1)),) if masked else ()
+    scene = Set(streams["h264"], settings=filming(policy=policy, privacy_masks=masks))
+    assert bool(scene.event(8.25, 9.0, severity=severity)) is filmed
+
+
+def test_a_closed_camera_finishes_what_is_open_and_begins_nothing(streams: dict[str, Path]) -> None:
+    scene = Set(streams["h264"])
+    scene.run({8.0: lambda: scene.told(Phase.START, 8.0)})
+    scene.clips.close("its settings have changed")
+    assert only(scene.clips.cut()).cut_short == "its settings have changed"
+    assert scene.clips.done
+    scene.told(Phase.START, 9.0, event_id="late")
+    assert scene.clips.cut() == []
+    assert not scene.site.ring.tapped
+
+
+def test_a_codec_that_no_player_of_ours_knows_is_refused() -> None:
+    with pytest.raises(NoClip, match="rawvideo"):
+        film_of([], Described(1e-6, codec="rawvideo"), START)

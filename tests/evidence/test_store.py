@@ -1,0 +1,320 @@
+"""Media on the box: whole or not there, bounded, held, and never in the way of an event."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.config.settings import Storage
+from edge_agent.errors import StorageError
+from edge_agent.evidence.names import MediaName
+from edge_agent.evidence.shelf import BLOCK_BYTES, Shelf, kept
+from edge_agent.evidence.store import LOOK_S, PROBE_S, MediaStore
+from edge_agent.model import Severity
+from tests.outbox.parts import HandClock
+from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
+
+INFO, WARNING, ALARM = Severity.INFO, Severity.WARNING, Severity.ALARM
+BLOCKS = 4 * BLOCK_BYTES
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def storage(max_bytes: int = 10**9, days: float = 30.0, keep_free: int = 0) -> Storage:
+    return Storage(max_bytes, days, keep_free)
+
+
+class Rig:
+    """A store whose files are as old as the test says."""
+
+    def __init__(self, folder: Path, limits: Storage | None = None, *, synced: bool = True) -> None:
+        self.clock = HandClock(wall=NOW)
+        self.synced = synced
+        self.folder = folder / "evidence"
+        self.store = MediaStore(self.folder, limits or storage(), self.clock, lambda: self.synced)
+        self.store.open()
+
+    def save(self, event_id: str, severity: Severity = WARNING, size: int = BLOCKS) -> Path:
+        path = self.store.save(
+            bytes(size),
+            "mp4",
+            event_id=event_id,
+            camera="gate-1",
+            severity=severity,
+            media_id=f"m-{event_id}",
+            at=self.clock.now(),
+        )
+        self.clock.advance(60)
+        return path
+
+    def aged(self, event_id: str, written: datetime, severity: Severity = WARNING) -> Path:
+        path = self.save(event_id, severity)
+        os.utime(path, (written.timestamp(), written.timestamp()))
+        return path
+
+    def restart(self) -> None:
+        self.store = MediaStore(self.folder, self.store._storage, self.clock, lambda: self.synced)
+        self.store.open()
+
+    def look(self) -> None:
+        self.clock.advance(LOOK_S + 1)
+        self.store.maintain()
+
+    def events(self) -> list[str]:
+        names = (MediaName.parsed(path) for path in (self.folder / "media").glob("*/*"))
+        return sorted(name.event_id for name in names if name)
+
+
+def test_a_file_is_found_by_its_event_and_its_name_says_the_rest(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    path = rig.save("zone-1", ALARM)
+    assert path == tmp_path / "evidence/media/2026-11-24/120000_17_gate-1_zone-1_m-zone-1.mp4"
+    rig.save("zone-11")
+    assert rig.store.files_of("zone-1") == (path,)
+    assert rig.store.health().bytes == 2 * BLOCKS
+
+
+def test_what_was_half_written_is_removed_at_the_start(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    path = rig.save("zone-1")
+    part = path.with_name(path.name.replace("zone-1", "zone-2") + ".part")
+    part.write_bytes(b"half")
+    rig.restart()
+    assert not part.exists()
+    assert path.exists()
+
+
+def test_the_lowest_severity_goes_first_and_of_one_severity_the_oldest(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(max_bytes=4 * BLOCKS))
+    for event_id, severity in (("a", ALARM), ("b", WARNING), ("c", ALARM), ("d", WARNING)):
+        rig.save(event_id, severity)
+    rig.save("e", ALARM)
+    assert rig.events() == ["a", "c", "d", "e"]
+    rig.save("f", WARNING)
+    assert rig.events() == ["a", "c", "e", "f"]
+    rig.save("g", ALARM)
+    rig.save("h", ALARM)
+    assert rig.events() == ["c", "e", "g", "h"]
+
+
+def test_a_file_displaces_nothing_graver_than_itself(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS))
+    rig.save("a", ALARM)
+    rig.save("b", ALARM)
+    with pytest.raises(StorageError, match="storage.max_bytes"):
+        rig.save("c", WARNING)
+    assert rig.events() == ["a", "b"]
+
+
+def test_what_cannot_fit_displaces_nothing(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS))
+    rig.save("a")
+    with pytest.raises(StorageError):
+        rig.save("b", ALARM, size=3 * BLOCKS)
+    assert rig.events() == ["a"]
+
+
+def test_held_media_stay_and_if_only_they_are_left_new_ones_are_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS))
+    rig.save("a")
+    rig.save("b")
+    other_process = MediaStore(rig.folder, storage(), rig.clock)
+    other_process.hold("a", "Nguyen Van A", "court file 12")
+    rig.save("c")
+    assert rig.events() == ["a", "c"]
+    other_process.hold("c", "Nguyen Van A", "court file 12")
+    with pytest.raises(StorageError, match="graver or held"):
+        rig.save("d")
+    assert rig.store.health().held == 2
+    assert "max_bytes" in (rig.store.health().degraded or "")
+    assert other_process.release("c")
+    assert not other_process.release("c")
+    rig.save("e")
+    assert rig.events() == ["a", "e"]
+    assert rig.store.health().degraded is None
+
+
+def test_an_id_from_the_command_line_leads_nowhere_else(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    for event_id in ("../../etc/passwd", "", "*", "a b"):
+        with pytest.raises(StorageError, match="no id"):
+            rig.store.hold(event_id, "who", "why")
+        with pytest.raises(StorageError, match="no id"):
+            rig.store.files_of(event_id)
+
+
+def test_old_media_go_and_held_ones_stay(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(days=30))
+    for event_id, days in (("old", 31), ("held", 31), ("young", 29)):
+        rig.aged(event_id, NOW - timedelta(days=days), ALARM)
+    rig.store.hold("held", "who", "why")
+    rig.look()
+    assert rig.events() == ["held", "young"]
+
+
+def test_a_clock_of_1970_that_jumps_makes_nothing_too_old(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(days=30, max_bytes=3 * BLOCKS), synced=False)
+    rig.aged("before", NOW - timedelta(days=1))
+    rig.clock.wall = datetime(1970, 1, 1, 0, 2, tzinfo=UTC)
+    rig.restart()
+    assert rig.aged("unsynced", rig.clock.now()).parent.name == "1970-01-01"
+    rig.look()
+    assert rig.events() == ["before", "unsynced"]
+    rig.clock.wall, rig.synced = NOW, True
+    rig.look()
+    assert rig.events() == ["before", "unsynced"]
+    rig.save("c")
+    rig.save("d")  # the oldest has to go, and that is not the one that says 1970
+    assert rig.events() == ["c", "d", "unsynced"]
+    rig.clock.wall += timedelta(days=29, hours=1)
+    rig.look()
+    assert "unsynced" in rig.events()
+    rig.clock.wall += timedelta(days=2)
+    rig.look()
+    assert "unsynced" not in rig.events()
+
+
+def test_without_a_clock_nothing_grows_old_but_the_bytes_are_bounded(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS), synced=False)
+    rig.aged("a", NOW - timedelta(days=400))
+    rig.look()
+    assert rig.events() == ["a"]
+    rig.save("b")
+    rig.save("c")
+    assert rig.events() == ["b", "c"]
+
+
+def test_a_full_disk_refuses_and_recovers_by_itself(small_disk: Path) -> None:  # noqa: F811
+    rig = Rig(small_disk, storage(keep_free=100_000))
+    rig.save("a", ALARM)
+    rig.store.hold("a", "who", "why")
+    ballast = fill(small_disk)
+    with pytest.raises(StorageError, match="full"):
+        rig.save("b", ALARM)
+    assert "full" in (rig.store.health().degraded or "")
+    assert rig.events() == ["a"]
+    assert not list(small_disk.rglob("*.part"))
+    ballast.unlink()
+    rig.clock.advance(PROBE_S + 1)
+    rig.store.maintain()
+    assert rig.store.health().degraded is None
+    rig.save("c", ALARM)
+    assert rig.events() == ["a", "c"]
+
+
+def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:  # noqa: F811
+    rig = Rig(small_disk, storage(keep_free=3_000_000))
+    for n in range(40):
+        rig.save(f"e{n}", size=100_000)
+    disk = os.statvfs(small_disk)
+    assert disk.f_bavail * disk.f_frsize >= 3_000_000
+    assert rig.events()[-1] == "e9"
+    assert "e39" in rig.events()
+    assert len(rig.events()) < 12
+
+
+def test_a_disk_that_is_full_before_the_limits_say_so_leaves_no_half_file(small_disk: Path) -> None:  # noqa: F811
+    rig = Rig(small_disk, storage())
+    fill(small_disk)
+    with pytest.raises(StorageError, match="full"):
+        rig.save("a", size=1_000_000)
+    assert not list(small_disk.rglob("*.part"))
+    assert rig.events() == []
+
+
+@pytest.fixture
+def lockable(small_disk: Path) -> Iterator[Path]:  # noqa: F811
+    yield small_disk
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+
+
+def test_a_read_only_disk_is_told_and_media_come_back_with_it(lockable: Path) -> None:
+    rig = Rig(lockable)
+    rig.save("a")
+    subprocess.run(["mount", "-o", "remount,ro", str(lockable)], check=True)
+    with pytest.raises(StorageError, match="read-only"):
+        rig.save("b")
+    rig.clock.advance(PROBE_S + 1)
+    rig.store.maintain()
+    assert rig.store.health().degraded == "the disk is read-only"
+    subprocess.run(["mount", "-o", "remount,rw", str(lockable)], check=True)
+    rig.clock.advance(PROBE_S + 1)
+    rig.store.maintain()
+    assert rig.store.health().degraded is None
+    rig.save("c")
+    assert rig.events() == ["a", "c"]
+
+
+def test_a_folder_that_is_removed_while_it_runs_is_made_again(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.save("a")
+    subprocess.run(["rm", "-r", str(rig.folder)], check=True)
+    rig.save("b")
+    assert rig.events() == ["b"]
+    assert rig.store.health().bytes == BLOCKS
+
+
+def test_a_disk_that_fails_in_the_write_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    rig = Rig(tmp_path)
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StorageError, match="Input/output error"):
+        rig.save("a")
+    assert not [path for path in rig.folder.rglob("*") if path.is_file()]
+
+
+words = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
+
+
+@given(words, words, words, st.sampled_from([9, 13, 17]), st.sampled_from(["mp4", "jpg"]), st.booleans())
+def test_names_say_what_they_were_made_of(
+    camera: str, event_id: str, media_id: str, severity: int, suffix: str, sealed: bool
+) -> None:
+    name = MediaName.at(
+        NOW,
+        severity=severity,
+        camera=camera,
+        event_id=event_id,
+        media_id=media_id,
+        suffix=suffix,
+        sealed=sealed,
+    )
+    assert MediaName.parsed(Path("/anywhere") / name.path) == name
+    assert MediaName.parsed(Path(f"{name.path}.part")) is None
+
+
+items = st.lists(st.tuples(st.sampled_from([9, 13, 17]), st.integers(1, 9), st.integers(0, 50)), max_size=30)
+
+
+@given(items, st.integers(0, 200_000), st.sampled_from([9, 13, 17]))
+@settings(max_examples=200)
+def test_no_more_goes_than_has_to_and_nothing_graver(
+    files: list[tuple[int, int, int]], size: int, severity: int
+) -> None:
+    shelf = Shelf()
+    for n, (of, blocks, age) in enumerate(files):
+        name = MediaName("2026-11-24", "120000", of, "cam", f"e{n}", f"m{n}", "mp4", False)
+        shelf.add(kept(name, blocks * BLOCK_BYTES, 2e9 - age))
+    going = shelf.to_free(size, severity, lambda item: item.name.event_id == "e0")
+    allowed = [item for item in shelf if item.name.severity <= severity and item.name.event_id != "e0"]
+    if going is None:
+        assert sum(item.size for item in allowed) < size
+        return
+    assert going == allowed[: len(going)]
+    assert sum(item.size for item in going) >= size
+    assert not going or sum(item.size for item in going[:-1]) < size
+    before = shelf.bytes
+    for item in going:
+        shelf.remove(item)
+    assert shelf.bytes == before - sum(item.size for item in going)
