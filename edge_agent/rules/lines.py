@@ -99,7 +99,7 @@ class LineWatch:
                 self._counts.add(crossed.direction, track.label)
             if self._is_told(crossed):
                 self._untold.append(self._hit(track, crossed))
-                self._last_event_mono = crossed.mono
+                self._last_event_mono = max(crossed.mono, self._last_event_mono or crossed.mono)
         walker.waiting.clear()
 
     def _is_told(self, crossed: Crossed) -> bool:
@@ -107,7 +107,8 @@ class LineWatch:
         rule, last = self._rule, self._last_event_mono
         if not rule.each or rule.direction not in (Direction.BOTH, crossed.direction):
             return False
-        return last is None or crossed.mono - last >= rule.cooldown_s
+        # What was named late may have crossed before the last one that was told.
+        return last is None or abs(crossed.mono - last) >= rule.cooldown_s
 
     def _tell(self) -> Iterator[RuleHit | LineCountsHit]:
         while self._untold:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from time import thread_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -243,6 +244,16 @@ def test_the_cooldown_is_for_events_only() -> None:
     assert counts.b_to_a == {"motorcycle": 6}
 
 
+def test_without_a_cooldown_one_that_is_named_late_is_told_too() -> None:
+    watch = watching()
+    for n, foot in enumerate(RIGHTWARDS):
+        late = at(foot, "late", confirmed=False, state=TrackState.TENTATIVE)
+        list(watch.update(moment(n / 5), Tracks((late, at(level(0.1, 0.2, 0.3, 0.7)[n], "quick")))))
+    (hit,) = watch.update(moment(0.8), Tracks((at((0.8, 0.5), "late"),)))
+    assert isinstance(hit, RuleHit)
+    assert hit.started_mono == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize(
     ("more", "events"),
     [
@@ -350,3 +361,16 @@ def test_however_long_it_dithers_on_the_line_it_counts_once_at_most(
     on_line = [0.5 + share * BANDS[mode] * WIDTH for share in shares]
     assert crossings(ACROSS, level(0.3, *on_line, 0.7), mode) == ["b-to-a"]
     assert crossings(ACROSS, level(0.3, *on_line, 0.3), mode) == []
+
+
+def test_thirty_tracks_and_eight_lines_cost_little() -> None:
+    """CPU of one frame, docs/design/rules.md; the limit is wide, machines differ."""
+    watches = [watching(replace(RULE, id=f"r{n}")) for n in range(8)]
+    spent = []
+    for n in range(100):
+        tracks = Tracks(tuple(at((0.2 + 0.006 * n, 0.03 * k), f"t{k}") for k in range(30)))
+        now, start = moment(n / 5), thread_time()
+        for watch in watches:
+            list(watch.update(now, tracks))
+        spent.append(thread_time() - start)
+    assert sorted(spent)[50] < 0.010
