@@ -108,7 +108,7 @@ def test_a_file_displaces_nothing_graver_than_itself(tmp_path: Path) -> None:
     rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS))
     rig.save("a", ALARM)
     rig.save("b", ALARM)
-    with pytest.raises(StorageError, match="storage.max_bytes"):
+    with pytest.raises(StorageError, match=r"storage\.max_bytes"):
         rig.save("c", WARNING)
     assert rig.events() == ["a", "b"]
 
@@ -215,7 +215,6 @@ def test_so_much_of_the_disk_is_left_to_others(small_disk: Path) -> None:  # noq
         rig.save(f"e{n}", size=100_000)
     disk = os.statvfs(small_disk)
     assert disk.f_bavail * disk.f_frsize >= 3_000_000
-    assert rig.events()[-1] == "e9"
     assert "e39" in rig.events()
     assert len(rig.events()) < 12
 

@@ -1,0 +1,112 @@
+"""The main stream: there while it is wanted, and its packets are the camera's."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_agent.capture.main_stream import MainStream
+from edge_agent.capture.ring import Connection, RingPacket
+from edge_agent.capture.source import FrameSource, open_source
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Camera, Clip
+from edge_agent.evidence.mux import film_of
+from tests.capture.rig import QUICK, RecordedBackoff, camera, eventually
+from tests.testbed.ring_feed import START
+from tests.testbed.rtsp import RtspServer
+
+
+def with_main(url: str) -> Camera:
+    return dataclasses.replace(camera("rtsp://127.0.0.1:1/sub"), clip=Clip(main_url=url))
+
+
+class Tap:
+    def __init__(self) -> None:
+        self.packets: list[RingPacket] = []
+        self.connection: Connection | None = None
+        self.losses = 0
+
+    def take(self, connection: Connection, packets: Sequence[RingPacket]) -> None:
+        self.connection = connection
+        self.packets += packets
+
+    def lost(self) -> None:
+        self.losses += 1
+
+
+class Opened:
+    """The real opener; counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, *arguments: Any, **more: Any) -> FrameSource:
+        self.count += 1
+        return open_source(*arguments, **more)
+
+
+def test_it_is_connected_only_while_it_is_wanted(rtsp: RtspServer) -> None:
+    opened, armed = Opened(), False
+    main = MainStream(
+        with_main(rtsp.url("/h264")), SystemClock(), armed=lambda: armed, limits=QUICK, opener=opened
+    )
+    main.start()
+    assert not main.loop.wait(0.3)
+    assert opened.count == 0
+    armed = True
+    eventually(lambda: main.ring.size_bytes > 0, 12)
+    assert (opened.count, main.trouble) == (1, None)
+    armed = False
+    eventually(lambda: main.ring.size_bytes == 0, 12)
+    main.stop()
+    assert main.join(5)
+    assert main.loop.failure is None
+
+
+def test_its_packets_are_those_that_ffmpeg_records(rtsp: RtspServer, tmp_path: Path) -> None:
+    recording, clip = tmp_path / "ffmpeg.mp4", tmp_path / "clip.mp4"
+    main = MainStream(with_main(rtsp.url("/h264")), SystemClock(), armed=lambda: True, limits=QUICK)
+    tap = Tap()
+    main.ring.tap(tap)
+    main.start()
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-i", rtsp.url("/h264")]
+    subprocess.run([*command, "-t", "3", "-c", "copy", str(recording)], check=True)
+    eventually(lambda: len(tap.packets) >= 30)
+    main.stop()
+    assert main.join(5)
+    assert tap.losses == 1
+    assert tap.connection is not None
+    clip.write_bytes(film_of(list(tap.packets), tap.connection, START).payload)
+    ours, theirs = hashes(clip), hashes(recording)
+    assert ours[:25] == theirs[:25]
+
+
+def hashes(path: Path) -> list[str]:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-c", "copy", "-f", "framemd5", "-"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [line.rpartition(",")[2].strip() for line in lines if not line.startswith("#")]
+
+
+def test_a_main_stream_that_fails_is_tried_again_and_says_why(clips: dict[str, Path]) -> None:
+    with RtspServer({"/stream": clips["h264"]}) as server:
+        main = MainStream(
+            with_main(server.url("/stream")),
+            SystemClock(),
+            armed=lambda: True,
+            limits=QUICK,
+            backoff=RecordedBackoff(),
+        )
+        tap = Tap()
+        main.ring.tap(tap)
+        main.start()
+        eventually(lambda: len(tap.packets) > 3)
+        server.kill()
+        eventually(lambda: main.trouble is not None)
+        assert tap.losses >= 1
+        server.start()
+        eventually(lambda: main.trouble is None and main.ring.size_bytes > 0, 20)
+        main.stop()
+        assert main.join(5)

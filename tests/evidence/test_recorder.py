@@ -1,0 +1,205 @@
+"""The recorder's thread: what it tells is on the disk, and what it cannot store it tells too."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.config.settings import Clip, Storage
+from edge_agent.evidence.recorder import Recorder
+from edge_agent.evidence.store import MediaStore
+from edge_agent.hits import Phase
+from edge_agent.model import Severity
+from edge_agent.outbox_model import Draft, Stamp
+from tests.capture.rig import eventually
+from tests.events.parts import maker
+from tests.evidence.filming import filming
+from tests.evidence.player import played
+from tests.outbox.parts import picture
+from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import RingFeed
+
+
+class Told:
+    """In place of the outbox; looks at the moment of the append whether the file is there."""
+
+    def __init__(self, store: MediaStore) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.on_disk: list[bool] = []
+        self._store = store
+
+    def append(self, draft: Draft) -> Stamp:
+        stamp = Stamp(len(self.events) + 1, "3f2a0b1c")
+        data = json.loads(draft.encode(stamp))["data"]
+        self.on_disk.append(bool(self._store.files_of(data["event_id"])))
+        self.events.append(data)
+        return stamp
+
+
+class Box:
+    """A recorder that runs, and one camera whose clock is the stream's."""
+
+    def __init__(
+        self, folder: Path, clip: Path, storage: Storage | None = None, seal_to: bytes | None = None
+    ) -> None:
+        self.camera = filming(Clip(pre_s=2.0, post_s=1.0))
+        self.site = RingFeed(self.camera, clip)
+        self.store = MediaStore(folder / "evidence", storage or Storage(keep_free=0), self.site.clock)
+        self.told = Told(self.store)
+        self.recorder = Recorder(self.store, maker(), self.told, self.site.clock, seal_to)
+        self.clips = self.recorder.camera(self.camera, self.site.ring)
+
+    def event(self, event_id: str, phase: Phase, **more: Any) -> None:
+        mono = self.site.clock.mono
+        self.clips.follow(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
+
+    def film(self, *event_ids: str) -> None:
+        """They begin at 4 s and end at 5 s of the stream."""
+        for now_s in self.site.arrive():
+            for event_id in event_ids:
+                if now_s == pytest.approx(4.0):
+                    self.event(event_id, Phase.START)
+                if now_s == pytest.approx(5.0):
+                    self.event(event_id, Phase.END)
+        self.recorder.wake()
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("stream") / "h264.mp4", seconds=8)
+
+
+@pytest.fixture
+def box(tmp_path: Path, stream: Path) -> Iterator[Box]:
+    made = Box(tmp_path, stream)
+    made.recorder.start()
+    yield made
+    made.recorder.stop(1.0)
+    assert made.recorder.join(10)
+    assert made.recorder.loop.failure is None
+
+
+def test_a_clip_is_told_when_it_is_on_the_disk(box: Box) -> None:
+    box.film("zone-1")
+    eventually(lambda: len(box.told.events) == 1)
+    (data,), (path,) = box.told.events, box.store.files_of("zone-1")
+    clip, content = data["clip"], path.read_bytes()
+    assert box.told.on_disk == [True]
+    assert data.get("missing") is None
+    assert clip["sha256"] == hashlib.sha256(content).hexdigest()
+    assert clip["bytes"] == len(content)
+    assert (clip["codec"], clip["source"], clip.get("cut_short")) == ("h264", "sub", None)
+    assert clip["media_id"] in path.name
+    assert clip["duration_s"] == pytest.approx(played(path).duration_s, abs=0.01)
+    assert clip["pre_roll_s"] == pytest.approx(2.0, abs=1.01)
+    assert box.recorder.health().clips == 1
+
+
+def test_pictures_of_what_rules_tell_are_kept_too(box: Box) -> None:
+    shown = dataclasses.replace(picture("p1", 900), event_id="zone-1")
+    box.event("zone-1", Phase.START, picture=shown)
+    eventually(lambda: len(box.store.files_of("zone-1")) == 1)
+    assert box.store.files_of("zone-1")[0].read_bytes() == shown.payload
+
+
+def test_without_a_picture_of_the_camera_it_is_told_that_there_is_no_clip(box: Box) -> None:
+    box.event("zone-1", Phase.MOMENT)
+    box.site.clock.mono += 10
+    box.recorder.wake()
+    eventually(lambda: len(box.told.events) == 1)
+    assert box.told.events[0]["clip"] is None
+    assert box.told.events[0]["missing"] == "no keyframe came"
+    assert box.recorder.health().missed == 1
+
+
+def test_a_full_disk_takes_no_clip_and_says_so(small_disk: Path, stream: Path) -> None:  # noqa: F811
+    box = Box(small_disk, stream)
+    fill(small_disk)
+    box.recorder.start()
+    box.film("zone-1")
+    eventually(lambda: len(box.told.events) == 1)
+    box.recorder.stop(1.0)
+    assert box.recorder.join(5)
+    assert box.told.events[0]["clip"] is None
+    assert "full" in box.told.events[0]["missing"]
+    assert "full" in (box.recorder.health().degraded or "")
+
+
+def test_sealed_clips_open_at_the_centre_only(tmp_path: Path, stream: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    from edge_agent.evidence.seal import unseal
+
+    key = X25519PrivateKey.generate()
+    box = Box(tmp_path, stream, seal_to=key.public_key().public_bytes_raw())
+    box.recorder.start()
+    box.film("zone-1")
+    eventually(lambda: len(box.told.events) == 1)
+    box.recorder.stop(1.0)
+    assert box.recorder.join(5)
+    clip, (path,) = box.told.events[0]["clip"], box.store.files_of("zone-1")
+    content = path.read_bytes()
+    assert path.name.endswith(".mp4.sealed")
+    assert b"ftyp" not in content
+    assert clip["sealed_sha256"] == hashlib.sha256(content).hexdigest()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    assert clip["sha256"] == hashlib.sha256(unseal(content, pem)).hexdigest()
+
+
+def test_a_stop_finishes_what_is_open(tmp_path: Path, stream: Path) -> None:
+    box = Box(tmp_path, stream)
+    box.recorder.start()
+    for now_s in box.site.arrive():
+        if now_s == pytest.approx(4.0):
+            box.event("zone-1", Phase.START)
+    box.recorder.stop(1.0)
+    assert box.recorder.join(5)
+    assert box.told.events[0]["clip"]["cut_short"] == "the agent was stopped"
+    assert len(box.store.files_of("zone-1")) == 1
+
+
+def test_a_stop_without_time_references_nothing(tmp_path: Path, stream: Path) -> None:
+    box = Box(tmp_path, stream)
+    box.recorder.start()
+    for now_s in box.site.arrive():
+        if now_s == pytest.approx(4.0):
+            box.event("zone-1", Phase.START)
+    box.recorder.stop(-1.0)
+    assert box.recorder.join(5)
+    assert box.told.events == []
+    assert box.store.files_of("zone-1") == ()
+
+
+def test_telling_the_recorder_never_waits_for_the_disk(
+    tmp_path: Path, stream: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box(tmp_path, stream)
+    slow, reached = threading.Event(), threading.Event()
+
+    def save(*_: object, **__: object) -> Path:
+        reached.set()
+        slow.wait(10)
+        return tmp_path
+
+    monkeypatch.setattr(box.store, "save", save)
+    box.recorder.start()
+    box.film("zone-1")
+    assert reached.wait(10)
+    before = threading.Event()
+    teller = threading.Thread(target=lambda: (box.event("zone-2", Phase.START), before.set()))
+    teller.start()
+    assert before.wait(5), "follow() waited for the disk"
+    slow.set()
+    box.recorder.stop(1.0)
+    assert box.recorder.join(10)
