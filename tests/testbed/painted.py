@@ -38,7 +38,7 @@ def painted_clip(path: Path, things: Sequence[Place], seconds: float) -> Path:
         stream = container.add_stream("libx264", rate=FPS, options={"g": "20", "crf": "20", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         for number in range(round(seconds * FPS)):
-            picture = ground.copy()
+            picture: NDArray[Any] = ground.copy()
             for thing, skin in zip(things, skins, strict=True):
                 place = thing(number / FPS)
                 if place is not None:
@@ -49,14 +49,15 @@ def painted_clip(path: Path, things: Sequence[Place], seconds: float) -> Path:
     return path
 
 
-def _skin(rng: np.random.Generator) -> NDArray[np.uint8]:
+def _skin(rng: np.random.Generator) -> NDArray[Any]:
     """Magenta with a texture, for the optical flow to hold on to."""
     coarse = rng.uniform(0.5, 1.0, (12, 8, 1)).astype(np.float32)
     shades = cv2.resize(coarse, THING, interpolation=cv2.INTER_CUBIC)[:, :, None]
-    return np.clip(shades * np.array([255, 20, 255]), 0, 255).astype(np.uint8)
+    skin: NDArray[Any] = np.clip(shades * np.array([255, 20, 255]), 0, 255).astype(np.uint8)
+    return skin
 
 
-def _paint(picture: NDArray[np.uint8], skin: NDArray[np.uint8], place: tuple[float, float]) -> None:
+def _paint(picture: NDArray[Any], skin: NDArray[Any], place: tuple[float, float]) -> None:
     width, height = THING
     x1, y1 = round(place[0] * SIZE[0] - width / 2), round(place[1] * SIZE[1] - height)
     left, top = max(0, -x1), max(0, -y1)
