@@ -301,3 +301,10 @@ class Settings:
     config_hash: str  # sha256 of the merged configuration, secrets left out
     warnings: tuple[str, ...] = field(default=())
     storage: Storage = field(default_factory=Storage)
+
+    @property
+    def all_credentials(self) -> tuple[Credentials, ...]:
+        """Whose passwords must show nowhere."""
+        cameras = [(camera.credentials, camera.clip.main_credentials) for camera in self.cameras]
+        found = (self.mqtt.credentials, *(each for pair in cameras for each in pair))
+        return tuple(credentials for credentials in found if credentials is not None)

@@ -145,6 +145,11 @@ _LINES = st.sampled_from(
         "url: /clip\nzones: {{rtsp://user:{0}@h/s: {{polygon: []}}}}\nrules: [{{zone: rtsp://user:{0}@h/s}}]",
         "url: /clip\nrules: [{{id: r, kind: loitering, zone: yard, schedule: {{from: rtsp://u:{}@h}}}}]",
         "url: /clip\nrules: [{{id: rtsp://user:{0}@h/s, kind: rtsp://user:{0}@h/s}}, rtsp://user:{0}@h/s]",
+        "url: /clip\nclip: {{main_url: rtsp://user:{}@h/s}}",
+        "url: rtsp://h/s\nclip: {{main_url: rtsp://h/s, password: {}}}",
+        "url: /clip\nlines: {{rtsp://user:{0}@h/s: {{from: [{0}]}}}}\nrules: [{{line: rtsp://user:{0}@h/s}}]",
+        "url: /clip\nrules: [{{id: r, kind: crowding, zone: yard, rtsp://user:{0}@h/s: 1, count: {0}}}]",
+        "url: /clip\nrules: [{{id: r, kind: wrong-way, zone: yard, arrow: rtsp://user:{}@h/s}}]",
     ]
 )
 

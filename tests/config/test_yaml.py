@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 
 from edge_agent.config import tree
 from edge_agent.config.schema import ROOT
+from edge_agent.config.sections.camera import CAMERA
+from edge_agent.config.sections.clip import CLIP
+from edge_agent.config.sections.rules import KINDS
+from edge_agent.config.sections.schedule import SCHEDULE
+from edge_agent.config.sections.storage import STORAGE
 from edge_agent.config.spec import Section
 from tests.config.places import MINIMAL, STEADY, problems_of
 
 _KEYS = sorted(
     {f.key for f in ROOT.fields}
     | {"id", "ward", "brokers", "url", "masks", "labels", "fps", "analyse"}
-    | {"zones", "polygon", "rules", "kind", "zone", "schedule", "days", "from", "to"}
+    | {"zones", "polygon", "rules", "kind", "zone", "schedule", "days", "from", "to", "holidays", "lines"}
 )
 _SCALARS = st.one_of(
     st.none(),
@@ -34,6 +39,43 @@ _VALUES = st.recursive(
     max_leaves=12,
 )
 _CONFIGURATIONS = st.fixed_dictionaries({}, optional={field.key: _VALUES for field in ROOT.fields})
+
+
+_POINTS = st.lists(st.one_of(st.floats(0, 1), _SCALARS), min_size=1, max_size=3)
+_WAYS = st.one_of(_VALUES, st.fixed_dictionaries({"from": _POINTS, "to": _POINTS}))
+_HOLIDAYS = st.lists(
+    st.one_of(
+        st.dates().map(str), st.builds(lambda a, b: f"{a}..{b}", st.dates(), st.dates()), st.text("0127-./")
+    )
+)
+_SCHEDULES = st.fixed_dictionaries({}, optional={f.key: _VALUES for f in SCHEDULE.fields})
+_OWN = {"arrow": _WAYS, "schedule": _SCHEDULES, "zone": st.just("yard"), "line": st.just("door")}
+_RULES = st.sampled_from(sorted(KINDS)).flatmap(
+    lambda kind: st.fixed_dictionaries(
+        {"id": st.just("r"), "kind": st.just(str(kind))},
+        optional={f.key: _OWN.get(f.key, _VALUES) for f in KINDS[kind].fields if f.key not in ("id", "kind")}
+        | {"count": _VALUES},
+    )
+)
+_CAMERAS = st.fixed_dictionaries(
+    {"id": st.just("c"), "url": st.just("rtsp://h/s")},
+    optional={f.key: _VALUES for f in CAMERA.fields if f.key not in ("id", "url")}
+    | {
+        "rules": st.lists(_RULES, max_size=3),
+        "lines": st.dictionaries(st.sampled_from(["door", "x"]), _WAYS),
+        "zones": st.just({"yard": {"polygon": [[0, 0], [1, 0], [1, 1]]}}),
+        "clip": st.fixed_dictionaries({}, optional={f.key: _VALUES for f in CLIP.fields}),
+    },
+)
+_SITES = st.fixed_dictionaries(
+    {
+        "gateway": st.fixed_dictionaries({"id": st.just("g"), "ward": st.just("w"), "holidays": _HOLIDAYS}),
+        "mqtt": st.just({"brokers": ["mqtt://h"]}),
+        "cameras": st.lists(_CAMERAS, min_size=1, max_size=1),
+    },
+    optional={"storage": st.fixed_dictionaries({}, optional={f.key: _VALUES for f in STORAGE.fields})},
+)
+"""Whole but for what is tried: the checks over several keys see values, right and wrong."""
 
 
 def _survives(directory: pytest.TempPathFactory, data: bytes) -> None:
@@ -60,6 +102,14 @@ def test_any_yaml_like_text(tmp_path_factory: pytest.TempPathFactory, text: str)
 @settings(STEADY, max_examples=200)
 @given(_CONFIGURATIONS)
 def test_any_values_of_the_right_keys(
+    tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]
+) -> None:
+    _survives(tmp_path_factory, yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace"))
+
+
+@settings(STEADY, max_examples=400)
+@given(_SITES)
+def test_any_rule_line_clip_holiday_and_storage(
     tmp_path_factory: pytest.TempPathFactory, configuration: dict[str, object]
 ) -> None:
     _survives(tmp_path_factory, yaml.safe_dump(configuration, allow_unicode=True).encode("utf-8", "replace"))

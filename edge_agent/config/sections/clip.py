@@ -68,13 +68,15 @@ def main_credentials(clip: Clip, of_camera: Credentials | None) -> Credentials |
 def check_clip(values: Values) -> None:
     """What of a camera's other keys makes its clips shorter, or makes none. ``values`` of the camera."""
     report: Report | None = values.valid("report")
-    private = bool(values.valid("privacy_masks"))
-    if report is not None and report.clips is ClipPolicy.RULES and private:
+    policy = report.clips if report is not None else None
+    if policy is ClipPolicy.NONE:
+        if values.given("clip"):
+            values.reading.warn(values.key_place("clip"), "clip does nothing: report.clips is none")
+    elif policy is ClipPolicy.RULES and values.valid("privacy_masks"):
         _warn_private(values)
-    elif report is not None and report.clips is ClipPolicy.NONE and values.given("clip"):
-        values.reading.warn(values.key_place("clip"), "clip does nothing: report.clips is none")
-    _check_main(values)
-    _warn_short_ring(values)
+    else:
+        _warn_main(values)
+        _warn_short_ring(values)
 
 
 def _warn_private(values: Values) -> None:
@@ -90,7 +92,7 @@ def _warn_private(values: Values) -> None:
         values.reading.warn(asked, text)
 
 
-def _check_main(values: Values) -> None:
+def _warn_main(values: Values) -> None:
     url: CameraUrl | None = values.valid("url")
     clip: Clip | None = values.valid("clip")
     place = _place_in(values, "clip", "main_url")

@@ -145,8 +145,8 @@ _LINE_CROSSING = _rule(
         Field(
             "mode",
             Choice(tuple(CrossingMode), CrossingMode),
-            "how much of an object has to be across before it counts: strict errs towards too few, loose "
-            "towards too many",
+            "how far from the line an object has to be before it is on a side: strict rather misses one that "
+            "appears or vanishes near the line, loose rather counts one that only touches it",
             CrossingMode.BALANCED,
         ),
         Field("each", Flag(), "an event for each crossing; false: counts only", True),
