@@ -1,8 +1,8 @@
 """The ``edge-agent`` command: one function a subcommand, imports where they are used.
 
 Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need.
-Exit codes: 0 good, 1 failed, 2 wrong usage, 3 no agent runs here (``status``), 78 the configuration must be
-fixed (EX_CONFIG).
+Exit codes: 0 good, 1 failed, 2 wrong usage, 3 no agent runs here (``status``, ``reload``,
+``relearn``), 78 the configuration must be fixed (EX_CONFIG).
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent import __version__
 from edge_agent.errors import ConfigError, EdgeAgentError
+
+if TYPE_CHECKING:
+    from edge_agent.config.settings import Settings
 
 EX_CONFIG = 78
 DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
@@ -31,8 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "check": _check,
         "replay": _replay,
         "status": _status,
+        "reload": _reload,
+        "relearn": _relearn,
         "schema": _schema,
         "models": _models,
+        "evidence": _evidence,
     }[args.command]
     try:
         return command(args)
@@ -56,18 +63,22 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.device.signals import stop_on_signals
 
     limit_malloc_arenas()
-    stop = stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
+    hangup = threading.Event()
+    stop = stop_on_signals(hangup)  # before the slow imports: a stop during the start is a clean one too
     from edge_agent import config, logs
     from edge_agent.agent import Agent
 
-    settings = config.load(args.config)
-    masker = logs.setup_logging(args.log_format, args.log_level, [camera.id for camera in settings.cameras])
-    logins = [settings.mqtt.credentials, *(camera.credentials for camera in settings.cameras)]
-    logins += [camera.clip.main_credentials for camera in settings.cameras]
-    for credentials in logins:
-        if credentials is not None:
+    camera_ids: set[str] = set()
+    masker = logs.setup_logging(args.log_format, args.log_level, camera_ids)
+
+    def load() -> Settings:
+        settings = config.load(args.config)
+        camera_ids.update(camera.id for camera in settings.cameras)
+        for credentials in settings.all_credentials:
             masker.register(credentials.password)
-    code = Agent(settings, stop, repeat_files=args.repeat_files).run()
+        return settings
+
+    code = Agent(load(), stop, load=load, hangup=hangup, repeat_files=args.repeat_files).run()
     _leave_blocked_threads_behind(code)
     return code
 
@@ -106,6 +117,18 @@ def _status(args: argparse.Namespace) -> int:
     return run_status(args.config, args.json, sys.stdout)
 
 
+def _reload(args: argparse.Namespace) -> int:
+    from edge_agent.device.control import run_reload
+
+    return run_reload(args.config, sys.stdout, sys.stderr)
+
+
+def _relearn(args: argparse.Namespace) -> int:
+    from edge_agent.device.control import run_relearn
+
+    return run_relearn(args.config, args.camera, sys.stdout, sys.stderr)
+
+
 def _schema(args: argparse.Namespace) -> int:
     from edge_agent.schema import run_schema
 
@@ -116,6 +139,12 @@ def _models(args: argparse.Namespace) -> int:
     from edge_agent.detection.models import run_models
 
     return run_models(args, sys.stdout)
+
+
+def _evidence(args: argparse.Namespace) -> int:
+    from edge_agent.evidence_cli import run_evidence
+
+    return run_evidence(args, sys.stdout)
 
 
 def _fps(text: str) -> str | float:
@@ -180,6 +209,13 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
     status.add_argument("--json", action="store_true")
 
+    reload = commands.add_parser("reload", help="have the running agent read its configuration again")
+    reload.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
+    relearn = commands.add_parser("relearn", help="have the running agent learn anew what a camera shows")
+    relearn.add_argument("camera")
+    relearn.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
     schema = commands.add_parser("schema", help="print the JSON Schema of a message, or the list of messages")
     schema.add_argument("name", nargs="?")
 
@@ -193,4 +229,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     for action in (listing, fetching):
         action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
+    from edge_agent import evidence_cli
+
+    evidence = commands.add_parser("evidence", help="check, export and hold evidence; open sealed media")
+    evidence_cli.add_commands(evidence, DEFAULT_CONFIG)
     return parser

@@ -9,6 +9,7 @@ EdgeAgentError
   DetectorError           the camera runs on without detection, and health says so
   OutboxError             disk full or corrupt
   StorageError            a clip or picture is not kept; its event goes on without it
+  EvidenceError           of the command line: tell the user
   MqttError               keep events, retry
 
 Foreign errors are translated in one place per library, with ``from``.
@@ -78,6 +79,10 @@ class OutboxError(EdgeAgentError):
 
 class StorageError(EdgeAgentError):
     """Evidence is not kept on the box; its event goes on without it."""
+
+
+class EvidenceError(EdgeAgentError):
+    """A command about evidence cannot be done; says why."""
 
 
 class MqttError(EdgeAgentError):

@@ -43,7 +43,7 @@ STAGES = {
     "mqtt",
     "device",
 }
-COMPOSITION = {"assembly", "cameras", "agent", "cli", "replay", "__main__"}
+COMPOSITION = {"assembly", "cameras", "reload", "agent", "cli", "evidence_cli", "replay", "__main__"}
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},

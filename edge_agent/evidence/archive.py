@@ -18,7 +18,7 @@ class Selection:
     asked: list[Record] = field(default_factory=list)  # the events that were asked for, ascending
     payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
     heads: list[Record] = field(default_factory=list)  # for each of them the next one
-    corrections: list[Record] = field(default_factory=list)  # ``clock-correction`` events
+    correction_payloads: list[bytes] = field(default_factory=list)  # of ``clock-correction`` events
     missing: list[str] = field(default_factory=list)  # what is not here, one line each
 
 
@@ -69,7 +69,7 @@ class Archive:
             if record.head is not None:
                 heads[record.id] = record
             if record.kind == "clock-correction":
-                found.corrections.append(record)
+                found.correction_payloads.append(payload)
         return list(asked.values()), list(heads.values())
 
     def _collect(self, wanted: dict[str, set[int]], found: Selection) -> None:

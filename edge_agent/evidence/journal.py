@@ -160,7 +160,11 @@ class Journal:
 
 def journal_files(state_dir: Path) -> list[Path]:
     """Oldest first."""
-    return sorted((state_dir / FOLDER).glob("*.jsonl"))
+    # Not glob(): it takes a folder that it may not read for an empty one.
+    try:
+        return sorted(path for path in (state_dir / FOLDER).iterdir() if path.suffix == ".jsonl")
+    except FileNotFoundError:
+        return []
 
 
 def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:

@@ -1,0 +1,170 @@
+"""A bundle for a court's expert: one event, what proves it, and how to check it with common tools."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent.errors import EvidenceError
+from edge_agent.evidence.archive import Selection
+from edge_agent.evidence.bundle_texts import Facts, readme_en, readme_vi
+from edge_agent.evidence.check import SUMS
+from edge_agent.evidence.heads import published_head
+from edge_agent.evidence.records import Record
+
+PROMISE = (
+    "The bundle shows that its events and media are as the gateway published them, and which key signed "
+    "them. It says nothing about whether a court admits them."
+)
+UNKNOWN_OFFSET = "unknown: the agent does not read the camera's clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Who exports, when, with what."""
+
+    by: str
+    at: str  # RFC 3339
+    clock_synced: bool | None  # of the exporting box; None: unknown
+    agent: str  # version
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The box that published the events."""
+
+    gateway: str
+    ward: str
+    name: str
+    board: str
+    serial: str | None
+    os: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    files: dict[str, bytes]  # by name
+    missing: list[str]  # what it ought to have, one line each
+
+
+def make_bundle(
+    selection: Selection,
+    media: dict[str, bytes],
+    keys: dict[str, bytes],
+    exporter: Exporter,
+    device: Device,
+) -> Bundle:
+    """``media`` by file name, ``keys``: PEM of public keys by key id."""
+    files: dict[str, bytes] = {}
+    for (epoch, sequence), payload in sorted(selection.payloads.items()):
+        files[f"events/{epoch}-{sequence:016d}.json"] = payload
+    missing = list(selection.missing)
+    heads = []
+    for record in selection.heads:
+        head, stem = _head_files(record, files)
+        heads.append(head)
+        key = head["key_id"]
+        if key in keys:
+            files[f"keys/{key[:16]}.pem"] = keys[key]
+        else:
+            missing.append(f"the public key {key}, which signed {stem}: ask the centre for it")
+    files |= {f"media/{name}": content for name, content in sorted(media.items())}
+    missing += _missing_media(selection, media)
+    manifest = {
+        "bundle": "edge-agent evidence 1",
+        "promise": PROMISE,
+        "exported": msgspec.to_builtins(exporter),
+        "device": msgspec.to_builtins(device),
+        "events": [_event(record, selection) for record in selection.asked],
+        "heads": heads,
+        "camera_clock_offset": UNKNOWN_OFFSET,
+        "missing": missing,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+    }
+    files["manifest.json"] = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    facts = Facts(
+        exporter.by,
+        exporter.at,
+        device.gateway,
+        [record.id for record in selection.asked],
+        sorted(files),
+        missing,
+    )
+    files["README.en.txt"] = readme_en(facts).encode()
+    files["README.vi.txt"] = readme_vi(facts).encode()
+    lines = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())]
+    files[SUMS] = "".join(lines).encode()
+    return Bundle(files, missing)
+
+
+def write_bundle(files: dict[str, bytes], target: Path) -> None:
+    """A zip when the name ends so, else a new folder. Raises ``EvidenceError``; replaces nothing."""
+    if target.exists():
+        raise EvidenceError(f"{target} exists already; nothing is written over it")
+    try:
+        if target.suffix == ".zip":
+            with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in files.items():
+                    archive.writestr(name, content)
+            return
+        for name, content in files.items():
+            path = target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except OSError as error:
+        raise EvidenceError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def _head_files(record: Record, files: dict[str, bytes]) -> tuple[dict[str, str], str]:
+    assert record.head is not None
+    head = published_head(record.gateway, record.head)
+    stem = f"heads/{head.epoch}-{head.sequence:016d}-{head.key_id[:16]}"
+    files[f"{stem}.txt"], files[f"{stem}.sig"] = head.text, head.signature
+    told = {
+        "file": f"{stem}.txt",
+        "published_as": record.id,
+        "signs": f"{head.gateway}/{head.epoch}/{head.sequence:016d}",
+        "signed_at": record.head.signed_at,
+        "key_id": head.key_id,
+    }
+    return told, stem
+
+
+def _event(record: Record, selection: Selection) -> dict[str, Any]:
+    """What its own bytes say, as a summary."""
+    payload = selection.payloads.get((record.epoch, record.sequence))
+    event = {} if payload is None else msgspec.json.decode(payload)
+    told = {name: event.get(name) for name in ("type", "subject", "time", "recordedtime", "clock", "bootid")}
+    return {
+        "id": record.id,
+        "sha256": record.sha256,
+        "prevhash": record.prevhash,
+        "event_id": record.event_id,
+        **told,
+        "clock_correction": _correction(str(event.get("bootid")), selection),
+    }
+
+
+def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:
+    """How far the box's clock jumped later in the same boot; None: no correction is known."""
+    for payload in selection.correction_payloads:
+        event = msgspec.json.decode(payload)
+        if event.get("bootid") == boot_id:
+            return {"id": event["id"], **event["data"]}
+    return None
+
+
+def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[str]:
+    here = {hashlib.sha256(content).hexdigest() for content in media.values()}
+    refs = {ref for record in selection.asked for ref in record.media}
+    return [
+        f"media {ref.media_id}: not on this box any more; the centre may have it"
+        for ref in sorted(refs, key=lambda ref: ref.media_id)
+        if not {ref.sha256, ref.sealed_sha256} & here
+    ]

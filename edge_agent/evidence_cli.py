@@ -1,0 +1,243 @@
+"""``edge-agent evidence``: check, export and hold evidence, and open what is sealed. Any process, any user.
+
+Part of the command line: it knows the configuration, the outbox and the board, which the evidence stage does
+not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from edge_agent import __version__
+from edge_agent.clock import SystemClock, rfc3339
+from edge_agent.config.settings import Settings
+from edge_agent.errors import EvidenceError
+
+if TYPE_CHECKING:
+    from edge_agent.evidence.bundle import Device
+    from edge_agent.evidence.records import Record
+    from edge_agent.evidence.store import MediaStore
+
+
+def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> None:
+    actions = evidence.add_subparsers(dest="action", metavar="verify|export|hold|open", required=True)
+    verify = actions.add_parser("verify", help="whether events and media are as the gateway published them")
+    verify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="events, one a line; or a bundle")
+    verify.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        default=[],
+        help="PEM of the gateway's public key; may be repeated",
+    )
+    verify.add_argument("--media", type=Path, nargs="+", default=[], metavar="FILE", help="pictures, clips")
+
+    export = actions.add_parser("export", help="a bundle that openssl and sha256sum can check")
+    export.add_argument("event", metavar="EVENT", help="data.event_id, or the id of one event")
+    export.add_argument("config", type=Path, nargs="?", default=default_config)
+    export.add_argument("--by", required=True, metavar="NAME", help="who exports, for the manifest")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE.zip|DIR")
+
+    hold = actions.add_parser("hold", help="keep an event's media and bytes until they are released")
+    hold.add_argument("event", metavar="EVENT", help="data.event_id, or the id of one event")
+    hold.add_argument("config", type=Path, nargs="?", default=default_config)
+    hold.add_argument("--by", metavar="NAME", help="who holds it; default: your login name")
+    hold.add_argument("--why", default="", metavar="TEXT")
+    hold.add_argument("--release", action="store_true", help="let rotation have it again")
+
+    opening = actions.add_parser("open", help="at the centre: open media that are sealed to its key")
+    opening.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    opening.add_argument("--key", type=Path, required=True, metavar="PRIVATE.pem", help="X25519")
+    opening.add_argument("--out", type=Path, metavar="DIR", help="default: beside each file")
+
+
+def run_evidence(args: argparse.Namespace, out: TextIO) -> int:
+    match args.action:
+        case "verify":
+            return _verify(args, out)
+        case "export":
+            return _export(args, out)
+        case "hold":
+            return _hold(args, out)
+        case _:
+            return _open(args, out)
+
+
+def _verify(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.evidence.check import check_files
+
+    report = check_files(args.files, args.key, args.media)
+    report.write(out)
+    return 0 if report.genuine else 1
+
+
+def _export(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.evidence.archive import Archive
+    from edge_agent.evidence.bundle import Exporter, make_bundle, write_bundle
+    from edge_agent.evidence.check import SUMS
+    from edge_agent.evidence.keys import public_keys
+    from edge_agent.outbox.reading import waiting_payloads
+
+    settings = _load(args.config)
+    state_dir = settings.state_dir
+    with _readable(state_dir):
+        archive = Archive(state_dir, partial(waiting_payloads, state_dir))
+        selection = archive.select(args.event)
+        if not selection.asked:
+            told = "".join(f"; {line}" for line in selection.missing)
+            raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
+        media = _media(settings, selection.asked)
+        keys = public_keys(state_dir)
+    exporter = Exporter(args.by, rfc3339(SystemClock().now()), _clock_synced(), f"edge-agent {__version__}")
+    bundle = make_bundle(selection, media, keys, exporter, _device(settings))
+    write_bundle(bundle.files, args.out)
+    events, heads = len(selection.payloads), len(selection.heads)
+    out.write(f"{args.out}: {events} events, {heads} heads, {len(media)} media\n")
+    out.write(f"SHA-256 of {SUMS}, to be written down: {hashlib.sha256(bundle.files[SUMS]).hexdigest()}\n")
+    for line in bundle.missing:
+        out.write(f"missing: {line}\n")
+    return 1 if bundle.missing else 0
+
+
+def _hold(args: argparse.Namespace, out: TextIO) -> int:
+    settings = _load(args.config)
+    store = _store(settings)
+    with _readable(settings.state_dir):
+        event_id = _event_id(settings.state_dir, args.event)
+        if args.release:
+            released = store.release(event_id)
+            out.write(f"{event_id}: {'released' if released else 'was not held'}\n")
+            return 0 if released else 1
+        store.hold(event_id, args.by or getpass.getuser(), args.why)
+        _give_to_owner(settings.state_dir, event_id)
+        out.write(f"{event_id}: held, {len(store.files_of(event_id))} media on this box\n")
+    return 0
+
+
+def _open(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.evidence.seal import SealError, unseal
+
+    try:
+        key = args.key.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{args.key} cannot be read: {error.strerror}") from error
+    failed = 0
+    for path in args.files:
+        target = (args.out or path.parent) / path.name.removesuffix(".sealed")
+        try:
+            if target.exists():
+                raise EvidenceError(f"{target} exists already; nothing is written over it")
+            content = unseal(path.read_bytes(), key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except (SealError, EvidenceError, OSError) as error:
+            failed += 1
+            out.write(f"{path}: {error}\n")
+        else:
+            out.write(f"{path}: {target}\n")
+    return 1 if failed else 0
+
+
+# --- what only the box knows ---
+
+
+def _load(path: Path) -> Settings:
+    from edge_agent import config
+
+    return config.load(path, no_secrets=True)
+
+
+def _store(settings: Settings) -> MediaStore:
+    from edge_agent.evidence.store import MediaStore
+
+    return MediaStore(settings.state_dir / "evidence", settings.storage, SystemClock())
+
+
+def _event_id(state_dir: Path, name: str) -> str:
+    """The id that media have; an id of one event, with slashes, is looked up."""
+    if "/" not in name:
+        return name
+    from edge_agent.evidence.archive import Archive
+    from edge_agent.outbox.reading import waiting_payloads
+
+    found = Archive(state_dir, partial(waiting_payloads, state_dir)).select(name)
+    ids = [record.event_id for record in found.asked if record.event_id]
+    if not ids:
+        raise EvidenceError(f"{name}: no such event on this box, or none that has media")
+    return ids[0]
+
+
+def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
+    """All media of the events, with pictures that still wait in the outbox; by file name."""
+    found: dict[str, bytes] = {}
+    for event_id in sorted({record.event_id for record in events if record.event_id}):
+        for path in _store(settings).files_of(event_id):
+            found[f"{path.parent.name}_{path.name}"] = path.read_bytes()
+    for ref in (ref for record in events for ref in record.media):
+        waiting = settings.state_dir / "media" / f"{ref.media_id}.jpg"
+        if waiting.exists() and not any(ref.media_id in name for name in found):
+            suffix = ".sealed" if ref.sealed_sha256 else ""
+            found[f"{waiting.name}{suffix}"] = waiting.read_bytes()
+    return found
+
+
+def _device(settings: Settings) -> Device:
+    from edge_agent.device.birth import board_name, installed_versions, os_name
+    from edge_agent.device.sensors import read_text
+    from edge_agent.evidence.bundle import Device
+
+    gateway = settings.gateway
+    return Device(
+        gateway=gateway.id,
+        ward=gateway.ward,
+        name=gateway.name,
+        board=board_name(),
+        serial=read_text(Path("/proc/device-tree/serial-number")),
+        os=os_name(),
+        versions={"edge-agent": __version__, **installed_versions()},
+    )
+
+
+def _clock_synced() -> bool | None:
+    from edge_agent.device.clock_sync import read_kernel_sync
+
+    kernel = read_kernel_sync()
+    return None if kernel is None else kernel.synced
+
+
+@contextlib.contextmanager
+def _readable(state_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise EvidenceError(_no_permission(state_dir, error)) from error
+    except OSError as error:
+        raise EvidenceError(f"{error.filename or state_dir} cannot be read: {error.strerror}") from error
+
+
+def _no_permission(state_dir: Path, error: PermissionError) -> str:
+    try:
+        owner = state_dir.owner()
+    except (OSError, KeyError):
+        owner = "root"
+    return (
+        f"{error.filename or state_dir}: no permission for the user {getpass.getuser()}; "
+        f"run it as {owner} or as root (sudo edge-agent evidence ...)"
+    )
+
+
+def _give_to_owner(state_dir: Path, event_id: str) -> None:
+    """What root has made, the agent has to be able to remove."""
+    if os.geteuid() != 0:
+        return
+    owner, holds = state_dir.stat(), state_dir / "evidence" / "holds"
+    for path in (state_dir / "evidence", holds, holds / f"{event_id}.json"):
+        os.chown(path, owner.st_uid, owner.st_gid)
