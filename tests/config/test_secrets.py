@@ -147,8 +147,8 @@ _LINES = st.sampled_from(
         "url: /clip\nrules: [{{id: rtsp://user:{0}@h/s, kind: rtsp://user:{0}@h/s}}, rtsp://user:{0}@h/s]",
         "url: /clip\nclip: {{main_url: rtsp://user:{}@h/s}}",
         "url: rtsp://h/s\nclip: {{main_url: rtsp://h/s, password: {}}}",
-        "url: /clip\nlines: {{rtsp://user:{0}@h/s: {{from: [{0}]}}}}\nrules: [{{line: rtsp://user:{0}@h/s}}]",
-        "url: /clip\nrules: [{{id: r, kind: crowding, zone: yard, rtsp://user:{0}@h/s: 1, count: {0}}}]",
+        "url: /clip\nlines: {{rtsp://user:{0}@h/s: {{from: rtsp://user:{0}@h/s}}}}\nrules: [{{line: rtsp://user:{0}@h/s}}]",
+        "url: /clip\nrules: [{{id: r, kind: crowding, zone: yard, rtsp://user:{0}@h/s: 1, count: rtsp://user:{0}@h/s}}]",
         "url: /clip\nrules: [{{id: r, kind: wrong-way, zone: yard, arrow: rtsp://user:{}@h/s}}]",
     ]
 )
