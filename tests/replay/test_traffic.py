@@ -1,0 +1,166 @@
+"""Traffic from the configuration file to the event, through the real pipeline on drawn streets."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge_agent.assembly import Eyes, Site, build_pipeline
+from edge_agent.config.loader import load
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.worker import InlineInference
+from edge_agent.replay.run import JsonLines
+from edge_agent.schema import schema_of
+from tests.events.parts import maker
+from tests.testbed.agent import write_config
+from tests.testbed.traffic import Reader, Street, Thing, along
+
+NOON = datetime.fromisoformat("2026-11-24T12:00:00+07:00")
+CAR, BIKE, PERSON = (0.16, 0.16), (0.05, 0.14), (0.05, 0.26)
+ROAD = {"road": {"polygon": [[0.02, 0.02], [0.98, 0.02], [0.98, 0.98], [0.02, 0.98]]}}
+STOPPED = {"id": "stop", "kind": "stopped-vehicle", "zone": "road"}
+WRONG_WAY = {
+    "id": "way",
+    "kind": "wrong-way",
+    "zone": "road",
+    "arrow": {"from": [0.2, 0.5], "to": [0.8, 0.5]},
+}
+CROWDING = {"id": "crowd", "kind": "crowding", "zone": "road", "count": 8}
+
+
+def told(
+    folder: Path, street: Street, seconds: float, *rules: Mapping[str, object], objects: bool = False
+) -> list[dict[str, Any]]:
+    """The events of the camera, each as its schema wants it."""
+    report = {"objects": objects, "counts_s": 0, "snapshots": "none"}
+    camera = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD, "rules": list(rules)}
+    settings = load(write_config(folder, cameras=[camera], broker_port=1883))
+    reader, out = Reader(street.things), io.StringIO()
+    eyes = Eyes(reader, InlineInference(reader), Budget(settings.detector.budget_per_s, ("cam-1",)))
+    gateway = settings.gateway
+    site = Site(
+        eyes, settings.detector.min_score, maker(), JsonLines(out), gateway.timezone, gateway.holidays
+    )
+    pipeline = build_pipeline(settings.cameras[0], site, "t")
+    for frame in street.frames(seconds, NOON):
+        pipeline.process(frame)
+    pipeline.stop("camera")
+    events: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
+    for event in events:
+        jsonschema.validate(event, schema_of(f"event-{event['type'].split('.')[3]}"))
+    return events
+
+
+def phases(events: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    return [(event["data"]["phase"], event["data"]["end_reason"]) for event in events]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(29, []), (31, [("start", None), ("end", "moved")])])
+def test_a_car_that_stands_for_31_s_is_told_and_one_for_29_s_is_not(
+    tmp_path: Path, seconds: float, expected: list[tuple[str, str | None]]
+) -> None:
+    car = Thing(
+        "car", along((2, -0.1, 0.6), (6, 0.5, 0.6), (6 + seconds, 0.5, 0.6), (10 + seconds, 1.1, 0.6)), CAR
+    )
+    events = told(tmp_path, Street(car), seconds + 11, STOPPED | {"still_s": 30})
+    assert phases(events) == expected
+
+
+def test_a_car_that_was_there_before_the_camera_is_never_told(tmp_path: Path) -> None:
+    car = Thing("car", along((0, 0.5, 0.6), (90, 0.5, 0.6)), CAR)
+    assert told(tmp_path, Street(car), 90, STOPPED | {"still_s": 30}) == []
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        ((0.0, 0.6), (1.0, 0.6), []),  # the right way
+        ((0.5, 0.1), (0.5, 1.1), []),  # across, at 90 degrees
+        ((1.0, 0.6), (0.0, 0.6), ["start", "end"]),  # against it
+    ],
+)
+def test_a_rider_against_the_arrow_is_told_once_and_nobody_else(
+    tmp_path: Path, begin: tuple[float, float], end: tuple[float, float], expected: list[str]
+) -> None:
+    rider = Thing("motorcycle", along((2, *begin), (8, *end)), BIKE)
+    events = told(tmp_path, Street(rider), 12, WRONG_WAY)
+    assert [phase for phase, _ in phases(events)] == expected
+    for event in events:
+        assert event["data"]["angle_deg"] == pytest.approx(180, abs=5)
+
+
+def test_a_parked_car_with_ten_passers_by_is_one_car_and_ten_people(tmp_path: Path) -> None:
+    """The car drives in, and people walk before it one after the other: it stays the same, and so do they."""
+    car = Thing("car", along((2, -0.1, 0.55), (6, 0.5, 0.55), (99, 0.5, 0.55)), CAR)
+    people = [
+        Thing("person", along((12 + 4 * n, -0.05, 0.62), (22 + 4 * n, 1.05, 0.62)), PERSON) for n in range(10)
+    ]
+    events = told(tmp_path, Street(car, *people), 64, STOPPED | {"still_s": 30}, objects=True)
+    objects = [event["data"] for event in events if ".object." in event["type"]]
+    assert Counter(data["label"] for data in objects if data["phase"] == "start") == {"car": 1, "person": 10}
+    stops = [event["data"] for event in events if ".stopped-vehicle." in event["type"]]
+    assert [data["phase"] for data in stops] == ["start", "end"], "the end is that of the film"
+    (car_id,) = {data["track_id"] for data in objects if data["label"] == "car"}
+    assert {data["track_id"] for data in stops} == {car_id}
+
+
+def riders(stop_s: float, go_s: float) -> list[Thing]:
+    """Thirty, each a machine with a person on it: from the left, wait in five rows, and ride on."""
+    things = []
+    for row in range(5):
+        for column in range(6):
+            x, y, come = 0.75 - 0.1 * column, 0.2 + 0.17 * row, 0.7 * column + 0.15 * row
+            path = [
+                (come + 1, -0.1, y),
+                (come + stop_s, x, y),
+                (go_s + come, x, y),
+                (go_s + come + 5, 1.1, y),
+            ]
+            things.append(Thing("motorcycle", along(*path), (0.05, 0.08)))
+            things.append(Thing("person", along(*((t, px, py - 0.04) for t, px, py in path)), (0.035, 0.1)))
+    return things
+
+
+def test_a_red_light_with_thirty_riders_is_no_warning_with_the_defaults(tmp_path: Path) -> None:
+    """Each kind with nothing set but what it asks for, over the place where they wait for a minute."""
+    street = Street(*riders(stop_s=7, go_s=67))
+    crowding = CROWDING | {"count": 20}
+    events = told(tmp_path, street, 84, STOPPED, WRONG_WAY, crowding)
+    assert {event["severitytext"] for event in events} == {"INFO"}
+    crowd = [event["data"] for event in events if ".crowding." in event["type"]]
+    assert crowd[0]["phase"] == "start"
+    assert 20 <= max(data["most"] for data in crowd) <= 36, "a rider and his machine are one"
+    assert not [event for event in events if ".stopped-vehicle." in event["type"]]
+
+
+def test_a_crowd_begins_and_dissolves_with_hysteresis(tmp_path: Path) -> None:
+    """Ten come and stand; two go, which is not the end; then all do."""
+    people = [
+        Thing(
+            "person",
+            along(
+                (1 + 0.5 * n, -0.05, 0.6),
+                (6 + 0.5 * n, 0.9 - 0.08 * n, 0.6),
+                (leave, 0.9 - 0.08 * n, 0.6),
+                (leave + 6, 0.9 - 0.08 * n, 1.4),
+            ),
+            (0.04, 0.2),
+        )
+        for n in range(10)
+        for leave in ([25.0] if n < 2 else [35.0])
+    ]
+    events = told(tmp_path, Street(*people), 55, CROWDING | {"min_duration_s": 5, "release_count": 5})
+    assert phases(events) == [("start", None), ("end", "over")]
+    start, end = (event["data"] for event in events)
+    assert start["event_id"] == end["event_id"]
+    assert start["count"] >= 8
+    ended = datetime.fromisoformat(end["ended_at"]) - datetime.fromisoformat(start["started_at"])
+    assert ended.total_seconds() > 20

@@ -1,0 +1,124 @@
+"""A drawn street with exact truth for the whole pipeline: real motion, real budget, real tracker.
+
+Each thing is textured, and its blue says which one it is. ``Reader`` is a detector that reads that out of the
+crops it is shown: it sees what is visible there, and names it rightly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.capture.picture import ArrayPicture
+from edge_agent.detection.detector import ModelInfo
+from edge_agent.model import Box, Detection, Frame
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+WIDTH, HEIGHT, FPS = 640, 360, 5
+NOBODY = 255  # blue of the ground
+LEAST_PX = 12
+
+
+@dataclass(frozen=True)
+class Thing:
+    """``place``: of its foot at a second, or None while it is not there. Later ones stand before earlier."""
+
+    label: str
+    place: Callable[[float], tuple[float, float] | None]
+    size: tuple[float, float]
+
+
+def along(*points: tuple[float, float, float]) -> Callable[[float], tuple[float, float] | None]:
+    """Straight between (second, x, y); absent before and after."""
+    times, xs, ys = zip(*points, strict=True)
+
+    def place(t: float) -> tuple[float, float] | None:
+        if not times[0] <= t <= times[-1]:
+            return None
+        return float(np.interp(t, times, xs)), float(np.interp(t, times, ys))
+
+    return place
+
+
+class Street:
+    def __init__(self, *things: Thing) -> None:
+        assert len(things) < NOBODY
+        self.things = things
+        rng = np.random.default_rng(1)
+        self._ground = _texture(rng, HEIGHT, WIDTH, 90, 150)
+        self._ground[..., 0] = NOBODY
+        self._skins = [self._skin(rng, number, thing) for number, thing in enumerate(things)]
+
+    def frames(self, seconds: float, started_at: datetime) -> Iterator[Frame]:
+        rng = np.random.default_rng(2)
+        for number in range(round(seconds * FPS)):
+            t = number / FPS
+            picture = self._draw(t)
+            grain = rng.integers(0, 4, (HEIGHT, WIDTH, 2), dtype=np.uint8)  # of the sensor
+            picture[..., 1:] = cv2.add(picture[..., 1:], grain)
+            yield Frame("cam-1", number + 1, t, started_at + timedelta(seconds=t), ArrayPicture(picture))
+
+    def _draw(self, t: float) -> Colour:
+        picture = self._ground.copy()
+        for thing, skin in zip(self.things, self._skins, strict=True):
+            place = thing.place(t)
+            if place is None:
+                continue
+            height, width = skin.shape[:2]
+            x, y = round(place[0] * WIDTH - width / 2), round(place[1] * HEIGHT - height)
+            left, top, right, bottom = max(0, x), max(0, y), min(WIDTH, x + width), min(HEIGHT, y + height)
+            if right > left and bottom > top:
+                picture[top:bottom, left:right] = skin[top - y : bottom - y, left - x : right - x]
+        return picture
+
+    def _skin(self, rng: np.random.Generator, number: int, thing: Thing) -> Colour:
+        dark = 20 + 30 * (number % 2)
+        skin = _texture(rng, round(thing.size[1] * HEIGHT), round(thing.size[0] * WIDTH), dark, 240)
+        skin[..., 0] = number
+        return skin
+
+
+def _texture(rng: np.random.Generator, height: int, width: int, low: int, high: int) -> Colour:
+    """Smooth noise: something for flow and correlation to hold on to."""
+    coarse = rng.integers(low, high, (max(2, height // 5), max(2, width // 5), 1), dtype=np.uint8)
+    grey = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.merge([grey, grey, grey]), dtype=np.uint8)
+
+
+class Reader:
+    """The detector: knows every thing of which enough can be seen."""
+
+    name = "reader"
+    model = ModelInfo("reader", None)
+    input_size = (416, 416)
+    side_per_object = 3.0
+    degraded: str | None = None
+
+    def __init__(self, things: Sequence[Thing]) -> None:
+        self._names = [thing.label for thing in things]
+        self.labels = frozenset(self._names)
+
+    def detect(self, crop: Colour) -> list[Detection]:
+        height, width = crop.shape[:2]
+        found = []
+        for number in np.unique(crop[..., 0]):
+            if number == NOBODY:
+                continue
+            ys, xs = np.nonzero(crop[..., 0] == number)
+            if len(ys) < LEAST_PX**2 / 2:
+                continue
+            box = Box.from_pixels(xs.min(), ys.min(), xs.max() + 1, ys.max() + 1, width, height)
+            found.append(
+                Detection(self._names[int(number)], 0.8, Box(*map(float, (box.x1, box.y1, box.x2, box.y2))))
+            )
+        return found
+
+    def close(self) -> None:
+        """Holds nothing."""
