@@ -71,7 +71,7 @@ def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(
 def test_loose_counts_who_sways_on_the_line_each_time(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By 0.2 breadths to either side, which is more than its band of 0.1: it is for those who pass quickly."""
+    """By 0.2 breadths to either side, more than its band of 0.1: it is for those who pass quickly."""
     events = replayed(tmp_path, clip, monkeypatch, {"lines": LINE, "rules": [RULE | {"mode": "loose"}]})
     each = Counter(event["data"]["direction"] for event in of_kind(events, "line-crossing"))
     assert each["a-to-b"] - each["b-to-a"] == 2
