@@ -11,14 +11,14 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from edge_agent import __version__
 from edge_agent.assembly import Eyes, Site, model_ref, use_one_opencv_thread
-from edge_agent.cameras import Cameras
+from edge_agent.cameras import Cameras, Extent
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.config.settings import Settings
@@ -31,20 +31,30 @@ from edge_agent.device.box import BoxMetrics
 from edge_agent.device.cameras import CameraWatch
 from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.compact import compact
+from edge_agent.device.control import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    Answer,
+    ControlServer,
+    Relearn,
+    Reload,
+    Request,
+)
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.device.local_server import LocalServer
+from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
 from edge_agent.device.status import StatusDocument, StatusServer, status_document
-from edge_agent.device.local_socket import places_to_listen
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
-from edge_agent.loop import Loop
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_model import OpenEvent
+from edge_agent.reload import Configuration, Reloads
 from edge_agent.wire import Birth, BirthDetector
 
 log = logging.getLogger(__name__)
@@ -63,17 +73,21 @@ class Agent:
         settings: Settings,
         stop: threading.Event,
         *,
+        load: Callable[[], Settings] | None = None,
+        hangup: threading.Event | None = None,
         repeat_files: bool = False,
         clock: Clock | None = None,
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
     ) -> None:
-        """``clock`` and ``kernel_sync`` are the system's; tests let them step."""
+        """``load`` reads the configuration again, when ``hangup`` is set or somebody asks. ``clock`` and
+        ``kernel_sync`` are the system's; tests let them step."""
         use_one_opencv_thread()
-        self._settings = settings
         state_dir = settings.state_dir
         _make_dir(state_dir)
         self._stop = stop
         self._clock = clock = clock or SystemClock()
+        self._configuration = Configuration(settings, load, clock)
+        self._reloads = Reloads(hangup or threading.Event())
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
@@ -106,7 +120,16 @@ class Agent:
             on_down=_ignore,
             clock_trusted=self._clock_sync.trusted,
         )
-        self._cameras = Cameras(settings.cameras, self._site(), clock, repeat_files=repeat_files)
+        self._supervisor = Supervisor()
+        self._budget = Budget(settings.detector.budget_per_s, _ids(settings))
+        self._cameras = Cameras(
+            settings.cameras,
+            self._site(settings),
+            clock,
+            self._supervisor,
+            state_dir / "cameras",
+            repeat_files=repeat_files,
+        )
         self._camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
         box = BoxMetrics(state_dir, clock, boot_reason=self._boot.reason.value)
         sources = HealthSources(
@@ -118,10 +141,13 @@ class Agent:
             online=lambda: self._publisher.online,
             detector=self.detector_stats,
             cameras=self._cameras.statuses,
+            configuration=self._configuration.lines,
         )
         self._heartbeats = HeartbeatMaker(settings, clock, sources)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
-        self._supervisor = Supervisor()
+        self._control = ControlServer(
+            places_to_listen(state_dir, name=CONTROL_SOCKET), settings.gateway.id, self._obey
+        )
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
         self._next_watchdog_mono = 0.0
@@ -139,22 +165,25 @@ class Agent:
         self._outbox.open()
         self._boot.mark_running()
         self._close_all_left_open()
-        self._start_status()
+        self._start_server(self._status)
+        self._start_server(self._control)
         self._publisher.start()
         if self._worker is not None:
             self._worker.start()
         self._cameras.start()
-        for loop in self._loops():
-            self._supervisor.watch(loop)
+        self._supervisor.watch(self._publisher.loop)
+        if self._worker is not None:
+            self._supervisor.watch(self._worker.loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
-        for warning in self._settings.warnings:
+        settings = self._configuration.settings
+        for warning in settings.warnings:
             log.warning("%s", warning)
         self._tell_detector()
         log.info(
             "edge-agent %s runs as %s with %d cameras",
             __version__,
-            self._settings.gateway.id,
-            len(self._cameras),
+            settings.gateway.id,
+            len(settings.cameras),
         )
         self._systemd.ready("started")
 
@@ -178,33 +207,26 @@ class Agent:
         if self._choice.better is not None:
             log.warning("detector: %s", self._choice.better)
 
-    def _start_status(self) -> None:
-        """Without the socket the agent works all the same; only `edge-agent status` finds nobody."""
+    def _start_server(self, server: LocalServer) -> None:
+        """Without its socket the agent works all the same; only `edge-agent status` finds nobody."""
         try:
-            self._status.start()
+            server.start()
         except EdgeAgentError as error:
-            log.error("status: %s", error)
+            log.error("%s: %s", server.loop.name, error)
         else:
-            self._supervisor.watch(self._status.loop)
+            self._supervisor.watch(server.loop)
 
-    def _site(self) -> Site:
+    def _site(self, settings: Settings) -> Site:
         """What all cameras have in common."""
-        settings, detector, worker = self._settings, self._choice.detector, self._worker
-        budget = Budget(settings.detector.budget_per_s, tuple(camera.id for camera in settings.cameras))
+        detector, worker = self._choice.detector, self._worker
         return Site(
-            Eyes(detector, worker, budget) if detector and worker else None,
+            Eyes(detector, worker, self._budget) if detector and worker else None,
             settings.detector.min_score,
             self._events,
             self._outbox,
             settings.gateway.timezone,
             settings.gateway.holidays,
         )
-
-    def _loops(self) -> Iterator[Loop]:
-        yield self._publisher.loop
-        yield from self._cameras.loops
-        if self._worker is not None:
-            yield self._worker.loop
 
     # --- run ---
 
@@ -222,6 +244,9 @@ class Agent:
         now = time.monotonic()
         self._outbox.maintain()  # without a broker nobody else asks it for long
         self._close_all_left_open()
+        if self._reloads.wanted():
+            self._reloads.answer_with(self._reload)
+        self._cameras.tend()
         correction = self._clock_sync.update()
         if correction is not None:
             self._outbox.append(
@@ -247,9 +272,25 @@ class Agent:
                 )
             )
         if now >= self._next_heartbeat_mono:
-            self._next_heartbeat_mono = now + next_interval_s(self._settings.heartbeat_s)
+            self._next_heartbeat_mono = now + next_interval_s(self._configuration.settings.heartbeat_s)
             self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
         self._report_to_systemd(now, statuses)
+
+    def _reload(self) -> Answer:
+        self._systemd.reloading()
+        answer = self._configuration.reload(self._take_over)
+        self._systemd.ready("configuration read again")
+        return answer
+
+    def _take_over(self, settings: Settings, extents: Mapping[str, Extent]) -> None:
+        before = _ids(self._heartbeats.settings)
+        self._budget.share_among(_ids(settings))
+        self._cameras.change(settings.cameras, extents)
+        for camera_id in set(before) - set(_ids(settings)):
+            self._camera_watch.forget(camera_id)
+        self._heartbeats.settings = settings
+        self._next_heartbeat_mono = time.monotonic()
+        self._publisher.publish_birth()
 
     def _report_to_systemd(self, now: float, statuses: list[CameraStatus]) -> None:
         interval_s = self._systemd.watchdog_interval_s
@@ -270,12 +311,29 @@ class Agent:
 
     def _status_document(self) -> StatusDocument:
         details = {status.camera_id: status.detail for status in self._cameras.statuses()}
-        return status_document(self._settings, self._heartbeats.make(), details)
+        return status_document(self._configuration.settings, self._heartbeats.make(), details)
+
+    def _obey(self, request: Request) -> Answer:
+        """On the thread of the control socket."""
+        match request:
+            case Reload():
+                return self._reloads.ask()
+            case Relearn(_, camera_id):
+                return self._relearn(camera_id)
+
+    def _relearn(self, camera_id: str) -> Answer:
+        watched = {camera.id: camera.watch_view for camera in self._configuration.settings.cameras}
+        if not watched.get(camera_id, True):
+            return Answer(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
+        if not self._cameras.relearn(camera_id):
+            return Answer(EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
+        log.info("%s: its view is learned anew, as somebody asked", camera_id)
+        return Answer(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")
 
     def _birth(self, session: str) -> Birth:
-        detector = self._choice.detector
+        detector, settings = self._choice.detector, self._configuration.settings
         return make_birth(
-            self._settings,
+            settings,
             self._clock,
             session,
             read_boot_id(),
@@ -283,8 +341,8 @@ class Agent:
             BirthDetector(
                 name=detector.name if detector else "none",
                 model_sha256=detector.model.sha256 if detector else None,
-                labels=list(self._settings.detector.labels),
-                delegate=self._settings.detector.delegate,
+                labels=list(settings.detector.labels),
+                delegate=settings.detector.delegate,
             ),
             library_versions(),
         )
@@ -307,6 +365,7 @@ class Agent:
         self._cameras.join_pipelines(deadline - 1.0)
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
+        self._control.stop(timeout_s=0.1)
         self._status.stop(timeout_s=0.1)
         self._outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._usage.save()
@@ -315,6 +374,10 @@ class Agent:
         if self._worker is not None:
             self._worker.join(max(0.0, deadline - time.monotonic()))
         log.info("edge-agent stopped")
+
+
+def _ids(settings: Settings) -> tuple[str, ...]:
+    return tuple(camera.id for camera in settings.cameras)
 
 
 def _make_dir(path: Path) -> None:

@@ -3,37 +3,86 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from pathlib import Path
 
-from edge_agent.assembly import Site, as_far_as_useful, build_pipeline
+from edge_agent.assembly import Site, as_far_as_useful, build_pipeline, change_rules
 from edge_agent.capture.reader import Reader
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
-from edge_agent.lane import Lane
+from edge_agent.device.supervisor import Supervisor
+from edge_agent.lane import Change, Lane
 from edge_agent.loop import Loop
 from edge_agent.model import CameraState, CameraStatus, Gear
 from edge_agent.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+END_WITHIN_S = 1.0
+"""A changed camera's pipeline usually takes milliseconds to end. Who takes longer is not waited for: the
+camera starts anew with the first look that finds the old pipeline gone."""
+
+
+class Extent(Enum):
+    """How much of a camera has to begin anew for other settings."""
+
+    RULES = "its rules"  # connection, background and tracks go on
+    PIPELINE = "its pipeline"  # the connection goes on
+    STREAM = "all of it"
+
+
+def extent(old: Camera, new: Camera) -> Extent:
+    """How much has to, for what differs between two settings of a camera."""
+    report = new.report
+    same_rules = dataclasses.replace(
+        old,
+        rules=new.rules,
+        report=dataclasses.replace(old.report, objects=report.objects, counts_s=report.counts_s),
+    )
+    if same_rules == new:
+        return Extent.RULES
+    same_pipeline = dataclasses.replace(
+        same_rules,
+        masks=new.masks,
+        privacy_masks=new.privacy_masks,
+        watch_view=new.watch_view,
+        report=dataclasses.replace(same_rules.report, snapshots=report.snapshots),
+    )
+    return Extent.PIPELINE if same_pipeline == new else Extent.STREAM
 
 
 class RunningCamera:
     """One camera: ``reader`` fills its packet ring, ``lane`` takes what it shows through the pipeline."""
 
-    def __init__(self, camera: Camera, site: Site, clock: Clock, *, repeat_files: bool) -> None:
+    def __init__(
+        self, camera: Camera, site: Site, clock: Clock, folder: Path | None, *, repeat_files: bool
+    ) -> None:
+        """``folder``: for what its stages keep over a restart."""
         self.camera = as_far_as_useful(camera, site.eyes)
         self._site = site
+        self._folder = folder
         self.reader = Reader(self.camera, clock, repeat_files=repeat_files)
-        self.lane = Lane(camera.id, self.reader.feed, self._build)
+        self.lane = Lane(camera.id, self.reader.feed, partial(self._build, self.camera))
 
     def start(self) -> None:
         self.lane.loop.start()
         self.reader.start()
 
-    def stop(self) -> None:
-        """Ask both threads to end; does not wait."""
-        self.lane.loop.stop()  # before it is woken: what it waits for ends with its reader
+    def stop(self, reason: str) -> None:
+        """Ask both threads to end, and what is open with them; does not wait."""
+        self.lane.stop(reason)  # before it is woken: what it waits for ends with its reader
         self.reader.stop()
+
+    def change(self, camera: Camera, *, rules_only: bool) -> None:
+        """Other settings for the same stream: with other rules only, tracks and background stay."""
+        old, self.camera = self.camera, as_far_as_useful(camera, self._site.eyes)
+        adapt = partial(change_rules, old=old, new=self.camera, site=self._site, folder=self._folder)
+        self.lane.change(Change(partial(self._build, self.camera), adapt if rules_only else None))
 
     @property
     def loops(self) -> tuple[Loop, Loop]:
@@ -53,43 +102,118 @@ class RunningCamera:
             return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.trouble)
         return status
 
-    def _build(self) -> Pipeline:
+    def _build(self, camera: Camera) -> Pipeline:
         # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
-        return build_pipeline(self.camera, self._site, secrets.token_hex(3))
+        return build_pipeline(camera, self._site, secrets.token_hex(3), folder=self._folder)
 
 
 class Cameras:
-    """All of them. The main thread starts and stops them; any thread may ask for ``statuses``."""
+    """All of them. The main thread starts, changes and stops them; any thread may ask for ``statuses``.
 
-    def __init__(self, cameras: tuple[Camera, ...], site: Site, clock: Clock, *, repeat_files: bool) -> None:
-        self._running = [RunningCamera(camera, site, clock, repeat_files=repeat_files) for camera in cameras]
+    Between a camera's old pipeline and its new one lies the old one's end: they share a folder.
+    """
 
-    def __len__(self) -> int:
-        return len(self._running)
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        site: Site,
+        clock: Clock,
+        supervisor: Supervisor,
+        folder: Path,
+        *,
+        repeat_files: bool,
+    ) -> None:
+        """``folder``: each camera gets one of its own in it."""
+        self._site = site
+        self._clock = clock
+        self._supervisor = supervisor
+        self._folder = folder
+        self._repeat_files = repeat_files
+        # Replaced, never changed: other threads read them.
+        self._wanted = {camera.id: camera for camera in cameras}
+        self._running: dict[str, RunningCamera] = {}
+        self._leaving: list[RunningCamera] = []
+        self._waits_since = (clock.now(), clock.monotonic())
 
     def start(self) -> None:
-        for camera in self._running:
-            camera.start()
+        self.tend()
+
+    def tend(self) -> None:
+        """Start what is wanted and does not run, once nothing of it is left from before. The main thread
+        calls it about once a second."""
+        self._leaving = [camera for camera in self._leaving if camera.lane.loop.running]
+        still_there = {camera.camera.id for camera in self._leaving}
+        missing = [
+            camera
+            for camera in self._wanted.values()
+            if camera.id not in self._running and camera.id not in still_there
+        ]
+        if missing:
+            self._running = self._running | {camera.id: self._started(camera) for camera in missing}
+
+    def change(self, cameras: Sequence[Camera], extents: Mapping[str, Extent]) -> None:
+        """From now on these are wanted. ``extents`` has those whose settings have changed; those that are in
+        it neither, nor new, lose no frame."""
+        before, self._wanted = self._wanted, {camera.id: camera for camera in cameras}
+        self._waits_since = (self._clock.now(), self._clock.monotonic())
+        ended = [id_ for id_ in before if id_ not in self._wanted or extents.get(id_) is Extent.STREAM]
+        self._let_go(ended)
+        for id_, extent in extents.items():
+            if (running := self._running.get(id_)) is not None:
+                running.change(self._wanted[id_], rules_only=extent is Extent.RULES)
+        deadline = time.monotonic() + END_WITHIN_S
+        for leaving in self._leaving:
+            leaving.lane.loop.join(max(0.0, deadline - time.monotonic()))
+        self.tend()
+
+    def relearn(self, camera_id: str) -> bool:
+        """Have the camera's view learned anew; False when there is no such camera. Any thread."""
+        running = self._running.get(camera_id)
+        if running is not None:
+            running.lane.relearn()
+        return running is not None
+
+    def _started(self, camera: Camera) -> RunningCamera:
+        folder = self._folder / camera.id
+        running = RunningCamera(camera, self._site, self._clock, folder, repeat_files=self._repeat_files)
+        running.start()
+        for loop in running.loops:
+            self._supervisor.watch(loop)
+        return running
+
+    def _let_go(self, camera_ids: Sequence[str]) -> None:
+        """Of a camera that hangs in FFmpeg only the reading thread stays, until FFmpeg's own timeout. Its
+        packet ring is its own, and closed."""
+        for camera in [self._running[id_] for id_ in camera_ids if id_ in self._running]:
+            for loop in camera.loops:
+                self._supervisor.forget(loop)
+            camera.stop("reload")
+            self._leaving.append(camera)
+        self._running = {id_: camera for id_, camera in self._running.items() if id_ not in camera_ids}
 
     def stop(self) -> None:
         """Ask all of them to end; does not wait."""
-        for camera in self._running:
-            camera.stop()
+        for camera in self._running.values():
+            camera.stop("restart")
 
     def join_pipelines(self, deadline: float) -> None:
         """Until the monotonic ``deadline``: what they end with is in the outbox then."""
-        for camera in self._running:
+        for camera in self._all():
             camera.lane.loop.join(max(0.0, deadline - time.monotonic()))
 
     def join_readers(self, deadline: float) -> None:
         """Until the monotonic ``deadline``; one that is blocked in FFmpeg ends with the process."""
-        for camera in self._running:
+        for camera in self._all():
             camera.reader.join(max(0.0, deadline - time.monotonic()))
 
-    @property
-    def loops(self) -> Iterator[Loop]:
-        for camera in self._running:
-            yield from camera.loops
+    def _all(self) -> Iterator[RunningCamera]:
+        yield from self._running.values()
+        yield from self._leaving
 
     def statuses(self) -> list[CameraStatus]:
-        return [camera.status() for camera in self._running]
+        """In the order of the configuration."""
+        running, since = self._running, self._waits_since
+        return [
+            running[id_].status() if id_ in running else CameraStatus(id_, CameraState.STARTING, None, *since)
+            for id_ in self._wanted
+        ]

@@ -39,11 +39,13 @@ class Masker:
 
     def __init__(self) -> None:
         self._values: list[re.Pattern[str]] = []
+        self._known: set[Secret] = set()
 
     def register(self, secret: Secret) -> None:
         value = secret.reveal()
-        if not value:
+        if not value or secret in self._known:
             return
+        self._known.add(secret)
         for form in sorted({value, quote(value, safe="")}, key=len, reverse=True):
             pattern = re.escape(form)
             self._values.append(re.compile(pattern if len(form) > 3 else rf"(?<!\w){pattern}(?!\w)"))
@@ -82,7 +84,7 @@ class JsonFormatter(logging.Formatter):
         super().__init__("%(message)s")
         self._masker = masker
         self._journal = journal
-        self._camera_ids = frozenset(camera_ids)
+        self._camera_ids = camera_ids
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
@@ -114,7 +116,8 @@ def setup_logging(
 ) -> Masker:
     """Send everything to ``stream`` (default stderr). Returns the masker: register secrets there.
 
-    Replaces what an earlier call set up. Libraries are heard from WARNING on, ours from ``level``.
+    ``camera_ids`` may grow later. Replaces what an earlier call set up. Libraries are heard from WARNING on,
+    ours from ``level``.
     """
     stream = sys.stderr if stream is None else stream
     masker = Masker()

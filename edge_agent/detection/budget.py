@@ -8,6 +8,7 @@ the live run would have spent.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -27,12 +28,11 @@ class Budget:
 
     def __init__(self, per_s: float, camera_ids: tuple[str, ...]) -> None:
         self.per_s = per_s
-        self._share_per_s = per_s / max(1, len(camera_ids))
-        self._depth = max(1.0, self._share_per_s)
         # Guards everything below.
         self._lock = threading.Lock()
-        self._buckets = {camera_id: _Bucket(self._depth) for camera_id in camera_ids}
+        self._buckets: dict[str, _Bucket] = {}
         self._pool = 0.0
+        self.share_among(camera_ids)
         self._filled_mono: float | None = None
 
     @property
@@ -40,11 +40,24 @@ class Budget:
         """What a camera gets when all of them are busy."""
         return self._share_per_s
 
+    def share_among(self, camera_ids: Iterable[str]) -> None:
+        """These cameras from now on: who stays keeps what it has, as far as its new bucket takes it."""
+        with self._lock:
+            before, ids = self._buckets, tuple(camera_ids)
+            self._share_per_s = self.per_s / max(1, len(ids))
+            self._depth = max(1.0, self._share_per_s)
+            self._buckets = {
+                id_: _Bucket(min(self._depth, before[id_].tokens if id_ in before else self._depth))
+                for id_ in ids
+            }
+
     def take(self, camera_id: str, wanted: int, now_mono: float) -> int:
         """Spend up to ``wanted`` inferences at ``now_mono``; returns how many were granted."""
         with self._lock:
             self._fill(now_mono)
-            bucket = self._buckets[camera_id]
+            bucket = self._buckets.get(camera_id)
+            if bucket is None:
+                return 0  # it has just been removed from the configuration, and looks for the last time
             own = min(wanted, int(bucket.tokens))
             bucket.tokens -= own
             shared = min(wanted - own, int(self._pool))
@@ -54,7 +67,9 @@ class Budget:
     def give_back(self, camera_id: str, unused: int) -> None:
         """Return inferences that were granted and not made."""
         with self._lock:
-            bucket = self._buckets[camera_id]
+            bucket = self._buckets.get(camera_id)
+            if bucket is None:
+                return
             bucket.tokens = min(self._depth, bucket.tokens + unused)
 
     def _fill(self, now_mono: float) -> None:

@@ -6,7 +6,7 @@ It is made on demand, never stored, and costs well under a millisecond of CPU: s
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -59,24 +59,28 @@ class HealthSources:
     online: Callable[[], bool]  # is there a session with a broker now
     detector: Callable[[], DetectorStats]
     cameras: Callable[[], Sequence[CameraStatus]]
+    configuration: Callable[[], Iterable[str]] = tuple  # lines: what the file says and the agent does not do
 
 
 class HeartbeatMaker:
-    """Makes one heartbeat at a time; any thread may call it. ``uptime_s`` is the agent's own."""
+    """Makes one heartbeat at a time; any thread may call it. ``uptime_s`` is the agent's own.
+
+    ``settings`` are those in force; who changes them puts others here.
+    """
 
     def __init__(self, settings: Settings, clock: Clock, sources: HealthSources) -> None:
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._sources = sources
         self._started_mono = clock.monotonic()
 
     def make(self) -> Heartbeat:
-        sources = self._sources
+        sources, settings = self._sources, self.settings
         cameras = [dated(camera, self._clock) for camera in sources.cameras()]
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online = sources.online()
-        now, zone = self._clock.now(), self._settings.gateway.timezone
+        now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
             session=sources.session(),
@@ -86,13 +90,14 @@ class HeartbeatMaker:
             outbox=outbox,
             mqtt=mqtt,
             detector=detector,
-            config_hash=self._settings.config_hash,
+            config_hash=settings.config_hash,
             version=__version__,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock),
-                *degraded.box_lines(box, detector, self._settings.profile.thermal),
+                *sources.configuration(),
+                *degraded.box_lines(box, detector, settings.profile.thermal),
             ],
         )
 

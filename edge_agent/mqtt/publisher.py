@@ -99,6 +99,7 @@ class Publisher:
         self._dropped_told = 0
         self._last_error: str | None = None
         self._failed: str | None = None
+        self._birth_wanted = False  # another one than the session has sent; a flag needs no lock
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
 
@@ -121,6 +122,11 @@ class Publisher:
             return
         with self._heartbeat_lock:
             self._heartbeat = payload
+        self._outbox.wake()
+
+    def publish_birth(self) -> None:
+        """The inventory has changed: send it again; without a session the next one begins with it."""
+        self._birth_wanted = True
         self._outbox.wake()
 
     @property
@@ -240,9 +246,7 @@ class Publisher:
         log.info("mqtt: connected to %s:%d as %s", broker.host, broker.port, self._topics.gateway)
         try:
             self._sender.send_own("state", self._state_message("online", "connected"))
-            self._sender.send_own(
-                "birth", Message(self._topics.birth, self._birth(self._session), retain=True)
-            )
+            self._send_birth()
             connection.subscribe(self._topics.subscriptions)
         except MqttError as error:
             self._wait_for_the_end(error)
@@ -306,10 +310,16 @@ class Publisher:
             heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
             self._sender.send_heartbeat(heartbeat)
+        if self._birth_wanted:
+            self._send_birth()
         self._sender.fill()
         if self._inbox.dropped > self._dropped_told:
             self._dropped_told = self._inbox.dropped
             log.warning("mqtt: the centre sends faster than we read; %d messages dropped", self._dropped_told)
+
+    def _send_birth(self) -> None:
+        self._birth_wanted = False  # before it is made: what changes meanwhile wants another
+        self._sender.send_own("birth", Message(self._topics.birth, self._birth(self._session), retain=True))
 
     def _say_farewell(self) -> bool:
         """Send what the cameras ended with and the last state, and wait a moment for the PUBACKs, so that

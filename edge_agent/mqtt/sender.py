@@ -131,7 +131,9 @@ class Sender:
         self._counted_bytes = 0
 
     def send_own(self, name: str, message: Message) -> None:
-        """State or birth: QoS 1, retained, outside the outbox. Without room it waits for ``fill_own``."""
+        """State or birth: QoS 1, retained, outside the outbox. Without room it waits for ``fill_own``, in the
+        place of an older one of its name."""
+        self._own = deque(waiting for waiting in self._own if waiting[0] != name)
         self._own.append((name, message))
         self.fill_own()
 

@@ -1,0 +1,135 @@
+"""``edge-agent reload`` and ``relearn``: what a running agent is asked to do, over ``control.sock``.
+
+One request and one answer a connection, as JSON. Only the agent's own user, and root, may connect: a camera
+that is turned away and then relearned shows no tamper.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+from msgspec import Struct
+
+from edge_agent import config
+from edge_agent.config.settings import Settings
+from edge_agent.device.local_server import LocalServer
+from edge_agent.device.local_socket import CONTROL_SOCKET, RUN_DIR, ask, places_to_ask
+from edge_agent.errors import ConfigError
+
+ANSWER_WITHIN_S = 15.0
+"""An agent that reads its configuration looks at password files, and waits for what a changed camera ends."""
+LARGEST_REQUEST = 4096
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_NOT_RUNNING = 3  # as `edge-agent status` says it
+EXIT_CONFIG = 78
+
+
+class Reload(Struct, frozen=True, tag="reload"):
+    """Read the configuration again."""
+
+    gateway: str | None  # whose agent is meant; None: whoever listens there
+
+
+class Relearn(Struct, frozen=True, tag="relearn"):
+    """Learn a camera's view anew."""
+
+    gateway: str
+    camera: str
+
+
+Request = Reload | Relearn
+
+
+class Answer(Struct, frozen=True):
+    """``code`` is the command's exit code; None: this agent is not the one that was meant."""
+
+    code: int | None
+    text: str
+
+
+class ControlServer(LocalServer):
+    """Gives each request to ``obey``, on its own thread, and the answer to who asked."""
+
+    def __init__(self, places: Sequence[Path], gateway: str, obey: Callable[[Request], Answer]) -> None:
+        super().__init__("control", places, self._serve_one, mode=0o600)
+        self._gateway = gateway
+        self._obey = obey
+
+    def _serve_one(self, asker: socket.socket) -> None:
+        text = b""
+        while len(text) <= LARGEST_REQUEST and (part := asker.recv(LARGEST_REQUEST)):
+            text += part
+        asker.sendall(msgspec.json.encode(self._answer_to(text)))
+
+    def _answer_to(self, text: bytes) -> Answer:
+        try:
+            request = msgspec.json.decode(text, type=Request)
+        except msgspec.DecodeError as error:
+            return Answer(EXIT_FAILED, f"the agent does not understand the request: {error}")
+        if request.gateway not in (None, self._gateway):
+            return Answer(None, f"the agent of {self._gateway} listens here")
+        return self._obey(request)
+
+
+def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
+    """Have the agent of this configuration read it again, and print what came of it.
+
+    Returns 0; 1 when it runs but cannot be asked; 3 when no agent runs; 78 when the file must be fixed.
+    """
+    try:
+        settings = config.load(path, no_secrets=True)
+    except ConfigError as error:
+        # Where its agent listens can only be guessed then; told of it, it shows in its health.
+        answer = _ask([RUN_DIR / CONTROL_SOCKET], Reload(None))
+        if isinstance(answer, Answer) and answer.code == EXIT_CONFIG:
+            print(answer.text, file=stderr)
+        else:
+            print(*error.problems or [error], "nothing was changed", sep="\n", file=stderr)
+        return EXIT_CONFIG
+    return _run(settings, Reload(settings.gateway.id), stdout, stderr)
+
+
+def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
+    """Have the agent of this configuration learn a camera's view anew. Returns as ``run_reload``."""
+    settings = config.load(path, no_secrets=True)
+    return _run(settings, Relearn(settings.gateway.id, camera), stdout, stderr)
+
+
+def _run(settings: Settings, request: Request, stdout: TextIO, stderr: TextIO) -> int:
+    gateway = settings.gateway.id
+    places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
+    answer = _ask(places, request)
+    if isinstance(answer, Answer) and answer.code is not None:
+        print(f"{gateway}: {answer.text}", file=stdout if answer.code == EXIT_DONE else stderr)
+        return answer.code
+    if isinstance(answer, str):
+        print(f"{gateway}: {answer}", file=stderr)
+        return EXIT_FAILED
+    looked = " and ".join(map(str, places))
+    print(f"{gateway}: no agent runs here (nobody answers at {looked})", file=stderr)
+    return EXIT_NOT_RUNNING
+
+
+def _ask(places: Sequence[Path], request: Request) -> Answer | str | None:
+    """The answer of the one that is meant; else why there is none; None: nobody is there."""
+    failure: str | None = None
+    for path in places:
+        try:
+            text = ask(path, msgspec.json.encode(request), ANSWER_WITHIN_S)
+            answer = msgspec.json.decode(text, type=Answer)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            continue
+        except PermissionError:
+            failure = f"{path} is open to the agent's own user and to root only; use sudo"
+        except (OSError, msgspec.DecodeError) as error:
+            failure = f"{path} gives no usable answer: {error or type(error).__name__}"
+        else:
+            if answer.code is not None:
+                return answer
+    return failure

@@ -1,0 +1,154 @@
+"""The configuration while the agent runs: which one is in force, and what becomes of another one."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edge_agent.cameras import Extent, extent
+from edge_agent.clock import Clock
+from edge_agent.config.changes import Changes, changed
+from edge_agent.config.settings import Settings
+from edge_agent.device.control import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, Answer
+from edge_agent.device.degraded import since_text
+from edge_agent.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+ANSWERED_WITHIN_S = 12.0
+"""From the request to the answer: the main thread looks once a second, reads some files and ends cameras."""
+
+TakeOver = Callable[[Settings, Mapping[str, Extent]], None]
+"""Has the agent go on with these settings; the extents are of the cameras whose settings have changed."""
+
+
+class Configuration:
+    """``settings`` are in force; any thread may read them and ``lines``. The main thread reloads."""
+
+    def __init__(self, settings: Settings, load: Callable[[], Settings] | None, clock: Clock) -> None:
+        """``load`` reads the file again and raises ConfigError; None: there is none."""
+        self.settings = settings
+        self._load = load
+        self._clock = clock
+        self._since = clock.now()
+        self._refused: str | None = None  # why what the file says now is not in force
+        self._restart: tuple[str, ...] = ()  # keys that it changes, and that wait for a restart
+
+    def reload(self, take_over: TakeOver) -> Answer:
+        """Read the file again; what can be taken over now is, a file with mistakes is refused as a whole."""
+        if self._load is None:
+            return Answer(EXIT_FAILED, "this agent was started without a configuration file")
+        try:
+            wanted = self._load()
+        except ConfigError as error:
+            return self._refuse(error)
+        changes = changed(self.settings, wanted)
+        before = {camera.id: camera for camera in self.settings.cameras}
+        after = {camera.id: camera for camera in wanted.cameras}
+        extents = {id_: extent(before[id_], after[id_]) for id_ in changes.changed}
+        self._refused, self._restart = None, changes.restart
+        self._since = self._clock.now()
+        self.settings = _in_force(self.settings, wanted, changes)
+        for warning in wanted.warnings:
+            log.warning("%s", warning)
+        text = "\n".join(_verdict(changes, extents, wanted))
+        log.info("configuration: %s", text.replace("\n  ", "; "))
+        take_over(self.settings, extents)
+        return Answer(EXIT_DONE, text)
+
+    def lines(self) -> Iterator[str]:
+        """For health: what the file says and the agent does not do."""
+        if (refused := self._refused) is not None:
+            yield f"configuration: {refused}; the one of {self._time(self._since)} stays in force"
+        if restart := self._restart:
+            yield f"configuration: {', '.join(restart)} changed: restart the agent to take it over"
+
+    def _refuse(self, error: ConfigError) -> Answer:
+        count = len(error.problems)
+        first = str(error.problems[0] if error.problems else error)
+        self._refused = f"{count} problems, the first is {first}" if count > 1 else first
+        for line in self.lines():
+            log.error("%s", line)
+        since = self._time(self._since)
+        problems = "\n".join(f"  {problem}" for problem in error.problems) or f"  {error}"
+        return Answer(
+            EXIT_CONFIG, f"nothing was changed, the configuration of {since} stays in force\n{problems}"
+        )
+
+    def _time(self, moment: datetime) -> str:
+        return since_text(moment, self._clock.now(), self.settings.gateway.timezone)
+
+
+def _in_force(old: Settings, wanted: Settings, changes: Changes) -> Settings:
+    """What the centre compares is what was read, so its hash is the new one, whatever waits for a restart."""
+    at_once = {key: getattr(wanted, key) for key in changes.at_once}
+    return dataclasses.replace(
+        old,
+        cameras=wanted.cameras,
+        config_hash=wanted.config_hash,
+        warnings=wanted.warnings,
+        **at_once,
+    )
+
+
+def _verdict(changes: Changes, extents: Mapping[str, Extent], wanted: Settings) -> Iterator[str]:
+    """What became of it, for whoever asked: a line for each that there is."""
+    yield "the configuration was read again" + ("" if changes else ", nothing has changed")
+    touched = {*changes.added, *changes.changed}
+    told = {
+        "added": changes.added,
+        "removed": changes.removed,
+        "restarted": [id_ for id_, how in extents.items() if how is Extent.STREAM],
+        "restarted but for the connection": [id_ for id_, how in extents.items() if how is Extent.PIPELINE],
+        "with other rules": [id_ for id_, how in extents.items() if how is Extent.RULES],
+        "untouched": [camera.id for camera in wanted.cameras if camera.id not in touched],
+        "taken over at once": changes.at_once,
+        "waits for a restart of the agent": changes.restart,
+    }
+    for what, names in told.items():
+        if names and changes:
+            yield f"  {what}: {', '.join(names)}"
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Somebody waits for the answer."""
+
+    answered: threading.Event = field(default_factory=threading.Event)
+    answer: Answer | None = None
+
+
+class Reloads:
+    """Who wants the configuration read again. Any thread may ``ask``; the main thread asks whether it is
+    ``wanted``, and then gives the ``answer``."""
+
+    def __init__(self, hangup: threading.Event) -> None:
+        """``hangup`` is set by SIGHUP."""
+        self._hangup = hangup
+        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+
+    def ask(self) -> Answer:
+        """Blocks until it is done."""
+        asked = _Asked()
+        self._asked.put(asked)
+        asked.answered.wait(ANSWERED_WITHIN_S)
+        return asked.answer or Answer(EXIT_FAILED, "the agent is stopping or busy, ask again")
+
+    def wanted(self) -> bool:
+        return self._hangup.is_set() or not self._asked.empty()
+
+    def answer_with(self, reload: Callable[[], Answer]) -> None:
+        """One reload for all who have asked until now; who asks while it runs gets another."""
+        self._hangup.clear()
+        waiting: list[_Asked] = []
+        while not self._asked.empty():
+            waiting.append(self._asked.get())
+        answer = reload()
+        for asked in waiting:
+            asked.answer = answer
+            asked.answered.set()
