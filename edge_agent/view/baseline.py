@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FIRST_LOOKS = 9  # their median is the first baseline: what passes through is in no pixel most of the time
 SLOWEST = 300.0  # looks; a baseline follows the season, the sun and what is parked with this time constant
 MOVES = 10.0  # grey levels from one look to the next; such a pixel teaches nothing
+FAR, OF_FAR = 25.0, 0.1
+"""A pixel so many grey levels away is most likely a thing that stands there: it teaches slower."""
 _OF_USUAL = 1 / 60.0  # per look
 _SKETCH_EVERY = 10  # looks; the sketch of a mean that hardly moves does not have to be fresh
 
@@ -59,7 +61,12 @@ class Baseline:
         self.looks += 1
         share = max(1.0 / self.looks, 1.0 / SLOWEST)
         quiet = cv2.compare(cv2.absdiff(small, before), MOVES, cv2.CMP_LT)  # type: ignore[call-overload]
-        cv2.accumulateWeighted(small, self.mean, share, mask=quiet)
+        away = cv2.absdiff(small, cv2.convertScaleAbs(self.mean))
+        near = cv2.compare(away, FAR, cv2.CMP_LT)  # type: ignore[call-overload]
+        cv2.accumulateWeighted(small, self.mean, share, mask=cv2.bitwise_and(quiet, near))
+        cv2.accumulateWeighted(
+            small, self.mean, share * OF_FAR, mask=cv2.bitwise_and(quiet, cv2.bitwise_not(near))
+        )
         if self.looks < 3 * FIRST_LOOKS or self.looks % _SKETCH_EVERY == 0:
             self.sketch = self._sketcher.sketch(self.mean)
         self.kept = _followed(self.kept, likeness.kept)

@@ -33,6 +33,8 @@ CLEAR_S: dict[ViewState, float] = {
 }
 """How long it has to be gone until it has ended."""
 
+REFUTED_BY_GOOD = (ViewState.COVERED, ViewState.MOVED)
+
 
 @dataclass(slots=True)
 class Episode:
@@ -72,8 +74,15 @@ class Episodes:
     def get(self, state: ViewState) -> Episode | None:
         return self._now.get(state)
 
-    def observe(self, found: dict[ViewState, str], now_mono: float) -> tuple[Episode, ...]:
-        """Take one look's verdict in; returns all episodes, those that are over too: ``drop`` them."""
+    def observe(self, found: dict[ViewState, str], good: bool, now_mono: float) -> tuple[Episode, ...]:
+        """Take one look's verdict in; returns all episodes, those that are over too: ``drop`` them.
+
+        A ``good`` look, in which the camera sees what it always sees, disproves what was about to be told.
+        """
+        for state in REFUTED_BY_GOOD if good else ():
+            episode = self._now.get(state)
+            if episode is not None and not episode.told:
+                self.drop(episode)
         for state, why in found.items():
             episode = self._now.get(state)
             if episode is None or (not episode.told and episode.over(now_mono)):

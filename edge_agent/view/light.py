@@ -11,7 +11,7 @@ JUMP = 1.5  # ratio of the mean luma over black, from which on a change is one
 WITHIN_S = 4.5  # a jump takes no longer; idle cameras are looked at every 4 s
 LASTS_S = 2.5  # lightning does not
 MEMORY_S = 40.0
-_OFFSET = 4.0  # keeps the ratio of two dark pictures sane
+_OFFSET = 10.0  # one who walks by lights up a dark picture by as much, and is no lamp
 
 
 @dataclass(frozen=True, slots=True)

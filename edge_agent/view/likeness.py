@@ -21,10 +21,11 @@ BLACK = 16.0
 STRUCTURED = 2.0**2  # mean square of the coarse band from which a tile of the baseline has structure
 DETAILED = 5.0**2  # the same for the fine band
 FEWEST = 6  # tiles; below, the scene has too little in it to tell anything from
+FEWEST_IN_HALF = 4
 KEPT = 0.5  # correlation of a tile that still shows what it always shows
 BLANK = 0.12  # of its energy; a tile below it has lost its structure
 BLANK_FLOOR = 2.0**2  # noise of a dark picture has this much
-_NOISE = 1.0  # mean square that sensor noise leaves in the coarse band
+_NOISE = 0.15  # mean square that sensor noise leaves in the coarse band
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Likeness:
 
     tiles: int  # with structure
     kept: float  # share that shows what it always shows
+    half_kept: float  # the same in that half of the picture (upper, lower, left, right) where it is largest
+    sharp_kept: float  # the same among the tiles with fine detail
     blank: float  # share that has lost its structure and got no other
     contrast: float  # slope in the coarse band, median of the tiles
     fine: float  # slope in the fine band, median of the tiles with fine detail
@@ -46,9 +49,13 @@ class Likeness:
         """Loss of fine detail beyond the loss of contrast: a lens out of focus, but not fog."""
         return self.fine / max(self.contrast, 0.05)
 
+    def gone_sharp(self, most: float) -> bool:
+        """Whether fine detail is lost, for itself and beyond the loss of contrast."""
+        return self.fine <= most and (self.sharpness <= most or self.contrast < 0.15)
+
 
 def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
-    structured = counted & (usual.coarse_energy >= STRUCTURED)
+    structured = structured_tiles(usual, counted)
     shared = means(cv2.multiply(now.coarse, usual.coarse))  # type: ignore[arg-type]
     correlation = shared / np.sqrt((now.coarse_energy + _NOISE) * (usual.coarse_energy + _NOISE))
     kept = correlation >= KEPT
@@ -59,6 +66,8 @@ def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
     return Likeness(
         tiles=int(structured.sum()),
         kept=_share(kept, structured),
+        half_kept=_best_half(kept, structured),
+        sharp_kept=_share(kept, detailed),
         blank=_share(blank, structured),
         contrast=_median(shared, usual.coarse_energy, structured),
         fine=_median(fine_shared, usual.fine_energy, detailed),
@@ -66,6 +75,26 @@ def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
         layout=layout,
         layout_contrast=layout_contrast,
         gain=(max(now.mean - BLACK, 0.5)) / max(usual.mean - BLACK, 0.5),
+    )
+
+
+def kept_tiles(now: Plane, now_energy: Tiles, before: Plane) -> Chosen:
+    """Tiles of the coarse band that show the same in two pictures."""
+    energy = means(cv2.multiply(before, before))  # type: ignore[arg-type]
+    shared = means(cv2.multiply(now, before))  # type: ignore[arg-type]
+    return np.asarray(shared / np.sqrt((now_energy + _NOISE) * (energy + _NOISE)) >= KEPT)
+
+
+def structured_tiles(usual: Sketch, counted: Chosen) -> Chosen:
+    """Tiles whose structure would be missed."""
+    return np.asarray(counted & (usual.coarse_energy >= STRUCTURED))
+
+
+def _best_half(of: Chosen, among: Chosen) -> float:
+    rows, columns = of.shape[0] // 2, of.shape[1] // 2
+    halves = (np.s_[:rows], np.s_[rows:], np.s_[:, :columns], np.s_[:, columns:])
+    return max(
+        _share(of[half], among[half]) if among[half].sum() >= FEWEST_IN_HALF else 0.0 for half in halves
     )
 
 
@@ -93,7 +122,7 @@ def _layout(now: Plane, usual: Plane, counted: Chosen) -> tuple[float, float]:
 def edges_kept(now: Sketch, usual: Sketch, counted: Chosen, least: float) -> float:
     """Share of the structured tiles whose edges lie where they always do, whatever is bright or dark beside
     them: infrared turns foliage white, a lamp lights the street from another side."""
-    structured = counted & (usual.coarse_energy >= STRUCTURED)
+    structured = structured_tiles(usual, counted)
     a, b = _edges(now.coarse), _edges(usual.coarse)
     mean_a, mean_b = means(a), means(b)
     shared = means(cv2.multiply(a, b)) - mean_a * mean_b  # type: ignore[arg-type]

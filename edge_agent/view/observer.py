@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,14 @@ from edge_agent.view.baseline import Baseline
 from edge_agent.view.colour import ColourWatch
 from edge_agent.view.drops import Drops
 from edge_agent.view.light import Jump, LightWatch
-from edge_agent.view.likeness import Likeness, compare, edges_kept
+from edge_agent.view.likeness import (
+    BLANK_FLOOR,
+    Likeness,
+    compare,
+    edges_kept,
+    kept_tiles,
+    structured_tiles,
+)
 from edge_agent.view.shift import Shift, find_shift
 from edge_agent.view.sketch import Sketch, Sketcher
 from edge_agent.view.stillness import Stillness
@@ -25,13 +33,26 @@ from edge_agent.view.verdict import GOOD, LOST, Evidence, judge
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
+    from edge_agent.view.sketch import Chosen, Plane
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 15.0  # without a look; then nothing before it counts for what is going on now
 EDGE_KEPT = 0.5  # correlation of a tile's edges
 RENEW_LOOKS = 10  # so long the same scene in another light, until its baseline is learnt anew
+STEADY_LOOKS = 2  # paint stays as it is, a crowd does not
+LATELY_LOOKS = 5
+ROLL = 2.0  # degrees
+SWING = 0.02  # widths or heights of the picture
 _OF_USUAL_DROPS = 1 / 120.0
+
+
+def _alike(one: Shift | None, other: Shift | None) -> bool:
+    """A camera that was turned stays so; a pole in the wind swings."""
+    if one is None or other is None:
+        return False
+    rolled = abs(one.degrees) >= ROLL and abs(one.degrees - other.degrees) < ROLL
+    return rolled or max(abs(one.x - other.x), abs(one.y - other.y)) <= SWING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,7 @@ class Verdict:
 
     found: dict[ViewState, str] = field(default_factory=dict)
     moments: tuple[tuple[ViewState, str], ...] = ()
+    good: bool = False  # the camera sees what it always sees
 
 
 class Observer:
@@ -68,6 +90,9 @@ class Observer:
         self._light_before, self._own_light_before = 0.0, False
         self._dark_since: float | None = None
         self._other_light = 0  # looks in a row that kept edges and little else
+        self._shift: Shift | None = None  # of the look before
+        self._coarse: deque[Plane] = deque(maxlen=STEADY_LOOKS)
+        self._lately: deque[float] = deque(maxlen=LATELY_LOOKS)  # structure
 
     def _prepare(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
@@ -130,7 +155,7 @@ class Observer:
             self._learn(bank, baseline, evidence, small, before, found, told)
         self._store.save(bank, self._still, now)
         self._features = self._all_features(evidence)
-        return Verdict(found, self._moments(evidence, jump, switched))
+        return Verdict(found, self._moments(evidence, jump, switched), evidence.good)
 
     def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
         """The one to compare with; None while the first one is being learnt."""
@@ -144,11 +169,11 @@ class Observer:
         return bank.active
 
     def _likest(self, bank: Bank, sketch: Sketch):  # type: ignore[no-untyped-def]
-        return max(bank.others(), key=lambda item: compare(sketch, item[1].sketch, bank.sketcher.counted).kept)[0]
+        return max(
+            bank.others(), key=lambda item: compare(sketch, item[1].sketch, bank.sketcher.counted).kept
+        )[0]
 
-    def _evidence(
-        self, bank: Bank, baseline: Baseline, sketch: Sketch, frozen: bool, now: float
-    ) -> Evidence:
+    def _evidence(self, bank: Bank, baseline: Baseline, sketch: Sketch, frozen: bool, now: float) -> Evidence:
         counted = bank.sketcher.counted
         likeness = compare(sketch, baseline.sketch, counted)
         structure = likeness.kept
@@ -158,9 +183,14 @@ class Observer:
             structure = max(likeness.kept, edges)
         self._remember(structure / baseline.usual_kept, sketch, now)
         lost = structure < GOOD * baseline.usual_kept
+        self._lately.append(structure)
+        steady = self._steady(sketch, baseline, counted) if lost else 0.0
+        self._coarse.append(sketch.coarse)
         shift: Shift | None = None
         if lost and likeness.blank < 0.7:
             shift = find_shift(sketch, baseline.sketch)
+        settled = _alike(shift, self._shift)
+        self._shift = shift
         onset = 0.0
         if self._good_mono is not None and self._lost_mono is not None:
             onset = self._lost_mono - self._good_mono
@@ -180,7 +210,20 @@ class Observer:
             drops=self._drops.share,
             usual_drops=self._usual_drops,
             dark_s=0.0 if self._dark_since is None else now - self._dark_since,
+            steady=steady,
+            settled=settled,
+            structure_lately=max(self._lately),
         )
+
+    def _steady(self, sketch: Sketch, baseline: Baseline, counted: Chosen) -> float:
+        """Of the tiles that have lost their structure: who are blank, or as they were some looks ago."""
+        if len(self._coarse) < STEADY_LOOKS:
+            return 0.0
+        structured = structured_tiles(baseline.sketch, counted)
+        lost = structured & ~kept_tiles(sketch.coarse, sketch.coarse_energy, baseline.sketch.coarse)
+        before = self._coarse[0]
+        calm = kept_tiles(sketch.coarse, sketch.coarse_energy, before) | (sketch.coarse_energy < BLANK_FLOOR)
+        return float((lost & calm).sum()) / max(1, int(lost.sum()))
 
     def _try_others(
         self, bank: Bank, baseline: Baseline, sketch: Sketch, likeness: Likeness
@@ -239,7 +282,9 @@ class Observer:
     ) -> tuple[tuple[ViewState, str], ...]:
         if switched:
             to = "mono" if self._colour.mono else "colour"
-            return ((ViewState.COLOUR_MONO_SWITCH, f"to {to}, {self._colour.level:.1f} grey levels of colour"),)
+            return (
+                (ViewState.COLOUR_MONO_SWITCH, f"to {to}, {self._colour.level:.1f} grey levels of colour"),
+            )
         if jump is not None and evidence.good:
             why = f"mean luma from {jump.before:.0f} to {jump.after:.0f}, {evidence.seen}"
             return ((ViewState.ILLUMINATION_CHANGE, why),)
@@ -263,6 +308,8 @@ class Observer:
             "structure": round(e.structure, 3),
             "usual_structure": round(e.usual_kept, 3),
             "blank": round(like.blank, 3),
+            "steady": round(e.steady, 3),
+            "half_structure": round(like.half_kept, 3),
             "contrast": round(like.contrast, 3),
             "fine": round(like.fine, 3),
             "fine_energy": round(like.fine_energy, 3),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.view.sketch import Plane, Sketch
 
 FEWEST = 4  # blocks that have to agree
+MOST_ROLL, MOST_ZOOM = 30.0, 1.3  # degrees, times
 BLOCKS = (8, 5)
 """Columns and rows of the blocks that are looked for."""
 _MARGIN = 0.35  # of the picture that a block is looked for beside its old place
@@ -53,9 +54,16 @@ def find_shift(now: Sketch, usual: Sketch) -> Shift | None:
     old = np.array([(x, y) for (x, y, _, _), _ in found], np.float32)
     new = np.array([place for _, place in found], np.float32)
     model, agreeing = cv2.estimateAffinePartial2D(old, new, ransacReprojThreshold=_AGREE)
-    if model is None or int(agreeing.sum()) < FEWEST:
+    if model is None or int(agreeing.sum()) < FEWEST or not _is_a_turn(model):
         return None
     return _shift(model, old, new, agreeing.ravel() > 0, len(blocks), seen.shape)
+
+
+def _is_a_turn(model: NDArray[np.float64]) -> bool:
+    """Water mirrors a street, and that is no turn."""
+    degrees = math.degrees(math.atan2(model[1, 0], model[0, 0]))
+    scale = math.hypot(model[0, 0], model[1, 0])
+    return abs(degrees) <= MOST_ROLL and 1 / MOST_ZOOM <= scale <= MOST_ZOOM
 
 
 def _shift(

@@ -108,8 +108,8 @@ class Sketcher:
             return 0.0, 0.0, 0.0, 0.0
         mean, spread = cv2.meanStdDev(seen.reshape(1, -1))
         pixels = float(seen.size)
-        dark = np.count_nonzero(seen <= DARK) / pixels
-        bright = np.count_nonzero(seen >= BRIGHT) / pixels
+        dark = float(np.count_nonzero(seen <= DARK)) / pixels
+        bright = float(np.count_nonzero(seen >= BRIGHT)) / pixels
         return float(mean[0, 0]), float(spread[0, 0]), dark, bright
 
 

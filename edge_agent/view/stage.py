@@ -32,9 +32,7 @@ class CameraView:
     In ``folder`` it keeps its baselines over restarts; None: nowhere.
     """
 
-    def __init__(
-        self, camera_id: str, masks: Sequence[Polygon] = (), folder: Path | None = None
-    ) -> None:
+    def __init__(self, camera_id: str, masks: Sequence[Polygon] = (), folder: Path | None = None) -> None:
         self._camera_id = camera_id
         self._observer = Observer(camera_id, masks, folder)
         self._episodes = Episodes()
@@ -97,7 +95,7 @@ class CameraView:
             self._moments += 1
             self._untold.append(self._moment(state, why, now))
         yield from self._tell_moments()
-        for episode in self._episodes.observe(verdict.found, now):
+        for episode in self._episodes.observe(verdict.found, verdict.good, now):
             yield from self._follow(episode, now)
         moved = self._episodes.get(ViewState.MOVED)
         if moved is not None and moved.told and now - moved.since_mono >= ADOPT_S:

@@ -1,7 +1,12 @@
-"""Whether the picture repeats: frames arrive, and nothing in them lives, not even noise."""
+"""Whether the picture repeats: frames arrive, and nothing in them lives, not even noise.
+
+How much two live pictures differ at least is learnt tile by tile: an encoder leaves little of a sensor's
+noise, and makes a little of its own out of a picture that stands.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,73 +16,98 @@ from edge_agent.view.sketch import means
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
-    from edge_agent.view.sketch import Chosen
+    from edge_agent.view.sketch import Chosen, Tiles
 
-SAME = 0.03
-"""Mean absolute difference of a tile, grey levels, that is none."""
-STILL_SHARE = 0.85  # of the tiles; a burnt-in clock ticks in the others
-LEAST_S = 9.0
+SAME = 0.03  # mean absolute difference of a tile, grey levels, that is none in any case
+OF_LIVE = 0.65  # ... or so much of the least that a live picture has had there
+STILL_SHARE = 0.8  # of the tiles; a burnt-in clock ticks in the others
+LEAST_S = 8.5
 OF_LONGEST = 2.5  # a picture that lasts so many times longer than any before it has stopped
-LIFELESS_SHARE = 0.5
-"""A camera whose live picture has had so many tiles alike over ``AGE_S`` has next to no noise, by its nature
-or by its encoder: there a quiet night looks frozen, and it takes ``LIFELESS_S``."""
-AGE_S = 2.5
+APART = 2  # looks; over a keyframe, whose noise is its own
+LIVE_SHARE = 0.5  # a run that ends with fewer tiles alike was ended by life, not by an encoder
+LATE = 20  # looks; what is learnt is so old, or the first seconds of a frozen picture would count as live
+LIFELESS = 0.05  # grey levels; a tile that differs by less while it lives tells nothing
+TELLING_SHARE = 0.3  # of the tiles have to tell something
 LIFELESS_S = 900.0
+"""With fewer of them it takes so long: there a quiet night looks frozen."""
+_LEAK = 1.0005  # per look: the least forgets
 
 
 class Stillness:
-    """Each look is compared with the first one of its run, so that noise of an encoder's keyframes ends a
-    run and slow drift does not pass for none. One thread."""
+    """Each look is compared with the first one of its run, so that slow drift does not pass for none.
+    One thread."""
 
-    def __init__(self, counted: Chosen, longest_s: float = 0.0, liveliest: float = 0.0) -> None:
+    def __init__(self, counted: Chosen) -> None:
         self._counted = counted
-        self._tiles = max(1, int(counted.sum()))
-        self._anchor: Gray | None = None
-        self._since = 0.0
-        self._last = 0.0
-        self.longest_s = longest_s
+        self._recent: deque[tuple[float, Gray]] = deque(maxlen=APART)
+        self._anchor: tuple[float, Gray] | None = None  # the first picture of a run
+        self._last_mono = 0.0
+        self._waiting: deque[Tiles] = deque()  # differences that are not learnt yet
+        self.live: Tiles | None = None
+        """The least difference of live pictures, tile by tile; learnt, kept over restarts."""
+        self.longest_s = 0.0
         """Of the runs that ended by themselves; learnt, kept over restarts."""
-        self.lifeless = liveliest
-        """Largest share of tiles alike over ``AGE_S`` in a picture that lived on; learnt, kept over restarts."""
         self.share = 0.0
         """Of the tiles alike, at the last look."""
 
     @property
     def lasts_s(self) -> float:
         """How long the picture has been the same."""
-        return self._last - self._since if self._anchor is not None else 0.0
+        return self._last_mono - self._anchor[0] if self._anchor is not None else 0.0
 
     @property
     def needs_s(self) -> float:
         """How long it has to be until it is frozen."""
         needs = max(LEAST_S, OF_LONGEST * self.longest_s)
-        return max(needs, LIFELESS_S) if self.lifeless >= LIFELESS_SHARE else needs
+        return (
+            needs if self._telling().sum() >= TELLING_SHARE * self._counted.sum() else max(needs, LIFELESS_S)
+        )
 
     def forget_run(self) -> None:
         """Frames did not come for a while."""
+        self._recent.clear()
+        self._waiting.clear()
         self._anchor = None
         self.share = 0.0
 
     def update(self, small: Gray, now_mono: float) -> bool:
         """Whether it is frozen now."""
-        if self._anchor is None:
-            self._begin(small, now_mono)
-            return False
-        alike = means(cv2.absdiff(small, self._anchor).astype(np.float32)) <= SAME
-        self.share = float((alike & self._counted).sum()) / self._tiles
-        if self.share < STILL_SHARE:
-            self._learn(now_mono)
-            self._begin(small, now_mono)
-            return False
-        self._last = now_mono
-        return self.lasts_s >= self.needs_s
+        against = self._anchor or (self._recent[0] if len(self._recent) == APART else None)
+        if against is not None:
+            self._compare(small, against, now_mono)
+        self._recent.append((now_mono, small))
+        return self._anchor is not None and self.lasts_s >= self.needs_s
 
-    def _begin(self, small: Gray, now_mono: float) -> None:
-        self._anchor, self._since, self._last = small, now_mono, now_mono
+    def _compare(self, small: Gray, against: tuple[float, Gray], now_mono: float) -> None:
+        differs = means(cv2.absdiff(small, against[1]).astype(np.float32))
+        same = differs <= (SAME if self.live is None else np.maximum(SAME, OF_LIVE * self.live))
+        asked = self._telling()
+        if not asked.any():
+            asked = self._counted
+        self.share = float((same & asked).sum()) / max(1, int(asked.sum()))
+        if self.share >= STILL_SHARE:
+            self._anchor, self._last_mono = against, now_mono
+            return
+        if self._anchor is not None:
+            self._end_run()
+        else:
+            self._learn(differs)
 
-    def _learn(self, now_mono: float) -> None:
-        """A run ended by itself. One that was told as frozen teaches nothing."""
-        if self.lasts_s < self.needs_s:
+    def _telling(self) -> Chosen:
+        """Tiles whose noise tells a live picture."""
+        return self._counted if self.live is None else self._counted & (self.live >= LIFELESS)
+
+    def _end_run(self) -> None:
+        """One that was told as frozen teaches nothing."""
+        if self.share < LIVE_SHARE and self.lasts_s < self.needs_s:
             self.longest_s = max(self.longest_s, self.lasts_s)
-        if now_mono - self._since >= AGE_S:
-            self.lifeless = max(self.lifeless, self.share)
+        if self.lasts_s >= self.needs_s:
+            self._waiting.clear()
+        self._anchor = None
+        self._recent.clear()
+
+    def _learn(self, differs: Tiles) -> None:
+        self._waiting.append(differs)
+        if len(self._waiting) > LATE or self.live is None:
+            old = self._waiting.popleft()
+            self.live = old if self.live is None else np.minimum(self.live * np.float32(_LEAK), old)

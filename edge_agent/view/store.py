@@ -14,6 +14,7 @@ import numpy as np
 from edge_agent.state_file import read_record, write_record
 from edge_agent.view.bank import Bank, Light
 from edge_agent.view.baseline import Baseline
+from edge_agent.view.sketch import COLUMNS, ROWS
 from edge_agent.view.stillness import Stillness
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     baselines: dict[str, SavedBaseline]
     longest_still_s: float
-    lifeless: float
+    live: list[float]  # least differences of live pictures, tile by tile; empty: not known
 
 
 class ViewStore:
@@ -58,10 +59,14 @@ class ViewStore:
         for name, one in saved.baselines.items():
             picture = _decoded(one.png)
             if picture is None or picture.shape != (height, width) or name not in list(Light):
-                log.info("%s: the baseline %r is of another picture, it is learnt anew", self._camera_id, name)
+                log.info(
+                    "%s: the baseline %r is of another picture, it is learnt anew", self._camera_id, name
+                )
                 continue
             bank.put(Light(name), _baseline(bank, picture, one))
-        stillness.longest_s, stillness.lifeless = saved.longest_still_s, saved.lifeless
+        stillness.longest_s = saved.longest_still_s
+        if len(saved.live) == ROWS * COLUMNS:
+            stillness.live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)
         self._kept = frozenset(light for light, _ in bank.items())
         return bool(self._kept)
 
@@ -70,9 +75,8 @@ class ViewStore:
         if self._path is None or not self._is_due(bank, now_mono, at_once):
             return
         baselines = {light.value: _saved(one) for light, one in bank.items()}
-        record = SavedView(
-            baselines=baselines, longest_still_s=stillness.longest_s, lifeless=round(stillness.lifeless, 3)
-        )
+        live = [] if stillness.live is None else [round(float(one), 3) for one in stillness.live.flat]
+        record = SavedView(baselines=baselines, longest_still_s=stillness.longest_s, live=live)
         write_record(self._path, record)  # a refusal is logged there, and tried again after EVERY_S
         self._written_mono = now_mono
         self._kept = frozenset(light for light, _ in bank.items())
@@ -87,7 +91,9 @@ class ViewStore:
         return elapsed >= (EVERY_S if new else STALE_S)
 
 
-def _baseline(bank: Bank, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline) -> Baseline:
+def _baseline(
+    bank: Bank, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline
+) -> Baseline:
     return Baseline(
         bank.sketcher,
         picture.astype(np.float32),

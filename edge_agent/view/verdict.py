@@ -18,7 +18,13 @@ GOOD = 0.7  # of the usual structure; a view that keeps more is the usual one
 BLANK = 0.5  # share of the tiles without any structure: something lies over them
 NOTHING_SEEN = 0.95  # share of dark pixels
 GLARE = 0.5  # share of pixels that are white
-SOFT = 0.5  # of the usual sharpness
+SUDDEN_S = 6.0  # a hand, a bag, a can of paint
+HALF_LEFT = 0.6  # of the usual structure, in one half of the picture
+PAINT = 0.5  # of the usual fine energy; more of it has a bus, with its windows and letters
+STEADY = 0.85  # of the lost tiles
+SOFT = 0.35  # of the usual sharpness; a blur of 2 to 3 pixels of 640
+SHARP_ENOUGH = 0.5  # the same for fog, whose droplets blur a little as well
+BLACK_MEAN = 20.0  # luma; a lens that is covered while lamps burn shows more
 SAME_LAYOUT = 0.8  # correlation; what a lens out of focus leaves
 SAME_CONTRAST = 0.6  # of the layout; fog takes more
 HAZE = 0.55  # of the usual contrast
@@ -49,6 +55,9 @@ class Evidence:
     drops: float
     usual_drops: float
     dark_s: float  # how long it has been dark
+    steady: float  # share of the lost tiles that are blank, or show what they showed some looks before
+    settled: bool  # the shift was the same at the look before
+    structure_lately: float  # the best of the last looks
 
     @property
     def judged(self) -> bool:
@@ -87,15 +96,27 @@ def _what_view(e: Evidence, told: Collection[ViewState]) -> tuple[ViewState, str
         return ViewState.OVEREXPOSED, why
     if e.sketch.dark >= NOTHING_SEEN and e.lost(ViewState.DARK in told or ViewState.COVERED in told):
         return _black(e)
-    if (why := _defocused(e, ViewState.DEFOCUSED in told)) is not None:
-        return ViewState.DEFOCUSED, why
     if (why := _moved(e, ViewState.MOVED in told)) is not None:
         return ViewState.MOVED, why
+    if (why := _defocused(e, ViewState.DEFOCUSED in told)) is not None:
+        return ViewState.DEFOCUSED, why
     if (why := _haze(e, ViewState.VISIBILITY_DEGRADED in told)) is not None:
         return ViewState.VISIBILITY_DEGRADED, why
-    if e.lost(ViewState.COVERED in told) and e.likeness.blank >= _eased(BLANK, ViewState.COVERED in told):
+    if _covered(e, ViewState.COVERED in told):
         return ViewState.COVERED, e.seen
     return None
+
+
+def _covered(e: Evidence, eased: bool) -> bool:
+    """Most of the view is gone, and what is there instead is blank; or it is soft, as near things are, and
+    does not move. Water that rises leaves half of the view as it was."""
+    if not e.lost(eased):
+        return False
+    half_is_left = e.likeness.half_kept >= HALF_LEFT * e.usual_kept and e.onset_s > SUDDEN_S
+    if half_is_left and not eased:
+        return False
+    soft = e.likeness.fine_energy < PAINT * e.usual_fine_energy and e.steady >= STEADY
+    return e.likeness.blank >= _eased(BLANK, eased) or soft
 
 
 def _glare(e: Evidence, eased: bool) -> str | None:
@@ -105,36 +126,45 @@ def _glare(e: Evidence, eased: bool) -> str | None:
 
 
 def _black(e: Evidence) -> tuple[ViewState, str]:
-    """Nothing is seen. Daylight does not go out at once, nor does the light of the camera itself: then it is
-    covered. Lamps may go out, and night falls."""
-    text = f"black, mean luma {e.sketch.mean:.0f}, {e.seen}"
-    sudden = e.onset_s < SLOW_S
-    if sudden and e.own_light_before:
+    """Nothing is seen. Daylight does not go out at once, nor does the light of the camera itself, and where
+    lamps went out something is still seen by what light is left: otherwise it is covered."""
+    text = f"dark, mean luma {e.sketch.mean:.0f}, {e.seen}"
+    if e.onset_s < SLOW_S and e.own_light_before:
         return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s and by its own infrared light"
-    if sudden and e.light_before >= DAYLIGHT:
+    if e.onset_s < SLOW_S and e.light_before >= DAYLIGHT:
         return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s, mean luma was {e.light_before:.0f}"
+    grey = e.sketch.mean >= BLACK_MEAN and e.structure_lately < RESIDUE * e.usual_kept
+    if e.onset_s <= SUDDEN_S and grey and e.light_before > BLACK_MEAN:
+        return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s, and not black"
     if e.dark_s >= NIGHTS_LAST_S:
         return ViewState.COVERED, f"{text}; for {e.dark_s / 3600:.0f} h"
     return ViewState.DARK, text
 
 
+RESIDUE = 0.2  # of the usual structure; a street without its lamps has more
 DAYLIGHT = 70.0  # mean luma; street lamps light a picture to less
 
 
 def _defocused(e: Evidence, eased: bool) -> str | None:
+    """Fine detail is gone far beyond contrast, everywhere: the tiles that had it still show the same things,
+    or none has any structure left; and what is blurred most, the layout, is as it was."""
     like = e.likeness
-    soft = SOFT * (1.3 if eased else 1.0)
-    if like.layout < SAME_LAYOUT or like.layout_contrast < SAME_CONTRAST * min(1.0, like.gain):
+    if not e.judged or not like.gone_sharp(SOFT * (1.3 if eased else 1.0)):
         return None
-    noisy = like.fine_energy >= 0.8 * e.usual_fine_energy
-    if not e.judged or like.fine > soft or like.sharpness > soft or noisy:
+    if like.fine_energy >= 0.8 * e.usual_fine_energy:  # detail is there, but another
         return None
-    return f"fine detail {_percent(like.fine)} of usual, coarse layout {_percent(like.layout)} the same"
+    same = like.sharp_kept >= 0.5
+    melted = like.blank >= 0.6 and like.layout >= SAME_LAYOUT
+    if not (same or melted) or like.layout_contrast < (0.5 if same else SAME_CONTRAST) * min(1.0, like.gain):
+        return None
+    return f"fine detail {_percent(like.fine)} of usual, contrast {_percent(like.contrast)}"
 
 
 def _moved(e: Evidence, eased: bool) -> str | None:
     shift = e.shift
     if shift is None or e.good or shift.agree < _eased(AGREE, eased) or shift.far < MOVED:
+        return None
+    if not (e.settled or eased):
         return None
     turned = f" and rolled by {shift.degrees:.0f} degrees" if abs(shift.degrees) >= 2 else ""
     way = f"turned by {_percent(shift.x)} across and {_percent(shift.y)} down{turned}"
@@ -147,7 +177,7 @@ def _haze(e: Evidence, eased: bool) -> str | None:
     contrast = like.contrast / min(1.0, like.gain)
     if not e.judged or like.tiles == 0 or contrast > HAZE * (1.3 if eased else 1.0):
         return None
-    thin = not e.lost(False) and like.sharpness >= SOFT
+    thin = not e.lost(False) and like.sharpness >= SHARP_ENOUGH
     slow = e.onset_s >= SLOW_S
     if not (thin or slow):
         return None
