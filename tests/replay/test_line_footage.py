@@ -12,8 +12,8 @@ from tests.testbed.agent import write_config
 
 
 def test_three_who_leave_a_table_to_the_right(test_data: Path, tmp_path: Path) -> None:
-    """The first 72 s of one-by-one-person-detection.mp4; each comes from below and leaves to the right, at 18,
-    44 and 68 s by eye. One may be missed: they are larger than half the picture and gone within a second."""
+    """The first 72 s of one-by-one-person-detection.mp4; each comes from below and leaves to the right,
+    at 18, 44 and 68 s by eye. One may be missed: they are large, and gone within a second."""
     clip = tmp_path / "table.mp4"
     source = test_data / "video" / "one-by-one-person-detection.mp4"
     cut = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(source), "-t", "72", "-c", "copy", str(clip)]
