@@ -13,7 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge_agent.config.settings import Camera, LineRule, Polygon, Zone
+from edge_agent.config.settings import AnyRule, Camera, Line, LineRule, Point, Polygon, WrongWayRule, Zone
 from edge_agent.errors import EdgeAgentError
 from edge_agent.evidence.jpeg import crop
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
@@ -33,19 +33,25 @@ MOTION: BGR = (120, 120, 120)
 LOOK: BGR = (200, 200, 60)
 MASK: BGR = (40, 40, 160)
 ZONE: BGR = (220, 120, 220)
+LINE: BGR = (220, 220, 60)
+SIDE = 0.03  # of the picture: so far from a line stand the names of its sides
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def draw(
-    picture: Colour, insight: Insight, masks: Sequence[Polygon] = (), zones: Sequence[Zone] = ()
+    picture: Colour, insight: Insight, masks: Sequence[Polygon] = (), rules: Sequence[AnyRule] = ()
 ) -> Colour:
-    """Draws into ``picture`` and returns it: masks, zones, motion and looks thin, confirmed tracks bold."""
+    """Draws into ``picture`` and returns it: masks, what rules are about, motion and looks thin, confirmed
+    tracks bold."""
     for mask in masks:
         _outline(picture, mask, MASK)
-    for zone in zones:
-        _outline(picture, zone.polygon, ZONE)
-        left, top = min(x for x, _ in zone.polygon), min(y for _, y in zone.polygon)
-        _text(picture, zone.id, Box(left, top, left, top), ZONE)
+    places = {rule.line if isinstance(rule, LineRule) else rule.zone: None for rule in rules}
+    for place in places:
+        _line(picture, place) if isinstance(place, Line) else _zone(picture, place)
+    for rule in rules:
+        if isinstance(rule, WrongWayRule):
+            begin, end = (_pixel(picture, point) for point in rule.arrow)
+            cv2.arrowedLine(picture, begin, end, ZONE, 2, cv2.LINE_AA)
     for region in insight.motion.regions:
         _rectangle(picture, region.box, MOTION, 1)
     for look in insight.looks.looked:
@@ -53,6 +59,30 @@ def draw(
     for track in insight.tracks.active:
         _track(picture, track)
     return picture
+
+
+def _zone(picture: Colour, zone: Zone) -> None:
+    _outline(picture, zone.polygon, ZONE)
+    left, top = min(x for x, _ in zone.polygon), min(y for _, y in zone.polygon)
+    _text(picture, zone.id, Box(left, top, left, top), ZONE)
+
+
+def _line(picture: Colour, line: Line) -> None:
+    """With its name where it begins, and A and B on its sides: A on the left hand, y grows downwards."""
+    begin, end = _pixel(picture, line.begin), _pixel(picture, line.end)
+    cv2.line(picture, begin, end, LINE, 2, cv2.LINE_AA)
+    _text(picture, line.id, Box(*line.begin, *line.begin), LINE)
+    height, width = picture.shape[:2]
+    dx, dy = end[0] - begin[0], end[1] - begin[1]
+    far = SIDE * width / max(1.0, float(np.hypot(dx, dy)))
+    for name, side in (("A", 1), ("B", -1)):
+        x = ((begin[0] + end[0]) / 2 + side * far * dy) / width
+        y = ((begin[1] + end[1]) / 2 - side * far * dx) / height
+        _text(picture, name, Box(x, y, x, y), LINE)
+
+
+def _pixel(picture: Colour, point: Point) -> tuple[int, int]:
+    return int(point[0] * picture.shape[1]), int(point[1] * picture.shape[0])
 
 
 def _track(picture: Colour, track: Track) -> None:
@@ -94,9 +124,7 @@ class AnnotatedVideo:
 
     def __init__(self, path: Path, fps: float, camera: Camera) -> None:
         self._masks = camera.masks
-        self._zones = tuple(
-            {rule.zone.id: rule.zone for rule in camera.rules if not isinstance(rule, LineRule)}.values()
-        )
+        self._rules = camera.rules
         self._private = camera.privacy_masks
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None
@@ -116,7 +144,7 @@ class AnnotatedVideo:
 
     def write(self, frame: Frame, insight: Insight) -> None:
         size = max(frame.picture.width, frame.picture.height)
-        picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._zones)
+        picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._rules)
         # H.264 in 4:2:0 wants even sides.
         even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
         if self._stream is None:

@@ -1,0 +1,32 @@
+"""What rules are about is drawn where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.model import NO_LOOKS, Motion, Scene, Tracks
+from edge_agent.pipeline import Insight
+from edge_agent.replay.annotate import LINE, ZONE, draw
+from tests.config.places import camera_of
+
+RULES = """\
+url: rtsp://h/s
+zones: {lane: {polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.4], [0.1, 0.4]]}}
+lines: {door: {from: [0.2, 0.7], to: [0.8, 0.7]}}
+rules:
+  - {id: a, kind: wrong-way, zone: lane, arrow: {from: [0.3, 0.25], to: [0.7, 0.25]}}
+  - {id: b, kind: line-crossing, line: door}
+"""
+
+
+def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
+    rules = camera_of(tmp_path, RULES).rules
+    nothing = Insight(Motion(regions=(), scene=Scene.STEADY, changed=0.0), NO_LOOKS, Tracks((), ()), False)
+    picture = draw(np.zeros((360, 640, 3), np.uint8), nothing, rules=rules)
+    assert tuple(picture[252, 400]) == LINE
+    assert tuple(picture[90, 320]) == ZONE, "the arrow"
+    assert tuple(picture[144, 320]) == ZONE, "the lower edge of the zone"
+    assert picture[225:248, 310:345].any(), "the name of side A"
+    assert picture[258:275, 310:345].any(), "the name of side B"
