@@ -106,7 +106,7 @@ def _replay(args: argparse.Namespace) -> int:
     from edge_agent.replay import ReplayOutputs, run_replay
 
     settings = config.load(args.config, no_secrets=True)
-    outputs = ReplayOutputs(sys.stdout, args.annotate, args.mot, args.motion)
+    outputs = ReplayOutputs(sys.stdout, args.annotate, args.mot, args.motion, args.plot)
     start = args.start if args.start.tzinfo else args.start.replace(tzinfo=settings.gateway.timezone)
     return run_replay(settings, args.camera, args.video, fps=args.fps, start=start, outputs=outputs)
 
@@ -204,6 +204,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--mot", type=Path, metavar="OUT.txt", help="write confirmed tracks (MOTChallenge)")
     replay.add_argument("--motion", type=Path, metavar="OUT.jsonl", help="write motion boxes of each frame")
+    replay.add_argument(
+        "--plot", type=Path, metavar="OUT.png", help="draw what the camera truth measured, and its verdicts"
+    )
 
     status = commands.add_parser("status", help="what a running agent says about itself")
     status.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)

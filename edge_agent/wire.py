@@ -196,7 +196,7 @@ class CameraViewData(Message, frozen=True, kw_only=True):
     ]
     tamper: Annotated[bool, Meta(description="somebody has to look after it; false: weather, light, a fact")]
     why: Annotated[str, Meta(description="one line for humans")]
-    features: Annotated[dict[str, float], Meta(description="what the verdict rests on; docs/design/scene.md")]
+    features: Annotated[dict[str, float], Meta(description="what the verdict rests on; docs/design/view.md")]
     started_at: Time
     ended_at: Time | None = None
     end_reason: Literal["over", "relearned", "reload", "restart", "camera"] | None = None

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from edge_agent.config.settings import Thermal
+from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.secrets import masked
-from edge_agent.wire import BoxHealth, ClockHealth, DetectorHealth, MqttHealth, OutboxHealth
+from edge_agent.wire import BoxHealth, ClockHealth, DetectorHealth, EvidenceHealth, MqttHealth, OutboxHealth
 
 DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
@@ -52,12 +53,14 @@ def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
 
 
 def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[str]:
-    """Cameras that are offline or degraded; one that still starts is no news."""
+    """Cameras that are offline or degraded, or were tampered with; one that still starts is no news."""
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
             since = since_text(camera.since_at, now, zone)
             reason = why(camera.cause, camera.detail)
             yield f"camera {camera.camera_id} {camera.state} since {since}: {reason}"
+        if tampered := [state for state in camera.view if state in TAMPER]:
+            yield f"camera {camera.camera_id} is {' and '.join(tampered)}: somebody has to look after it"
 
 
 def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth) -> Iterator[str]:
@@ -76,6 +79,13 @@ def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: 
         yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:
         yield "clock not synchronised, times may be wrong"
+
+
+def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:
+    if evidence.degraded:
+        yield f"evidence: {evidence.degraded.removeprefix('evidence: ')}"
+    if evidence.missed:
+        yield f"evidence: {evidence.missed} clips could not be made since start"
 
 
 def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[str]:

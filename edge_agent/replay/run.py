@@ -22,6 +22,7 @@ from edge_agent.model import Frame
 from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.pipeline import Insight, Pipeline
 from edge_agent.replay.annotate import AnnotatedVideo
+from edge_agent.replay.plot import TruthPlot
 from edge_agent.replay.progress import Progress
 from edge_agent.replay.tables import MotionTable, MotTable
 
@@ -37,6 +38,7 @@ class ReplayOutputs:
     annotate: Path | None = None
     mot: Path | None = None
     motion: Path | None = None
+    plot: Path | None = None
 
 
 def run_replay(
@@ -61,7 +63,7 @@ def run_replay(
     pipeline = _pipeline(settings, camera, start, outputs.events)
     progress = Progress(sys.stderr, replay.total)
     with contextlib.ExitStack() as stack:
-        writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps)
+        writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps, pipeline)
         stack.callback(progress.close)
         try:
             _process(replay, pipeline, writers, progress)
@@ -73,7 +75,11 @@ def run_replay(
 
 
 def _refuse_overwriting(videos: Sequence[Path], outputs: ReplayOutputs) -> None:
-    written = [path.resolve() for path in (outputs.annotate, outputs.mot, outputs.motion) if path is not None]
+    written = [
+        path.resolve()
+        for path in (outputs.annotate, outputs.mot, outputs.motion, outputs.plot)
+        if path is not None
+    ]
     for path in written:
         if path in [video.resolve() for video in videos]:
             raise EdgeAgentError(f"{path}: is the video itself; write to another file")
@@ -150,7 +156,9 @@ class JsonLines:
         return stamp
 
 
-def _writers(stack: contextlib.ExitStack, outputs: ReplayOutputs, camera: Camera, fps: float) -> list[Writer]:
+def _writers(
+    stack: contextlib.ExitStack, outputs: ReplayOutputs, camera: Camera, fps: float, pipeline: Pipeline
+) -> list[Writer]:
     writers: list[Writer] = []
     if outputs.annotate is not None:
         video = stack.enter_context(AnnotatedVideo(outputs.annotate, fps, camera))
@@ -161,6 +169,9 @@ def _writers(stack: contextlib.ExitStack, outputs: ReplayOutputs, camera: Camera
     if outputs.motion is not None:
         motion = MotionTable(stack.enter_context(_writable(outputs.motion)))
         writers.append(lambda frame, insight: motion.write(frame, insight.motion))
+    if outputs.plot is not None:
+        plot = stack.enter_context(TruthPlot(outputs.plot, pipeline.view))
+        writers.append(lambda frame, insight: plot.write(frame))
     return writers
 
 

@@ -160,7 +160,7 @@ class Observer:
     def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
         """The one to compare with; None while the first one is being learnt."""
         if bank.active is None:
-            known = {light: one for light, one in bank.others()}
+            known = dict(bank.others())
             if not known:
                 bank.learn_first(small, light_of(sketch.mean, bool(self._colour.mono), None))
                 return bank.active

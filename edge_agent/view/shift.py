@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -59,7 +59,7 @@ def find_shift(now: Sketch, usual: Sketch) -> Shift | None:
     return _shift(model, old, new, agreeing.ravel() > 0, len(blocks), seen.shape)
 
 
-def _is_a_turn(model: NDArray[np.float64]) -> bool:
+def _is_a_turn(model: NDArray[np.floating[Any] | np.integer[Any]]) -> bool:
     """Water mirrors a street, and that is no turn."""
     degrees = math.degrees(math.atan2(model[1, 0], model[0, 0]))
     scale = math.hypot(model[0, 0], model[1, 0])
@@ -67,7 +67,7 @@ def _is_a_turn(model: NDArray[np.float64]) -> bool:
 
 
 def _shift(
-    model: NDArray[np.float64],
+    model: NDArray[np.floating[Any] | np.integer[Any]],
     old: NDArray[np.float32],
     new: NDArray[np.float32],
     agreeing: NDArray[np.bool_],

@@ -22,7 +22,7 @@ RETELL_S = 3600.0
 ADOPT_S = 24 * 3600.0
 """A camera that shows another view for so long, steadily and by day and by night, has been put there."""
 BELIEF = 0.75
-"""What scores are multiplied by while the view is bad. Lower: fewer objects made of rain, and of rain only."""
+"""What scores are multiplied by while the view is bad. Lower: fewer objects made of rain."""
 
 
 class CameraView:

@@ -42,7 +42,7 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewStore:
-    """The file of one camera; with ``folder`` None nothing is kept. One thread; a write blocks for one fsync."""
+    """The file of one camera; ``folder`` None: nothing is kept. One thread; a write blocks for one fsync."""
 
     def __init__(self, folder: Path | None, camera_id: str) -> None:
         self._path = None if folder is None else folder / f"view-{camera_id}.json"

@@ -1,0 +1,139 @@
+"""``--plot``: what the view stage measured over time, with its thresholds and verdicts, for a technician."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.errors import EdgeAgentError
+from edge_agent.model import Frame
+from edge_agent.view import CameraView
+from edge_agent.view import verdict as limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "covered": "tab:red",
+    "defocused": "tab:purple",
+    "moved": "tab:orange",
+    "frozen": "tab:cyan",
+    "dark": "black",
+    "overexposed": "gold",
+    "visibility-degraded": "tab:gray",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One graph: features by name, and where the verdict changes."""
+
+    title: str
+    features: tuple[str, ...]
+    limits: tuple[tuple[str, float], ...] = ()
+
+
+PANELS = (
+    Panel(
+        "structure: share of the tiles that show what they always show",
+        ("structure", "usual_structure", "blank", "half_structure"),
+        (("blank: covered above", limits.BLANK),),
+    ),
+    Panel(
+        "detail, of the usual",
+        ("contrast", "fine", "layout"),
+        (("contrast: fog below", limits.HAZE), ("fine: defocused below", limits.SOFT)),
+    ),
+    Panel(
+        "shift, in widths and heights of the picture",
+        ("shift_x", "shift_y", "agree"),
+        (("moved beyond", limits.MOVED), ("moved beyond", -limits.MOVED), ("agree above", limits.AGREE)),
+    ),
+    Panel("seconds of the same picture", ("still_s", "still_needs_s")),
+    Panel("luma", ("mean", "spread", "colour")),
+    Panel(
+        "share of dark, white and streaky picture",
+        ("dark", "bright", "drops"),
+        (("dark above", limits.NOTHING_SEEN), ("white above", limits.GLARE), ("rain above", limits.RAIN)),
+    ),
+)
+
+
+class TruthPlot:
+    """A PNG (or what else the ending says) of one replay; use with ``with``, it is written at the end."""
+
+    def __init__(self, path: Path, view: object) -> None:
+        """Raises EdgeAgentError where there is nothing to plot, or nothing to plot with or to."""
+        if not isinstance(view, CameraView):
+            raise EdgeAgentError(f"{path}: the camera has watch_view: false, there is no truth to plot")
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise EdgeAgentError(
+                "--plot needs matplotlib: pip install 'edge-agent[plot]', or matplotlib alone"
+            ) from error
+        try:
+            path.open("wb").close()  # not after an hour of replay
+        except OSError as error:
+            raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error
+        self._path = path
+        self._view = view
+        self._figure: Figure = Figure(figsize=(14, 2.2 * len(PANELS)), layout="constrained")
+        self._times: list[float] = []
+        self._features: list[dict[str, float]] = []
+        self._states: list[tuple[str, ...]] = []
+
+    def __enter__(self) -> TruthPlot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._draw()
+
+    def write(self, frame: Frame) -> None:
+        """After the pipeline has looked at ``frame``."""
+        features = dict(self._view.features)
+        if self._features and features == self._features[-1] and self._states[-1] == self._view.states:
+            return  # not looked at
+        self._times.append(frame.captured_mono)
+        self._features.append(features)
+        self._states.append(self._view.states)
+
+    def _draw(self) -> None:
+        axes = self._figure.subplots(len(PANELS), 1, sharex=True)
+        for axis, panel in zip(axes, PANELS, strict=True):
+            self._panel(axis, panel)
+        axes[-1].set_xlabel("seconds of the recording")
+        try:
+            self._figure.savefig(self._path, dpi=110)
+        except (OSError, ValueError) as error:
+            raise EdgeAgentError(f"{self._path}: cannot be written: {error}") from error
+
+    def _panel(self, axis: Axes, panel: Panel) -> None:
+        for name in panel.features:
+            values = [features.get(name, math.nan) for features in self._features]
+            axis.plot(self._times, values, label=name, linewidth=1.2)
+        for text, value in panel.limits:
+            axis.axhline(value, color="gray", linestyle=":", linewidth=0.9)
+            axis.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), fontsize=7, ha="right")
+        labelled: set[str] = set()
+        for begin_s, end_s, state in spans(self._times, self._states):
+            label = None if state in labelled else state
+            labelled.add(state)
+            axis.axvspan(begin_s, end_s, color=COLOURS.get(state, "tab:brown"), alpha=0.2, label=label)
+        axis.set_title(panel.title, fontsize=9, loc="left")
+        axis.legend(fontsize=7, loc="upper left", ncols=8)
+
+
+def spans(times: list[float], states: list[tuple[str, ...]]) -> list[tuple[float, float, str]]:
+    """Begin, end and name of each time that a state was told."""
+    found: list[tuple[float, float, str]] = []
+    begun: dict[str, float] = {}
+    for at, now in zip(times, states, strict=True):
+        for state in [one for one in begun if one not in now]:
+            found.append((begun.pop(state), at, state))
+        for state in now:
+            begun.setdefault(state, at)
+    return found + [(begin, times[-1], state) for state, begin in begun.items()]
