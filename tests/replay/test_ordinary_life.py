@@ -1,0 +1,82 @@
+"""Infrared switch, lightning and heavy rain over an empty view, through the whole pipeline of a replay with a
+real model: nothing of it is an object, nothing of it is a tamper."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from bench.view import light, weather
+from bench.view.camera import Camera, Shot
+from bench.view.clips import HEIGHT, WIDTH
+from bench.view.layers import Maker
+from bench.view.world import Light, Place, World
+from edge_agent.hits import TAMPER
+from tests.testbed.agent import file_camera, write_config
+
+FPS = 5
+LEARN_S, EVENT_S = 30.0, 50.0
+EMPTY_SEED, EMPTY_S = 25, 9.0
+"""The place and the moment of its clip with nobody in the room."""
+MODEL = "yolox_nano_float16_quantize.tflite"
+
+
+def film(path: Path, lit: Light, make: Maker) -> Path:
+    """A quiet view for ``LEARN_S``, then the event; H.264 with a keyframe every 2 s."""
+    world = World(Place("room", lit, EMPTY_SEED, coded=False, clock=False))
+    camera = Camera(world, FPS, seed=5)
+    effect = make(world, np.random.default_rng(5))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "28"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.time_base, stream.codec_context.gop_size = Fraction(1, FPS), 2 * FPS
+        for number in range(round((LEARN_S + EVENT_S) * FPS)):
+            since = number / FPS - LEARN_S
+            shot = effect(EMPTY_S, since) if since >= 0 else Shot(world.at(EMPTY_S))
+            bgr = camera.frame(shot, number + 1, number / FPS).picture.bgr()
+            i420 = np.asarray(
+                cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8
+            )  # grey stays without chroma
+            frame = av.VideoFrame.from_ndarray(i420, format="yuv420p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def replayed(folder: Path, clip: Path, model: Path) -> list[dict[str, Any]]:
+    config = write_config(folder, cameras=[file_camera(clip)], broker_port=1883, detector=str(model))
+    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
+    done = subprocess.run([*command, str(clip)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("lit", "make", "told"),
+    [
+        pytest.param(Light.DAY, light.infrared_switch, {"colour-mono-switch"}, id="infrared switch"),
+        pytest.param(Light.LAMPS, light.lightning, set(), id="lightning"),
+        pytest.param(Light.DAY, weather.heavy_rain, set(), id="heavy rain"),
+    ],
+)
+def test_ordinary_life_is_neither_an_object_nor_a_tamper(
+    lit: Light, make: Maker, told: set[str], test_data: Path, tmp_path: Path
+) -> None:
+    model = test_data / "models" / MODEL
+    if not model.exists():
+        pytest.skip(f"{model.name} is not in the test data")
+    events = replayed(tmp_path, film(tmp_path / "film.mp4", lit, make), model)
+    assert not [event for event in events if event["type"].endswith(".object.v1")]
+    states = {event["data"]["state"] for event in events if event["type"].endswith(".camera-view.v1")}
+    assert not states & TAMPER
+    assert told <= states
