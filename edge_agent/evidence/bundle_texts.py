@@ -68,11 +68,11 @@ Các sự kiện:
 
 GÓI NÀY CHỨNG MINH ĐIỀU GÌ
 Các tệp trong events/ là đúng từng byte mà thiết bị đã công bố. Mỗi sự kiện chứa trường "prevhash" là mã băm
-SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký mã băm SHA-256 của sự kiện mới nhất bằng khóa Ed25519
-của mình: thư mục heads/. Vì vậy một chữ ký bảo vệ một sự kiện và mọi sự kiện trước đó mà chuỗi mã băm dẫn tới.
-Ảnh và đoạn phim được ràng buộc bằng mã SHA-256 ghi trong sự kiện. Gói này chứng minh tính toàn vẹn và nguồn gốc;
-việc có được chấp nhận làm chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn bản này là lời
-khai của người trích xuất, không phải của thiết bị.
+SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký mã băm SHA-256 của sự kiện mới nhất bằng khóa
+Ed25519 của mình: thư mục heads/. Vì vậy một chữ ký bảo vệ một sự kiện và mọi sự kiện trước đó mà chuỗi mã
+băm dẫn tới. Ảnh và đoạn phim được ràng buộc bằng mã SHA-256 ghi trong sự kiện. Gói này chứng minh tính toàn
+vẹn và nguồn gốc; việc có được chấp nhận làm chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn
+bản này là lời khai của người trích xuất, không phải của thiết bị.
 
 CÁCH KIỂM TRA, bằng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
 

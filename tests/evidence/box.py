@@ -1,0 +1,92 @@
+"""A box as the agent wires it: event maker, outbox and chain, with a clock that is set by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.config.settings import Storage
+from edge_agent.events import EventMaker
+from edge_agent.evidence.chain import EvidenceChain
+from edge_agent.hits import Phase, RuleHit, RuleRef, Stay
+from edge_agent.model import CameraState, Severity
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Media, Stamp
+from tests.events.parts import GATEWAY, IN_THE_MIDDLE, frame, maker, track
+from tests.outbox.parts import HandClock
+
+
+@dataclass
+class Box:
+    folder: Path
+    clock: HandClock
+    events: EventMaker
+    chain: EvidenceChain
+    outbox: Outbox
+
+    def fact(self, camera: str = "cam-1") -> Stamp:
+        """Something that is no alarm."""
+        draft = self.events.camera_state(camera, CameraState.ONLINE, None, "", since_mono=self.clock.mono)
+        return self.outbox.append(draft)
+
+    def alarm(self, event_id: str = "yard-night-t1-1", media: Media | None = None) -> Stamp:
+        rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
+        now = self.clock.mono
+        hit = RuleHit(
+            Phase.MOMENT,
+            event_id,
+            rule,
+            Stay("yard", 1.0),
+            "person in yard",
+            now,
+            now,
+            track(),
+            IN_THE_MIDDLE,
+        )
+        return self.outbox.append(self.events.rule_event("cam-1", hit, frame(now), media))
+
+    def seconds(self, count: float) -> None:
+        """Time passes, and the main thread ticks once."""
+        self.clock.advance(count)
+        self.chain.tick(self.outbox.append)
+
+    def published(self) -> list[bytes]:
+        return [e.payload for e in sorted(self.outbox.pending(100_000), key=lambda e: (e.epoch, e.sequence))]
+
+    def journal(self) -> list[bytes]:
+        files = sorted((self.folder / "evidence" / "journal").glob("*.jsonl"))
+        return [line for path in files for line in path.read_bytes().splitlines()]
+
+
+@contextmanager
+def box_in(
+    folder: Path,
+    clock: HandClock | None = None,
+    *,
+    storage: Storage | None = None,
+    max_bytes: int = 50_000_000,
+    held: frozenset[str] = frozenset(),
+) -> Iterator[Box]:
+    clock = clock or HandClock()
+    events = maker(clock)
+    chain = EvidenceChain(
+        folder,
+        GATEWAY.id,
+        storage=storage or Storage(keep_free=10_000_000),
+        clock=clock,
+        clock_synced=lambda: True,
+        make_head=events.chain_head,
+        held=lambda: held,
+    )
+    outbox = Outbox(
+        folder, max_bytes=max_bytes, clock=clock, boot_id="b", encode_loss=events.loss, follower=chain
+    )
+    chain.open()
+    outbox.open()
+    try:
+        yield Box(folder, clock, events, chain, outbox)
+    finally:
+        outbox.close(timeout_s=None)
+        chain.close()

@@ -1,0 +1,170 @@
+"""A bundle, made by the command and checked by an expert's tools: openssl, sha256sum and a shell."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.evidence.check import Report, check_bundle, check_files, read_bundle
+from edge_agent.outbox_model import Media
+from tests.evidence.box import box_in
+
+CONFIG = """
+gateway: {{id: dt-001, ward: de-tham, name: Trường Lý Thường Kiệt}}
+state_dir: {state_dir}
+mqtt: {{brokers: ["mqtt://localhost:1883"]}}
+cameras:
+  - {{id: cam-1, url: "rtsp://192.0.2.1/stream"}}
+"""
+JPEG = b"\xff\xd8 a picture \xff\xd9"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Of a box with an alarm and its picture between other events."""
+    path = tmp_path / "edge-agent.yaml"
+    path.write_text(CONFIG.format(state_dir=tmp_path / "state"))
+    with box_in(tmp_path / "state") as box:
+        for _ in range(3):
+            box.fact()
+        media = Media("m-1", "yard-night-t1-1", "cam-1", hashlib.sha256(JPEG).hexdigest(), JPEG)
+        box.alarm(media=media)
+        for _ in range(3):
+            box.fact()
+        box.seconds(1)
+    return path
+
+
+@pytest.fixture
+def bundle(config: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "bundle"
+    assert (
+        main(["evidence", "export", "yard-night-t1-1", str(config), "--by", "Bà Lan", "--out", str(out)]) == 0
+    )
+    return out
+
+
+def shell(folder: Path, command: str) -> str:
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def commands(bundle: Path, language: str) -> list[str]:
+    """What the README says to type, one entry a numbered step."""
+    text = (bundle / f"README.{language}.txt").read_text()
+    steps = re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]
+    return ["\n".join(re.findall(r"^     (.*)$", step, re.MULTILINE)) for step in steps]
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_commands_of_the_readme_hold_on_a_good_bundle(bundle: Path, language: str) -> None:
+    sums, key, heads, signed, links, media = (shell(bundle, step) for step in commands(bundle, language))
+    assert "FAILED" not in sums
+    assert sums.count(": OK") == len([p for p in bundle.rglob("*") if p.is_file()]) - 1
+    (pem,) = (bundle / "keys").iterdir()
+    assert key.startswith(pem.stem)
+    assert heads.strip() == "Signature Verified Successfully"
+    line, digest = signed.split()[:2]
+    assert line == digest
+    assert "ok" in links
+    assert "NOT OK" not in links
+    assert media.startswith("events/")
+
+
+def test_verify_calls_it_genuine_and_the_manifest_says_who_and_what_clock(bundle: Path) -> None:
+    assert main(["evidence", "verify", str(bundle)]) == 0
+    manifest = (bundle / "manifest.json").read_text()
+    assert "Bà Lan" in manifest
+    assert '"clock": "synced"' in manifest
+    assert "never" not in manifest
+
+
+def test_a_zip_and_the_id_of_one_event_do_as_well(config: Path, tmp_path: Path) -> None:
+    (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
+    epoch = journal.stem.rpartition("-")[2]
+    name, out = f"dt-001/{epoch}/{4:016d}", tmp_path / "out.zip"
+    assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
+    assert main(["evidence", "verify", str(out)]) == 0
+
+
+def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path) -> None:
+    (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
+    name = f"dt-001/{journal.stem.rpartition('-')[2]}/{2:016d}"
+    out = tmp_path / "early"
+    assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
+    assert len(list((out / "events").iterdir())) == 3
+    assert shell(out, commands(out, "en")[4]).count("ok") == 3
+    assert check_files([out], [], []).genuine
+
+
+def test_every_changed_byte_of_every_file_is_found(bundle: Path) -> None:
+    content = read_bundle(bundle)
+    chosen = random.Random(4)
+    for name, whole in content.items():
+        places = range(len(whole)) if len(whole) < 400 else chosen.sample(range(len(whole)), 200)
+        for place in places:
+            bad = whole[:place] + bytes([whole[place] ^ 1 << chosen.randrange(8)]) + whole[place + 1 :]
+            report = Report()
+            check_bundle({**content, name: bad}, "b", {}, report)
+            assert not report.genuine, (name, place)
+
+
+def test_a_file_more_or_less_is_found(bundle: Path) -> None:
+    content = read_bundle(bundle)
+    for name in content.keys() - {"SHA256SUMS"}:
+        report = Report()
+        check_bundle({file: data for file, data in content.items() if file != name}, "b", {}, report)
+        assert not report.genuine, name
+    report = Report()
+    check_bundle({**content, "media/another.jpg": JPEG}, "b", {}, report)
+    assert not report.genuine
+
+
+def test_new_sums_do_not_hide_a_changed_event(bundle: Path) -> None:
+    """Who changes an event can write SHA256SUMS anew; the signature stays."""
+    (event,) = (bundle / "events").iterdir()
+    event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
+    sums = shell(bundle, "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort | xargs sha256sum")
+    (bundle / "SHA256SUMS").write_text(sums)
+    assert "FAILED" not in shell(bundle, "sha256sum -c SHA256SUMS")
+    first, second = shell(bundle, commands(bundle, "en")[3]).split()[:2]
+    assert first != second
+    assert main(["evidence", "verify", str(bundle)]) == 1
+
+
+def test_an_event_that_is_not_there_is_named(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "none"
+    assert main(["evidence", "export", "no-such-1", str(config), "--by", "x", "--out", str(out)]) == 1
+    assert "no-such-1: no such event on this box" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_hold_and_release(config: Path, tmp_path: Path) -> None:
+    held = tmp_path / "state" / "evidence" / "holds" / "yard-night-t1-1.json"
+    assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--by", "Lan", "--why", "case 7"]) == 0
+    assert b"case 7" in held.read_bytes()
+    assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 0
+    assert not held.exists()
+    assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 1
+
+
+def test_the_centre_opens_what_is_sealed(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from edge_agent.evidence.seal import seal
+
+    private, sealed = tmp_path / "centre.pem", tmp_path / "clip.mp4.sealed"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out", str(private)], check=True)
+    public = load_pem_private_key(private.read_bytes(), None).public_key().public_bytes_raw()  # type: ignore[union-attr]
+    sealed.write_bytes(seal(b"a clip", public))
+    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 0
+    assert (tmp_path / "clip.mp4").read_bytes() == b"a clip"
+    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 1, "nothing is written over"
