@@ -48,6 +48,9 @@ from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
+from edge_agent.evidence.chain import EvidenceChain
+from edge_agent.evidence.recorder import Recorder
+from edge_agent.evidence.store import MediaStore
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
@@ -55,7 +58,7 @@ from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_model import OpenEvent
 from edge_agent.reload import Configuration, Reloads
-from edge_agent.wire import Birth, BirthDetector
+from edge_agent.wire import Birth, BirthDetector, EvidenceHealth
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,8 @@ TICK_S = 1.0
 FIRST_HEARTBEAT_S = 5.0
 STOP_WITHIN_S = 1.7
 """A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
+CLIPS_WITHIN_S = 0.3
+"""Of it, for clips of what has just ended: the gravest are stored first."""
 
 
 class Agent:
@@ -100,12 +105,28 @@ class Agent:
             clock_synced=lambda: self._clock_sync.synced,
             model=model_ref(self._choice.detector),
         )
+        self._store = MediaStore(
+            state_dir / "evidence", settings.storage, clock, lambda: self._clock_sync.synced
+        )
+        self._chain = EvidenceChain(
+            state_dir,
+            settings.gateway.id,
+            storage=settings.storage,
+            clock=clock,
+            clock_synced=lambda: self._clock_sync.synced,
+            make_head=self._events.chain_head,
+            held=self._store.held,
+        )
         self._outbox = Outbox(
             state_dir,
             max_bytes=settings.outbox.max_bytes,
             clock=clock,
             boot_id=boot_id,
             encode_loss=self._events.loss,
+            follower=self._chain,
+        )
+        self._recorder = Recorder(
+            self._store, self._events, self._outbox, clock, seal_to=settings.storage.seal_to
         )
         self._usage = Usage(
             state_dir / "usage.json", settings.gateway.timezone, clock, self._clock_sync.trusted
@@ -127,6 +148,7 @@ class Agent:
             self._site(settings),
             clock,
             self._supervisor,
+            self._recorder,
             state_dir / "cameras",
             repeat_files=repeat_files,
         )
@@ -142,6 +164,7 @@ class Agent:
             detector=self.detector_stats,
             cameras=self._cameras.statuses,
             configuration=self._configuration.lines,
+            evidence=self._evidence_health,
         )
         self._heartbeats = HeartbeatMaker(settings, clock, sources)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
@@ -164,14 +187,17 @@ class Agent:
     def _start(self) -> None:
         self._outbox.open()
         self._boot.mark_running()
+        self._chain.open()
         self._close_all_left_open()
         self._start_server(self._status)
         self._start_server(self._control)
         self._publisher.start()
         if self._worker is not None:
             self._worker.start()
+        self._recorder.start()
         self._cameras.start()
         self._supervisor.watch(self._publisher.loop)
+        self._supervisor.watch(self._recorder.loop)
         if self._worker is not None:
             self._supervisor.watch(self._worker.loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
@@ -226,6 +252,7 @@ class Agent:
             self._outbox,
             settings.gateway.timezone,
             settings.gateway.holidays,
+            settings.storage.seal_to,
         )
 
     # --- run ---
@@ -271,6 +298,7 @@ class Agent:
                     kept_back=change.kept_back,
                 )
             )
+        self._chain.tick(self._outbox.append)
         if now >= self._next_heartbeat_mono:
             self._next_heartbeat_mono = now + next_interval_s(self._configuration.settings.heartbeat_s)
             self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
@@ -309,6 +337,11 @@ class Agent:
         stats = self._worker.stats()
         return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
 
+    def _evidence_health(self) -> EvidenceHealth:
+        health = self._recorder.health()
+        troubles = [trouble for trouble in (health.degraded, self._chain.degraded) if trouble]
+        return msgspec.structs.replace(health, degraded="; ".join(troubles) or None)
+
     def _status_document(self) -> StatusDocument:
         details = {status.camera_id: status.detail for status in self._cameras.statuses()}
         return status_document(self._configuration.settings, self._heartbeats.make(), details)
@@ -345,6 +378,7 @@ class Agent:
                 delegate=settings.detector.delegate,
             ),
             library_versions(),
+            evidence_key=self._chain.public_key,
         )
 
     # --- stop ---
@@ -363,11 +397,15 @@ class Agent:
         if self._worker is not None:
             self._worker.stop()
         self._cameras.join_pipelines(deadline - 1.0)
+        self._recorder.stop(CLIPS_WITHIN_S)
+        self._recorder.join(CLIPS_WITHIN_S)
+        self._chain.tick(self._outbox.append)
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self._control.stop(timeout_s=0.1)
         self._status.stop(timeout_s=0.1)
         self._outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
+        self._chain.close()
         self._usage.save()
         self._clock_sync.save()
         self._cameras.join_readers(deadline)

@@ -12,14 +12,18 @@ from functools import partial
 from pathlib import Path
 
 from edge_agent.assembly import Site, as_far_as_useful, build_pipeline, change_rules
+from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.reader import Reader
 from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera
+from edge_agent.config.settings import Camera, ClipPolicy
 from edge_agent.device.supervisor import Supervisor
+from edge_agent.evidence.clips import KEPT
+from edge_agent.evidence.recorder import Recorder
 from edge_agent.lane import Change, Lane
 from edge_agent.loop import Loop
 from edge_agent.model import CameraState, CameraStatus, Gear
 from edge_agent.pipeline import Pipeline
+from edge_agent.rules.schedule import Arming
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,6 @@ def extent(old: Camera, new: Camera) -> Extent:
     same_pipeline = dataclasses.replace(
         same_rules,
         masks=new.masks,
-        privacy_masks=new.privacy_masks,
         watch_view=new.watch_view,
         report=dataclasses.replace(same_rules.report, snapshots=report.snapshots),
     )
@@ -60,23 +63,38 @@ class RunningCamera:
     """One camera: ``reader`` fills its packet ring, ``lane`` takes what it shows through the pipeline."""
 
     def __init__(
-        self, camera: Camera, site: Site, clock: Clock, folder: Path | None, *, repeat_files: bool
+        self,
+        camera: Camera,
+        site: Site,
+        clock: Clock,
+        recorder: Recorder,
+        folder: Path | None,
+        *,
+        repeat_files: bool,
     ) -> None:
         """``folder``: for what its stages keep over a restart."""
         self.camera = as_far_as_useful(camera, site.eyes)
         self._site = site
+        self._clock = clock
         self._folder = folder
         self.reader = Reader(self.camera, clock, repeat_files=repeat_files)
+        self.main = MainStream(self.camera, clock, armed=self._is_armed) if _films_main(camera) else None
+        main_ring = None if self.main is None else self.main.ring
+        self.clips = recorder.camera(self.camera, self.reader.ring, main_ring)
         self.lane = Lane(camera.id, self.reader.feed, partial(self._build, self.camera))
 
     def start(self) -> None:
         self.lane.loop.start()
         self.reader.start()
+        if self.main is not None:
+            self.main.start()
 
     def stop(self, reason: str) -> None:
-        """Ask both threads to end, and what is open with them; does not wait."""
+        """Ask its threads to end, and what is open with them; does not wait."""
         self.lane.stop(reason)  # before it is woken: what it waits for ends with its reader
         self.reader.stop()
+        if self.main is not None:
+            self.main.stop()
 
     def change(self, camera: Camera, *, rules_only: bool) -> None:
         """Other settings for the same stream: with other rules only, tracks and background stay."""
@@ -85,8 +103,9 @@ class RunningCamera:
         self.lane.change(Change(partial(self._build, self.camera), adapt if rules_only else None))
 
     @property
-    def loops(self) -> tuple[Loop, Loop]:
-        return self.lane.loop, self.reader.loop
+    def loops(self) -> tuple[Loop, ...]:
+        main = () if self.main is None else (self.main.loop,)
+        return self.lane.loop, self.reader.loop, *main
 
     def status(self) -> CameraStatus:
         """What the reader says, and what its pipeline adds to it. Any thread."""
@@ -104,7 +123,24 @@ class RunningCamera:
 
     def _build(self, camera: Camera) -> Pipeline:
         # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
-        return build_pipeline(camera, self._site, secrets.token_hex(3), folder=self._folder)
+        tag = secrets.token_hex(3)
+        return build_pipeline(camera, self._site, tag, folder=self._folder, clips=self.clips)
+
+    def _is_armed(self) -> bool:
+        """Whether a rule may tell something now of which a clip is made. On the main stream's thread."""
+        now, site = self._clock.now(), self._site
+        return any(
+            Arming(rule.schedule, site.timezone, site.holidays).armed(now)
+            for rule in self.camera.rules
+            if rule.enabled and rule.severity in KEPT
+        )
+
+
+def _films_main(camera: Camera) -> bool:
+    """A clip is not transcoded: the privacy masks are not in it."""
+    policy = camera.report.clips
+    allowed = policy is ClipPolicy.UNMASKED or (policy is ClipPolicy.RULES and not camera.privacy_masks)
+    return allowed and camera.clip.main_url is not None
 
 
 class Cameras:
@@ -119,6 +155,7 @@ class Cameras:
         site: Site,
         clock: Clock,
         supervisor: Supervisor,
+        recorder: Recorder,
         folder: Path,
         *,
         repeat_files: bool,
@@ -127,6 +164,7 @@ class Cameras:
         self._site = site
         self._clock = clock
         self._supervisor = supervisor
+        self._recorder = recorder
         self._folder = folder
         self._repeat_files = repeat_files
         # Replaced, never changed: other threads read them.
@@ -141,6 +179,9 @@ class Cameras:
     def tend(self) -> None:
         """Start what is wanted and does not run, once nothing of it is left from before. The main thread
         calls it about once a second."""
+        for camera in self._leaving:
+            if not camera.lane.loop.running:
+                camera.clips.close("the settings of the camera were changed")
         self._leaving = [camera for camera in self._leaving if camera.lane.loop.running]
         still_there = {camera.camera.id for camera in self._leaving}
         missing = [
@@ -175,7 +216,13 @@ class Cameras:
 
     def _started(self, camera: Camera) -> RunningCamera:
         folder = self._folder / camera.id
-        running = RunningCamera(camera, self._site, self._clock, folder, repeat_files=self._repeat_files)
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            log.warning("%s: %s cannot be made (%s)", camera.id, folder, error.strerror)
+        running = RunningCamera(
+            camera, self._site, self._clock, self._recorder, folder, repeat_files=self._repeat_files
+        )
         running.start()
         for loop in running.loops:
             self._supervisor.watch(loop)

@@ -34,6 +34,7 @@ def make_birth(
     detector: BirthDetector,
     versions: Mapping[str, str],
     sysroot: Path = Path("/"),
+    evidence_key: str | None = None,
 ) -> Birth:
     """``versions`` adds what only its owner can ask for, such as FFmpeg's libraries."""
     gateway = settings.gateway
@@ -52,6 +53,7 @@ def make_birth(
         boot_reason=boot_reason.value,
         detector=detector,
         config_hash=settings.config_hash,
+        evidence_key=evidence_key,
         cameras=[_camera(camera) for camera in settings.cameras],
     )
 

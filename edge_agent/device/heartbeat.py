@@ -22,6 +22,7 @@ from edge_agent.wire import (
     CameraHealth,
     ClockHealth,
     DetectorHealth,
+    EvidenceHealth,
     Heartbeat,
     MqttHealth,
     OutboxHealth,
@@ -59,6 +60,7 @@ class HealthSources:
     online: Callable[[], bool]  # is there a session with a broker now
     detector: Callable[[], DetectorStats]
     cameras: Callable[[], Sequence[CameraStatus]]
+    evidence: Callable[[], EvidenceHealth] = EvidenceHealth
     configuration: Callable[[], Iterable[str]] = tuple  # lines: what the file says and the agent does not do
 
 
@@ -79,7 +81,7 @@ class HeartbeatMaker:
         cameras = [dated(camera, self._clock) for camera in sources.cameras()]
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
-        online = sources.online()
+        online, evidence = sources.online(), sources.evidence()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -92,10 +94,12 @@ class HeartbeatMaker:
             detector=detector,
             config_hash=settings.config_hash,
             version=__version__,
+            evidence=evidence,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock),
+                *degraded.evidence_lines(evidence),
                 *sources.configuration(),
                 *degraded.box_lines(box, detector, settings.profile.thermal),
             ],

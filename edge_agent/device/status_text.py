@@ -46,6 +46,10 @@ def _parts(document: StatusDocument) -> Iterator[str]:
         f"oldest {duration(outbox.oldest_s)}" if outbox.depth else None,
         f"sequence {outbox.sequence} of epoch {outbox.epoch}",
     )
+    evidence = beat.evidence
+    if evidence.bytes or evidence.clips:
+        held = f"{evidence.held} events held" if evidence.held else None
+        yield _line("evidence", f"{evidence.bytes / 1e6:.1f} MB", f"{evidence.clips} clips", held)
     latency = None if detector.latency_ms is None else f"{detector.latency_ms:.0f} ms"
     yield _line(
         "detector", detector.name, latency, f"{detector.queue} waiting", f"{detector.inferences} inferences"

@@ -199,7 +199,7 @@ def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_pat
         assert "edge-agent stopped" in agent.log
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_that_is_asked_for_during_the_start_is_clean(tmp_path: Path, number: signal.Signals) -> None:
     config = write_config(tmp_path, cameras=[], broker_port=free_port())
     with AgentProcess(config) as agent:

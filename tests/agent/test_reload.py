@@ -1,0 +1,234 @@
+"""Other settings for an agent that runs: cameras that stay as they are lose nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.agent.test_main_path import kind_of, parsed
+from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
+from tests.testbed.rtsp import RtspServer
+
+ZONE = {"yard": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}}
+RULE = {"id": "in-yard", "kind": "zone-intrusion", "zone": "yard", "labels": ["person"]}
+
+
+def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "edge_agent", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+
+
+def hang_up(agent: AgentProcess) -> None:
+    agent.process.send_signal(signal.SIGHUP)
+
+
+def is_online(camera_id: str) -> Any:
+    return lambda beat: beat["cameras"].get(camera_id, {}).get("state") == "online"
+
+
+def test_only_the_changed_camera_is_touched_and_the_other_ones_object_goes_on(
+    tmp_path: Path, walker: Path
+) -> None:
+    with (
+        RtspServer({"/walker": walker, "/other": walker}) as server,
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port, "tb/v1/#") as subscriber,
+    ):
+
+        def configure(fps: float) -> Path:
+            kept = file_camera(walker) | {"url": server.url("/walker")}
+            changed = {"id": "cam-2", "url": server.url("/other"), "analyse": {"fps": fps}}
+            return write_config(tmp_path, cameras=[kept, changed], broker_port=broker.port)
+
+        def objects() -> list[dict[str, Any]]:
+            found = parsed(subscriber.events())
+            return [e["data"] for e in found if kind_of(e) == "object" and e["subject"] == "cam-1"]
+
+        config = configure(5)
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(is_online("cam-2"), "the second camera")
+            before = len(objects())
+            subscriber.wait_for(lambda: any(o["phase"] == "start" for o in objects()[before:]), PATIENCE_S)
+            opened = next(o for o in objects()[before:] if o["phase"] == "start")
+            configure(2)
+            done = command("reload", config)
+            assert done.returncode == 0, done.stderr
+            assert "restarted: cam-2" in done.stdout
+            assert "untouched: cam-1" in done.stdout
+            subscriber.wait_for(
+                lambda: any(o["phase"] == "end" and o["event_id"] == opened["event_id"] for o in objects()),
+                PATIENCE_S,
+            )
+            beat = agent.wait_for_status(is_online("cam-2"), "the changed camera")
+        log = agent.log
+    told = [o for o in objects() if o["event_id"] == opened["event_id"]]
+    assert [o["phase"] for o in told if o["phase"] != "update"] == ["start", "end"]
+    assert told[-1]["end_reason"] in ("left", "lost"), "not the reload"
+    assert beat["cameras"]["cam-1"]["reconnects"] == 0
+    assert beat["cameras"]["cam-1"]["dropped"] <= 1
+    assert "restarted: cam-2" in log
+    births = [json.loads(m.payload)["config_hash"] for m in subscriber.on("/up/birth")]
+    assert len(set(births)) == 2
+    assert births[-1] == beat["config_hash"]
+
+
+def test_an_invalid_file_is_refused_shown_and_forgiven(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=free_port(), detector="none")
+    good = config.read_text()
+    with AgentProcess(config, "--repeat-files") as agent:
+        agent.wait_for_status(is_online("cam-1"), "the camera")
+        config.write_text(good.replace('"cam-1"', '"cam 1"'))
+        assert command("reload", config).returncode == 78
+        hang_up(agent)
+        beat = agent_says(agent, config, good, "stays in force")
+        assert beat["cameras"]["cam-1"]["state"] == "online"
+        config.write_text(good)
+        done = command("reload", config)
+        assert done.returncode == 0, done.stderr
+        assert "nothing has changed" in done.stdout
+        agent.wait_for_status(
+            lambda beat: not any("configuration" in line for line in beat["degraded"]), "all well"
+        )
+        assert agent.stop() == 0
+
+
+def agent_says(agent: AgentProcess, config: Path, good: str, text: str) -> dict[str, Any]:
+    """The heartbeat in which it does; the status command needs a file that can be read."""
+    wait_until(lambda: text in agent.log, what=text)
+    config.write_text(good)
+    return agent.wait_for_status(lambda beat: any(text in line for line in beat["degraded"]), text)
+
+
+def test_cameras_come_and_go(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    one, two = file_camera(clip), file_camera(clip, "cam-2")
+    port = free_port()
+    config = write_config(tmp_path, cameras=[one], broker_port=port, detector="none")
+    with AgentProcess(config, "--repeat-files") as agent:
+        agent.wait_for_status(is_online("cam-1"), "the first camera")
+        write_config(tmp_path, cameras=[two], broker_port=port, detector="none")
+        hang_up(agent)
+        beat = agent.wait_for_status(is_online("cam-2"), "the second camera")
+        assert list(beat["cameras"]) == ["cam-2"]
+        assert not [line for line in beat["degraded"] if "cam-1" in line], "removed is not lost"
+        assert agent.stop() == 0
+
+
+def test_what_waits_for_a_restart_is_named_until_then(tmp_path: Path) -> None:
+    port = free_port()
+    config = write_config(tmp_path, cameras=[], broker_port=port, detector="none")
+    with AgentProcess(config) as agent:
+        wait_until(agent.status, what="the agent")
+        write_config(
+            tmp_path,
+            cameras=[],
+            broker_port=port,
+            detector="none",
+            heartbeat_s=7,
+            outbox={"max_bytes": "50MB"},
+        )
+        done = command("reload", config)
+        assert done.returncode == 0, done.stderr
+        assert "taken over at once: heartbeat_s" in done.stdout
+        assert "waits for a restart of the agent: outbox.max_bytes" in done.stdout
+        agent.wait_for_status(
+            lambda beat: any("outbox.max_bytes changed" in line for line in beat["degraded"]), "the line"
+        )
+        control = tmp_path / "state" / "control.sock"
+        assert control.stat().st_mode & 0o777 == 0o600
+    assert command("reload", config).returncode == 3, "nobody is there"
+
+
+def test_another_rule_does_not_cost_the_camera_a_frame(tmp_path: Path, walker: Path) -> None:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+        camera = file_camera(walker)
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
+        with AgentProcess(config, "--repeat-files") as agent:
+            subscriber.wait_for(
+                lambda: any(e["data"].get("phase") == "start" for e in parsed(subscriber.events())),
+                PATIENCE_S,
+            )
+            write_config(
+                tmp_path, cameras=[camera | {"zones": ZONE, "rules": [RULE]}], broker_port=broker.port
+            )
+            done = command("reload", config)
+            assert "with other rules: cam-1" in done.stdout, done.stderr
+            subscriber.wait_for(
+                lambda: any(kind_of(e) == "zone-intrusion" for e in parsed(subscriber.events())), PATIENCE_S
+            )
+            assert agent.stop() == 0
+    reasons = [e["data"].get("end_reason") for e in parsed(subscriber.events())]
+    assert "reload" not in reasons, "the object that was in view went on"
+
+
+def test_a_storm_of_reloads_leaks_nothing(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    port = free_port()
+
+    def configure(fps: int) -> Path:
+        cameras = [file_camera(clip), file_camera(clip, "cam-2") | {"analyse": {"fps": fps}}]
+        return write_config(tmp_path, cameras=cameras, broker_port=port, detector="none")
+
+    config = configure(5)
+    with AgentProcess(config, "--repeat-files") as agent:
+        agent.wait_for_status(is_online("cam-2"), "the cameras")
+        process = psutil.Process(agent.process.pid)
+        assert reload_all(config, configure, 3) == [0, 0, 0]
+        before = process.num_threads(), process.num_fds(), process.memory_info().rss
+        assert set(reload_all(config, configure, 20)) == {0}
+        agent.wait_for_status(is_online("cam-2"), "the cameras")
+        wait_until(lambda: process.num_threads() <= before[0], what="the old threads to end")
+        wait_until(lambda: process.num_fds() <= before[1] + 1, what="the old files to be closed")
+        assert process.memory_info().rss < before[2] + 20e6
+        assert agent.stop() == 0
+
+
+def reload_all(config: Path, configure: Any, times: int) -> list[int]:
+    codes = []
+    for n in range(times):
+        configure(2 + n % 2)
+        codes.append(command("reload", config).returncode)
+    return codes
+
+
+def test_a_reload_that_is_asked_for_while_a_camera_hangs_does_not_wait_for_it(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    with RtspServer({"/stream": clip}) as server:
+        port = free_port()
+        camera = {"id": "cam-1", "url": server.url("/stream")}
+        config = write_config(tmp_path, cameras=[camera], broker_port=port, detector="none")
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(is_online("cam-1"), "the camera")
+            server.freeze()
+            write_config(tmp_path, cameras=[file_camera(clip)], broker_port=port, detector="none")
+            assert command("reload", config).returncode == 0
+            agent.wait_for_status(is_online("cam-1"), "the same camera at another address")
+            server.thaw()
+            os.kill(agent.process.pid, signal.SIGTERM)
+            assert agent.process.wait(4) == 0, agent.log
+
+
+def test_systemd_hears_of_a_reload(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(PATIENCE_S)
+        config = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
+        with AgentProcess(config, environ={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as agent:
+            while "READY=1" not in notify.recv(4096).decode():
+                pass
+            hang_up(agent)
+            while "RELOADING=1" not in (heard := notify.recv(4096).decode()):
+                pass
+            assert "MONOTONIC_USEC=" in heard
+            assert "READY=1" in notify.recv(4096).decode()
