@@ -90,12 +90,13 @@ def public_keys(state_dir: Path) -> dict[str, bytes]:
 
 def load_public(pem: bytes) -> Ed25519PublicKey:
     """Raises ``KeyProblem``."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(pem)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyProblem("this is no PEM file of a public key") from error
     if not isinstance(key, Ed25519PublicKey):
         raise KeyProblem("this public key is of another kind; heads are signed with Ed25519")
@@ -123,12 +124,13 @@ def to_pem(der: bytes) -> bytes:
 
 
 def _parse(pem: bytes) -> Ed25519PrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyProblem("this is no PEM file of a private key without a passphrase") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyProblem("this private key is of another kind; heads are signed with Ed25519")

@@ -125,6 +125,7 @@ def _check_length(header: bytes, body: bytes) -> None:
 
 
 def _load(pem: bytes) -> X25519PrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -132,7 +133,7 @@ def _load(pem: bytes) -> X25519PrivateKey:
         key = load_pem_private_key(pem, password=None)
     except TypeError as error:
         raise SealError("the private key is protected by a passphrase; decrypt it first") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SealError("the private key cannot be read: it is no PEM file of a private key") from error
     if not isinstance(key, X25519PrivateKey):
         raise SealError("the private key is of another kind; sealed files open with an X25519 key")
