@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.view import cases
 from bench.view.clips import data_folder
+from bench.view.cost import HEAD, costs
 from bench.view.report import failures, figures, tables
 from bench.view.run import grouped, run
 from bench.view.score import normal_scores, tamper_scores
@@ -23,6 +24,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="3 cases of each class, 1 of them at 5 fps")
     parser.add_argument("--only", help="classes, comma-separated, or parts of their names; writes no results")
     parser.add_argument("--held-out", action="store_true", help="the places that nothing was tuned on")
+    parser.add_argument("--cost", action="store_true", help="CPU of the view stage alone, and nothing else")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--failures", action="store_true", help="each case that went wrong, with all it told")
     return parser.parse_args()
@@ -42,6 +44,9 @@ def main() -> None:
     options = _options()
     if data_folder() is None:
         sys.exit("EDGE_AGENT_TEST_DATA names no folder with video/: nothing to make cases from")
+    if options.cost:
+        print("\n".join([HEAD, *(cost.line for cost in costs())]))
+        return
     logging.disable(logging.WARNING)  # what the stage logs stands in the tables
     kinds = _chosen(options.only)
     counts, among = ({"full": 1, "idle": 2}, 3) if options.quick else (cases.CASES, None)

@@ -1,0 +1,89 @@
+"""What the view stage alone costs, in CPU time of a second of stream."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+import av
+import cv2
+import numpy as np
+
+from bench.view.camera import Camera, Shot
+from bench.view.subject import make_view
+from bench.view.world import Light, Place, World
+from edge_agent.capture.picture import YuvPicture
+from edge_agent.model import Frame, Motion, Scene
+
+SECONDS = 60
+ROUNDS = 5
+ANALYSED_WIDTH = 640
+"""Of ``Picture.luma``, as ``analyse.width`` has it by default: the motion stage pays for the shrinking."""
+TARGET_MS = 1.0
+NO_MOTION = Motion((), Scene.STEADY, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    size: tuple[int, int]
+    fps: float
+    median_ms: float  # of a second of stream
+    worst_ms: float  # of the rounds
+
+    @property
+    def line(self) -> str:
+        reached = "reached" if self.median_ms < TARGET_MS else "missed"
+        return (
+            f"| {self.size[0]} x {self.size[1]} | {self.fps:g} | {self.median_ms:.2f} | {self.worst_ms:.2f} "
+            f"| {reached} |"
+        )
+
+
+HEAD = "| picture | frames a second | CPU ms a second, median | worst round | under 1 ms |\n|---|---|---|---|---|"
+
+
+def costs() -> list[Cost]:
+    cv2.setNumThreads(1)
+    return [measured(size, fps) for size in ((640, 360), (1920, 1080)) for fps in (5.0, 0.5)]
+
+
+def measured(size: tuple[int, int], fps: float) -> Cost:
+    """A minute of street by night with an alive picture, after another that was learnt from."""
+    frames = _frames(size, fps)
+    view = make_view(None)
+    spent = []
+    for turn in range(ROUNDS + 1):
+        before = time.thread_time()
+        for frame in frames:
+            for _ in view.update(_later(frame, turn), NO_MOTION):
+                pass
+        spent.append((time.thread_time() - before) / SECONDS * 1e3)
+    return Cost(size, fps, statistics.median(spent[1:]), max(spent[1:]))
+
+
+def _frames(size: tuple[int, int], fps: float) -> list[Frame]:
+    """With luma made already, as the motion stage leaves it."""
+    world = World(Place("street", Light.LAMPS, 13, coded=False, clock=False))
+    camera = Camera(world, fps, seed=1)
+    made = []
+    for number in range(round(SECONDS * fps)):
+        small = camera.frame(Shot(world.at(number / fps)), number + 1, number / fps)
+        if size[0] == small.picture.width:
+            frame = small
+        else:
+            large = cv2.resize(small.picture.bgr(), size, interpolation=cv2.INTER_CUBIC)
+            i420 = np.asarray(cv2.cvtColor(large, cv2.COLOR_BGR2YUV_I420), np.uint8)
+            picture = YuvPicture(av.VideoFrame.from_ndarray(i420, "yuv420p"), ANALYSED_WIDTH)
+            frame = Frame("bench", small.number, small.captured_mono, small.captured_at, picture)
+        frame.picture.luma()
+        made.append(frame)
+    return made
+
+
+def _later(frame: Frame, turn: int) -> Frame:
+    """The same picture ``turn`` minutes later."""
+    by = turn * SECONDS
+    at = frame.captured_at + timedelta(seconds=by)
+    return Frame(frame.camera_id, frame.number, frame.captured_mono + by, at, frame.picture)
