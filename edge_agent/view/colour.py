@@ -14,7 +14,7 @@ CONFIRM = 3  # looks in a row; a camera that switches may send a picture or two 
 
 
 class ColourWatch:
-    """Tells when colour goes or comes back, with hysteresis. One thread."""
+    """With hysteresis. One thread."""
 
     def __init__(self) -> None:
         self.mono: bool | None = None  # None: not known yet
@@ -22,18 +22,15 @@ class ColourWatch:
         """Mean difference of the channels at the last look."""
         self._against = 0
 
-    def update(self, picture: Picture) -> bool:
-        """Whether it has switched just now."""
+    def update(self, picture: Picture) -> None:
         self.level = colour_of(picture)
         says = True if self.level < NO_COLOUR else False if self.level > COLOUR else self.mono
         if self.mono is None:
             self.mono = says
-            return False
+            return
         self._against = self._against + 1 if says is not self.mono else 0
-        if self._against < CONFIRM:
-            return False
-        self.mono, self._against = not self.mono, 0
-        return True
+        if self._against >= CONFIRM:
+            self.mono, self._against = not self.mono, 0
 
 
 def colour_of(picture: Picture) -> float:

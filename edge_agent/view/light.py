@@ -41,8 +41,9 @@ class LightWatch:
             found = Jump(jump.at_mono, jump.before, mean)
             self._jump = None
             self._past.clear()
-        self._past.append((now_mono, mean))
-        while self._past[0][0] < now_mono - MEMORY_S:
+        if self._jump is None:  # what may be lightning is no light to compare with
+            self._past.append((now_mono, mean))
+        while self._past and self._past[0][0] < now_mono - MEMORY_S:
             self._past.popleft()
         return found
 

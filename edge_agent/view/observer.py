@@ -74,6 +74,7 @@ class Observer:
         self._shape: tuple[int, ...] = ()
         self._bank: Bank | None = None  # None: no picture yet, or one that is too small
         self._colour = ColourWatch()
+        self._known_mono: bool | None = None  # as it was told
         self._light = LightWatch()
         self._features: Mapping[str, float] = {}
         self._clear_history()
@@ -140,7 +141,7 @@ class Observer:
             self.pause()
         small = bank.sketcher.shrink(luma)
         sketch = bank.sketcher.sketch(small)
-        switched = self._colour.update(frame.picture)
+        self._colour.update(frame.picture)
         jump = self._light.update(sketch.mean, now)
         frozen = self._still.update(small, now)
         self._drops.update(small)
@@ -155,7 +156,7 @@ class Observer:
             self._learn(bank, baseline, evidence, small, before, found, told)
         self._store.save(bank, self._still, now)
         self._features = self._all_features(evidence)
-        return Verdict(found, self._moments(evidence, jump, switched), evidence.good)
+        return Verdict(found, self._moments(evidence, jump), evidence.good)
 
     def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
         """The one to compare with; None while the first one is being learnt."""
@@ -277,11 +278,14 @@ class Observer:
         self._other_light = 0
         active.learn(small, before, evidence.likeness)
 
-    def _moments(
-        self, evidence: Evidence, jump: Jump | None, switched: bool
-    ) -> tuple[tuple[ViewState, str], ...]:
-        if switched:
-            to = "mono" if self._colour.mono else "colour"
+    def _moments(self, evidence: Evidence, jump: Jump | None) -> tuple[tuple[ViewState, str], ...]:
+        mono = self._colour.mono
+        if self._known_mono is None:
+            self._known_mono = mono
+        # Where the view is lost the colour is that of a bag.
+        if mono is not self._known_mono and evidence.structure >= LOST * evidence.usual_kept:
+            self._known_mono = mono
+            to = "mono" if mono else "colour"
             return (
                 (ViewState.COLOUR_MONO_SWITCH, f"to {to}, {self._colour.level:.1f} grey levels of colour"),
             )

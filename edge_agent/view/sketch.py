@@ -54,7 +54,7 @@ class Sketch:
 
 
 class Sketcher:
-    """Makes sketches of pictures of one size; ``masks`` are left out. Raises ValueError for too small ones."""
+    """Makes sketches of pictures of one size; ``masks`` are left out. ValueError: too small."""
 
     def __init__(self, width: int, height: int, masks: Iterable[Polygon] = ()) -> None:
         self._divisor = max(1, round((width * height / PIXELS) ** 0.5))

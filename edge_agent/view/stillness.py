@@ -76,7 +76,9 @@ class Stillness:
         if against is not None:
             self._compare(small, against, now_mono)
         self._recent.append((now_mono, small))
-        return self._anchor is not None and self.lasts_s >= self.needs_s
+        if self._anchor is None or self.live is None:  # it has never lived: a drawing, a test picture
+            return False
+        return self.lasts_s >= self.needs_s
 
     def _compare(self, small: Gray, against: tuple[float, Gray], now_mono: float) -> None:
         differs = means(cv2.absdiff(small, against[1]).astype(np.float32))
@@ -95,7 +97,7 @@ class Stillness:
 
     def _telling(self) -> Chosen:
         """Tiles whose noise tells a live picture."""
-        return self._counted if self.live is None else self._counted & (self.live >= LIFELESS)
+        return np.zeros_like(self._counted) if self.live is None else self._counted & (self.live >= LIFELESS)
 
     def _end_run(self) -> None:
         """One that was told as frozen teaches nothing."""

@@ -1,0 +1,187 @@
+"""What the view stage tells, with phases, severities and reasons; classes at large are in test_tampers.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.capture.picture import ArrayPicture
+from edge_agent.hits import Phase, ViewHit, ViewState
+from edge_agent.model import Box, Detection, Frame, Looks, Severity
+from edge_agent.view import CameraView
+from tests.view.painted import (
+    LEARN_S,
+    NO_MOTION,
+    START,
+    Change,
+    PaintedCamera,
+    blur,
+    dim,
+    fog,
+    hand,
+    mono,
+    watch,
+    white,
+)
+
+
+def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
+    """A stage that has seen a minute of ordinary life, of which it told nothing."""
+    view, camera = CameraView("gate", folder=folder), PaintedCamera()
+    assert watch(view, camera, LEARN_S) == []
+    return view, camera
+
+
+def starts(told: list[ViewHit]) -> list[ViewState]:
+    return [hit.state for hit in told if hit.phase is Phase.START]
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "severity"),
+    [
+        (hand, ViewState.COVERED, Severity.WARNING),
+        (blur, ViewState.DEFOCUSED, Severity.WARNING),
+        (fog, ViewState.VISIBILITY_DEGRADED, Severity.INFO),
+        (white, ViewState.OVEREXPOSED, Severity.INFO),
+    ],
+)
+def test_a_state_starts_within_15_seconds_and_ends_when_it_is_over(
+    change: Change, state: ViewState, severity: Severity
+) -> None:
+    view, camera = learned()
+    told = watch(view, camera, 15.0, change)
+    assert [(hit.phase, hit.state, hit.severity) for hit in told if hit.phase is not Phase.MOMENT] == [
+        (Phase.START, state, severity)
+    ]
+    assert view.states == (state.value,)
+    after = [hit for hit in watch(view, camera, 25.0) if hit.phase is not Phase.MOMENT]
+    assert [(hit.phase, hit.state, hit.end_reason) for hit in after] == [(Phase.END, state, "over")]
+    assert after[0].event_id == next(hit.event_id for hit in told if hit.phase is Phase.START)
+    assert view.states == ()
+
+
+def test_a_turned_camera_says_how_far() -> None:
+    view, camera = learned()
+    told = watch(view, camera, 15.0, pan=64)
+    assert starts(told) == [ViewState.MOVED]
+    assert "turned by -10 % across" in told[0].why
+    assert told[0].features["shift_x"] == pytest.approx(-0.1, abs=0.01)
+
+
+def test_a_picture_that_repeats_is_frozen_though_a_clock_ticks_in_it() -> None:
+    view, camera = learned()
+    still = np.asarray(camera.shoot().picture.bgr())
+    told: list[ViewHit] = []
+    for second in range(15):
+        still = still.copy()
+        still[4:20, 4:60] = 17 * second
+        told += view.update(camera.show(still), NO_MOTION)
+    assert starts(told) == [ViewState.FROZEN]
+
+
+def test_a_camera_without_noise_is_not_frozen_when_nothing_happens() -> None:
+    view, camera = CameraView("gate"), PaintedCamera(noise=0.0)
+    assert watch(view, camera, 600.0) == []
+
+
+def test_the_infrared_filter_is_a_moment_and_no_tamper() -> None:
+    view, camera = learned()
+    told = watch(view, camera, 30.0, mono)
+    assert [(hit.phase, hit.state) for hit in told] == [(Phase.MOMENT, ViewState.COLOUR_MONO_SWITCH)]
+
+
+def test_lamps_that_go_off_are_a_moment_and_lightning_is_nothing() -> None:
+    view, camera = learned()
+    assert watch(view, camera, 1.0, lambda picture: picture * 1.6) == []
+    assert watch(view, camera, 10.0) == []
+    told = watch(view, camera, 20.0, dim)
+    assert [(hit.phase, hit.state) for hit in told] == [(Phase.MOMENT, ViewState.ILLUMINATION_CHANGE)]
+
+
+def test_the_reason_has_the_figures() -> None:
+    view, camera = learned()
+    told = watch(view, camera, 10.0, hand)
+    assert "structure in 0 % of 60 tiles, 100 % usual" in told[0].why
+
+
+def test_a_passing_hand_is_nothing() -> None:
+    view, camera = learned()
+    assert watch(view, camera, 3.0, hand) + watch(view, camera, 20.0) == []
+
+
+def test_a_camera_covered_while_the_box_was_off_is_found(tmp_path: Path) -> None:
+    view, camera = learned(tmp_path)
+    assert list(view.finish("restart")) == []
+    again = CameraView("gate", folder=tmp_path)
+    assert starts(watch(again, camera, 15.0, hand)) == [ViewState.COVERED]
+
+
+def test_a_damaged_file_is_learnt_anew(tmp_path: Path) -> None:
+    view, camera = learned(tmp_path)
+    list(view.finish("restart"))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:200])
+    again = CameraView("gate", folder=tmp_path)
+    assert watch(again, camera, LEARN_S) == []
+    assert starts(watch(again, camera, 15.0, hand)) == [ViewState.COVERED]
+
+
+def test_after_a_loss_of_the_camera_the_state_is_found_again() -> None:
+    view, camera = learned()
+    watch(view, camera, 15.0, hand)
+    ended = list(view.finish("camera"))
+    assert [(hit.phase, hit.state, hit.end_reason) for hit in ended] == [
+        (Phase.END, ViewState.COVERED, "camera")
+    ]
+    camera.now += 120.0
+    assert starts(watch(view, camera, 8.0, hand)) == [ViewState.COVERED]
+
+
+def test_relearn_ends_what_is_open_and_takes_the_present_view() -> None:
+    view, camera = learned()
+    assert starts(watch(view, camera, 15.0, pan=64)) == [ViewState.MOVED]
+    view.relearn()
+    told = watch(view, camera, LEARN_S, pan=64)
+    assert [(hit.phase, hit.end_reason) for hit in told] == [(Phase.END, "relearned")]
+    assert starts(watch(view, camera, 15.0)) == [ViewState.MOVED]
+
+
+def test_what_the_sink_did_not_take_is_told_again() -> None:
+    view, camera = learned()
+    refused: list[ViewHit] = []
+    for _ in range(12):
+        for hit in view.update(camera.shoot(hand), NO_MOTION):
+            refused.append(hit)
+            break  # as when the outbox raises
+    assert len(refused) > 1
+    assert {(hit.event_id, hit.phase) for hit in refused} == {(refused[0].event_id, Phase.START)}
+    assert view.states == ()
+
+
+def test_scores_are_lowered_while_sight_is_bad_and_never_raised() -> None:
+    view, camera = learned()
+    looks = Looks((), (Detection("person", 0.8, Box(0, 0, 1, 1)),))
+    assert view.weigh(looks) is looks
+    watch(view, camera, 15.0, fog)
+    assert view.weigh(looks).detections[0].score == pytest.approx(0.6)
+
+
+def test_a_picture_too_small_is_not_judged() -> None:
+    view = CameraView("gate")
+    tiny = Frame("gate", 1, 1.0, START, ArrayPicture(np.zeros((40, 60, 3), np.uint8)))
+    assert list(view.update(tiny, NO_MOTION)) == []
+
+
+def test_what_a_mask_hides_does_not_matter() -> None:
+    left = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+    view, camera = CameraView("gate", (left,)), PaintedCamera()
+    watch(view, camera, LEARN_S)
+
+    def half(picture: object) -> object:
+        shown = np.array(picture)
+        shown[:, :320] = 60
+        return shown
+
+    assert watch(view, camera, 20.0, half) == []  # type: ignore[arg-type]
