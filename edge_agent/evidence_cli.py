@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 from edge_agent import __version__
 from edge_agent.clock import SystemClock, rfc3339
 from edge_agent.config.settings import Settings
-from edge_agent.errors import EvidenceError
+from edge_agent.errors import EvidenceError, StorageError
 
 if TYPE_CHECKING:
     from edge_agent.evidence.bundle import Device
@@ -219,6 +219,10 @@ def _readable(state_dir: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise EvidenceError(_no_permission(state_dir, error)) from error
+    except StorageError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise EvidenceError(_no_permission(state_dir, error.__cause__)) from error
+        raise
     except OSError as error:
         raise EvidenceError(f"{error.filename or state_dir} cannot be read: {error.strerror}") from error
 
@@ -228,10 +232,9 @@ def _no_permission(state_dir: Path, error: PermissionError) -> str:
         owner = state_dir.owner()
     except (OSError, KeyError):
         owner = "root"
-    return (
-        f"{error.filename or state_dir}: no permission for the user {getpass.getuser()}; "
-        f"run it as {owner} or as root (sudo edge-agent evidence ...)"
-    )
+    who = "root" if owner == "root" else f"{owner} or as root"
+    place = error.filename or state_dir
+    return f"{place}: no permission for the user {getpass.getuser()}; run it as {who} (sudo edge-agent ...)"
 
 
 def _give_to_owner(state_dir: Path, event_id: str) -> None:
