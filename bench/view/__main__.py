@@ -25,6 +25,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", help="classes, comma-separated, or parts of their names; writes no results")
     parser.add_argument("--held-out", action="store_true", help="the places that nothing was tuned on")
     parser.add_argument("--cost", action="store_true", help="CPU of the view stage alone, and nothing else")
+    parser.add_argument("--plot", type=Path, help="folder for a picture of each case, with --only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--failures", action="store_true", help="each case that went wrong, with all it told")
     return parser.parse_args()
@@ -54,7 +55,9 @@ def main() -> None:
         gear: list(cases.cases(kinds, options.held_out, count, among)) for gear, count in counts.items()
     }
     started = time.monotonic()
-    results = run(grouped(planned), options.jobs)
+    if options.plot:
+        options.plot.mkdir(parents=True, exist_ok=True)
+    results = run(grouped(planned), options.jobs, options.plot)
     tampers, normals = tamper_scores(results), normal_scores(results)
     mode = ("held-out" if options.held_out else "tuning") + (", quick" if options.quick else "")
     text = tables(tampers, normals)

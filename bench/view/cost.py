@@ -41,7 +41,8 @@ class Cost:
         )
 
 
-HEAD = "| picture | frames a second | CPU ms a second, median | worst round | under 1 ms |\n|---|---|---|---|---|"
+COLUMNS = ("picture", "frames a second", "CPU ms a second, median", "worst round", "under 1 ms")
+HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
 def costs() -> list[Cost]:

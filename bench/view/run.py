@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from edge_agent.hits import Phase, ViewHit
 from edge_agent.model import Frame
 from edge_agent.motion import MotionDetector
 from edge_agent.pipeline import ViewStage
+from edge_agent.replay.plot import TruthPlot
 
 GEARS: dict[str, float] = {"full": 5.0, "idle": 0.5}
 """Frames a second: analysed in full, and keyframes only."""
@@ -89,17 +91,18 @@ def grouped(cases: dict[str, list[Case]]) -> list[Group]:
     return sorted(groups, key=lambda g: -len(g.cases) * GEARS[g.gear])
 
 
-def run(groups: list[Group], jobs: int) -> Results:
+def run(groups: list[Group], jobs: int, plots: Path | None = None) -> Results:
+    """``plots``: folder for a picture of each case, what was measured over time."""
     results = Results()
     with ProcessPoolExecutor(jobs) as pool:
-        for done in as_completed([pool.submit(run_group, group) for group in groups]):
+        for done in as_completed([pool.submit(run_group, group, plots) for group in groups]):
             lesson, outcomes = done.result()
             results.lessons.append(lesson)
             results.outcomes += outcomes
     return results
 
 
-def run_group(group: Group) -> tuple[Lesson, list[Outcome]]:
+def run_group(group: Group, plots: Path | None = None) -> tuple[Lesson, list[Outcome]]:
     cv2.setNumThreads(1)
     world = World(group.place)
     fps = GEARS[group.gear]
@@ -114,7 +117,8 @@ def run_group(group: Group) -> tuple[Lesson, list[Outcome]]:
             pupil = copy.deepcopy(subject)
             if case.kind.restarted:
                 pupil = _restarted(pupil, folder)
-            outcomes.append(Outcome(case, group.gear, tuple(_play(case, pupil, world, camera, fps))))
+            told_of_it = list(_plotted(case, group.gear, pupil, world, camera, plots))
+            outcomes.append(Outcome(case, group.gear, tuple(told_of_it)))
     return Lesson(group.place, group.gear, tuple(told)), outcomes
 
 
@@ -136,7 +140,25 @@ def _restarted(subject: Subject, folder: Path) -> Subject:
     return Subject(make_motion(), make_view(again))
 
 
-def _play(case: Case, subject: Subject, world: World, camera: Camera, fps: float) -> Iterator[Told]:
+def _plotted(
+    case: Case, gear: str, subject: Subject, world: World, camera: Camera, plots: Path | None
+) -> Iterator[Told]:
+    if plots is None:
+        yield from _play(case, subject, world, camera, GEARS[gear], lambda frame: None)
+        return
+    name = re.sub(r"[^a-z0-9-]+", "-", case.name.lower())
+    with TruthPlot(plots / f"{name}-{gear}.png", subject.view) as plot:
+        yield from _play(case, subject, world, camera, GEARS[gear], plot.write)
+
+
+def _play(
+    case: Case,
+    subject: Subject,
+    world: World,
+    camera: Camera,
+    fps: float,
+    watch: Callable[[Frame], None],
+) -> Iterator[Told]:
     rng = np.random.default_rng([case.seed, case.place.seed, len(case.kind.name)])
     effect = case.kind.make(world, rng)
     camera = camera.again(case.seed)
@@ -148,6 +170,7 @@ def _play(case: Case, subject: Subject, world: World, camera: Camera, fps: float
         frame = camera.frame(effect(time_s, since), round(LEARN_S * fps) + number + 1, time_s)
         for hit in subject.show(frame):
             yield _told(hit, since)
+        watch(frame)
 
 
 def _told(hit: ViewHit, at_s: float) -> Told:
