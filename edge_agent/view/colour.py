@@ -22,6 +22,11 @@ class ColourWatch:
         """Mean difference of the channels at the last look."""
         self._against = 0
 
+    @property
+    def settled(self) -> bool:
+        """Whether the last look says the same as ``mono``."""
+        return self._against == 0
+
     def update(self, picture: Picture) -> None:
         self.level = colour_of(picture)
         says = True if self.level < NO_COLOUR else False if self.level > COLOUR else self.mono

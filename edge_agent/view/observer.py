@@ -283,7 +283,8 @@ class Observer:
         if self._known_mono is None:
             self._known_mono = mono
         # Where the view is lost the colour is that of a bag.
-        if mono is not self._known_mono and evidence.structure >= LOST * evidence.usual_kept:
+        seen = evidence.structure >= LOST * evidence.usual_kept and self._colour.settled
+        if mono is not self._known_mono and seen:
             self._known_mono = mono
             to = "mono" if mono else "colour"
             return (

@@ -59,7 +59,7 @@ def test_a_state_starts_within_15_seconds_and_ends_when_it_is_over(
     after = [hit for hit in watch(view, camera, 25.0) if hit.phase is not Phase.MOMENT]
     assert [(hit.phase, hit.state, hit.end_reason) for hit in after] == [(Phase.END, state, "over")]
     assert after[0].event_id == next(hit.event_id for hit in told if hit.phase is Phase.START)
-    assert view.states == ()
+    assert not view.states
 
 
 def test_a_turned_camera_says_how_far() -> None:
