@@ -13,7 +13,7 @@ import pytest
 from edge_agent.assembly import Unwatched
 from edge_agent.events import NoSnapshots
 from edge_agent.hits import CountsHit, Hit
-from edge_agent.lane import MANY_FAILURES, Lane
+from edge_agent.lane import MANY_FAILURES, Change, Lane
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Scene, Track, Tracks
 from edge_agent.pipeline import Pipeline
 from tests.events.parts import frame
@@ -194,6 +194,31 @@ def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
     here.give(2)
     wait_until(lambda: here.frames.asked >= 5, what="some vain attempts to take another frame")
     assert here.built[0].resets == 0
+
+
+def other_pipeline(here: Site) -> Pipeline:
+    rules = [TellsEveryFrame()]
+    return Pipeline(Poisoned(()), Unwatched(), Nothing(), Nothing(), NoSnapshots(), rules, here.told)
+
+
+def test_other_settings_that_the_pipeline_can_take_end_nothing(site: MakeSite) -> None:
+    here = site(())
+    here.give(1)
+    adapted: list[Pipeline] = []
+    here.lane.change(Change(lambda: other_pipeline(here), adapted.append))
+    here.give(2)
+    wait_until(lambda: {"person": 2} in here.told.hits, what="the next frame")
+    assert here.told.hits == [{"person": 1}, {"person": 2}]
+    assert len(adapted) == 1
+
+
+def test_other_settings_that_it_cannot_take_end_it(site: MakeSite) -> None:
+    here = site(())
+    here.give(1)
+    here.lane.change(Change(lambda: other_pipeline(here)))
+    here.give(2)
+    wait_until(lambda: {"person": 2} in here.told.hits, what="the next frame")
+    assert here.told.hits == [{"person": 1}, {"reload": 1}, {"person": 2}]
 
 
 def test_the_stop_ends_what_is_open(site: MakeSite) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def test_life_of_a_service_as_the_manager_hears_it(manager: tuple[str, socket.so
         "WATCHDOG=1",
         "STOPPING=1\nSTATUS=stopping",
     ]
+
+
+def test_a_reload_is_dated_and_ends_with_ready(manager: tuple[str, socket.socket]) -> None:
+    name, listener = manager
+    systemd = Systemd({"NOTIFY_SOCKET": name})
+    before = time.monotonic_ns() // 1000
+    systemd.reloading()
+    systemd.ready("read again")
+    word, stamp = listener.recv(4096).decode().split("\n")
+    assert word == "RELOADING=1"
+    assert before <= int(stamp.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
+    assert listener.recv(4096).decode().startswith("READY=1")
 
 
 def test_status_is_sent_only_when_it_changes(manager: tuple[str, socket.socket]) -> None:
