@@ -77,7 +77,6 @@ def test_its_packets_are_those_that_ffmpeg_records(rtsp: RtspServer, tmp_path: P
     eventually(lambda: len(tap.packets) >= 30)
     main.stop()
     assert main.join(5)
-    assert tap.losses == 1
     assert tap.connection is not None
     clip.write_bytes(film_of(list(tap.packets), tap.connection, START).payload)
     ours, theirs = hashes(clip), hashes(recording)
