@@ -232,3 +232,44 @@ def test_systemd_hears_of_a_reload(tmp_path: Path) -> None:
                 pass
             assert "MONOTONIC_USEC=" in heard
             assert "READY=1" in notify.recv(4096).decode()
+
+
+def test_a_view_is_learned_anew_on_request(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    cameras = [file_camera(clip) | {"watch_view": True}, file_camera(clip, "cam-2") | {"watch_view": False}]
+    config = write_config(tmp_path, cameras=cameras, broker_port=free_port(), detector="none")
+    with AgentProcess(config, "--repeat-files") as agent:
+        agent.wait_for_status(is_online("cam-1"), "the camera")
+        done = command("relearn", "cam-1", config)
+        assert (done.returncode, done.stdout) == (0, "dt-001: cam-1: its view is learned anew from now on\n")
+        off = command("relearn", "cam-2", config)
+        assert off.returncode == 1
+        assert "watch_view is off" in off.stderr
+        unknown = command("relearn", "cam-9", config)
+        assert unknown.returncode == 1
+        assert "cam-1, cam-2" in unknown.stderr
+
+
+def test_three_open_events_of_a_killed_agent_end_once_each(tmp_path: Path, walker: Path) -> None:
+    kinds = ("object", "zone-intrusion", "loitering")
+    loiter = RULE | {"id": "lingers", "kind": "loitering", "min_duration_s": 1}
+    camera = file_camera(walker) | {"zones": ZONE, "rules": [RULE, loiter]}
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+
+        def told(phase: str) -> dict[str, str]:
+            found = [e for e in parsed(subscriber.events()) if e["data"].get("phase") == phase]
+            return {kind_of(e): e["data"]["event_id"] for e in found}
+
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
+        agent = AgentProcess(config, "--repeat-files")
+        with agent:
+            subscriber.wait_for(lambda: set(kinds) <= set(told("start")), PATIENCE_S)
+            agent.kill()
+            opened = told("start")
+            config = write_config(tmp_path, cameras=[], broker_port=broker.port)
+            agent.start()
+            subscriber.wait_for(lambda: set(kinds) <= set(told("end")), PATIENCE_S)
+            assert agent.stop() == 0
+    ends = [e["data"] for e in parsed(subscriber.events()) if e["data"].get("phase") == "end"]
+    assert sorted(end["event_id"] for end in ends) == sorted(opened[kind] for kind in kinds)
+    assert {end["end_reason"] for end in ends} == {"restart"}

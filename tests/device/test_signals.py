@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 WAITER = """
 import os, signal, sys
@@ -44,3 +47,45 @@ def test_the_second_signal_ends_it_at_once() -> None:
         assert child.stdout.readline() == "stopping\n"
         child.terminate()
         assert child.wait(5) == 128 + 15
+
+
+RELOADER = """
+import sys, threading
+from edge_agent.device.signals import stop_on_signals
+
+hangup = threading.Event()
+stop = stop_on_signals(hangup)
+print("ready", flush=True)
+hangup.wait(20)
+if hangup.is_set():
+    print("hung up", flush=True)
+stop.wait(20)
+open(sys.argv[1], "w").write("stopped")
+"""
+
+
+def test_a_hangup_asks_for_a_reload_and_stops_nothing(tmp_path: Path) -> None:
+    line = [sys.executable, "-c", RELOADER, str(tmp_path / "end")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGHUP)
+        assert child.stdout.readline() == "hung up\n"
+        child.terminate()
+        assert child.wait(5) == 0
+
+
+def test_a_closed_terminal_stops_what_was_started_from_it(tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    master, slave = os.openpty()
+    # A session's leader without a terminal gets the first one that it opens, tty_ioctl(4).
+    take = f"import os; os.open({os.ttyname(slave)!r}, os.O_RDWR)\n"
+    code = take + RELOADER.replace("hangup.wait(20)", "stop.wait(20)")
+    line = [sys.executable, "-c", code, str(end)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        os.close(slave)
+        os.close(master)
+        assert child.wait(10) == 0
+    assert end.exists()
