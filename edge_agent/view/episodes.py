@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_agent.hits import ViewState
 
 FEWEST_LOOKS = 3
-HOLD_S = 3.0
+HOLD_S = 4.5
 """Looks that say otherwise for no longer than this do not interrupt what becomes a state."""
 
 RAISE_S: dict[ViewState, float] = {

@@ -20,9 +20,9 @@ NOTHING_SEEN = 0.95  # share of dark pixels
 GLARE = 0.5  # share of pixels that are white
 SUDDEN_S = 6.0  # a hand, a bag, a can of paint
 HALF_LEFT = 0.6  # of the usual structure, in one half of the picture
-PAINT = 0.5  # of the usual fine energy; more of it has a bus, with its windows and letters
-STEADY = 0.85  # of the lost tiles
-SOFT = 0.35  # of the usual sharpness; a blur of 2 to 3 pixels of 640
+PAINT = 0.6  # of the usual fine energy; more of it has a bus, with its windows and letters
+STEADY = 0.7  # of the lost tiles
+SOFT = 0.25  # of the usual sharpness; a blur of 2 to 3 pixels of 640
 SHARP_ENOUGH = 0.5  # the same for fog, whose droplets blur a little as well
 BLACK_MEAN = 20.0  # luma; a lens that is covered while lamps burn shows more
 SAME_LAYOUT = 0.8  # correlation; what a lens out of focus leaves
@@ -112,6 +112,8 @@ def _covered(e: Evidence, eased: bool) -> bool:
     does not move. Water that rises leaves half of the view as it was."""
     if not e.lost(eased):
         return False
+    if e.onset_s >= SLOW_S and not eased:  # no hand is so slow; a flood is
+        return False
     half_is_left = e.likeness.half_kept >= HALF_LEFT * e.usual_kept and e.onset_s > SUDDEN_S
     if half_is_left and not eased:
         return False
@@ -141,7 +143,7 @@ def _black(e: Evidence) -> tuple[ViewState, str]:
     return ViewState.DARK, text
 
 
-RESIDUE = 0.2  # of the usual structure; a street without its lamps has more
+RESIDUE = 0.3  # of the usual structure; a street without its lamps has more
 DAYLIGHT = 70.0  # mean luma; street lamps light a picture to less
 
 
@@ -154,7 +156,7 @@ def _defocused(e: Evidence, eased: bool) -> str | None:
     if like.fine_energy >= 0.8 * e.usual_fine_energy:  # detail is there, but another
         return None
     same = like.sharp_kept >= 0.5
-    melted = like.blank >= 0.6 and like.layout >= SAME_LAYOUT
+    melted = like.blank >= 0.75 and like.layout >= SAME_LAYOUT and e.onset_s < SLOW_S
     if not (same or melted) or like.layout_contrast < (0.5 if same else SAME_CONTRAST) * min(1.0, like.gain):
         return None
     return f"fine detail {_percent(like.fine)} of usual, contrast {_percent(like.contrast)}"
