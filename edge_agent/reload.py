@@ -47,6 +47,9 @@ class Configuration:
             wanted = self._load()
         except ConfigError as error:
             return self._refuse(error)
+        except Exception as error:  # a fault of ours must not end an agent that runs well
+            log.exception("configuration: it could not be read")
+            return self._refuse(ConfigError(f"it could not be read: {type(error).__name__}: {error}"))
         changes = changed(self.settings, wanted)
         before = {camera.id: camera for camera in self.settings.cameras}
         after = {camera.id: camera for camera in wanted.cameras}

@@ -1,0 +1,56 @@
+"""What becomes of a configuration that is read again, without an agent around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent import config
+from edge_agent.cameras import Extent, extent
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Camera, ClipPolicy, Settings
+from edge_agent.reload import Configuration
+from tests.testbed.agent import write_config
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return config.load(
+        write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://host/1"}], broker_port=1)
+    )
+
+
+SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda c: replace(c, report=replace(c.report, objects=not c.report.objects)), Extent.RULES),
+        (lambda c: replace(c, masks=(SQUARE,)), Extent.PIPELINE),
+        (lambda c: replace(c, url="rtsp://host/2"), Extent.STREAM),
+        # A clip is not masked: whether there are any is decided where the stream begins.
+        (lambda c: replace(c, privacy_masks=(SQUARE,)), Extent.STREAM),
+        (lambda c: replace(c, report=replace(c.report, clips=ClipPolicy.UNMASKED)), Extent.STREAM),
+    ],
+)
+def test_as_much_begins_anew_as_the_change_needs(settings: Settings, change, expected: Extent) -> None:  # type: ignore[no-untyped-def]
+    camera: Camera = settings.cameras[0]
+    changed = change(camera)
+    assert changed != camera
+    assert extent(camera, changed) is expected
+
+
+def test_a_fault_in_the_loader_is_a_refusal(settings: Settings) -> None:
+    def load() -> Settings:
+        raise RuntimeError("a mistake of ours")
+
+    configuration = Configuration(settings, load, SystemClock())
+    answer = configuration.reload(lambda *_: pytest.fail("nothing is taken over"))
+    assert answer.code == 78
+    assert configuration.settings is settings
+    (line,) = configuration.lines()
+    assert "a mistake of ours" in line
+    assert "stays in force" in line
