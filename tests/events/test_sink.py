@@ -27,6 +27,7 @@ def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: P
         "sha256": media.sha256,
         "bytes": len(media.payload),
         "box": [0.4, 0.3875, 0.6, 0.6125],
+        "sealed_sha256": None,
     }
     with outbox_in(tmp_path) as outbox:
         (left,) = outbox.left_open()
