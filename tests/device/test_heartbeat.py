@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -17,6 +17,7 @@ from edge_agent.device.boot import BootReason
 from edge_agent.device.box import BoxMetrics
 from edge_agent.device.clock_sync import ClockSync
 from edge_agent.device.compact import compact
+from edge_agent.device.degraded import camera_lines
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.outbox_model import OutboxStats
@@ -264,3 +265,14 @@ def test_birth_says_what_the_gateway_is_made_of(tmp_path: Path) -> None:
 
 def test_library_that_is_not_installed_has_no_version() -> None:
     assert all(installed_versions().values())
+
+
+def test_a_tampered_camera_is_one_line_and_rain_is_none() -> None:
+    now = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+    statuses = [
+        replace(camera("cam-1"), view=("covered", "frozen")),
+        replace(camera("cam-2"), view=("visibility-degraded", "dark")),
+    ]
+    assert list(camera_lines(statuses, now, UTC)) == [
+        "camera cam-1 is covered and frozen: somebody has to look after it"
+    ]
