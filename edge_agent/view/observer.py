@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from edge_agent.geometry import Polygon
 from edge_agent.hits import TAMPER, ViewState
 from edge_agent.model import Frame
-from edge_agent.view.bank import Bank, light_of
+from edge_agent.view.bank import Bank, Light, light_of
 from edge_agent.view.baseline import Baseline
 from edge_agent.view.colour import ColourWatch
 from edge_agent.view.drops import Drops
+from edge_agent.view.figures import figures_of
 from edge_agent.view.light import Jump, LightWatch
 from edge_agent.view.likeness import (
     BLANK_FLOOR,
@@ -159,7 +160,7 @@ class Observer:
         if before is not None:
             self._learn(bank, baseline, evidence, small, before, found, told)
         self._store.save(bank, self._still, now)
-        self._features = self._all_features(evidence)
+        self._features = {**figures_of(evidence), **self._light_features(sketch)}
         return Verdict(found, self._moments(evidence, jump), evidence.good)
 
     def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
@@ -173,7 +174,7 @@ class Observer:
             bank.use(wanted if wanted in known else self._likest(bank, sketch))
         return bank.active
 
-    def _likest(self, bank: Bank, sketch: Sketch):  # type: ignore[no-untyped-def]
+    def _likest(self, bank: Bank, sketch: Sketch) -> Light:
         return max(
             bank.others(), key=lambda item: compare(sketch, item[1].sketch, bank.sketcher.counted).kept
         )[0]
@@ -314,24 +315,4 @@ class Observer:
             "still_s": round(self._still.lasts_s, 1),
             "still_needs_s": round(self._still.needs_s, 1),
             "drops": round(self._drops.share, 3),
-        }
-
-    def _all_features(self, e: Evidence) -> dict[str, float]:
-        like = e.likeness
-        return {
-            "structure": round(e.structure, 3),
-            "usual_structure": round(e.usual_kept, 3),
-            "blank": round(like.blank, 3),
-            "steady": round(e.steady, 3),
-            "half_structure": round(like.half_kept, 3),
-            "contrast": round(like.contrast, 3),
-            "fine": round(like.fine, 3),
-            "fine_energy": round(like.fine_energy, 3),
-            "layout": round(like.layout, 3),
-            "layout_contrast": round(like.layout_contrast, 3),
-            "gain": round(like.gain, 3),
-            "shift_x": round(e.shift.x, 3) if e.shift else 0.0,
-            "shift_y": round(e.shift.y, 3) if e.shift else 0.0,
-            "agree": round(e.shift.agree, 3) if e.shift else 0.0,
-            **self._light_features(e.sketch),
         }
