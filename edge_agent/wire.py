@@ -210,7 +210,13 @@ class ClipRef(Message, frozen=True, kw_only=True):
     codec: Literal["h264", "hevc", "mjpeg"]
     source: Literal["sub", "main"]
     began_at: Time
-    pre_roll_s: Annotated[float, Meta(description="how much of it is before the event")]
+    pre_roll_s: Annotated[
+        float,
+        Meta(
+            description="how much of it is before the event began; negative when that was told so late that "
+            "the clip begins after it"
+        ),
+    ]
     duration_s: Annotated[float, Meta(ge=0)]
     sealed_sha256: Sha256 | None = None  # of the file on the box, where media are sealed to the centre's key
     cut_short: str | None = None  # why it ends before the event and its post-roll, or null

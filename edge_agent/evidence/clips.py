@@ -22,6 +22,7 @@ must not fill the card."""
 PROMPT_S, LATE_S = 0.3, 2.0
 """A clip is complete when a later packet is there. That one comes so soon if all is well; after the second
 the clip ends without it."""
+STOPPED_S = 3.0  # without a packet for so long a stream is not filmed while there is another
 Source = Literal["sub", "main"]
 
 
@@ -145,15 +146,20 @@ class CameraClips:
         if self._closed or not self._sources or event_id in self._clips:
             return
         source, tape = self._tape()
-        begin = tape.begin_at(started_mono - self._settings.pre_s)
+        # An event may be told long after it began, and how it came to be told has to be in the clip.
+        limits, told_mono = self._settings, self._clock.monotonic()
+        begin_mono = max(started_mono - limits.pre_s, told_mono + limits.post_s - limits.max_s)
+        begin = tape.begin_at(begin_mono, limits.max_bytes // 2)
         self._clips[event_id] = _Clip(event_id, severity, started_mono, tape, source, begin)
         self._tidy()
 
     def _tape(self) -> tuple[Source, Tape]:
-        """Of the first source that has something to show; else the last one, which may have later."""
+        """Of the first source that has something to show; else the last one, which may have later. A stream
+        that has stopped is no such source: its loss is noticed only after ``Limits.stall_s``."""
+        fresh_mono = self._clock.monotonic() - STOPPED_S
         for name in self._sources:
             tape = self._running_tape(name)
-            if tape.has_keyframe():
+            if tape.shows(fresh_mono):
                 break
         return name, tape
 

@@ -79,19 +79,25 @@ class Tape:
             self._ended = self._ended or why
         self._wake()
 
-    def begin_at(self, mono: float) -> int:
-        """Position of the last keyframe up to that time; of the first one, when all are later; of what comes
-        next, when there is none."""
+    def begin_at(self, mono: float, max_bytes: int) -> int:
+        """Position of the last keyframe up to that time, or of a later one when there would be more than
+        ``max_bytes`` already; of the first one, when all are later; of what comes next, when there is none.
+        """
         with self._lock:
             found: int | None = None
+            found_bytes, rest = 0, self._bytes  # from there to the newest
             for position, item in enumerate(self._packets, self._first):
-                if item.keyframe and (found is None or item.stamp_mono <= mono):
-                    found = position
+                if item.keyframe and (found is None or item.stamp_mono <= mono or found_bytes > max_bytes):
+                    found, found_bytes = position, rest
+                rest -= item.packet.size
             return self._first + len(self._packets) if found is None else found
 
-    def has_keyframe(self) -> bool:
+    def shows(self, since_mono: float) -> bool:
+        """Whether there is a keyframe, and a picture since then."""
         with self._lock:
-            return any(item.keyframe for item in self._packets)
+            if not any(item.keyframe for item in self._packets):
+                return False
+            return max(item.stamp_mono for item in list(self._packets)[-2:]) >= since_mono
 
     def stretch(self, begin: int) -> Stretch:
         with self._lock:

@@ -244,6 +244,38 @@ def test_an_event_that_began_before_the_ring_is_filmed_from_what_there_is(stream
     assert cut.packets[0].keyframe
 
 
+def long_after(scene: Set, began_s: float, told_s: float) -> Cut:
+    """An event that is told long after it began."""
+    return only(
+        scene.run(
+            {
+                told_s: lambda: scene.told(Phase.START, began_s),
+                told_s + 0.5: lambda: scene.told(Phase.END, told_s + 0.5),
+            }
+        )
+    )
+
+
+def seconds(scene: Set, cut: Cut) -> tuple[float, float]:
+    """First and last picture, in the stream."""
+    begin, *_, end = (item.stamp_mono - scene.site.begin_mono for item in cut.packets)
+    return begin, end
+
+
+def test_a_clip_shows_how_its_event_came_to_be_told_though_it_began_long_before(
+    streams: dict[str, Path],
+) -> None:
+    """From its beginning it would be over before anybody was told."""
+    scene = Set(streams["h264"], settings=filming(Clip(pre_s=2.0, post_s=2.0, max_s=6.0)))
+    begin_s, end_s = seconds(scene, long_after(scene, began_s=4.0, told_s=12.0))
+    assert 8.0 - 1.0 <= begin_s <= 8.0
+    assert end_s >= 12.0
+    scene = Set(streams["mjpeg"], settings=filming(Clip(max_bytes=600_000)))
+    begin_s, end_s = seconds(scene, long_after(scene, began_s=2.0, told_s=10.0))
+    assert begin_s > 5.0, "half of it is used up before the event is told"
+    assert end_s > 11.0
+
+
 def test_without_a_keyframe_there_is_no_clip_and_it_is_told_why(tmp_path: Path) -> None:
     rare = make_clip(tmp_path / "rare.mp4", seconds=12, keyframe_s=60)
     short = dataclasses.replace(filming(Clip(post_s=1.0)), ring=Ring(3.0, 4_000_000))

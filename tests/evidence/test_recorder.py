@@ -196,10 +196,10 @@ def test_telling_the_recorder_never_waits_for_the_disk(
     box.recorder.start()
     box.film("zone-1")
     assert reached.wait(10)
-    before = threading.Event()
-    teller = threading.Thread(target=lambda: (box.event("zone-2", Phase.START), before.set()))
+    teller = threading.Thread(target=box.event, args=("zone-2", Phase.START))
     teller.start()
-    assert before.wait(5), "follow() waited for the disk"
+    teller.join(5)
+    assert not teller.is_alive(), "follow() waited for the disk"
     slow.set()
     box.recorder.stop(1.0)
     assert box.recorder.join(10)
