@@ -52,7 +52,8 @@ class MediaStore:
         self._lock = threading.Lock()  # protects the shelf and what health says
         self._shelf = read_shelf(Path(os.devnull))
         self._degraded: str | None = None
-        self._next_mono = 0.0
+        self._refused: tuple[int, int] | None = None  # bytes and severity: no room was made for it
+        self._next_mono = self._look_mono = 0.0
 
     # --- for the agent ---
 
@@ -113,9 +114,11 @@ class MediaStore:
             return
         with self._lock:
             try:
+                if now_mono >= self._look_mono:
+                    self._look()
+                    self._look_mono = now_mono + LOOK_S
                 if self._degraded is not None:
                     self._probe()
-                self._look()
             except OSError as error:
                 self._fail(error)
             self._next_mono = now_mono + (LOOK_S if self._degraded is None else PROBE_S)
@@ -165,19 +168,29 @@ class MediaStore:
 
     def _make_room(self, size_bytes: int, severity: int) -> None:
         """Removes nothing when that would not be enough. Raises ``StorageError``."""
+        try:
+            going = self._going_for(size_bytes, severity)
+        except StorageError as error:
+            self._refused = size_bytes, severity
+            self._tell(str(error))
+            raise
+        for item in going:
+            self._remove(item)
+
+    def _going_for(self, size_bytes: int, severity: int) -> list[Kept]:
+        """What has to go. Raises ``StorageError`` when that is not enough."""
         size = on_disk(size_bytes)
         over = self._shelf.bytes + size - self._storage.max_bytes
         going = self._shelf.to_free(over, severity, self._is_held)
         if going is None:
-            raise self._refuse(f"storage.max_bytes ({self._storage.max_bytes}) is used up")
+            raise _refusal(f"storage.max_bytes ({self._storage.max_bytes}) is used up")
         short = self._storage.keep_free + size - _free(self._media) - sum(item.size for item in going)
         if short > 0:
             going = self._shelf.to_free(max(over, 0) + short, severity, self._is_held)
         if going is None:
             free_mb = _free(self._media) // 1_000_000
-            raise self._refuse(f"the disk is full: {free_mb} MB free, storage.keep_free is kept for others")
-        for item in going:
-            self._remove(item)
+            raise _refusal(f"the disk is full: {free_mb} MB free, storage.keep_free is kept for others")
+        return going
 
     def _look(self) -> None:
         """Age is told by the time a file was written, and judged only while the clock is right."""
@@ -218,11 +231,6 @@ class MediaStore:
             probe.unlink(missing_ok=True)
         self._recovered()
 
-    def _refuse(self, why: str) -> StorageError:
-        told = f"{why}, and what is kept is graver or held"
-        self._tell(told)
-        return StorageError(told)
-
     def _fail(self, error: OSError) -> StorageError:
         why = _WHY.get(error.errno or 0, f"the disk failed ({error.strerror})")
         self._tell(why)
@@ -235,9 +243,21 @@ class MediaStore:
         self._degraded = why
 
     def _recovered(self) -> None:
+        """The disk takes files. That does not help what was refused: it waits until there is room."""
+        if self._refused is not None:
+            try:
+                self._going_for(*self._refused)
+            except StorageError as error:
+                self._tell(str(error))
+                return
+            self._refused = None
         if self._degraded is not None:
             log.warning("evidence: media are stored again")
         self._degraded = None
+
+
+def _refusal(why: str) -> StorageError:
+    return StorageError(f"{why}, and what is kept is graver or held")
 
 
 def _free(folder: Path) -> int:

@@ -141,6 +141,25 @@ def test_held_media_stay_and_if_only_they_are_left_new_ones_are_refused(tmp_path
     assert rig.store.health().degraded is None
 
 
+def test_a_store_full_of_what_is_graver_stays_degraded_until_there_is_room(tmp_path: Path) -> None:
+    """That the disk takes a file, or the store an alarm, does not help the warnings that it refuses."""
+    rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS))
+    rig.save("a", ALARM)
+    rig.save("b", ALARM)
+    with pytest.raises(StorageError):
+        rig.save("c", WARNING)
+    rig.clock.advance(PROBE_S + 1)
+    rig.store.maintain()
+    assert "graver or held" in (rig.store.health().degraded or "")
+    rig.save("d", ALARM)
+    assert "graver or held" in (rig.store.health().degraded or "")
+    for path in rig.store.files_of("d"):
+        path.unlink()
+    rig.look()
+    assert rig.store.health().degraded is None
+    rig.save("e", WARNING)
+
+
 def test_an_id_from_the_command_line_leads_nowhere_else(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     for event_id in ("../../etc/passwd", "", "*", "a b"):
