@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import cv2
 
 from edge_agent.model import Box, Picture
 
@@ -44,6 +44,7 @@ def colour_of(picture: Picture) -> float:
     total = 0.0
     for number in range(STRIPS):
         top = round((number + 1) / (STRIPS + 1) * picture.height / 2) * 2 / picture.height
-        strip = picture.bgr(Box(0.0, top, 1.0, top + 0.5 * height))[:, ::4].astype(np.int16)
-        total += float((strip.max(axis=2) - strip.min(axis=2)).mean())
+        blue, green, red = cv2.split(picture.bgr(Box(0.0, top, 1.0, top + 0.5 * height)))
+        most, least = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+        total += float(cv2.mean(cv2.subtract(most, least))[0])
     return total / STRIPS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import means
+from edge_agent.view.sketch import COLUMNS, ROWS, means, median, share
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
@@ -18,6 +18,8 @@ OF_NOISE = 5.0
 IN_TILE = 0.004  # share of a tile's pixels that are streaks, from which on it counts
 FULL = 0.25  # with so many it is something else
 _BLOB = np.ones((3, 3), np.uint8)
+_WIDER = np.ones((5, 5), np.uint8)
+_NOISE_ROWS = 3  # every third one tells the noise well enough
 
 
 class Drops:
@@ -25,7 +27,6 @@ class Drops:
 
     def __init__(self, counted: Chosen) -> None:
         self._counted = counted
-        self._tiles = max(1, int(counted.sum()))
         self._before: list[Gray] = []
         self.share = 0.0
 
@@ -40,9 +41,12 @@ class Drops:
         self.share = 0.0
 
     def _measure(self, small: Gray, older: Gray, old: Gray) -> float:
-        noise = float(np.median(means(cv2.absdiff(old, older).astype(np.float32))))
+        rows = np.s_[::_NOISE_ROWS]
+        noise = median(means(cv2.absdiff(old[rows], older[rows]).astype(np.float32)))
         brighter = cv2.subtract(small, cv2.max(older, old))
         _, mask = cv2.threshold(brighter, max(LEAST, OF_NOISE * noise), 1, cv2.THRESH_BINARY)
-        blobs = cv2.dilate(cv2.erode(mask, _BLOB), cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5)))
+        if cv2.countNonZero(mask) < IN_TILE * mask.size / (ROWS * COLUMNS):
+            return 0.0
+        blobs = cv2.dilate(cv2.erode(mask, _BLOB), _WIDER)
         thin = means(cv2.subtract(mask, blobs).astype(np.float32))
-        return float(((thin >= IN_TILE) & (thin <= FULL) & self._counted).sum()) / self._tiles
+        return share((thin >= IN_TILE) & (thin <= FULL), self._counted)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import Sketch, means
+from edge_agent.view.sketch import Sketch, count, means, median, share
 
 if TYPE_CHECKING:
     from edge_agent.view.sketch import Chosen, Plane, Tiles
@@ -64,11 +64,11 @@ def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
     fine_shared = means(cv2.multiply(now.fine, usual.fine))  # type: ignore[arg-type]
     layout, layout_contrast = _layout(now.layout, usual.layout, counted)
     return Likeness(
-        tiles=int(structured.sum()),
-        kept=_share(kept, structured),
+        tiles=count(structured),
+        kept=share(kept, structured),
         half_kept=_best_half(kept, structured),
-        sharp_kept=_share(kept, detailed),
-        blank=_share(blank, structured),
+        sharp_kept=share(kept, detailed),
+        blank=share(blank, structured),
         contrast=_median(shared, usual.coarse_energy, structured),
         fine=_median(fine_shared, usual.fine_energy, detailed),
         fine_energy=_median(now.fine_energy, usual.fine_energy, detailed),
@@ -94,18 +94,13 @@ def _best_half(of: Chosen, among: Chosen) -> float:
     rows, columns = of.shape[0] // 2, of.shape[1] // 2
     halves = (np.s_[:rows], np.s_[rows:], np.s_[:, :columns], np.s_[:, columns:])
     return max(
-        _share(of[half], among[half]) if among[half].sum() >= FEWEST_IN_HALF else 0.0 for half in halves
+        share(of[half], among[half]) if count(among[half]) >= FEWEST_IN_HALF else 0.0 for half in halves
     )
-
-
-def _share(of: Chosen, among: Chosen) -> float:
-    total = int(among.sum())
-    return float((of & among).sum()) / total if total else 0.0
 
 
 def _median(of: Tiles, base: Tiles, among: Chosen) -> float:
     """1 where no tile can tell: nothing is known to have changed."""
-    return float(np.median(of[among] / base[among])) if among.any() else 1.0
+    return median(of[among] / base[among]) if among.any() else 1.0
 
 
 def _layout(now: Plane, usual: Plane, counted: Chosen) -> tuple[float, float]:
@@ -128,7 +123,7 @@ def edges_kept(now: Sketch, usual: Sketch, counted: Chosen, least: float) -> flo
     shared = means(cv2.multiply(a, b)) - mean_a * mean_b  # type: ignore[arg-type]
     own = means(cv2.multiply(a, a)) - mean_a**2  # type: ignore[arg-type]
     base = means(cv2.multiply(b, b)) - mean_b**2  # type: ignore[arg-type]
-    return _share(shared / np.sqrt((own + _NOISE) * (base + _NOISE)) >= least, structured)
+    return share(shared / np.sqrt((own + _NOISE) * (base + _NOISE)) >= least, structured)
 
 
 def _edges(coarse: Plane) -> Plane:

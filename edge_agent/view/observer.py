@@ -27,7 +27,7 @@ from edge_agent.view.likeness import (
     structured_tiles,
 )
 from edge_agent.view.shift import Shift, find_shift
-from edge_agent.view.sketch import Sketch, Sketcher
+from edge_agent.view.sketch import Sketch, Sketcher, share
 from edge_agent.view.stillness import Stillness
 from edge_agent.view.store import ViewStore
 from edge_agent.view.verdict import GOOD, LOST, Evidence, judge
@@ -232,7 +232,7 @@ class Observer:
         lost = structured & ~kept_tiles(sketch.coarse, sketch.coarse_energy, baseline.sketch.coarse)
         before = self._coarse[0]
         calm = kept_tiles(sketch.coarse, sketch.coarse_energy, before) | (sketch.coarse_energy < BLANK_FLOOR)
-        return float((lost & calm).sum()) / max(1, int(lost.sum()))
+        return share(calm, lost)
 
     def _try_others(
         self, bank: Bank, baseline: Baseline, sketch: Sketch, likeness: Likeness

@@ -43,7 +43,7 @@ class Sketch:
 
     small: Gray | Plane  # about 320 x 180
     coarse: Plane  # half of it, shading taken out
-    fine: Plane  # Laplacian of ``small``
+    fine: Plane  # Laplacian of ``small``, every second row of it
     layout: Plane  # (2 * ROWS, 2 * COLUMNS) means
     coarse_energy: Tiles  # mean squares
     fine_energy: Tiles
@@ -68,7 +68,7 @@ class Sketcher:
         self.counted: Chosen = means(open_area.astype(np.float32)) >= 1 - _MASKED_TILE
         """Tiles that are judged."""
         whole = bool(open_area.all())
-        self._fine_weight = None if whole else _shrunk(open_area, self.size)
+        self._fine_weight = None if whole else _shrunk(open_area, self.size)[::2]
         self._coarse_weight = None if whole else _shrunk(open_area, self._half)
         self._share = max(1e-6, float(open_area.mean()))
 
@@ -83,7 +83,7 @@ class Sketcher:
         half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
         half_f = np.asarray(half, np.float32)
         coarse = cv2.subtract(half_f, cv2.blur(half_f, (SHADING, SHADING)))
-        fine = cv2.Laplacian(small, cv2.CV_32F)
+        fine = cv2.Laplacian(np.asarray(small, np.float32), cv2.CV_32F)[::2]
         if self._coarse_weight is not None and self._fine_weight is not None:
             coarse = cv2.multiply(coarse, self._coarse_weight)
             fine = cv2.multiply(fine, self._fine_weight)
@@ -116,6 +116,22 @@ class Sketcher:
 def means(plane: Plane) -> Tiles:
     """Mean of each tile."""
     return cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def count(of: Chosen) -> int:
+    return int(np.count_nonzero(of))
+
+
+def share(of: Chosen, among: Chosen) -> float:
+    """0 among none. A float of Python's own: figures go into events and files."""
+    total = count(among)
+    return count(of & among) / total if total else 0.0
+
+
+def median(values: Tiles) -> float:
+    """Of at least one value; ten times faster than numpy's own for so few."""
+    ordered = np.sort(values, axis=None)
+    return float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2
 
 
 def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple[int, int]) -> Gray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import means
+from edge_agent.view.sketch import count, means, share
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
@@ -59,9 +59,8 @@ class Stillness:
     def needs_s(self) -> float:
         """How long it has to be until it is frozen."""
         needs = max(LEAST_S, OF_LONGEST * self.longest_s)
-        return (
-            needs if self._telling().sum() >= TELLING_SHARE * self._counted.sum() else max(needs, LIFELESS_S)
-        )
+        telling, counted = count(self._telling()), count(self._counted)
+        return needs if telling >= TELLING_SHARE * counted else max(needs, LIFELESS_S)
 
     def forget_run(self) -> None:
         """Frames did not come for a while."""
@@ -86,7 +85,7 @@ class Stillness:
         asked = self._telling()
         if not asked.any():
             asked = self._counted
-        self.share = float((same & asked).sum()) / max(1, int(asked.sum()))
+        self.share = share(same, asked)
         if self.share >= STILL_SHARE:
             self._anchor, self._last_mono = against, now_mono
             return
