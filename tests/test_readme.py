@@ -76,7 +76,7 @@ def test_every_command_of_the_readme_is_run_by_a_test(folder: Path, test_data: P
                 continue
             if line.startswith("edge-agent run"):
                 continue  # for the lines that ask it
-            elif line.startswith(ASKING_THE_AGENT):
+            if line.startswith(ASKING_THE_AGENT):
                 with AgentProcess(config) as agent:
                     wait_until(agent.status, what="the agent")
                     done = edge_agent_command(line, folder)

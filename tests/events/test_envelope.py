@@ -46,7 +46,8 @@ def test_an_object_event_reads_as_the_protocol_says() -> None:
 
 
 @given(
-    st.sampled_from([Phase.START, Phase.UPDATE, Phase.END]), st.sampled_from(sorted(GROUP_OF_LABEL)), boxes, st.floats(-1, 2), stamps,
+    st.sampled_from([Phase.START, Phase.UPDATE, Phase.END]), st.sampled_from(sorted(GROUP_OF_LABEL)), boxes,
+    st.floats(-1, 2), stamps,
     st.floats(0, 1e7), st.sampled_from(["left", "lost", "restart", "camera"]), st.booleans(), st.booleans(),
 )  # fmt: skip
 def test_any_object_hit_makes_a_valid_event_that_reads_back(
