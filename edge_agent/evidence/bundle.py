@@ -93,7 +93,6 @@ def make_bundle(
         exporter.at,
         device.gateway,
         [record.id for record in selection.asked],
-        sorted(files),
         missing,
     )
     files["README.en.txt"] = readme_en(facts).encode()

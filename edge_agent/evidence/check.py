@@ -6,65 +6,39 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from edge_agent.errors import EvidenceError
 from edge_agent.evidence.heads import SignedHead, read_head
 from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
-from edge_agent.evidence.records import MediaRef, NoEvent, Record, read_record
+from edge_agent.evidence.records import NoEvent, Record, read_record
+from edge_agent.evidence.report import Report, spans
 from edge_agent.evidence.verify import Finding, Keys, Verdict, judge_head, verify_events
 
 SUMS = "SHA256SUMS"
 _SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)")
 
 
-@dataclass(slots=True)
-class Report:
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def genuine(self) -> bool:
-        """All of it, and that it is not nothing."""
-        return bool(self.findings) and all(found.verdict is Verdict.GENUINE for found in self.findings)
-
-    def write(self, out: TextIO) -> None:
-        """The count of each verdict, and a line for each finding that is not genuine."""
-        for verdict in Verdict:
-            count = sum(found.verdict is verdict for found in self.findings)
-            if count or verdict is Verdict.GENUINE:
-                out.write(f"{verdict}: {count}\n")
-        for found in self.findings:
-            if found.verdict is not Verdict.GENUINE:
-                where = f" ({found.where})" if found.where else ""
-                out.write(f"  {found.verdict}: {found.what}{where}: {found.why}\n")
-        for note in self.notes:
-            out.write(f"note: {note}\n")
-
-
 def check_files(files: Sequence[Path], keys: Sequence[Path], media: Sequence[Path]) -> Report:
     """Raises ``EvidenceError`` for a file that cannot be read."""
     report, given = Report(), _load_keys(keys)
     records: list[Record] = []
+    bundled: list[Record] = []
     for path in files:
         if path.is_dir() or zipfile.is_zipfile(path):
-            check_bundle(read_bundle(path), str(path), given, report)
+            bundled += check_bundle(read_bundle(path), str(path), given, report)
         else:
             records += _read_lines(path, report)
     if records:
-        found = verify_events(records, given)
-        report.findings += found
-        if not given and any(record.head for record in records):
-            report.notes.append("no --key was given: the signatures of the heads were not checked")
+        report.findings += verify_events(records, given)
+        report.notes += spans(records)
     for path in media:
-        report.findings.append(_judge_media(str(path), _read(path), records, report.findings))
+        report.findings.append(_judge_media(str(path), _read(path), records + bundled, report.findings))
     return report
 
 
-def check_bundle(content: dict[str, bytes], name: str, given: Keys, report: Report) -> None:
-    """``content``: the files by their names in the bundle."""
+def check_bundle(content: dict[str, bytes], name: str, given: Keys, report: Report) -> list[Record]:
+    """``content``: the files by their names in the bundle. Returns its events."""
     report.findings += _check_sums(content, name)
     keys = given or _bundled_keys(content, name, report)
     heads: list[SignedHead] = []
@@ -85,6 +59,7 @@ def check_bundle(content: dict[str, bytes], name: str, given: Keys, report: Repo
     for file, payload in content.items():
         if file.startswith("media/"):
             report.findings.append(_judge_media(f"{name}: {file}", payload, records, events))
+    return records
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
@@ -94,7 +69,10 @@ def read_bundle(path: Path) -> dict[str, bytes]:
             files = {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
         else:
             with zipfile.ZipFile(path) as archive:
-                files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+                names = [name for name in archive.namelist() if not name.endswith("/")]
+                files = {name: archive.read(name) for name in names}
+                if len(files) < len(names):  # whoever unpacks it may get the other one of two
+                    raise EvidenceError(f"{path} holds two files of one name: it was tampered with")
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise EvidenceError(f"{path} cannot be read: {error}") from error
     if SUMS not in files:
@@ -185,15 +163,17 @@ def _judge_media(name: str, content: bytes, records: Iterable[Record], events: I
             if event.verdict is Verdict.GENUINE:
                 return Finding(Verdict.GENUINE, name, f"its hash is in {record.id}")
             best = Finding(event.verdict, name, f"the event that has its hash: {record.id}: {event.why}")
-    return best or Finding(Verdict.ALTERED, name, _not_named(name, records))
+    return best or _not_named(name, records)
 
 
-def _not_named(name: str, records: Iterable[Record]) -> str:
-    refs: list[tuple[Record, MediaRef]] = [(record, ref) for record in records for ref in record.media]
-    for record, ref in refs:
-        if ref.media_id in Path(name).name:
-            return f"{record.id} names {ref.media_id}, with another hash"
-    return "no event in these files has its hash"
+def _not_named(name: str, records: Iterable[Record]) -> Finding:
+    for record in records:
+        for ref in record.media:
+            if ref.media_id in Path(name).name:
+                why = f"{record.id} names {ref.media_id}, with another hash"
+                return Finding(Verdict.ALTERED, name, why)
+    why = "no event in these files has its hash: it was altered, or belongs to an event that is not here"
+    return Finding(Verdict.UNSIGNED, name, why)
 
 
 def _read(path: Path) -> bytes:

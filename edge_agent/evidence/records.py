@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -62,20 +61,35 @@ class _Envelope(msgspec.Struct):
     prevhash: str | None = None
 
 
+class _Ref(msgspec.Struct):
+    media_id: str
+    sha256: str
+    sealed_sha256: str | None = None
+
+
+class _Data(msgspec.Struct):
+    """What matters here of the data of any kind."""
+
+    event_id: str | None = None
+    snapshot: _Ref | None = None
+    clip: _Ref | None = None
+
+
 _DECODER = msgspec.json.Decoder(_Envelope)
+_DATA_DECODER = msgspec.json.Decoder(_Data)
 
 
 def read_record(payload: bytes, where: str) -> Record:
     """Raises ``NoEvent``."""
     try:
         envelope = _DECODER.decode(payload)
-        data = msgspec.json.decode(envelope.data)
+        data = _DATA_DECODER.decode(envelope.data)
         kind = envelope.type.removeprefix(TYPE_PREFIX).removesuffix(".v1")
         gateway = envelope.source.removeprefix(SOURCE_PREFIX)
         sequence = int(envelope.sequence)
-        head = msgspec.convert(data, ChainHeadData) if kind == "chain-head" else None
-        loss = msgspec.convert(data, LossData) if kind == "loss" else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        head = msgspec.json.decode(envelope.data, type=ChainHeadData) if kind == "chain-head" else None
+        loss = msgspec.json.decode(envelope.data, type=LossData) if kind == "loss" else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise NoEvent(f"no event as a gateway publishes it: {error}") from error
     record = Record(
         gateway=gateway,
@@ -85,22 +99,15 @@ def read_record(payload: bytes, where: str) -> Record:
         prevhash=envelope.prevhash,
         kind=kind,
         where=where,
-        event_id=data.get("event_id") if isinstance(data, dict) else None,
-        media=_media(data),
+        event_id=data.event_id,
+        media=tuple(
+            MediaRef(ref.media_id, ref.sha256, ref.sealed_sha256)
+            for ref in (data.snapshot, data.clip)
+            if ref is not None
+        ),
         head=head,
         loss=loss,
     )
     if record.id != envelope.id or envelope.source == gateway:
         raise NoEvent(f"its id {envelope.id!r} is not what its source, epoch and sequence say")
     return record
-
-
-def _media(data: Any) -> tuple[MediaRef, ...]:
-    if not isinstance(data, dict):
-        return ()
-    named = [data.get(name) for name in ("snapshot", "clip")]
-    return tuple(
-        MediaRef(str(ref["media_id"]), str(ref["sha256"]), ref.get("sealed_sha256"))
-        for ref in named
-        if isinstance(ref, dict) and "media_id" in ref and "sha256" in ref
-    )

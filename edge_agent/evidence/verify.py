@@ -37,6 +37,7 @@ class Finding:
     where: str = ""  # the file and the line
 
 
+NO_KEY = "no public key was given (--key): no signature was checked"
 Keys = Mapping[str, "Ed25519PublicKey"]
 """Public keys by their ids."""
 Doubt = tuple[Verdict, str]
@@ -48,7 +49,7 @@ def judge_head(head: SignedHead, keys: Keys) -> Doubt | None:
     from cryptography.exceptions import InvalidSignature
 
     if not keys:
-        return Verdict.UNSIGNED, "no public key was given: its signature was not checked"
+        return Verdict.UNSIGNED, NO_KEY
     key = next((key for name, key in keys.items() if head.key_id and name.startswith(head.key_id)), None)
     if key is None:
         return Verdict.WRONG_KEY, f"signed with the key {head.key_id[:16]}, which was not given"
@@ -90,7 +91,7 @@ def verify_events(
         lost = losses.get(place, [])
         if not excerpt:
             findings += _gaps("{} epoch {}".format(*place), chain, lost)
-        findings += _events(chain, doubts, lost)
+        findings += _events(chain, doubts, lost, keys)
     return findings
 
 
@@ -106,9 +107,13 @@ def _losses(chains: Mapping[tuple[str, str], Links]) -> dict[tuple[str, str], li
     return found
 
 
-def _events(chain: Links, doubts: Mapping[str, Doubt], losses: Sequence[Lost]) -> Iterator[Finding]:
+def _events(
+    chain: Links, doubts: Mapping[str, Doubt], losses: Sequence[Lost], keys: Keys
+) -> Iterator[Finding]:
     for record in chain.records():
         verdict, why = _judge(record, chain, doubts.get(record.where), losses)
+        if verdict is Verdict.UNSIGNED and not keys:
+            why = NO_KEY
         yield Finding(verdict, record.id, why, record.where)
 
 

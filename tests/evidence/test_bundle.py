@@ -6,12 +6,14 @@ import hashlib
 import random
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from edge_agent.cli import main
-from edge_agent.evidence.check import Report, check_bundle, check_files, read_bundle
+from edge_agent.evidence.check import check_bundle, check_files, read_bundle
+from edge_agent.evidence.report import Report
 from edge_agent.outbox_model import Media
 from tests.evidence.box import box_in
 
@@ -64,17 +66,16 @@ def commands(bundle: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_the_commands_of_the_readme_hold_on_a_good_bundle(bundle: Path, language: str) -> None:
-    sums, key, heads, signed, links, media = (shell(bundle, step) for step in commands(bundle, language))
+    sums, key, heads, links, media = (shell(bundle, step) for step in commands(bundle, language))
     assert "FAILED" not in sums
     assert sums.count(": OK") == len([p for p in bundle.rglob("*") if p.is_file()]) - 1
     (pem,) = (bundle / "keys").iterdir()
     assert key.startswith(pem.stem)
     assert heads.strip() == "Signature Verified Successfully"
-    line, digest = signed.split()[:2]
-    assert line == digest
-    assert "ok" in links
-    assert "NOT OK" not in links
+    assert links.count("ok events/") == 1
     assert media.startswith("events/")
+    assert "\nok media/" in media
+    assert "NOT OK" not in heads + links + media
 
 
 def test_verify_calls_it_genuine_and_the_manifest_says_who_and_what_clock(bundle: Path) -> None:
@@ -99,7 +100,8 @@ def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path)
     out = tmp_path / "early"
     assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
     assert len(list((out / "events").iterdir())) == 3
-    assert shell(out, commands(out, "en")[4]).count("ok") == 3
+    told = shell(out, commands(out, "en")[3])
+    assert (told.count("ok"), told.count("NOT OK"), told.count("signed")) == (3, 0, 1)
     assert check_files([out], [], []).genuine
 
 
@@ -126,16 +128,57 @@ def test_a_file_more_or_less_is_found(bundle: Path) -> None:
     assert not report.genuine
 
 
-def test_new_sums_do_not_hide_a_changed_event(bundle: Path) -> None:
-    """Who changes an event can write SHA256SUMS anew; the signature stays."""
-    (event,) = (bundle / "events").iterdir()
-    event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
-    sums = shell(bundle, "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort | xargs sha256sum")
+def new_sums(bundle: Path) -> None:
+    """Who changes a file can write SHA256SUMS anew."""
+    sums = shell(
+        bundle, "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort | xargs -d '\\n' sha256sum"
+    )
     (bundle / "SHA256SUMS").write_text(sums)
     assert "FAILED" not in shell(bundle, "sha256sum -c SHA256SUMS")
-    first, second = shell(bundle, commands(bundle, "en")[3]).split()[:2]
-    assert first != second
+
+
+def test_new_sums_do_not_hide_a_changed_event(bundle: Path) -> None:
+    (event,) = (bundle / "events").iterdir()
+    event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
+    new_sums(bundle)
+    assert "NOT OK" in shell(bundle, commands(bundle, "en")[3])
     assert main(["evidence", "verify", str(bundle)]) == 1
+
+
+def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: Path, tmp_path: Path) -> None:
+    """The link to the head is gone, and nothing contradicts the changed one."""
+    (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
+    name, out = f"dt-001/{journal.stem.rpartition('-')[2]}/{2:016d}", tmp_path / "cut"
+    assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
+    first, second, _ = sorted((out / "events").iterdir())
+    first.write_bytes(first.read_bytes().replace(b'"online"', b'"offline"'))
+    second.unlink()
+    new_sums(out)
+    assert f"NOT OK events/{first.name}" in shell(out, commands(out, "en")[3])
+    assert main(["evidence", "verify", str(out)]) == 1
+
+
+@pytest.mark.parametrize("place", ["events", "heads", "media"])
+def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place: str) -> None:
+    (one, *_) = sorted((bundle / place).iterdir(), reverse=True)  # of a head its text
+    (bundle / place / f"more-{one.name}").write_bytes(one.read_bytes() + b"more")
+    new_sums(bundle)
+    told = "".join(shell(bundle, step) for step in commands(bundle, "vi")[2:])
+    assert f"NOT OK {place}/more-" in told
+
+
+def test_a_zip_with_two_files_of_one_name_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever unpacks it may see the other one."""
+    out = tmp_path / "two.zip"
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in read_bundle(bundle).items():
+            archive.writestr(name, content)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("SHA256SUMS", b"another")
+    assert main(["evidence", "verify", str(out)]) == 1
+    assert "two files of one name" in capsys.readouterr().err
 
 
 def test_an_event_that_is_not_there_is_named(
