@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,48 +13,29 @@ from edge_agent.hits import TAMPER, ViewState
 from edge_agent.model import Frame
 from edge_agent.view.bank import Bank, Light, light_of
 from edge_agent.view.baseline import Baseline
+from edge_agent.view.calm import Calm
 from edge_agent.view.colour import ColourWatch
 from edge_agent.view.drops import Drops
 from edge_agent.view.figures import figures_of
 from edge_agent.view.light import Jump, LightWatch
-from edge_agent.view.likeness import (
-    BLANK_FLOOR,
-    Likeness,
-    compare,
-    edges_kept,
-    kept_tiles,
-    structured_tiles,
-)
-from edge_agent.view.shift import Shift, find_shift
-from edge_agent.view.sketch import Sketch, Sketcher, share
+from edge_agent.view.likeness import Likeness, compare, edges_kept
+from edge_agent.view.onset import Onset
+from edge_agent.view.sketch import Sketch, Sketcher
 from edge_agent.view.stillness import Stillness
 from edge_agent.view.store import ViewStore
+from edge_agent.view.turn import Turn
 from edge_agent.view.verdict import GOOD, LOST, Evidence, judge
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
-    from edge_agent.view.sketch import Chosen, Plane
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 15.0  # without a look; then nothing before it counts for what is going on now
 EDGE_KEPT = 0.5  # correlation of a tile's edges
 RENEW_LOOKS = 10  # so long the same scene in another light, until its baseline is learnt anew
-STEADY_LOOKS = 2  # paint stays as it is, a crowd does not
-LATELY_LOOKS = 2
-SURE_LOOKS, SEARCH_EVERY = 8, 6
-"""A shift that was the same so often is searched for with every sixth look only: it costs 2 ms."""
-ROLL = 2.0  # degrees
-SWING = 0.02  # widths or heights of the picture
+NOWHERE = 0.7  # share of blank tiles; with so many there is nothing left to search for
 _OF_USUAL_DROPS = 1 / 120.0
-
-
-def _alike(one: Shift | None, other: Shift | None) -> bool:
-    """A camera that was turned stays so; a pole in the wind swings."""
-    if one is None or other is None:
-        return False
-    rolled = abs(one.degrees) >= ROLL and abs(one.degrees - other.degrees) < ROLL
-    return rolled or max(abs(one.x - other.x), abs(one.y - other.y)) <= SWING
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +69,10 @@ class Observer:
     def _clear_history(self) -> None:
         self._last_mono: float | None = None
         self._before: Gray | None = None
-        self._good_mono: float | None = None  # last good view
-        self._lost_mono: float | None = None  # first lost one since then
-        self._light_before, self._own_light_before = 0.0, False
-        self._dark_since: float | None = None
+        self._onset = Onset()
+        self._turn = Turn()
         self._other_light = 0  # looks in a row that kept edges and little else
-        self._shift: Shift | None = None  # of the look before
-        self._settled_looks = self._searches = 0
         self._learns = False
-        self._coarse: deque[Plane] = deque(maxlen=STEADY_LOOKS)
-        self._lately: deque[float] = deque(maxlen=LATELY_LOOKS)  # structure
 
     def _prepare(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
@@ -111,6 +85,7 @@ class Observer:
         self._bank = Bank(sketcher)
         self._still = Stillness(sketcher.counted)
         self._drops = Drops(sketcher.counted)
+        self._calm = Calm(sketcher.counted)
         self._usual_drops = 0.0
         self._usual_bright = 0.0
         self._clear_history()
@@ -130,6 +105,7 @@ class Observer:
             self._store.save(self._bank, self._still, self._last_mono, at_once=True)
             self._still.forget_run()
             self._drops.forget()
+            self._calm.forget()
             self._bank.stop_learning()
         self._light.forget()
         self._clear_history()
@@ -187,22 +163,12 @@ class Observer:
             baseline, likeness = self._try_others(bank, baseline, sketch, likeness)
             edges = edges_kept(sketch, baseline.sketch, counted, EDGE_KEPT)
             structure = max(likeness.kept, edges)
-        self._remember(structure / baseline.usual_kept, sketch, now)
         lost = structure < GOOD * baseline.usual_kept
-        self._lately.append(structure)
-        steady = self._steady(sketch, baseline, counted) if lost else 0.0
-        self._coarse.append(sketch.coarse)
-        shift: Shift | None = None
-        if lost and likeness.blank < 0.7:
-            self._searches += 1
-            known = self._settled_looks >= SURE_LOOKS and self._searches % SEARCH_EVERY
-            shift = self._shift if known else find_shift(sketch, baseline.sketch)
-        settled = _alike(shift, self._shift)
-        self._settled_looks = self._settled_looks + 1 if settled else 0
-        self._shift = shift
-        onset = 0.0
-        if self._good_mono is not None and self._lost_mono is not None:
-            onset = self._lost_mono - self._good_mono
+        self._onset.update(structure, baseline.usual_kept, sketch, bool(self._colour.mono), now)
+        if lost and likeness.blank < NOWHERE:
+            self._turn.update(sketch, baseline.sketch)
+        else:
+            self._turn.rest()
         return Evidence(
             sketch=sketch,
             likeness=likeness,
@@ -210,29 +176,19 @@ class Observer:
             usual_fine_energy=baseline.usual_fine_energy,
             usual_bright=self._usual_bright,
             structure=structure,
-            shift=shift,
-            onset_s=onset,
-            light_before=self._light_before,
-            own_light_before=self._own_light_before,
+            shift=self._turn.shift,
+            onset_s=self._onset.took_s,
+            light_before=self._onset.light_before,
+            own_light_before=self._onset.own_light_before,
             frozen=frozen,
             still_s=self._still.lasts_s,
             drops=self._drops.share,
             usual_drops=self._usual_drops,
-            dark_s=0.0 if self._dark_since is None else now - self._dark_since,
-            steady=steady,
-            settled=settled,
-            structure_lately=max(self._lately),
+            dark_s=self._onset.dark_s(now),
+            steady=self._calm.update(sketch, baseline.sketch, lost),
+            settled=self._turn.settled,
+            structure_lately=self._onset.structure_lately,
         )
-
-    def _steady(self, sketch: Sketch, baseline: Baseline, counted: Chosen) -> float:
-        """Of the tiles that have lost their structure: who are blank, or as they were some looks ago."""
-        if len(self._coarse) < STEADY_LOOKS:
-            return 0.0
-        structured = structured_tiles(baseline.sketch, counted)
-        lost = structured & ~kept_tiles(sketch.coarse, sketch.coarse_energy, baseline.sketch.coarse)
-        before = self._coarse[0]
-        calm = kept_tiles(sketch.coarse, sketch.coarse_energy, before) | (sketch.coarse_energy < BLANK_FLOOR)
-        return share(calm, lost)
 
     def _try_others(
         self, bank: Bank, baseline: Baseline, sketch: Sketch, likeness: Likeness
@@ -244,18 +200,6 @@ class Observer:
                 bank.use(light)
                 return other, like
         return baseline, likeness
-
-    def _remember(self, share: float, sketch: Sketch, now: float) -> None:
-        """When the view was good last, and in which light."""
-        if share >= GOOD:
-            self._good_mono, self._lost_mono = now, None
-            self._light_before, self._own_light_before = sketch.mean, bool(self._colour.mono)
-        elif share < LOST and self._lost_mono is None:
-            self._lost_mono = now
-        if sketch.dark < 0.9:
-            self._dark_since = None
-        elif self._dark_since is None:
-            self._dark_since = now
 
     def _learn(
         self,
