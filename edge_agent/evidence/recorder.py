@@ -19,7 +19,7 @@ from edge_agent.config.settings import Camera
 from edge_agent.errors import EdgeAgentError
 from edge_agent.evidence.clips import CameraClips, Cut
 from edge_agent.evidence.packets import PacketSource
-from edge_agent.evidence.seal import seal
+from edge_agent.evidence.seal import seal_parts
 from edge_agent.evidence.store import MediaStore
 from edge_agent.loop import Loop
 from edge_agent.model import Severity
@@ -158,7 +158,7 @@ class Recorder:
                 picture, severity = self._pictures.popleft()
             try:
                 self._store.save(
-                    picture.payload,
+                    (picture.payload,),
                     "jpg",
                     event_id=picture.event_id,
                     camera=picture.camera,
@@ -210,13 +210,12 @@ class Recorder:
             duration_s=round(film.duration_s, 3),
             cut_short=cut.cut_short,
         )
-        payload = film.payload
-        del film  # sealing makes a copy, and one of them is enough
+        parts: tuple[bytes, ...] = (film.payload,)
         if self._seal_to is not None:
-            payload = seal(payload, self._seal_to)
-            clip = replace(clip, sealed_sha256=hashlib.sha256(payload).hexdigest())
+            parts = seal_parts(film.payload, self._seal_to)
+            clip = replace(clip, sealed_sha256=_sha256(parts))
         self._store.save(
-            payload,
+            parts,
             "mp4",
             event_id=cut.event_id,
             camera=camera_id,
@@ -226,3 +225,10 @@ class Recorder:
             sealed=self._seal_to is not None,
         )
         return clip
+
+
+def _sha256(parts: tuple[bytes, ...]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -63,6 +63,11 @@ def seal(payload: bytes, recipient: bytes) -> bytes:
 
     Raises ``SealError`` for a key that is none.
     """
+    return b"".join(seal_parts(payload, recipient))
+
+
+def seal_parts(payload: bytes, recipient: bytes) -> tuple[bytes, bytes]:
+    """The same as header and body: to join them would take the memory of a clip once more."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     if len(recipient) != KEY_BYTES:
@@ -76,7 +81,7 @@ def seal(payload: bytes, recipient: bytes) -> bytes:
         raise SealError("the public key to seal to is not usable; nothing is sealed") from error
     ephemeral = once.public_key().public_bytes_raw()
     header = MAGIC + key_id(recipient) + len(payload).to_bytes(8, "big") + ephemeral
-    return header + _cipher(secret, ephemeral, recipient).encrypt(_NONCE, payload, header)
+    return header, _cipher(secret, ephemeral, recipient).encrypt(_NONCE, payload, header)
 
 
 def unseal(sealed: bytes, private_key_pem: bytes) -> bytes:

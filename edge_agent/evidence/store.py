@@ -12,7 +12,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class MediaStore:
 
     def save(
         self,
-        payload: bytes,
+        parts: Sequence[bytes],
         suffix: str,
         *,
         event_id: str,
@@ -80,7 +80,9 @@ class MediaStore:
         at: datetime,
         sealed: bool = False,
     ) -> Path:
-        """Durable when it returns. Raises ``StorageError`` when it cannot be kept. One thread."""
+        """One file of these parts. Durable when it returns; raises ``StorageError`` when it cannot be kept.
+        One thread."""
+        size_bytes = sum(map(len, parts))
         name = MediaName.at(
             at,
             severity=severity.number,
@@ -94,16 +96,16 @@ class MediaStore:
         with self._lock:
             try:
                 self._make_folder(path.parent)
-                self._make_room(len(payload), severity.number)
+                self._make_room(size_bytes, severity.number)
             except OSError as error:
                 raise self._fail(error) from error
         try:
-            written = _write(path, payload)
+            written = _write(path, parts)
         except OSError as error:
             with self._lock:
                 raise self._fail(error) from error
         with self._lock:
-            self._shelf.add(kept(name, len(payload), written))
+            self._shelf.add(kept(name, size_bytes, written))
             self._recovered()
         return path
 
@@ -226,7 +228,7 @@ class MediaStore:
             return
         probe = self._media / f"probe{PART}"
         try:
-            _write(probe, b"")
+            _write(probe, ())
         finally:
             probe.unlink(missing_ok=True)
         self._recovered()
@@ -265,14 +267,15 @@ def _free(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def _write(path: Path, payload: bytes) -> float:
+def _write(path: Path, parts: Sequence[bytes]) -> float:
     """A new file, durable; returns its modification time. Raises ``OSError`` and leaves nothing behind."""
     part = path.with_name(path.name + PART)
     try:
         with open(part, "wb", buffering=0) as file:
-            rest = memoryview(payload)
-            while rest:
-                rest = rest[file.write(rest) or 0 :]
+            for piece in parts:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[file.write(rest) or 0 :]
             os.fsync(file.fileno())
             written = os.fstat(file.fileno()).st_mtime
         os.replace(part, path)

@@ -43,7 +43,7 @@ class Rig:
 
     def save(self, event_id: str, severity: Severity = WARNING, size: int = BLOCKS) -> Path:
         path = self.store.save(
-            bytes(size),
+            (bytes(size),),
             "mp4",
             event_id=event_id,
             camera="gate-1",
