@@ -114,9 +114,10 @@ class CrowdWatch:
             return
         if not self._full.lasted(self._rule.min_duration_s, now):
             return
-        self._started_mono, first = self._full.since_mono, self._crowd[0].id
-        yield self._hit(Phase.START, self._teller.next_id(first))
-        self._told, self._told_most = self._teller.started(first, None, now), self._most
+        self._started_mono = self._full.since_mono
+        event_id = self._teller.event_id(self._crowd[0].id, self._started_mono)
+        yield self._hit(Phase.START, event_id)
+        self._told, self._told_most = self._teller.started(event_id, None, now), self._most
         self._released = Lasting()
 
     def _has_grown(self, now: float) -> bool:

@@ -10,11 +10,12 @@ from datetime import tzinfo
 from pathlib import Path
 
 from edge_agent.config.settings import Direction, LineRule
-from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit, RuleRef
+from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit
 from edge_agent.model import Frame, Track, Tracks
 from edge_agent.rules.crossing import Crossed, Gate, Way
 from edge_agent.rules.line_counts import LineCounts
 from edge_agent.rules.schedule import Arming
+from edge_agent.rules.telling import Teller
 
 MOST_WAITING = 8
 """Crossings of one track that nothing has named yet: a real object is named long before."""
@@ -40,7 +41,7 @@ class LineWatch:
 
     def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
         self._rule = rule
-        self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
+        self._teller = Teller(rule)
         self._arming = arming
         self._counts = LineCounts(rule, timezone, folder) if rule.counts_s > 0 else None
         self._gate: Gate | None = None
@@ -121,8 +122,8 @@ class LineWatch:
         line, (start, end) = self._rule.line.id, crossed.direction.upper().split("-TO-")
         return RuleHit(
             Phase.MOMENT,
-            f"{self._rule.id}-{track.id}-{round(crossed.mono * 1000)}",
-            self._ref,
+            self._teller.event_id(track.id, crossed.mono),
+            self._teller.ref,
             Crossing(line, crossed.direction),
             f"{track.label} crossed {line} from {start} to {end}",
             crossed.mono,

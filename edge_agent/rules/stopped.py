@@ -176,9 +176,10 @@ class StoppedWatch:
         lasted = now - self._since(vehicle) >= self._rule.still_s
         in_zone = contains(self._rule.zone.polygon, track.box.foot)
         if lasted and in_zone and self._teller.may_start(now):
-            yield self._hit(Phase.START, vehicle, self._teller.next_id(track.id))
-            vehicle.told = self._teller.started(track.id, track.label, now)
             vehicle.since_mono = self._since(vehicle)
+            event_id = self._teller.event_id(track.id, vehicle.since_mono)
+            yield self._hit(Phase.START, vehicle, event_id)
+            vehicle.told = self._teller.started(event_id, track.label, now)
 
     def _since(self, vehicle: _Vehicle) -> float:
         """What stood there before the rule was armed stands there since then."""

@@ -32,20 +32,18 @@ class Teller:
     def __init__(self, rule: Rule) -> None:
         self.ref = RuleRef(rule.id, rule.kind.value, rule.severity)
         self._cooldown_s = rule.cooldown_s
-        self._starts = 0
         self._last_start_mono: float | None = None
 
-    def next_id(self, track_id: str) -> str:
-        """The same until a start is taken; unique over restarts, as track ids are."""
-        return f"{self.ref.id}-{track_id}-{self._starts + 1}"
+    def event_id(self, track_id: str, since_mono: float) -> str:
+        """Unique over restarts, as track ids are, and also when the rule is built anew while the track lives
+        on: it then knows nothing that was before."""
+        return f"{self.ref.id}-{track_id}-{round(since_mono * 1000)}"
 
     def may_start(self, now: float) -> bool:
         """Whether the cooldown since the last start is over."""
         return self._last_start_mono is None or now - self._last_start_mono >= self._cooldown_s
 
-    def started(self, track_id: str, label: str | None, now: float) -> Told:
+    def started(self, event_id: str, label: str | None, now: float) -> Told:
         """Note a start that has been taken."""
-        told = Told(self.next_id(track_id), label, now)
-        self._starts += 1
         self._last_start_mono = now
-        return told
+        return Told(event_id, label, now)

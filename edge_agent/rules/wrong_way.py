@@ -159,8 +159,9 @@ class WrongWayWatch:
                 walk.told.updated(track.label, now)
         elif not walk.spent and self._teller.may_start(now):
             walk.begin = begin
-            yield self._hit(Phase.START, walk, self._teller.next_id(track.id))
-            walk.told = self._teller.started(track.id, track.label, now)
+            event_id = self._teller.event_id(track.id, begin.mono)
+            yield self._hit(Phase.START, walk, event_id)
+            walk.told = self._teller.started(event_id, track.label, now)
 
     def _end(self, walk: _Walk, reason: str) -> Iterator[RuleHit]:
         if walk.told is not None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from edge_agent.config.settings import ZoneRule
 from edge_agent.geometry import contains
-from edge_agent.hits import Phase, RuleHit, RuleRef, Stay
+from edge_agent.hits import Phase, RuleHit, Stay
 from edge_agent.model import Box, Frame, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.succession import Arrived, Vanished, distance_between, is_at_edge
+from edge_agent.rules.telling import Teller, Told
 
-UPDATE_EVERY_S = 60.0
 NAMING_S = 3.0
 """So long after ``grace_s`` a stay waits for what appeared in its place to get a name."""
 
@@ -25,14 +25,12 @@ NAMING_S = 3.0
 class _Visit:
     """One object's stay in the zone, told or not."""
 
-    event_id: str
     track: Track  # as it was last inside
     came_in: Box
     since_mono: float  # inside, and the rule armed
     last_inside_mono: float
     is_outside: bool = False  # seen there since
-    told_label: str | None = None  # of the last event; None: nothing has been told
-    told_mono: float = 0.0
+    told: Told | None = None
 
     @property
     def vanished(self) -> Vanished:
@@ -54,12 +52,11 @@ class ZoneWatch:
 
     def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule
-        self._ref = RuleRef(rule.id, rule.kind.value, rule.severity)
+        self._teller = Teller(rule)
         self._arming = arming
         self._stays: dict[str, _Visit] = {}  # by track
         self._live: dict[str, Track] = {}
         self._aspect = 1.0  # of the picture
-        self._last_start_mono: float | None = None
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
         now = frame.captured_mono
@@ -90,9 +87,7 @@ class ZoneWatch:
             if stay is not None and track.seen_now:
                 stay.is_outside = True
         elif stay is None:
-            # Unique, also when the rule is built anew while the track lives on.
-            event_id = f"{self._rule.id}-{track.id}-{round(now * 1000)}"
-            self._stays[track.id] = _Visit(event_id, track, track.box, now, now)
+            self._stays[track.id] = _Visit(track, track.box, now, now)
         else:
             stay.track, stay.last_inside_mono, stay.is_outside = track, now, False
 
@@ -120,7 +115,7 @@ class ZoneWatch:
             return
         for new_id, stay in self._stays.items():
             track = self._live.get(new_id)
-            if track is not None and new_id != id_ and stay.told_label is None:
+            if track is not None and new_id != id_ and stay.told is None:
                 arrived = Arrived(stay.came_in, track.group, track.first_seen_mono, stay.since_mono)
                 apart = distance_between(gone.vanished, arrived, self._aspect, self._rule.grace_s)
                 if apart is not None:
@@ -135,29 +130,23 @@ class ZoneWatch:
         track = stay.track
         if stay.last_inside_mono < now or not self._is_meant(track):
             return
-        if stay.told_label is None:
-            if now - stay.since_mono < self._rule.min_duration_s or self._is_cooling(now):
-                return
-            if self._may_be_told(track.id):
-                return
-            yield self._hit(Phase.START, stay)
-            self._last_start_mono = now
-        elif track.label != stay.told_label or now - stay.told_mono >= UPDATE_EVERY_S:
-            yield self._hit(Phase.UPDATE, stay)
-        else:
+        if stay.told is not None:
+            if stay.told.is_due(track.label, now):
+                yield self._hit(Phase.UPDATE, stay, stay.told.event_id)
+                stay.told.updated(track.label, now)
             return
-        stay.told_label, stay.told_mono = track.label, now
-
-    def _is_cooling(self, now: float) -> bool:
-        last = self._last_start_mono
-        return last is not None and now - last < self._rule.cooldown_s
+        lasted = now - stay.since_mono >= self._rule.min_duration_s
+        if lasted and self._teller.may_start(now) and not self._may_be_told(track.id):
+            event_id = self._teller.event_id(track.id, stay.since_mono)
+            yield self._hit(Phase.START, stay, event_id)
+            stay.told = self._teller.started(event_id, track.label, now)
 
     def _may_be_told(self, new_id: str) -> bool:
         """Whether it may be somebody who is out of sight and whose stay has been told: that shows soon."""
         return any(
             new_id == successor
             for id_, stay in self._stays.items()
-            if stay.told_label is not None and self._is_out_of_sight(id_)
+            if stay.told is not None and self._is_out_of_sight(id_)
             for successor, _ in self._successors(id_)
         )
 
@@ -184,21 +173,21 @@ class ZoneWatch:
         return absence_s <= self._rule.grace_s + NAMING_S and any(self._successors(track_id))
 
     def _end(self, stay: _Visit, reason: str) -> Iterator[RuleHit]:
-        if stay.told_label is not None:
-            yield self._hit(Phase.END, stay, reason)
+        if stay.told is not None:
+            yield self._hit(Phase.END, stay, stay.told.event_id, reason)
 
     def _end_all(self, reason: str, kept: Collection[str]) -> Iterator[RuleHit]:
         for track_id in [known for known in self._stays if known not in kept]:
             yield from self._end(self._stays[track_id], reason)
             del self._stays[track_id]
 
-    def _hit(self, phase: Phase, stay: _Visit, end_reason: str | None = None) -> RuleHit:
+    def _hit(self, phase: Phase, stay: _Visit, event_id: str, end_reason: str | None = None) -> RuleHit:
         track, zone = stay.track, self._rule.zone.id
         inside_s = stay.last_inside_mono - stay.since_mono
         return RuleHit(
             phase,
-            stay.event_id,
-            self._ref,
+            event_id,
+            self._teller.ref,
             Stay(zone, round(inside_s, 1)),
             f"{track.label or 'something'} in {zone} for {inside_s:.0f} s",
             stay.since_mono,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
-from edge_agent.config.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule
+from edge_agent.config.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule, ZoneRule
 from edge_agent.hits import RuleHit
 from edge_agent.model import Frame, Severity, Track, Tracks, TrackState
 from edge_agent.pipeline import Rule
@@ -20,11 +20,12 @@ from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
 from edge_agent.rules.wrong_way import WrongWayWatch
+from edge_agent.rules.zones import ZoneWatch
 from tests.events.parts import frame, track
 from tests.rules.scene import EVERYWHERE, foot_at
 
 COOLDOWN_S = 2.0
-KINDS = [RuleKind.STOPPED_VEHICLE, RuleKind.WRONG_WAY, RuleKind.CROWDING]
+KINDS = [RuleKind.LOITERING, RuleKind.STOPPED_VEHICLE, RuleKind.WRONG_WAY, RuleKind.CROWDING]
 
 
 class Switch(Arming):
@@ -48,6 +49,8 @@ def watch_of(kind: RuleKind, arming: Arming) -> Rule:
         "cooldown_s": COOLDOWN_S,
         "schedule": None,
     }
+    if kind is RuleKind.LOITERING:
+        return ZoneWatch(ZoneRule(**every, min_duration_s=1.0, grace_s=1.0), arming)  # type: ignore[arg-type]
     if kind is RuleKind.STOPPED_VEHICLE:
         return StoppedWatch(StoppedRule(**every, still_s=2.0), arming)  # type: ignore[arg-type]
     if kind is RuleKind.WRONG_WAY:
@@ -102,12 +105,17 @@ class Play:
 
     def __init__(self, kind: RuleKind) -> None:
         self.arming = Switch()
-        self.watch = watch_of(kind, self.arming)
         self.told: list[RuleHit] = []
-        self.started_mono: list[float] = []  # when a start was told
+        self.started_mono: list[list[float]] = []  # when a start was told, for each time the rule was built
+        self._kind = kind
+        self._build()
         self.t = 0.0
         self._x = [0.8, 0.5, 0.3]
         self._lives = [0, 0, 0]
+
+    def _build(self) -> None:
+        self.watch = watch_of(self._kind, self.arming)
+        self.started_mono.append([])
 
     def all(self, script: list[Scene]) -> list[RuleHit]:
         for scene in script:
@@ -126,6 +134,8 @@ class Play:
             self._take(moment, tracks, scene.taken)
         if scene.finish is not None:
             self.finish(scene.finish)
+        if scene.finish == "reload":
+            self._build()  # while the tracks live on
 
     def finish(self, reason: str) -> None:
         self.told += [hit for hit in self.watch.finish(reason) if isinstance(hit, RuleHit)]
@@ -137,7 +147,7 @@ class Play:
             assert isinstance(hit, RuleHit)
             self.told.append(hit)
             if hit.phase == "start":
-                self.started_mono.append(moment.captured_mono)
+                self.started_mono[-1].append(moment.captured_mono)
 
     def _track(self, n: int, act: Act, number: int, gap: float) -> Track | None:
         if act.state is None or number >= act.frames:
@@ -180,12 +190,13 @@ def test_each_event_starts_once_and_ends_once_and_starts_keep_the_cooldown(kind:
         for order in told.values():
             assert order[0] == "start"
             assert order[-1] == "end", "after finish nothing is open"
-            assert set(order[1:-1]) <= {"update"}
+            assert set(order[1:-1]) <= {"update"}, "no other event has its id"
         for hit in play.told:
             assert hit.started_mono <= hit.last_mono
             assert (hit.end_reason is not None) == (hit.phase == "end")
             assert hit.box.area > 0
-        assert all(later - earlier >= COOLDOWN_S for earlier, later in pairwise(play.started_mono))
+        for starts in play.started_mono:
+            assert all(later - earlier >= COOLDOWN_S for earlier, later in pairwise(starts))
         assert list(play.watch.finish("restart")) == []
 
     holds()
