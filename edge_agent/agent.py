@@ -7,7 +7,6 @@ heartbeat.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
@@ -17,29 +16,19 @@ from pathlib import Path
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.assembly import Eyes, Site, model_ref, use_one_opencv_thread
+from edge_agent.assembly import Site, use_one_opencv_thread
+from edge_agent.box_events import BoxEvents
 from edge_agent.cameras import Cameras, Extent
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.config.settings import Settings
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import choose_detector, model_dirs
-from edge_agent.detection.worker import DetectorWorker, WorkerStats
 from edge_agent.device.birth import make_birth
 from edge_agent.device.boot import BootHistory
 from edge_agent.device.box import BoxMetrics
 from edge_agent.device.cameras import CameraWatch
 from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.compact import compact
-from edge_agent.device.control import (
-    EXIT_DONE,
-    EXIT_FAILED,
-    Answer,
-    ControlServer,
-    Relearn,
-    Reload,
-    Request,
-)
+from edge_agent.device.control import Answer, ControlServer
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
@@ -48,17 +37,15 @@ from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
-from edge_agent.evidence.chain import EvidenceChain
-from edge_agent.evidence.recorder import Recorder
-from edge_agent.evidence.store import MediaStore
+from edge_agent.evidence_room import EvidenceRoom
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
-from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import OpenEvent
+from edge_agent.orders import Orders
 from edge_agent.reload import Configuration, Reloads
-from edge_agent.wire import Birth, BirthDetector, EvidenceHealth
+from edge_agent.sight import Sight
+from edge_agent.wire import Birth
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +53,6 @@ TICK_S = 1.0
 FIRST_HEARTBEAT_S = 5.0
 STOP_WITHIN_S = 1.7
 """A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
-CLIPS_WITHIN_S = 0.3
-"""Of it, for clips of what has just ended: the gravest are stored first."""
 
 
 class Agent:
@@ -96,84 +81,68 @@ class Agent:
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
-        self._choice = choose_detector(settings.detector, model_dirs(state_dir))
-        self._worker = DetectorWorker(self._choice.detector) if self._choice.detector else None
+        self._sight = Sight(settings)
         self._events = EventMaker(
-            settings.gateway,
-            clock=clock,
-            boot_id=boot_id,
-            clock_synced=lambda: self._clock_sync.synced,
-            model=model_ref(self._choice.detector),
+            settings.gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._sight.model
         )
-        self._store = MediaStore(
-            state_dir / "evidence", settings.storage, clock, lambda: self._clock_sync.synced
-        )
-        self._chain = EvidenceChain(
-            state_dir,
-            settings.gateway.id,
-            storage=settings.storage,
-            clock=clock,
-            clock_synced=lambda: self._clock_sync.synced,
-            make_head=self._events.chain_head,
-            held=self._store.held,
-        )
-        self._outbox = Outbox(
-            state_dir,
-            max_bytes=settings.outbox.max_bytes,
-            clock=clock,
-            boot_id=boot_id,
-            encode_loss=self._events.loss,
-            follower=self._chain,
-        )
-        self._recorder = Recorder(
-            self._store, self._events, self._outbox, clock, seal_to=settings.storage.seal_to
-        )
+        self._room = EvidenceRoom(settings, self._events, clock, boot_id, self._synced)
         self._usage = Usage(
             state_dir / "usage.json", settings.gateway.timezone, clock, self._clock_sync.trusted
         )
-        self._publisher = Publisher(
+        self._publisher = self._make_publisher(settings)
+        self._supervisor = Supervisor()
+        self._cameras = self._make_cameras(settings, repeat_files)
+        camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
+        self._box_events = BoxEvents(self._clock_sync, camera_watch, self._events, self._room.outbox)
+        self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(state_dir))
+        self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads)
+        self._status = StatusServer(places_to_listen(state_dir), self._status_document)
+        self._control = ControlServer(
+            places_to_listen(state_dir, name=CONTROL_SOCKET), settings.gateway.id, self._orders.obey
+        )
+        self._systemd = Systemd()
+        self._next_heartbeat_mono = 0.0
+
+    def _make_publisher(self, settings: Settings) -> Publisher:
+        return Publisher(
             settings.mqtt,
             Topics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id),
-            self._outbox,
+            self._room.outbox,
             usage=self._usage,
-            clock=clock,
+            clock=self._clock,
             birth=lambda session: msgspec.json.encode(self._birth(session)),
             on_down=_ignore,
             clock_trusted=self._clock_sync.trusted,
         )
-        self._supervisor = Supervisor()
-        self._budget = Budget(settings.detector.budget_per_s, _ids(settings))
-        self._cameras = Cameras(
-            settings.cameras,
-            self._site(settings),
-            clock,
-            self._supervisor,
-            self._recorder,
-            state_dir / "cameras",
-            repeat_files=repeat_files,
+
+    def _make_cameras(self, settings: Settings, repeat_files: bool) -> Cameras:
+        site = Site(
+            self._sight.eyes,
+            settings.detector.min_score,
+            self._events,
+            self._room.outbox,
+            settings.gateway.timezone,
+            settings.gateway.holidays,
+            settings.storage.seal_to,
         )
-        self._camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
-        box = BoxMetrics(state_dir, clock, boot_reason=self._boot.reason.value)
-        sources = HealthSources(
+        folder, recorder = settings.state_dir / "cameras", self._room.recorder
+        return Cameras(
+            settings.cameras, site, self._clock, self._supervisor, recorder, folder, repeat_files=repeat_files
+        )
+
+    def _health_sources(self, state_dir: Path) -> HealthSources:
+        return HealthSources(
             session=lambda: self._publisher.session,
             clock=self._clock_sync.health,
-            box=box.read,
-            outbox=self._outbox.stats,
+            box=BoxMetrics(state_dir, self._clock, boot_reason=self._boot.reason.value).read,
+            outbox=self._room.outbox.stats,
             mqtt=self._publisher.health,
             online=lambda: self._publisher.online,
-            detector=self.detector_stats,
+            detector=self._sight.stats,
             cameras=self._cameras.statuses,
             configuration=self._configuration.lines,
-            evidence=self._evidence_health,
+            evidence=self._room.health,
         )
-        self._heartbeats = HeartbeatMaker(settings, clock, sources)
-        self._status = StatusServer(places_to_listen(state_dir), self._status_document)
-        self._control = ControlServer(
-            places_to_listen(state_dir, name=CONTROL_SOCKET), settings.gateway.id, self._obey
-        )
-        self._systemd = Systemd()
-        self._next_heartbeat_mono = 0.0
-        self._next_watchdog_mono = 0.0
 
     def run(self) -> int:
         """0 after a stop that was asked for, 1 when a thread cannot be kept alive."""
@@ -185,53 +154,26 @@ class Agent:
     # --- start ---
 
     def _start(self) -> None:
-        self._outbox.open()
+        self._room.outbox.open()
         self._boot.mark_running()
-        self._chain.open()
-        self._close_all_left_open()
+        self._room.chain.open()
+        self._room.close_left_open()
         self._start_server(self._status)
         self._start_server(self._control)
         self._publisher.start()
-        if self._worker is not None:
-            self._worker.start()
-        self._recorder.start()
+        self._sight.start()
+        self._room.recorder.start()
         self._cameras.start()
-        self._supervisor.watch(self._publisher.loop)
-        self._supervisor.watch(self._recorder.loop)
-        if self._worker is not None:
-            self._supervisor.watch(self._worker.loop)
+        for loop in (self._publisher.loop, self._room.recorder.loop, *self._sight.loops):
+            self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
         settings = self._configuration.settings
         for warning in settings.warnings:
             log.warning("%s", warning)
-        self._tell_detector()
-        log.info(
-            "edge-agent %s runs as %s with %d cameras",
-            __version__,
-            settings.gateway.id,
-            len(settings.cameras),
-        )
+        self._sight.tell()
+        told = (__version__, settings.gateway.id, len(settings.cameras))
+        log.info("edge-agent %s runs as %s with %d cameras", *told)
         self._systemd.ready("started")
-
-    def _close_all_left_open(self) -> None:
-        """Not at the start only: a disk that is away then names them when it comes back."""
-        for left_open in self._outbox.left_open():
-            self._close_left_open(left_open)
-
-    def _close_left_open(self, left_open: OpenEvent) -> None:
-        try:
-            self._outbox.append(self._events.left_open(left_open))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Written by another version or damaged: its end cannot be told, and must not stop every start.
-            log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
-            self._outbox.forget_open(left_open.event_id)
-
-    def _tell_detector(self) -> None:
-        log.info("detector: %s", self._choice.note)
-        if self._choice.degraded is not None:
-            log.error("detector: %s", self._choice.degraded)
-        if self._choice.better is not None:
-            log.warning("detector: %s", self._choice.better)
 
     def _start_server(self, server: LocalServer) -> None:
         """Without its socket the agent works all the same; only `edge-agent status` finds nobody."""
@@ -241,19 +183,6 @@ class Agent:
             log.error("%s: %s", server.loop.name, error)
         else:
             self._supervisor.watch(server.loop)
-
-    def _site(self, settings: Settings) -> Site:
-        """What all cameras have in common."""
-        detector, worker = self._choice.detector, self._worker
-        return Site(
-            Eyes(detector, worker, self._budget) if detector and worker else None,
-            settings.detector.min_score,
-            self._events,
-            self._outbox,
-            settings.gateway.timezone,
-            settings.gateway.holidays,
-            settings.storage.seal_to,
-        )
 
     # --- run ---
 
@@ -269,40 +198,18 @@ class Agent:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        self._outbox.maintain()  # without a broker nobody else asks it for long
-        self._close_all_left_open()
+        self._room.tend()
         if self._reloads.wanted():
             self._reloads.answer_with(self._reload)
         self._cameras.tend()
-        correction = self._clock_sync.update()
-        if correction is not None:
-            self._outbox.append(
-                self._events.clock_correction(
-                    correction.offset_ms,
-                    correction.source,
-                    correction.corrected_at,
-                    correction.corrected_mono,
-                )
-            )
-            self._clock_sync.confirm_correction()
+        self._box_events.tell_clock()
         statuses = self._cameras.statuses()
-        for change in self._camera_watch.update(statuses):
-            self._outbox.append(
-                self._events.camera_state(
-                    change.camera_id,
-                    change.state,
-                    change.cause,
-                    change.detail,
-                    since_mono=change.since_mono,
-                    down_s=change.down_s,
-                    kept_back=change.kept_back,
-                )
-            )
-        self._chain.tick(self._outbox.append)
+        self._box_events.tell_cameras(statuses)
+        self._room.sign()
         if now >= self._next_heartbeat_mono:
             self._next_heartbeat_mono = now + next_interval_s(self._configuration.settings.heartbeat_s)
             self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
-        self._report_to_systemd(now, statuses)
+        self._report_to_systemd(statuses)
 
     def _reload(self) -> Answer:
         self._systemd.reloading()
@@ -311,19 +218,18 @@ class Agent:
         return answer
 
     def _take_over(self, settings: Settings, extents: Mapping[str, Extent]) -> None:
-        before = _ids(self._heartbeats.settings)
-        self._budget.share_among(_ids(settings))
+        before = {camera.id for camera in self._heartbeats.settings.cameras}
+        camera_ids = [camera.id for camera in settings.cameras]
+        self._sight.budget.share_among(camera_ids)
         self._cameras.change(settings.cameras, extents)
-        for camera_id in set(before) - set(_ids(settings)):
-            self._camera_watch.forget(camera_id)
+        for camera_id in before.difference(camera_ids):
+            self._box_events.forget(camera_id)
         self._heartbeats.settings = settings
         self._next_heartbeat_mono = time.monotonic()
         self._publisher.publish_birth()
 
-    def _report_to_systemd(self, now: float, statuses: list[CameraStatus]) -> None:
-        interval_s = self._systemd.watchdog_interval_s
-        if interval_s is not None and now >= self._next_watchdog_mono and self._supervisor.all_progressing():
-            self._next_watchdog_mono = now + interval_s
+    def _report_to_systemd(self, statuses: list[CameraStatus]) -> None:
+        if self._supervisor.all_progressing():
             self._systemd.watchdog()
         online = sum(status.state is not CameraState.OFFLINE for status in statuses)
         broker = "connected" if self._publisher.online else "not connected"
@@ -331,54 +237,23 @@ class Agent:
 
     # --- what the others ask for ---
 
-    def detector_stats(self) -> WorkerStats:
-        if self._worker is None:
-            return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
-        stats = self._worker.stats()
-        return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
-
-    def _evidence_health(self) -> EvidenceHealth:
-        health = self._recorder.health()
-        troubles = [trouble for trouble in (health.degraded, self._chain.degraded) if trouble]
-        return msgspec.structs.replace(health, degraded="; ".join(troubles) or None)
+    def _synced(self) -> bool:
+        return self._clock_sync.synced
 
     def _status_document(self) -> StatusDocument:
         details = {status.camera_id: status.detail for status in self._cameras.statuses()}
         return status_document(self._configuration.settings, self._heartbeats.make(), details)
 
-    def _obey(self, request: Request) -> Answer:
-        """On the thread of the control socket."""
-        match request:
-            case Reload():
-                return self._reloads.ask()
-            case Relearn(_, camera_id):
-                return self._relearn(camera_id)
-
-    def _relearn(self, camera_id: str) -> Answer:
-        watched = {camera.id: camera.watch_view for camera in self._configuration.settings.cameras}
-        if not watched.get(camera_id, True):
-            return Answer(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
-        if not self._cameras.relearn(camera_id):
-            return Answer(EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
-        log.info("%s: its view is learned anew, as somebody asked", camera_id)
-        return Answer(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")
-
     def _birth(self, session: str) -> Birth:
-        detector, settings = self._choice.detector, self._configuration.settings
         return make_birth(
-            settings,
+            self._configuration.settings,
             self._clock,
             session,
             read_boot_id(),
             self._boot.reason,
-            BirthDetector(
-                name=detector.name if detector else "none",
-                model_sha256=detector.model.sha256 if detector else None,
-                labels=list(settings.detector.labels),
-                delegate=settings.detector.delegate,
-            ),
+            self._sight.birth(),
             library_versions(),
-            evidence_key=self._chain.public_key,
+            evidence_key=self._room.chain.public_key,
         )
 
     # --- stop ---
@@ -393,29 +268,23 @@ class Agent:
         deadline = time.monotonic() + STOP_WITHIN_S
         if fatal is None:
             self._boot.mark_stopped()
+        self._reloads.close()
         self._cameras.stop()
-        if self._worker is not None:
-            self._worker.stop()
+        self._sight.stop()
         self._cameras.join_pipelines(deadline - 1.0)
-        self._recorder.stop(CLIPS_WITHIN_S)
-        self._recorder.join(CLIPS_WITHIN_S)
-        self._chain.tick(self._outbox.append)
+        self._room.finish_clips()
+        self._room.sign()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self._control.stop(timeout_s=0.1)
         self._status.stop(timeout_s=0.1)
-        self._outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
-        self._chain.close()
+        self._room.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
+        self._room.chain.close()
         self._usage.save()
         self._clock_sync.save()
         self._cameras.join_readers(deadline)
-        if self._worker is not None:
-            self._worker.join(max(0.0, deadline - time.monotonic()))
+        self._sight.join(deadline)
         log.info("edge-agent stopped")
-
-
-def _ids(settings: Settings) -> tuple[str, ...]:
-    return tuple(camera.id for camera in settings.cameras)
 
 
 def _make_dir(path: Path) -> None:

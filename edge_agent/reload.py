@@ -134,12 +134,14 @@ class Reloads:
         """``hangup`` is set by SIGHUP."""
         self._hangup = hangup
         self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self._closed = False
 
     def ask(self) -> Answer:
         """Blocks until it is done."""
         asked = _Asked()
         self._asked.put(asked)
-        asked.answered.wait(ANSWERED_WITHIN_S)
+        if not self._closed:  # asked for after it was put: ``close`` has either seen it or is seen here
+            asked.answered.wait(ANSWERED_WITHIN_S)
         return asked.answer or Answer(EXIT_FAILED, "the agent is stopping or busy, ask again")
 
     def wanted(self) -> bool:
@@ -148,10 +150,20 @@ class Reloads:
     def answer_with(self, reload: Callable[[], Answer]) -> None:
         """One reload for all who have asked until now; who asks while it runs gets another."""
         self._hangup.clear()
-        waiting: list[_Asked] = []
-        while not self._asked.empty():
-            waiting.append(self._asked.get())
+        waiting = self._waiting()
         answer = reload()
         for asked in waiting:
             asked.answer = answer
             asked.answered.set()
+
+    def close(self) -> None:
+        """The agent stops: nobody waits any longer."""
+        self._closed = True
+        for asked in self._waiting():
+            asked.answered.set()
+
+    def _waiting(self) -> list[_Asked]:
+        waiting: list[_Asked] = []
+        while not self._asked.empty():
+            waiting.append(self._asked.get())
+        return waiting

@@ -43,7 +43,20 @@ STAGES = {
     "mqtt",
     "device",
 }
-COMPOSITION = {"assembly", "cameras", "reload", "agent", "cli", "evidence_cli", "replay", "__main__"}
+COMPOSITION = {
+    "assembly",
+    "sight",
+    "evidence_room",
+    "box_events",
+    "cameras",
+    "reload",
+    "orders",
+    "agent",
+    "cli",
+    "evidence_cli",
+    "replay",
+    "__main__",
+}
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},

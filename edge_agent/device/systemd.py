@@ -24,7 +24,8 @@ class Systemd:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._status = ""
         self.watchdog_interval_s = _watchdog_interval_s(environ)
-        """Seconds between two ``watchdog()`` calls: half of what the unit allows; None: not wanted."""
+        """Seconds between two of its messages: half of what the unit allows; None: not wanted."""
+        self._fed_mono: float | None = None
 
     def ready(self, status: str) -> None:
         self._status = status
@@ -37,8 +38,10 @@ class Systemd:
             self._send(f"STATUS={_one_line(text)}")
 
     def watchdog(self) -> None:
-        """Call only while every loop progresses."""
-        if self.watchdog_interval_s is not None:
+        """Call only while every loop progresses, as often as you like: it is sent when it is due."""
+        interval_s, now, fed = self.watchdog_interval_s, time.monotonic(), self._fed_mono
+        if interval_s is not None and (fed is None or now - fed >= interval_s):
+            self._fed_mono = now
             self._send("WATCHDOG=1")
 
     def reloading(self) -> None:

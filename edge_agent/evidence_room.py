@@ -1,0 +1,91 @@
+"""Where what is told is kept: events in the outbox, the signed chain over them, pictures and clips."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Settings
+from edge_agent.events import EventMaker
+from edge_agent.evidence.chain import EvidenceChain
+from edge_agent.evidence.recorder import Recorder
+from edge_agent.evidence.store import MediaStore
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import OpenEvent
+from edge_agent.wire import EvidenceHealth
+
+log = logging.getLogger(__name__)
+
+CLIPS_WITHIN_S = 0.3
+"""Of a stop, for clips of what has just ended: the gravest are stored first."""
+
+
+class EvidenceRoom:
+    """One for the box. The agent starts and stops the parts, each at its place in the order of all."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        events: EventMaker,
+        clock: Clock,
+        boot_id: str,
+        clock_synced: Callable[[], bool],
+    ) -> None:
+        state_dir, storage = settings.state_dir, settings.storage
+        self._events = events
+        store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
+        self.chain = EvidenceChain(
+            state_dir,
+            settings.gateway.id,
+            storage=storage,
+            clock=clock,
+            clock_synced=clock_synced,
+            make_head=events.chain_head,
+            held=store.held,
+        )
+        self.outbox = Outbox(
+            state_dir,
+            max_bytes=settings.outbox.max_bytes,
+            clock=clock,
+            boot_id=boot_id,
+            encode_loss=events.loss,
+            follower=self.chain,
+        )
+        self.recorder = Recorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
+
+    def tend(self) -> None:
+        """About once a second, on the main thread: what nobody else asks for without a broker, and heads."""
+        self.outbox.maintain()
+        self.close_left_open()
+
+    def sign(self) -> None:
+        """What is due of it; on the main thread."""
+        self.chain.tick(self.outbox.append)
+
+    def finish_clips(self) -> None:
+        """Of what the cameras' pipelines have ended with; then no more are made."""
+        self.recorder.stop(CLIPS_WITHIN_S)
+        self.recorder.join(CLIPS_WITHIN_S)
+
+    def close_left_open(self) -> None:
+        """End what was open when the agent died. Not at the start only: a disk that is away then names them
+        when it comes back."""
+        for left_open in self.outbox.left_open():
+            self._close(left_open)
+
+    def health(self) -> EvidenceHealth:
+        """Any thread."""
+        health = self.recorder.health()
+        troubles = [trouble for trouble in (health.degraded, self.chain.degraded) if trouble]
+        return msgspec.structs.replace(health, degraded="; ".join(troubles) or None)
+
+    def _close(self, left_open: OpenEvent) -> None:
+        try:
+            self.outbox.append(self._events.left_open(left_open))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            # Written by another version or damaged: its end cannot be told, and must not stop every start.
+            log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
+            self.outbox.forget_open(left_open.event_id)

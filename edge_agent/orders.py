@@ -1,0 +1,39 @@
+"""What a running agent is asked to do over its control socket, and what it answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from edge_agent.cameras import Cameras
+from edge_agent.config.settings import Settings
+from edge_agent.device.control import EXIT_DONE, EXIT_FAILED, Answer, Relearn, Reload, Request
+from edge_agent.reload import Reloads
+
+log = logging.getLogger(__name__)
+
+
+class Orders:
+    """``obey`` runs on the thread of the control socket; a reload is left to the main thread."""
+
+    def __init__(self, settings: Callable[[], Settings], cameras: Cameras, reloads: Reloads) -> None:
+        """``settings`` are those in force."""
+        self._settings = settings
+        self._cameras = cameras
+        self._reloads = reloads
+
+    def obey(self, request: Request) -> Answer:
+        match request:
+            case Reload():
+                return self._reloads.ask()
+            case Relearn(_, camera_id):
+                return self._relearn(camera_id)
+
+    def _relearn(self, camera_id: str) -> Answer:
+        watched = {camera.id: camera.watch_view for camera in self._settings().cameras}
+        if not watched.get(camera_id, True):
+            return Answer(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
+        if not self._cameras.relearn(camera_id):
+            return Answer(EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
+        log.info("%s: its view is learned anew, as somebody asked", camera_id)
+        return Answer(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")

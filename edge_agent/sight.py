@@ -1,0 +1,79 @@
+"""The box's detector at work: which one was chosen, the thread that runs it, what cameras may spend on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+
+from edge_agent.assembly import Eyes, model_ref
+from edge_agent.config.settings import Settings
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.worker import DetectorWorker, WorkerStats
+from edge_agent.loop import Loop
+from edge_agent.wire import BirthDetector, ModelRef
+
+log = logging.getLogger(__name__)
+
+
+class Sight:
+    """One for the box. Without a detector, ``eyes`` is None and nothing is started."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Loads the model, which takes up to a second."""
+        self._wanted = settings.detector
+        self._choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+        detector = self._choice.detector
+        self._worker = None if detector is None else DetectorWorker(detector)
+        self.budget = Budget(settings.detector.budget_per_s, tuple(camera.id for camera in settings.cameras))
+        self.model: ModelRef = model_ref(detector)
+
+    @property
+    def eyes(self) -> Eyes | None:
+        """For the cameras' pipelines."""
+        detector, worker = self._choice.detector, self._worker
+        return Eyes(detector, worker, self.budget) if detector and worker else None
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        return () if self._worker is None else (self._worker.loop,)
+
+    def start(self) -> None:
+        if self._worker is not None:
+            self._worker.start()
+
+    def stop(self) -> None:
+        """Nobody waits for it any longer; see ``DetectorWorker``."""
+        if self._worker is not None:
+            self._worker.stop()
+
+    def join(self, deadline: float) -> None:
+        """Until the monotonic ``deadline``; a detector that is blocked ends with the process."""
+        if self._worker is not None:
+            self._worker.join(max(0.0, deadline - time.monotonic()))
+
+    def tell(self) -> None:
+        """Which detector it is, to the log."""
+        log.info("detector: %s", self._choice.note)
+        if self._choice.degraded is not None:
+            log.error("detector: %s", self._choice.degraded)
+        if self._choice.better is not None:
+            log.warning("detector: %s", self._choice.better)
+
+    def stats(self) -> WorkerStats:
+        """For health; any thread."""
+        if self._worker is None:
+            return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
+        stats = self._worker.stats()
+        return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
+
+    def birth(self) -> BirthDetector:
+        """For the birth message."""
+        detector = self._choice.detector
+        return BirthDetector(
+            name=detector.name if detector else "none",
+            model_sha256=self.model.sha256,
+            labels=list(self._wanted.labels),
+            delegate=self._wanted.delegate,
+        )
