@@ -14,6 +14,7 @@ import cv2
 class Played:
     codec: str
     tag: str
+    size: tuple[int, int]
     duration_s: float
     times_s: list[float]  # of the frames that ffmpeg decodes, in the order in which they are shown
     begins_with_keyframe: bool
@@ -24,7 +25,9 @@ class Played:
 
 
 def played(path: Path) -> Played:
-    shown = ("stream=codec_name,codec_tag_string,duration:frame=key_frame,best_effort_timestamp_time",)
+    shown = (
+        "stream=codec_name,codec_tag_string,width,height,duration:frame=key_frame,best_effort_timestamp_time",
+    )
     command = ["ffprobe", "-v", "error", "-show_streams", "-show_frames", "-show_entries", *shown]
     probe = subprocess.run([*command, "-of", "json", str(path)], capture_output=True, check=True, text=True)
     found = json.loads(probe.stdout)
@@ -33,6 +36,7 @@ def played(path: Path) -> Played:
     return Played(
         stream["codec_name"],
         stream["codec_tag_string"],
+        (stream["width"], stream["height"]),
         float(stream["duration"]),
         [float(frame["best_effort_timestamp_time"]) for frame in frames],
         frames[0]["key_frame"] == 1,

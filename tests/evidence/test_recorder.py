@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,31 +16,15 @@ from edge_agent.evidence.recorder import Recorder
 from edge_agent.evidence.store import MediaStore
 from edge_agent.hits import Phase
 from edge_agent.model import Severity
-from edge_agent.outbox_model import Draft, Stamp
 from tests.capture.rig import eventually
 from tests.events.parts import maker
 from tests.evidence.filming import filming
 from tests.evidence.player import played
+from tests.evidence.told import Told
 from tests.outbox.parts import picture
 from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
-
-
-class Told:
-    """In place of the outbox; looks at the moment of the append whether the file is there."""
-
-    def __init__(self, store: MediaStore) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.on_disk: list[bool] = []
-        self._store = store
-
-    def append(self, draft: Draft) -> Stamp:
-        stamp = Stamp(len(self.events) + 1, "3f2a0b1c")
-        data = json.loads(draft.encode(stamp))["data"]
-        self.on_disk.append(bool(self._store.files_of(data["event_id"])))
-        self.events.append(data)
-        return stamp
 
 
 class Box:
