@@ -136,7 +136,7 @@ def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
     if eyes is None:
         return Blind()
     planner = LookPlanner(eyes.detector.input_size, eyes.detector.side_per_object)
-    sweep = Sweep(eyes.budget.share_per_s)
+    sweep = Sweep(lambda: eyes.budget.share_per_s)
     return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
 
 

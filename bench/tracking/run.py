@@ -143,7 +143,7 @@ def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
         camera,
         InlineInference(detector),
         LookPlanner(detector.input_size, detector.side_per_object),
-        Sweep(budget.share_per_s),
+        Sweep(lambda: budget.share_per_s),
         budget,
     )
     return Pipeline(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_agent.model import Box, Motion, Scene
 
 _TILES_ACROSS = 4.0  # small tiles are a quarter of the picture's width: 160 pixels of 640
@@ -18,7 +20,8 @@ A quiet scene would spend more on looking at the same tiles than on everything b
 class Sweep:
     """Which tile is due. Two sizes: as high as the picture for what is near, a quarter of its width."""
 
-    def __init__(self, share_per_s: float) -> None:
+    def __init__(self, share_per_s: Callable[[], float]) -> None:
+        """``share_per_s``: inferences a second that are the camera's own now; cameras come and go."""
         self._share_per_s = share_per_s
         self._size: tuple[int, int] | None = None
         self._tiles: tuple[Box, ...] = ()
@@ -70,8 +73,8 @@ class Sweep:
 
     def _pause_between_s(self) -> float:
         if self._first_round:
-            return max(_FIRST_PAUSE_S, 1 / (_FIRST_SHARE * self._share_per_s))
-        return max(_ROUND_S / len(self._tiles), 1 / (_SHARE * self._share_per_s))
+            return max(_FIRST_PAUSE_S, 1 / (_FIRST_SHARE * self._share_per_s()))
+        return max(_ROUND_S / len(self._tiles), 1 / (_SHARE * self._share_per_s()))
 
 
 def tiles(size: tuple[int, int]) -> tuple[Box, ...]:

@@ -33,7 +33,7 @@ def stage(
         camera,
         InlineInference(detector),
         LookPlanner((300, 300)),
-        sweep or NoSweep(per_s),
+        sweep or NoSweep(lambda: per_s),
         Budget(per_s, (camera.id,)),
     )
 
@@ -97,7 +97,7 @@ def test_the_budget_holds_over_time() -> None:
 
 def test_a_standing_object_is_found_by_the_sweep() -> None:
     detector = seeing(detection(MIDDLE, "motorcycle"))
-    look = stage(detector, camera(), sweep=Sweep(10))
+    look = stage(detector, camera(), sweep=Sweep(lambda: 10))
     seen = [look.look(frame(i / 5), NOTHING, []) for i in range(5 * 10)]
     covered = {box for looks in seen for box in looks.looked}
     assert len(covered) == 18
