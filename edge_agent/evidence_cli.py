@@ -33,10 +33,10 @@ def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> Non
     verify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="events, one a line; or a bundle")
     verify.add_argument(
         "--key",
-        type=Path,
         action="append",
         default=[],
-        help="PEM of the gateway's public key; may be repeated",
+        metavar="[GATEWAY=]PUBLIC.pem",
+        help="the gateway's public key, as the centre knows it; may be repeated",
     )
     verify.add_argument("--media", type=Path, nargs="+", default=[], metavar="FILE", help="pictures, clips")
 

@@ -13,14 +13,15 @@ from edge_agent.evidence.heads import SignedHead, read_head
 from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
 from edge_agent.evidence.records import NoEvent, Record, read_record
 from edge_agent.evidence.report import Report, spans
-from edge_agent.evidence.verify import Finding, Keys, Verdict, judge_head, verify_events
+from edge_agent.evidence.verify import Finding, GivenKey, Keys, Verdict, judge_head, verify_events
 
 SUMS = "SHA256SUMS"
+_OWNER = re.compile(r"([a-z0-9-]{1,63})=")
 _SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)")
 
 
-def check_files(files: Sequence[Path], keys: Sequence[Path], media: Sequence[Path]) -> Report:
-    """Raises ``EvidenceError`` for a file that cannot be read."""
+def check_files(files: Sequence[Path], keys: Sequence[str], media: Sequence[Path]) -> Report:
+    """``keys``: ``[GATEWAY=]FILE`` each. Raises ``EvidenceError`` for a file that cannot be read."""
     report, given = Report(), _load_keys(keys)
     records: list[Record] = []
     bundled: list[Record] = []
@@ -32,6 +33,10 @@ def check_files(files: Sequence[Path], keys: Sequence[Path], media: Sequence[Pat
     if records:
         report.findings += verify_events(records, given)
         report.notes += spans(records)
+        if len({record.gateway for record in records}) > 1 and any(not key.gateway for key in given.values()):
+            report.notes.append(
+                "several gateways: --key GATEWAY=FILE says whose key it is; without, any may sign for all"
+            )
     for path in media:
         report.findings.append(_judge_media(str(path), _read(path), records + bundled, report.findings))
     return report
@@ -104,7 +109,7 @@ def _check_sums(content: dict[str, bytes], name: str) -> list[Finding]:
 
 
 def _bundled_keys(content: dict[str, bytes], name: str, report: Report) -> Keys:
-    keys = {}
+    keys: dict[str, GivenKey] = {}
     for file, pem in content.items():
         if file.startswith("keys/"):
             try:
@@ -112,7 +117,7 @@ def _bundled_keys(content: dict[str, bytes], name: str, report: Report) -> Keys:
             except KeyProblem as error:
                 report.findings.append(Finding(Verdict.ALTERED, f"{name}: {file}", str(error)))
                 continue
-            keys[key_id(public_der(key))] = key
+            keys[key_id(public_der(key))] = GivenKey(key)
     told = ", ".join(keys) or "none"
     report.notes.append(
         f"{name}: checked with the key in the bundle itself; the centre has to know it: {told}"
@@ -120,23 +125,30 @@ def _bundled_keys(content: dict[str, bytes], name: str, report: Report) -> Keys:
     return keys
 
 
-def _load_keys(paths: Sequence[Path]) -> Keys:
+def _load_keys(names: Sequence[str]) -> Keys:
+    """Each ``[GATEWAY=]FILE``."""
     keys = {}
-    for path in paths:
+    for name in names:
+        owner = _OWNER.match(name)
+        path = Path(name[owner.end() :] if owner else name)
         try:
             key = load_public(_read(path))
         except KeyProblem as error:
             raise EvidenceError(f"{path}: {error}") from error
-        keys[key_id(public_der(key))] = key
+        keys[key_id(public_der(key))] = GivenKey(key, owner[1] if owner else None)
     return keys
 
 
 def _read_lines(path: Path, report: Report) -> list[Record]:
     """One event a line; line ends of either kind."""
     records = []
-    for number, line in enumerate(_read(path).split(b"\n"), 1):
-        if payload := line.removesuffix(b"\r"):
-            records += _read_one(payload, f"{path}:{number}", report)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if payload := line.rstrip(b"\r\n"):
+                    records += _read_one(payload, f"{path}:{number}", report)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     return records
 
 
@@ -180,4 +192,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise EvidenceError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> EvidenceError:
+    return EvidenceError(f"{path} cannot be read: {error.strerror or error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Links:
         self._given: dict[int, dict[str, Record]] = defaultdict(dict)  # sequence -> hash -> event
         self._trusted: dict[int, set[str]] = defaultdict(set)  # sequence -> what its bytes are
         self._signed: set[int] = set()  # sequences that a head names itself
+        self._signed_ascending: list[int] = []
 
     def add(self, record: Record) -> None:
         self._given[record.sequence].setdefault(record.sha256, record)
@@ -38,6 +40,7 @@ class Links:
 
     def follow(self) -> None:
         """From what is trusted back, as far as the links go."""
+        self._signed_ascending = sorted(self._signed)
         # A trusted event that is not given ends the way; an earlier head begins another one.
         for sequence in sorted(self._given, reverse=True):
             for digest, record in self._given[sequence].items():
@@ -69,7 +72,8 @@ class Links:
 
     def next_signed(self, sequence: int) -> int | None:
         """The next event behind it that a head names."""
-        return min((signed for signed in self._signed if signed > sequence), default=None)
+        at = bisect.bisect_right(self._signed_ascending, sequence)
+        return self._signed_ascending[at] if at < len(self._signed_ascending) else None
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """First and last of each run of numbers that is not given, between those that are known of."""

@@ -37,8 +37,15 @@ class Finding:
     where: str = ""  # the file and the line
 
 
+@dataclass(frozen=True, slots=True)
+class GivenKey:
+    public: Ed25519PublicKey
+    gateway: str | None = None
+    """Whose it is. None: anybody's; of many gateways one stolen key could then forge the heads of all."""
+
+
 NO_KEY = "no public key was given (--key): no signature was checked"
-Keys = Mapping[str, "Ed25519PublicKey"]
+Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
 Doubt = tuple[Verdict, str]
 """What is wrong with a head, and why."""
@@ -53,8 +60,10 @@ def judge_head(head: SignedHead, keys: Keys) -> Doubt | None:
     key = next((key for name, key in keys.items() if head.key_id and name.startswith(head.key_id)), None)
     if key is None:
         return Verdict.WRONG_KEY, f"signed with the key {head.key_id[:16]}, which was not given"
+    if key.gateway not in (None, head.gateway):
+        return Verdict.WRONG_KEY, f"signed with the key of {key.gateway}"
     try:
-        key.verify(head.signature, head.text)
+        key.public.verify(head.signature, head.text)
     except InvalidSignature:
         return Verdict.ALTERED, "its signature does not hold: something in this head was changed"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -187,7 +188,7 @@ def verdicts(
     path = folder / "events.jsonl"
     path.write_bytes(b"".join(line + end for line in lines))
     found: dict[str, list[str]] = {}
-    for finding in check_files([path], [folder / key], []).findings:
+    for finding in check_files([path], [str(folder / key)], []).findings:
         if finding.verdict is not V.GENUINE:
             found.setdefault(finding.verdict, []).append(finding.what.rpartition("/")[2].lstrip("0"))
     return found
@@ -289,10 +290,53 @@ def test_two_epochs_are_two_chains(tmp_path: Path) -> None:
             (tmp_path / f"{name}.pem").write_bytes(key)
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"\n".join(lines))
-    keys = [tmp_path / "first.pem", tmp_path / "second.pem"]
+    keys = [str(tmp_path / "first.pem"), str(tmp_path / "second.pem")]
     assert check_files([path], keys, []).genuine
     assert not check_files([path], keys[:1], []).genuine
     assert not check_files([path], [], []).genuine
+
+
+def test_the_key_of_one_gateway_signs_for_no_other(tmp_path: Path, published: list[bytes]) -> None:
+    """A thief has the key of one box, and the centre gives the keys of all."""
+    path, key = tmp_path / "events.jsonl", tmp_path / "key.pem"
+    path.write_bytes(b"\n".join(published))
+    assert check_files([path], [f"dt-001={key}"], []).genuine
+    report = check_files([path], [f"dt-002={key}"], [])
+    told = {found.why for found in report.findings if found.verdict is V.WRONG_KEY}
+    assert told == {"signed with the key of dt-002"}
+    assert not any(found.verdict is V.GENUINE for found in report.findings)
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" * 9999, b'{"snapshot":{"media_id":[1]}}', b'{"event_id":3}', b"7", b""]
+)
+def test_a_hostile_line_is_a_finding_and_no_crash(
+    tmp_path: Path, published: list[bytes], data: bytes
+) -> None:
+    before, _, _ = published[2].partition(b'"data":')
+    assert V.ALTERED in verdicts(tmp_path, [*published, before + b'"data":' + data + b"}"])
+
+
+def test_what_was_read_writes_no_lines_of_its_own(tmp_path: Path, published: list[bytes]) -> None:
+    lie = (
+        published[2]
+        .replace(b"/dt-001", b"/x\\nRESULT: ALL GENUINE")
+        .replace(b"dt-001", b"x\\nRESULT: ALL GENUINE")
+    )
+    path, out = tmp_path / "events.jsonl", io.StringIO()
+    path.write_bytes(lie)
+    check_files([path], [], []).write(out)
+    assert [line for line in out.getvalue().splitlines() if line.startswith("RESULT")] == [
+        "RESULT: NOT ALL PROVEN: nothing speaks against it, but no signature covers what the lines below name"
+    ]
+
+
+def test_many_like_findings_are_one_line(tmp_path: Path, published: list[bytes]) -> None:
+    path, out = tmp_path / "events.jsonl", io.StringIO()
+    path.write_bytes(b"\n".join(published))
+    check_files([path], [], []).write(out)
+    assert out.getvalue().count("--key") == 1
+    assert f", {len(published)} in all: no public key was given" in out.getvalue()
 
 
 def test_after_a_kill_the_chain_goes_on_and_what_the_journal_lost_waits_in_the_outbox(tmp_path: Path) -> None:
