@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from edge_agent.view.sketch import Plane
 
 FIRST_LOOKS = 9  # their median is the first baseline: what passes through is in no pixel most of the time
-SLOWEST = 300.0  # looks; a baseline follows the season, the sun and what is parked with this time constant
+SLOWEST_S = 600.0  # a baseline follows the season, the sun and what is parked with this time constant
 MOVES = 10.0  # grey levels from one look to the next; such a pixel teaches nothing
 FAR, OF_FAR = 25.0, 0.1
 """A pixel so many grey levels away is most likely a thing that stands there: it teaches slower."""
 _OF_USUAL = 1 / 60.0  # per look
+_LONGEST_S = 10.0  # what one look may teach for, however long the one before it is ago
 _SKETCH_EVERY = 10  # looks; the sketch of a mean that hardly moves does not have to be fresh
 
 
@@ -36,7 +37,7 @@ class Baseline:
         fine_energy: float | None = None,
     ) -> None:
         self._sketcher = sketcher
-        self.mean = mean  # float32, the scale of ``Sketch.small``
+        self.mean = mean  # float32, the scale of ``Sketcher.size``
         self.looks = looks  # it has learnt from
         self.kept = kept  # usual ``Likeness.kept``; None: not known yet
         self.fine_energy = fine_energy  # usual ``Likeness.fine_energy``: noise and traffic are in it
@@ -56,10 +57,11 @@ class Baseline:
     def usual_fine_energy(self) -> float:
         return 1.0 if self.fine_energy is None else max(self.fine_energy, 0.2)
 
-    def learn(self, small: Gray, before: Gray, likeness: Likeness) -> None:
-        """From a look that is judged good; ``before`` is the look before it."""
+    def learn(self, small: Gray, before: Gray, likeness: Likeness, elapsed_s: float) -> None:
+        """From a look that is judged good; ``before`` is the look before it, ``elapsed_s`` the time since it
+        learnt last."""
         self.looks += 1
-        share = max(1.0 / self.looks, 1.0 / SLOWEST)
+        share = max(1.0 / self.looks, min(elapsed_s, _LONGEST_S) / SLOWEST_S)
         quiet = cv2.compare(cv2.absdiff(small, before), MOVES, cv2.CMP_LT)  # type: ignore[call-overload]
         away = cv2.absdiff(small, cv2.convertScaleAbs(self.mean))
         near = cv2.compare(away, FAR, cv2.CMP_LT)  # type: ignore[call-overload]

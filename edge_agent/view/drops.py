@@ -36,6 +36,10 @@ class Drops:
         self._before = [*self._before[-1:], small]
         return self.share
 
+    def pass_over(self, small: Gray) -> None:
+        """A picture that is not measured, but one that the next ones are measured against."""
+        self._before = [*self._before[-1:], small]
+
     def forget(self) -> None:
         self._before = []
         self.share = 0.0

@@ -47,6 +47,11 @@ class LightWatch:
             self._past.popleft()
         return found
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether there was a jump that may not last."""
+        return self._jump is not None
+
     def forget(self) -> None:
         self._past.clear()
         self._jump = None

@@ -17,8 +17,9 @@ from edge_agent.view.calm import Calm
 from edge_agent.view.colour import ColourWatch
 from edge_agent.view.drops import Drops
 from edge_agent.view.figures import figures_of
+from edge_agent.view.glance import Glance
 from edge_agent.view.light import Jump, LightWatch
-from edge_agent.view.likeness import Likeness, compare, edges_kept
+from edge_agent.view.likeness import Likeness, compare, edges_kept, structured_tiles
 from edge_agent.view.onset import Onset
 from edge_agent.view.sketch import Sketch, Sketcher
 from edge_agent.view.stillness import Stillness
@@ -35,6 +36,7 @@ PAUSE_S = 15.0  # without a look; then nothing before it counts for what is goin
 EDGE_KEPT = 0.5  # correlation of a tile's edges
 RENEW_LOOKS = 10  # so long the same scene in another light, until its baseline is learnt anew
 NOWHERE = 0.7  # share of blank tiles; with so many there is nothing left to search for
+TEACH_EVERY_S = 1.9
 _OF_USUAL_DROPS = 1 / 120.0
 
 
@@ -72,7 +74,8 @@ class Observer:
         self._onset = Onset()
         self._turn = Turn()
         self._other_light = 0  # looks in a row that kept edges and little else
-        self._learns = False
+        self._taught_mono: float | None = None
+        self._mean = 0.0  # luma at the last full look
 
     def _prepare(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
@@ -86,6 +89,7 @@ class Observer:
         self._still = Stillness(sketcher.counted)
         self._drops = Drops(sketcher.counted)
         self._calm = Calm(sketcher.counted)
+        self._glance = Glance(sketcher.counted)
         self._usual_drops = 0.0
         self._usual_bright = 0.0
         self._clear_history()
@@ -96,6 +100,7 @@ class Observer:
         if self._bank is None:
             return
         self._bank.forget()
+        self._glance.forget()
         self._clear_history()
         self._store.save(self._bank, self._still, now_mono, at_once=True)
 
@@ -106,6 +111,7 @@ class Observer:
             self._still.forget_run()
             self._drops.forget()
             self._calm.forget()
+            self._glance.forget()
             self._bank.stop_learning()
         self._light.forget()
         self._clear_history()
@@ -121,10 +127,12 @@ class Observer:
         if self._last_mono is not None and not 0 <= now - self._last_mono <= PAUSE_S:
             self.pause()
         small = bank.sketcher.shrink(luma)
+        frozen = self._still.update(small, now)
+        if not (told or frozen) and self._glanced(bank, small, now):
+            return Verdict(good=True)
         sketch = bank.sketcher.sketch(small)
         self._colour.update(frame.picture)
         jump = self._light.update(sketch.mean, now)
-        frozen = self._still.update(small, now)
         self._drops.update(small)
         baseline = self._baseline(bank, sketch, small)
         before, self._before, self._last_mono = self._before, small, now
@@ -133,11 +141,28 @@ class Observer:
             return Verdict()
         evidence = self._evidence(bank, baseline, sketch, frozen, now)
         found = judge(evidence, told)
+        self._mean = sketch.mean
+        settled = evidence.good and self._colour.settled and not (self._light.in_doubt or self._other_light)
+        self._glance.remember(small, now, settled and not (found or told))
         if before is not None:
-            self._learn(bank, baseline, evidence, small, before, found, told)
+            self._learn(bank, evidence, small, before, found, told, now)
         self._store.save(bank, self._still, now)
         self._features = {**figures_of(evidence), **self._light_features(sketch)}
         return Verdict(found, self._moments(evidence, jump), evidence.good)
+
+    def _glanced(self, bank: Bank, small: Gray, now: float) -> bool:
+        """Whether nothing is new; then no more is measured, and what is known of the past goes on."""
+        baseline = bank.active
+        if baseline is None or not self._glance.is_enough(
+            small, structured_tiles(baseline.sketch, bank.sketcher.counted), self._still.live, now
+        ):
+            return False
+        self._light.update(self._mean, now)
+        self._drops.pass_over(small)
+        self._onset.still_good(now)
+        self._before, self._last_mono = small, now
+        self._features = {**self._features, "still_s": round(self._still.lasts_s, 1)}
+        return True
 
     def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
         """The one to compare with; None while the first one is being learnt."""
@@ -204,12 +229,12 @@ class Observer:
     def _learn(
         self,
         bank: Bank,
-        baseline: Baseline,
         evidence: Evidence,
         small: Gray,
         before: Gray,
         found: dict[ViewState, str],
         told: Collection[ViewState],
+        now: float,
     ) -> None:
         """From a good view only: what is wrong must not become usual."""
         if TAMPER & (set(found) | set(told)) or found or not evidence.good:
@@ -228,9 +253,10 @@ class Observer:
                 bank.learn_first(small, light)
             return
         self._other_light = 0
-        self._learns = not self._learns  # every other look teaches enough
-        if self._learns:
-            active.learn(small, before, evidence.likeness)
+        elapsed = TEACH_EVERY_S if self._taught_mono is None else now - self._taught_mono
+        if elapsed >= TEACH_EVERY_S:
+            active.learn(small, before, evidence.likeness, elapsed)
+            self._taught_mono = now
 
     def _moments(self, evidence: Evidence, jump: Jump | None) -> tuple[tuple[ViewState, str], ...]:
         mono = self._colour.mono

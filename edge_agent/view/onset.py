@@ -39,6 +39,10 @@ class Onset:
         elif self._dark_mono is None:
             self._dark_mono = now_mono
 
+    def still_good(self, now_mono: float) -> None:
+        """The picture is as it was when it was good."""
+        self._good_mono = now_mono
+
     @property
     def took_s(self) -> float:
         """From the last good view to the first lost one; 0 while it is good, or when it never was."""

@@ -41,9 +41,8 @@ _MASK_RIM = np.ones((SHADING, SHADING), np.uint8)  # a mask's edge must not be s
 class Sketch:
     """One look at a picture."""
 
-    small: Gray | Plane  # about 320 x 180
-    coarse: Plane  # half of it, shading taken out
-    fine: Plane  # Laplacian of ``small``, every second row of it
+    coarse: Plane  # about 160 x 90, shading taken out
+    fine: Plane  # Laplacian of 320 x 180, every second row of it
     layout: Plane  # (2 * ROWS, 2 * COLUMNS) means
     coarse_energy: Tiles  # mean squares
     fine_energy: Tiles
@@ -60,7 +59,7 @@ class Sketcher:
         self._divisor = max(1, round((width * height / PIXELS) ** 0.5))
         grid_x, grid_y = 2 * COLUMNS, 2 * ROWS
         self.size = (width // self._divisor // grid_x * grid_x, height // self._divisor // grid_y * grid_y)
-        """(width, height) of ``Sketch.small``: whole tiles, so that sums over them are cheap."""
+        """(width, height) of what a sketch is made of: whole tiles, so that sums over them are cheap."""
         if self.size[0] < SMALLEST[0] or self.size[1] < SMALLEST[1]:
             raise ValueError(f"a picture of {width} x {height} is too small to judge")
         self._half = (self.size[0] // 2, self.size[1] // 2)
@@ -73,7 +72,7 @@ class Sketcher:
         self._share = max(1e-6, float(open_area.mean()))
 
     def shrink(self, luma: Gray) -> Gray:
-        """A fresh picture at the scale of ``Sketch.small``."""
+        """A fresh picture at the scale of ``size``."""
         wide, high = self.size[0] * self._divisor, self.size[1] * self._divisor
         if self._divisor == 1:
             return luma[:high, :wide].copy()
@@ -90,7 +89,6 @@ class Sketcher:
         layout = cv2.resize(half_f, (2 * COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
         mean, spread, dark, bright = self._light(half_f)
         return Sketch(
-            small,
             coarse,  # type: ignore[arg-type]
             fine,  # type: ignore[arg-type]
             layout,  # type: ignore[arg-type]
