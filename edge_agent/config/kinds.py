@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +70,17 @@ class Text(ScalarKind):
             raise Refused(f"must be {self.what} of at most {self.most} characters, not {len(text)}")
         if not re.fullmatch(self.pattern, text):
             rule = self.rule or "one line without control characters"
-            raise Refused(f"must be {self.what}: {rule}, not {shown(text)}")
+            raise Refused(f"must be {self.what}: {rule}, not {shown(text)}{self._spelt(text)}")
         if text in self.reserved:
             raise Refused(f"{shown(text)} is reserved for the agent itself; choose another")
         return text
+
+    def _spelt(self, text: str) -> str:
+        """What an id was meant to be that has capitals, accents or blanks in it."""
+        plain = unicodedata.normalize("NFKD", text.lower().replace("đ", "d"))
+        near = re.sub(r"[\s_]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
+        meant = self.pattern == ID and re.fullmatch(ID, near) and shown(text) == f"'{text}'"
+        return f" (did you mean '{near}'?)" if meant else ""
 
 
 def identifier(reserved: Collection[str] = ()) -> Text:

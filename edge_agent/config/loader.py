@@ -23,24 +23,24 @@ def load(
     path: Path,
     *,
     conf_dir: Path | None = None,
+    base: Path | None = None,
     no_secrets: bool = False,
     board: Board | None = None,
     clock: Clock | None = None,
 ) -> Settings:
     """Settings of ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
 
-    ``no_secrets`` checks a copy elsewhere: password, key and certificate files need not be there, and
+    Relative names are looked for beside it, or in ``base``, where it was copied from. ``no_secrets`` checks a
+    copy elsewhere: password, key and certificate files need not be there, and
     passwords are empty. ``board`` is this machine and ``clock`` the system's, by which lists of dates
     run out, unless a test says otherwise. Raises ConfigError with every problem found; what is only
     doubtful is in ``Settings.warnings``, as ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
+    beside = (base or path.parent).absolute()
+    files = Files(beside, Path(credentials) if credentials else None, required=not no_secrets)
     reading = Reading(files, clock or SystemClock())
-    own = tree.Mapping(tree.Place(str(path), 1, 1))
-    for layer in _layers(path, conf_dir, reading):
-        own = merged(own, layer)
-    own = without_nulls(own)
+    own = _own_tree(path, conf_dir, reading)
     profile = profiles.choose(own, board or profiles.read_board(), reading)
     whole = merged(profile.layer, own) if profile is not None else own
     whole = tree.Mapping(own.place, whole.entries)  # what is missing is missing in the file
@@ -48,6 +48,22 @@ def load(
     if reading.problems or profile is None or checked is INVALID:
         raise _error(path, reading.problems)
     return _settings(path, checked, profile, hash_of(whole), reading.warnings)
+
+
+def merged_tree(path: Path) -> tree.Mapping:
+    """The file and its drop-ins as one tree. Raises ConfigError when one of them cannot be read."""
+    reading = Reading(Files(path.parent, None), SystemClock())
+    own = _own_tree(path, None, reading)
+    if reading.problems:
+        raise _error(path, reading.problems)
+    return own
+
+
+def _own_tree(path: Path, conf_dir: Path | None, reading: Reading) -> tree.Mapping:
+    own = tree.Mapping(tree.Place(str(path), 1, 1))
+    for layer in _layers(path, conf_dir, reading):
+        own = merged(own, layer)
+    return without_nulls(own)
 
 
 def _settings(

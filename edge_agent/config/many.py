@@ -62,7 +62,8 @@ class MapOf(Kind):
         """The values by id, in the order of the file."""
         if not isinstance(node, tree.Mapping):
             found = "a list" if isinstance(node, tree.Sequence) else "a single value"
-            reading.refuse(node.place, f"must be {self.describe()}, not {found}")
+            example = f"; write {{some-id: …}}, each {self.kind.describe()}"
+            reading.refuse(node.place, f"must be {self.describe()}, not {found}{example}")
             return INVALID
         if len(node.entries) > self.most:
             reading.refuse(node.place, f"at most {self.most} {self.things}, not {len(node.entries)}")
@@ -70,6 +71,6 @@ class MapOf(Kind):
         for name, entry in node.entries.items():
             if not re.fullmatch(ID, name):
                 # Not quoted: of {url: rtsp://u:a,b} the half of a password after the comma is a key.
-                reading.refuse(entry.key, f"an id is {ID_RULE}")
+                reading.refuse(entry.key, f"an id is {ID_RULE}: no capitals, accents or blanks")
             values[name] = self.kind.read(entry.value, reading)
         return INVALID if INVALID in values.values() else values

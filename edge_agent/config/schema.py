@@ -22,6 +22,10 @@ from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox, 
 from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
 
+STATE_DIR = Path("/var/lib/edge-agent")
+"""Where it is when the file does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """The merged configuration as read; ``loader.py`` makes Settings of it."""
@@ -45,6 +49,9 @@ PROFILE_NAME = Text(
 )
 
 
+_OF_A_CAMERA = ("zones", "lines", "rules", "masks", "analyse", "report", "clip")
+
+
 def _check(values: Values) -> None:
     if values.valid("cameras") == ():
         values.warn("cameras", "there is no camera in this list; the gateway reports only its own health")
@@ -66,8 +73,8 @@ ROOT = Section(
             "state_dir",
             PathKind("a directory"),
             "holds the outbox, snapshots and what was learned; relative to the configuration file",
-            Path("/var/lib/edge-agent"),
-            "/var/lib/edge-agent",
+            STATE_DIR,
+            str(STATE_DIR),
         ),
         Field(
             "heartbeat_s",
@@ -84,4 +91,5 @@ ROOT = Section(
     ),
     plain(Checked),
     _check,
+    {key: f"{key} belongs to a camera: write it under - id: of that one" for key in _OF_A_CAMERA},
 )

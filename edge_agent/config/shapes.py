@@ -19,7 +19,7 @@ LEAST_LENGTH = 0.01
 class PointKind(Kind):
     """A place in the picture."""
 
-    coordinate: Number = field(default_factory=lambda: Number(0, 1))
+    coordinate: Number = field(default_factory=lambda: Number(0, 1, "of the picture's width or height"))
 
     def describe(self) -> str:
         return "a point [x, y] in 0..1"
@@ -70,6 +70,7 @@ def way(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
         lambda values: (values["from"], values["to"]),
         _check_way,
         {"points": "write from: [x, y] and to: [x, y]"},
+        "{from: [x, y], to: [x, y]}",
     )
 
 

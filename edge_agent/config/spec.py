@@ -182,8 +182,11 @@ class Section(Kind):
     check: Callable[[Values], None] = _no_check
     instead: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Keys people try, and what to do instead."""
+    example: str = ""  # how it is written, where that is short
 
     def describe(self) -> str:
+        if self.example:
+            return f"a mapping {self.example}"
         keys = ", ".join(each.key for each in self.fields[:3])
         return f"a mapping ({keys}{', …' if len(self.fields) > 3 else ''})"
 
@@ -208,7 +211,9 @@ class Section(Kind):
             with reading.about(each.key):
                 return each.kind.read(entry.value, reading)
         if each.default is REQUIRED:
-            reading.refuse_missing(node.place, f"{self.name} has no '{each.key}': {each.doc}")
+            reading.refuse_missing(
+                node.place, f"{self.name} has no '{each.key}': {each.doc}; {each.kind.describe()}"
+            )
             return INVALID
         if isinstance(each.kind, Section) and each.default is not None:
             return each.kind.read(tree.Mapping(node.place), reading)

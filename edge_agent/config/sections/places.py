@@ -30,6 +30,7 @@ ZONE = Section(
     "An area of the picture that rules refer to by its id.",
     (Field("polygon", PolygonKind(), "its corners, in order; it closes by itself"),),
     lambda values: values["polygon"],
+    example="{polygon: [[x, y], [x, y], [x, y], …]}",
 )
 
 LINE = way(

@@ -51,7 +51,7 @@ _ID = Field("id", identifier(), "the rule's id, unique in this camera")
 _KIND = Field(
     "kind",
     Choice(tuple(RuleKind), RuleKind),
-    "what it waits for: one of the sections below, each with keys of its own beside these",
+    "what it waits for; each kind has keys of its own beside these",
 )
 _COOLDOWN = Field(
     "cooldown_s",
