@@ -21,7 +21,6 @@ from edge_agent.config.sections.whole import warn_idle_rules
 from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox, Storage
 from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
-
 STATE_DIR = Path("/var/lib/edge-agent")
 """Where it is when the file does not say."""
 
@@ -91,5 +90,5 @@ ROOT = Section(
     ),
     plain(Checked),
     _check,
-    {key: f"{key} belongs to a camera: write it under - id: of that one" for key in _OF_A_CAMERA},
+    dict.fromkeys(_OF_A_CAMERA, "it belongs to a camera: write it there, below its id"),
 )

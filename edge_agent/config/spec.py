@@ -211,9 +211,8 @@ class Section(Kind):
             with reading.about(each.key):
                 return each.kind.read(entry.value, reading)
         if each.default is REQUIRED:
-            reading.refuse_missing(
-                node.place, f"{self.name} has no '{each.key}': {each.doc}; {each.kind.describe()}"
-            )
+            what = f"{each.doc.rstrip('.')} ({each.kind.describe()})"
+            reading.refuse_missing(node.place, f"{self.name} has no '{each.key}': {what}")
             return INVALID
         if isinstance(each.kind, Section) and each.default is not None:
             return each.kind.read(tree.Mapping(node.place), reading)
