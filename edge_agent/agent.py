@@ -43,7 +43,7 @@ from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.orders import Orders
-from edge_agent.reload import Configuration, Reloads
+from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
 from edge_agent.wire import Birth
 
@@ -64,31 +64,30 @@ class Agent:
         stop: threading.Event,
         *,
         load: Callable[[], Settings] | None = None,
+        instead: Instead | None = None,
         hangup: threading.Event | None = None,
         repeat_files: bool = False,
         clock: Clock | None = None,
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
     ) -> None:
-        """``load`` reads the configuration again, when ``hangup`` is set or somebody asks. ``clock`` and
-        ``kernel_sync`` are the system's; tests let them step."""
+        """``load`` reads the configuration again, when ``hangup`` is set or somebody asks; ``instead``: see
+        ``Configuration``. ``clock`` and ``kernel_sync`` are the system's; tests let them step."""
         use_one_opencv_thread()
-        state_dir = settings.state_dir
+        state_dir, gateway = settings.state_dir, settings.gateway
         _make_dir(state_dir)
         self._stop = stop
         self._clock = clock = clock or SystemClock()
-        self._configuration = Configuration(settings, load, clock)
+        self._configuration = Configuration(settings, load, clock, instead)
         self._reloads = Reloads(hangup or threading.Event())
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
         self._sight = Sight(settings)
         self._events = EventMaker(
-            settings.gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._sight.model
+            gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._sight.model
         )
         self._room = EvidenceRoom(settings, self._events, clock, boot_id, self._synced)
-        self._usage = Usage(
-            state_dir / "usage.json", settings.gateway.timezone, clock, self._clock_sync.trusted
-        )
+        self._usage = Usage(state_dir / "usage.json", gateway.timezone, clock, self._clock_sync.trusted)
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, repeat_files)
@@ -98,7 +97,7 @@ class Agent:
         self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
         self._control = ControlServer(
-            places_to_listen(state_dir, name=CONTROL_SOCKET), settings.gateway.id, self._orders.obey
+            places_to_listen(state_dir, name=CONTROL_SOCKET), gateway.id, self._orders.obey
         )
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
@@ -168,8 +167,8 @@ class Agent:
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
         settings = self._configuration.settings
-        for warning in settings.warnings:
-            log.warning("%s", warning)
+        for line in (*settings.warnings, *self._configuration.lines()):
+            log.warning("%s", line)
         self._sight.tell()
         told = (__version__, settings.gateway.id, len(settings.cameras))
         log.info("edge-agent %s runs as %s with %d cameras", *told)

@@ -67,18 +67,35 @@ def _run(args: argparse.Namespace) -> int:
     stop = stop_on_signals(hangup)  # before the slow imports: a stop during the start is a clean one too
     from edge_agent import config, logs
     from edge_agent.agent import Agent
+    from edge_agent.config import last_good
+    from edge_agent.reload import Instead
 
     camera_ids: set[str] = set()
     masker = logs.setup_logging(args.log_format, args.log_level, camera_ids)
 
-    def load() -> Settings:
-        settings = config.load(args.config)
+    def known(settings: Settings) -> Settings:
         camera_ids.update(camera.id for camera in settings.cameras)
         for credentials in settings.all_credentials:
             masker.register(credentials.password)
         return settings
 
-    code = Agent(load(), stop, load=load, hangup=hangup, repeat_files=args.repeat_files).run()
+    def load() -> Settings:
+        settings = known(config.load(args.config))
+        last_good.keep(args.config, settings)
+        return settings
+
+    instead = None
+    try:
+        settings = load()
+    except ConfigError as error:
+        found = last_good.find(args.config)
+        if found is None:
+            raise
+        print(error, file=sys.stderr)
+        settings, instead = known(found.settings), Instead(error, found.since)
+    code = Agent(
+        settings, stop, load=load, instead=instead, hangup=hangup, repeat_files=args.repeat_files
+    ).run()
     _leave_blocked_threads_behind(code)
     return code
 

@@ -27,16 +27,32 @@ TakeOver = Callable[[Settings, Mapping[str, Extent]], None]
 """Has the agent go on with these settings; the extents are of the cameras whose settings have changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """The agent starts with an older configuration than the file's, which was refused."""
+
+    refused: ConfigError
+    since: datetime  # when the older one was read
+
+
 class Configuration:
     """``settings`` are in force; any thread may read them and ``lines``. The main thread reloads."""
 
-    def __init__(self, settings: Settings, load: Callable[[], Settings] | None, clock: Clock) -> None:
-        """``load`` reads the file again and raises ConfigError; None: there is none."""
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings] | None,
+        clock: Clock,
+        instead: Instead | None = None,
+    ) -> None:
+        """``load`` reads the file again and raises ConfigError; None: there is none. ``instead``: why
+        ``settings`` are not those of the file."""
         self.settings = settings
         self._load = load
         self._clock = clock
-        self._since = clock.now()
-        self._refused: str | None = None  # why what the file says now is not in force
+        self._since = clock.now() if instead is None else instead.since
+        # Why what the file says now is not in force.
+        self._refused = None if instead is None else _first_of(instead.refused)
         self._restart: tuple[str, ...] = ()  # keys that it changes, and that wait for a restart
 
     def reload(self, take_over: TakeOver) -> Answer:
@@ -72,9 +88,7 @@ class Configuration:
             yield f"configuration: {', '.join(restart)} changed: restart the agent to take it over"
 
     def _refuse(self, error: ConfigError) -> Answer:
-        count = len(error.problems)
-        first = str(error.problems[0] if error.problems else error)
-        self._refused = f"{count} problems, the first is {first}" if count > 1 else first
+        self._refused = _first_of(error)
         for line in self.lines():
             log.error("%s", line)
         since = self._time(self._since)
@@ -85,6 +99,12 @@ class Configuration:
 
     def _time(self, moment: datetime) -> str:
         return since_text(moment, self._clock.now(), self.settings.gateway.timezone)
+
+
+def _first_of(error: ConfigError) -> str:
+    count = len(error.problems)
+    first = str(error.problems[0] if error.problems else error)
+    return f"{count} problems, the first is {first}" if count > 1 else first
 
 
 def _in_force(old: Settings, wanted: Settings, changes: Changes) -> Settings:

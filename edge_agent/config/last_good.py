@@ -1,6 +1,6 @@
 """A copy of the last configuration that was good: a box starts with it when the file has mistakes.
 
-A power cut after a bad edit, or in the middle of one, must not leave a site blind until somebody drives there.
+A power cut after a bad edit, or in the middle of one, must not leave a site blind until somebody comes.
 The copy is the merged tree as one YAML file in ``state_dir``; files that it names (passwords, certificates)
 stay where they are. Nobody starts with the copy of another file, nor where there is no file any more.
 """
@@ -29,11 +29,11 @@ _STATE_DIR_KEY = re.compile(rb"""(?:^|[{,])\s*["']?state_dir["']?\s*:\s*["']?([^
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """What was kept."""
+class LastGood:
+    """A copy, read again."""
 
     settings: Settings
-    since: datetime  # when it was read first
+    since: datetime  # when it was read from the file first
 
 
 def keep(path: Path, settings: Settings) -> None:
@@ -58,7 +58,7 @@ def keep(path: Path, settings: Settings) -> None:
         log.warning("configuration: no copy of it can be kept in %s: %s", copy.parent, reason)
 
 
-def find(path: Path, *, no_secrets: bool = False) -> Copy | None:
+def find(path: Path, *, no_secrets: bool = False) -> LastGood | None:
     """The copy of ``path``, which cannot be used itself; None when there is none that can."""
     if not path.exists():
         return None
@@ -69,10 +69,22 @@ def find(path: Path, *, no_secrets: bool = False) -> Copy | None:
             continue
         try:
             settings = loader.load(copy, base=path.parent, no_secrets=no_secrets)
-            return Copy(settings, datetime.fromtimestamp(copy.stat().st_mtime, UTC))
+            return LastGood(settings, datetime.fromtimestamp(copy.stat().st_mtime, UTC))
         except (ConfigError, OSError) as error:
             log.warning("configuration: the copy %s cannot be used either: %s", copy, error)
     return None
+
+
+def read_or_find(path: Path) -> Settings:
+    """For who asks a running agent: the file's settings without secrets, else those of the copy. Raises the
+    file's ConfigError when there is none."""
+    try:
+        return loader.load(path, no_secrets=True)
+    except ConfigError:
+        found = find(path, no_secrets=True)
+        if found is None:
+            raise
+        return found.settings
 
 
 def state_dirs(path: Path) -> list[Path]:

@@ -6,7 +6,9 @@ that is turned away and then relearned shows no tamper.
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -15,14 +17,19 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent import config
+from edge_agent.config import last_good
 from edge_agent.config.settings import Settings
 from edge_agent.device.local_server import LocalServer
-from edge_agent.device.local_socket import CONTROL_SOCKET, RUN_DIR, ask, places_to_ask
+from edge_agent.device.local_socket import ANSWER_TIMEOUT_S, CONTROL_SOCKET, ask, places_to_ask
 from edge_agent.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 15.0
 """An agent that reads its configuration looks at password files, and waits for what a changed camera ends."""
 LARGEST_REQUEST = 4096
+REQUEST_WITHIN_S = 1.0
+"""All of it: who connects and says nothing, or a byte now and then, keeps the others waiting no longer."""
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -62,19 +69,34 @@ class ControlServer(LocalServer):
         self._obey = obey
 
     def _serve_one(self, asker: socket.socket) -> None:
-        text = b""
-        while len(text) <= LARGEST_REQUEST and (part := asker.recv(LARGEST_REQUEST)):
-            text += part
-        asker.sendall(msgspec.json.encode(self._answer_to(text)))
+        answer = self._answer_to(_request_of(asker))
+        asker.settimeout(ANSWER_TIMEOUT_S)
+        asker.sendall(msgspec.json.encode(answer))
 
     def _answer_to(self, text: bytes) -> Answer:
         try:
             request = msgspec.json.decode(text, type=Request)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Answer(EXIT_FAILED, f"the agent does not understand the request: {error}")
         if request.gateway not in (None, self._gateway):
             return Answer(None, f"the agent of {self._gateway} listens here")
-        return self._obey(request)
+        try:
+            return self._obey(request)
+        except Exception as error:  # the top of this thread's loop: the next asker is served
+            log.exception("control: a request failed")
+            return Answer(EXIT_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
+
+
+def _request_of(asker: socket.socket) -> bytes:
+    """Until its sender closes its side. Raises OSError when that is not in time."""
+    text, deadline = b"", time.monotonic() + REQUEST_WITHIN_S
+    while len(text) <= LARGEST_REQUEST:
+        asker.settimeout(max(0.001, deadline - time.monotonic()))
+        part = asker.recv(LARGEST_REQUEST)
+        if not part:
+            break
+        text += part
+    return text
 
 
 def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
@@ -85,19 +107,29 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
     try:
         settings = config.load(path, no_secrets=True)
     except ConfigError as error:
-        # Where its agent listens can only be guessed then; told of it, it shows in its health.
-        answer = _ask([RUN_DIR / CONTROL_SOCKET], Reload(None))
-        if isinstance(answer, Answer) and answer.code == EXIT_CONFIG:
-            print(answer.text, file=stderr)
-        else:
-            print(*error.problems or [error], "nothing was changed", sep="\n", file=stderr)
-        return EXIT_CONFIG
+        return _reload_refused(path, error, stderr)
     return _run(settings, Reload(settings.gateway.id), stdout, stderr)
+
+
+def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
+    """The file is no good: its agent is asked all the same, so that its health says so."""
+    found = last_good.find(path, no_secrets=True)
+    folders = last_good.state_dirs(path) if found is None else [found.settings.state_dir]
+    places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]
+    # Without the copy nobody knows whose agent is meant. Another one would only read its own file again.
+    gateway = None if found is None else found.settings.gateway.id
+    answer = _ask(list(dict.fromkeys(places)), Reload(gateway))
+    if isinstance(answer, Answer) and answer.code == EXIT_CONFIG:
+        print(answer.text, file=stderr)
+    else:
+        told = "nothing was changed; no running agent was found to tell of it"
+        print(*error.problems or [error], told, sep="\n", file=stderr)
+    return EXIT_CONFIG
 
 
 def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
     """Have the agent of this configuration learn a camera's view anew. Returns as ``run_reload``."""
-    settings = config.load(path, no_secrets=True)
+    settings = last_good.read_or_find(path)
     return _run(settings, Relearn(settings.gateway.id, camera), stdout, stderr)
 
 
@@ -127,7 +159,7 @@ def _ask(places: Sequence[Path], request: Request) -> Answer | str | None:
             continue
         except PermissionError:
             failure = f"{path} is open to the agent's own user and to root only; use sudo"
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             failure = f"{path} gives no usable answer: {error or type(error).__name__}"
         else:
             if answer.code is not None:

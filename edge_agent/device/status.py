@@ -14,7 +14,7 @@ from typing import Literal, TextIO
 
 import msgspec
 
-from edge_agent import config
+from edge_agent.config import last_good
 from edge_agent.config.settings import Settings
 from edge_agent.device.local_server import IDLE_S, LocalServer
 from edge_agent.device.local_socket import ask, places_to_ask
@@ -70,7 +70,7 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
 
     Returns 0; 1 when it runs but gives no usable answer; 3 when no agent runs.
     """
-    settings = config.load(source, no_secrets=True) if isinstance(source, Path) else source
+    settings = last_good.read_or_find(source) if isinstance(source, Path) else source
     gateway = settings.gateway.id
     failure: str | None = None
     places = places_to_ask(settings.state_dir)

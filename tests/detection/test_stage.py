@@ -105,7 +105,7 @@ def test_a_standing_object_is_found_by_the_sweep() -> None:
 
 
 def test_the_sweep_goes_on_beside_a_busy_street() -> None:
-    look = stage(seeing(), camera(), per_s=5, sweep=Sweep(5))
+    look = stage(seeing(), camera(), per_s=5, sweep=Sweep(lambda: 5))
     busy = [track(RIDER), track(RIDER.shifted(0.3, 0), id="t2")]
     tiles = [box for i in range(5 * 120) for box in look.look(frame(i / 5), NOTHING, busy).looked[:1]]
     assert len({box for box in tiles if box.width > 0.24}) >= 18
