@@ -1,0 +1,59 @@
+"""A line's numbers of today, with the running agent killed again and again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+from tests.testbed.walker import walking_clip
+
+KILLS = 2
+COUNTS_S = 2.0
+"""In place of the minute; somebody crosses about every four seconds."""
+
+
+def events_of(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:
+    """Each once, as they were made."""
+    parsed = [json.loads(event.payload) for event in subscriber.events()]
+    unique = {int(event["sequence"]): event for event in parsed if f".{kind}." in event["type"]}
+    return [unique[number] for number in sorted(unique)]
+
+
+def numbers(subscriber: Subscriber) -> list[int]:
+    """What each line-counts event says of today, both ways, by the day it is about."""
+    told = [event["data"] for event in events_of(subscriber, "line-counts")]
+    assert len({data["day"] for data in told}) <= 1, "midnight came in the middle of this test: run it again"
+    return [sum(data["a_to_b"].values()) + sum(data["b_to_a"].values()) for data in told]
+
+
+def test_a_days_numbers_never_fall_over_kill_9_and_lose_at_most_an_interval(tmp_path: Path) -> None:
+    rule = {"id": "count", "kind": "line-crossing", "line": "path", "counts_s": COUNTS_S, "cooldown_s": 0}
+    camera = {
+        "id": "cam-1",
+        "url": str(walking_clip(tmp_path / "walker.mp4", empty_s=1.0, walk_s=3.0, tail_s=0.5)),
+        "lines": {"path": {"from": [0.5, 0.2], "to": [0.5, 1.0]}},
+        "rules": [rule],
+    }
+    with Mosquitto(tmp_path, persistent=True) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+        agent = AgentProcess(
+            write_config(tmp_path, cameras=[camera], broker_port=broker.port), "--repeat-files"
+        )
+        with agent:
+            for _ in range(KILLS):
+                known = max(numbers(subscriber), default=0)
+                subscriber.wait_for(lambda k=known: max(numbers(subscriber), default=0) >= k + 2, 60)  # type: ignore[misc]
+                agent.kill()
+                agent.start()
+            known = max(numbers(subscriber))
+            subscriber.wait_for(lambda: max(numbers(subscriber)) > known, 60)
+            assert agent.stop() == 0
+        subscriber.wait_for(lambda: json.loads(subscriber.on("/up/state")[-1].payload)["state"] == "stopped")
+
+    told = numbers(subscriber)
+    assert told == sorted(told), "a day's numbers fell"
+    crossed = len(events_of(subscriber, "line-crossing"))
+    assert crossed >= 2 * KILLS + 1
+    assert crossed - KILLS <= told[-1] <= crossed, "at most the one of the last interval at each kill"
