@@ -22,6 +22,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import EvidenceError, StorageError
 
 if TYPE_CHECKING:
+    from edge_agent.evidence.archive import Archive
     from edge_agent.evidence.bundle import Device
     from edge_agent.evidence.records import Record
     from edge_agent.evidence.store import MediaStore
@@ -80,17 +81,14 @@ def _verify(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _export(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.evidence.archive import Archive
     from edge_agent.evidence.bundle import Exporter, make_bundle, write_bundle
     from edge_agent.evidence.check import SUMS
     from edge_agent.evidence.keys import public_keys
-    from edge_agent.outbox.reading import waiting_payloads
 
     settings = _load(args.config)
     state_dir = settings.state_dir
     with _readable(state_dir):
-        archive = Archive(state_dir, partial(waiting_payloads, state_dir))
-        selection = archive.select(args.event)
+        selection = _archive(state_dir).select(args.event)
         if not selection.asked:
             told = "".join(f"; {line}" for line in selection.missing)
             raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
@@ -118,8 +116,12 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
             return 0 if released else 1
         store.hold(event_id, args.by or getpass.getuser(), args.why)
         _give_to_owner(settings.state_dir, event_id)
-        out.write(f"{event_id}: held, {len(store.files_of(event_id))} media on this box\n")
-    return 0
+        media = store.files_of(event_id)
+        out.write(f"{event_id}: held, {len(media)} media on this box\n")
+        if media or _is_known(settings.state_dir, event_id):
+            return 0
+    out.write(f"{event_id}: no such event is on this box: mistyped? --release takes it back\n")
+    return 1
 
 
 def _open(args: argparse.Namespace, out: TextIO) -> int:
@@ -165,14 +167,21 @@ def _event_id(state_dir: Path, name: str) -> str:
     """The id that media have; an id of one event, with slashes, is looked up."""
     if "/" not in name:
         return name
-    from edge_agent.evidence.archive import Archive
-    from edge_agent.outbox.reading import waiting_payloads
-
-    found = Archive(state_dir, partial(waiting_payloads, state_dir)).select(name)
-    ids = [record.event_id for record in found.asked if record.event_id]
+    ids = [record.event_id for record in _archive(state_dir).select(name).asked if record.event_id]
     if not ids:
         raise EvidenceError(f"{name}: no such event on this box, or none that has media")
     return ids[0]
+
+
+def _is_known(state_dir: Path, event_id: str) -> bool:
+    return bool(_archive(state_dir).select(event_id).asked)
+
+
+def _archive(state_dir: Path) -> Archive:
+    from edge_agent.evidence.archive import Archive
+    from edge_agent.outbox.reading import waiting_payloads
+
+    return Archive(state_dir, partial(waiting_payloads, state_dir))
 
 
 def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:

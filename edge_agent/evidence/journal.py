@@ -18,11 +18,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from edge_agent.clock import Clock
+from edge_agent.evidence.keys import JOURNAL
 from edge_agent.outbox_model import StoredEvent
 
 log = logging.getLogger(__name__)
 
-FOLDER = Path("evidence", "journal")
 MAX_WAITING_BYTES = 2_000_000  # while the disk takes nothing; then the oldest goes
 
 
@@ -41,7 +41,7 @@ class Journal:
         held: Callable[[], frozenset[str]],
     ) -> None:
         """``keep_free``: bytes of the disk that it leaves alone; ``held``: ids of events to be kept."""
-        self._folder = state_dir / FOLDER
+        self._folder = state_dir / JOURNAL
         self._max_bytes = max_bytes
         self._max_age = timedelta(days=max_age_days)
         self._keep_free = keep_free
@@ -138,14 +138,21 @@ class Journal:
         try:
             sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.jsonl"))}
             total = sum(sizes.values())
+            before: dict[str, Path] = {}  # of each epoch, the last one that stays
             for path, size in sizes.items():
-                day = _day_of(path)
-                too_old = day is not None and day < oldest
-                if (too_old or total > self._max_bytes) and path != self._whole and not self._is_held(path):
+                day, epoch = _day_of(path), path.stem[len("YYYY-MM-DD-") :]
+                goes = total > self._max_bytes or (day is not None and day < oldest)
+                if goes and path != self._whole and not self._is_needed(path, before.get(epoch)):
                     path.unlink()
                     total -= size
+                else:
+                    before[epoch] = path
         except OSError as error:
             log.warning("evidence: journal: no room can be made: %s", error)
+
+    def _is_needed(self, path: Path, before: Path | None) -> bool:
+        """The head that signs the last events of a day may stand in the file after it."""
+        return self._is_held(path) or (before is not None and self._is_held(before))
 
     def _is_held(self, path: Path) -> bool:
         """Whether it speaks of an event that is held. Read once for each change of what is held."""
@@ -162,7 +169,7 @@ def journal_files(state_dir: Path) -> list[Path]:
     """Oldest first."""
     # Not glob(): it takes a folder that it may not read for an empty one.
     try:
-        return sorted(path for path in (state_dir / FOLDER).iterdir() if path.suffix == ".jsonl")
+        return sorted(path for path in (state_dir / JOURNAL).iterdir() if path.suffix == ".jsonl")
     except FileNotFoundError:
         return []
 

@@ -11,6 +11,7 @@ functions that need it: a command that signs and checks nothing does not pay for
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import logging
 import os
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = "keys"
 PRIVATE = "evidence.pem"
+JOURNAL = Path("evidence", "journal")
+"""Where it is, a key has signed before."""
 
 
 class KeyProblem(EdgeAgentError):
@@ -54,21 +57,22 @@ class SigningKey:
 def load_or_make(state_dir: Path) -> SigningKey:
     """The box's key; made when there is none. A disk that refuses it leaves a key in memory, and a notice."""
     folder = state_dir / FOLDER
-    key = _load_or_make(folder, folder / PRIVATE)
+    key = _load_or_make(folder, folder / PRIVATE, state_dir / JOURNAL)
+    path, pem = folder / f"evidence-{key.id[:16]}.pub.pem", to_pem(key.der)
     try:
-        _write(folder / f"evidence-{key.id[:16]}.pub.pem", to_pem(key.der), 0o644)
-    except FileExistsError:
-        pass
+        if not path.exists() or path.read_bytes() != pem:
+            path.unlink(missing_ok=True)
+            _write(path, pem, 0o644)
     except OSError as error:
         log.warning("evidence: the public key is not beside the private one: %s", error)
     return key
 
 
-def _load_or_make(folder: Path, path: Path) -> SigningKey:
+def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
     try:
         return SigningKey(_parse(path.read_bytes()))
     except FileNotFoundError:
-        had_one = any(folder.glob("evidence-*.pub.pem"))
+        had_one = any(folder.glob("evidence-*.pub.pem")) or any(journal.glob("*"))
         reason = f"{path} is gone" if had_one else None
     except KeyProblem as error:
         reason = f"{path}: {error}"
@@ -80,11 +84,12 @@ def _load_or_make(folder: Path, path: Path) -> SigningKey:
 
 
 def public_keys(state_dir: Path) -> dict[str, bytes]:
-    """PEM of every key this box ever signed with, by key id. Raises ``OSError``."""
+    """PEM of every key this box ever signed with, by key id; without damaged ones. Raises ``OSError``."""
     found = {}
     for path in sorted((state_dir / FOLDER).glob("evidence-*.pub.pem")):
         pem = path.read_bytes()
-        found[key_id(public_der(load_public(pem)))] = pem
+        with contextlib.suppress(KeyProblem):
+            found[key_id(public_der(load_public(pem)))] = pem
     return found
 
 

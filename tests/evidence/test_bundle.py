@@ -199,6 +199,26 @@ def test_hold_and_release(config: Path, tmp_path: Path) -> None:
     assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 1
 
 
+def test_to_hold_what_nobody_knows_is_told(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An event of which nothing was written yet may be held; one that was mistyped must not look so."""
+    assert main(["evidence", "hold", "yard-nigth-t1-1", str(config), "--by", "Lan"]) == 1
+    assert "no such event is on this box: mistyped?" in capsys.readouterr().out
+    assert (tmp_path / "state" / "evidence" / "holds" / "yard-nigth-t1-1.json").exists()
+
+
+def test_an_opened_picture_is_as_genuine_as_the_bundle_that_names_it(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, other = tmp_path / "picture.jpg", tmp_path / "other.jpg"
+    picture.write_bytes(JPEG)
+    other.write_bytes(JPEG + b"x")
+    assert main(["evidence", "verify", str(bundle), "--media", str(picture)]) == 0
+    assert main(["evidence", "verify", str(bundle), "--media", str(other)]) == 1
+    assert "it was altered, or belongs to an event that is not here" in capsys.readouterr().out
+
+
 def test_the_centre_opens_what_is_sealed(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

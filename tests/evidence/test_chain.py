@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +17,7 @@ import pytest
 from edge_agent.config.settings import Storage
 from edge_agent.evidence.check import check_files
 from edge_agent.evidence.heads import head_text
-from edge_agent.evidence.keys import load_or_make, to_pem
+from edge_agent.evidence.keys import load_or_make, public_keys, to_pem
 from edge_agent.evidence.verify import Verdict
 from tests.evidence.box import Box, box_in
 from tests.outbox.parts import HandClock
@@ -87,6 +88,23 @@ def test_a_lost_key_is_told(tmp_path: Path) -> None:
     assert "is gone; a new evidence key" in (second.notice or "")
 
 
+def test_keys_that_are_gone_with_their_public_halves_are_told_too(tmp_path: Path) -> None:
+    with box_in(tmp_path) as box:
+        box.alarm()
+        box.seconds(1)
+    shutil.rmtree(tmp_path / "keys")
+    with box_in(tmp_path) as box:
+        assert "is gone; a new evidence key" in (box.chain.degraded or "")
+
+
+def test_a_damaged_public_key_is_written_anew_and_another_one_left_out(tmp_path: Path) -> None:
+    key = load_or_make(tmp_path)
+    for name in (f"evidence-{key.id[:16]}.pub.pem", "evidence-0123456789abcdef.pub.pem"):
+        (tmp_path / "keys" / name).write_bytes(b"garbage")
+    assert load_or_make(tmp_path).notice is None
+    assert public_keys(tmp_path) == {key.id: to_pem(key.der)}
+
+
 def test_a_key_that_cannot_be_understood_is_set_aside_not_overwritten(tmp_path: Path) -> None:
     load_or_make(tmp_path)
     (tmp_path / "keys" / "evidence.pem").write_bytes(b"scrambled")
@@ -155,12 +173,13 @@ def test_old_journals_go_but_not_those_of_held_events(tmp_path: Path) -> None:
     clock = HandClock()
     storage = Storage(max_age_days=3, keep_free=10_000_000)
     with box_in(tmp_path, clock, storage=storage, held=frozenset({"held-1"})) as box:
-        for day, event_id in enumerate(["held-1", "other-1", "other-2", "other-3", "other-4", "other-5"]):
+        for day, event_id in enumerate(["held-1", *(f"other-{n}" for n in range(1, 7))]):
             clock.wall += timedelta(days=bool(day))
             box.alarm(event_id)
             box.seconds(1)
         days = [path.name[:10] for path in sorted((tmp_path / "evidence" / "journal").glob("*"))]
-    assert days == ["2026-11-24", "2026-11-26", "2026-11-27", "2026-11-28", "2026-11-29"]
+    with_the_next_head = ["2026-11-24", "2026-11-25"]
+    assert days == [*with_the_next_head, "2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30"]
 
 
 # --- what verification finds ---
@@ -340,8 +359,6 @@ def test_many_like_findings_are_one_line(tmp_path: Path, published: list[bytes])
 
 
 def test_after_a_kill_the_chain_goes_on_and_what_the_journal_lost_waits_in_the_outbox(tmp_path: Path) -> None:
-    import shutil
-
     with box_in(tmp_path / "box") as box:
         box.fact()
         # What a kill between the commit and the journal leaves.
