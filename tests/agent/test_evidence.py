@@ -1,45 +1,192 @@
-"""An alarm in a running agent: a clip on the box, its hash in an event, and a signed head."""
+"""Evidence of a running agent: what the broker got is genuine, a bundle of it too, over a kill as well."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.evidence.check import check_files
+from edge_agent.evidence.keys import to_pem
+from edge_agent.evidence.report import Report
+from edge_agent.evidence.verify import Verdict
 from tests.agent.test_main_path import kind_of, parsed
-from tests.testbed.agent import AgentProcess, file_camera, write_config
+from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
+YARD = {
+    "zones": {"yard": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}},
+    "rules": [
+        {
+            "id": "in-yard",
+            "kind": "zone-intrusion",
+            "zone": "yard",
+            "labels": ["person"],
+            "severity": "alarm",
+            "cooldown_s": 3,
+        }
+    ],
+    "report": {"objects": True, "snapshots": "rules", "clips": "rules"},
+    "clip": {"post_s": 1},
+}
+LINGERS = {"id": "lingers", "kind": "loitering", "zone": "yard", "labels": ["person"], "min_duration_s": 1}
 
-def test_an_alarm_leaves_a_clip_and_a_signed_head(tmp_path: Path, walker: Path) -> None:
-    camera = file_camera(walker) | {
-        "zones": {"yard": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}},
-        "rules": [
-            {
-                "id": "in-yard",
-                "kind": "zone-intrusion",
-                "zone": "yard",
-                "labels": ["person"],
-                "severity": "alarm",
-            }
-        ],
-        "report": {"objects": True, "snapshots": "rules", "clips": "rules"},
-        "clip": {"post_s": 1},
-    }
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
-        with AgentProcess(config, "--repeat-files") as agent:
-            subscriber.wait_for(
-                lambda: {"evidence", "chain-head"} <= {kind_of(e) for e in parsed(subscriber.events())}, 60
-            )
-            beat = agent.wait_for_status(lambda beat: beat["evidence"]["clips"] >= 1, "the clip in health")
-            assert agent.stop() == 0, agent.log
-    events = parsed(subscriber.events())
-    told = next(e["data"] for e in events if kind_of(e) == "evidence")
-    opened = next(e["data"] for e in events if kind_of(e) == "zone-intrusion")
-    assert told["event_id"] == opened["event_id"]
-    media = list((tmp_path / "state" / "evidence" / "media").rglob("*.mp4"))
-    assert told["clip"]["sha256"] in {hashlib.sha256(path.read_bytes()).hexdigest() for path in media}
-    assert not beat["evidence"].get("degraded")
-    assert json.loads(subscriber.on("/up/birth")[0].payload)["evidence_key"]
-    assert "Traceback" not in agent.log
+
+def of_kind(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:
+    return [event for event in parsed(subscriber.events()) if kind_of(event) == kind]
+
+
+def report_on(subscriber: Subscriber, folder: Path) -> Report:
+    """On what the broker handed on, with the keys that the birth messages told."""
+    lines, keys = folder / "got.jsonl", []
+    lines.write_bytes(b"".join(message.payload + b"\n" for message in subscriber.events()))
+    births = (json.loads(message.payload) for message in subscriber.on("/up/birth"))
+    for number, told in enumerate(sorted({birth["evidence_key"] for birth in births})):
+        path = folder / f"key-{number}.pem"
+        path.write_bytes(to_pem(base64.b64decode(told)))
+        keys.append(f"dt-001={path}")
+    return check_files([lines], keys, [])
+
+
+def nothing_against(report: Report) -> bool:
+    """What came after the last head is not signed yet, and that is all."""
+    return {found.verdict for found in report.findings} <= {Verdict.GENUINE, Verdict.UNSIGNED}
+
+
+def seconds_between(alarm: dict[str, Any], head: dict[str, Any]) -> float:
+    times = (datetime.fromisoformat(event["recordedtime"]) for event in (alarm, head))
+    first, second = times
+    return (second - first).total_seconds()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path, persistent=True) as broker:
+        yield broker
+
+
+@pytest.fixture
+def centre(broker: Mosquitto) -> Iterator[Subscriber]:
+    with Subscriber(broker.port, "tb/v1/#") as subscriber:
+        yield subscriber
+
+
+def test_an_alarm_on_real_footage_is_proven_by_what_the_broker_got_and_by_a_bundle(
+    tmp_path: Path, test_data: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
+    camera = file_camera(test_data / "video" / "one-by-one-person-detection.mp4") | YARD
+    model = str(test_data / "models" / "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite")
+    config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector=model)
+    bundle = tmp_path / "bundle"
+    with AgentProcess(config, "--repeat-files") as agent:
+        centre.wait_for(lambda: bool(of_kind(centre, "evidence")), 90)
+        told = of_kind(centre, "evidence")[0]
+        centre.wait_for(
+            lambda: told["sequence"] in {head["data"]["sequence"] for head in of_kind(centre, "chain-head")}
+        )
+        event_id = told["data"]["event_id"]
+        exported = main(["evidence", "export", event_id, str(config), "--by", "Lan", "--out", str(bundle)])
+        assert exported == 0, "while the agent runs"
+        assert agent.stop() == 0, agent.log
+    heads = {head["data"]["sequence"]: head for head in of_kind(centre, "chain-head")}
+    alarm = next(e for e in of_kind(centre, "zone-intrusion") if e["data"]["event_id"] == event_id)
+    assert seconds_between(alarm, heads[alarm["sequence"]]) < 2.5
+    assert nothing_against(report_on(centre, tmp_path))
+    assert main(["evidence", "verify", str(bundle), "--key", f"dt-001={tmp_path / 'key-0.pem'}"]) == 0
+    (clip,) = (bundle / "media").glob("*.mp4")
+    shown = json.loads(
+        subprocess.run(
+            ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "json", str(clip)],
+            check=True,
+            capture_output=True,
+        ).stdout
+    )
+    ref = told["data"]["clip"]
+    assert float(shown["format"]["duration"]) == pytest.approx(ref["duration_s"], abs=0.05)
+    assert 5.0 <= ref["pre_roll_s"] < ref["duration_s"], "five seconds are wanted, from a keyframe on"
+
+
+def test_after_a_kill_each_event_ends_once_no_half_clip_is_told_and_the_chain_goes_on(
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
+    camera = file_camera(walker) | YARD
+    camera["rules"] = [*YARD["rules"], LINGERS | {"severity": "alarm"}]
+    config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
+    media = tmp_path / "state" / "evidence" / "media"
+
+    def ids(phase: str) -> set[str]:
+        return {e["data"]["event_id"] for e in parsed(centre.events()) if e["data"].get("phase") == phase}
+
+    with AgentProcess(config, "--repeat-files") as agent:
+        centre.wait_for(lambda: len(ids("start") - ids("end")) >= 3, 60)
+        agent.kill()
+        opened = ids("start") - ids("end")
+        half = media / "2026-11-24" / "120000_17_cam-1_in-yard-cam-1-1_half.mp4.part"
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(b"what a kill in the middle of a write leaves")
+        agent.start()
+        centre.wait_for(lambda: opened <= ids("end"), 60)
+        wait_until(lambda: not list(media.rglob("*.part")), what="the half file removed")
+        # An alarm of the new run is signed: so is all before it.
+        last = max(int(event["sequence"]) for event in parsed(centre.events()))
+        centre.wait_for(
+            lambda: any(int(head["data"]["sequence"]) >= last for head in of_kind(centre, "chain-head")), 90
+        )
+        assert agent.stop() == 0, agent.log
+    ends = [e["data"] for e in parsed(centre.events()) if e["data"].get("phase") == "end"]
+    for event_id in opened:
+        assert [end["end_reason"] for end in ends if end["event_id"] == event_id] == ["restart"]
+    hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in media.rglob("*.mp4")}
+    clips = [e["data"]["clip"] for e in of_kind(centre, "evidence")]
+    assert {clip["sha256"] for clip in clips if clip} <= hashes
+    report = report_on(centre, tmp_path)
+    assert nothing_against(report), report
+    assert len({event["epoch"] for event in parsed(centre.events())}) == 1
+
+
+def test_of_a_stolen_box_that_seals_nobody_is_seen(
+    tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
+) -> None:
+    """The broker is away at first, so that pictures wait on the disk."""
+    private, public = tmp_path / "centre.pem", tmp_path / "centre.pub.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", str(private)], check=True)
+    subprocess.run(["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True)
+    config = write_config(
+        tmp_path,
+        cameras=[file_camera(walker) | YARD],
+        broker_port=broker.port,
+        storage={"seal_to": str(public)},
+    )
+    state = tmp_path / "state"
+    broker.stop()
+    with AgentProcess(config, "--repeat-files") as agent:
+        agent.wait_for_status(lambda beat: beat["evidence"]["clips"] >= 1, "a clip")
+        files = [path for path in state.rglob("*") if path.is_file()]
+        assert any(path.parent.name == "media" for path in files), "a picture waits for the broker"
+        for path in files:
+            content = path.read_bytes()
+            for magic in (b"\xff\xd8\xff", b"ftyp", b"moov"):
+                assert magic not in content, path
+        broker.start()
+        centre.wait_for(lambda: any("/up/media/" in message.topic for message in centre.messages), 60)
+        assert agent.stop() == 0, agent.log
+    (clip, *_) = state.rglob("*.mp4.sealed")
+    picture = next(message for message in centre.messages if "/up/media/" in message.topic)
+    assert picture.content_type == "application/vnd.edge-agent.sealed"
+    sent = tmp_path / "picture.jpg.sealed"
+    sent.write_bytes(picture.payload)
+    assert (
+        main(["evidence", "open", "--key", str(private), "--out", str(tmp_path), str(clip), str(sent)]) == 0
+    )
+    told = [e["data"].get(what) for e in parsed(centre.events()) for what in ("snapshot", "clip")]
+    plain = {ref["sha256"] for ref in told if ref}
+    for path in (tmp_path / "picture.jpg", tmp_path / clip.name.removesuffix(".sealed")):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in plain, "sealed once, not twice"
