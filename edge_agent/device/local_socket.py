@@ -117,7 +117,7 @@ def _listen(path: Path, mode: int) -> socket.socket:
         path.chmod(
             mode
         )  # not by umask, which would reach into other threads; nobody connects before listen()
-        listener.listen(4)
+        listener.listen(64)  # fifty at once wait their turn
         listener.setblocking(False)  # an asker that left before accept() must not block the loop
     except BaseException:
         listener.close()
