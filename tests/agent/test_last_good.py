@@ -1,0 +1,75 @@
+"""A file with mistakes when the box boots: the site is watched with the last good one, and health says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.agent.test_reload import command, hang_up, is_online
+from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import free_port
+
+
+def complaints(beat: dict[str, list[str]]) -> list[str]:
+    return [line for line in beat["degraded"] if line.startswith("configuration: ")]
+
+
+def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=free_port(), detector="none")
+    good = config.read_text()
+    agent = AgentProcess(config, "--repeat-files")
+    with agent:
+        first = agent.wait_for_status(is_online("cam-1"), "the camera")
+        config.write_text(good.replace('"cam-1"', '"cam 1"'))
+        agent.kill()
+        agent.start()
+        beat = agent.wait_for_status(is_online("cam-1"), "the camera, from the copy")
+        (line,) = complaints(beat)
+        assert "cam 1" in line or "cameras" in line
+        assert "stays in force" in line
+        assert beat["config_hash"] == first["config_hash"]
+        refused = command("reload", config)
+        assert refused.returncode == 78
+        assert "nothing was changed" in refused.stderr
+        config.write_text(good)
+        hang_up(agent)
+        agent.wait_for_status(lambda beat: not complaints(beat), "all well")
+        assert agent.stop() == 0
+
+
+def test_an_empty_file_is_such_a_file(tmp_path: Path) -> None:
+    """Ext4 leaves one of a file that was not synced before the power went."""
+    config = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
+    state = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    agent = AgentProcess(config, environ=state)
+    with agent:
+        wait_until(agent.status, what="the agent")
+        assert agent.stop() == 0
+        good = config.read_text()
+        config.write_text("")
+        agent.start()
+        wait_until(lambda: "stays in force" in agent.log, what="the word about it")
+        config.write_text(good)
+        wait_until(agent.status, what="the agent")
+        assert agent.stop() == 0
+
+
+def test_a_refusal_shows_in_the_health_of_an_agent_wherever_its_state_directory_is(tmp_path: Path) -> None:
+    """It is asked through the copy, or through the line in the file that says where the directory is."""
+    config = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
+    good = config.read_text()
+    with AgentProcess(config) as agent:
+        wait_until(agent.status, what="the agent")
+        config.write_text(good.replace("heartbeat_s", "hearbeat_s"))
+        assert command("reload", config).returncode == 78
+        agent.wait_for_status(complaints, "the refusal")  # and status works with such a file
+        (tmp_path / "state" / "last-good.yaml").unlink()
+        config.write_text(good + "]")
+        refused = command("reload", config)
+        assert refused.returncode == 78
+        assert "stays in force" in refused.stderr, "the agent's own answer"
+        assert agent.stop() == 0
+    nobody = command("reload", config)
+    assert nobody.returncode == 78
+    assert "no running agent was found" in nobody.stderr
