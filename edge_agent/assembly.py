@@ -119,7 +119,7 @@ def build_pipeline(
     pictures = _pictures(camera, site.seal_to)
     return Pipeline(
         motion=MotionDetector(camera.masks),
-        view=_view_stage(camera, folder),
+        view=_view_stage(camera, site, folder),
         detection=_look_stage(camera, site.eyes),
         tracking=Tracker(camera.id, boot_tag, site.min_score),
         evidence=pictures,
@@ -128,8 +128,11 @@ def build_pipeline(
     )
 
 
-def _view_stage(camera: Camera, folder: Path | None) -> ViewStage:
-    return CameraView(camera.id, camera.masks, folder) if camera.watch_view else Unwatched()
+def _view_stage(camera: Camera, site: Site, folder: Path | None) -> ViewStage:
+    if not camera.watch_view:
+        return Unwatched()
+    # A baseline is a picture, and the box could not open it again if it were sealed: it is learnt anew.
+    return CameraView(camera.id, camera.masks, folder if site.seal_to is None else None)
 
 
 def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
