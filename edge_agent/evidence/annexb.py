@@ -45,19 +45,35 @@ def with_start_codes(packet: memoryview, length_size: int) -> bytes:
 
 def has_parameter_sets(codec: str, packet: bytes) -> bool:
     """Whether a decoder can start with this packet (Annex B) alone."""
-    return NEEDED[codec] <= {_kind(codec, byte) for byte in _first_bytes(packet)}
+    return NEEDED[codec] <= {_kind(codec, unit) for unit in _units(packet)}
 
 
-def _kind(codec: str, first_byte: int) -> int:
-    return first_byte & 0x1F if codec == "h264" else first_byte >> 1 & 0x3F
+def each_set_once(codec: str, packet: bytes) -> bytes:
+    """A packet (Annex B) whose parameter sets do not repeat. When they are twice before a keyframe, FFmpeg
+    would write them twice into the description of the track."""
+    known: set[bytes] = set()
+    parts: list[bytes] = []
+    for unit in _units(packet):
+        if unit not in known:
+            parts += [START_CODE[1:], unit]  # with a fourth byte FFmpeg counts it to the unit before
+        if _kind(codec, unit) in NEEDED[codec]:
+            known.add(unit)
+    return b"".join(parts)
 
 
-def _first_bytes(packet: bytes) -> Iterator[int]:
-    """Of each unit."""
+def _kind(codec: str, unit: bytes) -> int:
+    return unit[0] & 0x1F if codec == "h264" else unit[0] >> 1 & 0x3F
+
+
+def _units(packet: bytes) -> Iterator[bytes]:
+    """None ends with a zero, so zeros behind one belong to the next start code."""
     at = packet.find(b"\x00\x00\x01")
-    while 0 <= at < len(packet) - 3:
-        yield packet[at + 3]
-        at = packet.find(b"\x00\x00\x01", at + 3)
+    while at >= 0:
+        end = packet.find(b"\x00\x00\x01", at + 3)
+        unit = packet[at + 3 : end if end >= 0 else len(packet)].rstrip(b"\x00")
+        if unit:
+            yield unit
+        at = end
 
 
 def _avcc_units(avcc: bytes) -> list[bytes]:

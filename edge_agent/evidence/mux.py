@@ -16,7 +16,13 @@ from av.packet import Packet
 
 from edge_agent.clock import rfc3339
 from edge_agent.errors import EdgeAgentError
-from edge_agent.evidence.annexb import has_parameter_sets, length_bytes, parameter_sets, with_start_codes
+from edge_agent.evidence.annexb import (
+    each_set_once,
+    has_parameter_sets,
+    length_bytes,
+    parameter_sets,
+    with_start_codes,
+)
 from edge_agent.evidence.packets import Parameters, StreamPacket
 from edge_agent.evidence.timeline import JUMP_S, TICKS_PER_S, times_of
 
@@ -116,6 +122,8 @@ class _Stream:
     def template(self) -> InputContainer:
         """An input with the stream's parameters, as FFmpeg finds them in its first picture."""
         content = self._head + bytes(self.payload(self._first))
+        if self.codec != "mjpeg":
+            content = each_set_once(self.codec, content)
         return av.open(io.BytesIO(content), "r", format=self.codec)
 
 
