@@ -68,3 +68,31 @@ def packet_hashes(path: Path) -> list[str]:
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v", "-c", "copy"]
     done = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, check=True, text=True)
     return [line.rpartition(",")[2].strip() for line in done.stdout.splitlines() if line[:1] != "#"]
+
+
+def seek_error(path: Path, to: int) -> float:
+    """How far the picture that OpenCV jumps to is from the one that it comes to, on average of all bytes."""
+    film = cv2.VideoCapture(str(path))
+    for _ in range(to):
+        film.grab()
+    _, reached = film.read()
+    film.set(cv2.CAP_PROP_POS_FRAMES, to)
+    _, jumped = film.read()
+    film.release()
+    return float(cv2.norm(reached, jumped, cv2.NORM_L1) / reached.size)
+
+
+def timing(path: Path) -> tuple[float, list[int]]:
+    """Where the file begins, seconds, and the decoding times of its packets as they are stored."""
+    command = ["ffprobe", "-v", "error", "-show_packets", "-show_entries", "format=start_time:packet=dts"]
+    probe = subprocess.run([*command, "-of", "json", str(path)], capture_output=True, check=True, text=True)
+    assert not probe.stderr
+    found = json.loads(probe.stdout)
+    return float(found["format"]["start_time"]), [int(packet["dts"]) for packet in found["packets"]]
+
+
+def remuxed(path: Path, to: Path) -> str:
+    """What ffmpeg complains of when it packs it into another container."""
+    command = ["ffmpeg", "-v", "warning", "-nostdin", "-y", "-i", str(path), "-c", "copy", str(to)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    return done.stderr if done.returncode == 0 else f"exit {done.returncode}: {done.stderr}"

@@ -16,7 +16,7 @@ from edge_agent.evidence.mux import NoClip, film_of
 from edge_agent.hits import Phase
 from edge_agent.model import Severity
 from tests.evidence.filming import Set, film, filming
-from tests.evidence.player import packet_hashes, played
+from tests.evidence.player import packet_hashes, played, remuxed, seek_error, timing
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import START
 
@@ -75,6 +75,22 @@ def test_a_clip_plays_and_begins_when_it_says(name: str, streams: dict[str, Path
     # The pre-roll as told: the picture that is shown there is the one of the event.
     assert 5.0 <= scene.pre_roll_s(cut, made) < 6.0 + FRAME_S
     assert made.duration_s - scene.pre_roll_s(cut, made) == pytest.approx(0.75 + 5, abs=2 * FRAME_S)
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_a_strict_reader_finds_nothing_and_a_player_can_jump(
+    name: str, streams: dict[str, Path], tmp_path: Path
+) -> None:
+    _, path = film(only(Set(streams[name]).event(8.25, 9.0)), tmp_path / "clip.mp4")
+    begin_s, decoding = timing(path)
+    assert begin_s == 0
+    assert all(a < b for a, b in itertools.pairwise(decoding))
+    for to in (0, 7, 50, 33, 105):  # back and forth
+        assert seek_error(path, to) == 0, f"frame {to}"
+    for container in ("mkv", "mov"):
+        again = tmp_path / f"again.{container}"
+        assert not remuxed(path, again)
+        assert packet_hashes(again) == packet_hashes(path)
 
 
 def leading(cut: Cut) -> int:

@@ -89,8 +89,9 @@ REPORT = Section(
         Field(
             "clips",
             Choice(tuple(ClipPolicy), ClipPolicy, no="none"),
-            "clips of rule events; none of a camera with privacy_masks, unless unmasked is written: a clip "
-            "is not transcoded, so the masks are not in it. The camera's own privacy mask is in both",
+            "clips of events of severity warning and alarm, and their pictures kept on the box; none of a "
+            "camera with privacy_masks, unless unmasked is written: a clip is not transcoded, so the masks "
+            "are not in it. The camera's own privacy mask is in both",
             ClipPolicy.RULES,
         ),
     ),
