@@ -37,6 +37,11 @@ class Archive:
         found = Selection()
         asked, heads = self._search(name, found)
         found.asked = sorted(asked, key=lambda record: (record.epoch, record.sequence))
+        phases = {record.phase for record in found.asked if record.event_id == name}
+        if "start" in phases and "end" not in phases:
+            found.missing.append(
+                f"{name}: its end, and a clip if there will be one: it goes on, or they are not here"
+            )
         wanted: dict[str, set[int]] = {}
         for record in found.asked:
             head = _next_head(record, heads)

@@ -39,6 +39,7 @@ class Record:
     kind: str
     where: str  # the file and the line it stands in
     event_id: str | None = None  # the same for start, updates and end
+    phase: str | None = None
     media: tuple[MediaRef, ...] = ()
     head: ChainHeadData | None = None
     loss: LossData | None = None
@@ -71,6 +72,7 @@ class _Data(msgspec.Struct):
     """What matters here of the data of any kind."""
 
     event_id: str | None = None
+    phase: str | None = None
     snapshot: _Ref | None = None
     clip: _Ref | None = None
 
@@ -100,6 +102,7 @@ def read_record(payload: bytes, where: str) -> Record:
         kind=kind,
         where=where,
         event_id=data.event_id,
+        phase=data.phase,
         media=tuple(
             MediaRef(ref.media_id, ref.sha256, ref.sealed_sha256)
             for ref in (data.snapshot, data.clip)

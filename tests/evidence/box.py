@@ -31,11 +31,16 @@ class Box:
         draft = self.events.camera_state(camera, CameraState.ONLINE, None, "", since_mono=self.clock.mono)
         return self.outbox.append(draft)
 
-    def alarm(self, event_id: str = "yard-night-t1-1", media: Media | None = None) -> Stamp:
+    def alarm(
+        self,
+        event_id: str = "yard-night-t1-1",
+        media: Media | None = None,
+        phase: Phase = Phase.MOMENT,
+    ) -> Stamp:
         rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
         now = self.clock.mono
         hit = RuleHit(
-            Phase.MOMENT,
+            phase,
             event_id,
             rule,
             Stay("yard", 1.0),

@@ -14,6 +14,7 @@ import pytest
 from edge_agent.cli import main
 from edge_agent.evidence.check import check_bundle, check_files, read_bundle
 from edge_agent.evidence.report import Report
+from edge_agent.hits import Phase
 from edge_agent.outbox_model import Media
 from tests.evidence.box import box_in
 
@@ -188,6 +189,21 @@ def test_an_event_that_is_not_there_is_named(
     assert main(["evidence", "export", "no-such-1", str(config), "--by", "x", "--out", str(out)]) == 1
     assert "no-such-1: no such event on this box" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_of_an_event_that_goes_on_the_bundle_says_so(config: Path, tmp_path: Path) -> None:
+    with box_in(tmp_path / "state") as box:
+        box.alarm("yard-night-t2-1", phase=Phase.START)
+        box.seconds(1)
+        first, second = tmp_path / "first", tmp_path / "second"
+        command = ["evidence", "export", "yard-night-t2-1", str(config), "--by", "x", "--out"]
+        assert main([*command, str(first)]) == 1
+        box.alarm("yard-night-t2-1", phase=Phase.END)
+        box.seconds(1)
+        assert main([*command, str(second)]) == 0
+    assert "it goes on, or they are not here" in (first / "README.en.txt").read_text()
+    assert "goes on" not in (second / "README.en.txt").read_text()
+    assert main(["evidence", "verify", str(first), str(second)]) == 0
 
 
 def test_hold_and_release(config: Path, tmp_path: Path) -> None:
