@@ -83,7 +83,7 @@ class EvidenceChain:
         self._written_mono = clock.monotonic()
 
     def open(self) -> None:
-        """Load the key, or make it. Costs 8 MB of RSS and 25 ms; raises nothing."""
+        """Load the key, or make it. Costs 9 MB of RSS and 25 ms; raises nothing."""
         try:
             self._key = load_or_make(self._state_dir)
         except ImportError as error:
