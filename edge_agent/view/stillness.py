@@ -1,7 +1,8 @@
 """Whether the picture repeats: frames arrive, and nothing in them lives, not even noise.
 
 How much two live pictures differ at least is learnt tile by tile: an encoder leaves little of a sensor's
-noise, and makes a little of its own out of a picture that stands.
+noise, and makes a little of its own out of a picture that stands. It is the least of a tile's quarters: where
+traffic never stops, some part of most tiles still shows the noise alone.
 """
 
 from __future__ import annotations
@@ -12,36 +13,38 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import count, means, share
+from edge_agent.view.sketch import COLUMNS, ROWS, count, share
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
-    from edge_agent.view.sketch import Chosen, Tiles
+    from edge_agent.view.sketch import Chosen, Plane, Tiles
 
 SAME = 0.03  # mean absolute difference of a tile, grey levels, that is none in any case
-OF_LIVE = 0.65  # ... or so much of the least that a live picture has had there
+OF_LIVE = 0.5  # ... or so much of the least that a live picture has had there
 STILL_SHARE = 0.8  # of the tiles; a burnt-in clock ticks in the others
 LEAST_S = 8.5
 OF_LONGEST = 2.5  # a picture that lasts so many times longer than any before it has stopped
 APART = 2  # looks; over a keyframe, whose noise is its own
+OTHERWISE_LOOKS = 2  # in a row end a run; one is a keyframe
 LIVE_SHARE = 0.5  # a run that ends with fewer tiles alike was ended by life, not by an encoder
 LATE = 20  # looks; what is learnt is so old, or the first seconds of a frozen picture would count as live
 LIFELESS = 0.05  # grey levels; a tile that differs by less while it lives tells nothing
-TELLING_SHARE = 0.3  # of the tiles have to tell something
+TELLING_SHARE = 0.15  # of the tiles have to tell something
 LIFELESS_S = 900.0
 """With fewer of them it takes so long: there a quiet night looks frozen."""
 _LEAK = 1.0005  # per look: the least forgets
 
 
 class Stillness:
-    """Each look is compared with the first one of its run, so that slow drift does not pass for none.
-    One thread."""
+    """Each look is compared with the first one of its run, or, where an encoder has begun anew with a keyframe,
+    with the look before the last one. One thread."""
 
     def __init__(self, counted: Chosen) -> None:
         self._counted = counted
         self._recent: deque[tuple[float, Gray]] = deque(maxlen=APART)
-        self._anchor: tuple[float, Gray] | None = None  # the first picture of a run
-        self._last_mono = 0.0
+        self._anchor: Gray | None = None  # a picture of the run that goes on
+        self._since_mono = self._last_mono = 0.0  # first and last picture of it
+        self._otherwise = 0  # looks since the last one that belongs to the run
         self._waiting: deque[Tiles] = deque()  # differences that are not learnt yet
         self.live: Tiles | None = None
         """The least difference of live pictures, tile by tile; learnt, kept over restarts."""
@@ -53,7 +56,7 @@ class Stillness:
     @property
     def lasts_s(self) -> float:
         """How long the picture has been the same."""
-        return self._last_mono - self._anchor[0] if self._anchor is not None else 0.0
+        return self._last_mono - self._since_mono if self._anchor is not None else 0.0
 
     @property
     def needs_s(self) -> float:
@@ -71,36 +74,48 @@ class Stillness:
 
     def update(self, small: Gray, now_mono: float) -> bool:
         """Whether it is frozen now."""
-        against = self._anchor or (self._recent[0] if len(self._recent) == APART else None)
-        if against is not None:
-            self._compare(small, against, now_mono)
+        if len(self._recent) == APART:
+            self._compare(small, *self._recent[0], now_mono)
         self._recent.append((now_mono, small))
         if self._anchor is None or self.live is None:  # it has never lived: a drawing, a test picture
             return False
         return self.lasts_s >= self.needs_s
 
-    def _compare(self, small: Gray, against: tuple[float, Gray], now_mono: float) -> None:
-        differs = means(cv2.absdiff(small, against[1]).astype(np.float32))
+    def _compare(self, small: Gray, before_mono: float, before: Gray, now_mono: float) -> None:
+        differs = self._difference(small, before if self._anchor is None else self._anchor)
+        if self._anchor is None:
+            if self.share >= STILL_SHARE:
+                self._anchor, self._since_mono = before, before_mono
+            else:
+                self._learn(differs)
+        elif self.share < STILL_SHARE:
+            like_the_first = self.share
+            self._difference(small, before)
+            if self.share >= STILL_SHARE:
+                self._anchor = small
+            elif (otherwise := self._otherwise + 1) < OTHERWISE_LOOKS:
+                self._otherwise = otherwise
+                return
+            else:
+                self._end_run(like_the_first)
+                return
+        self._last_mono, self._otherwise = now_mono, 0
+
+    def _difference(self, small: Gray, other: Gray) -> Tiles:
+        """By tile; ``share`` says how many are alike."""
+        differs = _least_of_quarters(cv2.absdiff(small, other).astype(np.float32))
         same = differs <= (SAME if self.live is None else np.maximum(SAME, OF_LIVE * self.live))
-        asked = self._telling()
-        if not asked.any():
-            asked = self._counted
-        self.share = share(same, asked)
-        if self.share >= STILL_SHARE:
-            self._anchor, self._last_mono = against, now_mono
-            return
-        if self._anchor is not None:
-            self._end_run()
-        else:
-            self._learn(differs)
+        telling = self._telling()
+        self.share = share(same, telling if telling.any() else self._counted)
+        return differs
 
     def _telling(self) -> Chosen:
         """Tiles whose noise tells a live picture."""
         return np.zeros_like(self._counted) if self.live is None else self._counted & (self.live >= LIFELESS)
 
-    def _end_run(self) -> None:
+    def _end_run(self, alike: float) -> None:
         """One that was told as frozen teaches nothing."""
-        if self.share < LIVE_SHARE and self.lasts_s < self.needs_s:
+        if alike < LIVE_SHARE and self.lasts_s < self.needs_s:
             self.longest_s = max(self.longest_s, self.lasts_s)
         if self.lasts_s >= self.needs_s:
             self._waiting.clear()
@@ -112,3 +127,9 @@ class Stillness:
         if len(self._waiting) > LATE or self.live is None:
             old = self._waiting.popleft()
             self.live = old if self.live is None else np.minimum(self.live * np.float32(_LEAK), old)
+
+
+def _least_of_quarters(plane: Plane) -> Tiles:
+    quarters = cv2.resize(plane, (2 * COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
+    of_rows = cv2.min(quarters[::2], quarters[1::2])
+    return np.minimum(of_rows[:, ::2], of_rows[:, 1::2])
