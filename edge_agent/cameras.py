@@ -18,7 +18,7 @@ from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera, ClipPolicy
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.evidence.clips import KEPT
-from edge_agent.evidence.recorder import Recorder
+from edge_agent.evidence.recorder import STOPPED, Recorder
 from edge_agent.lane import Change, Lane
 from edge_agent.loop import Loop
 from edge_agent.model import CameraState, CameraStatus, Gear
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 END_WITHIN_S = 1.0
 """A changed camera's pipeline usually takes milliseconds to end. Who takes longer is not waited for: the
 camera starts anew with the first look that finds the old pipeline gone."""
+CUT_SHORT = {"reload": "the settings of the camera were changed", "restart": STOPPED}
+"""By the reason that a camera ends for: what is told of a clip that was open."""
 
 
 class Extent(Enum):
@@ -92,6 +94,7 @@ class RunningCamera:
     def stop(self, reason: str) -> None:
         """Ask its threads to end, and what is open with them; does not wait."""
         self.lane.stop(reason)  # before it is woken: what it waits for ends with its reader
+        self.clips.part(CUT_SHORT[reason])
         self.reader.stop()
         if self.main is not None:
             self.main.stop()
@@ -181,7 +184,7 @@ class Cameras:
         calls it about once a second."""
         for camera in self._leaving:
             if not camera.lane.loop.running:
-                camera.clips.close("the settings of the camera were changed")
+                camera.clips.close(CUT_SHORT["reload"])
         self._leaving = [camera for camera in self._leaving if camera.lane.loop.running]
         still_there = {camera.camera.id for camera in self._leaving}
         missing = [

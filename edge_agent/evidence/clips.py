@@ -107,6 +107,13 @@ class CameraClips:
                 clip.end_mono = last_mono + self._settings.post_s
         self._desk.wake()
 
+    def part(self, why: str) -> None:
+        """Its reader is about to be stopped on purpose: what is open ends here, for that reason and not for a
+        lost connection. Returns at once; ``close`` follows when its pipeline has ended."""
+        with self._lock:
+            for tape in self._tapes.values():
+                tape.end(why)
+
     def close(self, why: str) -> None:
         """The camera is given up or its settings change: what is open ends here and is still stored, by the
         recorder's thread. ``why`` is a few words for the clip's ``cut_short``, such as "its settings have

@@ -1,0 +1,86 @@
+"""The agent on a thread of the test's own process: parts can be faked, threads and files counted."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from edge_agent import config
+from edge_agent.agent import Agent
+from edge_agent.clock import Clock
+from edge_agent.device.control import run_reload
+from edge_agent.device.status import run_status
+from tests.outbox.parts import outbox_in
+from tests.testbed.agent import PATIENCE_S, wait_until
+
+
+class AgentInside:
+    """Runs while the ``with`` lasts. There is no broker: what it told is in its outbox afterwards."""
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self.path = path
+        self.hangup = threading.Event()
+        self.code: int | None = None
+        self._stop = threading.Event()
+        self._settings = config.load(path)
+        self._agent = Agent(
+            self._settings,
+            self._stop,
+            load=lambda: config.load(path),
+            hangup=self.hangup,
+            repeat_files=True,
+            clock=clock,
+        )
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> float:
+        """Seconds that it took."""
+        begun = time.monotonic()
+        self._stop.set()
+        self._thread.join(20)
+        return time.monotonic() - begun
+
+    def reload(self) -> str:
+        """The answer to ``edge-agent reload``, which has to be a good one."""
+        out, err = io.StringIO(), io.StringIO()
+        assert run_reload(self.path, out, err) == 0, err.getvalue()
+        return out.getvalue()
+
+    def beat(self) -> dict[str, Any]:
+        out = io.StringIO()
+        if run_status(self.path, True, out) != 0:
+            return {}
+        beat: dict[str, Any] = json.loads(out.getvalue())["heartbeat"]
+        return beat
+
+    def wait_for(
+        self, true: Callable[[dict[str, Any]], object], what: str, timeout_s: float = PATIENCE_S
+    ) -> None:
+        def holds() -> bool:
+            beat = self.beat()
+            return bool(beat) and bool(true(beat))
+
+        wait_until(holds, timeout_s, what)
+
+    def told(self) -> list[dict[str, Any]]:
+        """All its events, once it has stopped."""
+        with outbox_in(self._settings.state_dir) as outbox:
+            return [json.loads(event.payload) for event in outbox.pending(10_000)]
+
+    def _run(self) -> None:
+        self.code = self._agent.run()
