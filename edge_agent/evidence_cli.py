@@ -90,7 +90,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     with _readable(state_dir):
         selection = _archive(state_dir).select(args.event)
         if not selection.asked:
-            told = "".join(f"; {line}" for line in selection.missing)
+            told = "".join(f"; {gap.en}" for gap in selection.missing)
             raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
         media = _media(settings, selection.asked)
         keys = public_keys(state_dir)
@@ -100,8 +100,8 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     events, heads = len(selection.payloads), len(selection.heads)
     out.write(f"{args.out}: {events} events, {heads} heads, {len(media)} media\n")
     out.write(f"SHA-256 of {SUMS}, to be written down: {hashlib.sha256(bundle.files[SUMS]).hexdigest()}\n")
-    for line in bundle.missing:
-        out.write(f"missing: {line}\n")
+    for gap in bundle.missing:
+        out.write(f"missing: {gap.en}\n")
     return 1 if bundle.missing else 0
 
 

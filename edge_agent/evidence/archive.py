@@ -11,6 +11,14 @@ from edge_agent.evidence.journal import journal_files
 from edge_agent.evidence.records import NoEvent, Record, read_record
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is not here: one line, English and Vietnamese."""
+
+    en: str
+    vi: str
+
+
 @dataclass(slots=True)
 class Selection:
     """An event with all that proves it."""
@@ -19,7 +27,7 @@ class Selection:
     payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
     heads: list[Record] = field(default_factory=list)  # for each of them the next one
     correction_payloads: list[bytes] = field(default_factory=list)  # of ``clock-correction`` events
-    missing: list[str] = field(default_factory=list)  # what is not here, one line each
+    missing: list[Missing] = field(default_factory=list)
 
 
 class Archive:
@@ -37,17 +45,16 @@ class Archive:
         found = Selection()
         asked, heads = self._search(name, found)
         found.asked = sorted(asked, key=lambda record: (record.epoch, record.sequence))
-        phases = {record.phase for record in found.asked if record.event_id == name}
-        if "start" in phases and "end" not in phases:
-            found.missing.append(
-                f"{name}: its end, and a clip if there will be one: it goes on, or they are not here"
-            )
+        found.missing += _open_end(found.asked, name)
         wanted: dict[str, set[int]] = {}
         for record in found.asked:
             head = _next_head(record, heads)
             if head is None or head.head is None:
                 found.missing.append(
-                    f"{record.id}: no signed head covers it yet; export it again in a minute"
+                    Missing(
+                        f"{record.id}: no signed head covers it yet; export it again in a minute",
+                        f"{record.id}: chưa có chữ ký số nào bảo đảm; hãy trích xuất lại sau một phút",
+                    )
                 )
                 wanted.setdefault(record.epoch, set()).add(record.sequence)
                 continue
@@ -90,7 +97,11 @@ class Archive:
                     found.payloads[epoch, record.sequence] = payload
             gone = sorted(number for number in sequences if (epoch, number) not in found.payloads)
             found.missing += [
-                f"event {number} of epoch {epoch} is not on this box any more" for number in gone
+                Missing(
+                    f"event {number} of epoch {epoch} is not on this box any more",
+                    f"sự kiện {number} của epoch {epoch} không còn trên thiết bị này",
+                )
+                for number in gone
             ]
 
     def _lines(self, epoch: str | None, found: Selection | None) -> Iterator[tuple[bytes, str]]:
@@ -106,7 +117,23 @@ class Archive:
                 yield payload, "outbox"
         except EdgeAgentError as error:
             if found is not None:
-                found.missing.append(f"what waits in the outbox cannot be read: {error}")
+                found.missing.append(
+                    Missing(
+                        f"what waits in the outbox cannot be read: {error}",
+                        f"không đọc được các sự kiện đang chờ gửi (outbox): {error}",
+                    )
+                )
+
+
+def _open_end(asked: Iterable[Record], event_id: str) -> list[Missing]:
+    phases = {record.phase for record in asked if record.event_id == event_id}
+    if "start" not in phases or "end" in phases:
+        return []
+    told = Missing(
+        f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
+        f"{event_id}: phần kết thúc và đoạn phim (nếu có): sự kiện chưa kết thúc hoặc không còn ở đây",
+    )
+    return [told]
 
 
 def _next_head(record: Record, heads: list[Record]) -> Record | None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.errors import EvidenceError
-from edge_agent.evidence.archive import Selection
+from edge_agent.evidence.archive import Missing, Selection
 from edge_agent.evidence.bundle_texts import Facts, readme_en, readme_vi
 from edge_agent.evidence.check import SUMS
 from edge_agent.evidence.heads import published_head
@@ -50,7 +50,7 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Bundle:
     files: dict[str, bytes]  # by name
-    missing: list[str]  # what it ought to have, one line each
+    missing: list[Missing]  # what it ought to have
 
 
 def make_bundle(
@@ -73,7 +73,12 @@ def make_bundle(
         if key in keys:
             files[f"keys/{key[:16]}.pem"] = keys[key]
         else:
-            missing.append(f"the public key {key}, which signed {stem}: ask the centre for it")
+            missing.append(
+                Missing(
+                    f"the public key {key}, which signed {stem}: ask the centre for it",
+                    f"khóa công khai {key} của chữ ký {stem}: đề nghị trung tâm cung cấp",
+                )
+            )
     files |= {f"media/{name}": content for name, content in sorted(media.items())}
     missing += _missing_media(selection, media)
     manifest = {
@@ -84,7 +89,7 @@ def make_bundle(
         "events": [_event(record, selection) for record in selection.asked],
         "heads": heads,
         "camera_clock_offset": UNKNOWN_OFFSET,
-        "missing": missing,
+        "missing": [gap.en for gap in missing],
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
     }
     files["manifest.json"] = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
@@ -159,11 +164,14 @@ def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:
     return None
 
 
-def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[str]:
+def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[Missing]:
     here = {hashlib.sha256(content).hexdigest() for content in media.values()}
     refs = {ref for record in selection.asked for ref in record.media}
     return [
-        f"media {ref.media_id}: not on this box any more; the centre may have it"
+        Missing(
+            f"media {ref.media_id}: not on this box any more; the centre may have it",
+            f"ảnh hoặc đoạn phim {ref.media_id}: không còn trên thiết bị này; trung tâm có thể còn lưu",
+        )
         for ref in sorted(refs, key=lambda ref: ref.media_id)
         if not {ref.sha256, ref.sealed_sha256} & here
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_agent.evidence.archive import Missing
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -12,7 +14,7 @@ class Facts:
     at: str
     gateway: str
     events: Sequence[str]  # ids of those that were asked for
-    missing: Sequence[str]
+    missing: Sequence[Missing]
 
 
 _EN = """EVIDENCE BUNDLE OF THE GATEWAY {gateway}
@@ -58,23 +60,24 @@ WHAT IS NOT IN THIS BUNDLE
 {missing}
 """
 
-_VI = """GÓI CHỨNG CỨ CỦA THIẾT BỊ CỔNG {gateway}
+_VI = """GÓI CHỨNG CỨ CỦA THIẾT BỊ CỔNG (GATEWAY) {gateway}
 Người trích xuất: {by}, lúc {at} (giờ UTC).
 Các sự kiện:
 {events}
 
 GÓI NÀY CHỨNG MINH ĐIỀU GÌ
-Các tệp trong events/ là đúng từng byte mà thiết bị đã công bố. Mỗi sự kiện chứa trường "prevhash" là mã băm
-SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký mã băm SHA-256 của sự kiện mới nhất bằng khóa
-Ed25519 của mình: thư mục heads/. Vì vậy một chữ ký bảo vệ một sự kiện và mọi sự kiện trước đó mà chuỗi mã
-băm dẫn tới. Ảnh và đoạn phim được ràng buộc bằng mã SHA-256 ghi trong sự kiện. Gói này chứng minh tính toàn
-vẹn và nguồn gốc; việc có được chấp nhận làm chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn
-bản này là lời khai của người trích xuất, không phải của thiết bị.
+Các tệp trong events/ giống từng byte với những gì thiết bị đã công bố. Mỗi sự kiện có trường "prevhash" là
+mã băm SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký số lên mã băm SHA-256 của sự kiện mới nhất bằng
+khóa bí mật Ed25519 của mình; các chữ ký số nằm trong heads/. Vì vậy, một chữ ký số bảo đảm cho sự kiện được
+ký và mọi sự kiện trước đó mà chuỗi mã băm dẫn tới. Ảnh và đoạn phim được gắn với sự kiện bằng mã băm
+SHA-256 ghi trong sự kiện đó. Gói này chứng minh tính toàn vẹn và nguồn gốc; việc có được chấp nhận làm
+chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn bản này do người trích xuất lập, không
+phải do thiết bị công bố.
 
-CÁCH KIỂM TRA, bằng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
+CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
 
-1. Các tệp đúng là của lần trích xuất (mỗi dòng kết thúc bằng OK). Người trích xuất có thể cho biết mã SHA-256
-   của chính tệp SHA256SUMS, đã được in ra khi trích xuất:
+1. Các tệp đúng là của lần trích xuất (mỗi dòng kết thúc bằng OK). Người trích xuất có thể cho biết mã băm
+   SHA-256 của chính tệp SHA256SUMS (được in ra khi trích xuất):
      sha256sum -c SHA256SUMS
      sha256sum SHA256SUMS
 
@@ -97,8 +100,8 @@ CÁCH KIỂM TRA, bằng openssl (3.0 trở lên), sha256sum và shell POSIX, tr
 
 ĐỒNG HỒ
 "time" và "recordedtime" trong sự kiện là giờ UTC của thiết bị. "clock": "synced" nghĩa là lúc đó đồng hồ đã
-được đồng bộ; nếu là "unsynced", manifest.json ghi lần hiệu chỉnh sau đó, nếu biết. Đồng hồ riêng của camera
-(có thể in trên hình) không được đọc: độ lệch của nó là không rõ.
+được đồng bộ; nếu là "unsynced", manifest.json ghi lần hiệu chỉnh sau đó (nếu biết). Đồng hồ riêng của camera,
+có thể hiện trên hình, không được thiết bị đọc, nên không xác định được độ lệch của nó.
 
 NHỮNG GÌ KHÔNG CÓ TRONG GÓI NÀY
 {missing}
@@ -124,14 +127,14 @@ _MEDIA = r"""     for m in media/*; do
 
 
 def readme_en(facts: Facts) -> str:
-    return _filled(_EN, facts, "nothing")
+    return _filled(_EN, facts, [gap.en for gap in facts.missing] or ["nothing"])
 
 
 def readme_vi(facts: Facts) -> str:
-    return _filled(_VI, facts, "không thiếu gì")
+    return _filled(_VI, facts, [gap.vi for gap in facts.missing] or ["không thiếu gì"])
 
 
-def _filled(text: str, facts: Facts, nothing: str) -> str:
+def _filled(text: str, facts: Facts, missing: Sequence[str]) -> str:
     return text.format(
         gateway=facts.gateway,
         by=facts.by,
@@ -141,5 +144,5 @@ def _filled(text: str, facts: Facts, nothing: str) -> str:
         heads=_HEADS,
         links=_LINKS,
         media=_MEDIA,
-        missing="\n".join(f"  {line}" for line in facts.missing) or f"  {nothing}",
+        missing="\n".join(f"  {line}" for line in missing),
     )

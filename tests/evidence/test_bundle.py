@@ -202,6 +202,7 @@ def test_of_an_event_that_goes_on_the_bundle_says_so(config: Path, tmp_path: Pat
         box.seconds(1)
         assert main([*command, str(second)]) == 0
     assert "it goes on, or they are not here" in (first / "README.en.txt").read_text()
+    assert "sự kiện chưa kết thúc" in (first / "README.vi.txt").read_text()
     assert "goes on" not in (second / "README.en.txt").read_text()
     assert main(["evidence", "verify", str(first), str(second)]) == 0
 
