@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.evidence import seal as sealing
-from edge_agent.evidence.seal import OVERHEAD_BYTES, SealError, seal, unseal
+from edge_agent.evidence.seal import OVERHEAD_BYTES, SealError, seal, seal_parts, unseal
 
 KEY = X25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -113,3 +114,14 @@ def test_a_key_made_with_openssl_opens_what_was_sealed_to_it(tmp_path: Path) -> 
     subprocess.run(command, check=True)
     recipient = load_der_public_key(public.read_bytes()).public_bytes_raw()  # type: ignore[union-attr]
     assert unseal(seal(b"picture", recipient), private.read_bytes()) == b"picture"
+
+
+def test_sealing_a_clip_takes_the_memory_of_one_copy() -> None:
+    clip = bytes(8_000_000)
+    seal(b"", PUBLIC)  # what is imported for it does not count
+    tracemalloc.start()
+    parts = seal_parts(clip, PUBLIC)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(map(len, parts)) <= peak < 1.1 * len(clip)
+    assert unseal(b"".join(parts), pem(KEY)) == clip
