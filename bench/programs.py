@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import psutil
 
@@ -17,6 +17,13 @@ from bench.processes import Usage, usage
 from edge_agent.device.status import run_status
 
 CONFIG = "edge-agent.yaml"
+ARMED: dict[str, object] = {
+    "zones": {"all": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}},
+    "rules": [
+        {"id": "all", "kind": "zone-intrusion", "zone": "all", "labels": ["train"], "severity": "alarm"}
+    ],
+}
+"""A rule that tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class Stage:
     size: tuple[int, int]
     broker_port: int
     model: str
+    main_url: str | None = None  # of all cameras
 
 
 class Program(Protocol):
@@ -57,6 +65,7 @@ class Agent:
     detector: str = "model"
     gear: str | None = None
     budget_per_s: float = 10.0
+    clips: Literal["none", "sub", "main"] | None = None  # of which stream, while a rule is armed
 
     def commands(self, stage: Stage) -> list[list[str]]:
         config = stage.folder / CONFIG
@@ -69,7 +78,7 @@ class Agent:
                     "state_dir": str(stage.folder / "state"),
                     "mqtt": {"brokers": [f"mqtt://127.0.0.1:{stage.broker_port}"], "spread_s": 0},
                     "detector": {"model": model, "budget_per_s": self.budget_per_s},
-                    "cameras": [self._camera(number, url) for number, url in enumerate(stage.urls, 1)],
+                    "cameras": [self._camera(number, url, stage) for number, url in enumerate(stage.urls, 1)],
                 }
             )
         )
@@ -85,10 +94,16 @@ class Agent:
         idle = [name for name, camera in _told_by_agent(stage).items() if camera.get("gear") == "idle"]
         return {"idle_cameras": float(len(idle))}
 
-    def _camera(self, number: int, url: str) -> dict[str, object]:
+    def _camera(self, number: int, url: str, stage: Stage) -> dict[str, object]:
         analyse = {} if self.gear is None else {"analyse": {"gear": self.gear}}
-        report = {"objects": True, "snapshots": "objects"}
-        return {"id": f"cam-{number}", "url": url, "report": report, **analyse}
+        camera: dict[str, object] = {"id": f"cam-{number}", "url": url, **analyse}
+        if self.clips is not None:
+            return camera | self._filmed(stage)
+        return camera | {"report": {"objects": True, "snapshots": "objects"}}
+
+    def _filmed(self, stage: Stage) -> dict[str, object]:
+        main = {"clip": {"main_url": stage.main_url}} if self.clips == "main" else {}
+        return {"report": {"clips": "none" if self.clips == "none" else "rules"}, **ARMED, **main}
 
 
 def _told_by_agent(stage: Stage) -> dict[str, Any]:

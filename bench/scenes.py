@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.clips import Clip
 from bench.programs import Agent, Ffmpeg, Motion, Program
@@ -19,6 +20,7 @@ class Scene:
     programs: tuple[Program, ...]
     settle_s: float = 6.0
     in_quick_runs: bool = True
+    main: Clip | None = None  # the main stream of all its cameras
 
     @property
     def description(self) -> str:
@@ -40,6 +42,8 @@ STREET = "vn_street_motorbikes.mp4"
 NO_INFERENCE = 0.1
 """Inferences a second: what moves is decoded, found and tracked, and the model's own time does not count."""
 
+FILMED: tuple[Literal["none", "sub", "main"], ...] = ("none", "sub", "main")
+
 SCENES = (
     Scene(
         "quiet",
@@ -54,6 +58,15 @@ SCENES = (
         Clip("quiet"),
         tuple(Agent(f"agent x{count}", count) for count in (0, 1, 2, 4, 8)),
         SWEEP_SETTLE_S,
+    ),
+    Scene(
+        "filmed",
+        "nothing moves, a rule is armed: without clips, with them, from main streams (1080p, 4 Mbit/s)",
+        Clip("quiet"),
+        tuple(Agent(f"clips {clips}", 4, clips=clips) for clips in FILMED),
+        IDLE_SETTLE_S,
+        in_quick_runs=False,
+        main=Clip("quiet", 1920, 1080, fps=25, kbps=4000, seconds=20),
     ),
     Scene(
         "busy",

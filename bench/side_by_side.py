@@ -29,12 +29,15 @@ def measure(scene: Scene, plan: Plan) -> list[Result]:
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder))
         stack.enter_context(Subscriber(broker.port, "tb/v1/#"))
-        server = stack.enter_context(RtspServer(mounts))
+        main = {} if scene.main is None else {"/main": scene.main.file(plan)}
+        server = stack.enter_context(RtspServer(mounts | main))
         urls = [server.url(mount) for mount in mounts]
+        main_url = server.url("/main") if main else None
         running = []
         for program in scene.programs:
             own = plan.own_folder(f"{scene.name}/{_id(program)}")
-            stage = Stage(own, urls[: program.cameras], scene.clip.size, broker.port, plan.model)
+            own_urls = urls[: program.cameras]
+            stage = Stage(own, own_urls, scene.clip.size, broker.port, plan.model, main_url)
             running.append(stack.enter_context(Running(program, stage)))
         time.sleep(scene.settle_s)
         for one in running:
