@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ import jsonschema
 import pytest
 
 from edge_agent.schema import schema_of
-from tests.testbed.agent import write_config
+from tests.replay.command import replayed
 from tests.testbed.walker import walking_clip
 
 RULE: dict[str, Any] = {
@@ -34,19 +31,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return walking_clip(tmp_path_factory.mktemp("rules") / "walker.mp4")
 
 
-def told(folder: Path, clip: Path, start: str, *more: str) -> list[dict[str, Any]]:
-    camera = {"id": "cam-1", "url": str(clip), "zones": GATE, "rules": [RULE]}
-    config = write_config(folder, cameras=[camera], broker_port=1883)
-    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
-    done = subprocess.run(
-        [*command, str(clip), "--start", start, *more],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+def told(folder: Path, clip: Path, start: str) -> list[dict[str, Any]]:
+    camera = {"zones": GATE, "rules": [RULE]}
+    events = replayed(folder, clip, camera, "--start", start)
     return [event for event in events if event["type"].endswith("zone-intrusion.v1")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,39 @@ from numpy.typing import NDArray
 
 SIZE = (640, 360)
 FPS = 10
+STEPS = 6 * 5 / 700  # radians a pixel
 SKIN, COAT, TROUSERS = (150, 170, 200), (40, 40, 45), (60, 50, 40)
 
 
+WalkPath = Callable[[float], tuple[float, float] | None]
+"""Where somebody's feet are at a second, in pixels; None while nobody is there."""
+
+
 def walking_clip(path: Path, *, empty_s: float = 2.0, walk_s: float = 5.0, tail_s: float = 2.0) -> Path:
-    """H.264, 640x360 at 10 fps: an empty place, one person crossing it from left to right, empty again."""
+    """An empty place, one person crossing it from left to right, empty again."""
+
+    def way(t: float) -> tuple[float, float] | None:
+        walked_s = t - empty_s
+        return (-30 + walked_s / walk_s * (SIZE[0] + 60), 300) if 0 <= walked_s < walk_s else None
+
+    return people_clip(path, [way], empty_s + walk_s + tail_s)
+
+
+def people_clip(path: Path, people: Sequence[WalkPath], seconds: float) -> Path:
+    """H.264, 640x360 at 10 fps: people of 150 pixels in an empty place. Later ones stand before earlier."""
     rng = np.random.default_rng(1)
     coarse = rng.integers(110, 170, (23, 40), np.uint8)
     place = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"g": "20", "crf": "23", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for number in range(round((empty_s + walk_s + tail_s) * FPS)):
+        for number in range(round(seconds * FPS)):
             picture = place.copy()
-            walked_s = number / FPS - empty_s
-            if 0 <= walked_s < walk_s:
-                x = -30 + walked_s / walk_s * (SIZE[0] + 60)
-                draw_person(picture, x, foot=300, height=150, phase=walked_s * 6)
+            for way in people:
+                feet = way(number / FPS)
+                if feet is not None:
+                    phase = STEPS * (feet[0] + 30 + feet[1] - 300)
+                    draw_person(picture, feet[0], foot=feet[1], height=150, phase=phase)
             noisy = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="bgr24")))
         container.mux(stream.encode(None))
