@@ -20,7 +20,7 @@ CONFIG = "edge-agent.yaml"
 ARMED: dict[str, object] = {
     "zones": {"all": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}},
     "rules": [
-        {"id": "all", "kind": "zone-intrusion", "zone": "all", "labels": ["train"], "severity": "alarm"}
+        {"id": "all", "kind": "zone-intrusion", "zone": "all", "labels": ["truck"], "severity": "alarm"}
     ],
 }
 """A rule that tells nothing."""
