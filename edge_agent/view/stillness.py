@@ -25,7 +25,7 @@ STILL_SHARE = 0.8  # of the tiles; a burnt-in clock ticks in the others
 LEAST_S = 8.5
 OF_LONGEST = 2.5  # a picture that lasts so many times longer than any before it has stopped
 APART = 2  # looks; over a keyframe, whose noise is its own
-OTHERWISE_LOOKS = 2  # in a row end a run; one is a keyframe
+OTHERWISE_LOOKS = APART + 1  # in a row end a run; a frozen picture that is encoded anew differs for APART
 LIVE_SHARE = 0.5  # a run that ends with fewer tiles alike was ended by life, not by an encoder
 LATE = 20  # looks; what is learnt is so old, or the first seconds of a frozen picture would count as live
 LIFELESS = 0.05  # grey levels; a tile that differs by less while it lives tells nothing
@@ -36,8 +36,8 @@ _LEAK = 1.0005  # per look: the least forgets
 
 
 class Stillness:
-    """Each look is compared with the first one of its run, or, where an encoder has begun anew with a keyframe,
-    with the look before the last one. One thread."""
+    """Each look is compared with the first one of its run, or, where an encoder has begun anew, with the look
+    before the last one. One thread."""
 
     def __init__(self, counted: Chosen) -> None:
         self._counted = counted
