@@ -41,3 +41,13 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
         log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, error)
         return False
     return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of its files durable. Raises ``OSError``."""
+    # POSIX: the entry of a new file is durable only when its folder was synced too.
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

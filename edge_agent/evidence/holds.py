@@ -6,6 +6,7 @@ something.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.errors import StorageError
 from edge_agent.evidence.names import check_id
-from edge_agent.state_file import read_record, write_record
+from edge_agent.state_file import sync_folder, write_record
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -40,6 +41,8 @@ class Holds:
             ) from error
         if not write_record(path, Hold(who, rfc3339(self._clock.now()), why)):
             raise StorageError(f"{path} cannot be written; nothing is held")
+        with contextlib.suppress(OSError):  # it is held; only a power cut right now could undo that
+            sync_folder(self._folder)
 
     def remove(self, event_id: str) -> bool:
         """False when it was not held. Raises ``StorageError``."""
@@ -51,9 +54,6 @@ class Holds:
         except OSError as error:
             raise StorageError(f"{path} cannot be removed ({error.strerror}); it is held still") from error
         return True
-
-    def read(self, event_id: str) -> Hold | None:
-        return read_record(self._path(event_id), Hold)
 
     def has(self, event_id: str) -> bool:
         """Whether it is held now."""

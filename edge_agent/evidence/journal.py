@@ -20,6 +20,7 @@ from pathlib import Path
 from edge_agent.clock import Clock
 from edge_agent.evidence.keys import JOURNAL
 from edge_agent.outbox_model import StoredEvent
+from edge_agent.state_file import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class Journal:
                 file.truncate(size)
                 raise
         if not size:
-            _sync(self._folder)
+            sync_folder(self._folder)
         self._whole = path
 
     def _make_room(self) -> None:
@@ -205,12 +206,3 @@ def _write_all(file: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file, rest) :]
-
-
-def _sync(folder: Path) -> None:
-    # POSIX: the entry of a new file is durable only when its folder was synced too.
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import EdgeAgentError
+from edge_agent.state_file import sync_folder
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -183,11 +184,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         os.link(temporary, path)  # unlike a rename it replaces nothing
     finally:
         temporary.unlink(missing_ok=True)
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)
 
 
 def _set_aside(path: Path) -> None:

@@ -53,11 +53,6 @@ class Altered(SealError):
     """Its content or its header is not what was sealed."""
 
 
-def is_sealed(content: bytes) -> bool:
-    """Whether it begins as a sealed file does."""
-    return content.startswith(MAGIC)
-
-
 def seal(payload: bytes, recipient: bytes) -> bytes:
     """The content for the holder of the private key alone; ``recipient`` is an X25519 public key, 32 bytes.
 

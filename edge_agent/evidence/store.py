@@ -23,6 +23,7 @@ from edge_agent.evidence.holds import Holds
 from edge_agent.evidence.names import PART, MediaName, check_id
 from edge_agent.evidence.shelf import EARLIEST, Kept, kept, on_disk, read_shelf
 from edge_agent.model import Severity
+from edge_agent.state_file import sync_folder
 from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)
@@ -166,7 +167,7 @@ class MediaStore:
         if not self._media.is_dir():  # removed while we ran, and all that was counted with it
             self._shelf = read_shelf(self._media)
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
     def _make_room(self, size_bytes: int, severity: int) -> None:
         """Removes nothing when that would not be enough. Raises ``StorageError``."""
@@ -279,18 +280,9 @@ def _write(path: Path, parts: Sequence[bytes]) -> float:
             os.fsync(file.fileno())
             written = os.fstat(file.fileno()).st_mtime
         os.replace(part, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise
     return written
-
-
-def _sync_folder(folder: Path) -> None:
-    # POSIX: the entry of a new file is durable only when its folder was synced too.
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

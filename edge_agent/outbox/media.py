@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_agent.state_file import sync_folder
+
 log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 4096  # what a file really takes
@@ -36,7 +38,7 @@ class MediaFiles:
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
-            self._sync_folder()
+            sync_folder(self.folder)
         except OSError:
             self.remove([media_id])
             raise
@@ -76,11 +78,3 @@ class MediaFiles:
 
     def _path(self, media_id: str) -> Path:
         return self.folder / f"{media_id}.jpg"
-
-    def _sync_folder(self) -> None:
-        # POSIX: the entry of a new file is durable only when its folder was synced too.
-        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
