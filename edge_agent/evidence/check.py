@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def read_bundle(path: Path) -> dict[str, bytes]:
                 files = {name: archive.read(name) for name in names}
                 if len(files) < len(names):  # whoever unpacks it may get the other one of two
                     raise EvidenceError(f"{path} holds two files of one name: it was tampered with")
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise EvidenceError(f"{path} cannot be read: {error}") from error
     if SUMS not in files:
         raise EvidenceError(f"{path} is no bundle: there is no {SUMS} in it")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main
+from edge_agent.errors import EvidenceError
 from edge_agent.evidence.check import check_bundle, check_files, read_bundle
 from edge_agent.evidence.report import Report
 from edge_agent.hits import Phase
@@ -166,6 +167,26 @@ def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place
     new_sums(bundle)
     told = "".join(shell(bundle, step) for step in commands(bundle, "vi")[2:])
     assert f"NOT OK {place}/more-" in told
+
+
+def test_a_damaged_zip_is_refused_or_found_and_never_a_crash(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in read_bundle(bundle).items():
+            archive.writestr(name, content)
+    whole, chosen = path.read_bytes(), random.Random(7)
+    said = set()
+    for _ in range(500):
+        bad = bytearray(whole)
+        bad[chosen.randrange(len(bad))] ^= 1 << chosen.randrange(8)
+        path.write_bytes(bad)
+        try:
+            same = read_bundle(path) == read_bundle(bundle)  # a byte that nobody reads
+            said.add((same, check_files([path], [], []).genuine))
+        except EvidenceError:
+            continue
+    assert (False, True) not in said
+    assert (True, True) in said
 
 
 def test_a_zip_with_two_files_of_one_name_is_refused(
