@@ -113,7 +113,8 @@ class RunningCamera:
     def status(self) -> CameraStatus:
         """What the reader says, and what its pipeline adds to it. Any thread."""
         lane = self.lane
-        status = dataclasses.replace(self.reader.status(), view=lane.view)
+        main_trouble = None if self.main is None else self.main.trouble
+        status = dataclasses.replace(self.reader.status(), view=lane.view, main_trouble=main_trouble)
         spot = lane.restless
         if spot is not None and status.gear is not Gear.IDLE:
             corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))

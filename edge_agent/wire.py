@@ -463,6 +463,7 @@ class CameraHealth(Message, frozen=True, kw_only=True):
     idle_share: float = 0.0  # of the time there were pictures, since the agent started, 0..1
     wake_ups: Count = 0  # from idle, since the agent started
     kept_awake: str | None = None  # why it cannot go idle, where somebody could do something about it
+    main_trouble: str | None = None  # why ``clip.main_url`` is wanted and not there; clips come from ``url``
     view: list[str] = []  # what is wrong with what it sees: states of ``camera-view``
 
 

@@ -59,6 +59,9 @@ def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -
             since = since_text(camera.since_at, now, zone)
             reason = why(camera.cause, camera.detail)
             yield f"camera {camera.camera_id} {camera.state} since {since}: {reason}"
+        if camera.main_trouble and camera.state is not CameraState.OFFLINE:
+            instead = "clips come from the other"
+            yield f"camera {camera.camera_id} has no main stream ({camera.main_trouble}): {instead}"
         if tampered := [state for state in camera.view if state in TAMPER]:
             yield f"camera {camera.camera_id} is {' and '.join(tampered)}: somebody has to look after it"
 

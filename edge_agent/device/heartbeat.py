@@ -169,5 +169,6 @@ def camera_health(status: CameraStatus) -> CameraHealth:
         idle_share=round(status.idle_share, 2),
         wake_ups=status.wake_ups,
         kept_awake=status.kept_awake,
+        main_trouble=status.main_trouble,
         view=list(status.view),
     )

@@ -102,6 +102,7 @@ def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iter
     yield f"{camera.reconnects} reconnects" if camera.reconnects else None
     yield f"view: {', '.join(camera.view)}" if camera.view else None
     yield f"always awake: {camera.kept_awake}" if camera.kept_awake else None
+    yield f"no main stream: {camera.main_trouble}" if camera.main_trouble else None
 
 
 def duration(seconds: float) -> str:
