@@ -132,7 +132,7 @@ def _yaml(node: tree.Node) -> str:
         yaml.DocumentEndEvent(explicit=False),
         yaml.StreamEndEvent(),
     ]
-    return str(yaml.emit(document, Dumper=yaml.SafeDumper, allow_unicode=True))
+    return str(yaml.emit(document, Dumper=yaml.CSafeDumper, allow_unicode=True))
 
 
 def _events(node: tree.Node) -> Iterator[yaml.Event]:
@@ -141,7 +141,8 @@ def _events(node: tree.Node) -> Iterator[yaml.Event]:
         case tree.Scalar(_, text, plain):
             yield yaml.ScalarEvent(None, None, (plain, not plain), text, style=None if plain else '"')
         case tree.Sequence(_, items):
-            yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=False)
+            short = all(isinstance(item, tree.Scalar) for item in items)  # a point: one line, not three
+            yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=short)
             for item in items:
                 yield from _events(item)
             yield yaml.SequenceEndEvent()
