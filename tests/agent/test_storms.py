@@ -98,7 +98,7 @@ def test_a_storm_of_hangups_and_hostile_askers(tmp_path: Path) -> None:
 
 
 def alarmed(camera: dict[str, Any]) -> dict[str, Any]:
-    rule = RULE | {"severity": "alarm"}
+    rule = RULE | {"severity": "alarm", "cooldown_s": 0}
     report = {"objects": True, "snapshots": "rules", "clips": "rules"}
     return camera | {"zones": ZONE, "rules": [rule], "report": report}
 
