@@ -132,7 +132,8 @@ def _view_stage(camera: Camera, site: Site, folder: Path | None) -> ViewStage:
     if not camera.watch_view:
         return Unwatched()
     # A baseline is a picture, and the box could not open it again if it were sealed: it is learnt anew.
-    return CameraView(camera.id, camera.masks, folder if site.seal_to is None else None)
+    masks = (*camera.masks, *camera.privacy_masks)
+    return CameraView(camera.id, masks, folder if site.seal_to is None else None)
 
 
 def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:

@@ -67,16 +67,21 @@ class Sketcher:
         self.counted: Chosen = means(open_area.astype(np.float32)) >= 1 - _MASKED_TILE
         """Tiles that are judged."""
         whole = bool(open_area.all())
+        self._open_area = None if whole else open_area
         self._fine_weight = None if whole else _shrunk(open_area, self.size)[::2]
         self._coarse_weight = None if whole else _shrunk(open_area, self._half)
         self._share = max(1e-6, float(open_area.mean()))
 
     def shrink(self, luma: Gray) -> Gray:
-        """A fresh picture at the scale of ``size``."""
+        """A fresh picture at the scale of ``size``, masked."""
         wide, high = self.size[0] * self._divisor, self.size[1] * self._divisor
         if self._divisor == 1:
-            return luma[:high, :wide].copy()
-        return cv2.resize(luma[:high, :wide], self.size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+            return self.masked(luma[:high, :wide].copy())
+        return self.masked(cv2.resize(luma[:high, :wide], self.size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+
+    def masked(self, small: Gray) -> Gray:
+        """Black under the masks: baselines lie on the disk, and what is private must not be in them."""
+        return small if self._open_area is None else cv2.multiply(small, self._open_area)  # type: ignore[return-value]
 
     def sketch(self, small: Gray | Plane) -> Sketch:
         half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)

@@ -63,7 +63,7 @@ class ViewStore:
                     "%s: the baseline %r is of another picture, it is learnt anew", self._camera_id, name
                 )
                 continue
-            bank.put(Light(name), _baseline(bank, picture, one))
+            bank.put(Light(name), _baseline(bank, bank.sketcher.masked(picture), one))
         stillness.longest_s = saved.longest_still_s
         if len(saved.live) == ROWS * COLUMNS:
             stillness.live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)

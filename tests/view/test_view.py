@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edge_agent.capture.picture import ArrayPicture
+from edge_agent.config.settings import Polygon
 from edge_agent.hits import Phase, ViewHit, ViewState
 from edge_agent.model import Box, Detection, Frame, Looks, Severity
 from edge_agent.view import CameraView
@@ -25,6 +29,8 @@ from tests.view.painted import (
     watch,
     white,
 )
+
+LEFT: Polygon = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
 
 def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
@@ -175,8 +181,7 @@ def test_a_picture_too_small_is_not_judged() -> None:
 
 
 def test_what_a_mask_hides_does_not_matter() -> None:
-    left = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
-    view, camera = CameraView("gate", (left,)), PaintedCamera()
+    view, camera = CameraView("gate", (LEFT,)), PaintedCamera()
     watch(view, camera, LEARN_S)
 
     def half(picture: object) -> object:
@@ -185,3 +190,21 @@ def test_what_a_mask_hides_does_not_matter() -> None:
         return shown
 
     assert watch(view, camera, 20.0, half) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("before", [(), (LEFT,)], ids=["a new mask", "an old one"])
+def test_what_a_mask_hides_is_not_in_the_baseline_on_the_disk(
+    tmp_path: Path, before: tuple[Polygon, ...]
+) -> None:
+    """A private area is a mask for this stage too (``assembly``)."""
+    for masks in (before, (LEFT,)):
+        view, camera = CameraView("gate", masks, tmp_path), PaintedCamera()
+        watch(view, camera, LEARN_S)
+        list(view.finish("restart"))
+    (file,) = tmp_path.iterdir()
+    for saved in json.loads(file.read_bytes())["baselines"].values():
+        png = np.frombuffer(base64.b64decode(saved["png"]), np.uint8)
+        picture = cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)
+        assert picture is not None
+        assert picture[:, :159].max() == 0
+        assert picture[:, 165:].max() > 0
