@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from edge_agent.config.settings import CrossingMode, Direction, Line, LineRule, RuleKind, Schedule
 from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit
-from edge_agent.model import Box, Frame, Severity, Track, Tracks, TrackState
+from edge_agent.model import TWO_WHEELER, Box, Frame, Severity, Track, Tracks, TrackState
 from edge_agent.rules.crossing import BANDS, Gate, Way
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.schedule import Arming
@@ -374,3 +374,26 @@ def test_thirty_tracks_and_eight_lines_cost_little() -> None:
             list(watch.update(now, tracks))
         spent.append(thread_time() - start)
     assert sorted(spent)[50] < 0.010
+
+
+@pytest.mark.parametrize(
+    ("beside", "size", "crossings"),
+    [
+        ((0.0, 0.0), (0.08, 0.09), 1),  # the machine of a rider who is seen as a whole: no second one
+        ((0.09, 0.0), (0.08, 0.09), 2),  # beside him
+        ((0.01, 0.01), (0.1, 0.2), 2),  # as large: another one who is nearly hidden
+        ((-0.12, 0.0), (0.08, 0.09), 2),  # behind him
+    ],
+)
+def test_a_motorbike_that_is_seen_twice_counts_once(
+    beside: Foot, size: tuple[float, float], crossings: int
+) -> None:
+    watch, hits = watching(), []
+    for n, x in enumerate((0.3, 0.4, 0.47, 0.54, 0.6, 0.7, 0.8)):
+        whole = replace(at((x, 0.5), "whole"), label="motorcycle", group=TWO_WHEELER)
+        foot, (width, height) = (x + beside[0], 0.5 + beside[1]), size
+        box = Box(foot[0] - width / 2, foot[1] - height, foot[0] + width / 2, foot[1])
+        part = replace(whole, id="part", box=box)
+        told = watch.update(moment(n / 5), Tracks((whole, part)))
+        hits += [hit for hit in told if isinstance(hit, RuleHit)]
+    assert len(hits) == crossings
