@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 NAME = "last-good.yaml"
 _STATE_DIR_KEY = re.compile(rb"""(?:^|[{,])\s*["']?state_dir["']?\s*:\s*["']?([^"',}\s#]+)""", re.MULTILINE)
 
+_WORD = re.compile(r"[\w.+-]+")
+
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
@@ -41,7 +43,7 @@ def keep(path: Path, settings: Settings) -> None:
     A disk that takes none is no reason not to go on."""
     copy = settings.state_dir / NAME
     try:
-        text = _header(path) + _yaml(loader.merged_tree(path))
+        text = _header(path) + as_yaml(loader.merged_tree(path))
         if _text_of(copy) == text:
             return
         copy.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def keep(path: Path, settings: Settings) -> None:
         else:
             fresh.unlink()
             log.warning("configuration: %s has changed again, no copy of it is kept", path)
-    except (OSError, ConfigError, yaml.YAMLError) as error:
+    except (OSError, ConfigError, yaml.YAMLError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         log.warning("configuration: no copy of it can be kept in %s: %s", copy.parent, reason)
 
@@ -124,7 +126,8 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _yaml(node: tree.Node) -> str:
+def as_yaml(node: tree.Node) -> str:
+    """Text that ``tree.parse`` makes the same tree of, but for the places."""
     document = [
         yaml.StreamStartEvent(),
         yaml.DocumentStartEvent(explicit=False),
@@ -141,7 +144,8 @@ def _events(node: tree.Node) -> Iterator[yaml.Event]:
         case tree.Scalar(_, text, plain):
             yield yaml.ScalarEvent(None, None, (plain, not plain), text, style=None if plain else '"')
         case tree.Sequence(_, items):
-            short = all(isinstance(item, tree.Scalar) for item in items)  # a point: one line, not three
+            # A point on one line, not on three; other text would need quotes there.
+            short = all(isinstance(item, tree.Scalar) and _WORD.fullmatch(item.text) for item in items)
             yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=short)
             for item in items:
                 yield from _events(item)

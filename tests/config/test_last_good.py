@@ -6,9 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent import config
-from edge_agent.config import last_good
+from edge_agent.config import last_good, tree
 from edge_agent.config.settings import Settings
 from edge_agent.errors import ConfigError
 
@@ -66,6 +68,46 @@ def test_the_copy_reads_as_the_file_and_its_drop_ins_did(path: Path) -> None:
         "p@ss",
         "se cret",
     ]
+
+
+HERE = tree.Place("here", 1, 1)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=30) | st.sampled_from(
+    ["22:00", "no", "", "null", "#", "a: b", " x ", "two\nlines\n", "a" * 200, "[", "*a", "p@ss"]
+)
+PLAIN = st.sampled_from(["5", "5.0", "yes", "rtsp://h/1", "~", "cam-1", "30s", "a b", "mqtt://[::1]:1883"])
+SCALARS = st.builds(tree.Scalar, st.just(HERE), TEXT, st.just(False)) | st.builds(
+    tree.Scalar, st.just(HERE), PLAIN, st.just(True)
+)
+NODES = st.recursive(
+    SCALARS,
+    lambda nodes: (
+        st.builds(tree.Sequence, st.just(HERE), st.lists(nodes, max_size=4).map(tuple))
+        | st.builds(
+            tree.Mapping,
+            st.just(HERE),
+            st.dictionaries(TEXT, st.builds(tree.Entry, st.just(HERE), nodes), max_size=4),
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def placeless(node: tree.Node | None) -> object:
+    match node:
+        case tree.Scalar(_, text, plain):
+            return text, plain
+        case tree.Sequence(_, items):
+            return [placeless(item) for item in items]
+        case tree.Mapping(_, entries):
+            return {key: placeless(entry.value) for key, entry in entries.items()}
+    return None
+
+
+@given(NODES)
+def test_what_is_written_is_read_as_it_was(node: tree.Node) -> None:
+    read, problems = tree.parse(last_good.as_yaml(node).encode(), "copy")
+    assert problems == []
+    assert placeless(read) == placeless(node)
 
 
 def test_passwords_of_files_are_not_in_it_and_nobody_else_may_read_it(path: Path) -> None:
