@@ -40,6 +40,19 @@ def test_life_of_a_service_as_the_manager_hears_it(manager: tuple[str, socket.so
     ]
 
 
+def test_the_watchdog_is_fed_when_it_is_due_however_often_all_is_well(
+    manager: tuple[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, listener = manager
+    systemd = Systemd({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "10000000"})
+    for now in (100.0, 101.0, 104.9, 105.0, 106.0):
+        monkeypatch.setattr(time, "monotonic", lambda now=now: now)
+        systemd.watchdog()
+    systemd.stopping()
+    heard = [listener.recv(4096).decode().partition("\n")[0] for _ in range(3)]
+    assert heard == ["WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
+
+
 def test_a_reload_is_dated_and_ends_with_ready(manager: tuple[str, socket.socket]) -> None:
     name, listener = manager
     systemd = Systemd({"NOTIFY_SOCKET": name})
