@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from edge_agent.hits import ObjectHit, Phase
 from edge_agent.model import Frame, Track, Tracks, TrackState
-
-UPDATE_EVERY_S = 60.0
-EDGE = 0.02  # of the picture: a track's last box is this inexact
+from edge_agent.rules.succession import is_at_edge
+from edge_agent.rules.telling import UPDATE_EVERY_S
 
 
 @dataclass(slots=True)
@@ -84,6 +83,4 @@ def _labelled(track: Track, told: _Told) -> Track:
 
 def _why(track: Track) -> str:
     """``left`` when it was last seen at the picture's edge, ``lost`` when it vanished inside."""
-    box = track.box
-    at_edge = box.x1 <= EDGE or box.y1 <= EDGE or box.x2 >= 1 - EDGE or box.y2 >= 1 - EDGE
-    return "left" if at_edge else "lost"
+    return "left" if is_at_edge(track.box) else "lost"

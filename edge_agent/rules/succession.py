@@ -12,7 +12,9 @@ STEP, SPEED, FARTHEST = 0.5, 0.85, 1.5
 own heights a second (docs/design/tracking.md). Larger: more stays survive, and more often one takes over
 another's."""
 MOST_LARGER = 2.5  # the longer side of one box over the other's; a half hidden person is half as high
-EDGE = 0.02  # of the picture: who was seen last there has left, and who comes in there is another
+EDGE = (
+    0.02  # of the picture, a box is this inexact: who was seen last there has left, who comes in is another
+)
 
 
 @dataclass(frozen=True, slots=True)
