@@ -22,6 +22,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 cases of each class, 1 of them at 5 fps")
+    parser.add_argument("--cases", default="6,12", help="of each class, in full and in idle gear")
     parser.add_argument("--only", help="classes, comma-separated, or parts of their names; writes no results")
     parser.add_argument("--held-out", action="store_true", help="the places that nothing was tuned on")
     parser.add_argument("--cost", action="store_true", help="CPU of the view stage alone, and nothing else")
@@ -50,7 +51,8 @@ def main() -> None:
         return
     logging.disable(logging.WARNING)  # what the stage logs stands in the tables
     kinds = _chosen(options.only)
-    counts, among = ({"full": 1, "idle": 2}, 3) if options.quick else (cases.CASES, None)
+    full, idle = (int(number) for number in options.cases.split(","))
+    counts, among = ({"full": 1, "idle": 2}, 3) if options.quick else ({"full": full, "idle": idle}, None)
     planned = {
         gear: list(cases.cases(kinds, options.held_out, count, among)) for gear, count in counts.items()
     }
@@ -60,6 +62,7 @@ def main() -> None:
     results = run(grouped(planned), options.jobs, options.plot)
     tampers, normals = tamper_scores(results), normal_scores(results)
     mode = ("held-out" if options.held_out else "tuning") + (", quick" if options.quick else "")
+    mode += f", {counts['full']} + {counts['idle']} of each class"
     text = tables(tampers, normals)
     print(f"## Camera truth, {mode} cases\n\n{text}\n\n{time.monotonic() - started:.0f} s")
     if options.failures:

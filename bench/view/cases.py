@@ -20,8 +20,6 @@ GLARE = frozenset({ViewState.OVEREXPOSED}) | BAD_SIGHT | LIGHT
 NIGHT = frozenset({ViewState.DARK}) | LIGHT
 NOTHING: frozenset[ViewState] = frozenset()
 
-CASES: dict[str, int] = {"full": 6, "idle": 12}
-"""Of each class, by gear; those in full gear are the first of the others."""
 RETURN_S = 40.0
 """How long the view is normal again before the case ends: the state must have ended by then."""
 

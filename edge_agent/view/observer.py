@@ -47,6 +47,7 @@ class Verdict:
     found: dict[ViewState, str] = field(default_factory=dict)
     moments: tuple[tuple[ViewState, str], ...] = ()
     good: bool = False  # the camera sees what it always sees
+    anew: bool = False  # the picture has another size now: nothing known of the old one applies to it
 
 
 class Observer:
@@ -104,10 +105,14 @@ class Observer:
         self._clear_history()
         self._store.save(self._bank, self._still, now_mono, at_once=True)
 
-    def pause(self) -> None:
-        """No frames for a while."""
+    def keep(self) -> None:
+        """Write what is learnt, at once."""
         if self._bank is not None and self._last_mono is not None:
             self._store.save(self._bank, self._still, self._last_mono, at_once=True)
+
+    def pause(self) -> None:
+        """No frames for a while."""
+        if self._bank is not None:
             self._still.forget_run()
             self._drops.forget()
             self._calm.forget()
@@ -119,7 +124,10 @@ class Observer:
     def look(self, frame: Frame, told: Collection[ViewState]) -> Verdict:
         luma = frame.picture.luma()
         if luma.shape != self._shape:
+            known = self._bank is not None
             self._prepare(luma.shape)
+            if known:
+                return Verdict(anew=True)
         bank = self._bank
         if bank is None:
             return Verdict()

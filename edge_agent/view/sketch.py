@@ -70,7 +70,6 @@ class Sketcher:
         self._open_area = None if whole else open_area
         self._fine_weight = None if whole else _shrunk(open_area, self.size)[::2]
         self._coarse_weight = None if whole else _shrunk(open_area, self._half)
-        self._share = max(1e-6, float(open_area.mean()))
 
     def shrink(self, luma: Gray) -> Gray:
         """A fresh picture at the scale of ``size``, masked."""

@@ -75,7 +75,10 @@ class CameraView:
         return dataclasses.replace(looks, detections=weighed)
 
     def finish(self, reason: str) -> Iterator[ViewHit]:
-        """No more frames come: end what is open, keep what is learnt."""
+        """No more frames come: end what is open, keep what is learnt; on the disk unless only the camera is
+        lost, which it may be all day."""
+        if reason != "camera":
+            self._observer.keep()
         self._observer.pause()
         self._next_look_mono = None
         yield from self._tell_moments()
@@ -91,6 +94,11 @@ class CameraView:
         now = frame.captured_mono
         self._next_look_mono = now + LOOK_EVERY_S
         verdict = self._observer.look(frame, {one.state for one in self._episodes.told})
+        if verdict.anew:
+            log.info("%s: its picture has another size, the view is learnt anew", self._camera_id)
+            yield from self._end_all("relearned")
+            self._episodes.forget_untold()
+            return
         for state, why in verdict.moments:
             self._moments += 1
             self._untold.append(self._moment(state, why, now))

@@ -1,0 +1,169 @@
+"""What cameras and their owners do: other sizes, masks, pauses, a view that is changed for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import cycle, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.capture.picture import ArrayPicture
+from edge_agent.events import EventMaker
+from edge_agent.hits import Phase, ViewHit, ViewState
+from edge_agent.model import Frame
+from edge_agent.view import CameraView
+from tests.events.parts import encoded, maker
+from tests.view.painted import HEIGHT, LEARN_S, NO_MOTION, WIDTH, Change, PaintedCamera, blur, hand, watch
+
+DAY_S = 24 * 3600.0
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+EVERYTHING = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
+    view, camera = CameraView("gate", folder=folder), PaintedCamera()
+    assert watch(view, camera, LEARN_S) == []
+    return view, camera
+
+
+def resized(frame: Frame, width: int, height: int) -> Frame:
+    picture = np.asarray(cv2.resize(frame.picture.bgr(), (width, height)), np.uint8)
+    return Frame(frame.camera_id, frame.number, frame.captured_mono, frame.captured_at, ArrayPicture(picture))
+
+
+def watch_at(
+    view: CameraView, camera: PaintedCamera, seconds: int, size: tuple[int, int], covered: bool = False
+) -> list[ViewHit]:
+    told: list[ViewHit] = []
+    for _ in range(seconds):
+        frame = camera.shoot(hand if covered else None)
+        told += view.update(resized(frame, *size), NO_MOTION)
+    return told
+
+
+def seldom(
+    camera: PaintedCamera, seconds: float, change: Change | None = None, pan: int = 0
+) -> Iterator[Frame]:
+    """A picture every 14 s, so that a day does not take one; five, because one that repeats is frozen."""
+    pictures = [np.asarray(camera.shoot(change, pan).picture.bgr()) for _ in range(5)]
+    until = camera.now + seconds
+    for picture in cycle(pictures):
+        if camera.now >= until:
+            return
+        camera.now += 13.0
+        yield camera.show(picture)
+
+
+def phases(told: list[ViewHit]) -> list[tuple[Phase, ViewState, str | None]]:
+    return [(hit.phase, hit.state, hit.end_reason) for hit in told]
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (640, 480), (320, 180)])
+def test_a_stream_of_another_size_is_learnt_anew_and_watched(size: tuple[int, int]) -> None:
+    view, camera = learned()
+    assert watch_at(view, camera, 60, size) == []
+    assert phases(watch_at(view, camera, 15, size, covered=True)) == [(Phase.START, ViewState.COVERED, None)]
+
+
+def test_another_size_ends_what_is_open() -> None:
+    view, camera = learned()
+    assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
+    told = watch_at(view, camera, 60, (320, 180))
+    assert phases(told) == [(Phase.END, ViewState.COVERED, "relearned")]
+    assert view.states == ()
+
+
+def test_a_picture_of_64_by_48_is_not_judged_and_does_no_harm() -> None:
+    view, camera = learned()
+    assert watch_at(view, camera, 30, (64, 48), covered=True) == []
+    assert watch_at(view, camera, 60, (WIDTH, HEIGHT)) == []
+    assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
+
+
+def test_beside_a_mask_over_half_of_the_picture_a_hand_and_a_blur_are_told() -> None:
+    for change, state in ((hand, ViewState.COVERED), (blur, ViewState.DEFOCUSED)):
+        view, camera = CameraView("gate", (LEFT,)), PaintedCamera()
+        assert watch(view, camera, LEARN_S) == []
+        assert phases(watch(view, camera, 15.0, change)) == [(Phase.START, state, None)]
+
+
+def test_a_camera_that_is_masked_altogether_tells_nothing() -> None:
+    view, camera = CameraView("gate", (EVERYTHING,)), PaintedCamera()
+    assert watch(view, camera, LEARN_S) + watch(view, camera, 30.0, hand) == []
+
+
+def test_a_stream_that_comes_back_after_a_minute_is_judged_by_what_was_usual() -> None:
+    view, camera = learned()
+    assert list(view.finish("camera")) == []
+    camera.now += 60.0
+    assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
+
+
+def test_a_clock_that_went_back_stops_nothing() -> None:
+    view, camera = learned()
+    camera.now -= 500.0
+    assert watch(view, camera, 30.0) == []
+    assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
+
+
+def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
+    view, camera = learned()
+    assert phases(watch(view, camera, 15.0, pan=64)) == [(Phase.START, ViewState.MOVED, None)]
+    told: list[ViewHit] = []
+    for frame in seldom(camera, DAY_S + 300.0, pan=64):
+        told += view.update(frame, NO_MOTION)
+    others = [one for one in phases(told) if one[0] is not Phase.UPDATE]
+    assert others == [(Phase.END, ViewState.MOVED, "relearned")]
+    assert watch(view, camera, LEARN_S, pan=64) == []
+    assert phases(watch(view, camera, 15.0)) == [(Phase.START, ViewState.MOVED, None)]
+
+
+def test_a_camera_that_stays_covered_for_a_day_is_told_every_hour_and_never_adopted() -> None:
+    view, camera = learned()
+    watch(view, camera, 15.0, hand)
+    told: list[ViewHit] = []
+    for frame in seldom(camera, DAY_S + 1800.0, hand):
+        told += view.update(frame, NO_MOTION)
+    assert phases(told) == [(Phase.UPDATE, ViewState.COVERED, None)] * 24
+    assert view.states == ("covered",)
+
+
+def test_baselines_are_written_when_new_and_then_every_six_hours(tmp_path: Path) -> None:
+    view, camera = learned(tmp_path)
+    written: list[float] = []
+    last = b""
+    for frame in seldom(camera, 13 * 3600.0):
+        assert list(view.update(frame, NO_MOTION)) == []
+        for file in tmp_path.iterdir():
+            if (content := file.read_bytes()) != last:
+                written.append(frame.captured_mono)
+                last = content
+    assert written[0] == pytest.approx(1000.0 + 600.0, abs=30.0)
+    assert [round((after - before) / 3600) for before, after in pairwise(written)] == [6, 6]
+
+
+def test_a_camera_that_is_lost_again_and_again_writes_nothing_for_it(tmp_path: Path) -> None:
+    view, camera = learned(tmp_path)
+    for _ in range(5):
+        list(view.finish("camera"))
+        camera.now += 30.0
+        assert watch(view, camera, 10.0) == []
+    assert list(tmp_path.iterdir()) == []
+    list(view.finish("restart"))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_every_event_passes_the_encoder_and_its_schema() -> None:
+    events: EventMaker = maker()
+    view, camera = learned()
+    told: list[ViewHit] = []
+    for change, pan in ((hand, 0), (None, 0), (blur, 0), (None, 0), (None, 64), (None, 0)):
+        told += watch(view, camera, 20.0, change, pan)
+    assert len(told) >= 6
+    for hit in told:
+        assert {type(value) for value in hit.features.values()} == {float}
+        event = encoded(events.view_event("gate", hit, camera.shoot(), None))
+        assert event["data"]["state"] == hit.state.value
