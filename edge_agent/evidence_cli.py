@@ -39,6 +39,14 @@ def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> Non
         metavar="[GATEWAY=]PUBLIC.pem",
         help="the gateway's public key, as the centre knows it; may be repeated",
     )
+    verify.add_argument(
+        "--heads",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="events as they arrived at the centre: of a bundle, no other heads are believed",
+    )
     verify.add_argument("--media", type=Path, nargs="+", default=[], metavar="FILE", help="pictures, clips")
 
     export = actions.add_parser("export", help="a bundle that openssl and sha256sum can check")
@@ -75,7 +83,7 @@ def run_evidence(args: argparse.Namespace, out: TextIO) -> int:
 def _verify(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.evidence.check import check_files
 
-    report = check_files(args.files, args.key, args.media)
+    report = check_files(args.files, args.key, args.media, args.heads)
     report.write(out)
     return 0 if report.genuine else 1
 

@@ -14,25 +14,41 @@ from edge_agent.evidence.heads import SignedHead, read_head
 from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
 from edge_agent.evidence.records import NoEvent, Record, read_record
 from edge_agent.evidence.report import Report, spans
-from edge_agent.evidence.verify import Finding, GivenKey, Keys, Verdict, judge_head, verify_events
+from edge_agent.evidence.verify import (
+    Doubt,
+    Finding,
+    GivenKey,
+    Keys,
+    Verdict,
+    good_heads,
+    judge_head,
+    verify_events,
+)
 
 SUMS = "SHA256SUMS"
 _OWNER = re.compile(r"([a-z0-9-]{1,63})=")
 _SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)")
 
 
-def check_files(files: Sequence[Path], keys: Sequence[str], media: Sequence[Path]) -> Report:
-    """``keys``: ``[GATEWAY=]FILE`` each. Raises ``EvidenceError`` for a file that cannot be read."""
+def check_files(
+    files: Sequence[Path], keys: Sequence[str], media: Sequence[Path], kept: Sequence[Path] = ()
+) -> Report:
+    """``keys``: ``[GATEWAY=]FILE`` each; ``kept``: events as they arrived at the centre, of which only the
+    heads count. Raises ``EvidenceError`` for a file that cannot be read."""
     report, given = Report(), _load_keys(keys)
     records: list[Record] = []
-    bundled: list[Record] = []
+    bundles: list[Path] = []
     for path in files:
         if path.is_dir() or zipfile.is_zipfile(path):
-            bundled += check_bundle(read_bundle(path), str(path), given, report)
+            bundles.append(path)
         else:
             records += _read_lines(path, report)
+    others = [record for path in kept for record in _read_lines(path, report)]
+    arrived, bundled = good_heads([*records, *others], given), []
+    for path in bundles:
+        bundled += check_bundle(read_bundle(path), str(path), given, report, arrived)
     if records:
-        report.findings += verify_events(records, given)
+        report.findings += verify_events(records, given, arrived)
         report.notes += spans(records)
         if len({record.gateway for record in records}) > 1 and any(not key.gateway for key in given.values()):
             report.notes.append(
@@ -43,15 +59,22 @@ def check_files(files: Sequence[Path], keys: Sequence[str], media: Sequence[Path
     return report
 
 
-def check_bundle(content: dict[str, bytes], name: str, given: Keys, report: Report) -> list[Record]:
-    """``content``: the files by their names in the bundle. Returns its events."""
+def check_bundle(
+    content: dict[str, bytes],
+    name: str,
+    given: Keys,
+    report: Report,
+    arrived: Sequence[SignedHead] = (),
+) -> list[Record]:
+    """``content``: the files by their names in the bundle; ``arrived``: heads that the centre has kept, and
+    where there are any, none but those are believed. Returns its events."""
     report.findings += _check_sums(content, name)
     keys = given or _bundled_keys(content, name, report)
-    heads: list[SignedHead] = []
+    heads = list(arrived)
     for file, text in content.items():
         if file.startswith("heads/") and file.endswith(".txt"):
             head = read_head(text, content.get(f"{file[:-4]}.sig", b""), Path(file).stem.rpartition("-")[2])
-            doubt = (Verdict.ALTERED, "this is no text of a head") if head is None else judge_head(head, keys)
+            doubt = _doubt_of(head, keys, arrived)
             if doubt is None and head is not None:
                 heads.append(head)
             verdict, why = doubt or (Verdict.GENUINE, "signed by this gateway's key")
@@ -66,6 +89,20 @@ def check_bundle(content: dict[str, bytes], name: str, given: Keys, report: Repo
         if file.startswith("media/"):
             report.findings.append(_judge_media(f"{name}: {file}", payload, records, events))
     return records
+
+
+def _doubt_of(head: SignedHead | None, keys: Keys, arrived: Sequence[SignedHead]) -> Doubt | None:
+    if head is None:
+        return Verdict.ALTERED, "this is no text of a head"
+    kept = [other.text for other in arrived if (other.gateway, other.epoch) == (head.gateway, head.epoch)]
+    doubt = judge_head(head, keys)
+    if doubt is None and kept and head.text not in kept:
+        # Who has stolen the box has its key, and signs what he likes; but not into the past.
+        return (
+            Verdict.UNSIGNED,
+            "the signature holds, but this head is not among those that were kept elsewhere",
+        )
+    return doubt
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:

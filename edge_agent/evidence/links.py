@@ -60,6 +60,10 @@ class Links:
         """Whether it is known what the bytes of that event are."""
         return bool(self._trusted.get(sequence))
 
+    def is_disputed(self, sequence: int) -> bool:
+        """Whether heads with good signatures contradict each other."""
+        return len(self._trusted.get(sequence, ())) > 1
+
     def fits(self, record: Record) -> bool:
         """Whether the events beside it, where they are given, agree with it. Of two that claim one number
         neither can be believed without a signature."""

@@ -69,6 +69,12 @@ def judge_head(head: SignedHead, keys: Keys) -> Doubt | None:
     return None
 
 
+def good_heads(records: Iterable[Record], keys: Keys) -> list[SignedHead]:
+    """Of ``chain-head`` events, those whose signature holds."""
+    heads = [published_head(record.gateway, record.head) for record in records if record.head is not None]
+    return [head for head in heads if judge_head(head, keys) is None]
+
+
 def verify_events(
     records: Iterable[Record], keys: Keys, heads: Iterable[SignedHead] = (), *, excerpt: bool = False
 ) -> list[Finding]:
@@ -127,6 +133,8 @@ def _events(
 
 
 def _judge(record: Record, chain: Links, doubt: Doubt | None, losses: Sequence[Lost]) -> Doubt:
+    if chain.is_disputed(record.sequence):
+        return Verdict.ALTERED, "two different events of this number are signed: somebody else has the key"
     if chain.is_proven(record):
         return Verdict.GENUINE, "as it was signed"
     if chain.is_known(record.sequence):

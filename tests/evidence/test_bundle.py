@@ -14,6 +14,7 @@ import pytest
 from edge_agent.cli import main
 from edge_agent.errors import EvidenceError
 from edge_agent.evidence.check import check_bundle, check_files, read_bundle
+from edge_agent.evidence.keys import load_or_make
 from edge_agent.evidence.report import Report
 from edge_agent.hits import Phase
 from edge_agent.outbox_model import Media
@@ -167,6 +168,36 @@ def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place
     new_sums(bundle)
     told = "".join(shell(bundle, step) for step in commands(bundle, "vi")[2:])
     assert f"NOT OK {place}/more-" in told
+
+
+def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre_has(
+    config: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key lies on the box: alone, it proves little."""
+    (pem,) = (bundle / "keys").iterdir()
+    arrived = tmp_path / "arrived.jsonl"
+    (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
+    arrived.write_bytes(
+        b"".join(line for line in journal.read_bytes().splitlines(True) if b"chain-head" in line)
+    )
+    command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--key", str(pem)]
+    assert main(command) == 0
+    (text,), (sig,), (event,) = (
+        list((bundle / "heads").glob("*.txt")),
+        list((bundle / "heads").glob("*.sig")),
+        list((bundle / "events").iterdir()),
+    )
+    event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
+    lines = text.read_text().splitlines()
+    lines[4] = hashlib.sha256(event.read_bytes()).hexdigest()
+    text.write_text("\n".join([*lines, ""]))
+    sig.write_bytes(load_or_make(tmp_path / "state").sign(text.read_bytes()))
+    new_sums(bundle)
+    assert main(["evidence", "verify", str(bundle), "--key", str(pem)]) == 0, "alone it cannot be told"
+    assert main(command) == 1
+    told = capsys.readouterr().out
+    assert "not among those that were kept elsewhere" in told
+    assert "its bytes are not those that were signed" in told
 
 
 def test_a_damaged_zip_is_refused_or_found_and_never_a_crash(bundle: Path, tmp_path: Path) -> None:

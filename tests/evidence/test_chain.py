@@ -326,6 +326,29 @@ def test_the_key_of_one_gateway_signs_for_no_other(tmp_path: Path, published: li
     assert not any(found.verdict is V.GENUINE for found in report.findings)
 
 
+@pytest.fixture
+def stolen(tmp_path: Path, published: list[bytes]) -> list[bytes]:
+    """The history that a thief writes on the same box, from the alarm on, with its key."""
+    alarm = next(payload for payload in published if b".zone-intrusion.v1" in payload)
+    forged = alarm.replace(b"person in yard", b"nobody in here")
+    event, private = json.loads(forged), load_or_make(tmp_path / "box")
+    digest, at = hashlib.sha256(forged).hexdigest(), event["time"]
+    text = head_text("dt-001", event["epoch"], event["sequence"], digest, at)
+    head = json.loads(published[-1])
+    head["prevhash"] = digest
+    head["data"] |= {"sha256": digest, "signed_at": at}
+    head["data"]["signature"] = base64.b64encode(private.sign(text)).decode()
+    return [forged, json.dumps(head, separators=(",", ":")).encode()]
+
+
+def test_what_a_thief_signs_with_the_key_contradicts_the_heads_that_arrived(
+    tmp_path: Path, published: list[bytes], stolen: list[bytes]
+) -> None:
+    assert verdicts(tmp_path, [*published[:-2], *stolen]) == {}, "alone it cannot be told: it is signed"
+    found = verdicts(tmp_path, [*published, *stolen])
+    assert found[V.ALTERED][:2] == ["17", "17"]
+
+
 @pytest.mark.parametrize(
     "data", [b"[" * 9999, b'{"snapshot":{"media_id":[1]}}', b'{"event_id":3}', b"7", b""]
 )
