@@ -106,3 +106,15 @@ def test_three_are_a_crowd_of_three(tmp_path: Path, count: int, expected: list[s
     rule = {"id": "crowd", "kind": "crowding", "zone": "place", "count": count, "min_duration_s": 3}
     events = replayed(tmp_path, clip, {"zones": WHOLE, "rules": [rule | {"labels": ["person"]}]})
     assert [data["phase"] for data in of_kind(events, "crowding")] == expected
+
+
+def test_a_days_counts_end_at_the_sites_midnight(tmp_path: Path) -> None:
+    """One before it, one after it; the box runs in UTC."""
+    people = [along((1, -30, 300), (6, 670, 300)), along((9, 670, 300), (14, -30, 300))]
+    clip = people_clip(tmp_path / "midnight.mp4", people, 16)
+    camera = {"lines": LINE, "rules": [COUNT | {"counts_s": 1}]}
+    events = replayed(tmp_path, clip, camera, "--start", "2026-11-24T23:59:52")
+    *_, last, today = of_kind(events, "line-counts")
+    assert (last["day"], last["a_to_b"], last["b_to_a"]) == ("2026-11-24", {}, {"person": 1})
+    assert (today["day"], today["a_to_b"], today["b_to_a"]) == ("2026-11-25", {"person": 1}, {})
+    assert last["to_at"] == today["from_at"] == "2026-11-24T17:00:00.000Z"
