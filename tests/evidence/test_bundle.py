@@ -286,17 +286,3 @@ def test_an_opened_picture_is_as_genuine_as_the_bundle_that_names_it(
     assert main(["evidence", "verify", str(bundle), "--media", str(picture)]) == 0
     assert main(["evidence", "verify", str(bundle), "--media", str(other)]) == 1
     assert "it was altered, or belongs to an event that is not here" in capsys.readouterr().out
-
-
-def test_the_centre_opens_what_is_sealed(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    from edge_agent.evidence.seal import seal
-
-    private, sealed = tmp_path / "centre.pem", tmp_path / "clip.mp4.sealed"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out", str(private)], check=True)
-    public = load_pem_private_key(private.read_bytes(), None).public_key().public_bytes_raw()  # type: ignore[union-attr]
-    sealed.write_bytes(seal(b"a clip", public))
-    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 0
-    assert (tmp_path / "clip.mp4").read_bytes() == b"a clip"
-    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 1, "nothing is written over"

@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     load_der_public_key,
+    load_pem_private_key,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.cli import main
 from edge_agent.evidence import seal as sealing
 from edge_agent.evidence.seal import OVERHEAD_BYTES, SealError, seal, seal_parts, unseal
 
@@ -125,3 +127,13 @@ def test_sealing_a_clip_takes_the_memory_of_one_copy() -> None:
     tracemalloc.stop()
     assert sum(map(len, parts)) <= peak < 1.1 * len(clip)
     assert unseal(b"".join(parts), pem(KEY)) == clip
+
+
+def test_the_centre_opens_what_is_sealed(tmp_path: Path) -> None:
+    private, sealed = tmp_path / "centre.pem", tmp_path / "clip.mp4.sealed"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out", str(private)], check=True)
+    public = load_pem_private_key(private.read_bytes(), None).public_key().public_bytes_raw()  # type: ignore[union-attr]
+    sealed.write_bytes(seal(b"a clip", public))
+    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 0
+    assert (tmp_path / "clip.mp4").read_bytes() == b"a clip"
+    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 1, "nothing is written over"
