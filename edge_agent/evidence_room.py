@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -9,16 +10,19 @@ import msgspec
 
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
+from edge_agent.errors import StorageError
 from edge_agent.events import EventMaker
 from edge_agent.evidence.chain import EvidenceChain
+from edge_agent.evidence.clips import KEPT, films
 from edge_agent.evidence.recorder import Recorder
 from edge_agent.evidence.store import MediaStore
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import OpenEvent
-from edge_agent.wire import EvidenceHealth
+from edge_agent.outbox_model import Draft, OpenEvent
+from edge_agent.wire import EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)
 
+LOST_CLIP = "the agent ended before the clip was complete"
 CLIPS_WITHIN_S = 0.3
 """Of a stop, for clips of what has just ended: the gravest are stored first."""
 
@@ -36,7 +40,8 @@ class EvidenceRoom:
     ) -> None:
         state_dir, storage = settings.state_dir, settings.storage
         self._events = events
-        store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
+        self._filmed = {camera.id for camera in settings.cameras if films(camera)}
+        self._store = store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
         self.chain = EvidenceChain(
             state_dir,
             settings.gateway.id,
@@ -84,8 +89,20 @@ class EvidenceRoom:
 
     def _close(self, left_open: OpenEvent) -> None:
         try:
-            self.outbox.append(self._events.left_open(left_open))
+            end = self._events.left_open(left_open)
+            self.outbox.append(end)
+            self._tell_lost_clip(left_open, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Written by another version or damaged: its end cannot be told, and must not stop every start.
             log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
             self.outbox.forget_open(left_open.event_id)
+
+    def _tell_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:
+        """What was being filmed is lost, unless the clip was complete before: nobody shall wait for it."""
+        if end.kind == "object" or end.severity not in KEPT or left_open.camera not in self._filmed:
+            return
+        with contextlib.suppress(StorageError):  # a folder that cannot be read has no clip to show
+            if any(".mp4" in path.suffixes for path in self._store.files_of(left_open.event_id)):
+                return
+        data = EvidenceData(event_id=left_open.event_id, clip=None, missing=LOST_CLIP)
+        self.outbox.append(self._events.evidence(left_open.camera, data, end.severity))

@@ -222,10 +222,14 @@ class CameraClips:
             self._sources[name].untap(tape)
 
 
-def _sources(camera: Camera, sub: PacketSource, main: PacketSource | None) -> Mapping[Source, PacketSource]:
-    """The better one first; none where no clips are made. A clip is not transcoded, so privacy masks are not
-    in it."""
+def films(camera: Camera) -> bool:
+    """Whether clips of it are made at all: one is not transcoded, so privacy masks are not in it."""
     policy = camera.report.clips
-    if policy is ClipPolicy.NONE or (policy is ClipPolicy.RULES and camera.privacy_masks):
+    return policy is ClipPolicy.UNMASKED or (policy is ClipPolicy.RULES and not camera.privacy_masks)
+
+
+def _sources(camera: Camera, sub: PacketSource, main: PacketSource | None) -> Mapping[Source, PacketSource]:
+    """The better one first; none where no clips are made."""
+    if not films(camera):
         return {}
     return {"sub": sub} if main is None else {"main": main, "sub": sub}

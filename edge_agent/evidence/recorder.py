@@ -52,8 +52,8 @@ class Recorder:
     """One for the box. ``start`` runs the thread ``evidence``; ``loop`` is to be watched.
 
     Stop it after the lanes have ended (their last events still reach it) and before the outbox is closed:
-    ``stop(within_s)`` and ``join``. What is open then is stored as far as the time allows; what is not, is
-    told nowhere.
+    ``stop(within_s)`` and ``join``. What is open then is stored as far as the time allows; of the rest
+    it is told that there is no clip.
     """
 
     def __init__(
@@ -144,11 +144,11 @@ class Recorder:
             clips.close(STOPPED)
             cuts += [(clips.camera_id, cut) for cut in clips.cut()]
         cuts.sort(key=lambda told: -told[1].severity.number)
-        for n, (camera_id, cut) in enumerate(cuts):
-            if self._clock.monotonic() >= self._deadline_mono:
-                log.warning("evidence: %d clips were not stored before the stop", len(cuts) - n)
-                return
-            self._make(camera_id, cut)
+        for camera_id, cut in cuts:
+            if self._clock.monotonic() < self._deadline_mono:
+                self._make(camera_id, cut)
+            else:
+                self._tell(camera_id, cut, None, f"{STOPPED} before it was stored")
 
     def _store_pictures(self) -> None:
         while True:
@@ -180,6 +180,9 @@ class Recorder:
         except Exception as error:  # the top of this thread's loop: other clips go on
             log.exception("%s: the clip of %s failed", camera_id, cut.event_id)
             missing = f"the agent failed to make it ({type(error).__name__})"
+        self._tell(camera_id, cut, clip, missing)
+
+    def _tell(self, camera_id: str, cut: Cut, clip: ClipRef | None, missing: str | None) -> None:
         self._clips += clip is not None
         self._missed += missing is not None
         if missing is not None:

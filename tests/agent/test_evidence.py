@@ -152,8 +152,12 @@ def test_after_a_kill_each_event_ends_once_no_half_clip_is_told_and_the_chain_go
     for event_id in opened:
         assert [end["end_reason"] for end in ends if end["event_id"] == event_id] == ["restart"]
     hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in media.rglob("*.mp4")}
-    clips = [e["data"]["clip"] for e in of_kind(centre, "evidence")]
-    assert {clip["sha256"] for clip in clips if clip} <= hashes
+    evidence = [e["data"] for e in of_kind(centre, "evidence")]
+    assert {told["clip"]["sha256"] for told in evidence if told["clip"]} <= hashes
+    for event_id in opened - {e["data"]["event_id"] for e in of_kind(centre, "object")}:
+        assert [told["event_id"] for told in evidence].count(event_id) == 1, (
+            "told once, with or without a clip"
+        )
     report = report_on(centre, tmp_path)
     assert nothing_against(report), report
     assert len({event["epoch"] for event in parsed(centre.events())}) == 1

@@ -152,7 +152,7 @@ def test_a_stop_finishes_what_is_open(tmp_path: Path, stream: Path) -> None:
     assert len(box.store.files_of("zone-1")) == 1
 
 
-def test_a_stop_without_time_references_nothing(tmp_path: Path, stream: Path) -> None:
+def test_a_stop_without_time_stores_nothing_and_says_so(tmp_path: Path, stream: Path) -> None:
     box = Box(tmp_path, stream)
     box.recorder.start()
     for now_s in box.site.arrive():
@@ -160,7 +160,8 @@ def test_a_stop_without_time_references_nothing(tmp_path: Path, stream: Path) ->
             box.event("zone-1", Phase.START)
     box.recorder.stop(-1.0)
     assert box.recorder.join(5)
-    assert box.told.events == []
+    (told,) = box.told.events
+    assert (told["clip"], told["missing"]) == (None, "the agent was stopped before it was stored")
     assert box.store.files_of("zone-1") == ()
 
 
