@@ -9,8 +9,8 @@ from edge_agent.view.shift import Shift, find_shift
 if TYPE_CHECKING:
     from edge_agent.view.sketch import Sketch
 
-SURE_LOOKS, SEARCH_EVERY = 8, 6
-"""A shift that was the same so often is searched for with every sixth look only: it costs 2 ms."""
+SURE_LOOKS, SEARCH_EVERY = 8, 15
+"""A shift that was the same so often is searched for with every 15th look only: it costs 2 ms."""
 ROLL = 2.0  # degrees
 SWING = 0.02  # widths or heights of the picture
 
