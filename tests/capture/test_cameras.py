@@ -140,12 +140,12 @@ def test_frames_after_a_lost_one_are_not_analysed_until_the_next_keyframe(rtsp: 
 
 @pytest.mark.parametrize("style", ["plain", "bare", "dashes", "quoted"])
 def test_http_cameras_give_frames_however_they_write_their_boundary(jpegs: list[bytes], style: str) -> None:
-    with MjpegServer(jpegs, fps=20, style=style) as server, running(reader_of(server.url, fps=20)) as reader:
-        got = frames(reader, 3)
+    with MjpegServer(jpegs, fps=5, style=style) as server, running(reader_of(server.url, fps=20)) as reader:
+        got = frames(reader, 5)
     assert got[0].picture.luma().shape == (176, 320)
     # The stream has no times: they come from the arrival, not from FFmpeg's assumed 25 a second.
-    spacing = (got[2].captured_mono - got[0].captured_mono) / (got[2].number - got[0].number)
-    assert spacing == pytest.approx(0.05, abs=0.02)
+    spacing = (got[4].captured_mono - got[0].captured_mono) / (got[4].number - got[0].number)
+    assert spacing == pytest.approx(0.2, abs=0.1)
 
 
 @pytest.mark.parametrize("method", ["basic", "digest"])
