@@ -15,6 +15,7 @@ from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
 from edge_agent.evidence.records import NoEvent, Record, read_record
 from edge_agent.evidence.report import Report, spans
 from edge_agent.evidence.verify import (
+    SIGNED_ITSELF,
     Doubt,
     Finding,
     GivenKey,
@@ -50,6 +51,7 @@ def check_files(
     if records:
         report.findings += verify_events(records, given, arrived)
         report.notes += spans(records)
+        report.notes += [f"{one.what}: {one.why}" for one in report.findings if one.why == SIGNED_ITSELF]
         if len({record.gateway for record in records}) > 1 and any(not key.gateway for key in given.values()):
             report.notes.append(
                 "several gateways: --key GATEWAY=FILE says whose key it is; without, any may sign for all"

@@ -44,6 +44,7 @@ class GivenKey:
     """Whose it is. None: anybody's; of many gateways one stolen key could then forge the heads of all."""
 
 
+SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time, only the next head signs"
 NO_KEY = "no public key was given (--key): no signature was checked"
 Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
@@ -144,7 +145,7 @@ def _judge(record: Record, chain: Links, doubt: Doubt | None, losses: Sequence[L
     if not chain.fits(record):
         return Verdict.ALTERED, "it does not fit the event before or after it: one of the two was changed"
     if record.head is not None:
-        return Verdict.GENUINE, "its own signature holds; what is around it, the next head signs"
+        return Verdict.GENUINE, SIGNED_ITSELF
     return Verdict.UNSIGNED, _why_unsigned(record.sequence, chain, losses)
 
 

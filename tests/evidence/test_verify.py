@@ -209,6 +209,18 @@ def test_what_was_read_writes_no_lines_of_its_own(tmp_path: Path, published: lis
     ]
 
 
+def test_of_the_newest_head_it_is_said_that_the_fields_around_it_are_not_signed(
+    tmp_path: Path, published: list[bytes]
+) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(published))
+    notes = check_files([path], [f"dt-001={tmp_path / 'key.pem'}"], []).notes
+    newest = json.loads(published[-1])["id"]
+    assert [note for note in notes if "fields around it" in note] == [
+        f"{newest}: its own signature holds; the fields around it, such as its time, only the next head signs"
+    ]
+
+
 def test_many_like_findings_are_one_line(tmp_path: Path, published: list[bytes]) -> None:
     path, out = tmp_path / "events.jsonl", io.StringIO()
     path.write_bytes(b"\n".join(published))
