@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from av.video.stream import VideoStream
 from edge_agent.config.settings import AnyRule, Camera, Line, LineRule, Point, Polygon, WrongWayRule, Zone
 from edge_agent.errors import EdgeAgentError
 from edge_agent.evidence.jpeg import crop
+from edge_agent.hits import Hit, LineCountsHit, RuleHit, ViewHit
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
 from edge_agent.pipeline import Insight
 
@@ -34,6 +36,9 @@ LOOK: BGR = (200, 200, 60)
 MASK: BGR = (40, 40, 160)
 ZONE: BGR = (220, 120, 220)
 LINE: BGR = (220, 220, 60)
+TOLD: BGR = (240, 240, 240)
+CAPTION_S = 4.0  # so long what was told can be read
+CAPTIONS = 6
 SIDE = 0.03  # of the picture: so far from a line stand the names of its sides
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
@@ -59,6 +64,23 @@ def draw(
     for track in insight.tracks.active:
         _track(picture, track)
     return picture
+
+
+def caption(hit: Hit) -> str | None:
+    """What a hit says, in one line of the video; objects are drawn as boxes already."""
+    match hit:
+        case RuleHit():
+            return f"{hit.rule.id} {hit.end_reason or hit.phase.value}: {hit.why}"
+        case ViewHit():
+            return f"{hit.state.value} {hit.end_reason or hit.phase.value}: {hit.why}"
+        case LineCountsHit():
+            return f"{hit.line}: {_numbers(hit.a_to_b)} from A to B, {_numbers(hit.b_to_a)} from B to A"
+        case _:
+            return None
+
+
+def _numbers(of_label: dict[str, int]) -> str:
+    return ", ".join(f"{count} {label}" for label, count in of_label.items()) or "none"
 
 
 def _zone(picture: Colour, zone: Zone) -> None:
@@ -93,13 +115,13 @@ def _track(picture: Colour, track: Track) -> None:
     if track.state is TrackState.LOST:
         return
     _rectangle(picture, track.box, colour, 2)
-    still = " parked" if track.state is TrackState.STATIONARY else ""
+    still = " still" if track.state is TrackState.STATIONARY else ""
     _text(picture, f"{track.id.rsplit('-', 1)[-1]} {track.label or '?'}{still}", track.box, colour)
 
 
 def _outline(picture: Colour, polygon: Polygon, colour: BGR) -> None:
     points = np.array([(x * picture.shape[1], y * picture.shape[0]) for x, y in polygon], np.int32)
-    cv2.polylines(picture, [points], True, colour, 1)
+    cv2.polylines(picture, [points], True, colour, max(1, picture.shape[1] // 600))
 
 
 def _rectangle(picture: Colour, box: Box, colour: BGR, thickness: int) -> None:
@@ -128,6 +150,7 @@ class AnnotatedVideo:
         self._private = camera.privacy_masks
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None
+        self._captions: deque[tuple[float, str]] = deque(maxlen=CAPTIONS)  # until when, what
         try:
             path.open("wb").close()  # libavformat would find out with the first frame, or not at all
             self._container = av.open(str(path), "w", format="mp4")
@@ -142,9 +165,11 @@ class AnnotatedVideo:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def write(self, frame: Frame, insight: Insight) -> None:
+    def write(self, frame: Frame, insight: Insight, told: Sequence[Hit] = ()) -> None:
+        """``told``: what has been told with this frame; it stays in the video for a while."""
         size = max(frame.picture.width, frame.picture.height)
         picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._rules)
+        self._write_captions(picture, frame, told)
         # H.264 in 4:2:0 wants even sides.
         even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
         if self._stream is None:
@@ -153,6 +178,16 @@ class AnnotatedVideo:
             even = cv2.resize(even, (self._stream.width, self._stream.height))  # type: ignore[assignment]
         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="bgr24")
         self._container.mux(self._stream.encode(image))
+
+    def _write_captions(self, picture: Colour, frame: Frame, told: Sequence[Hit]) -> None:
+        now = frame.captured_mono
+        texts = [text for hit in told if (text := caption(hit)) is not None]
+        self._captions.extend((now + CAPTION_S, text) for text in texts)
+        _text(picture, f"{frame.captured_at:%Y-%m-%d %H:%M:%S}", Box(0.0, 0.0, 0.0, 0.0), TOLD)
+        current = [text for until, text in self._captions if until > now]
+        for n, text in enumerate(reversed(current)):
+            y = 1.0 - n * 0.04
+            _text(picture, text, Box(0.0, y, 0.0, y), TOLD)
 
     def _open_stream(self, width: int, height: int) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=self._fps, options={"crf": "23"})

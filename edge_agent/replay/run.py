@@ -18,9 +18,10 @@ from edge_agent.detection.choose import choose_detector, model_dirs
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
+from edge_agent.hits import Hit
 from edge_agent.model import Frame
 from edge_agent.outbox_model import Draft, Stamp
-from edge_agent.pipeline import Insight, Pipeline
+from edge_agent.pipeline import Insight, Pipeline, Sink
 from edge_agent.replay.annotate import AnnotatedVideo
 from edge_agent.replay.plot import TruthPlot
 from edge_agent.replay.progress import Progress
@@ -128,6 +129,22 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
     return build_pipeline(camera, site, BOOT_TAG)
 
 
+class Overheard:
+    """A pipeline's sink, and what has been told since somebody asked."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._told: list[Hit] = []
+
+    def accept(self, hit: Hit, frame: Frame) -> None:
+        self._sink.accept(hit, frame)
+        self._told.append(hit)
+
+    def take(self) -> list[Hit]:
+        told, self._told = self._told, []
+        return told
+
+
 class ReplayClock:
     """Stands at the beginning of the recording: a replay of the same file gives the same bytes."""
 
@@ -162,7 +179,8 @@ def _writers(
     writers: list[Writer] = []
     if outputs.annotate is not None:
         video = stack.enter_context(AnnotatedVideo(outputs.annotate, fps, camera))
-        writers.append(video.write)
+        overheard = pipeline.sink = Overheard(pipeline.sink)
+        writers.append(lambda frame, insight: video.write(frame, insight, overheard.take()))
     if outputs.mot is not None:
         mot = MotTable(stack.enter_context(_writable(outputs.mot)))
         writers.append(lambda frame, insight: mot.write(frame, insight.tracks))

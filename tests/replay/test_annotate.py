@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_agent.model import NO_LOOKS, Motion, Scene, Tracks
+from edge_agent.hits import LineCountsHit, Phase, RuleHit, RuleRef, Stay
+from edge_agent.model import NO_LOOKS, Box, Motion, Scene, Severity, Tracks
 from edge_agent.pipeline import Insight
-from edge_agent.replay.annotate import LINE, ZONE, draw
+from edge_agent.replay.annotate import LINE, ZONE, caption, draw
 from tests.config.places import camera_of
 
 RULES = """\
@@ -30,3 +31,12 @@ def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
     assert tuple(picture[144, 320]) == ZONE, "the lower edge of the zone"
     assert picture[225:248, 310:345].any(), "the name of side A"
     assert picture[258:275, 310:345].any(), "the name of side B"
+
+
+def test_what_a_rule_tells_stands_in_the_video_in_its_own_words() -> None:
+    rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
+    box = Box(0.1, 0.1, 0.2, 0.2)
+    hit = RuleHit(Phase.START, "e", rule, Stay("yard", 2.0), "person in yard for 2 s", 0.0, 2.0, None, box)
+    assert caption(hit) == "yard-night start: person in yard for 2 s"
+    counts = LineCountsHit(rule, "door", "2026-11-24", 0.0, 60.0, {"person": 2, "car": 1}, {})
+    assert caption(counts) == "door: 2 person, 1 car from A to B, none from B to A"
