@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,26 +62,13 @@ def make_bundle(
     device: Device,
 ) -> Bundle:
     """``media`` by file name, ``keys``: PEM of public keys by key id."""
-    files: dict[str, bytes] = {}
-    for (epoch, sequence), payload in sorted(selection.payloads.items()):
-        files[f"events/{epoch}-{sequence:016d}.json"] = payload
-    missing = list(selection.missing)
-    heads = []
-    for record in selection.heads:
-        head, stem = _head_files(record, files)
-        heads.append(head)
-        key = head["key_id"]
-        if key in keys:
-            files[f"keys/{key[:16]}.pem"] = keys[key]
-        else:
-            missing.append(
-                Missing(
-                    f"the public key {key}, which signed {stem}: ask the centre for it",
-                    f"khóa công khai {key} của chữ ký {stem}: đề nghị trung tâm cung cấp",
-                )
-            )
+    files = {
+        f"events/{epoch}-{sequence:016d}.json": payload
+        for (epoch, sequence), payload in sorted(selection.payloads.items())
+    }
+    heads = [_head_files(record, files) for record in selection.heads]
+    missing = [*selection.missing, *_add_keys(heads, keys, files), *_missing_media(selection, media)]
     files |= {f"media/{name}": content for name, content in sorted(media.items())}
-    missing += _missing_media(selection, media)
     manifest = {
         "bundle": "edge-agent evidence 1",
         "promise": PROMISE,
@@ -90,21 +78,30 @@ def make_bundle(
         "heads": heads,
         "camera_clock_offset": UNKNOWN_OFFSET,
         "missing": [gap.en for gap in missing],
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+        "files": {name: _sha256(content) for name, content in sorted(files.items())},
     }
     files["manifest.json"] = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-    facts = Facts(
-        exporter.by,
-        exporter.at,
-        device.gateway,
-        [record.id for record in selection.asked],
-        missing,
-    )
+    events = [record.id for record in selection.asked]
+    facts = Facts(exporter.by, exporter.at, device.gateway, events, missing)
     files["README.en.txt"] = readme_en(facts).encode()
     files["README.vi.txt"] = readme_vi(facts).encode()
-    lines = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items())]
+    lines = [f"{_sha256(content)}  {name}\n" for name, content in sorted(files.items())]
     files[SUMS] = "".join(lines).encode()
     return Bundle(files, missing)
+
+
+def _add_keys(
+    heads: list[dict[str, str]], keys: dict[str, bytes], files: dict[str, bytes]
+) -> Iterator[Missing]:
+    """To ``files``; tells which are not there."""
+    for key, file in {head["key_id"]: head["file"] for head in heads}.items():
+        if key in keys:
+            files[f"keys/{key[:16]}.pem"] = keys[key]
+        else:
+            yield Missing(
+                f"the public key {key}, which signed {file}: ask the centre for it",
+                f"khóa công khai {key} của chữ ký {file}: đề nghị trung tâm cung cấp",
+            )
 
 
 def write_bundle(files: dict[str, bytes], target: Path) -> None:
@@ -125,19 +122,23 @@ def write_bundle(files: dict[str, bytes], target: Path) -> None:
         raise EvidenceError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
-def _head_files(record: Record, files: dict[str, bytes]) -> tuple[dict[str, str], str]:
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _head_files(record: Record, files: dict[str, bytes]) -> dict[str, str]:
+    """Adds them to ``files``; what the manifest says of that head."""
     assert record.head is not None
     head = published_head(record.gateway, record.head)
     stem = f"heads/{head.epoch}-{head.sequence:016d}-{head.key_id[:16]}"
     files[f"{stem}.txt"], files[f"{stem}.sig"] = head.text, head.signature
-    told = {
+    return {
         "file": f"{stem}.txt",
         "published_as": record.id,
         "signs": f"{head.gateway}/{head.epoch}/{head.sequence:016d}",
         "signed_at": record.head.signed_at,
         "key_id": head.key_id,
     }
-    return told, stem
 
 
 def _event(record: Record, selection: Selection) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:
 
 
 def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[Missing]:
-    here = {hashlib.sha256(content).hexdigest() for content in media.values()}
+    here = {_sha256(content) for content in media.values()}
     refs = {ref for record in selection.asked for ref in record.media}
     return [
         Missing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -257,6 +258,14 @@ def test_of_an_event_that_goes_on_the_bundle_says_so(config: Path, tmp_path: Pat
     assert "sự kiện chưa kết thúc" in (first / "README.vi.txt").read_text()
     assert "goes on" not in (second / "README.en.txt").read_text()
     assert main(["evidence", "verify", str(first), str(second)]) == 0
+
+
+def test_a_public_key_that_is_gone_is_named(config: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "state" / "keys")
+    out = tmp_path / "out"
+    assert main(["evidence", "export", "yard-night-t1-1", str(config), "--by", "x", "--out", str(out)]) == 1
+    assert "ask the centre for it" in (out / "README.en.txt").read_text()
+    assert "đề nghị trung tâm cung cấp" in (out / "README.vi.txt").read_text()
 
 
 def test_hold_and_release(config: Path, tmp_path: Path) -> None:
