@@ -254,3 +254,10 @@ def test_hits_that_were_not_taken_are_told_again() -> None:
         assert next(iter(watch.update(frame(t), Tracks(())))).end_reason == "lost"
     assert told(watch.update(frame(3.4), Tracks(()))) == [("end", "lost")]
     assert told(watch.update(frame(3.6), Tracks(()))) == []
+
+
+def test_a_rule_built_anew_while_a_track_lives_on_tells_another_event() -> None:
+    driver = going((0, 0.95, 0.5), (12, 0.05, 0.5), size=SMALL)
+    first, second = played(watching(), 6, driver), played(watching(), 6, driver, begin_s=6)
+    assert {hit.phase for hit in (first[0], second[0])} == {"start"}
+    assert first[0].event_id != second[0].event_id
