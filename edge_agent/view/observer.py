@@ -149,6 +149,8 @@ class Observer:
             return Verdict()
         evidence = self._evidence(bank, baseline, sketch, frozen, now)
         found = judge(evidence, told)
+        if TAMPER & set(found):  # the light of a hand is none to compare with
+            self._light.forget()
         self._mean = sketch.mean
         settled = evidence.good and self._colour.settled and not (self._light.in_doubt or self._other_light)
         self._glance.remember(small, now, settled and not (found or told))
