@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.device.memory import limit_malloc_arenas
-    from edge_agent.device.signals import stop_on_signals
+    from edge_agent.device.signals import ignore_hangups, stop_on_signals
 
     limit_malloc_arenas()
     hangup = threading.Event()
@@ -96,6 +96,7 @@ def _run(args: argparse.Namespace) -> int:
     code = Agent(
         settings, stop, load=load, instead=instead, hangup=hangup, repeat_files=args.repeat_files
     ).run()
+    ignore_hangups()
     _leave_blocked_threads_behind(code)
     return code
 

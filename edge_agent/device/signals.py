@@ -45,6 +45,12 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
     return stop
 
 
+def ignore_hangups() -> None:
+    """Nothing is read again any more. Python gives signals their default back while it ends, and a SIGHUP as
+    late as that would make a clean stop a killed process."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def _has_terminal() -> bool:
     """Whether the process has a controlling terminal, tty(4). Closing it takes it from all its processes."""
     try:
