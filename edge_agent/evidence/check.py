@@ -37,6 +37,10 @@ def check_files(
     """``keys``: ``[GATEWAY=]FILE`` each; ``kept``: events as they arrived at the centre, of which only the
     heads count. Raises ``EvidenceError`` for a file that cannot be read."""
     report, given = Report(), _load_keys(keys)
+    if kept and not given:
+        raise EvidenceError(
+            "--heads needs --key, the key as the centre knows it: without, no head is checked"
+        )
     records: list[Record] = []
     bundles: list[Path] = []
     for path in files:

@@ -183,6 +183,8 @@ def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre
     )
     command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--key", str(pem)]
     assert main(command) == 0
+    assert main(command[:-2]) == 1
+    assert "--heads needs --key" in capsys.readouterr().err
     (text,), (sig,), (event,) = (
         list((bundle / "heads").glob("*.txt")),
         list((bundle / "heads").glob("*.sig")),
