@@ -67,7 +67,7 @@ def main() -> None:
     print(f"## Camera truth, {mode} cases\n\n{text}\n\n{time.monotonic() - started:.0f} s")
     if options.failures:
         print("\n" + "\n".join(failures(tampers, normals)))
-    if options.only is None and not options.quick:
+    if options.only is None:
         _write(
             "view-held-out" if options.held_out else "view",
             mode,

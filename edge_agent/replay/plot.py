@@ -34,6 +34,7 @@ class Panel:
     title: str
     features: tuple[str, ...]
     limits: tuple[tuple[str, float], ...] = ()
+    most: float | None = None  # what is above it is cut off
 
 
 PANELS = (
@@ -52,7 +53,7 @@ PANELS = (
         ("shift_x", "shift_y", "agree"),
         (("moved beyond", limits.MOVED), ("moved beyond", -limits.MOVED), ("agree above", limits.AGREE)),
     ),
-    Panel("seconds of the same picture", ("still_s", "still_needs_s")),
+    Panel("seconds of the same picture", ("still_s", "still_needs_s"), most=60.0),
     Panel("luma", ("mean", "spread", "colour")),
     Panel(
         "share of dark, white and streaky picture",
@@ -124,7 +125,10 @@ class TruthPlot:
             labelled.add(state)
             axis.axvspan(begin_s, end_s, color=COLOURS.get(state, "tab:brown"), alpha=0.2, label=label)
         axis.set_title(panel.title, fontsize=9, loc="left")
-        axis.legend(fontsize=7, loc="upper left", ncols=8)
+        if panel.most is not None:
+            axis.set_ylim(top=min(axis.get_ylim()[1], panel.most))
+        above = (1.0, 1.0)
+        axis.legend(fontsize=7, loc="lower right", bbox_to_anchor=above, ncols=10, frameon=False, borderpad=0)
 
 
 def spans(times: list[float], states: list[tuple[str, ...]]) -> list[tuple[float, float, str]]:

@@ -32,6 +32,8 @@ MOVED = 0.015  # widths of the picture; zones and masks are off by as much
 AGREE = 0.2  # share of the blocks
 SLOW_S = 15.0  # fog comes slower than a hand
 RAIN, MORE_RAIN = 0.6, 0.35  # share of the tiles with streaks; so much more than usual
+BLIND = frozenset({ViewState.COVERED, ViewState.DARK, ViewState.OVEREXPOSED})
+"""Nothing is seen, so nothing moves: that is one thing that has happened, not two."""
 NIGHTS_LAST_S = 16 * 3600.0
 """Nowhere between the tropics is a night as long: what is still dark then is covered."""
 
@@ -80,9 +82,10 @@ class Evidence:
 def judge(e: Evidence, told: Collection[ViewState]) -> dict[ViewState, str]:
     """State -> why, for all that is so at this look."""
     found: dict[ViewState, str] = {}
-    if e.frozen:
-        found[ViewState.FROZEN] = f"the same picture for {e.still_s:.0f} s"
     view = _what_view(e, told)
+    blind = not BLIND.isdisjoint(told) or (view is not None and view[0] in BLIND)
+    if e.frozen and (ViewState.FROZEN in told or not blind):
+        found[ViewState.FROZEN] = f"the same picture for {e.still_s:.0f} s"
     if view is not None:
         found[view[0]] = view[1]
     elif (rain := _rain(e, ViewState.VISIBILITY_DEGRADED in told)) is not None:

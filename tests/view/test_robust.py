@@ -121,6 +121,15 @@ def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
     assert phases(watch(view, camera, 15.0)) == [(Phase.START, ViewState.MOVED, None)]
 
 
+def test_a_black_cover_without_noise_is_covered_and_not_frozen_as_well() -> None:
+    view, camera = learned()
+    black = np.full((HEIGHT, WIDTH, 3), 16, np.uint8)
+    told: list[ViewHit] = []
+    for _ in range(60):
+        told += view.update(camera.show(black), NO_MOTION)
+    assert phases(told) == [(Phase.START, ViewState.COVERED, None)]
+
+
 def test_a_camera_that_stays_covered_for_a_day_is_told_every_hour_and_never_adopted() -> None:
     view, camera = learned()
     watch(view, camera, 15.0, hand)
