@@ -6,7 +6,7 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from edge_agent.errors import EvidenceError
@@ -38,9 +38,7 @@ def check_files(
     heads count. Raises ``EvidenceError`` for a file that cannot be read."""
     report, given = Report(), _load_keys(keys)
     if kept and not given:
-        raise EvidenceError(
-            "--heads needs --key, the key as the centre knows it: without, no head is checked"
-        )
+        raise EvidenceError("--heads needs --key, the key as the centre knows it: else no head is checked")
     records: list[Record] = []
     bundles: list[Path] = []
     for path in files:
@@ -48,21 +46,25 @@ def check_files(
             bundles.append(path)
         else:
             records += _read_lines(path, report)
-    others = [record for path in kept for record in _read_lines(path, report)]
-    arrived, bundled = good_heads([*records, *others], given), []
+    arrived = None
+    if kept:
+        arrived = good_heads([record for path in kept for record in _read_lines(path, report)], given)
+    bundled: list[Record] = []
     for path in bundles:
         bundled += check_bundle(read_bundle(path), str(path), given, report, arrived)
     if records:
-        report.findings += verify_events(records, given, arrived)
-        report.notes += spans(records)
-        report.notes += [f"{one.what}: {one.why}" for one in report.findings if one.why == SIGNED_ITSELF]
-        if len({record.gateway for record in records}) > 1 and any(not key.gateway for key in given.values()):
-            report.notes.append(
-                "several gateways: --key GATEWAY=FILE says whose key it is; without, any may sign for all"
-            )
+        report.findings += verify_events(records, given, arrived or ())
+        report.notes += _notes(records, given, report.findings)
     for path in media:
         report.findings.append(_judge_media(str(path), _read(path), records + bundled, report.findings))
     return report
+
+
+def _notes(records: Sequence[Record], given: Keys, findings: Sequence[Finding]) -> Iterator[str]:
+    yield from spans(records)
+    yield from (f"{found.what}: {found.why}" for found in findings if found.why == SIGNED_ITSELF)
+    if len({record.gateway for record in records}) > 1 and any(not key.gateway for key in given.values()):
+        yield "several gateways: --key GATEWAY=FILE says whose key it is; without, any may sign for all"
 
 
 def check_bundle(
@@ -70,13 +72,13 @@ def check_bundle(
     name: str,
     given: Keys,
     report: Report,
-    arrived: Sequence[SignedHead] = (),
+    arrived: Sequence[SignedHead] | None = None,
 ) -> list[Record]:
-    """``content``: the files by their names in the bundle; ``arrived``: heads that the centre has kept, and
-    where there are any, none but those are believed. Returns its events."""
+    """``content``: the files by their names in the bundle; ``arrived``: heads that the centre has kept,
+    and no others are believed then. Returns its events."""
     report.findings += _check_sums(content, name)
     keys = given or _bundled_keys(content, name, report)
-    heads = list(arrived)
+    heads = list(arrived or ())
     for file, text in content.items():
         if file.startswith("heads/") and file.endswith(".txt"):
             head = read_head(text, content.get(f"{file[:-4]}.sig", b""), Path(file).stem.rpartition("-")[2])
@@ -97,17 +99,13 @@ def check_bundle(
     return records
 
 
-def _doubt_of(head: SignedHead | None, keys: Keys, arrived: Sequence[SignedHead]) -> Doubt | None:
+def _doubt_of(head: SignedHead | None, keys: Keys, arrived: Sequence[SignedHead] | None) -> Doubt | None:
     if head is None:
         return Verdict.ALTERED, "this is no text of a head"
-    kept = [other.text for other in arrived if (other.gateway, other.epoch) == (head.gateway, head.epoch)]
     doubt = judge_head(head, keys)
-    if doubt is None and kept and head.text not in kept:
+    if doubt is None and arrived is not None and head.text not in {other.text for other in arrived}:
         # Who has stolen the box has its key, and signs what he likes; but not into the past.
-        return (
-            Verdict.UNSIGNED,
-            "the signature holds, but this head is not among those that were kept elsewhere",
-        )
+        return Verdict.UNSIGNED, "the signature holds, but this head is not among those that the centre has"
     return doubt
 
 

@@ -183,13 +183,13 @@ def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre
     )
     command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--key", str(pem)]
     assert main(command) == 0
+    empty = tmp_path / "of another time"
+    empty.write_bytes(b"")
+    assert main([*command[:4], str(empty), *command[5:]]) == 1
     assert main(command[:-2]) == 1
     assert "--heads needs --key" in capsys.readouterr().err
-    (text,), (sig,), (event,) = (
-        list((bundle / "heads").glob("*.txt")),
-        list((bundle / "heads").glob("*.sig")),
-        list((bundle / "events").iterdir()),
-    )
+    (text,), (sig,) = (list((bundle / "heads").glob(f"*.{end}")) for end in ("txt", "sig"))
+    (event,) = (bundle / "events").iterdir()
     event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
     lines = text.read_text().splitlines()
     lines[4] = hashlib.sha256(event.read_bytes()).hexdigest()
@@ -199,7 +199,7 @@ def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre
     assert main(["evidence", "verify", str(bundle), "--key", str(pem)]) == 0, "alone it cannot be told"
     assert main(command) == 1
     told = capsys.readouterr().out
-    assert "not among those that were kept elsewhere" in told
+    assert "not among those that the centre has" in told
     assert "its bytes are not those that were signed" in told
 
 
