@@ -126,7 +126,7 @@ class TruthPlot:
             axis.axvspan(begin_s, end_s, color=COLOURS.get(state, "tab:brown"), alpha=0.2, label=label)
         axis.set_title(panel.title, fontsize=9, loc="left")
         if panel.most is not None:
-            axis.set_ylim(top=min(axis.get_ylim()[1], panel.most))
+            axis.set_ylim(bottom=0.0, top=min(axis.get_ylim()[1], panel.most))
         above = (1.0, 1.0)
         axis.legend(fontsize=7, loc="lower right", bbox_to_anchor=above, ncols=10, frameon=False, borderpad=0)
 
