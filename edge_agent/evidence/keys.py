@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
 
 FOLDER = "keys"
 PRIVATE = "evidence.pem"
+PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
+"""Before the 32 bytes of a private key, in PKCS #8; RFC 8410, section 7. Written and read here, because
+``cryptography``'s module for it costs a running agent 3.4 MB."""
+PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
+"""Before the 32 bytes of a public key; RFC 8410, section 4."""
 JOURNAL = Path("evidence", "journal")
 """Where it is, a key has signed before."""
 
@@ -110,9 +115,7 @@ def load_public(pem: bytes) -> Ed25519PublicKey:
 
 
 def public_der(key: Ed25519PublicKey) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PUBLIC_DER + key.public_bytes_raw()
 
 
 def key_id(der: bytes) -> str:
@@ -122,14 +125,38 @@ def key_id(der: bytes) -> str:
 
 def to_pem(der: bytes) -> bytes:
     """A public key as openssl takes it."""
-    lines = base64.encodebytes(der).replace(b"\n", b"")
-    return b"-----BEGIN PUBLIC KEY-----\n" + lines + b"\n-----END PUBLIC KEY-----\n"
+    return _pem(der, b"PUBLIC KEY")
+
+
+def _pem(der: bytes, what: bytes) -> bytes:
+    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (what, base64.b64encode(der), what)
 
 
 # --- making one ---
 
 
 def _parse(pem: bytes) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    der = _own_form(pem)
+    return _parse_any(pem) if der is None else Ed25519PrivateKey.from_private_bytes(der[len(PRIVATE_DER) :])
+
+
+def _own_form(pem: bytes) -> bytes | None:
+    """The DER of a file as ``_make`` writes it; None: another form, or none at all."""
+    lines = pem.split()
+    with contextlib.suppress(ValueError):
+        der = base64.b64decode(lines[3] if len(lines) == 7 else b"", validate=True)
+        if (
+            der.startswith(PRIVATE_DER)
+            and len(der) == len(PRIVATE_DER) + 32
+            and pem == _pem(der, b"PRIVATE KEY")
+        ):
+            return der
+    return None
+
+
+def _parse_any(pem: bytes) -> Ed25519PrivateKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -145,12 +172,11 @@ def _parse(pem: bytes) -> Ed25519PrivateKey:
 
 def _make(folder: Path, reason: str | None) -> SigningKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     private = Ed25519PrivateKey.generate()
     notice = reason and f"{reason}; a new evidence key signs from now on, the birth message has it"
     key = SigningKey(private, notice)
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem = _pem(PRIVATE_DER + private.private_bytes_raw(), b"PRIVATE KEY")
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         _write(folder / PRIVATE, pem, 0o600)
