@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edge_agent.model import Gray
 
 EDGE_RATIO = 1.5  # the background's edges along the outline over the picture's
+CLUTTER_RATIO = 1.2  # ... which is enough if half of the outline has
+MEDIAN_RATIO = 1.75  # ... this: what stood behind is uncovered, and its few strong edges fill up the mean
 _ONES3 = np.ones((3, 3), np.uint8)
 
 
@@ -25,6 +27,12 @@ def is_ghost(patch: Patch, foreground: Gray, picture: Gray, base: Gray) -> bool:
     rows = slice(max(0, patch.y - 3), patch.y + patch.height + 3)
     columns = slice(max(0, patch.x - 3), patch.x + patch.width + 3)
     outline = cv2.morphologyEx(foreground[rows, columns], cv2.MORPH_GRADIENT, _ONES3)
-    seen = cv2.mean(cv2.morphologyEx(picture[rows, columns], cv2.MORPH_GRADIENT, _ONES3), outline)[0]
-    remembered = cv2.mean(cv2.morphologyEx(base[rows, columns], cv2.MORPH_GRADIENT, _ONES3), outline)[0]
-    return remembered > EDGE_RATIO * seen + 2.0
+    seen = cv2.morphologyEx(picture[rows, columns], cv2.MORPH_GRADIENT, _ONES3)
+    remembered = cv2.morphologyEx(base[rows, columns], cv2.MORPH_GRADIENT, _ONES3)
+    mean_seen, mean_remembered = cv2.mean(seen, outline)[0], cv2.mean(remembered, outline)[0]
+    if mean_remembered > EDGE_RATIO * mean_seen + 2.0:
+        return True
+    if mean_remembered <= CLUTTER_RATIO * mean_seen + 2.0:
+        return False
+    along = outline.view(np.bool_)
+    return bool(np.median(remembered[along]) > MEDIAN_RATIO * np.median(seen[along]) + 2.0)

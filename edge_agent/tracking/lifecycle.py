@@ -32,6 +32,7 @@ LOST_S = 2.5
 COVERED_UP_S = 60.0
 ABSENT_S = 1.0
 ABSENT_MISSES = 2
+EMPTY_LOOKS = 4  # in a row that see nobody where a person is said to stand: a hole keeps its picture, too
 UNCHECKED_S = 20.0  # absent by its picture, but no look came to say so
 
 # Looks. Larger urgencies are served first.
@@ -103,6 +104,8 @@ def is_over(trail: Trail, now: float, dt: float) -> bool:
         return unseen > max(0.3, 1.5 * dt) or trail.box.clipped().area < 0.2 * trail.box.area
     if trail.absent_since is not None:
         return _is_gone(trail, now, unseen)
+    if trail.patch is not None and _may_be_empty(trail) and trail.misses >= EMPTY_LOOKS:
+        return True
     if trail.vote.label is None:
         return unseen > max(UNLABELLED_S, 2.5 * dt)
     return unseen > max(LOST_S if trail.confirmed else TENTATIVE_S, 2.5 * dt)
@@ -117,6 +120,11 @@ def _is_gone(trail: Trail, now: float, unseen: float) -> bool:
     if trail.misses >= ABSENT_MISSES and absent > ABSENT_S:
         return unseen > LOST_S
     return unseen > UNCHECKED_S
+
+
+def _may_be_empty(trail: Trail) -> bool:
+    """Whether looks decide if something parked is there: models see a standing person, not every vehicle."""
+    return trail.confirmed and trail.vote.group == PERSON
 
 
 def state_of(trail: Trail, now: float, dt: float) -> TrackState:
@@ -186,4 +194,6 @@ def _wants_look_parked(trail: Trail, now: float, since: float) -> float:
         return 0.8 if now - trail.absent_since > 0.6 and since >= 0.5 else 0.0
     if not trail.confirmed and trail.covered < 2 * STANDING_LOOKS:
         return 0.4 if since >= 0.5 * trail.covered else 0.0
+    if _may_be_empty(trail) and (trail.doubtful or trail.misses):
+        return 0.4 if since >= 0.5 else 0.0
     return 0.1 if since >= RELOOK_S else 0.0

@@ -158,7 +158,7 @@ class Tracker:
                 trail.follow_region(lone[index], trail.number in failed, dt)
             elif trail.number in failed:
                 trail.doubtful = True
-            if trail.is_ghostly:
+            if trail.is_ghostly and trail.vote.label is not None:
                 continue
             if foreground.share(trail.box, self._hiding(trail, moving)) >= SUPPORT_SHARE:
                 trail.support(now)
@@ -205,6 +205,8 @@ class Tracker:
     def _cost(self, sighting: Sighting, trail: Trail, now: float) -> float:
         like = affinity(trail.vote.group, sighting.group)
         if trail.vote.label is None:
+            if trail.is_ghostly:
+                return FORBIDDEN  # who comes to a hole has not been there since it was uncovered
             cost = pair_cost(trail.box, sighting.box, like, loose=True)
             # A known object first, above all a lost one that this new motion may be.
             return cost + (0.5 if now - trail.created_mono < YOUNG_S else 0.35)
@@ -302,6 +304,7 @@ class Tracker:
             if t.state is TrackState.LOST
             and t.patch is None
             and not t.seen_now
+            and not t.is_ghostly
             and distance(t.box, box) < 0.4 + 0.4 * (now - t.seen_mono)
             and size_ratio(t.box, box) < 3.0
         ]
@@ -326,6 +329,7 @@ class Tracker:
                 trail.confirmed = True
             if trail.patch is None and self._is_parked(trail, foreground, now):
                 parking.park(trail, luma, now)
+                trail.doubtful = trail.sighted_mono != now  # motion alone says so: it may be a hole
             trail.state = lifecycle.state_of(trail, now, dt)
 
     def _is_parked(self, trail: Trail, foreground: Foreground, now: float) -> bool:

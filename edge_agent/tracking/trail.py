@@ -143,6 +143,8 @@ class Trail:
         """It was in a crop, too small for seeing nothing to mean anything."""
         self.glances += 1
         self.looked_mono = now
+        if self.patch is not None:
+            self.doubtful = False  # from now on ``misses`` says what the looks think of it
 
     def _note_look(self, now: float) -> None:
         self.glance(now)
@@ -177,7 +179,8 @@ class Trail:
             self.box = other.box
         self.vote.absorb(other.vote)
         self.first_sighting = self.first_sighting or other.first_sighting
-        self.covered += other.covered
+        if other.vote.label is not None or not other.is_ghostly:
+            self.covered += other.covered  # looks at a hole say nothing against who stands before it
         self.looked_mono = max(
             (t for t in (self.looked_mono, other.looked_mono) if t is not None), default=None
         )
@@ -194,9 +197,11 @@ class Trail:
     @property
     def is_ghostly(self) -> bool:
         """Whether looks see nothing where motion stays at one place: what left has uncovered the ground."""
-        if self.vote.label is None or self.misses < GHOST_MISSES:
+        if self.misses < GHOST_MISSES:
             return False
-        (ax, ay), (bx, by) = self.travelled, self.travelled_at_sighting
+        # What was never named is judged as it was looked at: who moves it later has come to it.
+        at = self.travelled_at_look if self.vote.label is None else self.travelled
+        (ax, ay), (bx, by) = at, self.travelled_at_sighting
         return hypot(ax - bx, ay - by) < GHOST_DISTANCE
 
     def note_place(self, now: float) -> None:

@@ -198,6 +198,49 @@ def test_a_person_who_stops_and_goes_on_keeps_the_id() -> None:
     assert run.at(11).confirmed[0].state is TrackState.STATIONARY
 
 
+def hole(start: float, end: float = 1e9) -> Thing:
+    """Motion at one place in which no look sees anything: the ground that somebody has uncovered."""
+    place = line(0.4, 0.5, 0.0, 0.0, start, end)
+    return Thing("hole", place, size=(0.08, 0.22), naming=lambda *_: [], seed=-1)
+
+
+def test_a_person_whose_place_is_a_hole_ends_and_never_parks_there() -> None:
+    walker = Thing("person", waypoints((0, 0.1, 0.5), (4, 0.4, 0.5)))
+    run = World(walker, hole(3.9)).play(60, wanted(4)())
+    assert len(run.ids_on(walker)) == 1
+    assert not run.at(11).confirmed
+    assert not run.last.confirmed
+
+
+def test_a_parked_person_is_gone_when_looks_see_nobody_in_what_looks_the_same() -> None:
+    """The place keeps its picture, as with a coat on a chair; a look comes every 45 s."""
+
+    def until_it_left(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+        return by_name(thing, box, look) if look < 3 else []
+
+    walker = Thing("person", waypoints((0, 0.1, 0.5), (4, 0.4, 0.5), (999, 0.4, 0.5)), naming=until_it_left)
+    run = World(walker).play(110, wanted(4)())
+    assert run.at(20).confirmed
+    assert not run.last.confirmed
+
+
+def test_who_comes_to_a_hole_was_not_there_before() -> None:
+    walker = Thing("person", waypoints((20, 0.38, 0.5), (22, 0.42, 0.5), (26, 0.8, 0.5)))
+    run = World(hole(1.0, 22.0), walker).play(26, wanted(4)())
+    (track,) = run.last.confirmed
+    assert track.first_seen_mono >= 100.0 + 20.0
+    assert len(run.confirmed_ids) == 1
+
+
+def test_a_person_who_stands_costs_hardly_any_inferences() -> None:
+    world = World(Thing("person", waypoints((0, 0.1, 0.5), (4, 0.4, 0.5), (999, 0.4, 0.5))))
+    tracker = Tracker("cam-1", "b00t")
+    world.play(5, wanted(10)(), tracker)
+    run = world.play(60, wanted(10)(), tracker, start=5)
+    assert len(run.last.confirmed) == 1
+    assert run.inferences <= 3
+
+
 def test_riders_whose_blobs_merge_stay_two_tracks() -> None:
     near = Thing("motorcycle", line(0.1, 0.50, 0.09, 0.0), size=(0.07, 0.22))
     far = Thing("motorcycle", line(0.02, 0.60, 0.11, 0.0), size=(0.07, 0.22))

@@ -86,7 +86,7 @@ class Thing:
     naming: Naming = by_name
     moves: bool = True  # False: part of the background, no foreground
     hides: bool = False  # an obstacle: drawn, never detected
-    seed: int = 0
+    seed: int = 0  # of its skin; negative: it is not drawn
     looks: int = 0
 
     def box(self, t: float) -> Box | None:
@@ -200,7 +200,9 @@ class World:
         self.inferences = 0
         self._ground = texture(1000 + seed, HEIGHT, WIDTH, 90, 150)
         self._skins = [
-            texture(thing.seed or 1 + index, HEIGHT, WIDTH, 10 + 20 * (index % 4), 255 - 15 * (index % 4))
+            texture(
+                abs(thing.seed) or 1 + index, HEIGHT, WIDTH, 10 + 20 * (index % 4), 255 - 15 * (index % 4)
+            )
             for index, thing in enumerate(self.things)
         ]
 
