@@ -75,7 +75,6 @@ def test_only_the_changed_camera_is_touched_and_the_other_ones_object_goes_on(
     assert [o["phase"] for o in told if o["phase"] != "update"] == ["start", "end"]
     assert told[-1]["end_reason"] in ("left", "lost"), "not the reload"
     assert beat["cameras"]["cam-1"]["reconnects"] == 0
-    assert beat["cameras"]["cam-1"]["dropped"] <= 1
     assert "restarted: cam-2" in log
     births = [json.loads(m.payload)["config_hash"] for m in subscriber.on("/up/birth")]
     assert len(set(births)) == 2
