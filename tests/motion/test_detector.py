@@ -255,3 +255,35 @@ def test_a_background_seen_every_two_seconds_only_stays_a_background() -> None:
     assert false_frames(motions) == 0
     assert not detector.stirs(camera.shoot(gain=1.18))
     assert detector.stirs(camera.shoot(WALKER, gain=1.18))
+
+
+AT_TABLE: Thing = (290.0, 130.0, 40, 140, 160)
+
+
+def camera_on_a_table() -> Camera:
+    """Its top is wider than who stands before it, and of stronger edges than anybody's outline."""
+    camera = Camera()
+    camera.street[150:166, 270:350] = 250
+    camera.street[166:250, 306:312] = 20
+    camera.street[228:236, 280:340] = 20
+    return camera
+
+
+def test_the_hole_that_somebody_leaves_before_a_table_is_soon_background() -> None:
+    """He stood there since the start, and left at 14 s."""
+    detector, camera = MotionDetector(), camera_on_a_table()
+    x, y, w, h, level = AT_TABLE
+
+    def until_he_left(t: float) -> list[Thing]:
+        return [(x + max(0.0, t - 14) * 180, y, w, h, level)] if t < 17 else []
+
+    motions = [motion for t, motion in camera.watch(detector, 24.0, until_he_left) if t > 18]
+    assert false_frames(motions) == 0
+
+
+def test_who_comes_to_a_table_and_stands_still_stays_motion() -> None:
+    camera = camera_on_a_table()
+    detector = learned(camera)
+    list(camera.watch(detector, 6.0))  # a young background takes in what stands for 4 s
+    motions = [motion for _, motion in camera.watch(detector, 20.0, lambda t: [AT_TABLE])]
+    assert false_frames(motions) == len(motions)
