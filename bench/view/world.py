@@ -101,7 +101,8 @@ class World:
             int(min(max(self._y + dy, 0), CANVAS_HEIGHT - HEIGHT)),
         )
         lamps = self._lamps[y : y + HEIGHT, x : x + WIDTH]
-        return dimmed(picture, 0.05 + 0.75 * power * lamps, (0.75, 0.95, 1.05))
+        light = np.asarray(0.05 + 0.75 * power * lamps, np.float32)
+        return dimmed(picture, light, (0.75, 0.95, 1.05))
 
     def by_infrared(self, picture: Colour, power: float = 1.0) -> Colour:
         """Mono, lit from the camera: what is green or red by day is bright."""
