@@ -107,7 +107,7 @@ class World:
     def by_infrared(self, picture: Colour, power: float = 1.0) -> Colour:
         """Mono, lit from the camera: what is green or red by day is bright."""
         red = cv2.transform(picture, np.array([[0.1, 0.35, 0.55]], np.float32))
-        return dimmed(cv2.cvtColor(red, cv2.COLOR_GRAY2BGR), self._beam * power)
+        return dimmed(cv2.cvtColor(red, cv2.COLOR_GRAY2BGR), np.asarray(self._beam * power, np.float32))
 
     def turn_room(self, share: float) -> tuple[float, float]:
         """A turn by ``share`` of the picture's width and of its height, to where the canvas has more left."""
