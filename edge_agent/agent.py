@@ -66,12 +66,13 @@ class Agent:
         load: Callable[[], Settings] | None = None,
         instead: Instead | None = None,
         hangup: threading.Event | None = None,
+        config_path: Path | None = None,
         repeat_files: bool = False,
         clock: Clock | None = None,
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
     ) -> None:
-        """``load`` reads the configuration again, when ``hangup`` is set or somebody asks; ``instead``: see
-        ``Configuration``. ``clock`` and ``kernel_sync`` are the system's; tests let them step."""
+        """``load`` reads the configuration again, when ``hangup`` is set or somebody asks, from
+        ``config_path``; ``instead``: see ``Configuration``. ``clock`` and ``kernel_sync``: for tests."""
         use_one_opencv_thread()
         state_dir, gateway = settings.state_dir, settings.gateway
         _make_dir(state_dir)
@@ -94,7 +95,7 @@ class Agent:
         camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
         self._box_events = BoxEvents(self._clock_sync, camera_watch, self._events, self._room.outbox)
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(state_dir))
-        self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads)
+        self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads, config_path)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
         self._control = ControlServer(
             places_to_listen(state_dir, name=CONTROL_SOCKET), gateway.id, self._orders.obey

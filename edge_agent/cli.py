@@ -94,7 +94,13 @@ def _run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         settings, instead = known(found.settings), Instead(error, found.since)
     code = Agent(
-        settings, stop, load=load, instead=instead, hangup=hangup, repeat_files=args.repeat_files
+        settings,
+        stop,
+        load=load,
+        instead=instead,
+        hangup=hangup,
+        config_path=args.config,
+        repeat_files=args.repeat_files,
     ).run()
     ignore_hangups()
     _leave_blocked_threads_behind(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from edge_agent.cameras import Cameras
 from edge_agent.config.settings import Settings
@@ -16,18 +17,27 @@ log = logging.getLogger(__name__)
 class Orders:
     """``obey`` runs on the thread of the control socket; a reload is left to the main thread."""
 
-    def __init__(self, settings: Callable[[], Settings], cameras: Cameras, reloads: Reloads) -> None:
-        """``settings`` are those in force."""
+    def __init__(
+        self, settings: Callable[[], Settings], cameras: Cameras, reloads: Reloads, path: Path | None
+    ) -> None:
+        """``settings`` are those in force, ``path`` the file they are from."""
         self._settings = settings
         self._cameras = cameras
         self._reloads = reloads
+        self._path = None if path is None else str(path.resolve())
 
     def obey(self, request: Request) -> Answer:
         match request:
-            case Reload():
-                return self._reloads.ask()
+            case Reload(_, path):
+                return self._reload(path)
             case Relearn(_, camera_id):
                 return self._relearn(camera_id)
+
+    def _reload(self, path: str | None) -> Answer:
+        if None not in (path, self._path) and path != self._path:
+            told = f"this agent runs with {self._path}, not with {path}; nothing was read"
+            return Answer(EXIT_FAILED, told)
+        return self._reloads.ask()
 
     def _relearn(self, camera_id: str) -> Answer:
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}

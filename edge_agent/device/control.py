@@ -41,6 +41,7 @@ class Reload(Struct, frozen=True, tag="reload"):
     """Read the configuration again."""
 
     gateway: str | None  # whose agent is meant; None: whoever listens there
+    path: str | None = None  # of the configuration file, absolute; None: whichever the agent runs with
 
 
 class Relearn(Struct, frozen=True, tag="relearn"):
@@ -108,7 +109,7 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
         settings = config.load(path, no_secrets=True)
     except ConfigError as error:
         return _reload_refused(path, error, stderr)
-    return _run(settings, Reload(settings.gateway.id), stdout, stderr)
+    return _run(settings, Reload(settings.gateway.id, str(path.resolve())), stdout, stderr)
 
 
 def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
@@ -118,7 +119,7 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
     places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]
     # Without the copy nobody knows whose agent is meant. Another one would only read its own file again.
     gateway = None if found is None else found.settings.gateway.id
-    answer = _ask(list(dict.fromkeys(places)), Reload(gateway))
+    answer = _ask(list(dict.fromkeys(places)), Reload(gateway, str(path.resolve())))
     if isinstance(answer, Answer) and answer.code == EXIT_CONFIG:
         print(answer.text, file=stderr)
     else:

@@ -109,6 +109,18 @@ def agent_says(agent: AgentProcess, config: Path, good: str, text: str) -> dict[
     return agent.wait_for_status(lambda beat: any(text in line for line in beat["degraded"]), text)
 
 
+def test_another_file_is_not_what_this_agent_runs_with(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=free_port())
+    other = tmp_path / "other.yaml"
+    other.write_text(config.read_text())
+    with AgentProcess(config) as agent:
+        wait_until(agent.status, what="the agent")
+        done = command("reload", other)
+        assert done.returncode == 1
+        assert f"this agent runs with {config}, not with {other}; nothing was read" in done.stderr
+        assert command("reload", config).returncode == 0
+
+
 def test_cameras_come_and_go(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", seconds=5)
     one, two = file_camera(clip), file_camera(clip, "cam-2")
