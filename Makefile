@@ -32,9 +32,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py -q
 
+# Two at a time, file by file: most of them wait for agents, cameras and brokers.
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh
