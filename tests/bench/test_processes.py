@@ -9,7 +9,6 @@ import time
 
 from bench.processes import descendants, machine_busy_s, usage
 
-
 MEASURE = """
 import os, time
 from bench.processes import usage
