@@ -210,26 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--no-secrets", action="store_true", help="password and key files need not exist here")
 
-    replay = commands.add_parser("replay", help="run a camera's pipeline on video files, without a broker")
-    replay.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
-    replay.add_argument("--camera", required=True, help="whose settings to use")
-    replay.add_argument("video", type=Path, nargs="+", help="files, or a folder of numbered pictures")
-    replay.add_argument(
-        "--fps", type=_fps, help="frames a second to analyse, or 'source' for all; default: the camera's"
-    )
-    replay.add_argument(
-        "--start",
-        type=_moment,
-        default=datetime(1970, 1, 1, tzinfo=UTC),
-        help="time of the first frame; the site's own without +hh:mm",
-    )
-    replay.add_argument(
-        "--annotate", type=Path, metavar="OUT.mp4", help="write the video with boxes and tracks"
-    )
-    replay.add_argument("--mot", type=Path, metavar="OUT.txt", help="write confirmed tracks (MOTChallenge)")
-    replay.add_argument("--motion", type=Path, metavar="OUT.jsonl", help="write motion boxes of each frame")
-    replay.add_argument(
-        "--plot", type=Path, metavar="OUT.png", help="draw what the camera truth measured, and its verdicts"
+    _add_replay(
+        commands.add_parser("replay", help="run a camera's pipeline on video files, without a broker")
     )
 
     status = commands.add_parser("status", help="what a running agent says about itself")
@@ -261,3 +243,26 @@ def _parser() -> argparse.ArgumentParser:
     evidence = commands.add_parser("evidence", help="check, export and hold evidence; open sealed media")
     evidence_cli.add_commands(evidence, DEFAULT_CONFIG)
     return parser
+
+
+def _add_replay(replay: argparse.ArgumentParser) -> None:
+    replay.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+    replay.add_argument("--camera", required=True, help="whose settings to use")
+    replay.add_argument("video", type=Path, nargs="+", help="files, or a folder of numbered pictures")
+    replay.add_argument(
+        "--fps", type=_fps, help="frames a second to analyse, or 'source' for all; default: the camera's"
+    )
+    replay.add_argument(
+        "--start",
+        type=_moment,
+        default=datetime(1970, 1, 1, tzinfo=UTC),
+        help="time of the first frame; the site's own without +hh:mm",
+    )
+    replay.add_argument(
+        "--annotate", type=Path, metavar="OUT.mp4", help="write the video with boxes and tracks"
+    )
+    replay.add_argument("--mot", type=Path, metavar="OUT.txt", help="write confirmed tracks (MOTChallenge)")
+    replay.add_argument("--motion", type=Path, metavar="OUT.jsonl", help="write motion boxes of each frame")
+    replay.add_argument(
+        "--plot", type=Path, metavar="OUT.png", help="draw what the camera truth measured, and its verdicts"
+    )
