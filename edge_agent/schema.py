@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of every message, made from ``wire.py``.
+"""JSON Schema 2020-12 of every message, made from ``wire/``.
 
 ``python -m edge_agent.schema --write`` renews the files that ship in the package; a test keeps
 them current. ``object.json`` is the ``data`` of an event, ``event-object.json`` the whole event.

@@ -1,4 +1,4 @@
-"""From facts to events: one method for each thing that can be told, as ``wire.py`` types it."""
+"""From facts to events: one method for each thing that can be told, as ``wire/`` types it."""
 
 from __future__ import annotations
 

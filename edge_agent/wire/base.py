@@ -1,0 +1,36 @@
+"""What all messages are made of: their base type, and the forms that values have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="UTC, RFC 3339")]
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+WireBox = Annotated[
+    tuple[Unit, Unit, Unit, Unit],
+    Meta(description="x1, y1, x2, y2 in 0..1 of the picture, origin top left"),
+]
+Count = Annotated[int, Meta(ge=0)]
+CameraCause = Literal[
+    "unreachable",
+    "refused",
+    "unauthorized",
+    "not_found",
+    "no_video",
+    "unsupported",
+    "stalled",
+    "ended",
+    "decode_error",
+]
+
+TYPE_PREFIX = "vn.thaibinh.edge."
+SCHEMA_BASE = "https://edge.thaibinh.vn/schemas/v1/"
+"""Identifies schemas (``$id``, ``dataschema``); they ship in the package, nothing is fetched from there."""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """Base of all messages. Consumers ignore fields they do not know: fields may be added in v1."""

@@ -1,0 +1,69 @@
+"""The envelope of every event, and which kinds there are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from msgspec import Meta
+
+from edge_agent.wire.base import Id, Message, Sha256, Time
+from edge_agent.wire.box import ClockCorrectionData, LossData
+from edge_agent.wire.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.counts import CountsData, LineCountsData
+from edge_agent.wire.evidence import ChainHeadData, EvidenceData
+from edge_agent.wire.objects import (
+    CrowdingData,
+    LineCrossingData,
+    LoiteringData,
+    ObjectData,
+    StoppedVehicleData,
+    WrongWayData,
+    ZoneIntrusionData,
+)
+
+DATA_OF_KIND: dict[str, type[Message]] = {
+    "object": ObjectData,
+    "counts": CountsData,
+    "zone-intrusion": ZoneIntrusionData,
+    "loitering": LoiteringData,
+    "line-crossing": LineCrossingData,
+    "line-counts": LineCountsData,
+    "stopped-vehicle": StoppedVehicleData,
+    "wrong-way": WrongWayData,
+    "crowding": CrowdingData,
+    "camera-view": CameraViewData,
+    "evidence": EvidenceData,
+    "chain-head": ChainHeadData,
+    "camera-state": CameraStateData,
+    "clock-correction": ClockCorrectionData,
+    "loss": LossData,
+}
+Data = TypeVar("Data", bound=Message)
+KIND_OF_DATA: dict[type[Message], str] = {data: kind for kind, data in DATA_OF_KIND.items()}
+
+
+class CloudEvent(Message, Generic[Data], frozen=True, kw_only=True):
+    """CloudEvents 1.0, structured JSON. ``id`` is deterministic: deduplicate on (source, id)."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    subject: Id
+    type: Annotated[str, Meta(pattern=r"^vn\.thaibinh\.edge\.[a-z-]+\.v1$")]
+    time: Time
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str
+    sequence: Annotated[str, Meta(pattern=r"^\d{16}$")]
+    epoch: str
+    prevhash: Annotated[
+        Sha256,
+        Meta(description="SHA-256 of the bytes of the event before it in this epoch; 64 zeros for the first"),
+    ]
+    recordedtime: Time
+    bootid: str
+    bootms: Annotated[str, Meta(pattern=r"^\d+$", description="ms since boot when it happened")]
+    severitynumber: Literal[9, 13, 17]
+    severitytext: Literal["INFO", "WARN", "ERROR"]
+    clock: Literal["synced", "unsynced"]
+    ward: Id
+    data: Data

@@ -1,0 +1,49 @@
+"""Data of events about what is kept on the box: clips, and the signature over all events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from edge_agent.wire.base import Count, Message, Sha256, Time
+
+
+class ClipRef(Message, frozen=True, kw_only=True):
+    media_id: str
+    sha256: Annotated[Sha256, Meta(description="of the MP4 file, before sealing")]
+    bytes: Count
+    codec: Literal["h264", "hevc", "mjpeg"]
+    source: Literal["sub", "main"]
+    began_at: Time
+    pre_roll_s: Annotated[
+        float,
+        Meta(
+            description="how much of it is before the event began; negative when that was told so late that "
+            "the clip begins after it"
+        ),
+    ]
+    duration_s: Annotated[float, Meta(ge=0)]
+    sealed_sha256: Sha256 | None = None  # of the file on the box, where media are sealed to the centre's key
+    cut_short: str | None = None  # why it ends before the event and its post-roll, or null
+
+
+class EvidenceData(Message, frozen=True, kw_only=True):
+    """``evidence``: what was not ready when the event itself went. The file is complete and on the box."""
+
+    event_id: str
+    clip: ClipRef | None
+    missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
+
+
+class ChainHeadData(Message, frozen=True, kw_only=True):
+    """``chain-head``: the gateway signs all its events up to one; docs/reference/evidence.md."""
+
+    epoch: str
+    sequence: Annotated[str, Meta(pattern=r"^\d{16}$", description="of the newest event that is signed")]
+    sha256: Annotated[Sha256, Meta(description="of its bytes, as they were published")]
+    signed_at: Time
+    key_id: Annotated[Sha256, Meta(description="of the public key, DER")]
+    signature: Annotated[
+        str, Meta(description="Ed25519, base64, over the text in docs/reference/evidence.md")
+    ]

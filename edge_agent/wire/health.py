@@ -1,0 +1,124 @@
+"""The heartbeat and its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from edge_agent.wire.base import CameraCause, Count, Message, Sha256, Time
+
+
+class ClockHealth(Message, frozen=True, kw_only=True):
+    synced: bool
+    source: str | None
+    offset_ms: float | None
+
+
+class BoxHealth(Message, frozen=True, kw_only=True):
+    """Unknown is null: not every board tells everything."""
+
+    cpu_percent: float | None = None
+    load_1: float | None = None
+    memory_percent: float | None = None
+    agent_rss_mb: float | None = None
+    disk_free_mb: float | None = None
+    disk_percent: float | None = None
+    disk_write_kb_s: float | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    undervoltage: bool | None = None
+    uptime_s: float | None = None
+    boot_reason: str | None = None
+
+
+class OutboxHealth(Message, frozen=True, kw_only=True):
+    depth: Count
+    bytes: Count
+    oldest_s: float
+    sequence: Count
+    epoch: str
+    media_depth: Count = 0
+    degraded: str | None = None  # why events go out from memory, or null
+    shed: Count = 0
+    media_shed: Count = 0  # pictures
+
+
+class BytesByClass(Message, frozen=True, kw_only=True):
+    """Sent by class, and received; as TCP carries them, IP and TCP headers left out."""
+
+    event: Count = 0
+    heartbeat: Count = 0
+    media: Count = 0
+    reply: Count = 0
+    other: Annotated[Count, Meta(description="sign-on, TLS, state, birth, pings")] = 0
+    received: Count = 0
+
+
+class MqttHealth(Message, frozen=True, kw_only=True):
+    reconnects: Count
+    inflight: Count = 0
+    refused: Count = 0  # messages the broker refused, since start; none without a subscriber
+    no_subscriber: bool = False  # the latest event of some camera, or the latest picture, reached nobody
+    last_error: str | None = None
+    bytes_today: BytesByClass = BytesByClass()
+    bytes_month: BytesByClass = BytesByClass()
+
+
+class DetectorHealth(Message, frozen=True, kw_only=True):
+    name: str
+    queue: Count
+    latency_ms: float | None
+    inferences: Count = 0
+    degraded: str | None = None
+
+
+class CameraHealth(Message, frozen=True, kw_only=True):
+    state: Literal["starting", "online", "degraded", "offline"]
+    cause: CameraCause | None
+    since: Time
+    codec: str | None = None
+    width: Count | None = None
+    height: Count | None = None
+    packet_fps: float = 0.0
+    decoded_fps: float = 0.0
+    analysed_fps: float = 0.0
+    dropped: Count = 0
+    corrupt: Count = 0
+    bitrate_kbps: float = 0.0
+    last_frame_age_s: float | None = None
+    reconnects: Count = 0
+    gear: Literal["full", "idle", "catch-up"] = "full"  # idle: only keyframes are decoded, nothing moves
+    idle_share: float = 0.0  # of the time there were pictures, since the agent started, 0..1
+    wake_ups: Count = 0  # from idle, since the agent started
+    kept_awake: str | None = None  # why it cannot go idle, where somebody could do something about it
+    main_trouble: str | None = None  # why ``clip.main_url`` is wanted and not there; clips come from ``url``
+    view: list[str] = field(default_factory=list)  # what is wrong with it: states of ``camera-view``
+
+
+class EvidenceHealth(Message, frozen=True, kw_only=True):
+    """What is kept on the box."""
+
+    bytes: Count = 0
+    clips: Count = 0  # since the agent started
+    missed: Count = 0  # clips that could not be made, since then
+    oldest: Time | None = None
+    held: Count = 0  # events whose media rotation leaves alone
+    degraded: str | None = None
+
+
+class Heartbeat(Message, frozen=True, kw_only=True):
+    schema: Literal["heartbeat/1"] = "heartbeat/1"
+    time: Time
+    session: str
+    uptime_s: float
+    clock: ClockHealth
+    box: BoxHealth
+    outbox: OutboxHealth
+    mqtt: MqttHealth
+    detector: DetectorHealth
+    config_hash: Sha256
+    version: str
+    cameras: dict[str, CameraHealth]
+    evidence: EvidenceHealth = EvidenceHealth()
+    degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

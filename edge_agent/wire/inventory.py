@@ -1,0 +1,55 @@
+"""Retained messages: whether the gateway is there, and what it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from edge_agent.wire.base import Count, Id, Message, Sha256, Time
+
+
+class State(Message, frozen=True, kw_only=True):
+    schema: Literal["state/1"] = "state/1"
+    state: Literal["online", "stopped", "offline"]
+    session: str
+    time: Time
+    reason: str
+
+
+class BirthCamera(Message, frozen=True, kw_only=True):
+    id: Id
+    url: Annotated[str, Meta(description="without user part")]
+    analyse_fps: float
+    analyse_width: Count
+
+
+class BirthDetector(Message, frozen=True, kw_only=True):
+    name: str
+    model_sha256: Sha256 | None
+    labels: list[str]
+    delegate: str | None
+
+
+class Birth(Message, frozen=True, kw_only=True):
+    """Inventory; retained, sent on every connect."""
+
+    schema: Literal["birth/1"] = "birth/1"
+    time: Time
+    session: str
+    gateway: Id
+    ward: Id
+    name: str
+    version: str
+    versions: dict[str, str]
+    profile: str
+    board: str
+    os: str
+    boot_id: str
+    boot_reason: str
+    detector: BirthDetector
+    config_hash: Sha256
+    evidence_key: Annotated[
+        str | None, Meta(description="Ed25519 public key that signs chain heads, DER in base64; null: none")
+    ] = None
+    cameras: list[BirthCamera]

@@ -1,0 +1,129 @@
+"""Data of events about an object in the picture, or about what a rule sees in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from edge_agent.wire.base import Count, Message, Sha256, Time, Unit, WireBox
+
+
+class FrameSize(Message, frozen=True, kw_only=True):
+    width: Count
+    height: Count
+
+
+class ModelRef(Message, frozen=True, kw_only=True):
+    """The model that named the object."""
+
+    name: str
+    sha256: Sha256 | None  # null: a detector without a file, such as HOG
+
+
+class SnapshotRef(Message, frozen=True, kw_only=True):
+    media_id: str
+    sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
+    bytes: Count
+    box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
+    sealed_sha256: Sha256 | None = None  # of what is sent, where media are sealed to the centre's key
+
+
+class ObjectData(Message, frozen=True, kw_only=True):
+    """``object``: a confirmed object appeared, changed class or left."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end of one object")]
+    label: str
+    group: Literal["person", "two-wheeler", "vehicle"] | None
+    score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
+    box: WireBox
+    frame: FrameSize
+    track_id: str
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["left", "lost", "reload", "restart", "camera"] | None = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+
+
+class RuleData(Message, frozen=True, kw_only=True):
+    """What a configured rule tells. The kinds below say what about."""
+
+    phase: Annotated[
+        Literal["start", "update", "end", "moment"],
+        Meta(description="moment: began and ended at once, nothing follows"),
+    ]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end")]
+    rule_id: str
+    why: Annotated[str, Meta(description="one line for humans")]
+    box: WireBox
+    frame: FrameSize
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Annotated[
+        Literal["left", "lost", "moved", "over", "disarmed", "reload", "restart", "camera"] | None,
+        Meta(
+            description="left the zone; lost from sight; moved on; over: no longer so; the rule is disarmed; "
+            "its settings have changed; the agent was restarted; the camera is lost"
+        ),
+    ] = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+
+
+class TrackRuleData(RuleData, frozen=True, kw_only=True):
+    """... about one object."""
+
+    label: str
+    group: Literal["person", "two-wheeler", "vehicle"] | None
+    score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
+    track_id: str
+
+
+class ZoneData(TrackRuleData, frozen=True, kw_only=True):
+    """An object in a zone. The two kinds differ in what their rule asks for."""
+
+    zone: str
+    inside_s: Annotated[float, Meta(ge=0, description="how long it has been in the zone")]
+
+
+class ZoneIntrusionData(ZoneData, frozen=True, kw_only=True):
+    """``zone-intrusion``: an object came into a zone and stayed for the rule's ``min_duration_s``."""
+
+
+class LoiteringData(ZoneData, frozen=True, kw_only=True):
+    """``loitering``: an object stayed in a zone for ``min_duration_s``, short absences forgiven."""
+
+
+class LineCrossingData(TrackRuleData, frozen=True, kw_only=True):
+    """``line-crossing``: an object crossed a line. Always a moment."""
+
+    line: str
+    direction: Annotated[
+        Literal["a-to-b", "b-to-a"],
+        Meta(description="side A is on the left hand of who looks along the line"),
+    ]
+
+
+class StoppedVehicleData(TrackRuleData, frozen=True, kw_only=True):
+    """``stopped-vehicle``: it moved, and then stood still where nothing should stop."""
+
+    zone: str
+    still_s: Annotated[float, Meta(ge=0, description="how long it has been standing")]
+
+
+class WrongWayData(TrackRuleData, frozen=True, kw_only=True):
+    """``wrong-way``: an object moves against the arrow of a zone."""
+
+    zone: str
+    angle_deg: Annotated[float, Meta(ge=0, le=180, description="to the arrow; 180: straight against it")]
+    distance: Annotated[float, Meta(ge=0, description="how far so, in widths of the picture")]
+
+
+class CrowdingData(RuleData, frozen=True, kw_only=True):
+    """``crowding``: many objects in a zone at once. ``box`` is around them all."""
+
+    zone: str
+    count: Count
+    most: Annotated[Count, Meta(description="since it began")]
