@@ -36,12 +36,21 @@ class GearChoice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where the site is: degrees, WGS 84, north and east positive."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     id: str  # [a-z0-9-]{1,63}; also client id, certificate CN and broker user
     ward: str
     name: str
     timezone: ZoneInfo
     holidays: frozenset[date] = frozenset()
+    location: Location | None = None  # None: nobody wrote it down
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Camera, Settings
+from edge_agent.config.settings import Camera, Location, Settings
 from edge_agent.device.boot import BootReason
 from edge_agent.device.sensors import read_text
 from edge_agent.secrets import masked
-from edge_agent.wire import Birth, BirthCamera, BirthDetector
+from edge_agent.wire import Birth, BirthCamera, BirthDetector, BirthLocation
 
 DISTRIBUTIONS = {
     "av": "av",
@@ -55,6 +55,7 @@ def make_birth(
         config_hash=settings.config_hash,
         evidence_key=evidence_key,
         cameras=[_camera(camera) for camera in settings.cameras],
+        location=_location(gateway.location),
     )
 
 
@@ -84,6 +85,12 @@ def os_name(sysroot: Path = Path("/")) -> str:
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip("\"'")
     return platform.system()
+
+
+def _location(location: Location | None) -> BirthLocation | None:
+    if location is None:
+        return None
+    return BirthLocation(latitude=location.latitude, longitude=location.longitude)
 
 
 def _camera(camera: Camera) -> BirthCamera:

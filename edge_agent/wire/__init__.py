@@ -33,7 +33,7 @@ from edge_agent.wire.health import (
     MqttHealth,
     OutboxHealth,
 )
-from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, State
+from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
 from edge_agent.wire.objects import (
     CrowdingData,
     FrameSize,
@@ -58,6 +58,7 @@ __all__ = [
     "Birth",
     "BirthCamera",
     "BirthDetector",
+    "BirthLocation",
     "BoxHealth",
     "BytesByClass",
     "CameraCause",

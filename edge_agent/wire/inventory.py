@@ -24,6 +24,13 @@ class BirthCamera(Message, frozen=True, kw_only=True):
     analyse_width: Count
 
 
+class BirthLocation(Message, frozen=True, kw_only=True):
+    """Degrees, WGS 84."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+
+
 class BirthDetector(Message, frozen=True, kw_only=True):
     name: str
     model_sha256: Sha256 | None
@@ -53,3 +60,4 @@ class Birth(Message, frozen=True, kw_only=True):
         str | None, Meta(description="Ed25519 public key that signs chain heads, DER in base64; null: none")
     ] = None
     cameras: list[BirthCamera]
+    location: BirthLocation | None = None  # null: not in the configuration

@@ -30,6 +30,7 @@ from edge_agent.config.settings import (
     GearChoice,
     Line,
     LineRule,
+    Location,
     Mqtt,
     Outbox,
     Report,
@@ -43,7 +44,7 @@ from edge_agent.config.settings import (
     ZoneRule,
 )
 from edge_agent.config.spec import Section
-from tests.config.places import MINIMAL, camera_of, settings_of, with_camera
+from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
 EXAMPLE = """\
 gateway: {id: dt-001, ward: de-tham, name: "Lý Thường Kiệt – Lê Quý Đôn", timezone: Asia/Ho_Chi_Minh}
@@ -106,6 +107,22 @@ def test_the_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
     assert (settings.storage, settings.gateway.holidays) == (Storage(), frozenset())
     assert (camera.masks, camera.privacy_masks, camera.credentials) == ((), (), None)
     assert settings.warnings == ()
+
+
+def test_the_place_of_a_site_is_north_and_east(tmp_path: Path) -> None:
+    text = MINIMAL.replace(
+        "ward: de-tham}", "ward: de-tham, location: {latitude: 20.4463, longitude: 106.3366}}"
+    )
+    assert settings_of(tmp_path, text).gateway.location == Location(20.4463, 106.3366)
+    assert settings_of(tmp_path, MINIMAL).gateway.location is None
+
+
+def test_swapped_coordinates_are_refused(tmp_path: Path) -> None:
+    text = MINIMAL.replace(
+        "ward: de-tham}", "ward: de-tham, location: {latitude: 106.3366, longitude: 20.4463}}"
+    )
+    (problem,) = problems_of(write(tmp_path, text))
+    assert "latitude: must be a number from -90 to 90 degrees, not '106.3366'" in problem.message
 
 
 def test_detector_defaults_come_from_the_profile(tmp_path: Path) -> None:

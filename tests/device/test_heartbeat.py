@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from edge_agent import wire
+from edge_agent.config.settings import Location
 from edge_agent.device.birth import installed_versions, make_birth
 from edge_agent.device.boot import BootReason
 from edge_agent.device.box import BoxMetrics
@@ -252,8 +253,10 @@ def test_one_heartbeat_costs_under_three_milliseconds_of_cpu(tmp_path: Path) -> 
 
 
 def test_birth_says_what_the_gateway_is_made_of(tmp_path: Path) -> None:
+    site = settings(tmp_path)
+    site = replace(site, gateway=replace(site.gateway, location=Location(20.4463, 106.3366)))
     birth = make_birth(
-        settings(tmp_path), FakeClock(), "3f2a", "boot-1", BootReason.POWER,
+        site, FakeClock(), "3f2a", "boot-1", BootReason.POWER,
         wire.BirthDetector(name="hog", model_sha256=None, labels=["person"], delegate=None),
         {"libavcodec": "61.19.100"}, plant(tmp_path, PI_4),
     )  # fmt: skip
@@ -261,6 +264,7 @@ def test_birth_says_what_the_gateway_is_made_of(tmp_path: Path) -> None:
     assert (birth.board, birth.os) == ("Raspberry Pi 4 Model B Rev 1.4", "Debian GNU/Linux 13 (trixie)")
     assert {"python", "kernel", "av", "opencv", "numpy", "paho", "libavcodec"} <= set(birth.versions)
     assert [c.id for c in birth.cameras] == ["cam-1", "cam-2"]
+    assert birth.location == wire.BirthLocation(latitude=20.4463, longitude=106.3366)
 
 
 def test_library_that_is_not_installed_has_no_version() -> None:

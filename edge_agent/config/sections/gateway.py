@@ -5,15 +5,26 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.kinds import Text, identifier
+from edge_agent.config.kinds import Number, Text, identifier
 from edge_agent.config.many import ListOf
-from edge_agent.config.settings import Gateway
-from edge_agent.config.spec import Field, Section, Values
+from edge_agent.config.settings import Gateway, Location
+from edge_agent.config.spec import Field, Section, Values, plain
 from edge_agent.config.times import DateSpan, TimeZone
 
 MOST_HOLIDAYS = 400
 """In a few years together; Vietnam has about 12 a year."""
 _TIMEZONE = "Asia/Ho_Chi_Minh"
+
+LOCATION = Section(
+    "location",
+    "Where the site is, in degrees (WGS 84), as a phone or a map gives them.",
+    (
+        Field("latitude", Number(-90, 90, "degrees"), "north is positive"),
+        Field("longitude", Number(-180, 180, "degrees"), "east is positive"),
+    ),
+    plain(Location),
+    example="{latitude: 20.4463, longitude: 106.3366}",
+)
 
 
 def _build(values: Values) -> Gateway:
@@ -54,6 +65,7 @@ GATEWAY = Section(
             "of each year anew, because Tet moves; check warns when the list has run out",
             (),
         ),
+        Field("location", LOCATION, "where the site is", None, "unknown"),
     ),
     _build,
     _check,
