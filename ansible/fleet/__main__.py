@@ -1,0 +1,101 @@
+"""``python3 -m fleet check | build | generate``, run in the ``ansible`` folder.
+
+Exit codes: 0 good, 1 the sheet has mistakes (all of them are printed), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fleet import across
+from fleet.build import build
+from fleet.generate import write_generated
+from fleet.problems import Problems
+from fleet.sites import Site, read_sites, read_wards
+
+HERE = Path(__file__).resolve().parents[1]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        if args.command == "generate":
+            write_generated(args.folder, args.sites, args.cameras)
+            return 0
+        return _check_or_build(args)
+    except (OSError, ValueError) as error:
+        print(f"fleet {args.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _check_or_build(args: argparse.Namespace) -> int:
+    sites, found = load(args.csv, args.wards, args.profiles, resolve=args.resolve)
+    for problems in found:
+        for line in problems.lines():
+            print(line, file=sys.stderr)
+    errors = sum(problems.errors for problems in found)
+    cameras = sum(len(site.cameras) for site in sites)
+    if errors:
+        print(f"{errors} mistakes in {args.csv}; nothing was written", file=sys.stderr)
+        return 1
+    print(f"{len(sites)} sites with {cameras} cameras in {len({site.ward for site in sites})} wards")
+    if args.command == "build":
+        _build(args.out or args.csv.parent, sites, args.prune)
+    return 0
+
+
+def _build(folder: Path, sites: list[Site], prune: bool) -> None:
+    changes = build(folder, sites, prune=prune)
+    for name in changes.written:
+        print(f"written {folder / name}")
+    for name in changes.removed:
+        print(f"removed {folder / name}")
+    for name in changes.left_over:
+        print(f"{folder / name} is of a site that is not in the sheet; --prune removes it", file=sys.stderr)
+    if not changes:
+        print("nothing to change")
+
+
+def load(
+    csv: Path, wards: Path, profiles: Path, *, resolve: bool = False
+) -> tuple[list[Site], tuple[Problems, Problems]]:
+    """Sites, and what is wrong in the sheets of the wards and of the sites. Raises OSError."""
+    of_wards, of_sites = Problems(wards), Problems(csv)
+    names = read_wards(of_wards)
+    boards = {path.stem for path in profiles.glob("*.yaml")}
+    sites = read_sites(of_sites, names, boards)
+    across.check(sites, of_sites)
+    if resolve:
+        across.check_names(sites, of_sites)
+    return sites, (of_wards, of_sites)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fleet", description="The fleet's sheet, checked and turned into inventory."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (
+        ("check", "say everything that is wrong in the sheet"),
+        ("build", "write sites.yml and host_vars beside the sheet"),
+    ):
+        one = commands.add_parser(name, help=what)
+        one.add_argument("csv", type=Path, nargs="?", default=HERE / "inventory/sites.csv")
+        one.add_argument("--wards", type=Path, default=HERE / "inventory/wards.csv")
+        one.add_argument("--profiles", type=Path, default=HERE.parent / "firmware_profiles")
+        one.add_argument("--resolve", action="store_true", help="ask for every host name too")
+        if name == "build":
+            one.add_argument("--out", type=Path, help="inventory folder, if not the sheet's own")
+            one.add_argument("--prune", action="store_true", help="remove host_vars of sites that are gone")
+    made = commands.add_parser("generate", help="an invented sheet of any size, for tests")
+    made.add_argument("folder", type=Path, help="sites.csv and wards.csv go there")
+    made.add_argument("--sites", type=int, default=465)
+    made.add_argument("--cameras", type=int, default=1194)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

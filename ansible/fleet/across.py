@@ -1,0 +1,84 @@
+"""What only shows when sites are laid beside each other, and which names do not resolve."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from fleet.hosts import is_address, is_private, url_host, url_key
+from fleet.problems import Problems
+from fleet.sites import Site
+
+Resolve = Callable[[str], bool]
+
+
+def check(sites: Sequence[Site], problems: Problems) -> None:
+    _boxes(sites, problems)
+    _cameras(sites, problems)
+    _lookalikes(sites, problems)
+
+
+def _boxes(sites: Sequence[Site], problems: Problems) -> None:
+    first: dict[tuple[str, int], Site] = {}
+    for site in sites:
+        if not site.ssh_host:
+            continue
+        other = first.setdefault((site.ssh_host, site.ssh_port), site)
+        if other is not site:
+            text = f"{site.id}: ssh address {site.ssh_host}:{site.ssh_port} is that of {other.id}"
+            problems.error(site.line, f"{text} (line {other.line})", "two boxes cannot share it")
+
+
+def _cameras(sites: Sequence[Site], problems: Problems) -> None:
+    """One stream twice on a site is a slip; on two sites only where addresses are unique in the city."""
+    first: dict[tuple[str, str], tuple[Site, str, int]] = {}
+    for site in sites:
+        for camera in site.cameras:
+            if not camera.url:
+                continue
+            scope = site.id if is_private(url_host(camera.url)) else ""
+            known = first.setdefault((scope, url_key(camera.url)), (site, camera.id, camera.line))
+            if known != (site, camera.id, camera.line):
+                text = f"{site.id}, {camera.id}: the address of {known[0].id}, {known[1]} (line {known[2]})"
+                problems.error(camera.line, text, "give each camera its own, or remove one row")
+
+
+def _lookalikes(sites: Sequence[Site], problems: Problems) -> None:
+    places: dict[object, Site] = {}
+    names: dict[object, Site] = {}
+    for site in sites:
+        same = {}
+        if site.latitude:
+            same["coordinates"] = places.setdefault((site.latitude, site.longitude), site)
+        if site.name:
+            same["name"] = names.setdefault((site.ward, site.name.casefold()), site)
+        for what, other in same.items():
+            if other is not site:
+                text = f"{site.id} has the same {what} as {other.id} (line {other.line})"
+                problems.warn(site.line, text, "right if two boxes stand there, a copied row otherwise")
+
+
+def check_names(sites: Iterable[Site], problems: Problems, resolve: Resolve | None = None) -> None:
+    """Reports every host name, of a box or a camera, that this machine cannot resolve."""
+    asked: dict[str, list[tuple[int, str]]] = {}
+    for site in sites:
+        if site.ssh_host and not is_address(site.ssh_host):
+            asked.setdefault(site.ssh_host, []).append((site.line, site.id))
+        for camera in site.cameras:
+            host = url_host(camera.url)
+            if host and not is_address(host):
+                asked.setdefault(host, []).append((camera.line, f"{site.id}, {camera.id}"))
+    with ThreadPoolExecutor(32) as pool:
+        for (name, uses), found in zip(asked.items(), pool.map(resolve or resolves, asked), strict=True):
+            for line, who in uses if not found else ():
+                remedy = "mend the name or the name server, or write the address"
+                problems.error(line, f"{who}: '{name}' does not resolve here", remedy)
+
+
+def resolves(name: str) -> bool:
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""One cell at a time: what is wrong goes to ``problems``, and a harmless value comes back."""
+
+from __future__ import annotations
+
+import re
+
+from fleet.problems import Problems
+
+ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A topic level, a host name and a certificate's CN at once."""
+
+
+def checked_id(text: str, what: str, line: int, problems: Problems) -> str:
+    """The id, or nothing when it cannot be one."""
+    if ID.fullmatch(text):
+        return text
+    if not text:
+        problems.error(line, f"{what}: no id", "fill in the column")
+        return ""
+    near = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63]
+    remedy = "only a-z, 0-9 and - inside, at most 63" + (f", such as '{near}'" if near else "")
+    problems.error(line, f"{what}: '{text}' cannot be an id", remedy)
+    return ""
+
+
+def checked_name(text: str, what: str, line: int, problems: Problems) -> str:
+    """Text for people."""
+    if not text:
+        problems.error(line, f"{what} is empty", "write what people call the place")
+    elif len(text) > 120 or not text.isprintable():
+        problems.error(line, f"{what} is longer than 120 letters or has control characters", "shorten it")
+    elif "\ufffd" in text or re.search("Ã.|áº|á»|Ä‘|Ä\x90", text):
+        remedy = "the letters were damaged by a wrong encoding; write it again and save as CSV UTF-8"
+        problems.error(line, f"{what}: '{text}'", remedy)
+    return text
+
+
+def coordinate(text: str, what: str, line: int, problems: Problems) -> float | None:
+    """Degrees; ``20,4463`` is how a Vietnamese spreadsheet writes 20.4463."""
+    if not text:
+        problems.error(line, f"{what} is empty", "degrees with decimals, such as 20.4463 or 106.3366")
+        return None
+    if re.fullmatch(r"-?\d{1,3}([.,]\d{1,12})?", text):
+        return float(text.replace(",", "."))
+    problems.error(line, f"{what}: '{text}' is not in degrees", "write decimals, such as 20.4463 or 106.3366")
+    return None
+
+
+def port(text: str, what: str, line: int, default: int, problems: Problems) -> int:
+    if not text:
+        return default
+    if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536:
+        return int(text)
+    problems.error(line, f"{what}: '{text}' is not a port", "a number from 1 to 65535, or nothing for 22")
+    return default
+
+
+def username(text: str, what: str, line: int, problems: Problems) -> str:
+    """A colon would end the name (RFC 7617), and what follows is most likely the password: not quoted."""
+    if ":" in text or not text.isprintable():
+        remedy = "the name alone; passwords are in the vault (docs/guide/fleet.md)"
+        problems.error(line, f"{what}: camera_user has a colon or a control character in it", remedy)
+        return ""
+    return text
