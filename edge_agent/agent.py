@@ -32,6 +32,7 @@ from edge_agent.device.control import Answer, ControlServer
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
+from edge_agent.device.platform import platform_lines
 from edge_agent.device.status import StatusDocument, StatusServer, status_document
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
@@ -70,13 +71,15 @@ class Agent:
         repeat_files: bool = False,
         clock: Clock | None = None,
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
+        sysroot: Path = Path("/"),
     ) -> None:
         """``load`` reads the configuration again, when ``hangup`` is set or somebody asks, from
-        ``config_path``; ``instead``: see ``Configuration``. ``clock`` and ``kernel_sync``: for tests."""
+        ``config_path``; ``instead``: see ``Configuration``. What follows is for tests."""
         use_one_opencv_thread()
         state_dir, gateway = settings.state_dir, settings.gateway
         _make_dir(state_dir)
         self._stop = stop
+        self._sysroot = sysroot
         self._clock = clock = clock or SystemClock()
         self._configuration = Configuration(settings, load, clock, instead)
         self._reloads = Reloads(hangup or threading.Event())
@@ -94,7 +97,7 @@ class Agent:
         self._cameras = self._make_cameras(settings, repeat_files)
         camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
         self._box_events = BoxEvents(self._clock_sync, camera_watch, self._events, self._room.outbox)
-        self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(state_dir))
+        self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
         self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads, config_path)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
         self._control = ControlServer(
@@ -130,17 +133,27 @@ class Agent:
             settings.cameras, site, self._clock, self._supervisor, recorder, folder, repeat_files=repeat_files
         )
 
-    def _health_sources(self, state_dir: Path) -> HealthSources:
+    def _health_sources(self, settings: Settings, sysroot: Path) -> HealthSources:
+        profile = settings.profile
+        box = BoxMetrics(
+            settings.state_dir,
+            self._clock,
+            sysroot,
+            boot_reason=self._boot.reason.value,
+            sensors=profile.thermal.sensors,
+        )
+        platform = tuple(platform_lines(profile, sysroot))
         return HealthSources(
             session=lambda: self._publisher.session,
             clock=self._clock_sync.health,
-            box=BoxMetrics(state_dir, self._clock, boot_reason=self._boot.reason.value).read,
+            box=box.read,
             outbox=self._room.outbox.stats,
             mqtt=self._publisher.health,
             online=lambda: self._publisher.online,
             detector=self._sight.stats,
             cameras=self._cameras.statuses,
             configuration=self._configuration.lines,
+            platform=platform,
             evidence=self._room.health,
         )
 
@@ -253,6 +266,7 @@ class Agent:
             self._boot.reason,
             self._sight.birth(),
             library_versions(),
+            self._sysroot,
             evidence_key=self._room.chain.public_key,
         )
 

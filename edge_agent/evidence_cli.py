@@ -207,7 +207,8 @@ def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
 
 
 def _device(settings: Settings) -> Device:
-    from edge_agent.device.birth import board_name, installed_versions, os_name
+    from edge_agent.config.board import read_board
+    from edge_agent.device.birth import installed_versions, os_name
     from edge_agent.device.sensors import read_text
     from edge_agent.evidence.bundle import Device
 
@@ -216,7 +217,7 @@ def _device(settings: Settings) -> Device:
         gateway=gateway.id,
         ward=gateway.ward,
         name=gateway.name,
-        board=board_name(),
+        board=read_board().name,
         serial=read_text(Path("/proc/device-tree/serial-number")),
         os=os_name(),
         versions={"edge-agent": __version__, **installed_versions()},

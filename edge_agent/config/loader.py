@@ -7,9 +7,10 @@ from pathlib import Path
 
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config import profiles, tree
+from edge_agent.config.board import Board, read_board
 from edge_agent.config.files import Files, reason
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
-from edge_agent.config.profiles import Board, BoardProfile
+from edge_agent.config.profiles import BoardProfile
 from edge_agent.config.schema import ROOT, Checked
 from edge_agent.config.settings import Settings
 from edge_agent.config.spec import INVALID, Reading
@@ -41,7 +42,7 @@ def load(
     files = Files(beside, Path(credentials) if credentials else None, required=not no_secrets)
     reading = Reading(files, clock or SystemClock())
     own = _own_tree(path, conf_dir, reading)
-    profile = profiles.choose(own, board or profiles.read_board(), reading)
+    profile = profiles.choose(own, board or read_board(), reading)
     whole = merged(profile.layer, own) if profile is not None else own
     whole = tree.Mapping(own.place, whole.entries)  # what is missing is missing in the file
     checked = ROOT.read(whole, reading)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.config.boards import Profile
 from edge_agent.geometry import Point as Point
 from edge_agent.geometry import Polygon as Polygon
 from edge_agent.model import Severity
@@ -277,24 +278,6 @@ class Camera:
     rules: tuple[AnyRule, ...]
     clip: Clip = field(default_factory=Clip)
     watch_view: bool = False  # tell what happens to it: covered, turned, frozen, ...
-
-
-@dataclass(frozen=True, slots=True)
-class Thermal:
-    """Where to read temperature and when to worry; from the profile."""
-
-    warn_c: float
-    critical_c: float
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A board as its file in ``firmware_profiles/`` describes it."""
-
-    name: str
-    description: str
-    thermal: Thermal
-    delegate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

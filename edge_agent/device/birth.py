@@ -9,9 +9,11 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.clock import Clock, rfc3339
+from edge_agent.config.board import read_board
 from edge_agent.config.settings import Camera, Location, Settings
 from edge_agent.device.boot import BootReason
-from edge_agent.device.sensors import read_text
+from edge_agent.device.firmware import firmware_version
+from edge_agent.device.platform import os_release
 from edge_agent.secrets import masked
 from edge_agent.wire import Birth, BirthCamera, BirthDetector, BirthLocation
 
@@ -37,7 +39,7 @@ def make_birth(
     evidence_key: str | None = None,
 ) -> Birth:
     """``versions`` adds what only its owner can ask for, such as FFmpeg's libraries."""
-    gateway = settings.gateway
+    gateway, below = settings.gateway, settings.profile.platform
     return Birth(
         time=rfc3339(clock.now()),
         session=session,
@@ -47,13 +49,14 @@ def make_birth(
         version=__version__,
         versions=installed_versions() | dict(versions),
         profile=settings.profile.name,
-        board=board_name(sysroot),
+        board=read_board(sysroot).name,
         os=os_name(sysroot),
         boot_id=boot_id,
         boot_reason=boot_reason.value,
         detector=detector,
         config_hash=settings.config_hash,
         evidence_key=evidence_key,
+        firmware=None if below is None else firmware_version(below.firmware, sysroot),
         cameras=[_camera(camera) for camera in settings.cameras],
         location=_location(gateway.location),
     )
@@ -70,21 +73,8 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def board_name(sysroot: Path = Path("/")) -> str:
-    """The board as its firmware calls it: device tree, or DMI on a PC."""
-    model = read_text(sysroot / "proc/device-tree/model")
-    if model:
-        return model
-    dmi = sysroot / "sys/class/dmi/id"
-    words = [read_text(dmi / "sys_vendor"), read_text(dmi / "product_name")]
-    return " ".join(word for word in words if word) or "unknown"
-
-
 def os_name(sysroot: Path = Path("/")) -> str:
-    for line in (read_text(sysroot / "etc/os-release") or "").splitlines():
-        if line.startswith("PRETTY_NAME="):
-            return line.partition("=")[2].strip("\"'")
-    return platform.system()
+    return os_release(sysroot).get("PRETTY_NAME") or platform.system()
 
 
 def _location(location: Location | None) -> BirthLocation | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from edge_agent.config.board import device_tree
 from edge_agent.device.sensors import Vcgencmd, is_raspberry_pi, read_number, read_text, run_vcgencmd
 from edge_agent.state_file import read_record, write_record
 
@@ -136,7 +137,7 @@ def is_system_stopping(sysroot: Path = Path("/")) -> bool:
 
 def _pmic_reset(sysroot: Path) -> Reset | None:
     """Pi 5: why its power controller cut the power, if it did."""
-    bits = _big_endian(sysroot / "proc/device-tree/chosen/power/power_reset")
+    bits = _big_endian(device_tree(sysroot) / "chosen/power/power_reset")
     if not bits:
         return None
     return Reset.WATCHDOG if bits & PMIC_WATCHDOG else Reset.POWER
@@ -145,7 +146,7 @@ def _pmic_reset(sysroot: Path) -> Reset | None:
 def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> Reset | None:
     if not is_raspberry_pi(sysroot):
         return None
-    rsts = _big_endian(sysroot / "proc/device-tree/chosen/bootloader/rsts")
+    rsts = _big_endian(device_tree(sysroot) / "chosen/bootloader/rsts")
     if rsts is None:
         try:
             rsts = int(vcgencmd("get_rsts") or "", 16)

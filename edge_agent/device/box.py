@@ -6,10 +6,9 @@ see docs/decisions/0010. What cannot be read is None, and takes nothing else alo
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +17,7 @@ import psutil
 
 from edge_agent.clock import Clock
 from edge_agent.device.sensors import Thermometer, ThrottleSensors, Vcgencmd, run_vcgencmd
+from edge_agent.device.storage import whole_disk
 from edge_agent.wire import BoxHealth
 
 MB = 1e6
@@ -62,11 +62,13 @@ class BoxMetrics:
         sysroot: Path = Path("/"),
         boot_reason: str | None = None,
         vcgencmd: Vcgencmd = run_vcgencmd,
+        sensors: Sequence[str] = (),
     ) -> None:
+        """``sensors``: those of the temperature, see ``Thermometer``."""
         self._state_dir = state_dir
         self._clock = clock
         self._boot_reason = boot_reason
-        self._thermometer = Thermometer(sysroot)
+        self._thermometer = Thermometer(sysroot, sensors)
         self._throttle = ThrottleSensors(sysroot, clock, vcgencmd)
         self._disk = _or_none(lambda: whole_disk(state_dir.stat().st_dev, sysroot))
         self._lock = threading.Lock()  # protects _last, _health and the sensors: two threads read
@@ -108,18 +110,6 @@ class BoxMetrics:
         disks = _or_none(lambda: psutil.disk_io_counters(perdisk=True)) or {}
         counters = disks.get(self._disk)
         return None if counters is None else counters.write_bytes
-
-
-def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
-    """Name of the disk that holds ``device`` (an ``st_dev``): a card wears as a whole.
-
-    None where the file system has no block device of its own (overlay, btrfs, tmpfs).
-    """
-    node = sysroot / f"sys/dev/block/{os.major(device)}:{os.minor(device)}"
-    if not node.exists():
-        return None
-    place = node.resolve()
-    return place.parent.name if (place / "partition").exists() else place.name
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

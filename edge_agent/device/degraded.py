@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
-from edge_agent.config.settings import Thermal
+from edge_agent.config.boards import Thermal
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.secrets import masked

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.clock import Clock
+from edge_agent.config.board import device_tree
 
 # The hottest point first: on an Orin tj-thermal is the maximum of all zones; on a PC acpitz often
 # is a constant, so the package sensor wins over it.
@@ -33,7 +34,13 @@ Vcgencmd = Callable[[str], str | None]
 
 
 def run_vcgencmd(word: str) -> str | None:
-    """The firmware's answer; None without vcgencmd, without rights, or after two seconds."""
+    """What follows the ``=`` of the firmware's answer, or None."""
+    name, equals, value = (ask_vcgencmd(word) or "").partition("=")
+    return value if equals and name else None
+
+
+def ask_vcgencmd(word: str) -> str | None:
+    """The firmware's whole answer; None without vcgencmd, without rights, or after two seconds."""
     program = shutil.which("vcgencmd")
     if program is None:
         return None
@@ -43,8 +50,7 @@ def run_vcgencmd(word: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    name, equals, value = done.stdout.strip().partition("=")
-    return value if done.returncode == 0 and equals and name else None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def read_text(path: Path) -> str | None:
@@ -64,14 +70,17 @@ def read_number(path: Path, base: int = 10) -> int | None:
 
 
 def is_raspberry_pi(sysroot: Path) -> bool:
-    return "Raspberry Pi" in (read_text(sysroot / "proc/device-tree/model") or "")
+    return "Raspberry Pi" in (read_text(device_tree(sysroot) / "model") or "")
 
 
 class Thermometer:
     """The temperature that decides about throttling, in degrees Celsius."""
 
-    def __init__(self, sysroot: Path) -> None:
+    def __init__(self, sysroot: Path, sensors: Sequence[str] = ()) -> None:
+        """``sensors``: names of zones or chips, the best first, as the board's profile has them; where
+        there is none of them, others are taken in the order of ``PREFERRED_ZONES``."""
         self._sysroot = sysroot
+        self._sensors = sensors
         self._chosen: Path | None = None
 
     def read_c(self) -> float | None:
@@ -90,7 +99,8 @@ class Thermometer:
     def _candidates(self) -> list[Path]:
         zones = self._named("sys/class/thermal", "thermal_zone*", "type", "temp")
         chips = self._named("sys/class/hwmon", "hwmon*", "name", "temp1_input")
-        good = [zones[name] for name in PREFERRED_ZONES if name in zones]
+        good = [nodes[name] for name in self._sensors for nodes in (zones, chips) if name in nodes]
+        good += [zones[name] for name in PREFERRED_ZONES if name in zones]
         good += [chips[name] for name in PREFERRED_CHIPS if name in chips]
         return good + [path for path in zones.values() if path not in good]
 

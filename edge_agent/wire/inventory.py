@@ -59,5 +59,8 @@ class Birth(Message, frozen=True, kw_only=True):
     evidence_key: Annotated[
         str | None, Meta(description="Ed25519 public key that signs chain heads, DER in base64; null: none")
     ] = None
+    firmware: Annotated[
+        str | None, Meta(description="of the boot loader, as the board's profile reads it; null: unknown")
+    ] = None
     cameras: list[BirthCamera]
     location: BirthLocation | None = None  # null: not in the configuration

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 from edge_agent.config import load
-from edge_agent.config.profiles import Board
+from edge_agent.config.board import Board
 from edge_agent.config.settings import Camera, Settings
 from edge_agent.errors import ConfigError, Problem
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -9,31 +11,64 @@ import pytest
 
 from edge_agent.clock import SystemClock
 from edge_agent.config import load
+from edge_agent.config.board import Board, read_board
 from edge_agent.config.files import Files
-from edge_agent.config.profiles import Board, names, profile_dir, read, read_board
+from edge_agent.config.profiles import names, profile_dir, read
 from edge_agent.config.spec import Reading
 from tests.config.places import MINIMAL, write
 
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"
 
 
+BOARDS = ["generic-arm64", "generic-x86_64", "jetson-orin-nano", "raspberry-pi-4", "raspberry-pi-5"]
+
+
 def test_every_shipped_profile_is_valid(tmp_path: Path) -> None:
-    assert {"generic-x86_64", "generic-aarch64", "raspberry-pi-4"} <= set(names())
+    assert names() == BOARDS
     for name in names():
         reading = Reading(Files(tmp_path, None), SystemClock())
         board = read(name, reading)
         assert reading.problems == []
         assert board is not None
-        assert board.profile.thermal.warn_c < board.profile.thermal.critical_c
+        thermal = board.profile.thermal
+        assert thermal.warn_c < thermal.critical_c
+        assert thermal.ladder is not None
+        assert list(thermal.ladder.thresholds_c) == sorted(set(thermal.ladder.thresholds_c))
+        assert board.profile.platform is not None
+        assert not set(board.profile.platform.storage.good) & set(board.profile.platform.storage.poor)
 
 
-def test_every_value_of_a_profile_says_where_it_comes_from() -> None:
-    """As a comment in its line, or in the lines right above it."""
-    for path in profile_dir().glob("*.yaml"):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for number, line in enumerate(lines):
-            if line.startswith("  ") and line.strip()[0] not in "#-":
-                assert "#" in line or lines[number - 1].strip().startswith("#"), f"{path.name}:{number + 1}"
+ORIGIN = re.compile(r"#.*\b(source|assumption)\b", re.IGNORECASE)
+
+
+def unsourced(text: str) -> list[str]:
+    """Lines with a value whose comment, in it or above, names neither a source nor an assumption. Items of
+    a list stand under the comment of their key; ``description`` is no claim."""
+    lines, found, key_has_origin = text.splitlines(), [], False
+    for number, line in enumerate(lines):
+        content = line.split("#")[0].strip()
+        if not content or content.startswith("description:"):
+            continue
+        above = number
+        while above and lines[above - 1].strip().startswith("#"):
+            above -= 1
+        has_origin = bool(ORIGIN.search("\n".join([line, *lines[above:number]]).replace("\n", " # ")))
+        item = content.startswith("- ") and ": " not in content
+        if item and not key_has_origin and not has_origin:
+            found.append(line)
+        if not item:
+            key_has_origin = has_origin
+        if ": " in content and not has_origin and not content.startswith("- name:"):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_value_of_a_profile_names_its_source_or_is_marked_as_an_assumption(name: str) -> None:
+    text = (profile_dir() / f"{name}.yaml").read_text(encoding="utf-8")
+    assert unsourced(text) == []
+    bare = "\n".join(line.split("#")[0] for line in text.splitlines())
+    assert len(unsourced(bare)) > 35  # the test sees the values
 
 
 def test_every_profile_is_installed_with_the_package() -> None:
@@ -47,13 +82,23 @@ def test_every_profile_is_installed_with_the_package() -> None:
     assert set((top / "firmware_profiles").glob("*.yaml")) <= packed
 
 
+ORIN = "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super"
+
+
 @pytest.mark.parametrize(
     ("board", "profile", "budget"),
     [
         (Board("", "x86_64"), "generic-x86_64", 10.0),
+        (Board("", "x86_64", "Dell Inc. OptiPlex 3080"), "generic-x86_64", 10.0),
         (Board(PI4, "aarch64"), "raspberry-pi-4", 5.0),
         (Board("Raspberry Pi 400 Rev 1.0", "aarch64"), "raspberry-pi-4", 5.0),
-        (Board("", "aarch64"), "generic-aarch64", 5.0),
+        (Board("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), "raspberry-pi-5", 10.0),
+        (Board("Raspberry Pi Compute Module 5 Rev 1.0", "aarch64"), "raspberry-pi-5", 10.0),
+        (Board(ORIN, "aarch64"), "jetson-orin-nano", 10.0),
+        (Board("NVIDIA Orin Nano Developer Kit", "aarch64"), "jetson-orin-nano", 10.0),  # Jetson Linux 35
+        # booted by ACPI instead of a device tree
+        (Board("", "aarch64", "Unknown NVIDIA Orin Nano Developer Kit"), "jetson-orin-nano", 10.0),
+        (Board("", "aarch64"), "generic-arm64", 5.0),
     ],
 )
 def test_auto_recognises_the_board(tmp_path: Path, board: Board, profile: str, budget: float) -> None:
@@ -66,7 +111,8 @@ def test_auto_recognises_the_board(tmp_path: Path, board: Board, profile: str, b
 @pytest.mark.parametrize(
     ("board", "profile"),
     [
-        (Board("NVIDIA Jetson Orin Nano", "aarch64"), "generic-aarch64"),
+        (Board("NVIDIA Jetson AGX Orin Developer Kit", "aarch64"), "generic-arm64"),
+        (Board("Raspberry Pi 3 Model B Plus Rev 1.3", "aarch64"), "generic-arm64"),
         (Board("", "riscv64"), "generic-x86_64"),
     ],
 )
@@ -87,8 +133,17 @@ def test_a_profile_by_name_wins_over_the_board(tmp_path: Path) -> None:
     assert settings.profile.thermal.critical_c == 80.0
 
 
-def test_the_board_is_read_from_the_device_tree(tmp_path: Path) -> None:
-    model = tmp_path / "model"
-    model.write_bytes(PI4.encode() + b"\0")
-    assert read_board(model).model == PI4
-    assert read_board(tmp_path / "none").model == ""
+@pytest.mark.parametrize("tree", ["proc/device-tree", "sys/firmware/devicetree/base"])
+def test_the_board_is_read_from_the_device_tree(tmp_path: Path, tree: str) -> None:
+    (tmp_path / tree).mkdir(parents=True)
+    (tmp_path / tree / "model").write_bytes(PI4.encode() + b"\0")
+    assert read_board(tmp_path).model == PI4
+
+
+def test_a_board_without_a_device_tree_is_read_from_dmi(tmp_path: Path) -> None:
+    assert read_board(tmp_path).name == "unknown"
+    dmi = tmp_path / "sys/class/dmi/id"
+    dmi.mkdir(parents=True)
+    (dmi / "sys_vendor").write_text("Dell Inc.\n")
+    (dmi / "product_name").write_text("OptiPlex 3080\n")
+    assert read_board(tmp_path) == Board("", platform.machine(), "Dell Inc. OptiPlex 3080")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.config.boards import Profile, Thermal
 from edge_agent.config.settings import (
     Analyse,
     Camera,
@@ -17,12 +18,10 @@ from edge_agent.config.settings import (
     GearChoice,
     Mqtt,
     Outbox,
-    Profile,
     Report,
     Ring,
     Settings,
     SnapshotPolicy,
-    Thermal,
 )
 from edge_agent.model import CameraState, CameraStatus, Cause
 
@@ -61,24 +60,38 @@ def plant(sysroot: Path, files: Mapping[str, str | bytes]) -> Path:
     return sysroot
 
 
-PI_4 = {
+CONTROLLERS = "cpuset cpu io memory hugetlb pids rdma misc\n"
+"""What Debian 13 has in /sys/fs/cgroup/cgroup.controllers."""
+PI_4: dict[str, str | bytes] = {
     "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+    "proc/device-tree/chosen/bootloader/build-timestamp": (1_673_437_264).to_bytes(4),  # 2023-01-11
+    "sys/fs/cgroup/cgroup.controllers": CONTROLLERS,
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
     "sys/class/thermal/thermal_zone0/temp": "61341\n",
     "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
     "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
     "sys/devices/platform/soc/soc:firmware/get_throttled": "0\n",
-    "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nNAME="Debian"\n',
+    "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nID=debian\n',
 }
-PI_5 = {
+PI_5: dict[str, str | bytes] = {
     "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",
+    "proc/device-tree/chosen/bootloader/build-timestamp": (1_741_626_637).to_bytes(4),  # 2025-03-10
+    "proc/device-tree/chosen/power/max_current": (5000).to_bytes(4),
+    "sys/fs/cgroup/cgroup.controllers": CONTROLLERS,
+    "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n',
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
     "sys/class/thermal/thermal_zone0/temp": "48200\n",
     "sys/class/hwmon/hwmon2/name": "rpi_volt\n",
     "sys/class/hwmon/hwmon2/in0_lcrit_alarm": "0\n",
 }
-JETSON_ORIN = {
-    "proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
+JETSON_ORIN: dict[str, str | bytes] = {
+    "proc/device-tree/model": "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super\0",
+    "etc/nv_tegra_release": (
+        "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64, "
+        "DATE: Wed Jan  8 01:49:37 UTC 2025\n# KERNEL_VARIANT: oot\nTARGET_USERSPACE_LIB_DIR=nvidia\n"
+    ),
+    "sys/fs/cgroup/cgroup.controllers": CONTROLLERS,
+    "etc/os-release": 'PRETTY_NAME="Ubuntu 22.04.5 LTS"\nVERSION_ID="22.04"\nID=ubuntu\nID_LIKE=debian\n',
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
     "sys/class/thermal/thermal_zone0/temp": "50093\n",
     "sys/class/thermal/thermal_zone1/type": "gpu-thermal\n",
@@ -89,9 +102,12 @@ JETSON_ORIN = {
     "sys/class/hwmon/hwmon0/oc1_event_cnt": "0\n",
     "sys/class/hwmon/hwmon0/oc3_event_cnt": "2\n",
 }
-X86 = {
+X86: dict[str, str | bytes] = {
     "sys/class/dmi/id/sys_vendor": "Dell Inc.\n",
     "sys/class/dmi/id/product_name": "OptiPlex 3080\n",
+    "sys/class/dmi/id/bios_date": "09/14/2023\n",
+    "sys/fs/cgroup/cgroup.controllers": CONTROLLERS,
+    "etc/os-release": "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID='12'\nID=debian\n",
     "sys/class/thermal/thermal_zone0/type": "acpitz\n",
     "sys/class/thermal/thermal_zone0/temp": "27800\n",
     "sys/class/hwmon/hwmon3/name": "coretemp\n",

@@ -12,9 +12,11 @@ from typing import NoReturn
 import psutil
 import pytest
 
-from edge_agent.device.birth import board_name, os_name
-from edge_agent.device.box import BoxMetrics, whole_disk
+from edge_agent.config.board import read_board
+from edge_agent.device.birth import os_name
+from edge_agent.device.box import BoxMetrics
 from edge_agent.device.sensors import Thermometer, ThrottleSensors, Throttling
+from edge_agent.device.storage import whole_disk
 from edge_agent.wire import BoxHealth
 from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
 
@@ -29,7 +31,7 @@ def never(word: str) -> str | None:
         (PI_4, 61.3, "Raspberry Pi 4 Model B Rev 1.4"),
         (PI_5, 48.2, "Raspberry Pi 5 Model B Rev 1.0"),
         # tj-thermal is the maximum of all zones; a powered-down zone answers nothing
-        (JETSON_ORIN, 52.4, "NVIDIA Jetson Orin Nano Developer Kit"),
+        (JETSON_ORIN, 52.4, "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super"),
         # the package sensor wins over acpitz, which often is a constant
         (X86, 55.0, "Dell Inc. OptiPlex 3080"),
         ({}, None, "unknown"),
@@ -40,7 +42,7 @@ def test_each_board_tells_its_temperature_and_name(
 ) -> None:
     plant(tmp_path, board)
     assert Thermometer(tmp_path).read_c() == celsius
-    assert board_name(tmp_path) == name
+    assert read_board(tmp_path).name == name
 
 
 def test_implausible_temperature_is_unknown(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""Which board this is, from what its firmware left behind."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+DEVICE_TREES = ("sys/firmware/devicetree/base", "proc/device-tree")
+"""The second one is a link to the first; systemd's ProcSubset=pid hides it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What the box says about itself."""
+
+    model: str  # device-tree model, "" where there is no device tree
+    machine: str  # as `uname -m` prints it
+    dmi: str = ""  # vendor and product as DMI has them, "" where there is none
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.model or self.dmi or "unknown"
+
+
+def read_board(sysroot: Path = Path("/")) -> Board:
+    """The board this process runs on."""
+    dmi = sysroot / "sys/class/dmi/id"
+    words = (_text(dmi / "sys_vendor"), _text(dmi / "product_name"))
+    model = _text(device_tree(sysroot) / "model")
+    return Board(model, platform.machine(), " ".join(word for word in words if word))
+
+
+def device_tree(sysroot: Path = Path("/")) -> Path:
+    """Where the device tree is, if there is one."""
+    places = [sysroot / place for place in DEVICE_TREES]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
+    except OSError:  # no device tree on a PC, no DMI on most ARM boards
+        return ""

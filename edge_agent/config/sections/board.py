@@ -1,0 +1,215 @@
+"""The table of a board profile: what stands in a file of ``firmware_profiles/``."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from edge_agent.config.boards import (
+    Capacity,
+    Firmware,
+    KernelSetting,
+    Ladder,
+    Match,
+    Platform,
+    Power,
+    Storage,
+    Thermal,
+    Watchdog,
+)
+from edge_agent.config.kinds import Choice, Number, Text
+from edge_agent.config.many import ListOf
+from edge_agent.config.sections.detector import BOARD_FIELDS
+from edge_agent.config.spec import REQUIRED, Field, Section, Values, plain
+
+CELSIUS = Number(30, 120, "degrees Celsius")
+SHARE = Number(0.05, 1)
+NODES = ListOf(Text("a path below /", 128, r"[^/\s]\S*", "without the / it begins with"), "kernel nodes")
+STORAGE_KINDS = ("nvme", "ssd", "hdd", "emmc", "sd", "usb", "virtual")
+FIRMWARE_READERS = ("raspberry-pi-bootloader", "jetson-linux", "dmi-bios", "none")
+CODECS = ListOf(Choice(("h264", "h265", "mjpeg")), "codecs", unique=True)
+
+
+def _sentence(doc: str) -> Text:
+    return Text(doc, 300)
+
+
+MATCH = Section(
+    "match",
+    "How the board is recognised.",
+    (
+        Field("machine", Text("a machine name", 32), "as `uname -m` prints it"),
+        Field("models", ListOf(Text(), "model names"), "beginnings of the device tree's model", ()),
+        Field("dmi", ListOf(Text(), "names"), "beginnings of DMI's vendor and product", ()),
+    ),
+    plain(Match),
+)
+
+FIRMWARE = Section(
+    "firmware",
+    "What runs before Linux.",
+    (
+        Field("name", Text(), "what people call it"),
+        Field("read_from", Choice(FIRMWARE_READERS), "how its version is read"),
+        Field("minimum", Text("a version", 32), "the oldest that will do; a date or numbers", None),
+        Field("update", _sentence("a command"), "what somebody does about an older one", None),
+    ),
+    plain(Firmware),
+    lambda values: values.together("minimum", "update"),
+)
+
+KERNEL_SETTING = Section(
+    "a kernel setting",
+    "What the running kernel has to offer.",
+    (
+        Field("name", Text(), "in a word"),
+        Field("file", Text("a path below /", 128, r"[^/\s]\S*"), "where it shows"),
+        Field("word", Text("a word", 64, r"\S+"), "what stands there, as a word of its own, where it is on"),
+        Field("why", _sentence("a sentence"), "what is missing without it"),
+        Field("fix", _sentence("a sentence"), "what somebody does about it"),
+    ),
+    plain(KernelSetting),
+)
+
+
+def _check_ladder(values: Values) -> None:
+    keys = ("fewer_inferences_c", "lower_fps_c", "keyframes_only_c")
+    for lower, upper in pairwise(keys):
+        below, above = values.valid(lower), values.valid(upper)
+        gap = values.valid("hysteresis_c")
+        if None not in (below, above, gap) and above - below < gap:
+            values.reading.refuse(values.place(upper), f"must be at least hysteresis_c above {lower}")
+
+
+LADDER = Section(
+    "ladder",
+    "From which temperatures on the agent does less.",
+    (
+        Field("fewer_inferences_c", CELSIUS, "step 1: fewer inferences"),
+        Field("lower_fps_c", CELSIUS, "step 2: fewer pictures are analysed, too"),
+        Field("keyframes_only_c", CELSIUS, "step 3: only keyframes are decoded, too"),
+        Field(
+            "hysteresis_c",
+            Number(2, 20, "degrees Celsius"),
+            "a step is over when it is so far below its threshold",
+        ),
+        Field("dwell_s", Number(1, 3600, "seconds"), "... for so long"),
+        Field("inference_share", SHARE, "of detector.budget_per_s, from step 1 on"),
+        Field("fps_share", SHARE, "of each camera's analyse.fps, from step 2 on"),
+    ),
+    plain(Ladder),
+    _check_ladder,
+)
+
+THERMAL = Section(
+    "thermal",
+    "Where to read the temperature and when to worry.",
+    (
+        Field("warn_c", CELSIUS, "temperature that health reports as warm"),
+        Field("critical_c", CELSIUS, "temperature at which the board slows itself down"),
+        Field("sensors", ListOf(Text(), "names"), "thermal zones or hwmon chips, the one that counts first"),
+        Field("throttled", NODES, "kernel nodes that tell that the board slows itself down"),
+        Field("ladder", LADDER, "from which temperatures on the agent does less"),
+    ),
+    plain(Thermal),
+)
+
+POWER = Section(
+    "power",
+    "What the board is fed with.",
+    (
+        Field("supply", _sentence("a sentence"), "the supply to use"),
+        Field(
+            "minimum_ma",
+            Number(500, 20_000, "mA", whole=True),
+            "what the board has to negotiate at 5 V; null: it cannot tell",
+            None,
+        ),
+        Field("undervoltage", NODES, "kernel nodes that tell that the supply sags"),
+    ),
+    plain(Power),
+)
+
+WATCHDOG = Section(
+    "watchdog",
+    "The timer in hardware that resets a box whose kernel hangs.",
+    (
+        Field("device", Text("a path", 64, r"/dev/\S+"), "what systemd opens"),
+        Field("identity", Text(), "as the kernel names it; null: it depends on the machine", None),
+        Field(
+            "longest_s",
+            Number(1, 3600, "seconds", whole=True),
+            "longest time-out of the hardware; null: it depends on the machine",
+            None,
+        ),
+    ),
+    plain(Watchdog),
+)
+
+STORAGE = Section(
+    "storage",
+    "What to keep the outbox and clips on.",
+    (
+        Field("good", ListOf(Choice(STORAGE_KINDS), "kinds", unique=True), "kinds of disk for years"),
+        Field("poor", ListOf(Choice(STORAGE_KINDS), "kinds", unique=True), "kinds that wear out or fail"),
+        Field("advice", _sentence("a sentence"), "what to buy"),
+    ),
+    plain(Storage),
+)
+
+CAPACITY = Section(
+    "capacity",
+    "How many cameras of which kind the board is meant for.",
+    (
+        Field("cameras", Number(1, 64, whole=True), "at most"),
+        Field("width", Number(160, 7680, "pixels", whole=True), "of the stream that is analysed"),
+        Field("height", Number(120, 4320, "pixels", whole=True), "of the stream that is analysed"),
+        Field("fps", Number(1, 60, whole=True), "of that stream"),
+        Field("codecs", CODECS, "the best first"),
+        Field(
+            "decode_fps",
+            Number(1, 10_000, whole=True),
+            "pictures of that size a second, of all cameras together",
+        ),
+        Field("hardware_decoders", CODECS, "what the board could decode in hardware; the agent does not"),
+    ),
+    plain(Capacity),
+)
+
+PLATFORM = Section(
+    "platform",
+    "What has to be there below the agent.",
+    (
+        Field(
+            "systems",
+            ListOf(Text("an id and a version", 64, r"[a-z]+ [0-9.]+"), "systems"),
+            "ID and VERSION_ID of /etc/os-release",
+        ),
+        Field("firmware", FIRMWARE, "what runs before Linux"),
+        Field("kernel", ListOf(KERNEL_SETTING, "settings"), "what the running kernel has to offer"),
+        Field("power", POWER, "what the board is fed with"),
+        Field("watchdog", WATCHDOG, "the timer that resets a box whose kernel hangs"),
+        Field("storage", STORAGE, "what to keep the outbox and clips on"),
+        Field("capacity", CAPACITY, "how many cameras of which kind the board is meant for"),
+    ),
+    plain(Platform),
+)
+
+DETECTOR = Section(
+    "detector",
+    "Values of the configuration's detector section.",
+    tuple(Field(f.key, f.kind, f.doc, REQUIRED if f.key != "delegate" else None) for f in BOARD_FIELDS),
+    plain(dict),
+)
+
+PROFILE = Section(
+    "the profile",
+    "A board.",
+    (
+        Field("description", Text(), "the board in words"),
+        Field("match", MATCH, "how the board is recognised"),
+        Field("platform", PLATFORM, "what has to be there below the agent"),
+        Field("detector", DETECTOR, "values of the configuration's detector section"),
+        Field("thermal", THERMAL, "where to read the temperature and when to worry"),
+    ),
+    plain(dict),
+)
