@@ -255,7 +255,8 @@ class Agent:
 
     def _status_document(self) -> StatusDocument:
         details = {status.camera_id: status.detail for status in self._cameras.statuses()}
-        return status_document(self._configuration.settings, self._heartbeats.make(), details)
+        settings, online = self._configuration.settings, self._publisher.online
+        return status_document(settings, self._heartbeats.make(), details, connected=online)
 
     def _birth(self, session: str) -> Birth:
         return make_birth(

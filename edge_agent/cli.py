@@ -1,8 +1,8 @@
 """The ``edge-agent`` command: one function a subcommand, imports where they are used.
 
 Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need.
-Exit codes: 0 good, 1 failed, 2 wrong usage, 3 no agent runs here (``status``, ``reload``,
-``relearn``), 78 the configuration must be fixed (EX_CONFIG).
+Exit codes: 0 good, 1 failed (``doctor``: something is red), 2 wrong usage, 3 no agent runs here
+(``status``, ``reload``, ``relearn``), 78 the configuration must be fixed (EX_CONFIG).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "schema": _schema,
         "models": _models,
         "evidence": _evidence,
+        "doctor": _doctor,
     }[args.command]
     try:
         return command(args)
@@ -171,6 +172,14 @@ def _evidence(args: argparse.Namespace) -> int:
     return run_evidence(args, sys.stdout)
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    from edge_agent.doctor.command import run_doctor
+
+    code = run_doctor(args, sys.stdout)
+    _leave_blocked_threads_behind(code)
+    return code
+
+
 def _fps(text: str) -> str | float:
     if text == "source":
         return text
@@ -239,7 +248,10 @@ def _parser() -> argparse.ArgumentParser:
     for action in (listing, fetching):
         action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
     from edge_agent import evidence_cli
+    from edge_agent.doctor import arguments
 
+    doctor = commands.add_parser("doctor", help="examine the box, its cameras and its broker; say what to do")
+    arguments.add_arguments(doctor, DEFAULT_CONFIG)
     evidence = commands.add_parser("evidence", help="check, export and hold evidence; open sealed media")
     evidence_cli.add_commands(evidence, DEFAULT_CONFIG)
     return parser

@@ -24,7 +24,12 @@ Schema = dict[str, Any]
 
 def message_types() -> dict[str, Any]:
     """Every message by the name of its schema."""
-    types: dict[str, Any] = {"state": wire.State, "birth": wire.Birth, "heartbeat": wire.Heartbeat}
+    types: dict[str, Any] = {
+        "state": wire.State,
+        "birth": wire.Birth,
+        "heartbeat": wire.Heartbeat,
+        "doctor": wire.Doctor,
+    }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data
         types[f"event-{kind}"] = wire.CloudEvent[data]  # type: ignore[valid-type]

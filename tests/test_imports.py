@@ -54,6 +54,7 @@ COMPOSITION = {
     "agent",
     "cli",
     "evidence_cli",
+    "doctor",
     "replay",
     "__main__",
 }
@@ -68,7 +69,7 @@ HOMES: dict[str, set[str]] = {
     "yaml": {"config"},
     "psutil": {"device"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
-    "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly"},
+    "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly", "doctor"},
 }
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import edge_agent
+from edge_agent.clock import SystemClock
 from edge_agent.config import tree
 from edge_agent.config.board import Board
 from edge_agent.config.boards import Match, Profile
+from edge_agent.config.files import Files
 from edge_agent.config.merge import without_nulls
 from edge_agent.config.schema import PROFILE_NAME
 from edge_agent.config.sections.board import PROFILE
@@ -98,3 +100,13 @@ def _recognised(board: Board, place: tree.Place, reading: Reading) -> BoardProfi
     what = f"{'unknown board' if board.name == 'unknown' else board.name} ({board.machine})"
     reading.warn(place, f"profile auto knows no {what}; running with the values of {name}")
     return read(name, reading)
+
+
+def recognised(board: Board) -> str | None:
+    """The profile that names this very board; None where only generic ones fit."""
+    reading = Reading(Files(profile_dir(), None), SystemClock())
+    for name in names():
+        found = read(name, reading)
+        if found and (found.match.models or found.match.dmi) and fits(found.match, board):
+            return name
+    return None

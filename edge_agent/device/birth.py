@@ -58,7 +58,7 @@ def make_birth(
         evidence_key=evidence_key,
         firmware=None if below is None else firmware_version(below.firmware, sysroot),
         cameras=[_camera(camera) for camera in settings.cameras],
-        location=_location(gateway.location),
+        location=wire_location(gateway.location),
     )
 
 
@@ -77,7 +77,7 @@ def os_name(sysroot: Path = Path("/")) -> str:
     return os_release(sysroot).get("PRETTY_NAME") or platform.system()
 
 
-def _location(location: Location | None) -> BirthLocation | None:
+def wire_location(location: Location | None) -> BirthLocation | None:
     if location is None:
         return None
     return BirthLocation(latitude=location.latitude, longitude=location.longitude)

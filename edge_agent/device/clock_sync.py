@@ -77,6 +77,51 @@ def read_kernel_sync() -> KernelSync | None:
     return KernelSync(synced, timex.offset * unit_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """The clock at one moment, for who only looks."""
+
+    synced: bool
+    source: str | None  # None: not synchronised
+    trusted: bool  # may certificates be judged by it?
+
+
+def look_at_clock(
+    path: Path, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None] = read_kernel_sync
+) -> ClockState:
+    """For another process than the agent: writes nothing. ``path``: the agent's record."""
+    last = read_record(path, ClockRecord)
+    synced = _is_synced(kernel(), sysroot)
+    floor = _parsed(last.last_known) if last else None
+    source = _find_source(sysroot) if synced else None
+    return ClockState(synced, source, _is_plausible(clock.now(), synced, floor, BUILD_YEAR))
+
+
+def _is_plausible(now: datetime, synced: bool, floor: datetime | None, build_year: int) -> bool:
+    """Not before the year of this code, and not before the last time that was known to be right, unless the
+    clock is synchronised now (a floor taken from a lying server must not lock the box out for ever)."""
+    if now.year < build_year:
+        return False
+    return synced or floor is None or now >= floor
+
+
+def _is_synced(kernel: KernelSync | None, sysroot: Path) -> bool:
+    if kernel is None:
+        return os.path.exists(sysroot / "run/systemd/timesync/synchronized")
+    return kernel.synced
+
+
+def _find_source(sysroot: Path) -> str:
+    """The NTP client, by what it leaves in /run: no process is started for this."""
+    if os.path.isdir(sysroot / "run/chrony"):  # its inside is closed to others
+        return "chrony"
+    if os.path.exists(sysroot / "run/systemd/timesync/synchronized"):
+        return "systemd-timesyncd"
+    if os.path.exists(sysroot / "run/ntpd.pid"):
+        return "ntpd"
+    return "kernel"
+
+
 class ClockSync:
     """Follows the clock's synchronisation. One thread calls ``update`` about once a second, from
     before the first event on; the rest may be read from any thread.
@@ -116,7 +161,7 @@ class ClockSync:
     def synced(self) -> bool:
         """Now, by asking the kernel (about 20 us): an event must not take its time from after the
         jump and its flag from before it."""
-        return self._is_synced(self._kernel())
+        return _is_synced(self._kernel(), self._sysroot)
 
     def update(self) -> ClockCorrection | None:
         """Look again. Returns the correction until ``confirm_correction`` says it is on disk."""
@@ -137,16 +182,8 @@ class ClockSync:
         self.save()
 
     def trusted(self) -> bool:
-        """May certificates be judged by this clock?
-
-        Not before the year of this code, and not before the last time that was known to be right,
-        unless the clock is synchronised now (a floor taken from a lying server must not lock the
-        box out for ever).
-        """
-        now = self._clock.now()
-        if now.year < self._build_year:
-            return False
-        return self.synced or self._floor is None or now >= self._floor
+        """May certificates be judged by this clock?"""
+        return _is_plausible(self._clock.now(), self.synced, self._floor, self._build_year)
 
     def save(self) -> None:
         """Write the last known time; also call it at stop. Blocks for an fsync."""
@@ -166,25 +203,10 @@ class ClockSync:
 
     def _look(self) -> bool:
         kernel = self._kernel()
-        self._was_synced = self._is_synced(kernel)
+        self._was_synced = _is_synced(kernel, self._sysroot)
         self._offset_ms = kernel.offset_ms if kernel is not None and self._was_synced else None
-        self.source = self._find_source() if self._was_synced else None
+        self.source = _find_source(self._sysroot) if self._was_synced else None
         return self._was_synced
-
-    def _is_synced(self, kernel: KernelSync | None) -> bool:
-        if kernel is None:
-            return os.path.exists(self._sysroot / "run/systemd/timesync/synchronized")
-        return kernel.synced
-
-    def _find_source(self) -> str:
-        """The NTP client, by what it leaves in /run: no process is started for this."""
-        if os.path.isdir(self._sysroot / "run/chrony"):  # its inside is closed to others
-            return "chrony"
-        if os.path.exists(self._sysroot / "run/systemd/timesync/synchronized"):
-            return "systemd-timesyncd"
-        if os.path.exists(self._sysroot / "run/ntpd.pid"):
-            return "ntpd"
-        return "kernel"
 
     def _correction(self) -> ClockCorrection:
         stepped_s = self._wall_minus_mono_s() - self._record.wall_minus_mono_s

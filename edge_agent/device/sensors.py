@@ -24,6 +24,7 @@ PREFERRED_CHIPS = ("coretemp", "k10temp", "cpu_thermal", "zenpower")
 PLAUSIBLE_C = (-40.0, 150.0)
 
 UNDERVOLTAGE_NOW = 1 << 0
+UNDERVOLTAGE_SINCE_BOOT = 1 << 16
 THROTTLED_NOW = 1 << 1 | 1 << 2 | 1 << 3  # frequency capped, throttled, soft temperature limit
 
 VCGENCMD_EVERY_S = 60.0
@@ -155,6 +156,13 @@ class ThrottleSensors:
         if bits is not None:
             return Throttling(bool(bits & THROTTLED_NOW), bool(bits & UNDERVOLTAGE_NOW) or alarm is True)
         return Throttling(self._counters_rose(), alarm)
+
+    def sagged_since_boot(self) -> bool | None:
+        """Whether there was undervoltage, for somebody who looks once; None: the board does not tell."""
+        bits = self._firmware_bits()
+        if bits is None:
+            bits = self._asked_bits()
+        return None if bits is None else bool(bits & UNDERVOLTAGE_SINCE_BOOT)
 
     def _firmware_bits(self) -> int | None:
         for node in (self._sysroot / "sys/devices/platform").glob("soc*/soc*firmware/get_throttled"):

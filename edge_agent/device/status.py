@@ -9,6 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -37,9 +38,12 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     pid: int
     details: dict[str, str]  # camera id -> one human line, without secrets
     heartbeat: Heartbeat
+    connected: bool = False  # is there a session with a broker
 
 
-def status_document(settings: Settings, heartbeat: Heartbeat, details: Mapping[str, str]) -> StatusDocument:
+def status_document(
+    settings: Settings, heartbeat: Heartbeat, details: Mapping[str, str], *, connected: bool = False
+) -> StatusDocument:
     return StatusDocument(
         gateway=settings.gateway.id,
         ward=settings.gateway.ward,
@@ -49,6 +53,7 @@ def status_document(settings: Settings, heartbeat: Heartbeat, details: Mapping[s
         pid=os.getpid(),
         details={camera: text for camera, text in details.items() if text},
         heartbeat=heartbeat,
+        connected=connected,
     )
 
 
@@ -65,6 +70,36 @@ class StatusServer(LocalServer):
         asker.sendall(msgspec.json.encode(self._document()))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking: a document and its bytes, or why there is none."""
+
+    document: StatusDocument | None = None
+    answer: bytes = b""
+    failure: str | None = None  # an agent runs, but gives no usable answer
+    closed: bool = False  # that is because this user may not ask
+
+
+def ask_status(settings: Settings) -> Asked:
+    """The answer of the agent that has this state directory and this gateway's id."""
+    asked = Asked()
+    for path in places_to_ask(settings.state_dir):
+        try:
+            answer = ask(path)
+            document = msgspec.json.decode(answer, type=StatusDocument)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            continue
+        except PermissionError:
+            told = f"{path} is not open to this user; use sudo, or join the socket's group"
+            asked = Asked(failure=told, closed=True)
+        except (OSError, msgspec.DecodeError) as error:
+            asked = Asked(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
+        else:
+            if document.gateway == settings.gateway.id:
+                return Asked(document, answer)
+    return asked
+
+
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
     """Print what the agent of ``source`` (settings, or a configuration file) says.
 
@@ -72,26 +107,14 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
     """
     settings = last_good.read_or_find(source) if isinstance(source, Path) else source
     gateway = settings.gateway.id
-    failure: str | None = None
-    places = places_to_ask(settings.state_dir)
-    for path in places:
-        try:
-            answer = ask(path)
-            document = msgspec.json.decode(answer, type=StatusDocument)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            continue
-        except PermissionError:
-            failure = f"{path} is not open to this user; use sudo, or join the socket's group"
-        except (OSError, msgspec.DecodeError) as error:
-            failure = f"{path} gives no usable answer: {error or type(error).__name__}"
-        else:
-            if document.gateway == gateway:
-                print(_pretty(answer) if as_json else status_text(document), file=stdout)
-                return 0
-    if failure is not None:
-        print(f"{gateway}: {failure}", file=stdout)
+    asked = ask_status(settings)
+    if asked.document is not None:
+        print(_pretty(asked.answer) if as_json else status_text(asked.document), file=stdout)
+        return 0
+    if asked.failure is not None:
+        print(f"{gateway}: {asked.failure}", file=stdout)
         return EXIT_FAILED
-    looked = " and ".join(str(path) for path in places)
+    looked = " and ".join(str(path) for path in places_to_ask(settings.state_dir))
     print(f"{gateway}: no agent runs here (nobody answers at {looked})", file=stdout)
     return EXIT_NOT_RUNNING
 

@@ -56,6 +56,11 @@ class Topics:
     def heartbeat(self) -> str:
         return f"{self._up}/heartbeat"
 
+    @property
+    def probe(self) -> str:
+        """Where ``edge-agent doctor`` tries whether it may write: empty, not retained."""
+        return f"{self._up}/probe"
+
     def event(self, camera_id: str) -> str:
         """Events of one camera; ``gateway`` for those of the box itself."""
         return f"{self._up}/event/{_checked(camera_id)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from edge_agent.outbox.database import translated
 from edge_agent.outbox.disk import FILE_NAME
@@ -12,6 +13,15 @@ from edge_agent.outbox.disk import FILE_NAME
 
 def waiting_payloads(state_dir: Path) -> list[bytes]:
     """The payloads of all stored events. Raises ``OutboxError`` when they cannot be read."""
+    return [payload for (payload,) in _rows(state_dir, "SELECT payload FROM event")]
+
+
+def waiting_count(state_dir: Path) -> int:
+    """How many events are stored. Raises ``OutboxError``."""
+    return int(sum(count for (count,) in _rows(state_dir, "SELECT count(*) FROM event")))
+
+
+def _rows(state_dir: Path, sql: str) -> list[tuple[Any, ...]]:
     path = state_dir / FILE_NAME
     with translated(path):
         if not path.exists():
@@ -20,4 +30,4 @@ def waiting_payloads(state_dir: Path) -> list[bytes]:
         # another user, could not open.
         mode = "mode=ro" if path.with_name(f"{FILE_NAME}-wal").exists() else "mode=ro&immutable=1"
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1.0)) as db:
-            return [payload for (payload,) in db.execute("SELECT payload FROM event")]
+            return list(db.execute(sql))

@@ -20,6 +20,7 @@ from edge_agent.wire.base import (
 from edge_agent.wire.box import ClockCorrectionData, LossData
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.counts import CountsData, LineCountsData
+from edge_agent.wire.doctor import Doctor, DoctorCamera, DoctorLine
 from edge_agent.wire.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
 from edge_agent.wire.evidence import ChainHeadData, ClipRef, EvidenceData
 from edge_agent.wire.health import (
@@ -75,6 +76,9 @@ __all__ = [
     "CrowdingData",
     "Data",
     "DetectorHealth",
+    "Doctor",
+    "DoctorCamera",
+    "DoctorLine",
     "EvidenceData",
     "EvidenceHealth",
     "FrameSize",

@@ -1,0 +1,138 @@
+"""One look at one camera: connect once, watch its packets for a few seconds, keep one picture."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_agent.capture.failures import failure
+from edge_agent.capture.picture import YuvPicture
+from edge_agent.capture.source import FrameSource, Limits, open_source
+from edge_agent.capture.stream_time import StreamTime
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError
+from edge_agent.model import Cause
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    from edge_agent.capture.decoder import Decoded, Decoder
+
+LIMITS = Limits(open_s=5.0, stall_s=4.0)
+"""Shorter than the agent's: a technician waits. FFmpeg's read timeout fires after up to twice its value."""
+LEAST_S, WATCH_S = 3.0, 8.0
+"""From the first packet: at least so long, and at most, until there are two keyframe intervals."""
+ENOUGH_KEYFRAMES = 3
+PICTURE_EVERY_S = 0.8
+"""Of MJPEG each packet is a keyframe."""
+MAX_WIDTH = 640
+"""What the picture is judged at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one connection showed."""
+
+    codec: str  # FFmpeg's name
+    rate: float  # pictures a second, as the camera stamps them
+    keyframe_s: float | None  # the longest interval that was seen; None: there was no second one
+    watched_s: float
+    picture: YuvPicture
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.picture.width, self.picture.height
+
+
+def look_at(camera: Camera, clock: Clock) -> Look:
+    """Blocks up to about 14 s. One login: nothing is tried a second time. Raises ``CaptureError``."""
+    pause = threading.Event()
+    source = open_source(camera, clock, pause.wait, LIMITS)
+    with contextlib.closing(source):
+        watch = _Watch(source.decoder(), StreamTime(source.timed), source.tick_s, clock)
+        _follow(source, watch)
+    if watch.picture is None:
+        raise failure(camera.id, Cause.DECODE_ERROR, f"no picture within {WATCH_S:g} s")
+    return watch.seen(watch.picture)
+
+
+def _follow(source: FrameSource, watch: _Watch) -> None:
+    """Until enough was seen. The end of a file is none of a camera, once there was a picture."""
+    packets = source.packets()
+    with contextlib.closing(packets):
+        try:
+            for packet in packets:
+                watch.take(packet)
+                if watch.enough:
+                    return
+        except CaptureError:
+            if source.live or watch.picture is None:
+                raise
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Keeps times, and decodes keyframes only, unless they give no picture."""
+
+    decoder: Decoder
+    stream_time: StreamTime
+    tick_s: float
+    clock: Clock
+    picture: YuvPicture | None = None
+    times: list[float] = field(default_factory=list)
+    keyframes: list[float] = field(default_factory=list)
+    began_mono: float | None = None
+    decoded_mono: float | None = None
+
+    @property
+    def watched_s(self) -> float:
+        return 0.0 if self.began_mono is None else self.clock.monotonic() - self.began_mono
+
+    @property
+    def enough(self) -> bool:
+        if self.watched_s >= WATCH_S:
+            return True
+        whole = self.picture is not None and len(self.keyframes) >= ENOUGH_KEYFRAMES
+        return whole and self.watched_s >= LEAST_S
+
+    def take(self, packet: Packet[VideoStream]) -> None:
+        if not packet.size:
+            return
+        now = self.clock.monotonic()
+        if self.began_mono is None:
+            self.began_mono = now
+        pts_s = None if packet.pts is None else packet.pts * self.tick_s
+        at_s = self.stream_time.stamp(pts_s, now)
+        self.times.append(at_s)
+        if packet.is_keyframe:
+            self.keyframes.append(at_s)
+        self._decode(packet, now)
+
+    def _decode(self, packet: Packet[VideoStream], now: float) -> None:
+        if not packet.is_keyframe:
+            if self.picture is None and self.keyframes:  # intra refresh: a keyframe alone is no picture
+                self._keep(self.decoder.decode(packet))
+            return
+        if self.decoded_mono is not None and now - self.decoded_mono < PICTURE_EVERY_S:
+            return
+        self.decoded_mono = now
+        self._keep(self.decoder.decode(packet))
+        if self.picture is None or len(self.keyframes) > 1:
+            self._keep(self.decoder.decode(None))
+
+    def _keep(self, decoded: Sequence[Decoded]) -> None:
+        for each in decoded:
+            if each.clean or self.picture is None:
+                self.picture = YuvPicture(each.frame, MAX_WIDTH)
+
+    def seen(self, picture: YuvPicture) -> Look:
+        span_s = max(self.times) - min(self.times)
+        rate = (len(self.times) - 1) / span_s if span_s > 0 else 0.0
+        gaps = [later - earlier for earlier, later in zip(self.keyframes, self.keyframes[1:], strict=False)]
+        longest = max(gaps) if gaps else None
+        return Look(self.decoder.codec, rate, longest, self.watched_s, picture)

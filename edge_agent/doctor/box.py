@@ -1,0 +1,127 @@
+"""The box: configuration, board, clock, disk, temperature and power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from edge_agent import __version__
+from edge_agent.clock import Clock
+from edge_agent.config.board import read_board
+from edge_agent.config.boards import Profile, Thermal
+from edge_agent.config.profiles import recognised
+from edge_agent.config.settings import Settings
+from edge_agent.device.birth import os_name
+from edge_agent.device.clock_sync import ClockState, KernelSync, look_at_clock
+from edge_agent.device.firmware import firmware_version, is_older
+from edge_agent.device.platform import kernel_has, os_supported
+from edge_agent.device.power import supply_ma
+from edge_agent.device.sensors import Thermometer, ThrottleSensors
+from edge_agent.doctor.check import Figure, Result
+
+
+def check_config(settings: Settings, unread: str | None) -> Sequence[Result]:
+    """``unread``: why a password or key file could not be read, if one could not."""
+    results = [Result("config", "secrets-unread", {"first": unread})] if unread else []
+    if settings.warnings:
+        figures: dict[str, Figure] = {"count": len(settings.warnings), "first": settings.warnings[0]}
+        return [*results, Result("config", "config-doubtful", figures)]
+    if results:
+        return results
+    valid: dict[str, Figure] = {"cameras": len(settings.cameras), "hash": settings.config_hash[:12]}
+    return [Result("config", "config-good", valid)]
+
+
+def check_board(settings: Settings, sysroot: Path) -> Sequence[Result]:
+    """May wait 2 s for vcgencmd."""
+    board, profile = read_board(sysroot), settings.profile
+    figures: dict[str, Figure] = {
+        "board": board.name,
+        "profile": profile.name,
+        "os": os_name(sysroot),
+        "version": __version__,
+    }
+    better = recognised(board)
+    if better is not None and better != profile.name:
+        first = Result("board", "board-other", {**figures, "better": better})
+    else:
+        first = Result("board", "board-known", figures)
+    return [first, *_below(profile, sysroot, figures)]
+
+
+def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Iterator[Result]:
+    """What the profile asks of the system, the firmware and the kernel."""
+    if profile.platform is None:
+        return
+    if os_supported(profile, sysroot) is False:
+        yield Result("board/os", "os-other", {**figures, "wanted": ", ".join(profile.platform.systems)})
+    firmware = profile.platform.firmware
+    version = firmware_version(firmware, sysroot)
+    told: dict[str, Figure] = {
+        "name": firmware.name,
+        "minimum": firmware.minimum or "",
+        "fix": firmware.update or "",
+    }
+    if version is None:
+        yield Result("board/firmware", "firmware-unknown", told)
+    elif firmware.minimum is not None and is_older(version, firmware.minimum):
+        yield Result("board/firmware", "firmware-old", {**told, "version": version})
+    else:
+        yield Result("board/firmware", "firmware-good", {**told, "version": version})
+    for setting in profile.platform.kernel:
+        if kernel_has(setting, sysroot) is False:
+            reasons: dict[str, Figure] = {"name": setting.name, "why": setting.why, "fix": setting.fix}
+            yield Result("board/kernel", "kernel-off", reasons)
+
+
+def read_clock(
+    settings: Settings, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None]
+) -> ClockState:
+    return look_at_clock(settings.state_dir / "clock.json", clock, sysroot, kernel)
+
+
+def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[Result]:
+    shown = clock.now().astimezone(settings.gateway.timezone).strftime("%Y-%m-%d %H:%M")
+    if not state.trusted:
+        return [Result("clock", "clock-not-set", {"time": shown})]
+    if not state.synced:
+        return [Result("clock", "clock-unsynced", {"time": shown})]
+    return [Result("clock", "clock-synced", {"source": state.source or "kernel"})]
+
+
+def check_temperature(thermal: Thermal, sysroot: Path) -> Sequence[Result]:
+    celsius = Thermometer(sysroot, thermal.sensors).read_c()
+    if celsius is None:
+        return [Result("temperature", "temperature-unknown")]
+    figures = {"celsius": celsius, "warn_c": thermal.warn_c, "critical_c": thermal.critical_c}
+    if celsius >= thermal.critical_c:
+        return [Result("temperature", "temperature-hot", figures)]
+    warm = celsius >= thermal.warn_c
+    return [Result("temperature", "temperature-warm" if warm else "temperature-good", figures)]
+
+
+def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[Result]:
+    sensors = ThrottleSensors(sysroot, clock)
+    now = sensors.read()
+    if now.undervoltage:
+        first = "power-undervoltage"
+    elif now.throttled:
+        first = "power-throttled"
+    elif sensors.sagged_since_boot():
+        first = "power-was-low"
+    else:
+        known = now.undervoltage is not None or now.throttled is not None
+        first = "power-good" if known else "power-unknown"
+    return [Result("power", first), *_supply(profile, sysroot)]
+
+
+def _supply(profile: Profile, sysroot: Path) -> Iterator[Result]:
+    wanted = profile.platform.power if profile.platform else None
+    has_ma = supply_ma(sysroot)
+    if wanted and wanted.minimum_ma and has_ma is not None and has_ma < wanted.minimum_ma:
+        figures: dict[str, Figure] = {
+            "has_ma": has_ma,
+            "minimum_ma": wanted.minimum_ma,
+            "supply": wanted.supply,
+        }
+        yield Result("power/supply", "supply-small", figures)

@@ -1,0 +1,142 @@
+"""Each camera: reached, let in, a stream that can be worked with, a picture that shows something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.capture.look import Look, look_at
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Camera
+from edge_agent.doctor.check import Figure, Result
+from edge_agent.doctor.picture import Impression, impression_of, judge, thumbnail
+from edge_agent.errors import CaptureError
+from edge_agent.hits import TAMPER
+from edge_agent.model import Cause
+from edge_agent.wire import CameraHealth, DoctorCamera
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+LIMIT_S = 14.5
+LARGE_PIXELS = 1280 * 720
+SMALL_WIDTH = 480
+KEYFRAME_S = 2.5
+"""2 s is asked for; cameras round."""
+ENOUGH_RATE = 0.9
+"""Of what is to be analysed: 4.9 is 5."""
+CODECS = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is kept of a camera for the report."""
+
+    measured: DoctorCamera
+    picture: Colour | None = None  # at most 640 pixels, privacy masks black
+
+
+class CameraCheck:
+    """One camera. ``look`` runs on a thread of its own; ``seen`` is read when it has ended."""
+
+    def __init__(self, camera: Camera, clock: Clock, agent: CameraHealth | None) -> None:
+        """``agent``: what a running agent says of this camera."""
+        self._camera = camera
+        self._clock = clock
+        self._agent = agent
+        self.seen = Seen(_as_agent_says(camera.id, agent))
+
+    def look(self) -> Sequence[Result]:
+        return [*self._looked(), *_told_by_agent(self._camera.id, self._agent)]
+
+    def _looked(self) -> Sequence[Result]:
+        camera = self._camera
+        if camera.credentials is not None and not camera.credentials.password.reveal():
+            return [self._by_agent("sudo") or Result(camera.id, "camera-not-asked")]
+        try:
+            look = look_at(camera, self._clock)
+        except CaptureError as error:
+            # A camera or device that serves one viewer only: the agent is that one.
+            held = self._by_agent(error.detail) if error.cause is Cause.REFUSED else None
+            return [held or Result(camera.id, f"camera-{error.cause}", {"detail": error.detail})]
+        seen = impression_of(look.picture, camera)
+        self.seen = Seen(_measured(camera.id, look, seen), thumbnail(look.picture, camera))
+        return [*_stream(camera, look), judge(f"{camera.id}/picture", seen)]
+
+    def _by_agent(self, why: str) -> Result | None:
+        agent = self._agent
+        if agent is None or agent.state != "online" or not agent.codec:
+            return None
+        figures: Mapping[str, Figure] = {
+            "codec": CODECS.get(agent.codec, agent.codec),
+            "width": agent.width or 0,
+            "height": agent.height or 0,
+            "rate": agent.packet_fps,
+            "why": why,
+        }
+        return Result(self._camera.id, "camera-by-agent", figures)
+
+
+def _stream(camera: Camera, look: Look) -> Iterator[Result]:
+    width, height = look.size
+    figures: dict[str, Figure] = {
+        "codec": CODECS.get(look.codec, look.codec),
+        "width": width,
+        "height": height,
+        "rate": look.rate,
+        "wanted": camera.analyse.fps,
+        "watched_s": look.watched_s,
+    }
+    if look.keyframe_s is None:
+        yield Result(camera.id, "camera-answers", figures)
+        yield Result(f"{camera.id}/keyframes", "keyframes-none", figures)
+    else:
+        figures["keyframe_s"] = look.keyframe_s
+        yield Result(camera.id, "camera-good", figures)
+        if look.keyframe_s > KEYFRAME_S:
+            yield Result(f"{camera.id}/keyframes", "keyframes-rare", figures)
+    if width * height > LARGE_PIXELS:
+        yield Result(f"{camera.id}/size", "size-main", figures)
+    elif width < SMALL_WIDTH:
+        yield Result(f"{camera.id}/size", "size-small", figures)
+    if look.codec in ("hevc", "mjpeg"):
+        yield Result(f"{camera.id}/codec", f"codec-{look.codec}", figures)
+    if look.rate < ENOUGH_RATE * camera.analyse.fps:
+        yield Result(f"{camera.id}/rate", "rate-low", figures)
+
+
+def _told_by_agent(camera_id: str, agent: CameraHealth | None) -> Iterator[Result]:
+    if agent is None:
+        return
+    if tampered := [state for state in agent.view if state in TAMPER]:
+        yield Result(f"{camera_id}/view", "view-tampered", {"states": ", ".join(tampered)})
+    if agent.main_trouble:
+        yield Result(f"{camera_id}/main", "main-trouble", {"reason": agent.main_trouble})
+
+
+def _measured(camera_id: str, look: Look, seen: Impression | None) -> DoctorCamera:
+    width, height = look.size
+    return DoctorCamera(
+        id=camera_id,
+        codec=look.codec,
+        width=width,
+        height=height,
+        frame_rate=round(look.rate, 2),
+        keyframe_s=None if look.keyframe_s is None else round(look.keyframe_s, 2),
+        mean_luma=None if seen is None else round(seen.mean, 1),
+        dark_share=None if seen is None else round(seen.dark, 3),
+        sharpness=None if seen is None or seen.sharpness is None else round(seen.sharpness, 2),
+    )
+
+
+def _as_agent_says(camera_id: str, agent: CameraHealth | None) -> DoctorCamera:
+    if agent is None:
+        return DoctorCamera(id=camera_id)
+    return DoctorCamera(
+        id=camera_id,
+        codec=agent.codec,
+        width=agent.width,
+        height=agent.height,
+        frame_rate=agent.packet_fps or None,
+    )

@@ -1,0 +1,102 @@
+"""``edge-agent doctor``: arguments, output, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from edge_agent import config
+from edge_agent.config.settings import Settings
+from edge_agent.doctor import run
+from edge_agent.doctor.document import document
+from edge_agent.doctor.run import Examination, Surroundings
+from edge_agent.doctor.text import Lang, lines, verdict
+from edge_agent.errors import ConfigError, EdgeAgentError
+
+EXIT_RED = 1
+EXIT_USAGE = 2
+
+
+def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings | None = None) -> int:
+    """0: nothing is red, or it was accepted; 1: something is red; 2: wrong usage. Raises ConfigError, and
+    EdgeAgentError where a report cannot be written."""
+    from edge_agent.assembly import use_one_opencv_thread
+
+    logging.disable(logging.WARNING)  # what the checks find is said below, in order
+    use_one_opencv_thread()
+    surroundings = surroundings or Surroundings()
+    lang: Lang = args.lang or default_lang(os.environ)
+    settings, unread = load(args.config)
+    reasons = dict(args.accept)
+    known = run.heads(settings)
+    for name in reasons:
+        if name.partition("/")[0] not in known:
+            choices = f"no such check; there are {', '.join(known)}"
+            print(f"edge-agent doctor: --accept {name}: {choices}", file=sys.stderr)
+            return EXIT_USAGE
+    _say_wait(settings)
+    found = run.accept(run.examine(settings, unread, surroundings), reasons)
+    told = document(found, lang, surroundings.clock.now(), surroundings.sysroot)
+    if args.json:
+        out.write(json.dumps(json.loads(msgspec.json.encode(told)), indent=2, ensure_ascii=False) + "\n")
+    else:
+        for line in lines(found, lang, colour=_has_colours(out)):
+            out.write(f"{line}\n")
+    _write_sheet(args.sheet, found)
+    if args.report is not None:
+        from edge_agent.doctor.report import make_report
+        from edge_agent.doctor.reports import keep, write
+
+        page = make_report(found, told, lang, photo=args.photo, by=args.by)
+        write(args.report, page)
+        keep(settings.state_dir, told, page)
+    return EXIT_RED if verdict(found) == "failed" else 0
+
+
+def load(path: Path) -> tuple[Settings, str | None]:
+    """The settings, and why passwords or keys could not be read, if so. Raises ConfigError.
+
+    The agent's own user cannot read the passwords, which systemd hands it: then everything else is examined.
+    Root can read all there is, so that what is missing for root is a mistake in the configuration.
+    """
+    settings = config.load(path, no_secrets=True)
+    try:
+        return config.load(path), None
+    except ConfigError as error:
+        if os.geteuid() == 0:
+            raise
+        return settings, str(error.problems[0]) if error.problems else str(error)
+
+
+def default_lang(environ: Mapping[str, str]) -> Lang:
+    """Of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
+    named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
+    return "vi" if named.lower().startswith("vi") else "en"
+
+
+def _write_sheet(path: Path | None, found: Examination) -> None:
+    if path is None:
+        return
+    from edge_agent.doctor.picture import sheet
+    from edge_agent.doctor.reports import write
+
+    if not found.seen:
+        raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
+    write(path, sheet({name: seen.picture for name, seen in found.seen.items()}))
+
+
+def _say_wait(settings: Settings) -> None:
+    if sys.stderr.isatty():
+        print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
+
+
+def _has_colours(out: TextIO) -> bool:
+    return out.isatty() and not os.environ.get("NO_COLOR")

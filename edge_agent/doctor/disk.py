@@ -1,0 +1,102 @@
+"""Room and speed of the disk that holds the state directory, tried with a few MB."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from edge_agent.config.boards import Profile
+from edge_agent.config.settings import Settings
+from edge_agent.device.degraded import DISK_FULL_PERCENT
+from edge_agent.device.storage import disk_of
+from edge_agent.doctor.check import Figure, Result
+
+COMMITS = 16
+COMMIT_BYTES = 4096
+"""What the outbox writes for one event is about two of these."""
+BULK_BYTES = 4_000_000
+"""With the commits 4.1 MB in all, one part in 8,000 of a 32 GB card."""
+TRY_S = 3.0
+"""A card that needs longer is slow whatever it does with the rest."""
+SLOW_SYNC_MS = 200.0
+"""Assumed: five events a second at worst wait for the disk one after the other."""
+SLOW_MB_S = 2.0
+"""Assumed: eight cameras with a clip each of 2 Mbit/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpeed:
+    sync_ms: float  # median of a 4 kB write that reaches the disk
+    write_mb_s: float  # of one larger write, its sync included
+
+
+def check_disk(settings: Settings, sysroot: Path) -> Sequence[Result]:
+    folder = _nearest(settings.state_dir)
+    figures: dict[str, Figure] = {"folder": str(folder)}
+    try:
+        usage = shutil.disk_usage(folder)
+        figures |= {"free_gb": usage.free / 1e9, "percent": 100 * usage.used / (usage.used + usage.free)}
+        speed = measure(folder)
+    except PermissionError:
+        return [Result("disk", "disk-not-ours", figures)]
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = (error.strerror or type(error).__name__).lower()
+        return [Result("disk", "disk-no-room" if full else "disk-unwritable", {**figures, "reason": reason})]
+    figures |= {"sync_ms": speed.sync_ms, "write_mb_s": speed.write_mb_s}
+    results = []
+    if usage.used / (usage.used + usage.free) * 100 >= DISK_FULL_PERCENT:
+        results.append(Result("disk", "disk-full", figures))
+    if speed.sync_ms > SLOW_SYNC_MS or speed.write_mb_s < SLOW_MB_S:
+        results.append(Result("disk", "disk-slow", figures))
+    return [*(results or [Result("disk", "disk-good", figures)]), *_kind(settings.profile, folder, sysroot)]
+
+
+def _kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[Result]:
+    disk, wanted = disk_of(folder, sysroot), profile.platform.storage if profile.platform else None
+    if disk is not None and wanted is not None and disk.kind in wanted.poor:
+        figures: dict[str, Figure] = {"name": disk.name, "kind": disk.kind, "advice": wanted.advice}
+        yield Result("disk/kind", "disk-poor", figures)
+
+
+def measure(folder: Path) -> DiskSpeed:
+    """Writes ``COMMITS`` small pieces and one larger one to a file without a name; at most ``TRY_S`` and the
+    one write that goes beyond it. Raises OSError."""
+    block, bulk = os.urandom(COMMIT_BYTES), os.urandom(BULK_BYTES)
+    deadline = time.monotonic() + TRY_S
+    with _nameless(folder) as file:
+        waits: list[float] = []
+        while len(waits) < COMMITS and (not waits or time.monotonic() < deadline):
+            waits.append(_written_s(file, block))
+        bulk_s = _written_s(file, bulk)
+    return DiskSpeed(1000 * median(waits), BULK_BYTES / 1e6 / max(bulk_s, 1e-6))
+
+
+@contextlib.contextmanager
+def _nameless(folder: Path) -> Iterator[int]:
+    with tempfile.TemporaryFile(dir=folder, prefix=".doctor-", buffering=0) as file:
+        yield file.fileno()
+
+
+def _written_s(file: int, data: bytes) -> float:
+    began = time.monotonic()
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+    os.fsync(file)
+    return time.monotonic() - began
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or before the first start of the agent the one that it will be made in."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder

@@ -1,0 +1,107 @@
+"""Whether a picture shows anything, without knowing what the camera usually shows; and pictures for people.
+
+Sharpness is the share of fine to coarse detail: of the tiles of ``view.sketch`` that have structure, the mean
+square of the fine band over that of the coarse one, and of those the 90th percentile: a scene has soft parts,
+but a lens in focus leaves something sharp. Figures: docs/guide/doctor.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.config.settings import Camera
+from edge_agent.doctor.check import Figure, Result
+from edge_agent.evidence.jpeg import crop
+from edge_agent.model import FULL_PICTURE, Picture
+from edge_agent.view.likeness import FEWEST, STRUCTURED
+from edge_agent.view.sketch import Sketcher
+from edge_agent.view.verdict import BLACK_MEAN, NOTHING_SEEN
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+SHARP = 1.5
+ONE_COLOUR = 4.0
+"""Standard deviation of luma; a wall in even light has more."""
+THUMBNAIL = 640
+SHEET_COLUMNS = 2
+JPEG_QUALITY = 80
+_STRIP = 32  # pixels, for the camera's id
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """Figures of one picture."""
+
+    mean: float  # luma
+    spread: float  # its standard deviation
+    dark: float  # share of dark pixels
+    structured: int  # tiles with structure, of 60
+    sharpness: float | None  # None: too little structure
+
+
+def impression_of(picture: Picture, camera: Camera) -> Impression | None:
+    """None for a picture that is too small; what is masked does not count."""
+    luma = picture.luma()
+    try:
+        sketcher = Sketcher(luma.shape[1], luma.shape[0], camera.masks)
+    except ValueError:
+        return None
+    sketch = sketcher.sketch(sketcher.shrink(luma))
+    structured = sketcher.counted & (sketch.coarse_energy >= STRUCTURED)
+    tiles = int(np.count_nonzero(structured))
+    ratio = sketch.fine_energy[structured] / sketch.coarse_energy[structured]
+    sharpness = float(np.quantile(ratio, 0.9)) if tiles >= FEWEST else None
+    return Impression(sketch.mean, sketch.spread, sketch.dark, tiles, sharpness)
+
+
+def judge(check: str, seen: Impression | None) -> Result:
+    if seen is None:
+        return Result(check, "picture-small")
+    figures: dict[str, Figure] = {"mean": seen.mean, "needed": SHARP}
+    if seen.sharpness is None:
+        if seen.mean <= BLACK_MEAN:
+            return Result(check, "picture-black", figures)
+        return Result(check, "picture-empty" if seen.spread < ONE_COLOUR else "picture-plain", figures)
+    figures["sharpness"] = seen.sharpness
+    if seen.dark >= NOTHING_SEEN:
+        return Result(check, "picture-dark", figures)
+    return Result(check, "picture-good" if seen.sharpness >= SHARP else "picture-blurred", figures)
+
+
+def thumbnail(picture: Picture, camera: Camera) -> Colour:
+    """At most ``THUMBNAIL`` pixels long, privacy masks black."""
+    return crop(picture, FULL_PICTURE, camera.privacy_masks, THUMBNAIL)
+
+
+def jpeg(picture: Colour) -> bytes:
+    done, buffer = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    assert done, "a picture of 8-bit colour can be encoded"
+    return buffer.tobytes()
+
+
+def sheet(pictures: Mapping[str, Colour | None]) -> bytes:
+    """A JPEG with all cameras, their ids above them; grey where there is no picture."""
+    cells = [_cell(name, picture) for name, picture in pictures.items()]
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % SHEET_COLUMNS)
+    rows = [np.hstack(cells[at : at + SHEET_COLUMNS]) for at in range(0, len(cells), SHEET_COLUMNS)]
+    return jpeg(np.vstack(rows))
+
+
+def _cell(name: str, picture: Colour | None) -> Colour:
+    """``THUMBNAIL`` wide, of one height for all."""
+    width, height = THUMBNAIL, THUMBNAIL * 3 // 4
+    cell = np.full((_STRIP + height, width, 3), 64, np.uint8)
+    cell[:_STRIP] = 0
+    cv2.putText(cell, name, (8, _STRIP - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 1, cv2.LINE_AA)
+    if picture is not None:
+        scale = min(width / picture.shape[1], height / picture.shape[0])
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+        left, top = (width - size[0]) // 2, _STRIP + (height - size[1]) // 2
+        cell[top : top + size[1], left : left + size[0]] = cv2.resize(picture, size)
+    return cell

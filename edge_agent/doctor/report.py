@@ -1,0 +1,159 @@
+"""The commissioning report: one HTML page that needs nothing else, to read, print on A4 and sign.
+
+No font is embedded: Noto Sans, Segoe UI, Roboto, Arial and DejaVu Sans, which phones, PCs and Debian have,
+all hold the letters of Vietnamese (Unicode's Latin Extended Additional).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_agent.doctor.cameras import CODECS, Seen
+from edge_agent.doctor.check import Level, Result
+from edge_agent.doctor.picture import jpeg
+from edge_agent.doctor.run import Examination
+from edge_agent.doctor.text import ACCEPTED, MARKS, Lang
+from edge_agent.doctor.words import level_of, said_of, todo_of
+from edge_agent.doctor.words.labels import label_of
+from edge_agent.doctor.words.report import REPORT
+from edge_agent.errors import EdgeAgentError
+from edge_agent.wire import Doctor
+
+PHOTO_SIDE = 1280
+MAX_PHOTO_BYTES = 64_000_000
+STYLE = Path(__file__).with_name("report.css")
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: Path | None, by: str) -> bytes:
+    """UTF-8. ``told``: the same as JSON. Raises EdgeAgentError for a photo that cannot be read."""
+    words = REPORT[lang]
+    style = STYLE.read_text(encoding="utf-8")
+    parts = [
+        f"<h1>{words['title']}</h1>",
+        _facts(found, told, words, by),
+        f'<p class="verdict {told.verdict}">{escape(told.sentence)}</p>',
+        f"<h2>{words['results']}</h2>",
+        _results(found, words, lang),
+        f"<h2>{words['accepted']}</h2>",
+        _accepted(found, words, lang),
+        f"<h2>{words['cameras']}</h2>",
+        '<div class="pictures">',
+        *(_camera(seen, words) for seen in found.seen.values()),
+        "</div>",
+        f"<h2>{words['notice']}</h2>",
+        _notice(photo, words),
+        f"<h2>{words['sign']}</h2>",
+        _signatures(words, by),
+    ]
+    head = (
+        f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(told.gateway)}: {words['title']}</title><style>\n{style}</style></head><body>\n"
+    )
+    return (head + "\n".join(parts) + "\n</body></html>\n").encode()
+
+
+def _facts(found: Examination, told: Doctor, words: Mapping[str, str], by: str) -> str:
+    gateway, place = found.settings.gateway, told.location
+    where = words["no_place"] if place is None else f"{place.latitude:.6f}, {place.longitude:.6f}"
+    at = datetime.fromisoformat(told.time).astimezone(gateway.timezone).strftime("%Y-%m-%d %H:%M %Z")
+    if any(r.check == "clock" and level_of(r) is not Level.GREEN for r in found.results):
+        at += f" ({words['clock']})"
+    rows = {
+        words["site"]: f"{gateway.id} – {gateway.name}",
+        words["ward"]: gateway.ward,
+        words["place"]: where,
+        words["time"]: at,
+        words["by"]: by,
+        words["box"]: f"{told.board} ({told.profile})",
+        words["software"]: f"edge-agent {told.version}, {words['configuration']} {told.config_hash[:12]}",
+    }
+    cells = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items())
+    return f'<table class="facts">{"".join(cells)}</table>'
+
+
+def _results(found: Examination, words: Mapping[str, str], lang: Lang) -> str:
+    head = "".join(f"<th>{words[name]}</th>" for name in ("check", "level", "found"))
+    rows = "".join(_result(result, lang) for result in found.results)
+    return f'<table class="results"><tr>{head}</tr>{rows}</table>'
+
+
+def _result(result: Result, lang: Lang) -> str:
+    level, accepted = level_of(result), result.accepted is not None
+    mark = ACCEPTED[lang] if accepted else MARKS[lang][level]
+    colour = Level.YELLOW if accepted else level
+    todo = None if accepted else todo_of(result, lang)
+    more = f'<div class="todo">{escape(todo)}</div>' if todo else ""
+    return (
+        f'<tr><td>{escape(label_of(result.check, lang))}</td><td class="level {colour}">{mark}</td>'
+        f"<td>{escape(said_of(result, lang))}{more}</td></tr>"
+    )
+
+
+def _accepted(found: Examination, words: Mapping[str, str], lang: Lang) -> str:
+    if not found.accepted:
+        return f"<p>{words['none']}</p>"
+    head = "".join(f"<th>{words[name]}</th>" for name in ("check", "found", "reason"))
+    cells = ((label_of(r.check, lang), said_of(r, lang), r.accepted or "") for r in found.accepted)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    return f'<table class="results"><tr>{head}</tr>{rows}</table>'
+
+
+def _camera(seen: Seen, words: Mapping[str, str]) -> str:
+    caption = ", ".join([f"<b>{escape(seen.measured.id)}</b>", *map(escape, _measures(seen, words))])
+    if seen.picture is None:
+        picture = f'<div class="nothing">{words["no_picture"]}</div>'
+    else:
+        picture = _image(jpeg(seen.picture), seen.measured.id)
+    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
+
+
+def _measures(seen: Seen, words: Mapping[str, str]) -> Iterator[str]:
+    measured = seen.measured
+    if measured.codec and measured.width:
+        codec = CODECS.get(measured.codec, measured.codec)
+        yield f"{codec} {measured.width}x{measured.height}"
+    if measured.frame_rate:
+        yield f"{measured.frame_rate:.3g} {words['rate']}"
+
+
+def _notice(photo: Path | None, words: Mapping[str, str]) -> str:
+    if photo is None:
+        return f"<p>{words['no_notice']}</p>"
+    return f'<figure class="notice">{_image(_scaled_photo(photo), words["notice"])}</figure>'
+
+
+def _scaled_photo(path: Path) -> bytes:
+    """Upright as its EXIF data say, which are left out themselves: a phone writes its owner into them."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise EdgeAgentError(f"--photo {path} cannot be read: {error.strerror}") from error
+    picture = None
+    if content and len(content) <= MAX_PHOTO_BYTES:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise EdgeAgentError(f"--photo {path} is no picture that can be read; take a JPEG or PNG")
+    scale = PHOTO_SIDE / max(picture.shape[:2])
+    if scale < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return jpeg(picture)  # type: ignore[arg-type]
+
+
+def _signatures(words: Mapping[str, str], by: str) -> str:
+    roles = (f"{words['technician']}{': ' + by if by else ''}", words["ward_side"], words["centre"])
+    cells = (f"<div><b>{escape(role)}</b><small>({words['signature']})</small></div>" for role in roles)
+    return f'<div class="sign">{"".join(cells)}</div>'
+
+
+def _image(content: bytes, alt: str) -> str:
+    return f'<img alt="{escape(alt)}" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'

@@ -1,0 +1,113 @@
+"""The whole examination: which checks there are, all at once, and what comes out of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.config.settings import Settings
+from edge_agent.device.clock_sync import KernelSync, read_kernel_sync
+from edge_agent.device.status import ask_status
+from edge_agent.doctor import box, broker, cameras, detector, disk, running
+from edge_agent.doctor.cameras import CameraCheck, Seen
+from edge_agent.doctor.check import Check, Level, Result, run_checks
+from edge_agent.doctor.words import level_of
+
+OF_THE_BOX = (
+    "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox",
+)  # fmt: skip
+SHORT_S = 10.0
+"""For what only reads and writes on the box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the box's own facts come from; tests bring theirs."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    sysroot: Path = Path("/")
+    kernel: Callable[[], KernelSync | None] = read_kernel_sync
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """What was found."""
+
+    settings: Settings
+    results: tuple[Result, ...]
+    seen: dict[str, Seen]  # by camera
+    took_s: float
+
+    @property
+    def red(self) -> tuple[Result, ...]:
+        """Not accepted."""
+        return tuple(r for r in self.results if level_of(r) is Level.RED and r.accepted is None)
+
+    @property
+    def accepted(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.accepted is not None)
+
+    @property
+    def yellow(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if level_of(r) is Level.YELLOW and r.accepted is None)
+
+
+def examine(settings: Settings, unread: str | None, surroundings: Surroundings) -> Examination:
+    """``unread``: why passwords or keys could not be read, if so. Under 20 s."""
+    began_mono = time.monotonic()
+    clock, sysroot = surroundings.clock, surroundings.sysroot
+    asked = ask_status(settings)
+    beat = asked.document.heartbeat if asked.document else None
+    now = box.read_clock(settings, clock, sysroot, surroundings.kernel)
+    visits = {
+        camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None)
+        for camera in settings.cameras
+    }
+    links = broker.broker_checks(
+        settings,
+        clock_trusted=now.trusted,
+        agent_runs=asked.document is not None or asked.failure is not None,
+        agent_connected=asked.document is not None and asked.document.connected,
+    )
+    checks = [
+        Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
+        Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
+        Check("clock", SHORT_S, lambda: box.check_clock(now, clock, settings)),
+        Check("disk", SHORT_S, lambda: disk.check_disk(settings, sysroot)),
+        Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot)),
+        Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
+        Check("agent", SHORT_S, lambda: running.check_agent(asked, settings)),
+        Check(
+            "detector", SHORT_S, lambda: detector.check_detector(settings, beat.detector if beat else None)
+        ),
+        *(Check(name, cameras.LIMIT_S, visit.look) for name, visit in visits.items()),
+        *(Check(link.name, broker.LIMIT_S, link.look) for link in links),
+        Check("outbox", SHORT_S, lambda: running.check_outbox(asked, settings)),
+    ]
+    results = broker.spare_brokers(run_checks(checks))
+    seen = {name: visit.seen for name, visit in visits.items()}
+    return Examination(settings, tuple(results), seen, time.monotonic() - began_mono)
+
+
+def heads(settings: Settings) -> tuple[str, ...]:
+    """What ``--accept`` takes; each covers what is below it."""
+    links = broker.broker_checks(settings, clock_trusted=True, agent_runs=False, agent_connected=False)
+    return (*OF_THE_BOX, *(camera.id for camera in settings.cameras), *(link.name for link in links))
+
+
+def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:
+    """``reasons`` by check: ``cam-2`` covers ``cam-2/picture`` as well. What is green stays so."""
+    return replace(found, results=tuple(_marked(result, reasons) for result in found.results))
+
+
+def _marked(result: Result, reasons: Mapping[str, str]) -> Result:
+    reason = next((text for name, text in reasons.items() if _covers(name, result)), None)
+    worth = level_of(result) in (Level.YELLOW, Level.RED)
+    return replace(result, accepted=reason) if reason and worth else result
+
+
+def _covers(name: str, result: Result) -> bool:
+    return result.check == name or result.check.startswith(f"{name}/")

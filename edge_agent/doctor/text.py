@@ -1,0 +1,94 @@
+"""What a technician reads: one line a fact, and one sentence at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from edge_agent.config.settings import Gateway
+from edge_agent.doctor.check import Level, Result
+from edge_agent.doctor.run import Examination
+from edge_agent.doctor.words import level_of, said_of, todo_of
+from edge_agent.doctor.words.labels import label_of
+
+Lang = Literal["en", "vi"]
+Verdict = Literal["passed", "accepted", "failed"]
+
+MARKS: dict[str, dict[Level, str]] = {
+    "en": {Level.GREEN: "ok", Level.YELLOW: "better", Level.RED: "FAULT", Level.SKIPPED: "-"},
+    "vi": {Level.GREEN: "tốt", Level.YELLOW: "lưu ý", Level.RED: "LỖI", Level.SKIPPED: "-"},
+}
+ACCEPTED = {"en": "accepted", "vi": "chấp nhận"}
+COLOURS = {Level.GREEN: "32", Level.YELLOW: "33", Level.RED: "31", Level.SKIPPED: "2"}
+"""ECMA-48, select graphic rendition."""
+_WORDS = {
+    "en": {"do": "do", "reason": "accepted", "ward": "ward"},
+    "vi": {"do": "cần làm", "reason": "chấp nhận", "ward": "phường"},
+}
+
+
+def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
+    """The whole text."""
+    gateway, words = found.settings.gateway, _WORDS[lang]
+    yield f"{_site(gateway)}, {words['ward']} {gateway.ward}"
+    marks = [_mark(result, lang) for result in found.results]
+    mark_width = max(map(len, marks), default=0)
+    width = max((len(result.check) for result in found.results), default=0)
+    for mark, result in zip(marks, found.results, strict=True):
+        level = level_of(result)
+        painted = _painted(f"{mark:<{mark_width}}", level, colour and result.accepted is None)
+        yield f"{painted}  {result.check:<{width}}  {said_of(result, lang)}"
+        indent = " " * (mark_width + width + 4)
+        if result.accepted is not None:
+            yield f"{indent}{words['reason']}: {result.accepted}"
+        elif todo := todo_of(result, lang):
+            yield f"{indent}{words['do']}: {todo}"
+    level = Level.RED if found.red else Level.YELLOW if found.accepted else Level.GREEN
+    yield _painted(sentence(found, lang), level, colour)
+
+
+def verdict(found: Examination) -> Verdict:
+    if found.red:
+        return "failed"
+    return "accepted" if any(level_of(r) is Level.RED for r in found.accepted) else "passed"
+
+
+def sentence(found: Examination, lang: Lang) -> str:
+    """The verdict, to be read aloud."""
+    site, red, yellow = _site(found.settings.gateway), found.red, found.yellow
+    defects = [r for r in found.accepted if level_of(r) is Level.RED]
+    if lang == "vi":
+        improve = f" Có {len(yellow)} điểm cần lưu ý." if yellow else ""
+        if red:
+            return f"Điểm {site}: CHƯA ĐẠT, còn {len(red)} lỗi phải sửa: {_named(red, lang)}.{improve}"
+        if defects:
+            told = f"ĐẠT, CÒN TỒN TẠI {len(defects)} lỗi được chấp nhận: {_named(defects, lang)}"
+            return f"Điểm {site}: {told}.{improve}"
+        return f"Điểm {site}: ĐẠT, không có lỗi.{improve}"
+    improve = f" {_count(len(yellow), 'thing')} could be better." if yellow else ""
+    if red:
+        return f"{site} is NOT READY: {_count(len(red), 'fault')} to correct: {_named(red, lang)}.{improve}"
+    if defects:
+        told = f"{_count(len(defects), 'defect')}: {_named(defects, lang)}"
+        return f"{site} is ACCEPTED WITH {told}.{improve}"
+    return f"{site} is READY: no faults.{improve}"
+
+
+def _site(gateway: Gateway) -> str:
+    return gateway.id if gateway.name == gateway.id else f"{gateway.id} ({gateway.name})"
+
+
+def _mark(result: Result, lang: Lang) -> str:
+    return ACCEPTED[lang] if result.accepted is not None else MARKS[lang][level_of(result)]
+
+
+def _named(results: Sequence[Result], lang: Lang) -> str:
+    return "; ".join(dict.fromkeys(label_of(result.check, lang) for result in results))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _painted(text: str, level: Level, colour: bool) -> str:
+    return f"\x1b[{COLOURS[level]}m{text}\x1b[0m" if colour else text

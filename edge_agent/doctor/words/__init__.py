@@ -1,0 +1,25 @@
+"""All sentences of the doctor, by finding. docs/guide/doctor.md is made from them."""
+
+from __future__ import annotations
+
+from edge_agent.doctor.check import Level, Result
+from edge_agent.doctor.words.box import BOX
+from edge_agent.doctor.words.broker import BROKER
+from edge_agent.doctor.words.cameras import CAMERAS
+from edge_agent.doctor.words.wording import LANGS, Wording
+
+__all__ = ["LANGS", "WORDS", "Wording", "level_of", "said_of", "todo_of"]
+
+WORDS: dict[str, Wording] = {**BOX, **CAMERAS, **BROKER}
+
+
+def level_of(result: Result) -> Level:
+    return WORDS[result.finding].level
+
+
+def said_of(result: Result, lang: str) -> str:
+    return WORDS[result.finding].said(lang, result.figures)
+
+
+def todo_of(result: Result, lang: str) -> str | None:
+    return WORDS[result.finding].todo(lang, result.figures)

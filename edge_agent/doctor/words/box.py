@@ -1,0 +1,250 @@
+"""What is said of the box itself: configuration, board, clock, disk, heat, power, detector, agent, outbox."""
+
+from __future__ import annotations
+
+from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
+
+BOX: dict[str, Wording] = {
+    # --- configuration ---
+    "config-good": green(
+        "valid: {cameras} cameras, configuration {hash}",
+        "hợp lệ: {cameras} camera, cấu hình {hash}",
+    ),
+    "config-doubtful": yellow(
+        "valid, but {count} doubtful: {first}",
+        "hợp lệ, nhưng có {count} chỗ đáng ngờ: {first}",
+        "edge-agent check shows all of it",
+        "chạy edge-agent check để xem toàn bộ",
+    ),
+    "secrets-unread": yellow(
+        "password or key files cannot be read by this user: {first}",
+        "người dùng này không đọc được tệp mật khẩu hoặc khóa: {first}",
+        "run it with sudo, then the cameras are asked as well",
+        "chạy lại với sudo để kiểm tra được cả camera",
+    ),
+    # --- board and profile ---
+    "board-known": green(
+        "{board}, profile {profile}, {os}, edge-agent {version}",
+        "{board}, cấu hình bo mạch {profile}, {os}, edge-agent {version}",
+    ),
+    "board-other": yellow(
+        "the configuration says {profile}, but this board is {board}, for which there is {better}",
+        "cấu hình ghi {profile}, nhưng bo mạch là {board}, đúng ra phải là {better}",
+        "correct profile: in the configuration",
+        "sửa profile: trong cấu hình",
+    ),
+    "os-other": yellow(
+        "{os}: this board's profile was made for {wanted}",
+        "{os}: cấu hình bo mạch này dành cho {wanted}",
+        "install one of these systems",
+        "cài một trong các hệ điều hành này",
+    ),
+    "firmware-good": green("{name} {version}", "{name} {version}"),
+    "firmware-old": yellow(
+        "{name} {version} is older than {minimum}",
+        "{name} {version} cũ hơn {minimum}",
+        "{fix}",
+        "{fix}",
+    ),
+    "firmware-unknown": skipped(
+        "{name}: its version cannot be read here", "{name}: không đọc được phiên bản"
+    ),
+    "kernel-off": yellow("{name} are off: {why}", "{name} đang tắt: {why}", "{fix}", "{fix}"),
+    # --- clock ---
+    "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ bởi {source}"),
+    "clock-unsynced": yellow(
+        "shows {time}, but nobody has set it since the start: times may be wrong",
+        "đang là {time}, nhưng chưa được đồng bộ từ khi khởi động: giờ có thể sai",
+        "is there an uplink? chronyc sources shows the time servers",
+        "kiểm tra đường truyền; xem máy chủ giờ bằng chronyc sources",
+    ),
+    "clock-not-set": red(
+        "the clock is not set yet: it shows {time}",
+        "đồng hồ chưa được đặt: đang là {time}",
+        "connect the uplink and wait a minute (chronyc sources). Certificates cannot be judged before: "
+        "they are not at fault",
+        "nối đường truyền và chờ một phút (chronyc sources). Trước đó chưa thể kiểm tra chứng chỉ: "
+        "chứng chỉ không có lỗi",
+    ),
+    # --- disk ---
+    "disk-good": green(
+        "{free_gb:.1f} GB free; a write reaches the disk in {sync_ms:.0f} ms, {write_mb_s:.0f} MB/s",
+        "còn trống {free_gb:.1f} GB; ghi xuống đĩa mất {sync_ms:.0f} ms, {write_mb_s:.0f} MB/s",
+    ),
+    "disk-full": yellow(
+        "{percent:.0f} % full, {free_gb:.1f} GB free",
+        "đã đầy {percent:.0f} %, còn trống {free_gb:.1f} GB",
+        "something other than clips fills it: sudo du -xh / | sort -h | tail",
+        "có thứ khác ngoài video chiếm chỗ: sudo du -xh / | sort -h | tail",
+    ),
+    "disk-no-room": red(
+        "no room left in {folder}: nothing can be written",
+        "{folder} hết chỗ: không ghi được gì",
+        "make room (sudo du -xh / | sort -h | tail) or put in a larger card",
+        "dọn bớt (sudo du -xh / | sort -h | tail) hoặc thay thẻ lớn hơn",
+    ),
+    "disk-unwritable": red(
+        "{folder} cannot be written: {reason}",
+        "không ghi được vào {folder}: {reason}",
+        "is the card worn out or mounted read-only? dmesg | tail; mount | grep ' / '. Replace the card",
+        "thẻ nhớ hỏng hoặc bị gắn chỉ đọc? dmesg | tail; mount | grep ' / '. Thay thẻ",
+    ),
+    "disk-not-ours": yellow(
+        "{folder} is not open to this user: not tested",
+        "người dùng này không vào được {folder}: chưa kiểm tra",
+        "run it with sudo",
+        "chạy lại với sudo",
+    ),
+    "disk-slow": yellow(
+        "slow: a write reaches the disk in {sync_ms:.0f} ms, {write_mb_s:.1f} MB/s",
+        "chậm: ghi xuống đĩa mất {sync_ms:.0f} ms, {write_mb_s:.1f} MB/s",
+        "use an SSD or a card of class A1 or better; an old card becomes slow before it fails",
+        "dùng SSD hoặc thẻ loại A1 trở lên; thẻ cũ thường chậm đi trước khi hỏng",
+    ),
+    "disk-poor": yellow(
+        "{name} is of the kind {kind}, which wears out first",
+        "{name} là loại {kind}, nhanh hỏng nhất",
+        "{advice}",
+        "nên dùng: {advice}",
+    ),
+    # --- heat and power ---
+    "temperature-good": green("{celsius:.0f} °C", "{celsius:.0f} °C"),
+    "temperature-warm": yellow(
+        "{celsius:.0f} °C, warm from {warn_c:.0f}",
+        "{celsius:.0f} °C, nóng (ngưỡng {warn_c:.0f})",
+        "give it shade and air; is the fan running?",
+        "che nắng, để thoáng; quạt có chạy không?",
+    ),
+    "temperature-hot": red(
+        "{celsius:.0f} °C, too hot from {critical_c:.0f}: the board slows itself down",
+        "{celsius:.0f} °C, quá nóng (ngưỡng {critical_c:.0f}): bo mạch tự giảm tốc",
+        "give it shade and air; is the fan running?",
+        "che nắng, để thoáng; quạt có chạy không?",
+    ),
+    "temperature-unknown": skipped("this board has no sensor", "bo mạch này không có cảm biến"),
+    "power-good": green("no undervoltage, no throttling", "không sụt áp, không bị giảm tốc"),
+    "power-undervoltage": red(
+        "undervoltage: the power supply is too weak",
+        "sụt áp: bộ nguồn yếu",
+        "use the board's own power supply and a short, thick cable",
+        "dùng đúng bộ nguồn của bo mạch, dây ngắn và to",
+    ),
+    "power-throttled": yellow(
+        "the processor is throttled now",
+        "bộ xử lý đang bị giảm tốc",
+        "see temperature; otherwise a stronger power supply",
+        "xem dòng nhiệt độ; nếu không nóng thì thay bộ nguồn mạnh hơn",
+    ),
+    "power-was-low": yellow(
+        "good now, but there was undervoltage since the start",
+        "hiện bình thường, nhưng đã từng sụt áp từ khi khởi động",
+        "use the board's own power supply and a short, thick cable, then start the box again",
+        "dùng đúng bộ nguồn của bo mạch, dây ngắn và to, rồi khởi động lại hộp",
+    ),
+    "supply-small": yellow(
+        "the supply gives {has_ma} mA, and {minimum_ma} are needed",
+        "bộ nguồn chỉ cấp {has_ma} mA, cần {minimum_ma}",
+        "use one of {supply}",
+        "dùng bộ nguồn {supply}",
+    ),
+    "power-unknown": skipped("this board does not tell", "bo mạch này không báo"),
+    # --- detector ---
+    "detector-good": green(
+        "{name}: {latency_ms:.0f} ms a look, {possible:.0f} a second; {budget:.0f} wanted",
+        "{name}: {latency_ms:.0f} ms mỗi lần, {possible:.0f} lần mỗi giây; cần {budget:.0f}",
+    ),
+    "detector-slow": yellow(
+        "{name}: {latency_ms:.0f} ms a look, only {possible:.1f} of {budget:.0f} a second",
+        "{name}: {latency_ms:.0f} ms mỗi lần, chỉ được {possible:.1f} trong {budget:.0f} lần mỗi giây",
+        "see temperature and power; otherwise lower detector.budget_per_s, or a faster board",
+        "xem nhiệt độ và nguồn; nếu bình thường thì giảm detector.budget_per_s hoặc dùng bo mạch nhanh hơn",
+    ),
+    "detector-hog": yellow(
+        "no model is installed: only upright people are found ({latency_ms:.0f} ms a look)",
+        "chưa cài mô hình: chỉ nhận ra người đứng ({latency_ms:.0f} ms mỗi lần)",
+        "edge-agent models fetch",
+        "edge-agent models fetch",
+    ),
+    "detector-other": yellow(
+        "{name} runs, but not as configured: {reason}",
+        "{name} chạy được, nhưng không đúng cấu hình: {reason}",
+        "correct detector: in the configuration or install what is missing",
+        "sửa detector: trong cấu hình hoặc cài phần còn thiếu",
+    ),
+    "detector-broken": red(
+        "no objects are found: {reason}",
+        "không nhận dạng được: {reason}",
+        "edge-agent models fetch, or correct detector.model",
+        "edge-agent models fetch, hoặc sửa detector.model",
+    ),
+    "detector-none": skipped(
+        "none is configured: no objects are told", "cấu hình không dùng: không báo đối tượng"
+    ),
+    # --- the running agent ---
+    "agent-running": green("runs, up {up}", "đang chạy, được {up}"),
+    "agent-stopped": yellow(
+        "does not run",
+        "không chạy",
+        "sudo systemctl enable --now edge-agent; why it ended: journalctl -u edge-agent -n 50",
+        "sudo systemctl enable --now edge-agent; xem lý do dừng: journalctl -u edge-agent -n 50",
+    ),
+    "agent-closed": yellow(
+        "runs, but does not answer this user",
+        "đang chạy, nhưng không trả lời người dùng này",
+        "run it with sudo",
+        "chạy lại với sudo",
+    ),
+    "agent-other-config": yellow(
+        "runs with another configuration than the file",
+        "đang chạy với cấu hình khác với tệp",
+        "sudo edge-agent reload",
+        "sudo edge-agent reload",
+    ),
+    "agent-mute": red(
+        "runs, but gives no usable answer: {reason}",
+        "đang chạy, nhưng trả lời không dùng được: {reason}",
+        "sudo systemctl restart edge-agent",
+        "sudo systemctl restart edge-agent",
+    ),
+    # --- outbox ---
+    "outbox-empty": green("nothing waits", "không có gì chờ gửi"),
+    "outbox-waiting": yellow(
+        "{depth} events wait to be sent",
+        "{depth} sự kiện đang chờ gửi",
+        "they are kept, and go when the broker is there: see broker",
+        "chúng được giữ lại và sẽ gửi khi có broker: xem dòng broker",
+    ),
+    "outbox-sending": green("{depth} events are on their way", "{depth} sự kiện đang được gửi"),
+    "outbox-shed": yellow(
+        "was full: {shed} events were given up since the agent started",
+        "từng bị đầy: mất {shed} sự kiện từ khi agent chạy",
+        "the broker was away too long; see broker",
+        "mất broker quá lâu; xem dòng broker",
+    ),
+    "outbox-memory": red(
+        "events are only in memory: {reason}",
+        "sự kiện chỉ nằm trong bộ nhớ: {reason}",
+        "see disk",
+        "xem dòng disk",
+    ),
+    "outbox-unreadable": red(
+        "cannot be read: {reason}",
+        "không đọc được: {reason}",
+        "see disk; a damaged file is set aside when the agent starts",
+        "xem dòng disk; tệp hỏng sẽ được cất riêng khi agent khởi động",
+    ),
+    "outbox-closed": skipped("not open to this user", "người dùng này không xem được", "sudo", "sudo"),
+    # --- the doctor itself ---
+    "check-timeout": red(
+        "no result within {limit_s:.0f} s",
+        "không có kết quả sau {limit_s:.0f} giây",
+        "run it again; if it stays so, look at the box: disk, network, name server",
+        "chạy lại; nếu vẫn vậy thì xem lại hộp: đĩa, mạng, máy chủ tên",
+    ),
+    "check-failed": red(
+        "could not be checked ({error})",
+        "không kiểm tra được ({error})",
+        "tell the centre: this is a fault of edge-agent",
+        "báo trung tâm: đây là lỗi của edge-agent",
+    ),
+}

@@ -1,0 +1,134 @@
+"""What is said of a broker. ``broker-<kind>`` for each kind of ``mqtt.causes.TroubleKind``."""
+
+from __future__ import annotations
+
+from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
+
+_UPLINK = "check the uplink (SIM active? cable?) and the address in mqtt.brokers"
+_UPLINK_VI = "kiểm tra đường truyền (SIM đã kích hoạt chưa? cáp?) và địa chỉ trong mqtt.brokers"
+_OWN = "put this gateway's certificate and key of the present CA into /etc/edge-agent/tls"
+_OWN_VI = "chép đúng chứng chỉ và khóa của hộp này (CA hiện hành) vào /etc/edge-agent/tls"
+_CENTRE = "tell the centre"
+_CENTRE_VI = "báo trung tâm"
+_AGAIN, _AGAIN_VI = (
+    "run it again in a minute; then tell the centre",
+    "một phút sau chạy lại; rồi báo trung tâm",
+)
+
+BROKER: dict[str, Wording] = {
+    "broker-good": green(
+        "{address}: name, connection and certificates are good",
+        "{address}: tên, kết nối và chứng chỉ đều tốt",
+    ),
+    "broker-plain": green(
+        "{address}: name and connection are good, without encryption",
+        "{address}: tên và kết nối tốt, không mã hóa",
+    ),
+    "broker-dns": red(
+        "{text}",
+        "{host}: không phân giải được tên",
+        f"{_UPLINK}; name server: resolvectl status",
+        f"{_UPLINK_VI}; máy chủ tên: resolvectl status",
+    ),
+    "broker-refused": red(
+        "{text}",
+        "{host}: máy chủ từ chối, không có gì ở cổng này",
+        "check the port in mqtt.brokers, then tell the centre",
+        "kiểm tra cổng trong mqtt.brokers, rồi báo trung tâm",
+    ),
+    "broker-unreachable": red("{text}", "{host}: không tới được", _UPLINK, _UPLINK_VI),
+    "broker-timeout": red("{text}", "{host}: không trả lời", _UPLINK, _UPLINK_VI),
+    "broker-files": red("{text}", "không dùng được tệp chứng chỉ: {text}", _OWN, _OWN_VI),
+    "broker-unknown_issuer": red(
+        "{text}",
+        "{host}: chứng chỉ của máy chủ do nơi lạ cấp",
+        "put the present ca.crt into /etc/edge-agent/tls (mqtt.ca_file)",
+        "chép ca.crt hiện hành vào /etc/edge-agent/tls (mqtt.ca_file)",
+    ),
+    "broker-server_expired": red("{text}", "{host}: chứng chỉ của máy chủ đã hết hạn", _CENTRE, _CENTRE_VI),
+    "broker-server_not_yet_valid": red(
+        "{text}",
+        "{host}: chứng chỉ của máy chủ chưa có hiệu lực",
+        "the clock of this box is right: tell the centre",
+        "giờ của hộp này đúng: báo trung tâm",
+    ),
+    "broker-clock_not_set": yellow(
+        "not judged yet: the clock is not set, so the broker's certificate cannot be checked",
+        "chưa kiểm tra được: đồng hồ chưa đặt nên chưa thể kiểm tra chứng chỉ của máy chủ",
+        "see clock; the certificate itself is not at fault",
+        "xem dòng clock; chứng chỉ không có lỗi",
+    ),
+    "broker-wrong_name": red(
+        "{text}",
+        "{host}: chứng chỉ mang tên khác",
+        "correct the name in mqtt.brokers",
+        "sửa tên trong mqtt.brokers",
+    ),
+    "broker-own_expired": red("{text}", "chứng chỉ của hộp này đã hết hạn", _OWN, _OWN_VI),
+    "broker-own_rejected": red(
+        "{text}", "broker không chấp nhận chứng chỉ của hộp này (sai CA hoặc đã thu hồi)", _OWN, _OWN_VI
+    ),
+    "broker-own_missing": red("{text}", "broker đòi chứng chỉ của hộp", _OWN, _OWN_VI),
+    "broker-tls": red(
+        "{text}",
+        "{host}: lỗi mã hóa TLS",
+        "check the port in mqtt.brokers (8883 for mqtts), then the certificates in /etc/edge-agent/tls",
+        "kiểm tra cổng trong mqtt.brokers (mqtts dùng 8883), rồi chứng chỉ trong /etc/edge-agent/tls",
+    ),
+    "broker-not_authorised": red(
+        "{text}",
+        "broker không cho hộp này vào",
+        "is this gateway in the inventory of the broker? Tell the centre",
+        "hộp này đã có trong danh sách của broker chưa? Báo trung tâm",
+    ),
+    "broker-bad_credentials": red(
+        "{text}",
+        "sai tên hoặc mật khẩu của broker",
+        "correct mqtt.username and mqtt.password_file",
+        "sửa mqtt.username và mqtt.password_file",
+    ),
+    "broker-id_in_use": yellow("{text}", "có máy khác dùng cùng mã kết nối", _AGAIN, _AGAIN_VI),
+    "broker-busy": yellow("{text}", "broker đang bận", _AGAIN, _AGAIN_VI),
+    "broker-protocol": red(
+        "{text}",
+        "{host}: thứ trả lời không phải là broker MQTT 5",
+        "check address and port in mqtt.brokers",
+        "kiểm tra địa chỉ và cổng trong mqtt.brokers",
+    ),
+    "broker-lost": red("{text}", "{host}: kết nối bị đứt khi đăng nhập", _AGAIN, _AGAIN_VI),
+    "broker-spare": yellow(
+        "{text}; another broker is good",
+        "{host}: không dùng được; broker khác vẫn tốt",
+        _CENTRE,
+        _CENTRE_VI,
+    ),
+    # --- what it may do there ---
+    "rights-good": green(
+        "may write its own topics, and no others",
+        "được ghi đúng chủ đề của mình, không ghi được chủ đề khác",
+    ),
+    "rights-open": red(
+        "may write the topics of other boxes as well ({topic})",
+        "ghi được cả chủ đề của hộp khác ({topic})",
+        "the broker's access list is too wide: tell the centre",
+        "phân quyền của broker quá rộng: báo trung tâm",
+    ),
+    "rights-none": red(
+        "may not write its own topics ({topic}): nothing would arrive",
+        "không được ghi chủ đề của chính mình ({topic}): sẽ không gửi được gì",
+        "is this gateway, with this ward, in the access list of the broker? Tell the centre",
+        "hộp này, đúng phường, đã có trong phân quyền của broker chưa? Báo trung tâm",
+    ),
+    "rights-silent": yellow(
+        "the broker lets it in, but does not say whether it may write",
+        "broker cho vào nhưng không trả lời có được ghi hay không",
+        _AGAIN,
+        _AGAIN_VI,
+    ),
+    "rights-own-id": skipped(
+        "not tried: the broker knows one name for this gateway, and the running agent uses it",
+        "chưa thử: broker chỉ cho một kết nối của hộp này, và agent đang dùng",
+        "sudo systemctl stop edge-agent, and run doctor again",
+        "sudo systemctl stop edge-agent rồi chạy lại doctor",
+    ),
+}

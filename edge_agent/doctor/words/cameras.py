@@ -1,0 +1,172 @@
+"""What is said of a camera. The nine causes are those of the wire."""
+
+from __future__ import annotations
+
+from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
+
+CAMERAS: dict[str, Wording] = {
+    "camera-good": green(
+        "{codec} {width}x{height}, {rate:.3g} pictures a second, a keyframe every {keyframe_s:.3g} s",
+        "{codec} {width}x{height}, {rate:.3g} hình mỗi giây, hình khóa mỗi {keyframe_s:.3g} giây",
+    ),
+    "camera-answers": green(
+        "{codec} {width}x{height}, {rate:.3g} pictures a second",
+        "{codec} {width}x{height}, {rate:.3g} hình mỗi giây",
+    ),
+    "camera-by-agent": green(
+        "the running agent has it: {codec} {width}x{height}, {rate:.3g} pictures a second ({why})",
+        "agent đang nhận hình: {codec} {width}x{height}, {rate:.3g} hình mỗi giây ({why})",
+    ),
+    "camera-not-asked": yellow(
+        "not asked: this user cannot read its password",
+        "chưa kiểm tra: người dùng này không đọc được mật khẩu",
+        "run it with sudo",
+        "chạy lại với sudo",
+    ),
+    # --- the nine causes ---
+    "camera-unreachable": red(
+        "it does not answer: {detail}",
+        "không tới được camera",
+        "check power, cable, switch and the address in the configuration",
+        "kiểm tra nguồn, cáp, switch và địa chỉ IP trong cấu hình",
+    ),
+    "camera-refused": red(
+        "it refuses: {detail}",
+        "camera từ chối kết nối",
+        "switch RTSP on in the camera, check the port, close other viewers",
+        "bật RTSP trên camera, kiểm tra cổng, tắt bớt người xem",
+    ),
+    "camera-unauthorized": red(
+        "{detail}",
+        "sai tên đăng nhập hoặc mật khẩu",
+        "correct user name and password file. One attempt was made; cameras lock themselves after a few: "
+        "do not try again before it is corrected",
+        "sửa tên và tệp mật khẩu. Mới thử một lần; camera sẽ tự khóa sau vài lần sai: "
+        "chưa sửa xong thì đừng chạy lại",
+    ),
+    "camera-not_found": red(
+        "it does not know this stream: {detail}",
+        "camera không có luồng này",
+        "check the path in the url",
+        "kiểm tra đường dẫn trong url",
+    ),
+    "camera-no_video": red(
+        "it answers, but with no video: {detail}",
+        "camera trả lời nhưng không có hình",
+        "check address and path in the url; is it the camera that answers?",
+        "kiểm tra địa chỉ và đường dẫn trong url; có đúng là camera trả lời không?",
+    ),
+    "camera-unsupported": red(
+        "it cannot be used: {detail}",
+        "không dùng được luồng này: {detail}",
+        "set the camera's sub-stream to H.264",
+        "đặt luồng phụ của camera thành H.264",
+    ),
+    "camera-stalled": red(
+        "it connects, and then nothing comes",
+        "kết nối được nhưng không có dữ liệu",
+        "start the camera again; if it stays so, look at cable and network",
+        "khởi động lại camera; nếu vẫn vậy thì kiểm tra cáp và mạng",
+    ),
+    "camera-ended": red(
+        "it ends the stream: {detail}",
+        "camera tự ngắt luồng",
+        "is it just starting? Close other viewers; run it again in a minute",
+        "camera đang khởi động? Tắt bớt người xem; chờ một phút rồi chạy lại",
+    ),
+    "camera-decode_error": red(
+        "data comes, but no whole picture: {detail}",
+        "có dữ liệu nhưng không ra hình",
+        "switch smart codec (H.264+, H.265+) off, look for packet loss",
+        "tắt smart codec (H.264+, H.265+), kiểm tra mất gói",
+    ),
+    # --- the stream ---
+    "size-main": yellow(
+        "{width}x{height} looks like the main stream",
+        "{width}x{height} có vẻ là luồng chính",
+        "use the sub-stream: 640 wide is enough, and costs a fraction",
+        "dùng luồng phụ: rộng 640 là đủ, nhẹ hơn nhiều",
+    ),
+    "size-small": yellow(
+        "{width}x{height} is small: what is far away is not recognised",
+        "{width}x{height} là nhỏ: vật ở xa sẽ không nhận ra",
+        "set the sub-stream to 640x360 or more",
+        "đặt luồng phụ từ 640x360 trở lên",
+    ),
+    "codec-hevc": yellow(
+        "H.265: costs more to decode, and its clips do not play everywhere",
+        "H.265: giải mã tốn hơn, video không phải máy nào cũng xem được",
+        "set the sub-stream to H.264",
+        "đặt luồng phụ thành H.264",
+    ),
+    "codec-mjpeg": yellow(
+        "MJPEG: takes many times the network of H.264",
+        "MJPEG: tốn mạng gấp nhiều lần H.264",
+        "set the sub-stream to H.264",
+        "đặt luồng phụ thành H.264",
+    ),
+    "rate-low": yellow(
+        "{rate:.3g} pictures a second, and {wanted:.3g} are to be looked at",
+        "{rate:.3g} hình mỗi giây, trong khi cần phân tích {wanted:.3g}",
+        "set the sub-stream to 10 pictures a second",
+        "đặt luồng phụ 10 hình mỗi giây",
+    ),
+    "keyframes-rare": yellow(
+        "a keyframe only every {keyframe_s:.3g} s: short visits are missed",
+        "{keyframe_s:.3g} giây mới có một hình khóa: dễ bỏ sót lượt qua nhanh",
+        "set the keyframe interval (I frame, GOP) to 2 s at most; switch smart codec off",
+        "đặt khoảng cách hình khóa (I frame, GOP) tối đa 2 giây; tắt smart codec",
+    ),
+    "keyframes-none": yellow(
+        "no second keyframe within {watched_s:.0f} s: short visits are missed",
+        "sau {watched_s:.0f} giây không có hình khóa thứ hai: dễ bỏ sót lượt qua nhanh",
+        "set the keyframe interval (I frame, GOP) to 2 s at most; switch smart codec off",
+        "đặt khoảng cách hình khóa (I frame, GOP) tối đa 2 giây; tắt smart codec",
+    ),
+    # --- the picture ---
+    "picture-good": green(
+        "bright and sharp (brightness {mean:.0f}, sharpness {sharpness:.1f})",
+        "sáng và nét (độ sáng {mean:.0f}, độ nét {sharpness:.1f})",
+    ),
+    "picture-black": red(
+        "black (brightness {mean:.0f})",
+        "hình đen (độ sáng {mean:.0f})",
+        "is the lens cap off? By night: switch the infrared lamp on",
+        "đã tháo nắp ống kính chưa? Ban đêm: bật đèn hồng ngoại",
+    ),
+    "picture-dark": yellow(
+        "very dark (brightness {mean:.0f}): nothing will be seen",
+        "rất tối (độ sáng {mean:.0f}): sẽ không thấy gì",
+        "by night: infrared lamp on, or a street lamp; by day: something lies over the lens",
+        "ban đêm: bật đèn hồng ngoại hoặc đèn đường; ban ngày: ống kính bị che",
+    ),
+    "picture-empty": red(
+        "one colour, nothing to be seen in it",
+        "hình một màu, không thấy gì",
+        "something lies over the lens, or its protective film is still on",
+        "ống kính bị che, hoặc chưa bóc màng bảo vệ",
+    ),
+    "picture-blurred": yellow(
+        "blurred (sharpness {sharpness:.1f}, from {needed:.1f} on it is sharp)",
+        "hình mờ (độ nét {sharpness:.1f}, từ {needed:.1f} trở lên là nét)",
+        "wipe the lens and the dome, take the film off, set the focus",
+        "lau ống kính và vòm, bóc màng bảo vệ, chỉnh nét",
+    ),
+    "picture-plain": skipped(
+        "too little in it to judge whether it is sharp (brightness {mean:.0f}); look at it",
+        "quá ít chi tiết để biết có nét không (độ sáng {mean:.0f}); hãy tự xem hình",
+    ),
+    "picture-small": skipped("too small to be judged", "hình quá nhỏ để đánh giá"),
+    "view-tampered": yellow(
+        "the agent says: {states}",
+        "agent báo: {states}",
+        "look at the camera; turned on purpose: edge-agent relearn CAMERA",
+        "kiểm tra camera; nếu cố ý xoay: edge-agent relearn CAMERA",
+    ),
+    "main-trouble": yellow(
+        "its main stream, for clips, is not there: {reason}; clips come from the other",
+        "không có luồng chính để lưu video: {reason}; tạm lấy từ luồng phụ",
+        "check clip.main_url, and how many viewers the camera allows",
+        "kiểm tra clip.main_url và số người xem tối đa của camera",
+    ),
+}

@@ -1,0 +1,38 @@
+"""What checks are called in a report and in the verdict; ``--accept`` takes the plain name."""
+
+from __future__ import annotations
+
+_VI = {
+    "config": "cấu hình",
+    "board": "bo mạch",
+    "clock": "đồng hồ",
+    "disk": "ổ đĩa",
+    "temperature": "nhiệt độ",
+    "power": "nguồn điện",
+    "agent": "agent",
+    "detector": "bộ nhận dạng",
+    "outbox": "hàng chờ gửi",
+}
+_VI_PARTS = {
+    "os": "hệ điều hành",
+    "firmware": "firmware",
+    "kernel": "nhân Linux",
+    "kind": "loại đĩa",
+    "supply": "bộ nguồn",
+    "picture": "hình ảnh",
+    "keyframes": "hình khóa",
+    "size": "kích thước hình",
+    "codec": "kiểu nén",
+    "rate": "số hình mỗi giây",
+    "view": "hướng nhìn",
+    "main": "luồng chính",
+    "rights": "phân quyền",
+}
+
+
+def label_of(check: str, lang: str) -> str:
+    """``cam-2/picture`` is ``cam-2, hình ảnh``."""
+    head, _, part = check.partition("/")
+    if lang == "vi":
+        head, part = _VI.get(head, head), _VI_PARTS.get(part, part)
+    return f"{head}, {part}" if part else head

@@ -1,0 +1,44 @@
+"""One finding in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge_agent.doctor.check import Figure, Level
+
+LANGS = ("en", "vi")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The sentences of one finding; ``{names}`` in them are its figures."""
+
+    level: Level
+    en: str
+    vi: str
+    en_do: str = ""  # what to do; empty: nothing
+    vi_do: str = ""
+
+    def said(self, lang: str, figures: Mapping[str, Figure]) -> str:
+        return (self.vi if lang == "vi" else self.en).format_map(figures)
+
+    def todo(self, lang: str, figures: Mapping[str, Figure]) -> str | None:
+        text = self.vi_do if lang == "vi" else self.en_do
+        return text.format_map(figures) or None
+
+
+def green(en: str, vi: str) -> Wording:
+    return Wording(Level.GREEN, en, vi)
+
+
+def skipped(en: str, vi: str, en_do: str = "", vi_do: str = "") -> Wording:
+    return Wording(Level.SKIPPED, en, vi, en_do, vi_do)
+
+
+def yellow(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
+    return Wording(Level.YELLOW, en, vi, en_do, vi_do)
+
+
+def red(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
+    return Wording(Level.RED, en, vi, en_do, vi_do)
