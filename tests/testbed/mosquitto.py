@@ -15,7 +15,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -289,6 +289,18 @@ class Authority:
             *(("-addext", f"subjectAltName={san}") if san else ()),
         )
         return made
+
+    def write_crl(self, path: Path, revoked: Sequence[Certificate] = ()) -> None:
+        """The list of revoked certificates, as PEM."""
+        index, config = self._folder / "index.txt", self._folder / "crl.cnf"
+        index.write_text("")
+        config.write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndatabase={index}\ndefault_md=sha256\ndefault_crl_days=30\n"
+        )
+        own = ("-config", str(config), "-keyfile", str(self._key), "-cert", str(self.cert))
+        for certificate in revoked:
+            self._openssl("ca", *own, "-revoke", str(certificate.cert))
+        self._openssl("ca", *own, "-gencrl", "-out", str(path))
 
     def _openssl(self, *arguments: str) -> None:
         done = subprocess.run(

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+"""``edge-fleet``: what the broker knows of gateways, and what only the operator may do there.
+
+For the playbooks, on the broker's machine, with nothing but Python and mosquitto-clients. Answers are one
+line of JSON. Exit codes: 0 good, 1 not (yet) as asked, 2 wrong usage, 3 the broker does not answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+
+SETTINGS = Path("/etc/mosquitto/edge/operator/edge-fleet.json")
+CONNECT_S = 20.0
+QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause there are no more
+
+
+class BrokerSilent(Exception):
+    """No session came about."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    port: int
+    root: str
+    folder: Path
+
+    def arguments(self) -> list[str]:
+        files = {"--cafile": "ca.crt", "--cert": "client.crt", "--key": "client.key"}
+        named = [word for option, name in files.items() for word in (option, str(self.folder / name))]
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-V", "5", *named]
+
+
+@dataclass(frozen=True)
+class Message:
+    ward: str
+    gateway: str
+    kind: str  # state, birth, heartbeat, config
+    topic: str
+    body: dict[str, object]
+
+
+@contextmanager
+def subscribed(broker: Broker, *ends: str) -> Iterator[Queue[Message | None]]:
+    """Messages on ``<root>/+/<end>``, as they come; None when the connection ended. Raises BrokerSilent."""
+    topics = [word for end in ends for word in ("-t", f"{broker.root}/+/{end}")]
+    # -d tells when the subscription stands, and stdbuf lets that line out at once.
+    command = ["stdbuf", "-oL", "mosquitto_sub", *broker.arguments(), "-d", "-q", "1", "-F", "%j", *topics]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    queue: Queue[Message | None] = Queue()
+    stands = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("Subscribed"):
+                stands.set()
+            message = parse(broker.root, line)
+            if message is not None:
+                queue.put(message)
+        queue.put(None)
+        stands.set()
+
+    reader = threading.Thread(target=read, name="subscription", daemon=True)
+    reader.start()
+    try:
+        if not stands.wait(CONNECT_S):
+            raise BrokerSilent(f"no subscription within {CONNECT_S:.0f} s")
+        yield queue
+    finally:
+        process.terminate()
+        process.wait(10)
+        reader.join(10)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def parse(root: str, line: str) -> Message | None:
+    """One line of ``mosquitto_sub -F %j``; None for what is no message of a gateway."""
+    try:
+        outer = json.loads(line)
+        topic = str(outer["topic"])
+        body = json.loads(outer["payload"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    levels = topic.removeprefix(f"{root}/").split("/")
+    if len(levels) != 4 or not isinstance(body, dict):
+        return None
+    return Message(levels[0], levels[1], levels[3], topic, body)
+
+
+def collect(queue: Queue[Message | None]) -> list[Message]:
+    """Everything that is retained. Raises BrokerSilent."""
+    found: list[Message] = []
+    while True:
+        try:
+            message = queue.get(timeout=QUIET_S)
+        except Empty:
+            return found
+        if message is None:
+            raise BrokerSilent("the broker ended the connection or never took it")
+        found.append(message)
+
+
+def states(broker: Broker) -> dict[str, dict[str, object]]:
+    """Gateway -> ward, state and version, as its retained messages say."""
+    with subscribed(broker, "+/up/state", "+/up/birth") as queue:
+        found: dict[str, dict[str, object]] = {}
+        for message in collect(queue):
+            known = found.setdefault(f"{message.ward}/{message.gateway}", {"ward": message.ward})
+            known |= {key: message.body[key] for key in ("state", "version", "time") if key in message.body}
+    # A gateway that moved may still have an old ward's messages: what is online, or newest, counts.
+    best: dict[str, dict[str, object]] = {}
+    for name, known in sorted(found.items(), key=lambda item: rank(item[1])):
+        best[name.split("/")[1]] = known
+    return best
+
+
+def rank(known: dict[str, object]) -> tuple[bool, str]:
+    return known.get("state") == "online", str(known.get("time", ""))
+
+
+def wait(broker: Broker, gateways: Sequence[str], version: str, timeout_s: float) -> dict[str, str | None]:
+    """Version in each one's last heartbeat; ends early when all are ``version``. Raises BrokerSilent."""
+    heard: dict[str, str | None] = dict.fromkeys(gateways)
+    deadline = time.monotonic() + timeout_s
+    ends = [f"{gateway}/up/heartbeat" for gateway in gateways]
+    with subscribed(broker, *ends) as queue:
+        while any(seen != version for seen in heard.values()):
+            try:
+                message = queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                break
+            if message is None:
+                raise BrokerSilent("the broker ended the connection or never took it")
+            heard[message.gateway] = str(message.body.get("version"))
+    return heard
+
+
+def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
+    """Topics that were retained for a gateway and are not any more; those of ward ``keep`` stay."""
+    ends = (f"{gateway}/up/state", f"{gateway}/up/birth", f"{gateway}/down/config")
+    with subscribed(broker, *ends) as queue:
+        topics = [message.topic for message in collect(queue) if message.ward != keep]
+    for topic in topics:
+        run(["mosquitto_pub", *broker.arguments(), "-q", "1", "-r", "-n", "-t", topic])
+    return topics
+
+
+def kick(broker: Broker, gateway: str) -> None:
+    """Ends the gateway's session by taking its client id; with a good certificate it comes again."""
+    nowhere = f"{broker.root}/none/{gateway}/up/state"
+    run(["mosquitto_sub", *broker.arguments(), "-i", gateway, "-q", "1", "-t", nowhere, "-E", "-W", "10"])
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        raise BrokerSilent(f"{command[0]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        kept = json.loads(args.settings.read_text(encoding="utf-8"))
+        broker = Broker(int(kept["port"]), str(kept["root"]), Path(kept["folder"]))
+        if args.command == "states":
+            print(json.dumps(states(broker)))
+        elif args.command == "wait":
+            heard = wait(broker, args.gateways, args.version, args.timeout_s)
+            print(json.dumps(heard))
+            return int(any(seen != args.version for seen in heard.values()))
+        elif args.command == "clear":
+            print(json.dumps(clear(broker, args.gateway, args.keep_ward)))
+        else:
+            kick(broker, args.gateway)
+    except (BrokerSilent, OSError, ValueError, KeyError) as error:
+        print(f"edge-fleet {args.command}: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-fleet", description="What the broker knows of gateways.")
+    parser.add_argument("--settings", type=Path, default=SETTINGS)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("states", help="ward, state and version of each gateway")
+    waiting = commands.add_parser("wait", help="for a heartbeat of a version from each gateway")
+    waiting.add_argument("--version", required=True)
+    waiting.add_argument("--timeout-s", type=float, default=180)
+    waiting.add_argument("gateways", nargs="+")
+    clearing = commands.add_parser("clear", help="what is retained of a gateway")
+    clearing.add_argument("--keep-ward", default="", help="leave what is there")
+    clearing.add_argument("gateway")
+    commands.add_parser("kick", help="end the session of a gateway").add_argument("gateway")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""A broker configured by the templates of role ``broker``, with certificates of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import jinja2
+import yaml
+
+from tests.testbed.mosquitto import Authority, Certificate, binary, free_port, wait_until
+
+ROLE = Path(__file__).parents[2] / "ansible/roles/broker"
+EDGE_FLEET = ROLE / "files/edge_fleet.py"
+OPERATOR = "fleet-operator"
+
+
+def rendered(template: str, **changes: object) -> str:
+    """A template of the role with its defaults, as Ansible renders it."""
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(defaults | changes)
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+class FleetBroker:
+    """Mosquitto with the role's own configuration: everything but the paths and ports is as on the broker."""
+
+    def __init__(
+        self, folder: Path, gateways: Mapping[str, str], ward_users: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        self.folder = folder / "broker"
+        self.folder.mkdir()
+        self.port, self.operator_port = free_port(), free_port()
+        self._ward_users = ward_users
+        self._authority = Authority(folder, "city CA")
+        self._revoked: list[Certificate] = []
+        self._known: dict[str, Certificate] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ca = self._authority.cert
+        (self.folder / "ca.crt").write_bytes(self.ca.read_bytes())
+        self._put(self.issue("broker", san="IP:127.0.0.1"), self.folder, "broker")
+        self.write_acl(gateways)
+        self.write_crl()
+        (self.folder / "operator").mkdir()
+        (self.folder / "operator/ca.crt").write_bytes(self.ca.read_bytes())
+        self._put(self.issue(OPERATOR), self.folder / "operator", "client")
+        self.settings = self.folder / "operator/edge-fleet.json"
+        kept = {"port": self.operator_port, "root": "tb/v1", "folder": str(self.folder / "operator")}
+        self.settings.write_text(json.dumps(kept), encoding="utf-8")
+        self.configuration = self.folder / "mosquitto.conf"
+        text = rendered(
+            "mosquitto.conf.j2",
+            broker_folder=self.folder,
+            broker_bind_address="127.0.0.1",
+            broker_port=self.port,
+            broker_operator_port=self.operator_port,
+        )
+        moved = {
+            "user mosquitto": "user root",
+            "/run/mosquitto/mosquitto.pid": f"{self.folder}/pid",
+            "/var/lib/mosquitto/": f"{self.folder}/",
+        }
+        for old, new in moved.items():
+            assert old in text
+            text = text.replace(old, new)
+        self.configuration.write_text(text, encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [binary(), "-c", self.configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            wait_until(lambda: "running" in self.log, what="mosquitto's start")
+        except AssertionError as error:
+            self._process.kill()
+            self._process.wait(10)
+            raise AssertionError(self.log) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def issue(self, name: str, san: str = "") -> Certificate:
+        return self._known.setdefault(name, self._authority.issue(name, san=san))
+
+    def write_acl(self, gateways: Mapping[str, str]) -> None:
+        """From an inventory: gateway id to ward."""
+        text = rendered("acl.j2", broker_gateways=gateways, broker_ward_users=self._ward_users)
+        path = self.folder / "acl"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o640)
+
+    def revoke(self, certificate: Certificate) -> None:
+        self._revoked.append(certificate)
+        self.write_crl()
+
+    def write_crl(self) -> None:
+        self._authority.write_crl(self.folder / "crl.pem", self._revoked)
+
+    def reload(self) -> None:
+        assert self._process is not None
+        before = self.log.count("Reloading config")
+        self._process.send_signal(1)
+        wait_until(lambda: self.log.count("Reloading config") > before, what="reload")
+
+    def client(self, command: str, name: str, *arguments: str, port: int | None = None) -> list[str]:
+        """``mosquitto_pub`` or ``mosquitto_sub`` with the certificate of ``name``."""
+        certificate = self.issue(name)
+        files = ["--cafile", str(self.ca), "--cert", str(certificate.cert), "--key", str(certificate.key)]
+        return [command, "-h", "127.0.0.1", "-p", str(port or self.port), "-V", "5", *files, *arguments]
+
+    def run(self, command: str, name: str, *arguments: str) -> Answer:
+        done = subprocess.run(
+            self.client(command, name, *arguments), capture_output=True, text=True, timeout=30, check=False
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def publish(self, name: str, topic: str, payload: str = "{}", *, retain: bool = False) -> Answer:
+        """As QoS 1; mosquitto_pub says ``Not authorized`` when the broker refuses."""
+        return self.run(
+            "mosquitto_pub", name, "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else [])
+        )
+
+    @staticmethod
+    def _put(certificate: Certificate, folder: Path, name: str) -> None:
+        (folder / f"{name}.crt").write_bytes(certificate.cert.read_bytes())
+        (folder / f"{name}.key").write_bytes(certificate.key.read_bytes())

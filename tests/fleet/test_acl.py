@@ -1,0 +1,195 @@
+"""The ACL that is made from the inventory, at a real mosquitto with the role's configuration."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.__main__ import load
+from tests.fleet.broker_side import OPERATOR, FleetBroker, rendered
+from tests.testbed.mosquitto import wait_until
+
+ROOT = Path(__file__).parents[2]
+UP = "tb/v1/de-tham/dt-001/up"
+REFUSED = "Not authorized"
+
+
+def inventory() -> dict[str, str]:
+    """Gateway to ward, of the example sheet."""
+    folder = ROOT / "ansible/inventory"
+    sites, _ = load(folder / "sites.example.csv", folder / "wards.csv", ROOT / "firmware_profiles")
+    return {site.id: site.ward for site in sites}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
+    users = [{"name": "ward-dt", "ward": "de-tham"}, {"name": "ward-bx", "ward": "bo-xuyen"}]
+    with FleetBroker(tmp_path_factory.mktemp("fleet"), inventory(), users) as started:
+        yield started
+
+
+@contextmanager
+def listening(broker: FleetBroker, name: str, folder: Path, *topics: str) -> Iterator[Path]:
+    """The file into which a subscriber writes what it gets; begins when the broker has the subscription."""
+    out = folder / f"{name}.out"
+    wanted = [word for topic in topics for word in ("-t", topic)]
+    with out.open("w") as target:
+        process = subprocess.Popen(
+            ["stdbuf", "-oL", *broker.client("mosquitto_sub", name, "-q", "1", "-d", "-v", *wanted)],
+            stdout=target,
+        )
+    try:
+        wait_until(lambda: "Subscribed" in out.read_text(), what=f"subscription of {name}")
+        yield out
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_gateway_writes_its_own_topics(broker: FleetBroker) -> None:
+    for end in ("state", "heartbeat", "event/cam-1", "media/x", "reply/1"):
+        answer = broker.publish("dt-001", f"{UP}/{end}")
+        assert answer.code == 0, answer.err
+        assert REFUSED not in answer.err
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "tb/v1/de-tham/dt-002/up/heartbeat",  # a neighbour
+        "tb/v1/bo-xuyen/bx-001/up/state",  # another ward
+        "tb/v1/bo-xuyen/dt-001/up/state",  # itself in another ward
+        "tb/v1/de-tham/dt-001/down/config",  # its own commands
+        "tb/v1/de-tham/dt-002/down/cmd/reboot",  # another's commands
+        "tb/v1/de-tham/dt-001/upx/state",
+        "tb/v1/central/state",
+        "elsewhere",
+        "$SYS/broker/uptime",
+    ],
+)
+def test_a_gateway_cannot_write_anything_else(broker: FleetBroker, topic: str) -> None:
+    answer = broker.publish("dt-001", topic)
+    assert REFUSED in answer.err, answer
+
+
+def test_a_gateway_reads_its_own_commands_and_nobody_elses(broker: FleetBroker, tmp_path: Path) -> None:
+    with listening(broker, "dt-003", tmp_path, "#", "tb/v1/+/+/down/#", "$SYS/#") as out:
+        broker.publish("central", "tb/v1/de-tham/dt-002/down/cmd/reboot", "for-dt-002")
+        broker.publish("dt-002", "tb/v1/de-tham/dt-002/up/event/cam-1", "event-of-dt-002")
+        broker.publish("central", "tb/v1/de-tham/dt-003/down/cmd/reboot", "for-dt-003")
+        wait_until(lambda: "for-dt-003" in out.read_text(), what="the own command")
+        assert "dt-002" not in out.read_text()
+        assert "$SYS/broker" not in out.read_text()
+
+
+def test_a_user_of_de_tham_receives_nothing_of_bo_xuyen(broker: FleetBroker, tmp_path: Path) -> None:
+    wide = ("#", "tb/v1/bo-xuyen/#", "tb/v1/+/+/up/#")
+    with (
+        listening(broker, "ward-dt", tmp_path, *wide) as out,
+        listening(broker, "ward-bx", tmp_path, "#") as bx,
+    ):
+        broker.publish("bx-001", "tb/v1/bo-xuyen/bx-001/up/state", "state-of-bx", retain=True)
+        broker.publish("bx-001", "tb/v1/bo-xuyen/bx-001/up/event/cam-1", "event-of-bx")
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        wait_until(lambda: "event-of-dt" in out.read_text(), what="the own ward's event")
+        wait_until(lambda: "event-of-bx" in bx.read_text(), what="the other ward's event at its own user")
+        assert "-of-bx" not in out.read_text()
+    with listening(broker, "ward-dt", tmp_path, "#") as again:  # retained messages obey too
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        wait_until(lambda: "event-of-dt" in again.read_text(), what="the own ward's event")
+        assert "-of-bx" not in again.read_text()
+
+
+@pytest.mark.parametrize("topic", [f"{UP}/state", "tb/v1/de-tham/dt-001/down/config", "tb/v1/central/state"])
+def test_a_wards_user_writes_nothing(broker: FleetBroker, topic: str) -> None:
+    assert REFUSED in broker.publish("ward-dt", topic).err
+
+
+def test_the_centre_reads_all_wards(broker: FleetBroker, tmp_path: Path) -> None:
+    with listening(broker, "central", tmp_path, "tb/v1/+/+/up/#") as out:
+        broker.publish("bx-002", "tb/v1/bo-xuyen/bx-002/up/event/cam-1", "event-of-bx")
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        wait_until(lambda: out.read_text().count("event-of-") == 2, what="both wards' events")
+
+
+def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
+    assert REFUSED in broker.publish("central", f"{UP}/state").err
+
+
+def test_nobody_comes_in_without_a_certificate(broker: FleetBroker) -> None:
+    for more in ([], ["-u", "dt-001", "-P", "x"]):
+        done = subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "--cafile", str(broker.ca),
+             "-t", f"{UP}/state", "-m", "x", "-q", "1", *more],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+    plain = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-t", "x", "-m", "x", "-q", "1"]
+    assert subprocess.run(plain, capture_output=True, timeout=30, check=False).returncode != 0
+
+
+def test_a_certificate_of_nobody_in_the_inventory_may_do_nothing(broker: FleetBroker) -> None:
+    assert REFUSED in broker.publish("dt-999", "tb/v1/de-tham/dt-999/up/state").err
+
+
+def test_nobody_ends_anothers_session_by_taking_its_client_id(broker: FleetBroker, tmp_path: Path) -> None:
+    with listening(broker, "dt-004", tmp_path, "tb/v1/de-tham/dt-004/down/#") as out:
+        broker.run("mosquitto_pub", "bx-003", "-i", "dt-004", "-t", "tb/v1/bo-xuyen/bx-003/up/state", "-n")
+        broker.publish("central", "tb/v1/de-tham/dt-004/down/ack", "still-here")
+        wait_until(lambda: "still-here" in out.read_text(), what="the session that nobody may end")
+    assert "Client dt-004 already connected" not in broker.log
+
+
+def test_a_revoked_certificate_is_refused_after_a_reload(broker: FleetBroker) -> None:
+    topic = "tb/v1/bo-xuyen/bx-017/up/state"
+    assert broker.publish("bx-017", topic).code == 0
+    broker.revoke(broker.issue("bx-017"))
+    broker.reload()
+    refused = broker.publish("bx-017", topic)
+    assert refused.code != 0
+    assert "certificate" in broker.log.rsplit("Reloading config", 1)[1]
+    assert broker.publish("bx-016", topic.replace("bx-017", "bx-016")).code == 0, "the others still come in"
+
+
+def test_a_site_that_moves_loses_its_old_topics_with_a_reload(broker: FleetBroker) -> None:
+    old, new = "tb/v1/de-tham/dt-020/up/state", "tb/v1/bo-xuyen/dt-020/up/state"
+    assert REFUSED not in broker.publish("dt-020", old).err
+    broker.write_acl(inventory() | {"dt-020": "bo-xuyen"})
+    broker.reload()
+    assert REFUSED in broker.publish("dt-020", old).err
+    assert REFUSED not in broker.publish("dt-020", new).err
+
+
+ids = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(ids, ids, max_size=6), st.lists(st.tuples(ids, ids), max_size=3))
+def test_every_right_stands_below_its_user_and_names_one_ward(
+    gateways: dict[str, str], users: list[tuple[str, str]]
+) -> None:
+    ward_users = [{"name": name, "ward": ward} for name, ward in users]
+    text = rendered("acl.j2", broker_gateways=gateways, broker_ward_users=ward_users)
+    rights: dict[str, set[str]] = {}
+    user = None
+    for line in text.splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "user":
+            user = rest
+        elif word == "topic":
+            assert user is not None, "a right without a user would be everybody's"
+            rights.setdefault(user, set()).add(rest)
+        else:
+            assert not line or word == "#", line
+    for gateway, ward in gateways.items():
+        if gateway not in {name for name, _ in users} | {OPERATOR, "central"}:
+            base = f"tb/v1/{ward}/{gateway}"
+            assert rights[gateway] == {f"write {base}/up/#", f"read {base}/down/#"}
+    assert all(not right.startswith("read") or "+" not in right for name, _ in users for right in rights[name]
+               if name not in {OPERATOR, "central"})  # fmt: skip
