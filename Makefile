@@ -1,6 +1,7 @@
 # make run    people walking through a real clip become events at a broker
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
 # make test   the whole test suite, with real parts
+# make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
@@ -12,7 +13,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test run bench clean
+.PHONY: help setup check test test-deploy run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -36,6 +37,11 @@ check: setup
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Not part of `make test`: it needs root, systemd-nspawn and a Debian mirror.
+test-deploy: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh deploy
+	$(SUDO) $(BIN)/python -m pytest -p no:cacheprovider tests/deploy
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

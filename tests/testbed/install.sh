@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
-# a broker (mosquitto), an RTSP server (gst-rtsp-server) and ffmpeg to make clips.
+# a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, and systemd-analyze.
+# With "deploy": also what `make test-deploy` boots boxes with.
 set -eu
 want=""
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || want="$want $1"; }
@@ -14,6 +15,13 @@ need gir1.2-gst-rtsp-server-1.0
 need gstreamer1.0-plugins-base
 need gstreamer1.0-plugins-good
 need gstreamer1.0-plugins-bad
+need systemd
+if [ "${1:-}" = deploy ]; then
+    need systemd-container
+    need mmdebstrap
+    need openssh-client
+    need iproute2
+fi
 
 [ -n "$want" ] || exit 0
 sudo=""

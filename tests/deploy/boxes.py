@@ -1,0 +1,202 @@
+"""Real Debian boxes for the tests of deployment, each booted by systemd-nspawn and reached over ssh.
+
+with Network() as network, Boxes(tmp_path, network) as boxes:
+    box = boxes.start("dt-001")
+    box.run("systemctl is-system-running")        # as root, through the image's user and sudo
+    inventory.write_text(box.inventory_line())    # for Ansible
+
+A box has what an image writer leaves on a card: Debian, ssh, Python, a user who may sudo. Its root is an
+overlay on one cached folder, so that a new one is there in 3 s.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.deploy.network import Network
+from tests.deploy.root import USER, debian_root
+
+BOOT_S = 60.0
+STOP_S = 20.0
+_SSH_OPTIONS = (
+    "-F",
+    "/dev/null",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=5",
+    "-o",
+    "IdentitiesOnly=yes",
+    "-o",
+    "LogLevel=ERROR",
+    "-o",
+    "StrictHostKeyChecking=no",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+)
+
+
+@dataclass(slots=True)
+class Box:
+    """One box that runs. ``root`` is its file system as seen from here."""
+
+    name: str
+    address: str
+    key: Path
+    root: Path
+    user: str = USER
+    process: subprocess.Popen[bytes] | None = None
+
+    def ssh(self, command: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Runs it as the login user; never raises on a bad exit code."""
+        words = ["ssh", *_SSH_OPTIONS, "-i", str(self.key), f"{self.user}@{self.address}", command]
+        return subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+
+    def run(self, command: str, timeout_s: float = 60.0) -> str:
+        """What it prints as root; raises AssertionError with the box's words when it fails."""
+        quoted = command.replace("'", "'\\''")
+        done = self.ssh(f"sudo sh -c '{quoted}'", timeout_s)
+        assert done.returncode == 0, f"{self.name}: {command}: {done.returncode}: {done.stderr}{done.stdout}"
+        return done.stdout.strip()
+
+    def inventory_line(self) -> str:
+        """``dt-001 ansible_host=...``: enough for Ansible to come in."""
+        options = " ".join(_SSH_OPTIONS)
+        return (
+            f"{self.name} ansible_host={self.address} ansible_user={self.user} "
+            f"ansible_ssh_private_key_file={self.key} ansible_ssh_common_args='{options}'"
+        )
+
+    def wait_for_ssh(self) -> None:
+        deadline, pause = time.monotonic() + BOOT_S, threading.Event()
+        while (done := self.ssh("systemctl is-system-running --wait")).returncode not in (0, 1):
+            assert self.process is not None, f"{self.name} was not booted"
+            assert self.process.poll() is None, f"{self.name} ended while it booted: see console.log"
+            assert time.monotonic() < deadline, f"{self.name} has no ssh after {BOOT_S} s: {done.stderr}"
+            pause.wait(0.2)
+
+    def power_off(self) -> None:
+        """An orderly shutdown, and the plug when that takes too long."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.pull_the_plug()
+
+    def pull_the_plug(self) -> None:
+        """Every process of the box dies at once."""
+        if self.process is None:
+            return
+        # The box's init, not nspawn: without its nspawn it would live on.
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for pid in children.read_text().split() if self.process.poll() is None else ():
+            os.kill(int(pid), signal.SIGKILL)
+        self.process.wait(STOP_S)
+
+
+class Boxes:
+    """Starts boxes on one network and stops all of them at the end."""
+
+    def __init__(self, folder: Path, network: Network) -> None:
+        self._folder = folder
+        self._network = network
+        self._boxes: dict[str, Box] = {}
+        self._names: dict[str, str] = {}
+        self.key = folder / "id_ed25519"
+        """Private ssh key that every box lets in."""
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
+        self._names["controller"] = self._network.address(1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for box in self._boxes.values():
+            box.power_off()
+            subprocess.run(["umount", str(box.root)], check=False)
+
+    @property
+    def public_key(self) -> str:
+        return self.key.with_suffix(".pub").read_text().strip()
+
+    def create(self, name: str) -> Box:
+        """A blank card, not yet in a box: its files can be changed before ``boot``."""
+        base = debian_root()
+        place = self._folder / name
+        upper, work, root = place / "upper", place / "work", place / "root"
+        for folder in (upper, work, root):
+            folder.mkdir(parents=True)
+        options = f"lowerdir={base},upperdir={upper},workdir={work}"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
+        box = Box(name, self._network.address(10 + len(self._boxes)), self.key, root)
+        self._boxes[name] = box
+        self._names[name] = box.address
+        self._write_card(box, self._network.package_proxy(base))
+        return box
+
+    def boot(self, box: Box) -> None:
+        """Returns when the box can be reached. What it boots from is what it had at its last stop."""
+        with (box.root.parent / "console.log").open("ab") as console:
+            box.process = subprocess.Popen(
+                [
+                    "systemd-nspawn",
+                    "--quiet",
+                    "--boot",
+                    f"--directory={box.root}",
+                    f"--machine={self._network.bridge}-{box.name}",
+                    f"--hostname={box.name}",
+                    "--register=no",
+                    "--keep-unit",
+                    f"--network-bridge={self._network.bridge}",
+                    "--resolv-conf=off",
+                    "--timezone=off",
+                    "--link-journal=no",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+            )
+        box.wait_for_ssh()
+
+    def start(self, name: str) -> Box:
+        """A new box, running."""
+        box = self.create(name)
+        self.boot(box)
+        return box
+
+    def _write_card(self, box: Box, proxy: str) -> None:
+        """What differs from box to box: address, names, who may come in, where packages come from."""
+        _write(
+            box.root / "etc/systemd/network/10-wired.network",
+            f"[Match]\nName=host0\n[Network]\nAddress={box.address}/24\nGateway={self._network.address(1)}\n"
+            "LinkLocalAddressing=no\n",
+        )
+        lines = [f"127.0.0.1 localhost {box.name}", *(f"{at} {name}" for name, at in self._names.items())]
+        _write(box.root / "etc/hosts", "\n".join(lines) + "\n")
+        _write(box.root / "etc/hostname", f"{box.name}\n")
+        _write(box.root / "etc/apt/apt.conf.d/90proxy", f'Acquire::http::Proxy "{proxy}";\n')
+        keys = box.root / f"home/{USER}/.ssh/authorized_keys"
+        _write(keys, self.public_key + "\n")
+        owner = (box.root / f"home/{USER}").stat()
+        for path in (keys, keys.parent):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
