@@ -36,6 +36,7 @@ from edge_agent.device.platform import platform_lines
 from edge_agent.device.status import StatusDocument, StatusServer, status_document
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
+from edge_agent.device.units import FailedUnits
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
@@ -153,6 +154,7 @@ class Agent:
             detector=self._sight.stats,
             cameras=self._cameras.statuses,
             configuration=self._configuration.lines,
+            units=FailedUnits(self._clock, sysroot).lines,
             platform=platform,
             evidence=self._room.health,
         )

@@ -23,12 +23,16 @@ class Files:
     required: bool = True  # False: a copy is checked elsewhere, where the files are not
 
     def resolve(self, name: str) -> Path:
-        """Absolute as it is; relative in systemd's credentials first, then beside the configuration."""
+        """Absolute as it is; relative in systemd's credentials first, then beside the configuration.
+
+        A folder that the unit names, ``LoadCredential=credentials:/etc/...``, arrives as one flat file for
+        each of its own: ``credentials/cam-1`` is ``credentials_cam-1`` (systemd.exec(5)).
+        """
         path = Path(name)
         if not path.is_absolute() and self.credentials is not None:
-            credential = self.credentials / path
-            if os.path.exists(credential):  # unlike Path.exists, false for a name that is too long
-                return credential
+            for credential in (self.credentials / path, self.credentials / "_".join(path.parts)):
+                if os.path.exists(credential):  # unlike Path.exists, false for a name that is too long
+                    return credential
         return self.base / path
 
     def is_credential(self, path: Path) -> bool:

@@ -62,6 +62,7 @@ class HealthSources:
     cameras: Callable[[], Sequence[CameraStatus]]
     evidence: Callable[[], EvidenceHealth] = EvidenceHealth
     configuration: Callable[[], Iterable[str]] = tuple  # lines: what the file says and the agent does not do
+    units: Callable[[], Iterable[str]] = tuple  # lines: units of the box that failed
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -103,6 +104,7 @@ class HeartbeatMaker:
                 *degraded.evidence_lines(evidence),
                 *sources.configuration(),
                 *degraded.box_lines(box, detector, settings.profile.thermal),
+                *sources.units(),
                 *sources.platform,
             ],
         )

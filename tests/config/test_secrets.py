@@ -86,6 +86,21 @@ def test_a_key_that_everybody_can_read_is_doubtful(tmp_path: Path) -> None:
     assert f"every user of this box can read {tmp_path}/a.key" in warning
 
 
+def test_a_file_of_a_folder_of_credentials_is_found_under_systemds_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "from systemd\n", "run/credentials_cam-1")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "run"))
+    login = "url: rtsp://h/s\nusername: viewer\npassword_file: credentials/cam-1"
+    assert camera_of(tmp_path, login).credentials == Credentials("viewer", Secret("from systemd"))
+
+
+def test_root_finds_the_same_file_beside_the_configuration(tmp_path: Path) -> None:
+    write(tmp_path, "beside\n", "credentials/cam-1").chmod(0o600)
+    login = "url: rtsp://h/s\nusername: viewer\npassword_file: credentials/cam-1"
+    assert camera_of(tmp_path, login).credentials == Credentials("viewer", Secret("beside"))
+
+
 def test_systemd_credentials_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "beside\n", "cam.pass")
     write(tmp_path, "credential\n", "run/cam.pass").chmod(0o444)

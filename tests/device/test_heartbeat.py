@@ -184,6 +184,7 @@ def test_unknown_is_null_and_still_valid() -> None:
             ),
             "broker: 7 events wait, the oldest for 95 s; it refused 7 since start",
         ),
+        (replace(WELL, units=lambda: ["unit chrony.service failed"]), "unit chrony.service failed"),
         (replace(WELL, box=lambda: wire.BoxHealth(throttled=True)), "the processor is throttled"),
         (replace(WELL, box=lambda: wire.BoxHealth(disk_percent=93.2)), "disk 93 % full"),
         (replace(WELL, box=lambda: wire.BoxHealth(memory_percent=95.0)), "memory 95 % used"),

@@ -1,0 +1,105 @@
+"""The units as systemd itself reads them: no mistakes, and as little exposed as was promised."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).resolve().parents[2] / "systemd"
+EXPOSED_AT_MOST = {"edge-agent.service": 1.5, "edge-central.service": 1.5, "edge-agent-units.service": 0.5}
+WITH_DEVICES_AT_MOST = 1.8
+PROGRAM = "/opt/edge-agent/current/bin/edge-agent"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing: tests/testbed/install.sh"
+)
+
+
+def analyze(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A root with the units and the program that they start."""
+    folder = tmp_path / "usr/lib/systemd/system"
+    folder.mkdir(parents=True)
+    # verify wants what the units lean on: systemd's own come along.
+    for unit in Path("/usr/lib/systemd/system").glob("*.target"):
+        shutil.copy(unit, folder)
+    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.timer")]:
+        shutil.copy(unit, folder)
+    for program in (PROGRAM, "/bin/sh"):
+        path = tmp_path / program.lstrip("/")
+        path.parent.mkdir(parents=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    return tmp_path
+
+
+def verify(root: Path) -> str:
+    """What `systemd-analyze verify` has to say about our units; nothing is good."""
+    units = [path.name for path in [*UNITS.glob("*.service"), *UNITS.glob("*.timer")]]
+    done = analyze("verify", "--man=no", "--recursive-errors=one", f"--root={root}", *units)
+    return done.stderr + done.stdout
+
+
+def test_systemd_finds_no_mistake(installed: Path) -> None:
+    assert verify(installed) == ""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("RestartSteps=", "RestartStepz="), ("Type=notify-reload", "Type=nonsense")]
+)
+def test_systemd_finds_a_mistake_that_is_there(installed: Path, right: str, wrong: str) -> None:
+    unit = installed / "usr/lib/systemd/system/edge-agent.service"
+    unit.write_text(unit.read_text().replace(right, wrong))
+    assert "edge-agent.service" in verify(installed)
+
+
+@pytest.mark.parametrize("example", sorted((UNITS / "examples").glob("*.conf")), ids=lambda path: path.name)
+def test_drop_ins_fit_the_unit(installed: Path, example: Path) -> None:
+    folder = installed / "usr/lib/systemd/system/edge-agent.service.d"
+    folder.mkdir()
+    shutil.copy(example, folder)
+    assert verify(installed) == ""
+    assert exposure(installed, "edge-agent.service") <= WITH_DEVICES_AT_MOST
+
+
+@pytest.mark.parametrize("unit", sorted(EXPOSED_AT_MOST))
+def test_a_unit_is_exposed_as_little_as_promised(installed: Path, unit: str) -> None:
+    assert exposure(installed, unit) <= EXPOSED_AT_MOST[unit]
+
+
+def exposure(root: Path, unit: str) -> float:
+    done = analyze("security", "--offline=true", "--no-pager", f"--root={root}", unit)
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert found, done.stderr
+    return float(found[1])
+
+
+def keys_without_reason(text: str) -> Iterator[str]:
+    """Settings of a paragraph that begins without a comment; lines below one comment share it."""
+    explained = False
+    for line in text.splitlines():
+        if line.startswith("#"):
+            explained = True
+        elif not line or line.startswith("["):
+            explained = False
+        elif not explained:
+            yield line
+
+
+# They say what they are, not how careful they are.
+PLAIN = {"Description", "Restart", "User", "Type", "NotifyAccess", "ExecStart", "WantedBy"}
+
+
+def test_every_line_of_the_agents_unit_has_its_reason() -> None:
+    text = (UNITS / "edge-agent.service").read_text()
+    bare = [line for line in keys_without_reason(text) if line.partition("=")[0] not in PLAIN]
+    assert bare == []
