@@ -2,6 +2,7 @@
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
 # make test   the whole test suite, with real parts
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
+# make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
@@ -13,7 +14,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-deploy run bench clean
+.PHONY: help setup check test test-deploy test-arm64 run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -43,6 +44,11 @@ test-deploy: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh deploy
 	$(SUDO) $(BIN)/python -m pytest -p no:cacheprovider tests/deploy
 
+# Root and wheels stay in .cache/arm64 for the next time.
+test-arm64: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh arm64
+	$(BIN)/python -m pytest tests/arm64 --durations=0
+
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only "$(ONLY)")
@@ -57,4 +63,5 @@ run: setup
 	@$(BIN)/python -m demo
 
 clean:
+	[ ! -e .cache/arm64 ] || $(SUDO) rm -rf .cache/arm64
 	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, and systemd-analyze.
-# With "deploy": also what `make test-deploy` boots boxes with.
+# With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one.
 set -eu
 want=""
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || want="$want $1"; }
@@ -21,6 +21,12 @@ if [ "${1:-}" = deploy ]; then
     need mmdebstrap
     need openssh-client
     need iproute2
+fi
+if [ "${1:-}" = arm64 ]; then
+    need mmdebstrap
+    need arch-test
+    need qemu-user
+    need qemu-user-binfmt
 fi
 
 [ -n "$want" ] || exit 0
