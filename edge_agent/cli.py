@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "models": _models,
         "evidence": _evidence,
         "doctor": _doctor,
+        "cameras": _cameras,
     }[args.command]
     try:
         return command(args)
@@ -180,6 +181,12 @@ def _doctor(args: argparse.Namespace) -> int:
     return code
 
 
+def _cameras(args: argparse.Namespace) -> int:
+    from edge_agent.cameras_cli import run_cameras
+
+    return run_cameras(args, sys.stdout)
+
+
 def _fps(text: str) -> str | float:
     if text == "source":
         return text
@@ -247,13 +254,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     for action in (listing, fetching):
         action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
-    from edge_agent import evidence_cli
+    from edge_agent import cameras_cli, evidence_cli
     from edge_agent.doctor import arguments
 
     doctor = commands.add_parser("doctor", help="examine the box, its cameras and its broker; say what to do")
     arguments.add_arguments(doctor, DEFAULT_CONFIG)
     evidence = commands.add_parser("evidence", help="check, export and hold evidence; open sealed media")
     evidence_cli.add_commands(evidence, DEFAULT_CONFIG)
+    cameras = commands.add_parser("cameras", help="find a site's cameras, and set up what the agent needs")
+    cameras_cli.add_commands(cameras, DEFAULT_CONFIG)
     return parser
 
 

@@ -10,6 +10,7 @@ EdgeAgentError
   OutboxError             disk full or corrupt
   StorageError            a clip or picture is not kept; its event goes on without it
   EvidenceError           of the command line: tell the user
+  CameraSetupError        of the command line: tell the user
   MqttError               keep events, retry
 
 Foreign errors are translated in one place per library, with ``from``.
@@ -83,6 +84,10 @@ class StorageError(EdgeAgentError):
 
 class EvidenceError(EdgeAgentError):
     """A command about evidence cannot be done; says why."""
+
+
+class CameraSetupError(EdgeAgentError):
+    """A camera cannot be asked for, or given, its settings; says which camera, why, and what was not done."""
 
 
 class MqttError(EdgeAgentError):

@@ -42,6 +42,7 @@ STAGES = {
     "outbox",
     "mqtt",
     "device",
+    "onvif",
 }
 COMPOSITION = {
     "assembly",
@@ -55,6 +56,7 @@ COMPOSITION = {
     "cli",
     "evidence_cli",
     "doctor",
+    "cameras_cli",
     "replay",
     "__main__",
 }
@@ -67,7 +69,9 @@ HOMES: dict[str, set[str]] = {
     "ai_edge_litert": {"detection"},
     "tflite_runtime": {"detection"},
     "yaml": {"config"},
-    "psutil": {"device"},
+    "psutil": {"device", "onvif"},
+    "onveef": {"onvif"},
+    "httpx": {"onvif"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
     "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly", "doctor"},
 }

@@ -1,0 +1,259 @@
+"""Finds the cameras of a site and says of each what it is, what is known of it and what is guessed."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from onveef import parsers
+
+from edge_agent.clock import Clock
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif import probing
+from edge_agent.onvif.found import Found, State, Stream
+from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
+from edge_agent.onvif.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
+from edge_agent.onvif.soap import DEVICE_PATH, NotOnvif, Onvif, Profile
+from edge_agent.onvif.text import clean
+from edge_agent.onvif.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
+from edge_agent.onvif.web import LoginRefused, NoAnswer, Web
+from edge_agent.secrets import Credentials
+
+AT_ONCE = 8
+SEARCH_TIMEOUT_S = 3.0
+ENOUGH_WIDTH = 480
+"""Below it a person in a street scene is too few pixels; cameras' third streams are often 352 wide."""
+
+ACTIVATE_STATUS = "/ISAPI/System/activateStatus"
+_DAHUA_QUESTION = "/cgi-bin/magicBox.cgi?action=getDeviceType"
+_ISAPI_QUESTION = "/ISAPI/System/deviceInfo"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where is searched. Without ``subnet`` only what answers to multicast is found."""
+
+    subnet: ipaddress.IPv4Network | None = None
+    addresses: Sequence[str] | None = None  # of this box's interfaces; None: all of them
+    ports: Ports = field(default_factory=Ports)
+    listen_s: float = probing.LISTEN_S
+
+
+class Discovery:
+    def __init__(self, ledger: LoginLedger, clock: Clock, progress: Callable[[str], None]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._progress = progress
+
+    def search(self, where: Search) -> list[Found]:
+        """Without any login; ordered by address."""
+        addresses = probing.own_addresses() if where.addresses is None else where.addresses
+        self._progress(f"asking by multicast on {', '.join(addresses) or 'no interface'}")
+        with ThreadPoolExecutor(2) as threads:
+            onvif = threads.submit(probing.search_onvif, addresses, where.listen_s)
+            sadp = threads.submit(self._sadp, addresses, where)
+        by_onvif = {device.host: device for device in onvif.result()}
+        by_sadp = {device.host: device for device in sadp.result()}
+        swept: dict[str, OpenPorts] = {}
+        if where.subnet is not None:
+            swept = {open_.host: open_ for open_ in probing.sweep(where.subnet, where.ports, self._progress)}
+        hosts = sorted({*by_onvif, *by_sadp, *swept}, key=ipaddress.IPv4Address)[: probing.MOST_DEVICES]
+
+        def identify(host: str) -> Found | None:
+            return self._identify(host, by_onvif.get(host), by_sadp.get(host), swept.get(host), where.ports)
+
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            return [found for found in threads.map(identify, hosts) if found is not None]
+
+    def log_in(self, found: Found, login: Credentials) -> Found:
+        """What a camera tells only to those it knows. At most two logins; never raises for one camera."""
+        if found.state is not State.READY or found.device_url is None:
+            return found
+        try:
+            with Web(found.host, self._ledger) as web:
+                return self._asked(found, Onvif(web, found.device_url, self._clock, login))
+        except (LoginRefused, LoginsUsedUp) as error:
+            return replace(found, state=State.LOGIN_REFUSED, advice=(*found.advice, str(error)))
+        except CameraSetupError as error:
+            return replace(found, advice=(*found.advice, f"{error}; the streams are those of the template"))
+
+    def _sadp(self, addresses: Sequence[str], where: Search) -> list[SadpDevice]:
+        try:
+            return probing.search_sadp(addresses, where.ports.sadp, where.listen_s)
+        except OSError as error:
+            self._progress(f"Hikvision's search is left out: port {where.ports.sadp}: {error.strerror}")
+            return []
+
+    # --- one host ---
+
+    def _identify(
+        self,
+        host: str,
+        told: OnvifDevice | None,
+        sadp: SadpDevice | None,
+        open_: OpenPorts | None,
+        ports: Ports,
+    ) -> Found | None:
+        if told is None and open_ is not None and open_.http:
+            told = probing.ask_onvif(host, ports.discovery)
+        http_port = sadp.http_port if sadp is not None else ports.http
+        base = f"http://{host}" if http_port == 80 else f"http://{host}:{http_port}"
+        found = _named(host, told, sadp)
+        with Web(host, self._ledger, SEARCH_TIMEOUT_S) as web:
+            found = self._with_onvif(found, web, told.device_url if told else base + DEVICE_PATH)
+            if found.vendor in (Vendor.HIKVISION, Vendor.OTHER) and not web.silent:
+                found = _with_activation(found, web, base)
+            if found.vendor is Vendor.OTHER and not web.silent:
+                found = _with_fingerprint(found, web, base)
+        speaks_rtsp, challenge = _ask_rtsp(host, ports.rtsp)
+        if found.vendor is Vendor.OTHER and (vendor := vendor_of_challenge(challenge)) is not Vendor.OTHER:
+            found = replace(found, vendor=vendor, guessed=(*found.guessed, "vendor by its RTSP answer"))
+        return _judged(found, speaks_rtsp, ports)
+
+    def _with_onvif(self, found: Found, web: Web, device_url: str) -> Found:
+        try:
+            clock = Onvif(web, device_url, self._clock).clock()
+        except (NoAnswer, NotOnvif) as error:
+            if found.device_url is None:
+                return found
+            # It announced itself, and yet does not answer as it should.
+            return replace(found, device_url=None, advice=(*found.advice, str(error)))
+        known = (*found.known, "answers ONVIF")
+        state = found.state if found.state is State.NOT_ACTIVATED else State.READY
+        return replace(found, device_url=device_url, clock=clock, state=state, known=known)
+
+    def _asked(self, found: Found, onvif: Onvif) -> Found:
+        device = onvif.device()
+        maker, model = device.get("Manufacturer", ""), device.get("Model", "")
+        vendor = vendor_of(maker, model)
+        found = replace(
+            found,
+            vendor=vendor if vendor is not Vendor.OTHER else found.vendor,
+            model=" ".join(dict.fromkeys(word for word in (maker, model) if word)) or found.model,
+            known=(*found.known, "model and streams by its own word"),
+        )
+        streams = [_stream(kind, profile, onvif) for kind, profile in _main_and_sub(onvif.profiles())]
+        advice = [*found.advice]
+        if len(streams) == 1:
+            advice.append("it has no sub-stream: switch it on in the camera, the main stream costs much CPU")
+        return replace(found, streams=tuple(streams), advice=tuple(advice))
+
+
+def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Found:
+    """What it said in the search."""
+    vendor, model, known = Vendor.OTHER, "", []
+    if told is not None:
+        vendor = vendor_of(told.name, told.hardware)
+        words = [word for word in (told.name, told.hardware) if word]
+        model = words[0] if len(words) == 2 and words[1] in words[0] else " ".join(dict.fromkeys(words))
+        known.append("announces itself by WS-Discovery")
+    state = State.NOT_SURE
+    if sadp is not None:
+        vendor, model = Vendor.HIKVISION, sadp.model or model
+        known.append("answers Hikvision's search (SADP)")
+        if sadp.activated is False:
+            state = State.NOT_ACTIVATED
+            known.append("says that it is not activated")
+    return Found(host, state, vendor, model, tuple(known), device_url=told.device_url if told else None)
+
+
+def _with_activation(found: Found, web: Web, base: str) -> Found:
+    """Hikvision tells without a login whether it has a password yet; one that has may refuse the question."""
+    try:
+        answer = web.ask("GET", base + ACTIVATE_STATUS)
+    except NoAnswer:
+        return found
+    root = parsers.parse_xml(answer.body) if answer.status == 200 else None
+    if root is None or not root.tag.endswith("ActivateStatus"):
+        return found
+    words = {(element.text or "").strip().lower() for element in root.iter()}
+    found = replace(found, vendor=Vendor.HIKVISION, known=(*found.known, "answers as Hikvision (ISAPI)"))
+    if words & {"false", "inactive", "notactivated"}:
+        known = tuple(dict.fromkeys((*found.known, "says that it is not activated")))
+        return replace(found, state=State.NOT_ACTIVATED, known=known)
+    return found
+
+
+def _with_fingerprint(found: Found, web: Web, base: str) -> Found:
+    """By how the vendors' own interfaces refuse who shows no password."""
+    for path, of in ((_ISAPI_QUESTION, Vendor.HIKVISION), (_DAHUA_QUESTION, Vendor.DAHUA)):
+        try:
+            answer = web.ask("GET", base + path)
+        except NoAnswer:
+            return found
+        if answer.status != 401:
+            continue
+        vendor = vendor_of_challenge(answer.challenge)
+        if vendor is of:
+            return replace(found, vendor=of, guessed=(*found.guessed, "vendor by how it asks for a login"))
+    return found
+
+
+def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
+    """Whether RTSP answers, and its WWW-Authenticate, without a login."""
+    question = f"DESCRIBE rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
+    with contextlib.suppress(OSError), socket.create_connection((host, port), 2.0) as connection:
+        connection.settimeout(2.0)
+        connection.sendall(question.encode())
+        answer = connection.recv(4096).decode("latin-1")
+        challenge = re.search(r"^WWW-Authenticate:\s*([^\r\n]*)", answer, re.MULTILINE | re.IGNORECASE)
+        return answer.startswith("RTSP/"), challenge[1] if challenge else ""
+    return False, ""
+
+
+def _judged(found: Found, speaks_rtsp: bool, ports: Ports) -> Found | None:
+    """State, advice and template URLs; None for what is no camera as far as one can see."""
+    templates = tuple(
+        Stream(kind, url, told=False)
+        for kind, url in template_urls(found.vendor, found.host, ports.rtsp).items()
+    )
+    if found.state is State.NOT_ACTIVATED:
+        advice = (
+            "it has no password yet: give it one on its web page or with the vendor's tool, then search again"
+        )
+        return replace(found, advice=(*found.advice, advice))
+    if found.state is State.READY:
+        return replace(found, streams=templates)
+    if found.vendor is not Vendor.OTHER:
+        guessed = (*found.guessed, "ONVIF is off, or on another port")
+        if found.vendor is Vendor.DAHUA:
+            guessed = (*guessed, "or not initialised: Dahua does not tell that without a login")
+        advice = (
+            "ONVIF does not answer: switch it on in the camera's network settings, or use the template's URLs"
+        )
+        return replace(
+            found, state=State.ONVIF_OFF, streams=templates, guessed=guessed, advice=(*found.advice, advice)
+        )
+    if speaks_rtsp:
+        return replace(found, guessed=(*found.guessed, "a camera or recorder, because RTSP answers"))
+    return found if found.known else None
+
+
+def _main_and_sub(profiles: list[Profile]) -> list[tuple[str, Profile]]:
+    """The largest picture, and the smallest of the others that is still wide enough to see people in."""
+    sized = [profile for profile in profiles if profile.width and profile.height]
+    if not sized:
+        return list(zip((MAIN, SUB), profiles, strict=False))
+    main, *others = sorted(sized, key=lambda profile: -(profile.width or 0) * (profile.height or 0))
+    others = [profile for profile in others if profile.encoder_token != main.encoder_token]
+    wide_enough = [profile for profile in others if (profile.width or 0) >= ENOUGH_WIDTH]
+    sub = wide_enough[-1:] or others[:1]
+    return [(MAIN, main), *((SUB, profile) for profile in sub)]
+
+
+def _stream(kind: str, profile: Profile, onvif: Onvif) -> Stream:
+    return Stream(
+        kind,
+        onvif.stream_url(profile),
+        told=True,
+        width=profile.width,
+        height=profile.height,
+        codec=clean(profile.encoding, 12),
+        fps=profile.fps,
+        keyframe_s=profile.keyframe_s,
+    )

@@ -1,0 +1,169 @@
+"""Chosen cameras as a drop-in of the configuration, and their passwords as files of their own.
+
+Every value is a JSON string, which YAML reads as it is: no name that a camera gives itself can end a line,
+start a comment or become a key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.found import Found
+from edge_agent.onvif.vendors import MAIN, SUB
+from edge_agent.secrets import Credentials
+
+CREDENTIALS = "credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One camera of the drop-in."""
+
+    id: str
+    found: Found
+
+
+def chosen(found: Sequence[Found], words: str) -> list[Found]:
+    """``all``, or numbers of the list and addresses, with commas between. Raises ``CameraSetupError``."""
+    usable = [camera for camera in found if camera.streams]
+    if words.strip() == "all":
+        return usable
+    picked: list[Found] = []
+    for word in filter(None, (word.strip() for word in words.split(","))):
+        camera = next((each for n, each in enumerate(found, 1) if word in (str(n), each.host)), None)
+        if camera is None:
+            raise CameraSetupError(f"{word!r} is neither a number of the list nor an address in it")
+        if not camera.streams:
+            raise CameraSetupError(f"{camera.host}: {camera.state}: no stream of it is known yet")
+        if camera not in picked:
+            picked.append(camera)
+    return picked
+
+
+def with_ids(cameras: Sequence[Found], taken: set[str], earlier: dict[str, str]) -> list[Entry]:
+    """``cam-1`` and on, past those that are taken; a host that had an id in the file keeps it."""
+    entries, used, number = [], taken | set(earlier.values()), 0
+    for camera in cameras:
+        id_ = earlier.get(camera.host)
+        while id_ is None:
+            number += 1
+            id_ = None if f"cam-{number}" in used else f"cam-{number}"
+        used.add(id_)
+        entries.append(Entry(id_, camera))
+    return entries
+
+
+def as_yaml(entries: Sequence[Entry], username: str | None, at: str) -> str:
+    lines = [
+        f"# Cameras found by `edge-agent cameras discover`, {at}.",
+        "# url is the sub-stream, which is analysed; main_url is where clips come from.",
+        "cameras:",
+    ]
+    for entry in entries:
+        lines += _camera(entry, username)
+    return "\n".join(lines) + "\n"
+
+
+def _camera(entry: Entry, username: str | None) -> list[str]:
+    found = entry.found
+    main, sub = found.stream(MAIN), found.stream(SUB)
+    analysed = sub or main
+    assert analysed is not None  # a chosen camera has a stream
+    lines = [
+        f"  - id: {_quoted(entry.id)}  # {found.vendor}, {found.model or 'model unknown'}, {found.state}"
+    ]
+    if not analysed.told:
+        lines.append("    # Not told by the camera: the vendor's template, to be tried.")
+    lines.append(f"    url: {_quoted(analysed.url)}")
+    if username is not None:
+        lines.append(f"    username: {_quoted(username)}")
+        lines.append(f"    password_file: {_quoted(f'{CREDENTIALS}/{entry.id}')}")
+    if main is not None and sub is not None:
+        lines.append(f"    clip: {{main_url: {_quoted(main.url)}}}")
+    return lines
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def write(
+    path: Path,
+    entries: Sequence[Entry],
+    login: Credentials | None,
+    *,
+    config: Path,
+    at: str,
+    force: bool,
+    check: Callable[[], None],
+) -> list[Path]:
+    """The drop-in and the password files, which lie beside ``config``; what was written.
+
+    ``check`` reads the configuration with it and raises when it is not valid: then all is as it was before.
+    Nothing that exists is replaced without ``force``. Raises ``CameraSetupError``.
+    """
+    content = {path: (as_yaml(entries, login.username if login else None, at), _mode_like(config))}
+    if login is not None:
+        folder = config.parent / CREDENTIALS
+        secret = f"{login.password.reveal()}\n"
+        content |= {folder / entry.id: (secret, 0o600) for entry in entries}
+    before = {target: _bytes_of(target) for target in content}
+    there = [str(target) for target, old in before.items() if old is not None]
+    if there and not force:
+        raise CameraSetupError(f"{', '.join(there)} exists already; --force replaces it")
+    try:
+        for target, (text, mode) in content.items():
+            _put(target, text.encode(), mode, like=config)
+        check()
+    except BaseException:
+        for target, old in before.items():
+            _restore(target, old, content[target][1], like=config)
+        raise
+    return list(content)
+
+
+def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
+    """Atomically; with its rights from the first moment."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700 if path.parent.name == CREDENTIALS else 0o755)
+        new = path.with_name(f".{path.name}.new")
+        new.unlink(missing_ok=True)
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with open(handle, "wb") as file:
+            os.fchmod(handle, mode)
+            if mode != 0o600 and os.geteuid() == 0 and like.exists():
+                os.fchown(
+                    handle, -1, like.stat().st_gid
+                )  # so that the agent can read it, as it reads that one
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        os.replace(new, path)
+    except OSError as error:
+        raise CameraSetupError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _restore(path: Path, old: bytes | None, mode: int, like: Path) -> None:
+    if old is None:
+        path.unlink(missing_ok=True)
+    else:
+        _put(path, old, mode, like)
+
+
+def _mode_like(config: Path) -> int:
+    return config.stat().st_mode & 0o777 if config.exists() else 0o640
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CameraSetupError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,48 @@
+"""What a search found of one camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from edge_agent.onvif.soap import CameraClock
+from edge_agent.onvif.vendors import Vendor
+
+
+class State(StrEnum):
+    READY = "ready"
+    LOGIN_REFUSED = "login refused"
+    NOT_ACTIVATED = "not activated"
+    ONVIF_OFF = "ONVIF off"
+    NOT_SURE = "perhaps a camera"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    kind: str  # main or sub
+    url: str  # without a user part
+    told: bool  # by the camera; else from the vendor's template, and not tried
+    width: int | None = None
+    height: int | None = None
+    codec: str = ""
+    fps: float | None = None
+    keyframe_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One device; all text in it is clean."""
+
+    host: str
+    state: State
+    vendor: Vendor
+    model: str = ""
+    known: tuple[str, ...] = ()  # what it said itself
+    guessed: tuple[str, ...] = ()  # what was concluded from how it answers
+    device_url: str | None = None
+    streams: tuple[Stream, ...] = ()
+    clock: CameraClock | None = None
+    advice: tuple[str, ...] = field(default=())
+
+    def stream(self, kind: str) -> Stream | None:
+        return next((stream for stream in self.streams if stream.kind == kind), None)

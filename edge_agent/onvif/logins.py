@@ -1,0 +1,116 @@
+"""How often a camera is logged in to: never more than twice. Cameras lock accounts for half an hour.
+
+A *login* is a request that carries credentials while the camera has not accepted them yet that way, and
+any that it refuses. It is written down before it is sent, so that a run that is killed has been counted too.
+What a camera accepted is forgotten at the end of the run; what it refused, or did not answer, counts for an
+hour over all runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_agent.clock import Clock
+from edge_agent.errors import CameraSetupError
+from edge_agent.state_file import read_record, write_record
+
+MOST = 2
+WINDOW_S = 3600.0
+FILE = "camera-logins.json"
+
+
+class LoginsUsedUp(CameraSetupError):
+    """One more login could lock the camera: nothing was sent."""
+
+
+class _Attempt(Struct, frozen=True):
+    boot_id: str
+    mono: float
+
+
+class _Attempts(Struct, frozen=True):
+    hosts: dict[str, list[_Attempt]]
+
+
+class LoginLedger:
+    """One thread a camera; several runs may share ``path``. Without it, or where it cannot be written,
+    nothing is remembered over runs."""
+
+    def __init__(self, path: Path | None, clock: Clock, boot_id: str) -> None:
+        self._path = path
+        self._clock = clock
+        self._boot_id = boot_id
+        self._in_run: Counter[str] = Counter()
+        self._accepted: dict[tuple[str, str], bool] = {}
+        self._unkept: dict[str, list[_Attempt]] = {}
+
+    @property
+    def remembers(self) -> bool:
+        return self._path is not None and os.access(self._path.parent, os.W_OK)
+
+    def begin(self, host: str, way: str) -> None:
+        """Before each request with credentials. ``way``: how they are shown, such as ``digest /ISAPI``.
+
+        Raises ``LoginsUsedUp``, and then the request must not be sent.
+        """
+        if self._accepted.get((host, way)):
+            return
+        with self._kept() as hosts:
+            earlier = len(hosts.get(host, ()))
+            if self._in_run[host] >= MOST:
+                raise LoginsUsedUp(
+                    f"{host}: {MOST} logins in this run, no further one is tried: cameras lock accounts"
+                )
+            if earlier >= MOST:
+                raise LoginsUsedUp(
+                    f"{host}: {earlier} logins failed within the last hour, no further one is tried now: "
+                    "cameras lock accounts for half an hour"
+                )
+            self._in_run[host] += 1
+            self._book(hosts, host)
+
+    def accepted(self, host: str, way: str) -> None:
+        if self._accepted.get((host, way)):
+            return
+        self._accepted[host, way] = True
+        with self._kept() as hosts:
+            if hosts.get(host):
+                hosts[host].pop()
+
+    def refused(self, host: str, way: str) -> None:
+        """Also of a way that was accepted before: that refusal counts at the camera as well."""
+        if self._accepted.pop((host, way), False):
+            self._in_run[host] += 1
+            with self._kept() as hosts:
+                self._book(hosts, host)
+
+    def _book(self, hosts: dict[str, list[_Attempt]], host: str) -> None:
+        hosts.setdefault(host, []).append(_Attempt(self._boot_id, self._clock.monotonic()))
+
+    @contextmanager
+    def _kept(self) -> Iterator[dict[str, list[_Attempt]]]:
+        """Failed logins of the last hour by host; what is changed in it is kept, over runs if it can be."""
+        if self._path is None or not self.remembers:
+            yield self._unkept
+            return
+        with open(self._path.with_name(f".{self._path.name}.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            record = read_record(self._path, _Attempts)
+            before = {} if record is None else record.hosts
+            hosts = {host: [a for a in attempts if self._counts(a)] for host, attempts in before.items()}
+            yield hosts
+            left = {host: attempts for host, attempts in hosts.items() if attempts}
+            if left != before:
+                write_record(self._path, _Attempts(left))
+
+    def _counts(self, attempt: _Attempt) -> bool:
+        # Of another boot only this is known: it was before this one began.
+        since_mono = attempt.mono if attempt.boot_id == self._boot_id else 0.0
+        return self._clock.monotonic() - since_mono < WINDOW_S

@@ -1,0 +1,272 @@
+"""What ONVIF tells of a camera and lets be changed, each call one SOAP request.
+
+Envelopes and most answers are the library's (``onveef``). Own is how one logs in: the library's client would
+log in up to three times by itself. Own is also how an encoder is set: the library builds the configuration
+anew and would reset what it does not know (multicast, rate control), so the camera's own element is changed and
+sent back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+from onveef import envelopes, parsers
+
+from edge_agent.clock import Clock
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.text import clean
+from edge_agent.onvif.web import Answer, LoginRefused, Web
+from edge_agent.secrets import Credentials, masked
+
+DEVICE_PATH = "/onvif/device_service"
+_SOAP = "application/soap+xml; charset=utf-8"
+_MEDIA = {"media": "http://www.onvif.org/ver10/media/wsdl", "media2": "http://www.onvif.org/ver20/media/wsdl"}
+_TT = "http://www.onvif.org/ver10/schema"
+
+
+class NotOnvif(CameraSetupError):
+    """It answers, but not as ONVIF says."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraClock:
+    offset_s: float  # camera minus box; whole seconds, plus what the answer took
+    ntp: bool  # it follows an NTP server, or is told to
+    zone: str  # as the camera writes it, often not POSIX
+    utc_offset_s: float | None  # of its local time; None when it does not tell it
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    token: str
+    name: str
+    encoder_token: str
+    encoding: str
+    width: int | None
+    height: int | None
+    fps: float | None
+    gov_length: int | None  # pictures from keyframe to keyframe
+
+    @property
+    def keyframe_s(self) -> float | None:
+        return self.gov_length / self.fps if self.gov_length and self.fps else None
+
+
+class Onvif:
+    """One camera's services at ``device_url``; with ``login`` None only what needs none."""
+
+    def __init__(self, web: Web, device_url: str, clock: Clock, login: Credentials | None = None) -> None:
+        self._web = web
+        self._clock = clock
+        self._login = login
+        self._urls = {"device": device_url}
+        self._asked_services = False
+        self._offset_s: float | None = None
+        self._by_digest: bool | None = None
+
+    # --- without a login ---
+
+    def clock(self) -> CameraClock:
+        """GetSystemDateAndTime, which ONVIF has readable for everybody."""
+        before, began_mono = self._clock.now(), self._clock.monotonic()
+        envelope = envelopes.build_envelope(envelopes.device_get_system_date_time())
+        text = self._read(self._post("device", envelope))
+        took_s = self._clock.monotonic() - began_mono
+        found = parsers.parse_system_datetime(text)
+        utc = _moment(found.get("UTCDateTime"))
+        if utc is None:
+            raise NotOnvif(f"{self._web.host}: its answer to GetSystemDateAndTime has no time in it")
+        local = _moment(found.get("LocalDateTime"))
+        self._offset_s = (utc - before).total_seconds() - took_s / 2
+        return CameraClock(
+            round(self._offset_s, 1),
+            str(found.get("date_time_type", "")).upper() == "NTP",
+            clean(str(found.get("timezone", ""))),
+            (local - utc).total_seconds() if local else None,
+        )
+
+    # --- with one ---
+
+    def device(self) -> dict[str, str]:
+        """Manufacturer, Model, FirmwareVersion, SerialNumber, HardwareId; clean."""
+        found = parsers.parse_device_information(self._told("device", envelopes.device_get_information()))
+        if not found:
+            raise NotOnvif(f"{self._web.host}: its answer to GetDeviceInformation cannot be read")
+        return {name: clean(value) for name, value in found.items()}
+
+    def profiles(self) -> list[Profile]:
+        text = self._told(self.media, envelopes.media_get_profiles(use_media2=self.media == "media2"))
+        found = [_profile(item) for item in parsers.parse_profiles(text)[:64]]
+        if not found:
+            raise NotOnvif(f"{self._web.host}: it names no media profile")
+        return found
+
+    def stream_url(self, profile: Profile) -> str:
+        """Without a user part, at the host that was asked: cameras name addresses that they once had."""
+        body = envelopes.media_get_stream_uri(profile_token=profile.token, use_media2=self.media == "media2")
+        url = parsers.parse_stream_uri(self._told(self.media, body))
+        return _at_host(url, self._web.host)
+
+    def ntp_servers(self) -> list[str]:
+        found = parsers.parse_ntp(self._told("device", envelopes.device_get_ntp()))
+        return [clean(str(server)) for server in found.get("servers", [])]
+
+    def set_ntp(self, server: str) -> None:
+        self._told("device", envelopes.device_set_ntp(from_dhcp=False, ipv4_servers=[server]))
+
+    def set_clock(self, *, ntp: bool, zone: str, utc: datetime | None) -> None:
+        kind = "NTP" if ntp else "Manual"
+        body = envelopes.device_set_system_date_time(
+            date_time_type=kind, daylight_savings=False, timezone=zone, utc_datetime=utc
+        )
+        self._told("device", body)
+
+    def encoder(self, token: str) -> ET.Element:
+        """The camera's own XML of one video encoder configuration."""
+        body = envelopes.media_get_video_encoder_configurations(use_media2=self.media == "media2")
+        root = parsers.parse_xml(self._told(self.media, body))
+        for element in [] if root is None else root.iter():
+            if element.tag.endswith("}Configurations") and element.get("token") == token:
+                return element
+        raise NotOnvif(f"{self._web.host}: it has no encoder {clean(token)!r} any more")
+
+    def set_encoder(self, element: ET.Element) -> None:
+        space = _MEDIA[self.media]
+        request = ET.Element(f"{{{space}}}SetVideoEncoderConfiguration")
+        own = ET.SubElement(request, f"{{{space}}}Configuration", dict(element.attrib))
+        own.extend(list(element))
+        if self.media == "media":
+            ET.SubElement(request, f"{{{space}}}ForcePersistence").text = "true"
+        self._told(self.media, ET.tostring(request, encoding="unicode"))
+
+    @property
+    def media(self) -> str:
+        """``media2`` where there is one: H.265 does not exist in the older service."""
+        if not self._asked_services:
+            self._asked_services = True
+            found = parsers.parse_services(self._ask("device", envelopes.device_get_services()))
+            if not found:
+                found = parsers.parse_capabilities(self._ask("device", envelopes.device_get_capabilities()))
+            self._urls |= {
+                name: _at_service(url, self._urls["device"]) for name, url in found.items() if name in _MEDIA
+            }
+        for name in ("media2", "media"):
+            if name in self._urls:
+                return name
+        raise NotOnvif(f"{self._web.host}: it names no media service")
+
+    # --- one request ---
+
+    def _ask(self, service: str, body: str) -> str:
+        """Without credentials."""
+        answer = self._post(service, envelopes.build_envelope(body))
+        if answer.status == 401 or _denied(answer):
+            if self._login is None:
+                raise NotOnvif(f"{self._web.host}: it answers that only with a login")
+            return self._told(service, body)
+        return self._read(answer)
+
+    def _told(self, service: str, body: str) -> str:
+        """With credentials, shown in the way that the camera asks for."""
+        if self._login is None:
+            raise CameraSetupError(f"{self._web.host}: that needs a login")
+        if self._by_digest is None:
+            # Asked once without credentials: trying both ways would be two logins where one is enough.
+            asked = self._post("device", envelopes.build_envelope(envelopes.device_get_information()))
+            self._by_digest = asked.asks_for_digest
+        if self._by_digest:
+            return self._read(self._post(service, envelopes.build_envelope(body), self._login))
+        if self._offset_s is None:
+            # A digest is refused when its time is not the camera's.
+            self._offset_s = 0.0
+            with contextlib.suppress(NotOnvif):
+                self.clock()
+        envelope = envelopes.build_envelope(
+            body,
+            username=self._login.username,
+            password=self._login.password.reveal(),
+            clock_offset_s=self._offset_s,
+        )
+        answer = self._post(service, envelope)
+        if answer.status in (401, 403) or _denied(answer):
+            raise LoginRefused(
+                f"{self._web.host}: ONVIF refuses user {self._login.username!r}: wrong password, or a camera "
+                "whose ONVIF users are apart from its own; it is not tried again"
+            )
+        return self._read(answer)
+
+    def _post(self, service: str, envelope: str, login: Credentials | None = None) -> Answer:
+        return self._web.ask("POST", self._urls[service], content=envelope, content_type=_SOAP, login=login)
+
+    def _read(self, answer: Answer) -> str:
+        text = answer.text
+        if parsers.has_soap_fault(text):
+            raise NotOnvif(
+                f"{self._web.host}: it answers with an error: {clean(parsers.parse_fault(text))!r}"
+            )
+        if answer.status != 200 or parsers.parse_xml(text) is None:
+            raise NotOnvif(f"{self._web.host}: what answers there is not ONVIF (HTTP {answer.status})")
+        return text
+
+
+def _denied(answer: Answer) -> bool:
+    lowered = answer.body.lower()
+    return b"notauthorized" in lowered or b"not authorized" in lowered
+
+
+def _moment(parts: object) -> datetime | None:
+    if not isinstance(parts, dict):
+        return None
+    try:
+        day = datetime(parts["year"], parts["month"], parts["day"], tzinfo=UTC)
+        # A leap second is written as 60, and 24:00 by some.
+        return day + timedelta(hours=parts["hour"], minutes=parts["minute"], seconds=parts["second"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _profile(item: dict[str, object]) -> Profile:
+    encoder = item.get("video_encoder")
+    found: dict[str, object] = encoder if isinstance(encoder, dict) else {}
+
+    def number(name: str) -> int | None:
+        value = found.get(name)
+        return value if isinstance(value, int) and 0 < value < 100_000 else None
+
+    return Profile(
+        token=str(item.get("token", "")),
+        name=clean(str(item.get("name", ""))),
+        encoder_token=str(found.get("token", "")),
+        encoding=clean(str(found.get("encoding", ""))).upper(),
+        width=number("width"),
+        height=number("height"),
+        fps=number("fps_limit"),
+        gov_length=number("gop"),
+    )
+
+
+def _at_host(url: str, host: str) -> str:
+    """The URL at ``host``, on its own port. Raises ``NotOnvif``."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("rtsp", "rtsps", "http", "https") or clean(url, 500) != url or "'" in url:
+        raise NotOnvif(f"{host}: it names a stream URL that is none: {clean(masked(url))!r}")
+    where = host if port in (None, 554) and parts.scheme == "rtsp" else f"{host}:{port}" if port else host
+    return urlunsplit((parts.scheme, where, parts.path, parts.query, ""))
+
+
+def _at_service(url: str, device_url: str) -> str:
+    """A service's path where the device service was reached."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        path = ""
+    device = urlsplit(device_url)
+    return urlunsplit((device.scheme, device.netloc, path or device.path, "", ""))

@@ -1,0 +1,26 @@
+"""Text that came from the network, made fit for a terminal, a log line and a comment in YAML."""
+
+from __future__ import annotations
+
+import unicodedata
+from urllib.parse import unquote
+
+# Control, format (bidirectional overrides among them), surrogate, private use, unassigned, line and paragraph
+# separators: what moves a cursor, reorders a line or ends it.
+_UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+MOST_CHARACTERS = 60
+
+
+def clean(text: str, most: int = MOST_CHARACTERS) -> str:
+    """One line of printable characters, at most ``most`` of them; what does not fit becomes a space."""
+    printable = "".join(" " if unicodedata.category(c) in _UNFIT else c for c in text[: most * 4])
+    return " ".join(printable.split())[:most].rstrip()
+
+
+def scope_value(scopes: list[str], name: str) -> str:
+    """What ``onvif://www.onvif.org/NAME/VALUE`` says, percent-decoded and clean; empty when nothing."""
+    start = f"onvif://www.onvif.org/{name}/"
+    for scope in scopes:
+        if scope.lower().startswith(start):
+            return clean(unquote(scope[len(start) :], errors="replace"))
+    return ""

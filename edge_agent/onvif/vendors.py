@@ -1,0 +1,67 @@
+"""Whose camera it is, and where its streams are when it does not say so itself.
+
+The URL templates are those of the vendors' own documentation (Hikvision: RTSP of ISAPI; Dahua: "RTSP URL" of
+its HTTP API); both vendors' OEM brands share them.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from urllib.parse import parse_qsl, urlsplit
+
+
+class Vendor(StrEnum):
+    HIKVISION = "Hikvision"
+    DAHUA = "Dahua"
+    OTHER = "unknown vendor"
+
+
+MAIN, SUB = "main", "sub"
+
+_NAMES = {
+    Vendor.HIKVISION: ("hikvision", "hiwatch", "hilook", "ds-2"),
+    Vendor.DAHUA: ("dahua", "imou", "dh-ipc", "ipc-hf", "ipc-hdw", "ipc-hdbw"),
+}
+_TEMPLATES = {
+    Vendor.HIKVISION: {MAIN: "/Streaming/Channels/101", SUB: "/Streaming/Channels/102"},
+    Vendor.DAHUA: {
+        MAIN: "/cam/realmonitor?channel=1&subtype=0",
+        SUB: "/cam/realmonitor?channel=1&subtype=1",
+    },
+}
+
+
+def vendor_of(*texts: str) -> Vendor:
+    """By names that the camera gives itself."""
+    joined = " ".join(texts).lower()
+    for vendor, names in _NAMES.items():
+        if any(name in joined for name in names):
+            return vendor
+    return Vendor.OTHER
+
+
+def vendor_of_challenge(challenge: str) -> Vendor:
+    """By the realm of a 401: observed on their cameras, not documented."""
+    if re.search(r'realm="Login to [0-9A-Za-z]+"', challenge):
+        return Vendor.DAHUA
+    if re.search(r'realm="(IP Camera|DS-|Hikvision|IPC?\()', challenge, re.IGNORECASE):
+        return Vendor.HIKVISION
+    return Vendor.OTHER
+
+
+def template_urls(vendor: Vendor, host: str, port: int = 554) -> dict[str, str]:
+    """``main`` and ``sub``; empty for a vendor whose URLs are not known."""
+    where = host if port == 554 else f"{host}:{port}"
+    return {kind: f"rtsp://{where}{path}" for kind, path in _TEMPLATES.get(vendor, {}).items()}
+
+
+def stream_key(url: str) -> tuple[object, ...]:
+    """Equal for two URLs of the same stream of one camera, whatever parameters the camera adds."""
+    parts = urlsplit(url)
+    if match := re.search(r"/Streaming/(?:Unicast/)?Channels/(\d+)(\d\d)\b", parts.path, re.IGNORECASE):
+        return "hikvision", int(match[1]), int(match[2])
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.path.lower().endswith("/cam/realmonitor"):
+        return "dahua", query.get("channel", "1"), query.get("subtype", "0")
+    return parts.path.rstrip("/"), *sorted(query.items())

@@ -1,0 +1,178 @@
+"""HTTP to one camera: bounded in size and time, no redirects, every login counted before it is sent."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.logins import LoginLedger
+from edge_agent.secrets import Credentials
+
+MOST_BYTES = 1_000_000
+TIMEOUT_S = 5.0
+WHOLE_TIMEOUT_S = 15.0
+"""Of one request from beginning to end: a camera that sends a byte now and then is not waited for."""
+
+
+class NoAnswer(CameraSetupError):
+    """Nothing answers there, or not with HTTP."""
+
+
+class LoginRefused(CameraSetupError):
+    """The camera does not let these credentials in; nobody tries them again in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    challenge: str  # WWW-Authenticate; empty when there is none
+
+    @property
+    def asks_for_digest(self) -> bool:
+        return self.status == 401 and "digest" in self.challenge.lower()
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+
+class Web:
+    """One camera. Blocks up to ``WHOLE_TIMEOUT_S`` a request. Use ``with``, or ``close``."""
+
+    def __init__(self, host: str, ledger: LoginLedger, timeout_s: float = TIMEOUT_S) -> None:
+        self.host = host
+        self.silent = False  # did not answer the last time: asking again costs its timeout again
+        self._timeout_s = timeout_s
+        self._client = httpx.Client(
+            transport=_CountingTransport(host, ledger, timeout_s),
+            timeout=timeout_s,
+            # A proxy of the environment would see the digest, a .netrc send another's password.
+            trust_env=False,
+            headers={"User-Agent": "edge-agent", "Accept-Encoding": "identity"},
+        )
+
+    def __enter__(self) -> Web:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: str | bytes | None = None,
+        content_type: str | None = None,
+        login: Credentials | None = None,
+    ) -> Answer:
+        """With ``login`` by HTTP digest, if the camera asks for it; a password is never sent in clear.
+
+        Raises ``NoAnswer``, ``LoginsUsedUp``, ``LoginRefused``. A 401 without ``login`` is an answer.
+        """
+        auth = None if login is None else httpx.DigestAuth(login.username, login.password.reveal())
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        self.silent = True
+        try:
+            response = self._client.request(method, url, content=content, headers=headers, auth=auth)
+        except httpx.TimeoutException as error:
+            raise NoAnswer(f"{self.host}: no answer within {self._timeout_s:g} s") from error
+        except httpx.InvalidURL as error:
+            raise NoAnswer(f"{self.host}: it names an address of its own that is none") from error
+        except httpx.ProtocolError as error:
+            raise NoAnswer(f"{self.host}: what answers does not speak HTTP") from error
+        except httpx.HTTPError as error:
+            raise NoAnswer(f"{self.host}: no connection") from error
+        self.silent = False
+        challenge = response.headers.get("WWW-Authenticate", "")
+        answer = Answer(response.status_code, response.content, challenge)
+        if login is not None and answer.status in (401, 403):
+            raise LoginRefused(
+                f"{self.host}: the camera refuses user {login.username!r} (HTTP {answer.status}): wrong "
+                "password, not enough rights, or locked for a while; it is not tried again"
+            )
+        return answer
+
+
+class _CountingTransport(httpx.BaseTransport):
+    """The one place through which everything goes to a camera, so that no login can leave uncounted."""
+
+    def __init__(self, host: str, ledger: LoginLedger, timeout_s: float) -> None:
+        self._host = host
+        self._ledger = ledger
+        self._timeout_s = timeout_s
+        # Cameras sign their certificates themselves; digests go over it, no password does.
+        self._inner = httpx.HTTPTransport(verify=False, retries=0, trust_env=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host != self._host:
+            raise httpx.UnsupportedProtocol(f"{request.url.host} is not {self._host}", request=request)
+        way = _way(request)
+        if way is None:
+            return self._sent(request)
+        self._ledger.begin(self._host, way)
+        response = self._sent(request)
+        if _refuses(response):
+            self._ledger.refused(self._host, way)
+        elif response.status_code != 401:  # a 401 that is no refusal: the nonce was old
+            self._ledger.accepted(self._host, way)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        """With its body read, of at most ``MOST_BYTES``."""
+        ends_mono = time.monotonic() + WHOLE_TIMEOUT_S
+        # A read timeout begins anew with each byte: only a closed connection ends a slow drip.
+        guard = threading.Timer(WHOLE_TIMEOUT_S, self._inner.close)
+        guard.daemon = True
+        guard.start()
+        try:
+            response = self._inner.handle_request(request)
+            body = bytearray()
+            try:
+                assert isinstance(response.stream, httpx.SyncByteStream)
+                for chunk in response.stream:
+                    body += chunk
+                    if len(body) > MOST_BYTES:
+                        raise NoAnswer(f"{self._host}: it answers with more than {MOST_BYTES} bytes")
+                    if time.monotonic() > ends_mono:
+                        raise httpx.ReadTimeout("the answer has no end", request=request)
+            finally:
+                response.close()
+        finally:
+            guard.cancel()
+        # Asked for identity: what comes packed all the same is not unpacked, a small bomb stays small.
+        headers = [
+            (k, v)
+            for k, v in response.headers.multi_items()
+            if k not in ("content-encoding", "transfer-encoding")
+        ]
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
+
+
+def _way(request: httpx.Request) -> str | None:
+    """How the request shows credentials; None when it has none."""
+    shown = request.headers.get("Authorization", "")
+    folder = request.url.path.split("/")[1]
+    if shown:
+        return f"{shown.split()[0].lower()} /{folder}"
+    return f"wss /{folder}" if b"UsernameToken" in request.read() else None
+
+
+def _refuses(response: httpx.Response) -> bool:
+    if response.status_code == 401:
+        return "stale=true" not in response.headers.get("WWW-Authenticate", "").lower().replace('"', "")
+    if response.status_code == 403:
+        return True
+    body = response.content.lower()
+    return b"notauthorized" in body or b"not authorized" in body or b"failedauthentication" in body

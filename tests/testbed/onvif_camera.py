@@ -1,0 +1,265 @@
+"""A camera that answers as real ones do: ONVIF with WS-Security or HTTP digest, ISAPI, Dahua's CGI, RTSP.
+
+with OnvifCamera("127.0.9.1", vendor="hikvision", password="right") as camera:
+    ...
+    assert camera.failed_logins <= 2
+
+Every interface reads and writes the same ``streams``, so what one sets another shows. An account is locked after
+``lock_after`` refused logins, as they do; each request with wrong credentials is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import socketserver
+import threading
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from tests.testbed import onvif_soap, onvif_vendors
+
+NONCE = "4e6f6e6365"
+REALMS = {"hikvision": "IP Camera(C1234)", "dahua": "Login to 3G0A1B2C3D4E5F6", "other": "ONVIF"}
+
+
+@dataclass
+class StreamState:
+    """One encoder."""
+
+    width: int
+    height: int
+    codec: str = "H264"
+    fps: int = 25
+    gov_length: int = 50
+    smart: bool = False
+
+
+@dataclass
+class OnvifCamera:
+    host: str
+    vendor: str = "hikvision"  # hikvision, dahua or other
+    model: str = "DS-2CD2143G2-I"
+    user: str = "admin"
+    password: str = "right"
+    activated: bool = True
+    onvif: bool = True
+    vendor_api: bool = True
+    auth: str = "wss"  # or digest
+    onvif_password: str | None = None  # its ONVIF users are apart from its own
+    lock_after: int = 5
+    clock_offset_s: float = 0.0
+    utc_offset_s: int = 25200
+    zone: str = "CST-7:00:00"
+    follows_ntp: bool = False
+    ntp: str = "0.0.0.0"
+    media2: bool = True
+    ignores: frozenset[str] = (
+        frozenset()
+    )  # settings that it acknowledges and does not take: codec, gop, smart, ntp
+    breaks_after: int | None = None  # so many writes are taken, then its connection ends
+    garbage: bytes | None = None  # what it answers to everything
+    streams: dict[str, StreamState] = field(
+        default_factory=lambda: {
+            "main": StreamState(2688, 1520, "H265", 25, 100, True),
+            "sub": StreamState(640, 360, "H265", 15, 60, True),
+        }
+    )
+    logins: list[bool] = field(default_factory=list)  # accepted or refused, in order
+    writes: list[str] = field(default_factory=list)  # what was set, in order
+    anonymous: int = 0  # requests without credentials
+
+    def __enter__(self) -> Self:
+        self._http = _Server((self.host, 0), type("Handler", (_Handler,), {"camera": self}))
+        self._rtsp = _RtspServer((self.host, 0), type("Rtsp", (_RtspHandler,), {"camera": self}))
+        self._threads = [
+            threading.Thread(target=server.serve_forever, args=(0.02,)) for server in (self._http, self._rtsp)
+        ]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server in (self._http, self._rtsp):
+            server.shutdown()
+            server.server_close()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def port(self) -> int:
+        return int(self._http.server_address[1])
+
+    @property
+    def rtsp_port(self) -> int:
+        return int(self._rtsp.server_address[1])
+
+    @property
+    def device_url(self) -> str:
+        return f"http://{self.host}:{self.port}/onvif/device_service"
+
+    @property
+    def failed_logins(self) -> int:
+        return self.logins.count(False)
+
+    @property
+    def locked(self) -> bool:
+        return self.failed_logins >= self.lock_after
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
+
+    def stream_path(self, kind: str) -> str:
+        if self.vendor == "hikvision":
+            return f"/Streaming/Channels/10{1 if kind == 'main' else 2}"
+        if self.vendor == "dahua":
+            return f"/cam/realmonitor?channel=1&subtype={0 if kind == 'main' else 1}"
+        return f"/live/{kind}"
+
+    def booked(self, good: bool) -> bool:
+        """One login; whether it is let in."""
+        let_in = good and not self.locked and self.activated
+        self.logins.append(let_in)
+        return let_in
+
+    def wrote(self, what: str) -> None:
+        """Raises ``ConnectionError`` when it breaks down instead."""
+        if self.breaks_after is not None and len(self.writes) >= self.breaks_after:
+            raise ConnectionError
+        self.writes.append(what)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away, or a camera that breaks down on purpose, is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    camera: OnvifCamera
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    do_POST = do_PUT = do_GET
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        camera = self.camera
+        if camera.garbage is not None:
+            self._send(200, camera.garbage, "application/soap+xml")
+        elif self.path.startswith("/onvif/"):
+            self._onvif(body)
+        elif camera.vendor_api and camera.vendor == "hikvision" and self.path.startswith("/ISAPI/"):
+            self._vendor(onvif_vendors.isapi, body)
+        elif camera.vendor_api and camera.vendor == "dahua" and self.path.startswith("/cgi-bin/"):
+            self._vendor(onvif_vendors.dahua, body)
+        else:
+            self._send(404, b"<html>no such page</html>", "text/html")
+
+    def _vendor(self, answer: Any, body: bytes) -> None:
+        camera = self.camera
+        if self.path == "/ISAPI/System/activateStatus":
+            word = b"true" if camera.activated else b"false"
+            text = b"<ActivateStatus><Activated>" + word + b"</Activated></ActivateStatus>"
+            self._send(200, text, "application/xml")
+        elif not self._digest_ok(camera.password):
+            self._challenge()
+        else:
+            status, text = answer(camera, self.command, self.path, body.decode())
+            self._send(status, text.encode(), "text/plain" if camera.vendor == "dahua" else "application/xml")
+
+    def _onvif(self, body: bytes) -> None:
+        camera = self.camera
+        if not camera.onvif:
+            self._send(404, b"<html>no such page</html>", "text/html")
+            return
+        root = ET.fromstring(body)
+        call = next(iter(root.find(f"{{{onvif_soap.ENV}}}Body") or ()))
+        name = call.tag.rpartition("}")[2]
+        if name not in onvif_soap.FREE:
+            password = camera.password if camera.onvif_password is None else camera.onvif_password
+            if camera.auth == "digest":
+                if not self._digest_ok(password):
+                    self._challenge()
+                    return
+            elif not self._wss_ok(root, password):
+                self._send(400, onvif_soap.fault("ter:NotAuthorized", "Sender not Authorized"), "text/xml")
+                return
+        elif b"UsernameToken" in body:
+            self._wss_ok(root, camera.password)
+        self._send(200, onvif_soap.answer(camera, name, call), "application/soap+xml")
+
+    def _wss_ok(self, root: ET.Element, password: str) -> bool:
+        told = {e.tag.rpartition("}")[2]: (e.text or "") for e in root.iter()}
+        if "Username" not in told:
+            self.camera.anonymous += 1
+            return False
+        made = hashlib.sha1(base64.b64decode(told["Nonce"]) + told["Created"].encode() + password.encode())
+        created = datetime.fromisoformat(told["Created"])
+        in_time = abs((created - self.camera.now).total_seconds()) < 30
+        right = told["Password"] == base64.b64encode(made.digest()).decode()
+        return self.camera.booked(right and in_time and told["Username"] == self.camera.user)
+
+    def _digest_ok(self, password: str) -> bool:
+        shown = self.headers.get("Authorization", "")
+        if not shown:
+            self.camera.anonymous += 1
+            return False
+        told = dict(re.findall(r'(\w+)="?([^",]*)"?', shown.partition(" ")[2]))
+        realm = REALMS[self.camera.vendor]
+        first = _md5(f"{self.camera.user}:{realm}:{password}")
+        second = _md5(f"{self.command}:{told.get('uri')}")
+        whole = f"{first}:{NONCE}:{told.get('nc')}:{told.get('cnonce')}:auth:{second}"
+        right = shown.startswith("Digest ") and told.get("response") == _md5(whole)
+        return self.camera.booked(right and told.get("username") == self.camera.user)
+
+    def _challenge(self) -> None:
+        realm = REALMS[self.camera.vendor]
+        challenge = f'Digest qop="auth", realm="{realm}", nonce="{NONCE}", stale="FALSE"'
+        self._send(401, b"", "text/html", {"WWW-Authenticate": challenge})
+
+    def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _RtspServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+class _RtspHandler(socketserver.StreamRequestHandler):
+    camera: OnvifCamera
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        realm = REALMS[self.camera.vendor]
+        self.wfile.write(
+            f'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="{realm}", nonce="1"\r\n\r\n'.encode()
+        )
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
