@@ -17,6 +17,8 @@ from edge_agent.errors import CameraSetupError
 from edge_agent.onvif import probing
 from edge_agent.onvif.found import Found, State, Stream
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
+from edge_agent.onvif.panel import Panel
+from edge_agent.onvif.panels import vendor_panel
 from edge_agent.onvif.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
 from edge_agent.onvif.soap import DEVICE_PATH, NotOnvif, Onvif, Profile
 from edge_agent.onvif.text import clean
@@ -72,11 +74,16 @@ class Discovery:
 
     def log_in(self, found: Found, login: Credentials) -> Found:
         """What a camera tells only to those it knows. At most two logins; never raises for one camera."""
-        if found.state is not State.READY or found.device_url is None:
+        if found.state not in (State.READY, State.ONVIF_OFF):
             return found
         try:
             with Web(found.host, self._ledger) as web:
-                return self._asked(found, Onvif(web, found.device_url, self._clock, login))
+                panel = vendor_panel(web, found.base, login)
+                if panel is not None:
+                    return _told_by_vendor(found, *panel)
+                if found.device_url is None:
+                    return found
+                return _told_by_onvif(found, Onvif(web, found.device_url, self._clock, login))
         except (LoginRefused, LoginsUsedUp) as error:
             return replace(found, state=State.LOGIN_REFUSED, advice=(*found.advice, str(error)))
         except CameraSetupError as error:
@@ -101,9 +108,8 @@ class Discovery:
     ) -> Found | None:
         if told is None and open_ is not None and open_.http:
             told = probing.ask_onvif(host, ports.discovery)
-        http_port = sadp.http_port if sadp is not None else ports.http
-        base = f"http://{host}" if http_port == 80 else f"http://{host}:{http_port}"
-        found = _named(host, told, sadp)
+        base = _base(host, told, sadp.http_port if sadp is not None else ports.http)
+        found = replace(_named(host, told, sadp), base=base)
         with Web(host, self._ledger, SEARCH_TIMEOUT_S) as web:
             found = self._with_onvif(found, web, told.device_url if told else base + DEVICE_PATH)
             if found.vendor in (Vendor.HIKVISION, Vendor.OTHER) and not web.silent:
@@ -127,21 +133,59 @@ class Discovery:
         state = found.state if found.state is State.NOT_ACTIVATED else State.READY
         return replace(found, device_url=device_url, clock=clock, state=state, known=known)
 
-    def _asked(self, found: Found, onvif: Onvif) -> Found:
-        device = onvif.device()
-        maker, model = device.get("Manufacturer", ""), device.get("Model", "")
-        vendor = vendor_of(maker, model)
-        found = replace(
-            found,
-            vendor=vendor if vendor is not Vendor.OTHER else found.vendor,
-            model=" ".join(dict.fromkeys(word for word in (maker, model) if word)) or found.model,
-            known=(*found.known, "model and streams by its own word"),
+
+def _told_by_vendor(found: Found, panel: Panel, vendor: Vendor) -> Found:
+    """By its own interface. Its RTSP lets in whom that lets in, so the login is known to be right."""
+    model = panel.model() or found.model
+    streams, advice = [], [*found.advice]
+    port = _rtsp_port(found)
+    for kind, url in template_urls(vendor, found.host, port).items():
+        try:
+            told = panel.stream(url)
+        except (LoginRefused, LoginsUsedUp):
+            raise
+        except CameraSetupError as error:
+            advice.append(f"its {kind} stream: {error}")
+            continue
+        stream = Stream(
+            kind, url, True, told.width, told.height, told.codec, told.fps, told.keyframe_s, told.smart
         )
-        streams = [_stream(kind, profile, onvif) for kind, profile in _main_and_sub(onvif.profiles())]
-        advice = [*found.advice]
-        if len(streams) == 1:
-            advice.append("it has no sub-stream: switch it on in the camera, the main stream costs much CPU")
-        return replace(found, streams=tuple(streams), advice=tuple(advice))
+        streams.append(stream)
+    known = (*found.known, f"model and streams by {panel.name}")
+    return replace(
+        found, vendor=vendor, model=model, known=known, streams=tuple(streams), advice=tuple(advice)
+    )
+
+
+def _rtsp_port(found: Found) -> int:
+    """The one that answered in the search."""
+    port = re.match(r"rtsp://[^/]*:(\d+)/", found.streams[0].url) if found.streams else None
+    return int(port[1]) if port else 554
+
+
+def _told_by_onvif(found: Found, onvif: Onvif) -> Found:
+    device = onvif.device()
+    maker, model = device.get("Manufacturer", ""), device.get("Model", "")
+    vendor = vendor_of(maker, model)
+    streams = [_stream(kind, profile, onvif) for kind, profile in _main_and_sub(onvif.profiles())]
+    advice = [*found.advice]
+    if len(streams) == 1:
+        advice.append("it has no sub-stream: switch it on in the camera, the main stream costs much CPU")
+    return replace(
+        found,
+        vendor=vendor if vendor is not Vendor.OTHER else found.vendor,
+        model=" ".join(dict.fromkeys(word for word in (maker, model) if word)) or found.model,
+        known=(*found.known, "model and streams by ONVIF"),
+        streams=tuple(streams),
+        advice=tuple(advice),
+    )
+
+
+def _base(host: str, told: OnvifDevice | None, port: int) -> str:
+    """Of its web page: where ONVIF is, because both are one server as a rule."""
+    if told is not None:
+        return told.device_url.partition("/onvif")[0].rstrip("/")
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
 def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Found:

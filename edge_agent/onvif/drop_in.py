@@ -30,16 +30,13 @@ class Entry:
 
 def chosen(found: Sequence[Found], words: str) -> list[Found]:
     """``all``, or numbers of the list and addresses, with commas between. Raises ``CameraSetupError``."""
-    usable = [camera for camera in found if camera.streams]
     if words.strip() == "all":
-        return usable
+        return list(found)
     picked: list[Found] = []
     for word in filter(None, (word.strip() for word in words.split(","))):
         camera = next((each for n, each in enumerate(found, 1) if word in (str(n), each.host)), None)
         if camera is None:
             raise CameraSetupError(f"{word!r} is neither a number of the list nor an address in it")
-        if not camera.streams:
-            raise CameraSetupError(f"{camera.host}: {camera.state}: no stream of it is known yet")
         if camera not in picked:
             picked.append(camera)
     return picked

@@ -27,6 +27,7 @@ class Stream:
     codec: str = ""
     fps: float | None = None
     keyframe_s: float | None = None
+    smart: bool | None = None  # None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Found:
     model: str = ""
     known: tuple[str, ...] = ()  # what it said itself
     guessed: tuple[str, ...] = ()  # what was concluded from how it answers
-    device_url: str | None = None
+    base: str = ""  # of its web page: http://10.0.0.11
+    device_url: str | None = None  # where ONVIF answers; None: nowhere
     streams: tuple[Stream, ...] = ()
     clock: CameraClock | None = None
     advice: tuple[str, ...] = field(default=())

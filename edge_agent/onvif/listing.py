@@ -8,8 +8,10 @@ from typing import TextIO
 
 import msgspec
 
+from edge_agent.onvif.configure import Plan, Result
 from edge_agent.onvif.found import Found, Stream
 from edge_agent.onvif.soap import CameraClock
+from edge_agent.onvif.text import duration
 
 RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0
@@ -48,23 +50,27 @@ def _about(stream: Stream) -> str:
     if stream.keyframe_s:
         rare = stream.keyframe_s > RARE_KEYFRAMES_S
         words.append(f"keyframe every {stream.keyframe_s:g} s{', too rare' if rare else ''}")
+    if stream.smart:
+        words.append("smart codec on")
     return " ".join(word for word in words if word)
+
+
+def write_plan(plan: Plan, out: TextIO) -> None:
+    for change in plan.changes:
+        out.write(f"  {change.what:<18} {change.before} -> {change.after}\n")
+    for line in plan.by_hand:
+        out.write(f"  by hand: {line}\n")
+
+
+def write_results(results: Sequence[Result], errors: Sequence[str], out: TextIO) -> None:
+    for result in results:
+        change = result.change
+        out.write(f"  {change.what:<18} {change.before} -> {result.now}  {result.outcome}\n")
+    for error in errors:
+        out.write(f"  ! {error}\n")
 
 
 def _clock(clock: CameraClock) -> str:
     if abs(clock.offset_s) <= WRONG_CLOCK_S:
         return ""
     return f"its clock is {duration(abs(clock.offset_s))} {'ahead' if clock.offset_s > 0 else 'behind'}"
-
-
-def duration(seconds: float) -> str:
-    """In the two largest units: ``3 d 4 h``, ``7 min 0 s``."""
-    whole = round(seconds)
-    for name, size, below, below_size in (
-        ("d", 86400, "h", 3600),
-        ("h", 3600, "min", 60),
-        ("min", 60, "s", 1),
-    ):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // below_size} {below}"
-    return f"{seconds:.0f} s"

@@ -1,8 +1,8 @@
 """What ONVIF tells of a camera and lets be changed, each call one SOAP request.
 
-Envelopes and most answers are the library's (``onveef``). Own is how one logs in: the library's client would
-log in up to three times by itself. Own is also how an encoder is set: the library builds the configuration
-anew and would reset what it does not know (multicast, rate control), so the camera's own element is changed and
+Envelopes and most answers are the library's (``onveef``). Own is how one logs in: the library's client logs
+in up to three times by itself. Own is also how an encoder is set: the library builds the configuration anew
+and would reset what it does not know (multicast, rate control), so the camera's own element is changed and
 sent back.
 """
 
@@ -66,6 +66,7 @@ class Onvif:
         self._urls = {"device": device_url}
         self._asked_services = False
         self._offset_s: float | None = None
+        self._clock_moves = False
         self._by_digest: bool | None = None
 
     # --- without a login ---
@@ -124,6 +125,7 @@ class Onvif:
             date_time_type=kind, daylight_savings=False, timezone=zone, utc_datetime=utc
         )
         self._told("device", body)
+        self._clock_moves = True  # now, or when its NTP server has answered
 
     def encoder(self, token: str) -> ET.Element:
         """The camera's own XML of one video encoder configuration."""
@@ -180,7 +182,7 @@ class Onvif:
             self._by_digest = asked.asks_for_digest
         if self._by_digest:
             return self._read(self._post(service, envelopes.build_envelope(body), self._login))
-        if self._offset_s is None:
+        if self._offset_s is None or self._clock_moves:
             # A digest is refused when its time is not the camera's.
             self._offset_s = 0.0
             with contextlib.suppress(NotOnvif):

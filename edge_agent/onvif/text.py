@@ -24,3 +24,16 @@ def scope_value(scopes: list[str], name: str) -> str:
         if scope.lower().startswith(start):
             return clean(unquote(scope[len(start) :], errors="replace"))
     return ""
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units: ``3 d 4 h``, ``7 min 0 s``."""
+    whole = round(seconds)
+    for name, size, below, below_size in (
+        ("d", 86400, "h", 3600),
+        ("h", 3600, "min", 60),
+        ("min", 60, "s", 1),
+    ):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // below_size} {below}"
+    return f"{seconds:.0f} s"

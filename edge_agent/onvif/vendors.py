@@ -65,3 +65,12 @@ def stream_key(url: str) -> tuple[object, ...]:
     if parts.path.lower().endswith("/cam/realmonitor"):
         return "dahua", query.get("channel", "1"), query.get("subtype", "0")
     return parts.path.rstrip("/"), *sorted(query.items())
+
+
+def same_stream(url: str, told: str) -> bool:
+    """Whether the configuration's ``url`` is the stream that a camera tells as ``told``."""
+    key, told_key = stream_key(url), stream_key(told)
+    if key == told_key:
+        return True
+    # Cameras add parameters of their own to what they tell.
+    return key[0] == told_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(told_key[1:])

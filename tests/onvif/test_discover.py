@@ -63,10 +63,28 @@ def test_stream_urls_are_the_vendors_until_the_camera_tells_its_own(stack: ExitS
     after = discovery().log_in(before, RIGHT)
     at = f"rtsp://127.0.9.1:{camera.rtsp_port}/Streaming/Channels"
     assert [(s.url, s.told) for s in before.streams] == [(f"{at}/101", False), (f"{at}/102", False)]
-    assert [(s.url, s.told, s.codec, s.width, s.keyframe_s) for s in after.streams] == [
-        (f"{at}/101?unicast=true&proto=Onvif", True, "H265", 2688, 4.0),
-        (f"{at}/102?unicast=true&proto=Onvif", True, "H265", 640, 4.0),
+    assert [(s.url, s.told, s.codec, s.width, s.keyframe_s, s.smart) for s in after.streams] == [
+        (f"{at}/101", True, "H265", 2688, 4.0, True),
+        (f"{at}/102", True, "H265", 640, 4.0, True),
     ]
+
+
+def test_streams_of_any_vendor_are_told_by_onvif_at_the_address_that_was_asked(stack: ExitStack) -> None:
+    camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor="other"))
+    found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
+    at = f"rtsp://127.0.9.1:{camera.rtsp_port}/live"
+    assert [(s.url, s.told, s.codec, s.width, s.keyframe_s) for s in found.streams] == [
+        (f"{at}/main?unicast=true&proto=Onvif", True, "H265", 2688, 4.0),
+        (f"{at}/sub?unicast=true&proto=Onvif", True, "H265", 640, 4.0),
+    ]
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "dahua"])
+def test_the_cameras_own_users_count_not_those_of_onvif(stack: ExitStack, vendor: str) -> None:
+    camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor=vendor, onvif_password="another"))
+    found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
+    assert [stream.told for stream in found.streams] == [True, True]
+    assert camera.failed_logins == 0
 
 
 def test_a_camera_without_a_password_is_recognised_by_its_own_word(stack: ExitStack) -> None:
@@ -103,7 +121,9 @@ def test_a_host_that_only_speaks_rtsp_is_perhaps_a_camera_and_a_web_server_is_no
 
 @pytest.mark.parametrize("auth", ["wss", "digest"])
 def test_one_login_is_enough_whichever_way_the_camera_wants_it(stack: ExitStack, auth: str) -> None:
-    camera = stack.enter_context(OnvifCamera("127.0.9.1", auth=auth, clock_offset_s=-7 * 3600))
+    camera = stack.enter_context(
+        OnvifCamera("127.0.9.1", vendor="other", auth=auth, clock_offset_s=-7 * 3600)
+    )
     found = discovery().log_in(search(camera)["127.0.9.1"], RIGHT)
     assert [stream.told for stream in found.streams] == [True, True]
     assert camera.failed_logins == 0
@@ -111,11 +131,13 @@ def test_one_login_is_enough_whichever_way_the_camera_wants_it(stack: ExitStack,
     assert found.clock.offset_s == pytest.approx(-7 * 3600, abs=1.5)
 
 
-@pytest.mark.parametrize("auth", ["wss", "digest"])
+@pytest.mark.parametrize(
+    ("vendor", "auth"), [("hikvision", "wss"), ("dahua", "wss"), ("other", "wss"), ("other", "digest")]
+)
 def test_a_wrong_password_is_shown_twice_an_hour_at_most_over_all_runs(
-    stack: ExitStack, tmp_path: Path, auth: str
+    stack: ExitStack, tmp_path: Path, vendor: str, auth: str
 ) -> None:
-    camera = stack.enter_context(OnvifCamera("127.0.9.1", auth=auth, lock_after=3))
+    camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor=vendor, auth=auth, lock_after=3))
     found = search(camera)["127.0.9.1"]
     clock = SteppedClock()
     for _ in range(5):
@@ -192,7 +214,8 @@ def test_a_host_that_accepts_and_says_nothing_is_asked_once(monkeypatch: pytest.
         silent.setblocking(False)
         connections = 0
         with contextlib.suppress(BlockingIOError):
-            while silent.accept():
+            while True:
+                silent.accept()[0].close()
                 connections += 1
     assert connections == 2  # the sweep, and one question
 

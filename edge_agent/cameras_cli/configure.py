@@ -1,0 +1,91 @@
+"""``edge-agent cameras configure``."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import sys
+import threading
+from datetime import timedelta
+from typing import TextIO
+
+from edge_agent import config
+from edge_agent.cameras_cli.asking import asked, host_of, login_of, open_ledger
+from edge_agent.clock import SystemClock
+from edge_agent.device.clock_sync import read_kernel_sync
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.configure import Outcome, apply, plan, read
+from edge_agent.onvif.listing import write_plan, write_results
+from edge_agent.onvif.panel import Site
+from edge_agent.onvif.panels import open_panel
+from edge_agent.onvif.probing import Ports, ask_onvif
+from edge_agent.onvif.soap import DEVICE_PATH
+from edge_agent.onvif.web import Web
+from edge_agent.secrets import masked
+
+
+def run_configure(args: argparse.Namespace, out: TextIO) -> int:
+    ntp = _ipv4(args.ntp)
+    own_login = login_of(args)
+    settings = config.load(args.config, no_secrets=own_login is not None)
+    camera = next((each for each in settings.cameras if each.id == args.camera), None)
+    if camera is None:
+        known = ", ".join(each.id for each in settings.cameras) or "none"
+        raise CameraSetupError(f"no camera {args.camera!r} in {args.config}; known: {known}")
+    login = own_login or camera.credentials
+    host = host_of(camera.url)
+    if not host or login is None:
+        raise CameraSetupError(f"{camera.id}: it needs a network address and a login: {masked(camera.url)}")
+    clock = SystemClock()
+    site_now = clock.now().astimezone(settings.gateway.timezone)
+    site = Site(site_now.utcoffset() or timedelta(0), site_now)
+    with Web(host, open_ledger(args.state_dir)) as web:
+        base = f"http://{host}" if args.port == 80 else f"http://{host}:{args.port}"
+        panel, vendor = open_panel(web, base, _device_url(host, base), clock, login)
+        plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())
+        out.write(f"{camera.id}  {host}  {vendor}, by {panel.name}\n")
+        write_plan(plan_, out)
+        if not plan_.changes:
+            out.write("  nothing to change\n")
+            return 0
+        if not _agreed(args.yes, camera.id, out):
+            return 0
+        results, errors = apply(plan_, panel, camera.url, site, ntp, threading.Event().wait)
+    out.write("read back from the camera:\n")
+    write_results(results, errors, out)
+    return 0 if all(result.outcome is Outcome.DONE for result in results) and not errors else 1
+
+
+def _agreed(yes: bool, camera_id: str, out: TextIO) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        out.write("  nothing was changed: --yes does it\n")
+        return False
+    out.flush()
+    answer = asked(f"Change these on {camera_id}? Its pictures break off for some seconds. [y/N] ")
+    if answer.lower() in ("y", "yes"):
+        return True
+    out.write("  nothing was changed\n")
+    return False
+
+
+def _device_url(host: str, base: str) -> str:
+    """Where ONVIF answers, if the camera tells; else where it usually is."""
+    try:
+        told = ask_onvif(host, Ports().discovery, 0.5)
+    except OSError:
+        told = None
+    return told.device_url if told is not None else base + DEVICE_PATH
+
+
+def _ipv4(text: str | None) -> str | None:
+    try:
+        return None if text is None else str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise CameraSetupError(f"--ntp {text!r} is no IPv4 address") from None
+
+
+def _clock_trusted() -> bool:
+    kernel = read_kernel_sync()
+    return kernel is not None and kernel.synced

@@ -1,0 +1,270 @@
+"""What the agent needs of a camera, against what it is set to: shown, changed, and read back.
+
+Each step is one write of things that belong together. Steps follow each other only while the camera takes
+them; whatever happens, what it says afterwards is read and told for every single change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.panel import ClockSettings, Panel, Site, StreamSettings, StreamWish
+from edge_agent.onvif.text import duration
+from edge_agent.onvif.vendors import Vendor
+
+KEYFRAME_S = 2.0
+GUESSED_FPS = 25.0
+RIGHT_CLOCK_S = 3.0
+"""Cameras tell whole seconds, and one passes while they are asked."""
+
+NTP_LOOKS, NTP_LOOK_S = 4, 3.0
+"""So often, and so far apart, the clock is read until NTP has set it."""
+
+_SMART = {
+    Vendor.HIKVISION: "Configuration > Video/Audio > Video: H.264+ / H.265+ (Smart Codec) off",
+    Vendor.DAHUA: "Setting > Camera > Video: Smart Codec off",
+    Vendor.OTHER: "its video settings: smart codec, H.264+, H.265+, Zipstream or the like off",
+}
+
+
+class Step(StrEnum):
+    """In the order in which they are done."""
+
+    STREAM = "stream"
+    NTP = "NTP"
+    CLOCK = "clock"
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    NOT_TAKEN = "NOT TAKEN by the camera"
+    NOT_DONE = "NOT DONE"
+    NOT_YET = "NOT YET: NTP needs a minute, look again"
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    stream: StreamSettings
+    clock: ClockSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    step: Step
+    what: str
+    before: str
+    after: str
+    reached: Callable[[Now], bool]
+    shown: Callable[[Now], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    changes: tuple[Change, ...]
+    by_hand: tuple[str, ...]  # what cannot be done from here, and where to click
+    wish: StreamWish
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    change: Change
+    outcome: Outcome
+    now: str
+
+
+def read(panel: Panel, url: str, site: Site) -> Now:
+    return Now(panel.stream(url), panel.clock(site))
+
+
+def plan(now: Now, panel: Panel, vendor: Vendor, ntp: str | None, clock_trusted: bool) -> Plan:
+    """``ntp``: the server that it is to follow, None: as it is. Without ``clock_trusted`` the box does not
+    know the time itself, and sets no clock."""
+    stream, by_hand = now.stream, []
+    gov_length = wanted_gov_length(stream)
+    changes = [
+        *_codec(stream),
+        *_keyframes(stream, gov_length),
+        *_smart(stream),
+        *_ntp(now.clock, ntp),
+    ]
+    if stream.smart is None:
+        by_hand.append(f"smart codec is not in {panel.name}: look at {_SMART[vendor]}")
+    clock = _clock(now.clock)
+    if clock and ntp is None and now.clock.ntp:
+        by_hand.append(
+            f"its clock is wrong although it follows NTP ({now.clock.ntp_server}): is that reachable?"
+        )
+    elif clock and not clock_trusted and ntp is None:
+        by_hand.append("its clock is wrong, but this box's own is not synchronised yet: try again later")
+    else:
+        changes += clock
+        if clock and ntp is None:
+            by_hand.append("without --ntp SERVER its clock will drift away again")
+    return Plan(tuple(changes), tuple(by_hand), StreamWish(gov_length))
+
+
+def apply(
+    plan_: Plan, panel: Panel, url: str, site: Site, ntp: str | None, wait: Callable[[float], object]
+) -> tuple[list[Result], list[str]]:
+    """What became of each change, and what went wrong. Never raises for the camera: it is told instead."""
+    errors: list[str] = []
+    tried: set[Step] = set()
+    for step in Step:
+        if not any(change.step is step for change in plan_.changes):
+            continue
+        tried.add(step)
+        try:
+            _do(step, plan_, panel, url, site, ntp)
+        except CameraSetupError as error:
+            errors.append(str(error))
+            break
+    try:
+        after = read(panel, url, site)
+        for _ in range(NTP_LOOKS if ntp is not None and not errors else 0):
+            if _is_right(after.clock):
+                break
+            wait(NTP_LOOK_S)
+            after = read(panel, url, site)
+    except CameraSetupError as error:
+        errors.append(f"what it is set to now could not be read: {error}")
+        return [Result(change, Outcome.NOT_DONE, "unknown") for change in plan_.changes], errors
+    return [_judged(change, after, tried) for change in plan_.changes], errors
+
+
+def _do(step: Step, plan_: Plan, panel: Panel, url: str, site: Site, ntp: str | None) -> None:
+    if step is Step.STREAM:
+        panel.set_stream(url, plan_.wish)
+    elif step is Step.NTP:
+        assert ntp is not None  # there is a change of it
+        panel.set_ntp(ntp, site)
+    elif ntp is None:
+        panel.set_clock(site)
+
+
+def _judged(change: Change, after: Now, tried: set[Step]) -> Result:
+    if change.reached(after):
+        return Result(change, Outcome.DONE, change.shown(after))
+    if change.step not in tried:
+        outcome = Outcome.NOT_DONE
+    elif change.step is Step.CLOCK and after.clock.ntp:
+        outcome = Outcome.NOT_YET
+    else:
+        outcome = Outcome.NOT_TAKEN
+    return Result(change, outcome, change.shown(after))
+
+
+# --- what is to change ---
+
+
+def wanted_gov_length(stream: StreamSettings) -> int | None:
+    """None when it is short enough. Longer than needed is not made: each keyframe costs bytes."""
+    if stream.gov_length is None:
+        return None
+    longest = max(1, int((stream.fps or GUESSED_FPS) * KEYFRAME_S))
+    return longest if stream.gov_length > longest else None
+
+
+def _codec(stream: StreamSettings) -> list[Change]:
+    if stream.codec == "H264":
+        return []
+    return [
+        Change(
+            Step.STREAM,
+            "codec",
+            stream.codec or "unknown",
+            "H264",
+            lambda now: now.stream.codec == "H264",
+            lambda now: now.stream.codec,
+        )
+    ]
+
+
+def _keyframes(stream: StreamSettings, gov_length: int | None) -> list[Change]:
+    if gov_length is None:
+        return []
+
+    def shown(now: Now) -> str:
+        seconds = now.stream.keyframe_s
+        return f"{now.stream.gov_length} pictures" + (f" ({seconds:g} s)" if seconds else "")
+
+    after = f"{gov_length} pictures" + (f" ({gov_length / stream.fps:g} s)" if stream.fps else "")
+    return [
+        Change(
+            Step.STREAM,
+            "keyframe interval",
+            shown(Now(stream, _NO_CLOCK)),
+            after,
+            lambda now: now.stream.gov_length is not None and wanted_gov_length(now.stream) is None,
+            shown,
+        )
+    ]
+
+
+def _smart(stream: StreamSettings) -> list[Change]:
+    if not stream.smart:
+        return []
+    return [
+        Change(
+            Step.STREAM,
+            "smart codec",
+            "on",
+            "off",
+            lambda now: now.stream.smart is False,
+            lambda now: {True: "on", False: "off", None: "unknown"}[now.stream.smart],
+        )
+    ]
+
+
+def _ntp(clock: ClockSettings, server: str | None) -> list[Change]:
+    if server is None or (clock.ntp and clock.ntp_server == server):
+        return []
+
+    def shown(now: Now) -> str:
+        return now.clock.ntp_server if now.clock.ntp else f"not used ({now.clock.ntp_server or 'none'})"
+
+    return [
+        Change(
+            Step.NTP,
+            "NTP server",
+            shown(Now(_NO_STREAM, clock)),
+            server,
+            lambda now: now.clock.ntp and now.clock.ntp_server == server,
+            shown,
+        )
+    ]
+
+
+def _clock(clock: ClockSettings) -> list[Change]:
+    if _is_right(clock):
+        return []
+
+    def shown(now: Now) -> str:
+        offset_s = now.clock.offset_s
+        words = []
+        if abs(offset_s) > RIGHT_CLOCK_S:
+            words.append(f"{duration(abs(offset_s))} {'ahead' if offset_s > 0 else 'behind'}")
+        if now.clock.zone_wrong:
+            words.append("wrong time zone")
+        return ", ".join(words) or "right"
+
+    return [
+        Change(
+            Step.CLOCK,
+            "clock",
+            shown(Now(_NO_STREAM, clock)),
+            "right",
+            lambda now: _is_right(now.clock),
+            shown,
+        )
+    ]
+
+
+def _is_right(clock: ClockSettings) -> bool:
+    return abs(clock.offset_s) <= RIGHT_CLOCK_S and not clock.zone_wrong
+
+
+_NO_CLOCK = ClockSettings(0.0, False, False, "")
+_NO_STREAM = StreamSettings("", None, None, None, None, None)

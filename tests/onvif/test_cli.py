@@ -1,0 +1,211 @@
+"""``edge-agent cameras`` as a technician types it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge_agent import cli, config
+from edge_agent.onvif.discover import Search
+from edge_agent.onvif.probing import Ports
+from tests.testbed.onvif_camera import OnvifCamera
+from tests.testbed.onvif_network import CameraNetwork
+
+HOST = "127.0.9.16"
+MAIN = """\
+gateway: {id: dt-001, ward: de-tham}
+mqtt: {brokers: [mqtt://127.0.0.1]}
+cameras:
+  - {id: cam-1, url: "rtsp://10.0.0.9/stream2"}   # the gate
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "edge-agent.yaml").write_text(MAIN)
+    (tmp_path / "pass").write_text("right\n")
+    (tmp_path / "state").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[OnvifCamera]:
+    with OnvifCamera(HOST) as camera, CameraNetwork([camera]):
+        ports = Ports(camera.port, camera.rtsp_port)
+        near = partial(Search, addresses=["127.0.0.1"], ports=ports, listen_s=0.3)
+        monkeypatch.setattr("edge_agent.cameras_cli.discover.Search", near)
+        monkeypatch.setattr("edge_agent.cameras_cli.configure._clock_trusted", lambda: True)
+        yield camera
+
+
+def cameras(site: Path, action: str, *more: str, login: bool = True) -> int:
+    who = ["--username", "admin", "--password-file", str(site / "pass")] if login else []
+    where = ["--config", str(site / "edge-agent.yaml"), "--state-dir", str(site / "state")]
+    return cli.main(["cameras", action, *where, *who, *more])
+
+
+def written(site: Path) -> Path:
+    return site / "conf.d" / "cameras.yaml"
+
+
+def test_the_list_names_vendor_model_streams_and_what_is_wrong(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera.clock_offset_s = -7 * 3600
+    assert cameras(site, "discover") == 0
+    text = capsys.readouterr().out
+    assert "Hikvision DS-2CD2143G2-I  ready" in text
+    assert f"rtsp://{HOST}:{camera.rtsp_port}/Streaming/Channels/102  640x360 H265 15 fps" in text
+    assert "keyframe every 4 s, too rare smart codec on" in text
+    assert "its clock is 7 h 0 min behind" in text
+
+
+def test_the_json_list_is_what_the_text_says(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cameras(site, "discover", "--json", login=False) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["host"], found["state"], found["configured_as"]) == (HOST, "ready", None)
+    assert camera.logins == []
+
+
+def test_a_chosen_camera_becomes_a_drop_in_with_the_sub_stream_and_no_password_in_it(
+    site: Path, camera: OnvifCamera
+) -> None:
+    before = (site / "edge-agent.yaml").read_text()
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 0
+    settings = config.load(site / "edge-agent.yaml")
+    new = settings.cameras[1]
+    assert (new.id, new.url.rpartition("/")[2]) == ("cam-2", "102")
+    assert new.clip.main_url is not None
+    assert new.clip.main_url.endswith("/101")
+    assert new.credentials is not None
+    assert new.credentials.password.reveal() == "right"
+    assert "right" not in written(site).read_text()
+    assert stat.S_IMODE((site / "credentials" / "cam-2").stat().st_mode) == 0o600
+    assert stat.S_IMODE((site / "credentials").stat().st_mode) == 0o700
+    assert (site / "edge-agent.yaml").read_text() == before
+
+
+def test_nothing_is_written_over_without_force_and_ids_stay_with_it(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = ("discover", "--choose", "all", "--write", str(written(site)))
+    assert cameras(site, *write) == 0
+    first = written(site).read_text()
+    written(site).write_text(first + "# the lane\n")
+    assert cameras(site, *write) == 1
+    assert "--force replaces it" in capsys.readouterr().err
+    assert written(site).read_text().endswith("# the lane\n")
+    assert cameras(site, *write, "--force") == 0
+    assert [camera.id for camera in config.load(site / "edge-agent.yaml").cameras] == ["cam-1", "cam-2"]
+
+
+def test_a_camera_that_is_configured_is_not_written_again(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "edge-agent.yaml").write_text(MAIN.replace("10.0.0.9", HOST))
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 1
+    assert "configured already as cam-1" in capsys.readouterr().err
+    assert not written(site).exists()
+
+
+def test_a_login_that_is_refused_is_not_written(site: Path, camera: OnvifCamera) -> None:
+    (site / "pass").write_text("wrong\n")
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 1
+    assert not written(site).exists()
+    assert not (site / "credentials").exists()
+    assert camera.failed_logins == 1
+
+
+def test_a_drop_in_that_does_not_fit_is_taken_away_again(site: Path, camera: OnvifCamera) -> None:
+    (site / "edge-agent.yaml").write_text(MAIN + "nonsense: 1\n")
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == cli.EX_CONFIG
+    assert not written(site).exists()
+    assert not (site / "credentials" / "cam-2").exists()
+
+
+def test_a_hostile_name_stays_in_its_comment(site: Path, camera: OnvifCamera) -> None:
+    camera.vendor, camera.vendor_api = "other", False
+    camera.model = "X&#10;  - id: evil&#10;    url: rtsp://evil &#x202e;"
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == 0
+    assert [camera.id for camera in config.load(site / "edge-agent.yaml").cameras] == ["cam-1", "cam-2"]
+
+
+def configured_site(site: Path, camera: OnvifCamera) -> None:
+    written(site).write_text(
+        f'cameras: [{{id: cam-2, url: "rtsp://{HOST}/Streaming/Channels/102", username: admin, password_file: pass}}]'
+    )
+
+
+def test_configure_only_shows_when_nobody_can_be_asked(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured_site(site, camera)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False) == 0
+    text = capsys.readouterr().out
+    assert "codec              H265 -> H264" in text
+    assert "keyframe interval  60 pictures (4 s) -> 30 pictures (2 s)" in text
+    assert "nothing was changed: --yes does it" in text
+    assert camera.writes == []
+
+
+def test_configure_with_yes_changes_and_shows_what_it_read_back(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured_site(site, camera)
+    args = ("configure", "cam-2", "--port", str(camera.port), "--yes", "--ntp", "10.0.0.1")
+    assert cameras(site, *args, login=False) == 0
+    assert "smart codec        on -> off  done" in capsys.readouterr().out
+    assert (camera.streams["sub"].codec, camera.ntp) == ("H264", "10.0.0.1")
+    assert cameras(site, *args, login=False) == 0
+    assert "nothing to change" in capsys.readouterr().out
+
+
+def test_configure_that_was_not_taken_ends_with_1(site: Path, camera: OnvifCamera) -> None:
+    configured_site(site, camera)
+    camera.ignores = frozenset({"codec"})
+    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), "--yes", login=False) == 1
+
+
+def test_a_question_that_is_answered_with_no_changes_nothing(
+    site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured_site(site, camera)
+    monkeypatch.setattr("edge_agent.cameras_cli.configure.asked", lambda _: "")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False) == 0
+    assert camera.writes == []
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("discover", "--subnet", "10.0.0.0/20"), "at most a /22"),
+        (("discover", "--subnet", "203.0.113.0/24"), "not a private network"),
+        (("discover", "--subnet", "x"), "no subnet"),
+        (("configure", "cam-9", "--yes"), "no camera 'cam-9'"),
+        (("configure", "cam-1", "--ntp", "evil;"), "no IPv4 address"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_sent(
+    site: Path, more: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cameras(site, *more) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_without_the_extra_the_command_says_how_to_get_it(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onveef", None)
+    assert cameras(site, "discover") == 1
+    assert "pip install 'edge-agent[cameras]'" in capsys.readouterr().err

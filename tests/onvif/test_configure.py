@@ -1,0 +1,224 @@
+"""What is changed at a camera, that it is read back, and that nothing stays half done unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge_agent.clock import SystemClock
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.configure import Outcome, Plan, Result, apply, plan, read
+from edge_agent.onvif.isapi import posix_zone, zone_offset
+from edge_agent.onvif.logins import LoginLedger
+from edge_agent.onvif.panel import NoSuchStream, Panel, Site
+from edge_agent.onvif.panels import open_panel
+from edge_agent.onvif.vendors import Vendor, same_stream
+from edge_agent.onvif.web import LoginRefused, Web
+from edge_agent.secrets import Credentials, Secret
+from tests.testbed.onvif_camera import OnvifCamera
+
+HOST = "127.0.9.8"
+RIGHT = Credentials("admin", Secret("right"))
+NTP = "10.0.0.1"
+SITE = Site(timedelta(hours=7), datetime.now(UTC))
+
+
+@contextmanager
+def opened(camera: OnvifCamera, login: Credentials = RIGHT) -> Iterator[tuple[Panel, Vendor]]:
+    with Web(camera.host, LoginLedger(None, SystemClock(), "boot")) as web:
+        yield open_panel(web, f"http://{camera.host}:{camera.port}", camera.device_url, SystemClock(), login)
+
+
+def url(camera: OnvifCamera) -> str:
+    return f"rtsp://{camera.host}{camera.stream_path('sub')}"
+
+
+def configured(camera: OnvifCamera, ntp: str | None = NTP) -> tuple[Plan, list[Result], list[str]]:
+    with opened(camera) as (panel, vendor):
+        plan_ = plan(read(panel, url(camera), SITE), panel, vendor, ntp, clock_trusted=True)
+        return plan_, *apply(plan_, panel, url(camera), SITE, ntp, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "media2", "auth"),
+    [
+        ("hikvision", True, "wss"),
+        ("dahua", True, "wss"),
+        ("other", True, "wss"),
+        ("other", True, "digest"),
+    ],
+)
+def test_sub_stream_clock_and_ntp_are_set_with_one_login_and_read_back(
+    vendor: str, media2: bool, auth: str
+) -> None:
+    with OnvifCamera(HOST, vendor=vendor, media2=media2, auth=auth, clock_offset_s=-3600) as camera:
+        main = str(camera.streams["main"])
+        _, results, errors = configured(camera)
+        assert errors == []
+        assert {result.outcome for result in results} == {Outcome.DONE}
+        sub = camera.streams["sub"]
+        assert (sub.codec, sub.gov_length) == ("H264", 30)
+        assert sub.smart is (vendor == "other")  # not in ONVIF
+        assert (camera.ntp, camera.follows_ntp) == (NTP, True)
+        assert abs(camera.clock_offset_s) < 2
+        assert camera.failed_logins == 0
+        assert str(camera.streams["main"]) == main  # the recorder's
+
+
+def test_an_older_camera_without_media2_gets_its_keyframes_too() -> None:
+    with OnvifCamera(HOST, vendor="other", media2=False) as camera:
+        camera.streams["sub"].codec = "H264"
+        configured(camera)
+        assert camera.streams["sub"].gov_length == 30
+
+
+def test_a_jpeg_stream_of_the_older_service_becomes_h264() -> None:
+    with OnvifCamera(HOST, vendor="other", media2=False) as camera:
+        camera.streams["sub"].codec = "JPEG"
+        _, results, _ = configured(camera)
+        assert camera.streams["sub"].codec == "H264"
+        assert [r.outcome for r in results if r.change.what == "codec"] == [Outcome.DONE]
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
+def test_the_second_run_finds_nothing_to_change_and_writes_nothing(vendor: str) -> None:
+    with OnvifCamera(HOST, vendor=vendor) as camera:
+        configured(camera)
+        writes = len(camera.writes)
+        plan_, _, _ = configured(camera)
+        assert plan_.changes == ()
+        assert len(camera.writes) == writes
+
+
+def test_what_onvif_cannot_do_is_named_with_where_to_click() -> None:
+    with OnvifCamera(HOST, vendor="other") as camera:
+        plan_, _, _ = configured(camera)
+    assert any("smart codec is not in ONVIF" in line for line in plan_.by_hand)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "ignored", "what"),
+    [
+        ("hikvision", "codec", "codec"),
+        ("hikvision", "smart", "smart codec"),
+        ("dahua", "gop", "keyframe interval"),
+        ("other", "gop", "keyframe interval"),
+        ("other", "ntp", "NTP server"),
+    ],
+)
+def test_what_a_camera_acknowledges_and_does_not_take_is_told(vendor: str, ignored: str, what: str) -> None:
+    with OnvifCamera(HOST, vendor=vendor, ignores=frozenset({ignored})) as camera:
+        _, results, _ = configured(camera)
+    outcomes = {result.change.what: result.outcome for result in results}
+    assert outcomes[what] is Outcome.NOT_TAKEN
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
+def test_a_camera_that_breaks_down_half_way_is_told_change_by_change(vendor: str) -> None:
+    writes = {"hikvision": 1, "dahua": 2, "other": 1}[vendor]  # the stream is set, the rest is not
+    with OnvifCamera(HOST, vendor=vendor, breaks_after=writes, clock_offset_s=-3600) as camera:
+        _, results, errors = configured(camera)
+    outcomes = {result.change.what: result.outcome for result in results}
+    assert outcomes["codec"] is outcomes["keyframe interval"] is Outcome.DONE
+    assert outcomes["NTP server"] is Outcome.NOT_TAKEN
+    assert outcomes["clock"] is Outcome.NOT_DONE
+    assert errors
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
+def test_without_ntp_the_clock_is_set_once_and_said_to_drift(vendor: str) -> None:
+    with OnvifCamera(HOST, vendor=vendor, clock_offset_s=86400 * 400) as camera:
+        plan_, results, _ = configured(camera, ntp=None)
+        assert abs(camera.clock_offset_s) < 3
+    assert [r.outcome for r in results if r.change.what == "clock"] == [Outcome.DONE]
+    assert any("drift" in line for line in plan_.by_hand)
+
+
+def test_a_box_that_does_not_know_the_time_sets_no_clock() -> None:
+    with OnvifCamera(HOST, clock_offset_s=-3600) as camera, opened(camera) as (panel, vendor):
+        plan_ = plan(read(panel, url(camera), SITE), panel, vendor, None, clock_trusted=False)
+    assert "clock" not in [change.what for change in plan_.changes]
+    assert any("not synchronised" in line for line in plan_.by_hand)
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "other"])
+def test_a_wrong_time_zone_is_set_right(vendor: str) -> None:
+    with OnvifCamera(HOST, vendor=vendor, zone="GMT+08:00", utc_offset_s=28800) as camera:
+        _, results, _ = configured(camera)
+        assert camera.utc_offset_s == 25200
+    assert [(r.change.before, r.outcome) for r in results if r.change.what == "clock"] == [
+        ("wrong time zone", Outcome.DONE)
+    ]
+
+
+def test_an_odd_zone_that_means_the_right_thing_is_left_as_it_is() -> None:
+    # Dahua's firmware counts to the east, which POSIX does not.
+    with OnvifCamera(HOST, vendor="other", zone="GMT+07:00") as camera:
+        plan_, _, _ = configured(camera)
+        assert camera.zone == "GMT+07:00"
+    assert "clock" not in [change.what for change in plan_.changes]
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
+def test_another_stream_than_the_configurations_is_never_touched(vendor: str) -> None:
+    with OnvifCamera(HOST, vendor=vendor) as camera, opened(camera) as (panel, _):
+        with pytest.raises(NoSuchStream):
+            panel.stream(f"rtsp://{HOST}/another/stream")
+        assert camera.writes == []
+
+
+@pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
+def test_a_wrong_password_is_one_login_and_changes_nothing(vendor: str) -> None:
+    wrong = Credentials("admin", Secret("wrong"))
+    with OnvifCamera(HOST, vendor=vendor) as camera:
+        with opened(camera, wrong) as (panel, _), pytest.raises(LoginRefused) as refused:
+            panel.stream(url(camera))
+        assert camera.failed_logins == 1
+        assert camera.writes == []
+    assert "wrong'" not in str(refused.value)  # neither the password nor its quotes
+
+
+def test_a_host_that_is_no_camera_is_told() -> None:
+    with (
+        OnvifCamera(HOST, vendor="other", onvif=False) as camera,
+        pytest.raises(CameraSetupError, match="neither its own interface nor ONVIF"),
+        opened(camera),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("one", "told", "same"),
+    [
+        (
+            "rtsp://h/Streaming/Channels/102",
+            "rtsp://h:554/Streaming/Channels/102?transportmode=unicast",
+            True,
+        ),
+        ("rtsp://h/Streaming/Channels/101", "rtsp://h/Streaming/Channels/102", False),
+        ("rtsp://h/Streaming/Channels/1", "rtsp://h/Streaming/Channels/101", False),
+        (
+            "rtsp://h/cam/realmonitor?channel=1&subtype=1",
+            "rtsp://h/cam/realmonitor?subtype=1&channel=1",
+            True,
+        ),
+        (
+            "rtsp://h/cam/realmonitor?channel=1&subtype=0",
+            "rtsp://h/cam/realmonitor?channel=1&subtype=1",
+            False,
+        ),
+        ("rtsp://h/live?s=1", "rtsp://h/live?s=1&unicast=true", True),
+        ("rtsp://h/live", "rtsp://h/live2", False),
+    ],
+)
+def test_streams_are_told_apart_whatever_parameters_a_camera_adds(one: str, told: str, same: bool) -> None:
+    assert same_stream(one, told) is same
+
+
+@pytest.mark.parametrize("minutes", [420, 0, -210, 345])
+def test_zones_are_read_as_they_are_written(minutes: int) -> None:
+    offset = timedelta(minutes=minutes)
+    assert zone_offset(posix_zone(offset)) == offset
