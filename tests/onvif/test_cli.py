@@ -141,7 +141,8 @@ def test_a_hostile_name_stays_in_its_comment(site: Path, camera: OnvifCamera) ->
 
 def configured_site(site: Path, camera: OnvifCamera) -> None:
     written(site).write_text(
-        f'cameras: [{{id: cam-2, url: "rtsp://{HOST}/Streaming/Channels/102", username: admin, password_file: pass}}]'
+        f'cameras: [{{id: cam-2, url: "rtsp://{HOST}/Streaming/Channels/102", username: admin, '
+        "password_file: pass}]"
     )
 
 

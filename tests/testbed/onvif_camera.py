@@ -4,8 +4,8 @@ with OnvifCamera("127.0.9.1", vendor="hikvision", password="right") as camera:
     ...
     assert camera.failed_logins <= 2
 
-Every interface reads and writes the same ``streams``, so what one sets another shows. An account is locked after
-``lock_after`` refused logins, as they do; each request with wrong credentials is one.
+Every interface reads and writes the same ``streams``, so what one sets another shows. An account is locked
+after ``lock_after`` refused logins, as they do; each request with wrong credentials is one.
 """
 
 from __future__ import annotations
@@ -257,7 +257,8 @@ class _RtspHandler(socketserver.StreamRequestHandler):
             pass
         realm = REALMS[self.camera.vendor]
         self.wfile.write(
-            f'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="{realm}", nonce="1"\r\n\r\n'.encode()
+            b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n"
+            + f'WWW-Authenticate: Digest realm="{realm}", nonce="1"\r\n\r\n'.encode()
         )
 
 

@@ -79,9 +79,11 @@ def probe_match(camera: OnvifCamera, question: bytes) -> bytes | None:
         f"onvif://www.onvif.org/name/{name} onvif://www.onvif.org/hardware/{camera.model}"
     )
     return (
-        f'<?xml version="1.0"?><e:Envelope xmlns:e="{ENV}" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" '
+        f'<?xml version="1.0"?><e:Envelope xmlns:e="{ENV}"'
+        ' xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" '
         'xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"><e:Header><a:RelatesTo>'
-        f"{relates[1].decode() if relates else ''}</a:RelatesTo></e:Header><e:Body><d:ProbeMatches><d:ProbeMatch>"
+        f"{relates[1].decode() if relates else ''}</a:RelatesTo></e:Header><e:Body><d:ProbeMatches>"
+        "<d:ProbeMatch>"
         f"<a:EndpointReference><a:Address>urn:uuid:{camera.host}</a:Address></a:EndpointReference>"
         f"<d:Scopes>{scopes}</d:Scopes><d:XAddrs>{camera.device_url} http://[fe80::1]/onvif</d:XAddrs>"
         "</d:ProbeMatch></d:ProbeMatches></e:Body></e:Envelope>"
@@ -98,7 +100,8 @@ def sadp_match(camera: OnvifCamera, question: bytes) -> bytes | None:
     return (
         '<?xml version="1.0" encoding="UTF-8"?><ProbeMatch><Uuid>1</Uuid><Types>inquiry</Types>'
         f"<DeviceDescription>{camera.model}</DeviceDescription><IPv4Address>{camera.host}</IPv4Address>"
-        f"<HttpPort>{camera.port}</HttpPort><Activated>{str(camera.activated).lower()}</Activated></ProbeMatch>"
+        f"<HttpPort>{camera.port}</HttpPort><Activated>{str(camera.activated).lower()}</Activated>"
+        "</ProbeMatch>"
     ).encode()
 
 

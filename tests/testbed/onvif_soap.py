@@ -25,7 +25,8 @@ def envelope(body: str) -> bytes:
 def fault(code: str, reason: str) -> bytes:
     return envelope(
         f"<env:Fault><env:Code><env:Value>env:Sender</env:Value><env:Subcode><env:Value>{code}</env:Value>"
-        f'</env:Subcode></env:Code><env:Reason><env:Text xml:lang="en">{reason}</env:Text></env:Reason></env:Fault>'
+        f'</env:Subcode></env:Code><env:Reason><env:Text xml:lang="en">{reason}</env:Text>'
+        "</env:Reason></env:Fault>"
     )
 
 
@@ -55,12 +56,14 @@ def _clock(camera: OnvifCamera, _: ET.Element) -> str:
             f"<tt:Month>{moment.month}</tt:Month><tt:Day>{moment.day}</tt:Day></tt:Date></tt:{name}>"
         )
 
-    now = camera.now
+    now, local = camera.now, camera.now + timedelta(seconds=camera.utc_offset_s)
     kind = "NTP" if camera.follows_ntp else "Manual"
     return (
-        f"<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:DateTimeType>{kind}</tt:DateTimeType>"
-        f"<tt:DaylightSavings>false</tt:DaylightSavings><tt:TimeZone><tt:TZ>{camera.zone}</tt:TZ></tt:TimeZone>"
-        f"{written('UTCDateTime', now)}{written('LocalDateTime', now + timedelta(seconds=camera.utc_offset_s))}"
+        f"<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:DateTimeType>{kind}"
+        "</tt:DateTimeType>"
+        f"<tt:DaylightSavings>false</tt:DaylightSavings><tt:TimeZone><tt:TZ>{camera.zone}</tt:TZ>"
+        "</tt:TimeZone>"
+        f"{written('UTCDateTime', now)}{written('LocalDateTime', local)}"
         "</tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"
     )
 
@@ -69,7 +72,8 @@ def _services(camera: OnvifCamera, _: ET.Element) -> str:
     # The address is one that the camera had before it got this one, as happens.
     names = [(TDS, "device_service"), (TRT, "Media")] + ([(TR2, "Media2")] if camera.media2 else [])
     listed = "".join(
-        f"<tds:Service><tds:Namespace>{space}</tds:Namespace><tds:XAddr>http://192.168.1.64/onvif/{path}</tds:XAddr>"
+        f"<tds:Service><tds:Namespace>{space}</tds:Namespace>"
+        f"<tds:XAddr>http://192.168.1.64/onvif/{path}</tds:XAddr>"
         "<tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></tds:Version></tds:Service>"
         for space, path in names
     )
@@ -81,7 +85,8 @@ def _device(camera: OnvifCamera, _: ET.Element) -> str:
     return (
         f"<tds:GetDeviceInformationResponse><tds:Manufacturer>{maker}</tds:Manufacturer>"
         f"<tds:Model>{camera.model}</tds:Model><tds:FirmwareVersion>V5.7.3</tds:FirmwareVersion>"
-        "<tds:SerialNumber>123</tds:SerialNumber><tds:HardwareId>88</tds:HardwareId></tds:GetDeviceInformationResponse>"
+        "<tds:SerialNumber>123</tds:SerialNumber><tds:HardwareId>88</tds:HardwareId>"
+        "</tds:GetDeviceInformationResponse>"
     )
 
 
@@ -110,21 +115,25 @@ def _encoder2(camera: OnvifCamera, kind: str, name: str) -> str:
         f"<tt:UseCount>1</tt:UseCount><tt:Encoding>{stream.codec}</tt:Encoding><tt:Resolution>"
         f"<tt:Width>{stream.width}</tt:Width><tt:Height>{stream.height}</tt:Height></tt:Resolution>"
         f'<tt:RateControl ConstantBitRate="true"><tt:FrameRateLimit>{stream.fps}</tt:FrameRateLimit>'
-        "<tt:BitrateLimit>512</tt:BitrateLimit></tt:RateControl><tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type>"
-        f"<tt:IPv4Address>239.1.1.1</tt:IPv4Address></tt:Address></tt:Multicast><tt:Quality>3</tt:Quality></{name}>"
+        "<tt:BitrateLimit>512</tt:BitrateLimit></tt:RateControl><tt:Multicast><tt:Address>"
+        "<tt:Type>IPv4</tt:Type>"
+        "<tt:IPv4Address>239.1.1.1</tt:IPv4Address></tt:Address></tt:Multicast><tt:Quality>3"
+        f"</tt:Quality></{name}>"
     )
 
 
 def _encoder1(camera: OnvifCamera, kind: str, name: str) -> str:
     stream = camera.streams[kind]
-    gov = f"<tt:H264><tt:GovLength>{stream.gov_length}</tt:GovLength><tt:H264Profile>Main</tt:H264Profile></tt:H264>"
+    gov = f"<tt:GovLength>{stream.gov_length}</tt:GovLength><tt:H264Profile>Main</tt:H264Profile>"
+    h264 = f"<tt:H264>{gov}</tt:H264>" if stream.codec == "H264" else ""
     return (
         f'<{name} token="E-{kind}"><tt:Name>{kind}</tt:Name><tt:UseCount>1</tt:UseCount>'
         f"<tt:Encoding>{stream.codec}</tt:Encoding><tt:Resolution><tt:Width>{stream.width}</tt:Width>"
         f"<tt:Height>{stream.height}</tt:Height></tt:Resolution><tt:Quality>3</tt:Quality><tt:RateControl>"
         f"<tt:FrameRateLimit>{stream.fps}</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>"
-        f"<tt:BitrateLimit>512</tt:BitrateLimit></tt:RateControl>{gov if stream.codec == 'H264' else ''}"
-        "<tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type><tt:IPv4Address>239.1.1.1</tt:IPv4Address></tt:Address>"
+        f"<tt:BitrateLimit>512</tt:BitrateLimit></tt:RateControl>{h264}"
+        "<tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type><tt:IPv4Address>239.1.1.1</tt:IPv4Address>"
+        "</tt:Address>"
         f"</tt:Multicast><tt:SessionTimeout>PT5S</tt:SessionTimeout></{name}>"
     )
 
@@ -133,7 +142,8 @@ def _encoders(camera: OnvifCamera, call: ET.Element) -> str:
     two = TR2 in call.tag
     prefix, make = ("tr2", _encoder2) if two else ("trt", _encoder1)
     listed = "".join(make(camera, kind, f"{prefix}:Configurations") for kind in camera.streams)
-    return f"<{prefix}:GetVideoEncoderConfigurationsResponse>{listed}</{prefix}:GetVideoEncoderConfigurationsResponse>"
+    name = f"{prefix}:GetVideoEncoderConfigurationsResponse"
+    return f"<{name}>{listed}</{name}>"
 
 
 def _set_encoder(camera: OnvifCamera, call: ET.Element) -> str:
@@ -162,13 +172,16 @@ def _stream_uri(camera: OnvifCamera, call: ET.Element) -> str:
     url = f"rtsp://192.168.1.64:{camera.rtsp_port}{path}{more}unicast=true&proto=Onvif".replace("&", "&amp;")
     if two:
         return f"<tr2:GetStreamUriResponse><tr2:Uri>{url}</tr2:Uri></tr2:GetStreamUriResponse>"
-    return f"<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>{url}</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>"
+    uri = f"<trt:MediaUri><tt:Uri>{url}</tt:Uri></trt:MediaUri>"
+    return f"<trt:GetStreamUriResponse>{uri}</trt:GetStreamUriResponse>"
 
 
 def _ntp(camera: OnvifCamera, _: ET.Element) -> str:
     return (
-        "<tds:GetNTPResponse><tds:NTPInformation><tt:FromDHCP>false</tt:FromDHCP><tt:NTPManual><tt:Type>IPv4</tt:Type>"
-        f"<tt:IPv4Address>{camera.ntp}</tt:IPv4Address></tt:NTPManual></tds:NTPInformation></tds:GetNTPResponse>"
+        "<tds:GetNTPResponse><tds:NTPInformation><tt:FromDHCP>false</tt:FromDHCP><tt:NTPManual>"
+        "<tt:Type>IPv4</tt:Type>"
+        f"<tt:IPv4Address>{camera.ntp}</tt:IPv4Address></tt:NTPManual></tds:NTPInformation>"
+        "</tds:GetNTPResponse>"
     )
 
 

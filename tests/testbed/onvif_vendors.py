@@ -1,4 +1,4 @@
-"""ISAPI (Hikvision) and the CGI of Dahua, as far as the agent uses them. Written from the vendors' documents."""
+"""ISAPI (Hikvision) and the CGI of Dahua, as far as they are used. Written from the vendors' documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _NS = 'version="2.0" xmlns="http://www.hikvision.com/ver20/XMLSchema"'
 _OK = f"<ResponseStatus {_NS}><statusCode>1</statusCode><statusString>OK</statusString></ResponseStatus>"
-_BAD = f"<ResponseStatus {_NS}><statusCode>4</statusCode><statusString>Invalid Operation</statusString></ResponseStatus>"
+_BAD = _OK.replace(">1<", ">4<").replace(">OK<", ">Invalid Operation<")
 
 
 def isapi(camera: OnvifCamera, method: str, path: str, body: str) -> tuple[int, str]:
@@ -31,7 +31,8 @@ def isapi(camera: OnvifCamera, method: str, path: str, body: str) -> tuple[int, 
             return 200, _OK
         return 200, (
             f"<NTPServer {_NS}><id>1</id><addressingFormatType>ipaddress</addressingFormatType>"
-            f"<ipAddress>{camera.ntp}</ipAddress><portNo>123</portNo><synchronizeInterval>60</synchronizeInterval>"
+            f"<ipAddress>{camera.ntp}</ipAddress><portNo>123</portNo><synchronizeInterval>60"
+            "</synchronizeInterval>"
             "</NTPServer>"
         )
     return 404, _BAD
@@ -51,13 +52,16 @@ def _isapi_stream(camera: OnvifCamera, kind: str, id_: str, new: str | None) -> 
         return 200, _OK
     codec = stream.codec.replace("H26", "H.26")
     return 200, (
-        f"<StreamingChannel {_NS}><id>{id_}</id><channelName>Camera 01</channelName><enabled>true</enabled><Video>"
+        f"<StreamingChannel {_NS}><id>{id_}</id><channelName>Camera 01</channelName><enabled>true"
+        "</enabled><Video>"
         f"<enabled>true</enabled><videoCodecType>{codec}</videoCodecType>"
         f"<videoResolutionWidth>{stream.width}</videoResolutionWidth>"
-        f"<videoResolutionHeight>{stream.height}</videoResolutionHeight><maxFrameRate>{stream.fps * 100}</maxFrameRate>"
+        f"<videoResolutionHeight>{stream.height}</videoResolutionHeight>"
+        f"<maxFrameRate>{stream.fps * 100}</maxFrameRate>"
         f"<keyFrameInterval>{stream.gov_length * 1000 // stream.fps}</keyFrameInterval>"
         f"<GovLength>{stream.gov_length}</GovLength><SVC><enabled>false</enabled></SVC>"
-        f"<SmartCodec><enabled>{str(stream.smart).lower()}</enabled></SmartCodec></Video></StreamingChannel>"
+        f"<SmartCodec><enabled>{str(stream.smart).lower()}</enabled></SmartCodec></Video>"
+        "</StreamingChannel>"
     )
 
 
@@ -89,7 +93,8 @@ def _isapi_time(camera: OnvifCamera, new: str | None) -> tuple[int, str]:
     mode = "NTP" if camera.follows_ntp else "manual"
     return 200, (
         f"<Time {_NS}><timeMode>{mode}</timeMode>"
-        f"<localTime>{local:%Y-%m-%dT%H:%M:%S}{sign}{hours:02}:00</localTime><timeZone>{camera.zone}</timeZone></Time>"
+        f"<localTime>{local:%Y-%m-%dT%H:%M:%S}{sign}{hours:02}:00</localTime><timeZone>{camera.zone}"
+        "</timeZone></Time>"
     )
 
 
