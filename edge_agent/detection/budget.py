@@ -64,6 +64,13 @@ class Budget:
             self._pool -= shared
             return own + shared
 
+    def has_any(self, camera_id: str, now_mono: float) -> bool:
+        """Whether ``take`` would grant any at ``now_mono``; another camera may be quicker."""
+        with self._lock:
+            self._fill(now_mono)
+            bucket = self._buckets.get(camera_id)
+            return bucket is not None and (bucket.tokens >= 1 or self._pool >= 1)
+
     def give_back(self, camera_id: str, unused: int) -> None:
         """Return inferences that were granted and not made."""
         with self._lock:

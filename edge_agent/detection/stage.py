@@ -45,6 +45,8 @@ class DetectionStage:
             return NO_LOOKS
         if frame.late:
             tile = None
+        if not self._budget.has_any(self._camera.id, now):
+            return NO_LOOKS  # to plan crops costs more than everything else here
         # A due tile goes first: its pause already keeps it to a small share, and behind everything
         # else it would never come up on a busy street.
         crops = [Crop(tile, (), 0.0)] if tile is not None else []

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
-import numpy as np
 
 from edge_agent.model import Box, Motion, MotionRegion, Scene
-from edge_agent.tracking.overlap import touches
+from edge_agent.tracking.overlap import touching
 
 if TYPE_CHECKING:
     from edge_agent.model import Gray
+
+Pixels = tuple[int, int, int, int]
+"""x1, y1, x2, y2 of the motion mask."""
 
 SUPPORT_SHARE = 0.12
 """Foreground share of a box that supports it: a rider seen from behind fills about half of his box, and a
@@ -31,7 +33,6 @@ class Foreground:
         self.regions: tuple[MotionRegion, ...] = motion.regions if steady else ()
         self.mask: Gray | None = motion.foreground if steady else None
         self.trusted = steady
-        self._sums = None if self.mask is None else cv2.integral(self.mask)
 
     def share(self, box: Box, hidden_by: Sequence[Box] = ()) -> float:
         """Foreground share of the part of ``box`` that no nearer object hides, 0..1.
@@ -51,13 +52,11 @@ class Foreground:
 
     def _lit(self, box: Box) -> float:
         """Area of foreground in ``box``, in pictures."""
-        if self._sums is None or self.mask is None:
+        if self.mask is None:
             return min(box.area, sum(box.intersection(r.box) for r in self.regions))
         rows, columns = self.mask.shape
         x1, y1, x2, y2 = box.to_pixels(columns, rows)
-        s = self._sums
-        lit = float(s[y2, x2] - s[y1, x2] - s[y2, x1] + s[y1, x1]) / 255
-        return lit / ((x2 - x1) * (y2 - y1)) * box.area
+        return cv2.countNonZero(self.mask[y1:y2, x1:x2]) / ((x2 - x1) * (y2 - y1)) * box.area
 
     def unexplained(self, boxes: Sequence[Box]) -> list[Box]:
         """Outlines of motion outside all ``boxes``, largest first."""
@@ -66,27 +65,24 @@ class Foreground:
 
     def _untouched(self, boxes: Sequence[Box]) -> list[Box]:
         regions = [region.box for region in self.regions]
-        if not regions or not boxes:
-            return regions
-        free: list[bool] = np.asarray((touches(regions, boxes) < TOUCH).all(axis=1)).tolist()
-        return [region for region, alone in zip(regions, free, strict=True) if alone]
+        explained = {index for index, _ in touching(regions, boxes, TOUCH)}
+        return [box for index, box in enumerate(regions) if index not in explained]
 
     def _rest_of_mask(self, mask: Gray, boxes: Sequence[Box]) -> list[Box]:
         rows, columns = mask.shape
-        left = mask.copy()
-        for box in boxes:
-            grown = box.grown(CLEARANCE * box.width, CLEARANCE * box.height).clipped()
-            if grown.area > 0:
-                x1, y1, x2, y2 = grown.to_pixels(columns, rows)
-                left[y1:y2, x1:x2] = 0
+        grown = [box.grown(CLEARANCE * box.width, CLEARANCE * box.height).clipped() for box in boxes]
+        areas = [box.to_pixels(columns, rows) for box in grown if box.area > 0]
         rest = []
         for region in self.regions:
-            x1, y1, x2, y2 = region.box.to_pixels(columns, rows)
-            before = int(np.count_nonzero(mask[y1:y2, x1:x2]))
-            after = int(np.count_nonzero(left[y1:y2, x1:x2]))
+            area = region.box.to_pixels(columns, rows)
+            left = _outside(mask, area, areas)
+            if left is None:
+                continue
+            x1, y1, x2, y2 = area
+            before, after = cv2.countNonZero(mask[y1:y2, x1:x2]), cv2.countNonZero(left)
             if after < MIN_PIXELS or after < UNEXPLAINED_SHARE * before:
                 continue
-            x, y, w, h = cv2.boundingRect(left[y1:y2, x1:x2])
+            x, y, w, h = cv2.boundingRect(left)
             rest.append(Box.from_pixels(x1 + x, y1 + y, x1 + x + w, y1 + y + h, columns, rows))
         return rest
 
@@ -100,8 +96,7 @@ class Foreground:
             return {}
         of_box: dict[int, list[int]] = {}
         of_region: dict[int, list[int]] = {}
-        touching = touches(boxes, [region.box for region in self.regions]) >= TOUCH
-        for i, j in np.argwhere(touching).tolist():
+        for i, j in touching(boxes, [region.box for region in self.regions], TOUCH):
             of_box.setdefault(i, []).append(j)
             of_region.setdefault(j, []).append(i)
         found = {}
@@ -111,6 +106,18 @@ class Foreground:
             if not others and (rough[i] or len(js) == 1):
                 found[i] = self.regions[best].box
         return found
+
+
+def _outside(mask: Gray, area: Pixels, others: Sequence[Pixels]) -> Gray | None:
+    """The part ``area`` of ``mask`` without what lies in ``others``; None where one of them holds all of it."""
+    x1, y1, x2, y2 = area
+    near = [o for o in others if o[0] < x2 and x1 < o[2] and o[1] < y2 and y1 < o[3]]
+    if any(o[0] <= x1 and o[1] <= y1 and x2 <= o[2] and y2 <= o[3] for o in near):
+        return None
+    left = mask[y1:y2, x1:x2].copy()
+    for ox1, oy1, ox2, oy2 in near:
+        left[max(0, oy1 - y1) : oy2 - y1, max(0, ox1 - x1) : ox2 - x1] = 0
+    return left
 
 
 def _overlap(a: Box, b: Box) -> Box | None:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 from math import hypot
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from edge_agent.model import PERSON, TWO_WHEELER
 from edge_agent.tracking.association import affinity, is_rider_on, size_ratio
-from edge_agent.tracking.overlap import shared_areas
+from edge_agent.tracking.overlap import overlaps
 from edge_agent.tracking.trail import Trail
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TOGETHER_S = 0.5  # people who cross overlap as well, but not for long at one speed
 SAME_SPEED = 0.4  # own sizes a second
@@ -31,12 +25,13 @@ class Doubles:
 
     def find(self, trails: Sequence[Trail], now: float) -> list[tuple[Trail, Trail]]:
         """Pairs (keep, drop), each track in at most one of them."""
-        overlapping = shared_areas([t.box for t in trails], [t.box for t in trails]) > 0
+        boxes = [t.box for t in trails]
+        overlapping = [(i, j) for i, j, _ in overlaps(boxes, boxes) if i < j]
         self._note_apart(trails, overlapping)
         pairs: list[tuple[Trail, Trail]] = []
         close: dict[tuple[int, int], float] = {}
         used: set[int] = set()
-        for i, j in np.argwhere(np.triu(overlapping, 1)).tolist():
+        for i, j in overlapping:
             first, second = trails[i], trails[j]
             key = (first.number, second.number)
             if used.intersection(key):
@@ -52,13 +47,12 @@ class Doubles:
         self._since = close
         return pairs
 
-    def _note_apart(self, trails: Sequence[Trail], overlapping: NDArray[np.bool_]) -> None:
+    def _note_apart(self, trails: Sequence[Trail], overlapping: Sequence[tuple[int, int]]) -> None:
         live = {t.number for t in trails}
         self._apart = {pair for pair in self._apart if live.issuperset(pair)}
         named = [i for i, t in enumerate(trails) if t.vote.label is not None and t.seen_now]
-        for i, j in combinations(named, 2):
-            if not overlapping[i, j]:
-                self._apart.add((trails[i].number, trails[j].number))
+        for i, j in set(combinations(named, 2)).difference(overlapping):
+            self._apart.add((trails[i].number, trails[j].number))
 
 
 def _is_blob_of(blob: Trail, other: Trail) -> bool:

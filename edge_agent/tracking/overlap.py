@@ -1,35 +1,34 @@
-"""Shared areas of many boxes at once: forty tracks make 800 pairs a frame, too many for one at a time."""
+"""Which of many boxes overlap."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from edge_agent.model import Box
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-    Areas = NDArray[np.float64]
+def overlaps(first: Sequence[Box], second: Sequence[Box]) -> list[tuple[int, int, float]]:
+    """(i, j, area that ``first[i]`` and ``second[j]`` share) of all that share any, by i, then j.
+
+    Plain comparisons: most pairs end at the first one, and up to some thousand pairs numpy takes longer.
+    """
+    found = []
+    others = [(b.x1, b.y1, b.x2, b.y2) for b in second]
+    for i, box in enumerate(first):
+        ax1, ay1, ax2, ay2 = box.x1, box.y1, box.x2, box.y2
+        for j, (bx1, by1, bx2, by2) in enumerate(others):
+            if ax1 < bx2 and bx1 < ax2 and ay1 < by2 and by1 < ay2:
+                w = (ax2 if ax2 < bx2 else bx2) - (ax1 if ax1 > bx1 else bx1)
+                h = (ay2 if ay2 < by2 else by2) - (ay1 if ay1 > by1 else by1)
+                if w > 0 and h > 0:
+                    found.append((i, j, w * h))
+    return found
 
 
-def _array(boxes: Sequence[Box]) -> Areas:
-    return np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], dtype=np.float64).reshape(-1, 4)
-
-
-def shared_areas(first: Sequence[Box], second: Sequence[Box]) -> Areas:
-    """Matrix (len(first), len(second)) of ``a.intersection(b)``."""
-    a, b = _array(first)[:, None, :], _array(second)[None, :, :]
-    w = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
-    h = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
-    return np.asarray(np.maximum(w, 0.0) * np.maximum(h, 0.0))
-
-
-def touches(first: Sequence[Box], second: Sequence[Box]) -> Areas:
-    """Matrix of the shared area over the smaller box's area, 0..1."""
-    areas_a = np.array([box.area for box in first])[:, None]
-    areas_b = np.array([box.area for box in second])[None, :]
-    smaller = np.minimum(areas_a, areas_b)
-    return np.asarray(np.where(smaller > 0, shared_areas(first, second) / np.maximum(smaller, 1e-12), 0.0))
+def touching(first: Sequence[Box], second: Sequence[Box], share: float) -> list[tuple[int, int]]:
+    """(i, j) of those that share at least ``share`` (over 0) of the smaller one's area, by i, then j."""
+    return [
+        (i, j)
+        for i, j, shared in overlaps(first, second)
+        if shared / min(first[i].area, second[j].area) >= share
+    ]

@@ -7,6 +7,7 @@ outlined by the looks that come. Reading order: ``Tracker.update``, then the ste
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from edge_agent.tracking.blobs import SUPPORT_SHARE, Foreground
 from edge_agent.tracking.flow import Query, displacements, shrink
 from edge_agent.tracking.labels import Sighting, sightings
 from edge_agent.tracking.merging import Doubles
-from edge_agent.tracking.overlap import shared_areas
+from edge_agent.tracking.overlap import overlaps
 from edge_agent.tracking.trail import Trail
 
 if TYPE_CHECKING:
@@ -167,9 +168,11 @@ class Tracker:
 
     def _note_stirring(self, supported: Sequence[Trail]) -> None:
         """Motion in a box that no other track touches can only be its own."""
-        shared = shared_areas([t.box for t in supported], [t.box for t in self._trails])
-        for trail, touched in zip(supported, (shared > 0).sum(axis=1).tolist(), strict=True):
-            trail.stirs += touched <= 1
+        touched = Counter(
+            i for i, _, _ in overlaps([t.box for t in supported], [t.box for t in self._trails])
+        )
+        for index, trail in enumerate(supported):
+            trail.stirs += touched[index] <= 1
 
     def _check_parked(self, luma: Gray, now: float, dt: float) -> None:
         for trail in self._trails:
