@@ -109,7 +109,7 @@ class Foreground:
 
 
 def _outside(mask: Gray, area: Pixels, others: Sequence[Pixels]) -> Gray | None:
-    """The part ``area`` of ``mask`` without what lies in ``others``; None where one of them holds all of it."""
+    """The part ``area`` of ``mask`` without what lies in ``others``; None where one of them holds it all."""
     x1, y1, x2, y2 = area
     near = [o for o in others if o[0] < x2 and x1 < o[2] and o[1] < y2 and y1 < o[3]]
     if any(o[0] <= x1 and o[1] <= y1 and x2 <= o[2] and y2 <= o[3] for o in near):
