@@ -17,6 +17,7 @@ import numpy as np
 
 from edge_agent.detection.detector import Fit, ModelInfo, floors, interpolation, refine
 from edge_agent.detection.labels import read_labels
+from edge_agent.detection.mapped import forget_read_pages
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import Decoder, Tensor, TensorInfo, describe
 from edge_agent.detection.yolox import YoloxDecoder
@@ -46,11 +47,10 @@ class LiteRtDetector:
         threads: int = 1,
         delegate: str | None = None,
     ) -> None:
-        content = _read(path)
         self.name = path.stem
-        self.model = ModelInfo(path.stem, hashlib.sha256(content).hexdigest())
+        self.model = ModelInfo(path.stem, _digest(path))
         self._path = path
-        self._runtime = _Runtime(path, content, threads, delegate)
+        self._runtime = _Runtime(path, threads, delegate)
         self.degraded = self._runtime.degraded
         self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
         self._labels = read_labels(path, self._decoder.classes)
@@ -64,6 +64,7 @@ class LiteRtDetector:
         self._resized = np.full((height, width, 3), _PAD, np.uint8)
         self._filled = (width, height)
         self.detect(self._resized.copy())  # the first inference allocates; better now than on a frame
+        forget_read_pages(path)  # the runtime has packed the weights for itself
 
     def detect(self, crop: Colour) -> list[Detection]:
         size = (crop.shape[1], crop.shape[0])
@@ -91,15 +92,19 @@ class LiteRtDetector:
 
 
 class _Runtime:
-    """The interpreter: one input, some outputs."""
+    """The interpreter: one input, some outputs.
 
-    def __init__(self, path: Path, content: bytes, threads: int, delegate: str | None) -> None:
+    It maps the file: a model that is exchanged while it runs has to be renamed into its place, as
+    ``models fetch`` does it. To hold it as bytes costs 4 MB that nobody reads twice.
+    """
+
+    def __init__(self, path: Path, threads: int, delegate: str | None) -> None:
         module = _import_runtime()
         self._path = path
         self.degraded: str | None = None
         try:
-            self._interpreter = self._on_delegate(module, content, threads, delegate) or _interpreter(
-                module, content, threads, None
+            self._interpreter = self._on_delegate(module, threads, delegate) or _interpreter(
+                module, path, threads, None
             )
             inputs = [_info(d) for d in self._interpreter.get_input_details()]
             self.outputs = [_info(d) for d in self._interpreter.get_output_details()]
@@ -110,7 +115,7 @@ class _Runtime:
         self.input = inputs[0]
         self._input = self._interpreter.tensor(self.input.index)
 
-    def _on_delegate(self, module: Any, content: bytes, threads: int, delegate: str | None) -> Any:
+    def _on_delegate(self, module: Any, threads: int, delegate: str | None) -> Any:
         """The model on the accelerator; None when none is configured or it does not work here."""
         if delegate is None:
             return None
@@ -118,7 +123,7 @@ class _Runtime:
             # load_delegate leaves a half-made object that complains in its __del__, so try the library first.
             if not hasattr(ctypes.CDLL(delegate), "tflite_plugin_create_delegate"):
                 raise OSError("no TFLite delegate in it")
-            return _interpreter(module, content, threads, [module.load_delegate(delegate)])
+            return _interpreter(module, self._path, threads, [module.load_delegate(delegate)])
         except (OSError, ValueError, RuntimeError) as error:
             self.degraded = f"delegate {delegate} cannot be used ({_first_line(error)}): running on the CPU"
             log.warning("detector: %s", self.degraded)
@@ -135,24 +140,27 @@ class _Runtime:
             raise DetectorError(f"{self._path}: inference failed: {_first_line(error)}") from error
 
 
-def _interpreter(module: Any, content: bytes, threads: int, delegates: list[Any] | None) -> Any:
-    made = module.Interpreter(model_content=content, num_threads=threads, experimental_delegates=delegates)
+def _interpreter(module: Any, path: Path, threads: int, delegates: list[Any] | None) -> Any:
+    made = module.Interpreter(model_path=str(path), num_threads=threads, experimental_delegates=delegates)
     made.allocate_tensors()
     return made
 
 
-def _read(path: Path) -> bytes:
-    """The whole file, checked as far as keeps the C++ runtime from aborting on what is no model."""
+def _digest(path: Path) -> str:
+    """SHA-256 of the file, checked as far as keeps the C++ runtime from aborting on what is no model."""
     try:
         size = path.stat().st_size
         if not _SMALLEST_BYTES <= size <= _LARGEST_BYTES:
             raise DetectorError(f"{path}: {size} bytes is no model that can be used here")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            identifier = file.read(8)[4:]
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
-    if content[4:8] != _IDENTIFIER:
-        raise DetectorError(f"{path}: not a TFLite model (identifier {content[4:8]!r} instead of b'TFL3')")
-    return content
+    if identifier != _IDENTIFIER:
+        raise DetectorError(f"{path}: not a TFLite model (identifier {identifier!r} instead of b'TFL3')")
+    return digest
 
 
 def _import_runtime() -> Any:
