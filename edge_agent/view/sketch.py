@@ -86,7 +86,8 @@ class Sketcher:
         half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
         half_f = np.asarray(half, np.float32)
         coarse = cv2.subtract(half_f, cv2.blur(half_f, (SHADING, SHADING)))
-        fine = cv2.Laplacian(np.asarray(small, np.float32), cv2.CV_32F)[::2]
+        # Copied: of a baseline's sketch the other rows would be kept as long as the baseline.
+        fine = cv2.Laplacian(small, cv2.CV_32F)[::2].copy()
         if self._coarse_weight is not None and self._fine_weight is not None:
             coarse = cv2.multiply(coarse, self._coarse_weight)
             fine = cv2.multiply(fine, self._fine_weight)
