@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent import __version__
+from edge_agent.allowance import Allowance
 from edge_agent.assembly import Site, use_one_opencv_thread
 from edge_agent.box_events import BoxEvents
 from edge_agent.cameras import Cameras, Extent
@@ -40,6 +41,7 @@ from edge_agent.device.units import FailedUnits
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.heat import HeatControl
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
@@ -87,7 +89,8 @@ class Agent:
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
-        self._sight = Sight(settings)
+        allowance = Allowance()
+        self._sight = Sight(settings, allowance)
         self._events = EventMaker(
             gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._sight.model
         )
@@ -95,9 +98,11 @@ class Agent:
         self._usage = Usage(state_dir / "usage.json", gateway.timezone, clock, self._clock_sync.trusted)
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
-        self._cameras = self._make_cameras(settings, repeat_files)
+        self._cameras = self._make_cameras(settings, allowance, repeat_files)
         camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
         self._box_events = BoxEvents(self._clock_sync, camera_watch, self._events, self._room.outbox)
+        thermal = settings.profile.thermal
+        self._heat = HeatControl(thermal, allowance, clock, self._events, self._room.outbox, sysroot)
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
         self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads, config_path)
         self._status = StatusServer(places_to_listen(state_dir), self._status_document)
@@ -119,7 +124,7 @@ class Agent:
             clock_trusted=self._clock_sync.trusted,
         )
 
-    def _make_cameras(self, settings: Settings, repeat_files: bool) -> Cameras:
+    def _make_cameras(self, settings: Settings, allowance: Allowance, repeat_files: bool) -> Cameras:
         site = Site(
             self._sight.eyes,
             settings.detector.min_score,
@@ -128,6 +133,7 @@ class Agent:
             settings.gateway.timezone,
             settings.gateway.holidays,
             settings.storage.seal_to,
+            allowance,
         )
         folder, recorder = settings.state_dir / "cameras", self._room.recorder
         return Cameras(
@@ -155,6 +161,7 @@ class Agent:
             cameras=self._cameras.statuses,
             configuration=self._configuration.lines,
             units=FailedUnits(self._clock, sysroot).lines,
+            thermal=self._heat.health,
             platform=platform,
             evidence=self._room.health,
         )
@@ -216,6 +223,7 @@ class Agent:
         self._room.tend()
         if self._reloads.wanted():
             self._reloads.answer_with(self._reload)
+        self._heat.tend()
         self._cameras.tend()
         self._box_events.tell_clock()
         statuses = self._cameras.statuses()
@@ -290,6 +298,7 @@ class Agent:
         self._sight.stop()
         self._cameras.join_pipelines(deadline - 1.0)
         self._room.finish_clips()
+        self._heat.end()
         self._room.sign()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from pathlib import Path
 
 import cv2
 
+from edge_agent.allowance import Allowance
 from edge_agent.config.settings import (
     AnyRule,
     Camera,
@@ -66,6 +67,7 @@ class Site:
     timezone: tzinfo
     holidays: frozenset[date]
     seal_to: bytes | None = None  # X25519 public key of the centre
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 def as_far_as_useful(camera: Camera, eyes: Eyes | None) -> Camera:

@@ -79,7 +79,7 @@ class RunningCamera:
         self._site = site
         self._clock = clock
         self._folder = folder
-        self.reader = Reader(self.camera, clock, repeat_files=repeat_files)
+        self.reader = Reader(self.camera, clock, repeat_files=repeat_files, allowance=site.allowance)
         self.main = MainStream(self.camera, clock, armed=self._is_armed) if _films_main(camera) else None
         main_ring = None if self.main is None else self.main.ring
         self.clips = recorder.camera(self.camera, self.reader.ring, main_ring)

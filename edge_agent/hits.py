@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from edge_agent.allowance import Limits
 from edge_agent.model import Box, Severity, Track
 
 
@@ -157,3 +158,20 @@ class ViewHit:
 
 Hit = ObjectHit | CountsHit | RuleHit | LineCountsHit | ViewHit
 """What a camera's stages yield; the events stage turns each into one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatHit:
+    """The box does less because it is hot, or more again; see ``device/thermal.py`` for the steps."""
+
+    phase: Phase
+    event_id: str
+    from_step: int
+    to_step: int
+    why: str
+    temperature_c: float | None
+    throttled: bool | None
+    limits: Limits  # from now on
+    started_mono: float  # when the first step was taken
+    at_mono: float
+    end_reason: str

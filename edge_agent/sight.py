@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import time
 
+from edge_agent.allowance import Allowance
 from edge_agent.assembly import Eyes, model_ref
 from edge_agent.config.settings import Settings
 from edge_agent.detection.budget import Budget
@@ -20,13 +21,14 @@ log = logging.getLogger(__name__)
 class Sight:
     """One for the box. Without a detector, ``eyes`` is None and nothing is started."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, allowance: Allowance) -> None:
         """Loads the model, which takes up to a second."""
         self._wanted = settings.detector
         self._choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
         detector = self._choice.detector
         self._worker = None if detector is None else DetectorWorker(detector)
-        self.budget = Budget(settings.detector.budget_per_s, tuple(camera.id for camera in settings.cameras))
+        camera_ids = tuple(camera.id for camera in settings.cameras)
+        self.budget = Budget(settings.detector.budget_per_s, camera_ids, allowance)
         self.model: ModelRef = model_ref(detector)
 
     @property

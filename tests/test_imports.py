@@ -16,6 +16,7 @@ import edge_agent
 ROOT = Path(edge_agent.__file__).parent
 
 FOUNDATION = {
+    "allowance",
     "model",
     "hits",
     "outbox_model",
@@ -49,6 +50,7 @@ COMPOSITION = {
     "sight",
     "evidence_room",
     "box_events",
+    "heat",
     "cameras",
     "reload",
     "orders",

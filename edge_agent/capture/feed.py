@@ -79,6 +79,7 @@ class FrameFeed:
         """The next frame to look at; None when there is none within ``timeout_s``, or at once when the
         camera is stopped. Follow it with ``attend``, or with ``wake``."""
         deadline = self._clock.monotonic() + timeout_s
+        self._sampler.pace(self._fps)
         while (frame := self._next(deadline)) is None:
             if self._clock.monotonic() >= deadline or self._ring.closed:
                 return None
@@ -93,13 +94,18 @@ class FrameFeed:
         return self._alone and self._gearbox.may_wake
 
     @property
+    def _fps(self) -> float:
+        """To be analysed now."""
+        return self._camera.analyse.fps * self._gearbox.limits.fps_share
+
+    @property
     def interval_s(self) -> float:
         """How far apart frames are, if all is well."""
         idle_s = 0.0
         if self._gearbox.gear is Gear.IDLE:
             # Before the intervals are known: as far apart as keyframes may be without being missed.
             idle_s = self._gearbox.interval_s or self._limits.reopen_s / 3
-        return max(1 / self._camera.analyse.fps, idle_s)
+        return max(1 / self._fps, idle_s)
 
     def wake(self) -> None:
         """The frame just taken differs: give back all since the one before it, in order, and itself."""
@@ -172,13 +178,12 @@ class FrameFeed:
     def _wanted(self) -> Callable[[RingPacket], bool]:
         """Which packet is worth waking up for; runs in the capture thread."""
         if self._gearbox.gear is Gear.IDLE:
-            next_mono, overdue, alarms = (
-                self._seen_mono + self._idle_step_s,
-                self._gearbox.overdue,
-                self._alarms,
-            )
+            next_mono, gearbox, alarms = self._seen_mono + self._idle_step_s, self._gearbox, self._alarms
             return lambda item: (
-                (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono) or alarms(item)
+                (item.keyframe and item.stamp_mono >= next_mono)
+                or gearbox.overdue(item.stamp_mono)
+                or gearbox.must_wake
+                or alarms(item)
             )
         if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
             return lambda item: True
@@ -256,6 +261,10 @@ class FrameFeed:
     def _keyframe(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         """Idle gear: the newest keyframe on its own."""
         newest = packets[-1]
+        if self._gearbox.must_wake:
+            self._handed_mono = newest.stamp_mono
+            self.wake()
+            return None
         item = next((item for item in reversed(packets) if item.keyframe), None)
         if item is None or item.stamp_mono < self._seen_mono + self._idle_step_s:
             self._after = newest.serial

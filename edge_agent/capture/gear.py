@@ -2,6 +2,7 @@
 
 full -> idle       nothing has moved for ``quiet_s``
 idle -> catch-up   a keyframe differs: what was between it and the one before is looked at, in order
+                   (or it was idle for heat only, and that is over)
 catch-up -> full   there is nothing left to catch up with
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from edge_agent.allowance import Allowance, Limits
 from edge_agent.config.settings import GearChoice
 from edge_agent.model import Gear
 
@@ -38,9 +40,12 @@ class GearStats:
 class Gearbox:
     """One camera's gear. Owned by its pipeline thread; all times are the stream's, on the box's clock."""
 
-    def __init__(self, choice: GearChoice, quiet_s: float) -> None:
-        self._choice = choice
+    def __init__(self, choice: GearChoice, quiet_s: float, allowance: Allowance | None = None) -> None:
+        """``allowance``: while it leaves keyframes only, that is the choice, whatever moves."""
+        self._configured = choice
         self._quiet_s = quiet_s
+        self._allowance = allowance or Allowance()
+        self._for_heat = False  # idle, and only because nothing else was allowed
         self._gear = Gear.FULL
         self._full_s = self._idle_s = 0.0
         self._wake_ups = 0
@@ -63,6 +68,20 @@ class Gearbox:
     def stats(self) -> GearStats:
         """Any thread may ask."""
         return GearStats(self._gear, self._full_s, self._idle_s, self._wake_ups, self._kept_full_text)
+
+    @property
+    def limits(self) -> Limits:
+        """What the box may do now. Any thread may ask."""
+        return self._allowance.now
+
+    @property
+    def _choice(self) -> GearChoice:
+        return GearChoice.IDLE if self.limits.keyframes_only else self._configured
+
+    @property
+    def must_wake(self) -> bool:
+        """Whether it is idle for a heat that is over. Any thread may ask."""
+        return self.gear is Gear.IDLE and self._for_heat and not self.limits.keyframes_only
 
     @property
     def may_wake(self) -> bool:
@@ -149,6 +168,7 @@ class Gearbox:
         if self._kept_full_text is None:
             self._false_alarms += not self._moved
             self._rested_mono = now_mono
+            self._for_heat = self._choice is not self._configured
             self._gear = Gear.IDLE
 
     def _kept_full(self, now_mono: float) -> str | None:

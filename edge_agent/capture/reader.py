@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from edge_agent.allowance import Allowance
 from edge_agent.capture.failures import unforeseen
 from edge_agent.capture.feed import FrameFeed
 from edge_agent.capture.gear import Gearbox
@@ -59,11 +60,12 @@ class Reader:
         backoff: Backoff | None = None,
         repeat_files: bool = False,
         opener: Opener = open_source,
+        allowance: Allowance | None = None,
     ) -> None:
         """``repeat_files``: a camera that is a file begins again at its end; otherwise it is offline then."""
         self.camera = camera
         self._limits = limits or Limits()
-        gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s)
+        gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s, allowance)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
         self.health = CameraHealth(camera.id, clock, gearbox)
         self.feed = FrameFeed(camera, clock, self.ring, self.health, gearbox, self._limits)

@@ -18,6 +18,10 @@ class Sampler:
         self._period_s = 1.0 / fps if fps else 0.0
         self._next_s: float | None = None
 
+    def pace(self, fps: float) -> None:
+        """So many from now on; the next one is due when it was."""
+        self._period_s = 1.0 / fps
+
     @property
     def due_from(self) -> float:
         """No frame before this time is due."""

@@ -7,9 +7,12 @@ the live run would have spent.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from edge_agent.allowance import Allowance
 
 
 @dataclass(slots=True)
@@ -23,11 +26,12 @@ class Budget:
     Each camera's bucket fills with its equal share and holds one second of it (at least one
     inference). What an idle camera's full bucket cannot take flows to the others in equal parts, and
     when all are full into a pool of at most one second of the whole budget, from which a camera that
-    becomes busy may draw after its own bucket.
+    becomes busy may draw after its own bucket. Of all that ``allowance`` leaves a share.
     """
 
-    def __init__(self, per_s: float, camera_ids: tuple[str, ...]) -> None:
+    def __init__(self, per_s: float, camera_ids: tuple[str, ...], allowance: Allowance | None = None) -> None:
         self.per_s = per_s
+        self._allowance = allowance or Allowance()
         # Guards everything below.
         self._lock = threading.Lock()
         self._buckets: dict[str, _Bucket] = {}
@@ -37,19 +41,23 @@ class Budget:
 
     @property
     def share_per_s(self) -> float:
-        """What a camera gets when all of them are busy."""
-        return self._share_per_s
+        """What a camera gets now when all of them are busy."""
+        return self._allowed_per_s / max(1, len(self._buckets))
+
+    @property
+    def _allowed_per_s(self) -> float:
+        return self.per_s * self._allowance.now.inference_share
+
+    @property
+    def _depth(self) -> float:
+        return max(1.0, self.share_per_s)
 
     def share_among(self, camera_ids: Iterable[str]) -> None:
         """These cameras from now on: who stays keeps what it has, as far as its new bucket takes it."""
         with self._lock:
             before, ids = self._buckets, tuple(camera_ids)
-            self._share_per_s = self.per_s / max(1, len(ids))
-            self._depth = max(1.0, self._share_per_s)
-            self._buckets = {
-                id_: _Bucket(min(self._depth, before[id_].tokens if id_ in before else self._depth))
-                for id_ in ids
-            }
+            self._buckets = {id_: before.get(id_, _Bucket(math.inf)) for id_ in ids}
+            self._clip()
 
     def take(self, camera_id: str, wanted: int, now_mono: float) -> int:
         """Spend up to ``wanted`` inferences at ``now_mono``; returns how many were granted."""
@@ -84,7 +92,15 @@ class Budget:
         last = self._filled_mono
         self._filled_mono = now_mono if last is None else max(last, now_mono)
         elapsed = 0.0 if last is None else max(0.0, now_mono - last)
-        self._pool = min(self.per_s, self._pool + self._pour(self.per_s * elapsed))
+        self._clip()
+        per_s = self._allowed_per_s
+        self._pool = min(per_s, self._pool + self._pour(per_s * elapsed))
+
+    def _clip(self) -> None:
+        """Buckets hold less when there are more of them, or while less is allowed."""
+        depth = self._depth
+        for bucket in self._buckets.values():
+            bucket.tokens = min(depth, bucket.tokens)
 
     def _pour(self, tokens: float) -> float:
         """Fill the buckets in equal parts, a full one leaving its part to the others; returns the rest."""

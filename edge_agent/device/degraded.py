@@ -13,7 +13,15 @@ from edge_agent.config.boards import Thermal
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.secrets import masked
-from edge_agent.wire import BoxHealth, ClockHealth, DetectorHealth, EvidenceHealth, MqttHealth, OutboxHealth
+from edge_agent.wire import (
+    BoxHealth,
+    ClockHealth,
+    DetectorHealth,
+    EvidenceHealth,
+    MqttHealth,
+    OutboxHealth,
+    ThermalHealth,
+)
 
 DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
@@ -103,6 +111,18 @@ def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Ite
         yield f"disk {box.disk_percent:.0f} % full"
     if box.memory_percent is not None and box.memory_percent >= MEMORY_FULL_PERCENT:
         yield f"memory {box.memory_percent:.0f} % used"
+
+
+HELD_BACK = ("", "fewer inferences", "fewer inferences and pictures", "keyframes only")
+"""By step of the thermal ladder."""
+
+
+def thermal_lines(thermal: ThermalHealth, now: datetime, zone: tzinfo) -> Iterator[str]:
+    if thermal.step and thermal.since:
+        since = since_text(datetime.fromisoformat(thermal.since), now, zone)
+        yield f"hot: {HELD_BACK[thermal.step]} since {since} (step {thermal.step} of 3)"
+    if thermal.held:
+        yield f"heat: {thermal.held}"
 
 
 def _temperature(celsius: float | None, thermal: Thermal) -> Iterator[str]:

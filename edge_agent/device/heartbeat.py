@@ -26,6 +26,7 @@ from edge_agent.wire import (
     Heartbeat,
     MqttHealth,
     OutboxHealth,
+    ThermalHealth,
 )
 
 JUMP = timedelta(seconds=2)
@@ -63,6 +64,7 @@ class HealthSources:
     evidence: Callable[[], EvidenceHealth] = EvidenceHealth
     configuration: Callable[[], Iterable[str]] = tuple  # lines: what the file says and the agent does not do
     units: Callable[[], Iterable[str]] = tuple  # lines: units of the box that failed
+    thermal: Callable[[], ThermalHealth] = ThermalHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -83,7 +85,7 @@ class HeartbeatMaker:
         cameras = [dated(camera, self._clock) for camera in sources.cameras()]
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
-        online, evidence = sources.online(), sources.evidence()
+        online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -97,6 +99,7 @@ class HeartbeatMaker:
             config_hash=settings.config_hash,
             version=__version__,
             evidence=evidence,
+            thermal=thermal,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
@@ -105,6 +108,7 @@ class HeartbeatMaker:
                 *sources.configuration(),
                 *degraded.box_lines(box, detector, settings.profile.thermal),
                 *sources.units(),
+                *degraded.thermal_lines(thermal, now, zone),
                 *sources.platform,
             ],
         )

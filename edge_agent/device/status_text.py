@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.device.degraded import since_text, why
+from edge_agent.device.degraded import HELD_BACK, since_text, why
 from edge_agent.model import Cause
 from edge_agent.wire import BoxHealth, CameraHealth, Heartbeat, MqttHealth
 
@@ -37,6 +37,8 @@ def _parts(document: StatusDocument) -> Iterator[str]:
         "agent", f"pid {document.pid}", f"up {duration(beat.uptime_s)}", f"profile {document.profile}"
     )
     yield _line("box", *_box(beat.box))
+    if beat.thermal.step:
+        yield _line("heat", f"step {beat.thermal.step} of 3", HELD_BACK[beat.thermal.step])
     offset = None if clock.offset_ms is None else f"offset {clock.offset_ms:.3g} ms"
     yield _line("clock", f"synchronised by {clock.source}" if clock.synced else "not synchronised", offset)
     yield _line("mqtt", *_mqtt(beat.mqtt))

@@ -28,6 +28,7 @@ OpenData = (
     | wire.WrongWayData
     | wire.CrowdingData
     | wire.CameraViewData
+    | wire.ThermalData
 )
 """What may be going on when the agent dies."""
 
@@ -136,6 +137,11 @@ class Envelope:
 
 
 def _left_behind(subject: str, kind: str, severity: Severity, data: OpenData, moment: Moment) -> OpenEvent:
-    kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
+    kept: OpenData
+    if isinstance(data, wire.ThermalData):  # an agent that starts holds nothing back
+        begins = {"from_step": data.to_step, "to_step": 0, "limits": wire.LoadLimits()}
+        kept = msgspec.structs.replace(data, **begins, why="the agent was restarted")
+    else:
+        kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
     state = LeftOpen(msgspec.Raw(ENCODER.encode(kept)), rfc3339(moment.at), kind, severity.value)
     return OpenEvent(data.event_id, subject, ENCODER.encode(state))

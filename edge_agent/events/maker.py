@@ -13,7 +13,7 @@ from edge_agent import wire
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Gateway
 from edge_agent.events.envelope import Envelope, LeftOpen, Moment
-from edge_agent.hits import TAMPER, CountsHit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
+from edge_agent.hits import TAMPER, CountsHit, HeatHit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
 from edge_agent.model import CameraState, Cause, Frame, Severity, Track
 from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
 
@@ -168,6 +168,26 @@ class EventMaker:
             offset_ms=offset_ms, source=source, corrected_at=rfc3339(corrected_at)
         )
         return self._envelope.draft(GATEWAY, Severity.INFO, Moment(corrected_at, corrected_mono), data)
+
+    def thermal(self, hit: HeatHit) -> Draft:
+        """``thermal``: the box does less because it is hot. A warning when it is less than before."""
+        ended = hit.phase is Phase.END
+        moment = self._envelope.moment(hit.at_mono)
+        data = wire.ThermalData(
+            phase=hit.phase.value,  # type: ignore[arg-type]  # heat has no moments
+            event_id=hit.event_id,
+            from_step=hit.from_step,
+            to_step=hit.to_step,
+            why=hit.why,
+            temperature_c=hit.temperature_c,
+            throttled=hit.throttled,
+            limits=wire.LoadLimits(**dataclasses.asdict(hit.limits)),
+            started_at=self._envelope.at(hit.started_mono),
+            ended_at=rfc3339(moment.at) if ended else None,
+            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+        )
+        severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
+        return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload, for the outbox, which alone knows when it gives something up."""

@@ -17,7 +17,7 @@ from edge_agent.wire.base import (
     Unit,
     WireBox,
 )
-from edge_agent.wire.box import ClockCorrectionData, LossData
+from edge_agent.wire.box import ClockCorrectionData, LoadLimits, LossData, ThermalData
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.doctor import Doctor, DoctorCamera, DoctorLine
@@ -33,6 +33,7 @@ from edge_agent.wire.health import (
     Heartbeat,
     MqttHealth,
     OutboxHealth,
+    ThermalHealth,
 )
 from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
 from edge_agent.wire.objects import (
@@ -86,6 +87,7 @@ __all__ = [
     "Id",
     "LineCountsData",
     "LineCrossingData",
+    "LoadLimits",
     "LoiteringData",
     "LossData",
     "Message",
@@ -98,6 +100,8 @@ __all__ = [
     "SnapshotRef",
     "State",
     "StoppedVehicleData",
+    "ThermalData",
+    "ThermalHealth",
     "Time",
     "TrackRuleData",
     "Unit",

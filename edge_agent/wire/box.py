@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Message, Time
+from edge_agent.wire.base import Count, Message, Time, Unit
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):
@@ -16,6 +16,30 @@ class ClockCorrectionData(Message, frozen=True, kw_only=True):
     offset_ms: int
     source: str
     corrected_at: Time
+
+
+class LoadLimits(Message, frozen=True, kw_only=True):
+    """How much of what is configured the box does."""
+
+    inference_share: Annotated[Unit, Meta(description="of the detector's budget")] = 1.0
+    fps_share: Annotated[Unit, Meta(description="of each camera's analysed pictures a second")] = 1.0
+    keyframes_only: Annotated[bool, Meta(description="whatever moves")] = False
+
+
+class ThermalData(Message, frozen=True, kw_only=True):
+    """``thermal``: the box does less because it is hot, in steps, and more again; docs/design/thermal.md."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same from the first step up to the last one down")]
+    from_step: Annotated[int, Meta(ge=0, le=3)]
+    to_step: Annotated[int, Meta(ge=0, le=3, description="0: nothing is held back any more")]
+    why: Annotated[str, Meta(description="one line for humans")]
+    temperature_c: float | None
+    throttled: Annotated[bool | None, Meta(description="the board slows itself down; null: it does not tell")]
+    limits: Annotated[LoadLimits, Meta(description="from now on")]
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["over", "restart"] | None = None
 
 
 class LossData(Message, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from edge_agent.wire.base import CameraCause, Count, Message, Sha256, Time
+from edge_agent.wire.box import LoadLimits
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):
@@ -107,6 +108,14 @@ class EvidenceHealth(Message, frozen=True, kw_only=True):
     degraded: str | None = None
 
 
+class ThermalHealth(LoadLimits, frozen=True, kw_only=True):
+    """Which step of the thermal ladder the box is on, and what that leaves."""
+
+    step: Annotated[int, Meta(ge=0, le=3)] = 0
+    since: Time | None = None
+    held: str | None = None  # why the step is not judged: the sensor has stopped answering
+
+
 class Heartbeat(Message, frozen=True, kw_only=True):
     schema: Literal["heartbeat/1"] = "heartbeat/1"
     time: Time
@@ -121,4 +130,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     version: str
     cameras: dict[str, CameraHealth]
     evidence: EvidenceHealth = EvidenceHealth()
+    thermal: ThermalHealth = ThermalHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

@@ -3,13 +3,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.allowance import Allowance, Limits
 from edge_agent.detection.budget import Budget
 
 
 def spent(budget: Budget, wants: dict[str, int], seconds: float, fps: float = 5.0) -> dict[str, int]:
     """How many inferences each camera gets when it asks for ``wants`` of them at every frame."""
+    return spent_from(budget, wants, 0.0, seconds, fps)
+
+
+def spent_from(
+    budget: Budget, wants: dict[str, int], begin_s: float, end_s: float, fps: float = 5.0
+) -> dict[str, int]:
     got = dict.fromkeys(wants, 0)
-    for i in range(round(seconds * fps)):
+    for i in range(round(begin_s * fps), round(end_s * fps)):
         for camera_id, wanted in wants.items():
             got[camera_id] += budget.take(camera_id, wanted, i / fps)
     return got
@@ -75,3 +82,19 @@ def test_never_more_than_the_budget_and_what_had_been_saved(
         got += granted
     saved = 3 * max(1.0, per_s / 3) + per_s
     assert got <= per_s * now + saved + 1e-6
+
+
+def test_while_the_box_is_hot_the_cameras_share_a_part_of_it_and_all_again_afterwards() -> None:
+    allowance = Allowance()
+    budget = Budget(8, ("a", "b"), allowance)
+    wants = {"a": 9, "b": 9}
+    full = sum(spent(budget, wants, 60).values())
+    allowance.now = Limits(inference_share=0.25)
+    hot = sum(spent_from(budget, wants, 60, 120).values())
+    shared = budget.share_per_s
+    allowance.now = Limits()
+    again = sum(spent_from(budget, wants, 120, 180).values())
+    assert 480 <= full <= 500
+    assert 115 <= hot <= 125
+    assert (shared, budget.share_per_s) == (1.0, 4.0)
+    assert 470 <= again <= 490

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import av
 from av.packet import Packet
 
+from edge_agent.allowance import Allowance
 from edge_agent.capture.decoder import Decoded, Decoder
 from edge_agent.capture.feed import FrameFeed
 from edge_agent.capture.gear import Gearbox
@@ -130,11 +131,12 @@ class RingFeed:
         decode_s: float = 0.0,
         timed: bool = True,
         file: bool = False,
+        allowance: Allowance | None = None,
     ) -> None:
         """``edit``: what becomes of each packet on its way, by its number from 0; None: it is lost.
         ``decode_s``: what the decoder takes for each packet; ``file``, ``timed``: see ``FrameSource``."""
         self.clock = StreamClock()
-        self.gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s)
+        self.gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s, allowance)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
         self.health = CameraHealth(camera.id, self.clock, self.gearbox)
         self.feed = FrameFeed(camera, self.clock, self.ring, self.health, self.gearbox, limits or Limits())

@@ -1,0 +1,216 @@
+"""A box that gets hot does less, tells it, and does everything again when it is cool."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_agent import config
+from edge_agent.agent import Agent
+from edge_agent.allowance import Allowance, Limits
+from edge_agent.config.boards import Ladder, Thermal
+from edge_agent.config.settings import Settings
+from edge_agent.device.degraded import thermal_lines
+from edge_agent.device.status import run_status
+from edge_agent.heat import HeatControl
+from edge_agent.wire import ThermalHealth
+from tests.agent.test_left_open import running
+from tests.device.fakes import PI_4, FakeClock, plant
+from tests.events.parts import GATEWAY, maker, valid
+from tests.outbox.parts import outbox_in
+from tests.testbed.agent import file_camera, wait_until, write_config
+from tests.testbed.gears import Told
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+ZONE = "sys/class/thermal/thermal_zone0/temp"
+QUICK = Ladder(70, 75, 80, hysteresis_c=4, dwell_s=0, inference_share=0.1, fps_share=0.4)
+THERMAL = Thermal(75, 80, ("cpu-thermal",), ladder=QUICK)
+
+
+def heat(sysroot: Path, celsius: float) -> None:
+    plant(sysroot, {ZONE: f"{celsius * 1000:.0f}\n"})
+
+
+class Box:
+    """The control with a real sysfs tree and a clock that the test moves."""
+
+    def __init__(self, sysroot: Path, thermal: Thermal = THERMAL) -> None:
+        self.sysroot = plant(sysroot, PI_4)
+        self.clock, self.allowance, self.told = FakeClock(), Allowance(), Told()
+        self.control = HeatControl(thermal, self.allowance, self.clock, maker(), self.told, sysroot)
+
+    def at(self, celsius: float | None, seconds: int = 3) -> ThermalHealth:
+        if celsius is None:
+            (self.sysroot / ZONE).unlink(missing_ok=True)
+        else:
+            heat(self.sysroot, celsius)
+        for _ in range(seconds):
+            self.control.tend()
+            self.clock.advance(1.0)
+        return self.control.health()
+
+    def lines(self) -> list[str]:
+        return list(thermal_lines(self.control.health(), self.clock.now(), GATEWAY.timezone))
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [event["data"] for event in self.told.events]
+
+
+def test_from_45_to_90_degrees_and_back_each_step_is_allowed_shown_and_told(tmp_path: Path) -> None:
+    box = Box(
+        tmp_path, replace(THERMAL, ladder=replace(QUICK, dwell_s=60, inference_share=0.5, fps_share=0.5))
+    )
+    seen: list[tuple[int, int, Limits]] = []
+    for celsius in (*range(45, 91), *range(90, 44, -1)):
+        health = box.at(celsius, 30)
+        if not seen or seen[-1][0] != health.step:
+            seen.append((health.step, celsius, box.allowance.now))
+    half, third, all_ = Limits(0.5), Limits(0.5, 0.5), Limits(0.5, 0.5, True)
+    assert seen == [
+        (0, 45, Limits()),
+        (1, 70, half),
+        (2, 75, third),
+        (3, 80, all_),
+        (2, 73, third),  # below 76 for a minute
+        (1, 68, half),
+        (0, 63, Limits()),
+    ]
+    told = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
+    assert told == [
+        ("start", 0, 1, None),
+        ("update", 1, 2, None),
+        ("update", 2, 3, None),
+        ("update", 3, 2, None),
+        ("update", 2, 1, None),
+        ("end", 1, 0, "over"),
+    ]
+    assert len({e["event_id"] for e in box.events}) == 1
+    assert [event["severitytext"] for event in box.told.events] == ["WARN"] * 3 + ["INFO"] * 3
+    assert {event["subject"] for event in box.told.events} == {"gateway"}
+    assert box.events[2]["temperature_c"] == 80.0
+    assert box.events[2]["limits"] == {"inference_share": 0.5, "fps_share": 0.5, "keyframes_only": True}
+    for event in box.told.events:
+        valid(json.dumps(event).encode())
+
+
+def test_health_has_a_line_for_the_step_and_none_when_it_is_over(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.at(60)
+    assert (box.control.health(), box.lines()) == (ThermalHealth(), [])
+    box.at(90)
+    assert box.lines() == ["hot: keyframes only since 12:03 (step 3 of 3)"]
+    box.at(50, 10)
+    assert (box.control.health(), box.lines()) == (ThermalHealth(), [])
+
+
+def test_a_sensor_that_vanishes_leaves_the_step_as_it_is_and_says_so(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.at(76)
+    assert box.at(None, 5).held is None, "a reading that failed is no news"
+    health = box.at(None, 100)
+    assert (health.step, health.held) == (2, "the temperature sensor has stopped answering, step 2 stays")
+    assert box.lines()[1] == "heat: the temperature sensor has stopped answering, step 2 stays"
+    assert box.at(76, 1).held is None
+    assert len(box.events) == 1
+
+
+def test_a_box_without_a_sensor_does_everything_and_is_not_degraded(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    assert box.at(None, 200) == ThermalHealth()
+    assert (box.lines(), box.events, box.allowance.now) == ([], [], Limits())
+
+
+def test_a_stop_ends_what_is_open(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.at(72)
+    box.control.end()
+    assert [(e["phase"], e["end_reason"], e["to_step"]) for e in box.events] == [
+        ("start", None, 1),
+        ("end", "restart", 0),
+    ]
+
+
+def test_after_a_crash_the_next_start_ends_it(tmp_path: Path) -> None:
+    sysroot = plant(tmp_path / "root", PI_4)
+    with outbox_in(tmp_path / "state") as outbox:
+        control = HeatControl(THERMAL, Allowance(), FakeClock(), maker(), outbox, sysroot)
+        heat(sysroot, 78)
+        for _ in range(3):
+            control.tend()
+    with outbox_in(tmp_path / "state") as outbox:
+        (left_open,) = outbox.left_open()
+        outbox.append(maker().left_open(left_open))
+        assert outbox.left_open() == []
+        start, end = (valid(event.payload) for event in outbox.pending(9))
+    assert end["data"]["event_id"] == start["data"]["event_id"]
+    assert end["subject"] == "gateway"
+    wanted = {"phase": "end", "from_step": 2, "to_step": 0, "end_reason": "restart"}
+    assert {key: end["data"][key] for key in wanted} == wanted
+    assert end["data"]["limits"] == {"inference_share": 1.0, "fps_share": 1.0, "keyframes_only": False}
+
+
+def beat(settings: Settings) -> dict[str, Any]:
+    out = io.StringIO()
+    if run_status(settings, True, out) != 0:
+        return {}
+    found: dict[str, Any] = json.loads(out.getvalue())["heartbeat"]
+    return found
+
+
+def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
+    tmp_path: Path, walker: Path
+) -> None:
+    """One camera that somebody walks by all the time, on a box whose sensor the test heats."""
+    sysroot = plant(tmp_path / "root", PI_4)
+    camera = file_camera(walker) | {"analyse": {"fps": 5, "gear": "full"}}
+    stop = threading.Event()
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
+        path = write_config(tmp_path, cameras=[camera], broker_port=broker.port, profile="raspberry-pi-4")
+        settings = config.load(path)
+        settings = replace(settings, profile=replace(settings.profile, thermal=THERMAL))
+
+        def wait_for(what: str, true: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
+            def holds() -> bool:
+                now = beat(settings)
+                return bool(now) and bool(true(now, now["cameras"]["cam-1"]))
+
+            wait_until(holds, what=what)
+
+        def inferences_in(seconds: float) -> int:
+            before = beat(settings)
+            wait_for("time to pass", lambda now, _: now["uptime_s"] >= before["uptime_s"] + seconds)
+            return int(beat(settings)["detector"]["inferences"] - before["detector"]["inferences"])
+
+        with running(Agent(settings, stop, repeat_files=True, sysroot=sysroot), stop):
+            wait_for("all pictures", lambda now, cam: cam["analysed_fps"] >= 3 and cam["gear"] == "full")
+            cool = inferences_in(2)
+            heat(sysroot, 72)
+            wait_for("step 1", lambda now, cam: now["thermal"]["step"] == 1)
+            hot = inferences_in(2)
+            heat(sysroot, 88)
+            wait_for("keyframes only", lambda now, cam: cam["gear"] == "idle" and cam["analysed_fps"] <= 3)
+            shown = beat(settings)
+            heat(sysroot, 45)
+            wait_for("all pictures again", lambda _, cam: cam["analysed_fps"] >= 4)
+            again = beat(settings)
+        told = [e for e in subscriber.on("/up/event/gateway") if b".thermal.v1" in e.payload]
+    assert hot < cool / 2
+    assert shown["thermal"]["step"] == 3
+    assert any(line.startswith("hot: keyframes only since") for line in shown["degraded"])
+    assert shown["cameras"]["cam-1"]["state"] == "online"
+    assert (again["thermal"]["step"], again["cameras"]["cam-1"]["gear"]) == (0, "full")
+    assert again["cameras"]["cam-1"]["reconnects"] == 0
+    data = [valid(message.payload)["data"] for message in told]
+    assert [(each["phase"], each["to_step"]) for each in data] == [
+        ("start", 1),
+        ("update", 3),
+        ("update", 2),
+        ("update", 1),
+        ("end", 0),
+    ]

@@ -1,0 +1,94 @@
+"""While the box is hot, fewer pictures are looked at, or keyframes only; then all of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from edge_agent.allowance import Allowance, Limits
+from edge_agent.config.settings import GearChoice
+from edge_agent.model import Gear
+from tests.capture.test_gears import clip_of, taken, tenths
+from tests.capture.viewer import auto
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import RingFeed
+
+KEYFRAMES_ONLY = Limits(fps_share=0.5, keyframes_only=True)
+
+
+def looked_at(
+    site: RingFeed, at: Callable[[float], None] = lambda _: None, busy: bool = True
+) -> list[tuple[int, Gear]]:
+    """Tenths of a second of each frame and the gear it was looked at in; something moves all the time."""
+    frames = []
+    for seconds in site.arrive():
+        at(seconds)
+        for frame in taken(site):
+            frames.append((tenths(frame), site.gearbox.gear))
+            site.feed.attend(busy=busy)
+    return frames
+
+
+def hot_between(
+    allowance: Allowance, begin_s: float, end_s: float, limits: Limits
+) -> Callable[[float], None]:
+    def at(seconds: float) -> None:
+        allowance.now = limits if begin_s <= seconds < end_s else Limits()
+
+    return at
+
+
+@pytest.mark.parametrize("choice", [GearChoice.FULL, GearChoice.AUTO])
+@pytest.mark.parametrize("kind", ["h264", "h264-b-frames", "h265-open-gop"])
+def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
+    kind: str, choice: GearChoice, tmp_path: Path
+) -> None:
+    allowance = Allowance()
+    site = RingFeed(auto(gear=choice), clip_of(tmp_path, kind, keyframe_s=2), allowance=allowance)
+    frames = looked_at(site, hot_between(allowance, 3.95, 9.45, KEYFRAMES_ONLY))
+    times = [time for time, _ in frames]
+    assert times == sorted(set(times))
+    hot = [time for time, gear in frames if gear is Gear.IDLE]
+    assert all(later - earlier >= 18 for earlier, later in pairwise(hot))
+    assert len(hot) >= 2
+    # All pictures after the last keyframe of the heat are looked at, those that came meanwhile a bit later.
+    last = hot[-1]
+    assert times[times.index(last) :] == list(range(last, times[-1] + 1))
+    assert len([time for time in times if 60 < time < last]) <= 2
+    assert site.gearbox.gear is Gear.FULL
+    assert site.gearbox.stats.kept_full is None
+
+
+def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
+    allowance = Allowance()
+    site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), allowance=allowance)
+    times = [time for time, _ in looked_at(site, hot_between(allowance, 4.0, 10.0, Limits(fps_share=0.5)))]
+    a_second = [sum(10 * second < time <= 10 * second + 10 for time in times) for second in range(14)]
+    assert a_second[2:4] == [10] * 2
+    assert a_second[5:10] == [5] * 5
+    assert a_second[11:] == [10] * 3
+
+
+def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_gear_and_says_why(tmp_path: Path) -> None:
+    allowance = Allowance()
+    allowance.now = KEYFRAMES_ONLY
+    clip = make_clip(
+        tmp_path / "clip.ts", seconds=14, keyframe_s=2, extra=("-bf", "0", "-x264-params", "intra-refresh=1")
+    )
+    site = RingFeed(auto(gear=GearChoice.FULL), clip, allowance=allowance)
+    frames = looked_at(site)
+    assert len(frames) > 60
+    assert (site.gearbox.gear, site.gearbox.stats.kept_full) == (
+        Gear.FULL,
+        "its keyframes give no picture on their own",
+    )
+
+
+def test_a_camera_that_was_idle_anyway_stays_so(tmp_path: Path) -> None:
+    allowance = Allowance()
+    site = RingFeed(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264"), allowance=allowance)
+    looked_at(site, hot_between(allowance, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
+    assert (site.gearbox.gear, site.gearbox.stats.wake_ups) == (Gear.IDLE, 0)

@@ -1,0 +1,158 @@
+"""The ladder by itself: a sensor from 45 to 90 degrees and back, noise, and a sensor that lies or dies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.allowance import Limits
+from edge_agent.config.boards import Ladder
+from edge_agent.device.thermal import (
+    LOOKS,
+    THROTTLED_DWELL_S,
+    THROTTLED_LOOKS,
+    HeatReading,
+    StepChange,
+    ThermalLadder,
+)
+
+PI = Ladder(70, 75, 80, hysteresis_c=4, dwell_s=60, inference_share=0.5, fps_share=0.5)
+
+
+def play(
+    ladder: ThermalLadder, readings: Iterable[HeatReading | float | None], from_s: float = 0.0
+) -> list[tuple[float, StepChange]]:
+    """One reading a second; what changed, and when."""
+    changes = []
+    for second, reading in enumerate(readings):
+        whole = reading if isinstance(reading, HeatReading) else HeatReading(reading)
+        change = ladder.update(from_s + second, whole)
+        if change is not None:
+            changes.append((from_s + second, change))
+    return changes
+
+
+def at_step(step: int) -> ThermalLadder:
+    ladder = ThermalLadder(PI)
+    play(ladder, [(60.0, 70.0, 75.0, 80.0)[step]] * LOOKS)
+    assert ladder.step == step
+    return ladder
+
+
+def test_from_45_to_90_degrees_and_back() -> None:
+    ladder = ThermalLadder(PI)
+    rising = [45 + second * 0.1 for second in range(451)]
+    up = play(ladder, rising)
+    assert [(change.from_step, change.to_step) for _, change in up] == [(0, 1), (1, 2), (2, 3)]
+    assert [second for second, _ in up] == [250 + LOOKS - 1, 300 + LOOKS - 1, 350 + LOOKS - 1]
+    down = play(ladder, reversed(rising), from_s=451)
+    assert [(change.from_step, change.to_step) for _, change in down] == [(3, 2), (2, 1), (1, 0)]
+    told_c = [90 - (second - 451) * 0.1 for second, _ in down]
+    # 60 s below 76, in which the box cools by 6 degrees, and then 60 s on each step
+    assert told_c == pytest.approx([70, 64, 58], abs=0.5)
+    assert ladder.limits == Limits()
+
+
+def test_each_step_holds_back_more() -> None:
+    assert [at_step(step).limits for step in range(4)] == [
+        Limits(1, 1, False),
+        Limits(0.5, 1, False),
+        Limits(0.5, 0.5, False),
+        Limits(0.5, 0.5, True),
+    ]
+
+
+def test_a_box_that_is_suddenly_hot_goes_to_the_top_at_once() -> None:
+    ((second, change),) = play(ThermalLadder(PI), [50.0] + [88.0] * 10)
+    assert (second, change.from_step, change.to_step) == (LOOKS, 0, 3)
+    assert change.why == "temperature 88.0 C, step 3 from 80 C on"
+
+
+def test_one_bad_reading_changes_nothing() -> None:
+    assert play(ThermalLadder(PI), [60.0] * 5 + [149.0] * (LOOKS - 1) + [60.0] * 200) == []
+    assert play(at_step(3), [85.0] * 100 + [0.0] + [85.0] * 100) == []
+
+
+def test_it_comes_down_one_step_at_a_time_however_cold_it_gets() -> None:
+    down = play(at_step(3), [20.0] * 200)
+    assert [(second, change.to_step) for second, change in down] == [(60, 2), (121, 1), (182, 0)]
+
+
+def test_a_warm_minute_within_the_dwell_begins_it_anew() -> None:
+    assert play(at_step(1), ([65.0] * 50 + [66.0]) * 5) == []
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_a_sensor_that_dies_changes_nothing_and_is_known_to_be_dead(step: int) -> None:
+    ladder = at_step(step)
+    assert play(ladder, [None] * 500, from_s=10) == []
+    assert ladder.step == step
+    assert ladder.unknown_s(510) == 500
+    assert play(ladder, [81.0, 81.0], from_s=510) == [], "what was before the silence does not count"
+    assert ladder.unknown_s(512) is None
+
+
+def test_cool_readings_before_a_silence_do_not_count_for_the_dwell() -> None:
+    ladder = at_step(1)
+    assert play(ladder, [60.0] * 50 + [None] + [60.0] * 55) == []
+    assert len(play(ladder, [60.0] * 6, from_s=106)) == 1
+
+
+def test_a_board_that_slows_itself_down_gets_fewer_inferences() -> None:
+    ladder = ThermalLadder(PI)
+    cool = HeatReading(50.0, throttled=True)
+    ((second, change),) = play(ladder, [cool] * 100)
+    assert (second, change.to_step, change.why) == (THROTTLED_LOOKS - 1, 1, "the board slows itself down")
+    back = play(ladder, [HeatReading(50.0, throttled=False)] * 800, from_s=100)
+    assert [(second, change.to_step) for second, change in back] == [(99 + THROTTLED_DWELL_S + PI.dwell_s, 0)]
+
+
+def test_an_event_counter_that_rises_now_and_then_is_no_throttling() -> None:
+    blips = [HeatReading(50.0, throttled=second % 5 < 4) for second in range(100)]
+    assert play(ThermalLadder(PI), blips) == []
+
+
+def test_throttling_counts_without_a_temperature_too() -> None:
+    ((_, change),) = play(ThermalLadder(PI), [HeatReading(None, throttled=True)] * 30)
+    assert change.to_step == 1
+
+
+LADDERS = st.builds(
+    lambda first, gap, gap_2, hysteresis: Ladder(
+        first, first + hysteresis + gap, first + 2 * hysteresis + gap + gap_2, hysteresis, dwell_s=20
+    ),
+    st.floats(40, 80),
+    st.floats(0, 8),
+    st.floats(0, 8),
+    st.floats(2, 8),
+)
+
+
+@given(
+    ladder=LADDERS,
+    which=st.integers(0, 2),
+    offset_c=st.floats(-1, 1),
+    noise=st.lists(st.floats(-1, 1), min_size=60, max_size=300),
+)
+def test_noise_of_a_degree_around_a_threshold_never_makes_it_flap(
+    ladder: Ladder, which: int, offset_c: float, noise: list[float]
+) -> None:
+    """A temperature that stays near any threshold: at most up, and never down again."""
+    mean_c = ladder.thresholds_c[which] + offset_c
+    changes = play(ThermalLadder(ladder), [mean_c + each for each in noise])
+    steps = [change.to_step for _, change in changes]
+    assert steps == sorted(set(steps))
+
+
+@given(ladder=LADDERS, seed=st.integers(0, 2**32))
+def test_noise_of_a_degree_on_the_way_up_and_down_adds_no_step(ladder: Ladder, seed: int) -> None:
+    noise, top_c = random.Random(seed), ladder.keyframes_only_c + 3
+    measured = [top_c - abs(second - 300) * 0.2 + noise.uniform(-1, 1) for second in range(600)]
+    steps = [change.to_step for _, change in play(ThermalLadder(ladder), measured)]
+    peak = steps.index(3)
+    assert steps[: peak + 1] == sorted(set(steps[: peak + 1]))
+    assert steps[peak:] == sorted(set(steps[peak:]), reverse=True)
