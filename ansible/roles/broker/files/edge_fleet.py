@@ -130,21 +130,31 @@ def rank(known: dict[str, object]) -> tuple[bool, str]:
     return known.get("state") == "online", str(known.get("time", ""))
 
 
-def wait(broker: Broker, gateways: Sequence[str], version: str, timeout_s: float) -> dict[str, str | None]:
-    """Version in each one's last heartbeat; ends early when all are ``version``. Raises BrokerSilent."""
+def wait(
+    broker: Broker, gateways: Sequence[str], version: str, ward: str, timeout_s: float
+) -> tuple[dict[str, str | None], bool]:
+    """Version in each one's last heartbeat, and whether all are as asked; ends as soon as they are.
+
+    Empty ``version`` and ``ward``: any. Raises BrokerSilent.
+    """
     heard: dict[str, str | None] = dict.fromkeys(gateways)
     deadline = time.monotonic() + timeout_s
     ends = [f"{gateway}/up/heartbeat" for gateway in gateways]
+
+    def good() -> bool:
+        return all(seen == version if version else seen is not None for seen in heard.values())
+
     with subscribed(broker, *ends) as queue:
-        while any(seen != version for seen in heard.values()):
+        while not good():
             try:
                 message = queue.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 break
             if message is None:
                 raise BrokerSilent("the broker ended the connection or never took it")
-            heard[message.gateway] = str(message.body.get("version"))
-    return heard
+            if message.ward == ward or not ward:
+                heard[message.gateway] = str(message.body.get("version"))
+    return heard, good()
 
 
 def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
@@ -177,9 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "states":
             print(json.dumps(states(broker)))
         elif args.command == "wait":
-            heard = wait(broker, args.gateways, args.version, args.timeout_s)
+            heard, good = wait(broker, args.gateways, args.version, args.ward, args.timeout_s)
             print(json.dumps(heard))
-            return int(any(seen != args.version for seen in heard.values()))
+            return 0 if good else 1
         elif args.command == "clear":
             print(json.dumps(clear(broker, args.gateway, args.keep_ward)))
         else:
@@ -195,8 +205,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--settings", type=Path, default=SETTINGS)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("states", help="ward, state and version of each gateway")
-    waiting = commands.add_parser("wait", help="for a heartbeat of a version from each gateway")
-    waiting.add_argument("--version", required=True)
+    waiting = commands.add_parser("wait", help="for a heartbeat of each gateway")
+    waiting.add_argument("--version", default="", help="that names this version")
+    waiting.add_argument("--ward", default="", help="below this ward")
     waiting.add_argument("--timeout-s", type=float, default=180)
     waiting.add_argument("gateways", nargs="+")
     clearing = commands.add_parser("clear", help="what is retained of a gateway")

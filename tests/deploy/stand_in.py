@@ -1,0 +1,95 @@
+"""Wheels of a small agent for the tests of roll-outs, which are about links, services and heartbeats.
+
+It signs on over mutual TLS with the box's own certificate, says ``state`` and ``birth``, and beats every
+second with its version; broker and ward come from the usual file. The real agent's provisioning is tried
+elsewhere: three boxes with two releases of it would be 2 GB.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+_AGENT = '''"""The stand-in, version {version}."""
+import json, os, socket, ssl, sys, time
+from pathlib import Path
+
+VERSION, BAD_ON = "{version}", {bad_on!r}
+
+
+def tell_systemd(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(text.encode(), os.environ["NOTIFY_SOCKET"].replace("@", chr(0), 1))
+
+
+def run(path):
+    import paho.mqtt.client as paho
+
+    kept = json.loads(Path(path).read_text())
+    gateway, ward = kept["gateway"]["id"], kept["gateway"]["ward"]
+    if gateway in BAD_ON:
+        print("this release does not work on", gateway, file=sys.stderr)
+        return 1
+    up = f"tb/v1/{{ward}}/{{gateway}}/up"
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=gateway, protocol=paho.MQTTv5)
+    tls = ssl.create_default_context(cafile="/etc/edge-agent/tls/ca.crt")
+    tls.load_cert_chain("/etc/edge-agent/tls/client.crt", "/etc/edge-agent/tls/client.key")
+    client.tls_set_context(tls)
+
+    def say(end, retain, **body):
+        client.publish(f"{{up}}/{{end}}", json.dumps(body), qos=1, retain=retain)
+
+    def on_connect(*_):
+        say("state", True, state="online", time=str(time.time()))
+        say("birth", True, version=VERSION)
+
+    client.on_connect = on_connect
+    client.will_set(f"{{up}}/state", json.dumps({{"state": "offline"}}), qos=1, retain=True)
+    client.connect_async(kept["mqtt"]["host"], kept["mqtt"]["port"], keepalive=5)
+    client.loop_start()
+    tell_systemd("READY=1")
+    while True:
+        if client.is_connected():
+            say("heartbeat", False, schema="heartbeat/1", version=VERSION)
+        tell_systemd("WATCHDOG=1")
+        time.sleep(1)
+
+
+def main():
+    if sys.argv[1:] == ["--version"]:
+        print("edge-agent", VERSION)
+        return 0
+    if sys.argv[1] == "check":
+        json.loads(Path(sys.argv[2]).read_text())
+        return 0
+    return run(sys.argv[2])
+'''
+
+
+def wheelhouse(folder: Path, version: str, bad_on: tuple[str, ...] = ()) -> Path:
+    """A folder with one release and what it needs; it does not start on the gateways of ``bad_on``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not list(folder.glob("paho_mqtt-*.whl")):
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+        subprocess.run([*pip, "paho-mqtt>=2.2,<3"], check=True, timeout=120)
+    meta = f"edge_agent-{version}.dist-info"
+    files = {
+        "stand_in.py": _AGENT.format(version=version, bad_on=bad_on),
+        f"{meta}/METADATA": "Metadata-Version: 2.1\nName: edge-agent\n"
+        f"Version: {version}\nRequires-Dist: paho-mqtt\n",
+        f"{meta}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{meta}/entry_points.txt": "[console_scripts]\nedge-agent = stand_in:main\n",
+    }
+    record = "".join(f"{name},sha256={_digest(text)},{len(text.encode())}\n" for name, text in files.items())
+    with zipfile.ZipFile(folder / f"edge_agent-{version}-py3-none-any.whl", "w") as wheel:
+        for name, text in (files | {f"{meta}/RECORD": f"{record}{meta}/RECORD,,\n"}).items():
+            wheel.writestr(name, text)
+    return folder
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
