@@ -89,7 +89,7 @@ class CameraHealth(Message, frozen=True, kw_only=True):
     bitrate_kbps: float = 0.0
     last_frame_age_s: float | None = None
     reconnects: Count = 0
-    gear: Literal["full", "idle", "catch-up"] = "full"  # idle: only keyframes are decoded, nothing moves
+    gear: Literal["full", "idle", "catch-up"] = "full"  # idle: only keyframes are decoded
     idle_share: float = 0.0  # of the time there were pictures, since the agent started, 0..1
     wake_ups: Count = 0  # from idle, since the agent started
     kept_awake: str | None = None  # why it cannot go idle, where somebody could do something about it

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
 
 from edge_agent.clock import SystemClock
 from edge_agent.config import load
 from edge_agent.config.board import Board, read_board
 from edge_agent.config.files import Files
+from edge_agent.config.json_schema import profile_schema_text, schema_file
 from edge_agent.config.profiles import names, profile_dir, read
 from edge_agent.config.spec import Reading
 from tests.config.places import MINIMAL, write
@@ -69,6 +73,55 @@ def test_every_value_of_a_profile_names_its_source_or_is_marked_as_an_assumption
     assert unsourced(text) == []
     bare = "\n".join(line.split("#")[0] for line in text.splitlines())
     assert len(unsourced(bare)) > 35  # the test sees the values
+
+
+def test_the_json_schema_is_current_and_takes_every_profile() -> None:
+    """For readers that have no table of ours: editors, and whoever plans sites from these files."""
+    text = schema_file().read_text(encoding="utf-8")
+    assert text == profile_schema_text(), "run: python -m edge_agent.config.json_schema --write"
+    schema = json.loads(text)
+    Draft202012Validator.check_schema(schema)
+    for name in BOARDS:
+        board = yaml.safe_load((profile_dir() / f"{name}.yaml").read_text(encoding="utf-8"))
+        Draft202012Validator(schema).validate(board)
+        for wrong in (
+            {**board, "colour": "green"},
+            {key: value for key, value in board.items() if key != "thermal"},
+            {**board, "thermal": {**board["thermal"], "warn_c": 500}},
+            {**board, "detector": {**board["detector"], "threads": None}},
+        ):
+            with pytest.raises(ValidationError):
+                Draft202012Validator(schema).validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"lower_fps_c: 75": "lower_fps_c: 72"}, "must be at least hysteresis_c above fewer_inferences_c"),
+        ({"keyframes_only_c: 80": "keyframes_only_c: 70"}, "must be at least hysteresis_c above lower_fps_c"),
+        ({"hysteresis_c: 4": "hysteresis_c: 1"}, "hysteresis_c: must be a number from 2 to 20"),
+        ({"inference_share: 0.5": "inference_share: 0"}, "inference_share: must be a number from 0.05 to 1"),
+        ({"read_from: raspberry-pi-bootloader": "read_from: uboot"}, "read_from: must be"),
+        ({'minimum: "2022-04-26"': "minimum: null"}, "update needs minimum beside it"),
+        ({"good: [ssd": "good: [floppy"}, "must be nvme"),
+        ({"warn_c: 75": "warm_c: 75"}, "did you mean 'warn_c'?"),
+    ],
+)
+def test_a_mistake_in_a_profile_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], told: str
+) -> None:
+    text = (profile_dir() / "raspberry-pi-4.yaml").read_text(encoding="utf-8")
+    for old, new in change.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr("edge_agent.config.profiles.profile_dir", lambda: tmp_path)
+    reading = Reading(Files(tmp_path, None), SystemClock())
+    assert read("mine", reading) is None
+    problems = [str(problem) for problem in reading.problems]
+    assert any(told in problem and problem.startswith(f"{tmp_path}/mine.yaml:") for problem in problems), (
+        problems
+    )
 
 
 def test_every_profile_is_installed_with_the_package() -> None:

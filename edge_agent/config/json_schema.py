@@ -1,0 +1,70 @@
+"""JSON Schema 2020-12 of a section, from the same table that reads it: for editors and other readers of YAML.
+
+``python -m edge_agent.config.json_schema --write`` renews ``firmware_profiles/schema.json``; a test keeps it
+current. Rules over several fields are not in it: the agent's own reading has them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge_agent.config.kinds import Choice, Number, Text
+from edge_agent.config.many import ListOf
+from edge_agent.config.profiles import profile_dir
+from edge_agent.config.sections.board import PROFILE
+from edge_agent.config.spec import REQUIRED, Field, Kind, Section
+
+
+def json_schema(kind: Kind) -> dict[str, Any]:
+    """What ``kind`` takes. Raises ``TypeError`` for a kind that no profile has."""
+    match kind:
+        case Section():
+            return {
+                "type": "object",
+                "description": kind.doc,
+                "properties": {each.key: _property(each) for each in kind.fields},
+                "required": [each.key for each in kind.fields if each.default is REQUIRED],
+                "additionalProperties": False,
+            }
+        case ListOf():
+            items = {"items": json_schema(kind.kind), "minItems": kind.least, "maxItems": kind.most}
+            return {"type": "array", **items, "uniqueItems": kind.unique}
+        case Number():
+            number = "integer" if kind.whole else "number"
+            return {"type": number, "minimum": kind.low, "maximum": kind.high}
+        case Choice():
+            return {"enum": list(kind.words)}
+        case Text():
+            return {"type": "string", "pattern": f"^(?:{kind.pattern})$", "maxLength": kind.most}
+    raise TypeError(f"no JSON Schema for {type(kind).__name__}")
+
+
+def profile_schema_text() -> str:
+    """Of a file in ``firmware_profiles/``."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A board",
+        **json_schema(PROFILE),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_file() -> Path:
+    return profile_dir() / "schema.json"
+
+
+def _property(field: Field) -> dict[str, Any]:
+    """A key that has a default may also say null, which takes it back to that."""
+    schema = json_schema(field.kind)
+    if field.default is not REQUIRED:
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    return {"description": field.doc, **schema} if "description" not in schema else schema
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m edge_agent.config.json_schema --write")
+    schema_file().write_text(profile_schema_text(), encoding="utf-8")
