@@ -176,6 +176,7 @@ def _evidence(args: argparse.Namespace) -> int:
 def _doctor(args: argparse.Namespace) -> int:
     from edge_agent.doctor.command import run_doctor
 
+    logging.disable(logging.WARNING)  # what the checks find stands in their lines, in order
     code = run_doctor(args, sys.stdout)
     _leave_blocked_threads_behind(code)
     return code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -30,7 +29,6 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings
     EdgeAgentError where a report cannot be written."""
     from edge_agent.assembly import use_one_opencv_thread
 
-    logging.disable(logging.WARNING)  # what the checks find is said below, in order
     use_one_opencv_thread()
     surroundings = surroundings or Surroundings()
     lang: Lang = args.lang or default_lang(os.environ)
@@ -48,7 +46,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings
     if args.json:
         out.write(json.dumps(json.loads(msgspec.json.encode(told)), indent=2, ensure_ascii=False) + "\n")
     else:
-        for line in lines(found, lang, colour=_has_colours(out)):
+        for line in lines(found, lang, colour=has_colours(out, os.environ)):
             out.write(f"{line}\n")
     _write_sheet(args.sheet, found)
     if args.report is not None:
@@ -98,5 +96,6 @@ def _say_wait(settings: Settings) -> None:
         print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
 
 
-def _has_colours(out: TextIO) -> bool:
-    return out.isatty() and not os.environ.get("NO_COLOR")
+def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:
+    """On a terminal, unless somebody wants none (no-color.org)."""
+    return out.isatty() and not environ.get("NO_COLOR")

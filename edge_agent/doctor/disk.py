@@ -24,6 +24,8 @@ COMMIT_BYTES = 4096
 """What the outbox writes for one event is about two of these."""
 BULK_BYTES = 4_000_000
 """With the commits 4.1 MB in all, one part in 8,000 of a 32 GB card."""
+LEAST_FREE = 5 * BULK_BYTES
+"""With less the test itself could take the room that the agent needs at that moment."""
 TRY_S = 3.0
 """A card that needs longer is slow whatever it does with the rest."""
 SLOW_SYNC_MS = 200.0
@@ -44,6 +46,8 @@ def check_disk(settings: Settings, sysroot: Path) -> Sequence[Result]:
     try:
         usage = shutil.disk_usage(folder)
         figures |= {"free_gb": usage.free / 1e9, "percent": 100 * usage.used / (usage.used + usage.free)}
+        if usage.free < LEAST_FREE:
+            return [Result("disk", "disk-no-room", figures)]
         speed = measure(folder)
     except PermissionError:
         return [Result("disk", "disk-not-ours", figures)]

@@ -78,8 +78,8 @@ BOX: dict[str, Wording] = {
         "có thứ khác ngoài video chiếm chỗ: sudo du -xh / | sort -h | tail",
     ),
     "disk-no-room": red(
-        "no room left in {folder}: nothing can be written",
-        "{folder} hết chỗ: không ghi được gì",
+        "no room left in {folder}",
+        "{folder} hết chỗ",
         "make room (sudo du -xh / | sort -h | tail) or put in a larger card",
         "dọn bớt (sudo du -xh / | sort -h | tail) hoặc thay thẻ lớn hơn",
     ),

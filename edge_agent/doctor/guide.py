@@ -1,0 +1,36 @@
+"""``python -m edge_agent.doctor.guide``: the tables of docs/guide/doctor.md, made from ``words``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edge_agent.doctor.text import MARKS
+from edge_agent.doctor.words.box import BOX
+from edge_agent.doctor.words.broker import BROKER
+from edge_agent.doctor.words.cameras import CAMERAS
+from edge_agent.doctor.words.wording import Wording
+
+BEGIN, END = "<!-- made by python -m edge_agent.doctor.guide -->", "<!-- until here -->"
+
+
+def tables() -> str:
+    """Markdown."""
+    parts = {"The box": BOX, "A camera": CAMERAS, "The broker": BROKER}
+    return "\n".join([BEGIN, *(_table(title, words) for title, words in parts.items()), END])
+
+
+def _table(title: str, words: Mapping[str, Wording]) -> str:
+    rows = [f"\n### {title}", "", "| finding | | says | do |", "|---|---|---|---|"]
+    rows += [
+        f"| `{name}` | {MARKS['en'][each.level]} | {_cell(each.en)} | {_cell(each.en_do)} |"
+        for name, each in words.items()
+    ]
+    return "\n".join(rows)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    print(tables())

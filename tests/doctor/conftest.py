@@ -1,0 +1,89 @@
+"""Cameras that are served once for all tests here, and the command as a test calls it."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+
+from edge_agent.doctor.arguments import add_arguments
+from edge_agent.doctor.command import run_doctor
+from edge_agent.doctor.run import Surroundings
+from edge_agent.schema import schema_of
+from edge_agent.wire import Doctor, DoctorLine
+from tests.testbed.clips import make_clip
+from tests.testbed.rtsp import RtspServer
+
+USER, PASSWORD = "viewer", "s3cret-of-the-camera"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one run said."""
+
+    code: int
+    doctor: Doctor
+
+    def line(self, check: str) -> DoctorLine:
+        (found,) = [line for line in self.doctor.lines if line.check == check]
+        return found
+
+    def finding(self, check: str) -> str:
+        return self.line(check).finding
+
+    @property
+    def red(self) -> list[str]:
+        return [line.check for line in self.doctor.lines if line.level == "red" and line.accepted is None]
+
+
+def call(config: Path, *options: str, surroundings: Surroundings | None = None) -> tuple[int, str]:
+    """Exit code and what is printed."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, config)
+    out = io.StringIO()
+    code = run_doctor(parser.parse_args(options), out, surroundings)
+    return code, out.getvalue()
+
+
+def examined(config: Path, *options: str, surroundings: Surroundings | None = None) -> Told:
+    """The same, as the document that --json prints; it is what its schema says."""
+    code, text = call(config, "--json", *options, surroundings=surroundings)
+    Draft202012Validator(schema_of("doctor")).validate(json.loads(text))
+    return Told(code, msgspec.json.decode(text, type=Doctor))
+
+
+@pytest.fixture(scope="package")
+def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """What sites have: /good, /black, /blurred, and a main stream with a keyframe every 4 s."""
+    folder = tmp_path_factory.mktemp("clips")
+    size = (640, 360)
+    clips: dict[str, Path] = {
+        "/good": make_clip(folder / "good.mp4", size=size, seconds=4),
+        "/black": make_clip(folder / "black.mp4", size=size, extra=("-vf", "lutyuv=y=16:u=128:v=128")),
+        "/blurred": make_clip(folder / "blurred.mp4", size=size, extra=("-vf", "gblur=sigma=4")),
+        "/main": make_clip(
+            folder / "main.mp4", codec="h265", size=(1920, 1080), seconds=4, keyframe_s=4, fps=4
+        ),
+    }
+    with RtspServer(clips, user=USER, password=PASSWORD) as server:
+        yield server
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    """Path of the right password's file."""
+    path = tmp_path / "right.pass"
+    path.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    path.chmod(0o600)
+    return str(path)
+
+
+def camera(camera_id: str, url: str, password_file: str) -> dict[str, object]:
+    return {"id": camera_id, "url": url, "username": USER, "password_file": password_file}

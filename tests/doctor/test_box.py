@@ -1,0 +1,173 @@
+"""Boards made of files, and disks that are full, read-only or not ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config import load
+from edge_agent.config.board import Board
+from edge_agent.config.settings import Settings
+from edge_agent.device.status import Asked
+from edge_agent.doctor import box
+from edge_agent.doctor.check import Check, Result, run_checks
+from edge_agent.doctor.disk import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
+from edge_agent.doctor.running import check_outbox
+from edge_agent.doctor.words import said_of
+from edge_agent.outbox import Outbox
+from tests.device.fakes import PI_4, PI_5, FakeClock, plant
+from tests.outbox.parts import draft, outbox_in
+from tests.testbed.agent import write_config
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Settings:
+    """Settings of a Raspberry Pi 4."""
+    config = write_config(tmp_path, cameras=[], broker_port=1)
+    return load(config, board=Board(model="Raspberry Pi 4 Model B Rev 1.4", machine="aarch64"))
+
+
+def findings(results: object) -> list[str]:
+    assert isinstance(results, (list, tuple))
+    return [result.finding for result in results]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "finding"),
+    [
+        ({}, "power-good"),
+        ({"sys/devices/platform/soc/soc:firmware/get_throttled": "50001\n"}, "power-undervoltage"),
+        ({"sys/devices/platform/soc/soc:firmware/get_throttled": "4\n"}, "power-throttled"),
+        ({"sys/devices/platform/soc/soc:firmware/get_throttled": "50000\n"}, "power-was-low"),
+    ],
+)
+def test_the_supply_of_a_pi(pi: Settings, tmp_path: Path, nodes: Mapping[str, str], finding: str) -> None:
+    sysroot = plant(tmp_path / "sys", {**PI_4, **nodes})
+    assert findings(box.check_power(pi.profile, sysroot, FakeClock())) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("millidegrees", "finding"),
+    [(61_341, "temperature-good"), (76_000, "temperature-warm"), (84_000, "temperature-hot")],
+)
+def test_the_temperature_is_judged_by_the_boards_own_thresholds(
+    pi: Settings, tmp_path: Path, millidegrees: int, finding: str
+) -> None:
+    nodes = {**PI_4, "sys/class/thermal/thermal_zone0/temp": f"{millidegrees}\n"}
+    found = box.check_temperature(pi.profile.thermal, plant(tmp_path / "sys", nodes))
+    assert findings(found) == [finding]
+
+
+def test_what_a_board_does_not_tell_is_neither_good_nor_bad(pi: Settings, tmp_path: Path) -> None:
+    assert findings(box.check_temperature(pi.profile.thermal, tmp_path)) == ["temperature-unknown"]
+    assert findings(box.check_power(pi.profile, tmp_path, FakeClock())) == ["power-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("built", "finding"),
+    [(1_577_836_800, "firmware-old"), (1_735_689_600, "firmware-good")],  # 2020-01-01, 2025-01-01
+)
+def test_firmware_is_compared_with_what_the_profile_asks_for(
+    pi: Settings, tmp_path: Path, built: int, finding: str
+) -> None:
+    nodes = {**PI_4, "proc/device-tree/chosen/bootloader/build-timestamp": built.to_bytes(4)}
+    found = box.check_board(pi, plant(tmp_path / "sys", nodes))
+    assert finding in findings(found)
+    assert found[0].finding == "board-known"
+
+
+def test_a_configuration_for_another_board_is_told(pi: Settings, tmp_path: Path) -> None:
+    found = box.check_board(pi, plant(tmp_path / "sys", PI_5))
+    assert found[0].finding == "board-other"
+    assert "raspberry-pi-5" in said_of(found[0], "en")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small tmpfs needs root and the right to mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def read_only(folder: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+
+def nine_tenths(folder: Path) -> None:
+    with (folder / "ballast").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 244_000_000)
+
+
+def full(folder: Path) -> None:
+    with (folder / "ballast").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize)
+
+
+def untouched(_: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("spoil", "finding"),
+    [
+        (untouched, "disk-good"),
+        (nine_tenths, "disk-full"),
+        (full, "disk-no-room"),
+        (read_only, "disk-unwritable"),
+    ],
+)
+def test_a_disk(
+    pi: Settings, tmp_path: Path, small_disk: Path, spoil: Callable[[Path], object], finding: str
+) -> None:
+    spoil(small_disk)
+    assert findings(check_disk(replace(pi, state_dir=small_disk), tmp_path)) == [finding]
+
+
+def test_the_disk_test_leaves_nothing_behind_and_writes_little(pi: Settings, small_disk: Path) -> None:
+    free = os.statvfs(small_disk).f_bfree
+    check_disk(replace(pi, state_dir=small_disk / "not" / "there" / "yet"), small_disk)
+    assert list(small_disk.iterdir()) == []
+    assert os.statvfs(small_disk).f_bfree == free
+    assert COMMITS * COMMIT_BYTES + BULK_BYTES < 4_100_000
+
+
+def test_what_waits_in_the_outbox_of_a_stopped_agent_is_counted(pi: Settings) -> None:
+    assert findings(check_outbox(Asked(), pi)) == ["outbox-empty"]
+    with outbox_in(pi.state_dir) as outbox:
+        assert isinstance(outbox, Outbox)
+        outbox.append(draft())
+        outbox.append(draft())
+    (waiting,) = check_outbox(Asked(), pi)
+    assert (waiting.finding, waiting.figures["depth"]) == ("outbox-waiting", 2)
+
+
+def test_a_damaged_outbox_is_red(pi: Settings) -> None:
+    pi.state_dir.mkdir()
+    (pi.state_dir / "outbox.db").write_bytes(b"not a database" * 1000)
+    assert findings(check_outbox(Asked(), pi)) == ["outbox-unreadable"]
+
+
+def test_a_check_that_hangs_or_breaks_takes_no_other_along() -> None:
+    def breaks() -> list[Result]:
+        raise RuntimeError("rtsp://user:secret@camera")
+
+    hang = threading.Event()
+    checks = [
+        Check("hangs", 0.1, lambda: [Result("hangs", "agent-stopped")] if hang.wait() else []),
+        Check("breaks", 5, breaks),
+        Check("works", 5, lambda: [Result("works", "agent-stopped")]),
+    ]
+    results = run_checks(checks)
+    hang.set()
+    assert findings(results) == ["check-timeout", "check-failed", "agent-stopped"]
+    assert said_of(results[1], "en") == "could not be checked (RuntimeError)"

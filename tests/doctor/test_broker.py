@@ -1,0 +1,193 @@
+"""What is said of a real mosquitto with TLS and an access list, and that a running agent does not notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import Broker, Delivery, Mqtt
+from edge_agent.device.clock_sync import KernelSync
+from edge_agent.doctor.run import Surroundings
+from edge_agent.mqtt.probe import Rights, try_rights
+from edge_agent.mqtt.topics import Topics
+from tests.device.fakes import FakeClock
+from tests.doctor.choosy_broker import ChoosyBroker
+from tests.doctor.conftest import examined
+from tests.testbed.agent import AgentProcess, file_camera, write_config
+from tests.testbed.clips import make_clip
+from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber
+
+OWN_ONLY = "pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n"
+EVERYTHING = "pattern readwrite #\n"
+ANOTHER_WARD = "pattern write tb/v1/bo-xuyen/%u/up/#\n"
+FUTURE = ("20990101000000Z", "20990201000000Z")
+PAST = ("20200101000000Z", "20200201000000Z")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    authority: Authority
+    server: Certificate
+    gateway: Certificate
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    authority = Authority(tmp_path_factory.mktemp("certificates"), "city CA")
+    return Fleet(authority, authority.issue("broker", san="IP:127.0.0.1"), authority.issue("dt-001"))
+
+
+def broker_of(fleet: Fleet, folder: Path, acl: str, server: Certificate | None = None) -> Mosquitto:
+    path = folder / "acl"
+    path.write_text(acl)
+    return Mosquitto(
+        folder,
+        f"acl_file {path}",
+        certificate=server or fleet.server,
+        ca=fleet.authority.cert,
+        mutual=True,
+        anonymous=False,
+    )
+
+
+def config_of(fleet: Fleet, folder: Path, port: int, own: Certificate | None = None) -> Path:
+    shown = own or fleet.gateway
+    return write_config(
+        folder,
+        cameras=[],
+        broker_port=port,
+        detector="none",
+        mqtt={
+            "brokers": [f"mqtts://127.0.0.1:{port}"],
+            "ca_file": str(fleet.authority.cert),
+            "cert_file": str(shown.cert),
+            "key_file": str(shown.key),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("acl", "finding", "level"),
+    [
+        (OWN_ONLY, "rights-good", "green"),
+        (EVERYTHING, "rights-open", "red"),
+        (ANOTHER_WARD, "rights-none", "red"),
+    ],
+)
+def test_what_the_gateway_may_write_is_tried(
+    fleet: Fleet, tmp_path: Path, acl: str, finding: str, level: str
+) -> None:
+    with broker_of(fleet, tmp_path, acl) as broker:
+        told = examined(config_of(fleet, tmp_path, broker.port))
+    assert told.finding("broker") == "broker-good"
+    assert (told.finding("broker/rights"), told.line("broker/rights").level) == (finding, level)
+
+
+@pytest.mark.parametrize(
+    ("own", "finding"),
+    [
+        (lambda f, _: f.authority.issue("dt-001", valid=PAST), "broker-own_expired"),
+        (lambda _, folder: Authority(folder, "other CA").issue("dt-001"), "broker-own_rejected"),
+    ],
+    ids=["expired", "another CA"],
+)
+def test_a_bad_certificate_of_ours_is_told_by_what_is_wrong_with_it(
+    fleet: Fleet,
+    tmp_path: Path,
+    own: object,
+    finding: str,
+) -> None:
+    made = own(fleet, tmp_path)  # type: ignore[operator]
+    with broker_of(fleet, tmp_path, OWN_ONLY) as broker:
+        told = examined(config_of(fleet, tmp_path, broker.port, made))
+    assert told.finding("broker") == finding
+
+
+def test_a_clock_in_1970_is_the_clocks_fault_and_not_the_certificates(fleet: Fleet, tmp_path: Path) -> None:
+    """The certificate is to the real clock what today's is to a clock in 1970: not yet valid."""
+    server = fleet.authority.issue("broker", san="IP:127.0.0.1", valid=FUTURE)
+    clock = FakeClock(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+    booted = Surroundings(clock, kernel=lambda: KernelSync(False, 0.0))
+    with broker_of(fleet, tmp_path, OWN_ONLY, server) as broker:
+        config = config_of(fleet, tmp_path, broker.port)
+        at_boot = examined(config, "--lang", "en", surroundings=booted)
+        later = examined(config, surroundings=Surroundings(kernel=lambda: KernelSync(True, 0.0)))
+    assert (at_boot.finding("clock"), at_boot.finding("broker")) == ("clock-not-set", "broker-clock_not_set")
+    assert at_boot.red == ["clock"]
+    assert "1970-01-01" in at_boot.line("clock").said
+    assert later.finding("clock") == "clock-synced"
+    assert later.finding("broker") == "broker-server_not_yet_valid"
+
+
+def test_of_several_brokers_one_that_is_away_is_no_fault(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        brokers = ["mqtt://127.0.0.1:1", f"mqtt://127.0.0.1:{broker.port}"]
+        config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt={"brokers": brokers})
+        told = examined(config)
+    assert (told.finding("broker-1"), told.finding("broker-2")) == ("broker-spare", "broker-plain")
+
+
+def test_a_running_agent_keeps_its_session(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", size=(640, 360), seconds=30)
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as centre:
+        config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=broker.port, detector="none")
+        with AgentProcess(config) as agent:
+            centre.wait_for(lambda: len(centre.on("up/state")) == 1)
+            agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "a picture")
+            told = examined(config)
+            status = agent.status()
+    assert status is not None
+    assert (status["connected"], status["heartbeat"]["mqtt"]["reconnects"]) == (True, 0)
+    assert told.finding("agent") == "agent-running"
+    assert told.finding("broker/rights") == "rights-open"  # this broker has no access list: it was tried
+    assert told.finding("cam-1") == "camera-good"
+    assert broker.log.count(" as dt-001 (") == 1, broker.log
+    assert [message.payload for message in centre.on("up/probe")] == [b"", b""]
+    assert not any(b"offline" in message.payload for message in centre.on("up/state"))
+
+
+def test_a_broker_that_knows_the_gateways_id_only_is_tried_with_it(
+    tmp_path: Path,
+) -> None:
+    with ChoosyBroker("dt-001", writable="tb/v1/de-tham/dt-001/") as broker:
+        config = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none")
+        told = examined(config)
+    assert told.finding("broker/rights") == "rights-good"
+    assert broker.client_ids == ["dt-001-doctor", "dt-001"]
+
+
+def test_what_waits_for_the_gateway_still_waits_after_a_try_with_its_id(tmp_path: Path) -> None:
+    topics = Topics("tb/v1", "de-tham", "dt-001")
+    command = "tb/v1/de-tham/dt-001/down/cmd/reboot"
+    with Mosquitto(tmp_path) as broker:
+        address = Broker("127.0.0.1", broker.port, False)
+        settings = Mqtt((address,), "tb/v1", None, None, None, None, Delivery.BROKER, 0.0)
+        with Subscriber(broker.port, command, client_id="dt-001"):
+            pass  # the gateway was there once, and is away
+        with Subscriber(broker.port, "nothing") as centre:
+            centre.publish(command, b"do it")
+        rights = try_rights(address, settings, "dt-001", topics.probe, topics.birth, keep_session=True)
+        with Subscriber(broker.port, command, client_id="dt-001") as gateway:
+            gateway.wait_for(lambda: bool(gateway.messages))
+    assert rights == Rights(own=True, foreign=True)
+    assert [message.payload for message in gateway.messages] == [b"do it"]
+
+
+def test_a_wrong_broker_password_is_told(tmp_path: Path) -> None:
+    secret = tmp_path / "mqtt.pass"
+    secret.write_text("wrong")
+    secret.chmod(0o600)
+    with Mosquitto(tmp_path, anonymous=False) as broker:
+        mqtt = {
+            "brokers": [f"mqtt://127.0.0.1:{broker.port}"],
+            "username": "dt-001",
+            "password_file": str(secret),
+        }
+        told = examined(
+            write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt), "--lang", "en"
+        )
+    assert told.finding("broker") == "broker-not_authorised"
+    assert "wrong user name or password" in told.line("broker").said

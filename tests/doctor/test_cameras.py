@@ -1,0 +1,91 @@
+"""A site with everything that cameras can have, examined in one go."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.doctor.conftest import PASSWORD, Told, camera, examined
+from tests.doctor.strict_camera import StrictCamera
+from tests.testbed.agent import write_config
+from tests.testbed.rtsp import RtspServer
+
+
+@dataclass(frozen=True)
+class Site:
+    told: Told
+    strict: StrictCamera
+
+
+@pytest.fixture(scope="module")
+def site(cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One run, with a camera that accepts and says nothing, and a broker that does the same."""
+    folder = tmp_path_factory.mktemp("site")
+    right = folder / "right.pass"
+    right.write_text(PASSWORD)
+    right.chmod(0o600)
+    streams = ("good", "black", "blurred", "main", "gone")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as dead_camera,
+        socket.create_server(("127.0.0.1", 0)) as dead_broker,
+        StrictCamera() as strict,
+    ):
+        config = write_config(
+            folder,
+            cameras=[
+                *(camera(name, cameras.url(f"/{name}"), str(right)) for name in streams),
+                camera("locked", strict.url, str(right)),
+                camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
+            ],
+            broker_port=1,
+            mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
+        )
+        yield Site(examined(config, "--lang", "en"), strict)
+
+
+def test_a_good_camera_is_measured(site: Site) -> None:
+    assert site.told.finding("good") == "camera-good"
+    assert site.told.finding("good/picture") == "picture-good"
+    measured = next(each for each in site.told.doctor.cameras if each.id == "good")
+    assert (measured.codec, measured.width, measured.height) == ("h264", 640, 360)
+    assert measured.frame_rate == pytest.approx(10, abs=1)
+    assert measured.keyframe_s == pytest.approx(1, abs=0.2)
+
+
+def test_a_black_picture_is_red_and_a_blurred_one_yellow(site: Site) -> None:
+    assert (site.told.finding("black"), site.told.line("black/picture").level) == ("camera-good", "red")
+    assert site.told.finding("black/picture") == "picture-black"
+    assert site.told.finding("blurred/picture") == "picture-blurred"
+
+
+def test_a_main_stream_with_rare_keyframes_is_told_for_each_of_its_properties(site: Site) -> None:
+    found = [line.finding for line in site.told.doctor.lines if line.check.startswith("main/")]
+    assert found == ["keyframes-rare", "size-main", "codec-hevc", "rate-low", "picture-good"]
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [("locked", "camera-unauthorized"), ("gone", "camera-not_found"), ("dead", "camera-stalled")],
+)
+def test_why_a_camera_gives_no_picture_is_told_apart(site: Site, name: str, finding: str) -> None:
+    assert (site.told.finding(name), site.told.line(name).level) == (finding, "red")
+    assert site.told.line(name).todo
+
+
+def test_a_camera_gets_one_login_and_no_second_one(site: Site) -> None:
+    assert (site.strict.connections, site.strict.logins) == (1, 1)
+
+
+def test_a_dead_camera_and_a_dead_broker_cost_under_twenty_seconds(site: Site) -> None:
+    assert site.told.finding("broker") == "broker-timeout"
+    assert site.told.doctor.took_s < 20
+
+
+def test_the_verdict_names_what_is_red_and_nothing_else(site: Site) -> None:
+    assert (site.told.code, site.told.doctor.verdict) == (1, "failed")
+    assert site.told.red == ["black/picture", "gone", "locked", "dead", "broker"]
+    told = "NOT READY: 5 faults to correct: black, picture; gone; locked; dead; broker."
+    assert told in site.told.doctor.sentence

@@ -1,0 +1,245 @@
+"""The command: exit codes, languages, acceptance, reports, and who may run it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_agent.cli import main
+from edge_agent.config import load
+from edge_agent.doctor.command import default_lang, has_colours
+from edge_agent.doctor.reports import KEPT
+from edge_agent.doctor.run import Surroundings, examine
+from edge_agent.doctor.text import lines
+from tests.doctor.conftest import PASSWORD, call, camera, examined
+from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.rtsp import RtspServer
+
+DEAD = "rtsp://127.0.0.1:1/stream"
+
+
+@pytest.fixture
+def ready(tmp_path: Path, cameras: RtspServer, password: str) -> Path:
+    """A site with one good camera and one that was not delivered; its broker is accepted below."""
+    return write_config(
+        tmp_path,
+        cameras=[
+            camera("cam-1", cameras.url("/good"), password)
+            | {"privacy_masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]},
+            {"id": "cam-2", "url": DEAD},
+        ],
+        broker_port=1,
+        detector="none",
+        gateway={
+            "id": "dt-001",
+            "ward": "de-tham",
+            "name": "Lý Thường Kiệt – Lê Quý Đôn",
+            "location": {"latitude": 20.4463, "longitude": 106.3366},
+        },
+    )
+
+
+ACCEPTED = ("--accept", "cam-2=chưa giao camera", "--accept", "broker=SIM chưa kích hoạt")
+
+
+class Images(HTMLParser):
+    """What a page refers to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+
+    @property
+    def pictures(self) -> list[NDArray[np.uint8]]:
+        found = []
+        for source in self.sources:
+            content = base64.b64decode(source.removeprefix("data:image/jpeg;base64,"), validate=True)
+            picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+            assert picture is not None
+            found.append(np.asarray(picture, np.uint8))
+        return found
+
+
+def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path, tmp_path: Path) -> None:
+    sign, page_path, sheet_path = tmp_path / "sign.png", tmp_path / "out.html", tmp_path / "sheet.jpg"
+    cv2.imwrite(str(sign), np.full((3000, 4000, 3), (20, 180, 20), np.uint8))
+    code, text = call(
+        ready, *ACCEPTED, "--lang", "vi", "--report", str(page_path), "--photo", str(sign),
+        "--by", "Nguyễn Văn <An>", "--sheet", str(sheet_path),
+    )  # fmt: skip
+    assert code == 0
+    sentence = "ĐẠT, CÒN TỒN TẠI 2 lỗi được chấp nhận: cam-2; broker."
+    assert sentence in text.splitlines()[-1]
+    page = page_path.read_text(encoding="utf-8")
+    for told in (
+        sentence, "Biên bản nghiệm thu điểm camera", "20.446300, 106.336600", "Nguyễn Văn &lt;An&gt;",
+        "chưa giao camera", "SIM chưa kích hoạt", "Lý Thường Kiệt – Lê Quý Đôn", "Đại diện phường",
+    ):  # fmt: skip
+        assert told in page, told
+    # Nothing but data: neither a picture nor a font comes from elsewhere.
+    images = Images(page)
+    assert len(images.sources) == 2
+    assert all(source.startswith("data:image/jpeg;base64,") for source in images.sources)
+    assert not re.search(r"url\(|@import|https?://", page)
+    seen, photo = images.pictures
+    assert photo.shape == (960, 1280, 3)
+    height, width = seen.shape[:2]
+    assert (height, width) == (360, 640)
+    assert seen[:, : width // 2 - 8].max() < 16, "the privacy mask is black"
+    assert seen[:, width // 2 + 8 :].mean() > 40
+    sheet = cv2.imread(str(sheet_path))
+    assert sheet is not None
+    assert sheet.shape[1] == 1280
+    kept = sorted((tmp_path / "state" / "reports").iterdir())
+    assert [path.suffix for path in kept] == [".html", ".json"]
+    assert kept[0].read_bytes() == page_path.read_bytes()
+    assert json.loads(kept[1].read_bytes())["verdict"] == "accepted"
+
+
+def test_without_an_acceptance_the_same_site_fails(ready: Path) -> None:
+    told = examined(ready)
+    assert (told.code, told.doctor.verdict, told.red) == (1, "failed", ["cam-2", "broker"])
+
+
+def test_a_photo_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
+    (tmp_path / "sign.heic").write_bytes(b"no picture")
+    page = tmp_path / "out.html"
+    options = ["--report", str(page), "--photo", str(tmp_path / "sign.heic")]
+    code = as_process(config, *options)
+    assert code.returncode == 1
+    assert "sign.heic is no picture that can be read" in code.stderr
+    assert not page.exists()
+
+
+def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
+    folder = tmp_path / "state" / "reports"
+    folder.mkdir(parents=True)
+    for day in range(10, 10 + KEPT):
+        (folder / f"dt-001-202601{day}T000000Z.html").write_text("old")
+        (folder / f"dt-001-202601{day}T000000Z.json").write_text("{}")
+        os.utime(folder / f"dt-001-202601{day}T000000Z.html", (day, day))
+    call(config, "--report", str(tmp_path / "out.html"))
+    names = {path.name for path in folder.iterdir()}
+    assert len(names) == 2 * KEPT
+    assert not {"dt-001-20260110T000000Z.html", "dt-001-20260110T000000Z.json"} & names
+
+
+@pytest.mark.parametrize(
+    ("environ", "lang"),
+    [
+        ({}, "en"),
+        ({"LANG": "vi_VN.UTF-8"}, "vi"),
+        ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "C", "LC_MESSAGES": "vi_VN"}, "vi"),
+    ],
+)
+def test_the_language_is_that_of_the_shell(environ: dict[str, str], lang: str) -> None:
+    assert default_lang(environ) == lang
+
+
+def test_a_check_that_there_is_not_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": DEAD}], broker_port=1)
+    code, text = call(config, "--accept", "cam-9=away")
+    assert (code, text) == (2, "")
+    assert "cam-9: no such check; there are config, board," in capsys.readouterr().err
+
+
+def test_a_configuration_with_mistakes_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "edge-agent.yaml"
+    config.write_text("gateway: {id: dt-001}\n")
+    assert main(["doctor", str(config)]) == 78
+    assert "gateway has no 'ward'" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "environ", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (io.StringIO(), {}, False),
+    ],
+    ids=["terminal", "no wish for colours", "file"],
+)
+def test_colours_are_for_terminals(
+    tmp_path: Path, out: io.StringIO, environ: dict[str, str], coloured: bool
+) -> None:
+    settings = load(write_config(tmp_path, cameras=[], broker_port=1, detector="none"))
+    found = examine(settings, None, Surroundings())
+    text = "".join(lines(found, "en", colour=has_colours(out, environ)))
+    assert ("\x1b[31mFAULT" in text, "\x1b" in text) == (coloured, coloured)
+
+
+def as_process(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_agent", "doctor", str(config), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_user_who_cannot_read_passwords_hears_what_the_agent_says(
+    tmp_path: Path, cameras: RtspServer, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config = write_config(
+            tmp_path,
+            cameras=[camera("cam-1", cameras.url("/good"), password)],
+            broker_port=broker.port,
+            detector="none",
+        )
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "a picture")
+            # Root reads everything: what root cannot be refused is taken away, and root becomes somebody.
+            Path(password).unlink()
+            monkeypatch.setattr(os, "geteuid", lambda: os.getuid() or 1000)
+            beside = examined(config)
+        alone = examined(config)
+    assert (alone.finding("config"), alone.finding("cam-1")) == ("secrets-unread", "camera-not-asked")
+    assert (beside.finding("agent"), beside.finding("cam-1")) == ("agent-running", "camera-by-agent")
+    assert alone.finding("broker/rights") == beside.finding("broker/rights") == "rights-open"
+
+
+def test_a_password_that_root_cannot_read_is_a_mistake_in_the_configuration(
+    tmp_path: Path, password: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, cameras=[camera("cam-1", DEAD, password)], broker_port=1)
+    Path(password).unlink()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert main(["doctor", str(config)]) == 78
+    assert "cannot read" in capsys.readouterr().err
+
+
+def test_the_password_shows_nowhere(
+    tmp_path: Path, cameras: RtspServer, password: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = cameras.url("/gone").replace("rtsp://", f"rtsp://viewer:{PASSWORD}@")
+    config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": url}], broker_port=1, detector="none")
+    page = tmp_path / "out.html"
+    _, text = call(config, "--report", str(page))
+    _, document = call(config, "--json")
+    captured = capfd.readouterr()
+    assert PASSWORD not in text + document + page.read_text() + captured.out + captured.err
+    assert "cam-1" in text

@@ -1,0 +1,73 @@
+"""Every finding has its sentences, in both languages, and the guide has them all."""
+
+from __future__ import annotations
+
+import ast
+import string
+from pathlib import Path
+
+import pytest
+
+import edge_agent
+from edge_agent.doctor.check import Level
+from edge_agent.doctor.guide import tables
+from edge_agent.doctor.run import OF_THE_BOX
+from edge_agent.doctor.words import WORDS
+from edge_agent.doctor.words.labels import label_of
+from edge_agent.doctor.words.report import REPORT
+from edge_agent.model import Cause
+from edge_agent.mqtt.causes import TroubleKind
+
+PACKAGE = Path(edge_agent.__file__).parent / "doctor"
+GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
+PREFIXES = {name.split("-")[0] for name in WORDS}
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("finding", sorted(WORDS))
+def test_both_languages_say_the_same(finding: str) -> None:
+    words = WORDS[finding]
+    assert words.en
+    assert words.vi
+    assert bool(words.en_do) == bool(words.vi_do)
+    if finding.startswith(("broker-", "camera-")):
+        return  # English quotes what the library found, Vietnamese names its kind
+    assert fields(words.vi) == fields(words.en)
+    assert fields(words.vi_do) == fields(words.en_do)
+
+
+@pytest.mark.parametrize("finding", sorted(WORDS))
+def test_what_is_not_good_says_what_to_do(finding: str) -> None:
+    words = WORDS[finding]
+    if words.level in (Level.YELLOW, Level.RED):
+        assert words.en_do
+
+
+def test_every_cause_of_a_camera_and_of_a_broker_has_its_words() -> None:
+    assert {f"camera-{cause}" for cause in Cause} <= set(WORDS)
+    assert {f"broker-{kind}" for kind in TroubleKind} <= set(WORDS)
+
+
+def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
+    used = {
+        node.value
+        for path in PACKAGE.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in WORDS
+    }
+    made_of_a_word = {f"camera-{cause}" for cause in Cause} | {f"broker-{kind}" for kind in TroubleKind}
+    made_of_a_word |= {"codec-hevc", "codec-mjpeg"}
+    assert set(WORDS) - made_of_a_word == used - made_of_a_word
+
+
+def test_a_vietnamese_reader_finds_no_english_names() -> None:
+    assert label_of("cam-2/picture", "vi") == "cam-2, hình ảnh"
+    assert [label_of(name, "vi") for name in OF_THE_BOX if label_of(name, "vi") == name] == ["agent"]
+    assert REPORT["en"].keys() == REPORT["vi"].keys()
+
+
+def test_the_guide_has_every_line() -> None:
+    assert tables() in GUIDE.read_text(encoding="utf-8"), "run: python -m edge_agent.doctor.guide"
