@@ -67,7 +67,7 @@ class Discovery:
         hosts = sorted({*by_onvif, *by_sadp, *swept}, key=ipaddress.IPv4Address)[: probing.MOST_DEVICES]
 
         def identify(host: str) -> Found | None:
-            return self._identify(host, by_onvif.get(host), by_sadp.get(host), swept.get(host), where.ports)
+            return self._identify(host, by_onvif.get(host), by_sadp.get(host), swept.get(host), where)
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return [found for found in threads.map(identify, hosts) if found is not None]
@@ -104,10 +104,11 @@ class Discovery:
         told: OnvifDevice | None,
         sadp: SadpDevice | None,
         open_: OpenPorts | None,
-        ports: Ports,
+        where: Search,
     ) -> Found | None:
+        ports = where.ports
         if told is None and open_ is not None and open_.http:
-            told = probing.ask_onvif(host, ports.discovery)
+            told = probing.ask_onvif(host, where.ports.discovery, min(1.0, where.listen_s))
         base = _base(host, told, sadp.http_port if sadp is not None else ports.http)
         found = replace(_named(host, told, sadp), base=base)
         with Web(host, self._ledger, SEARCH_TIMEOUT_S) as web:

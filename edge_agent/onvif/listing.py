@@ -12,6 +12,7 @@ from edge_agent.onvif.configure import Plan, Result
 from edge_agent.onvif.found import Found, Stream
 from edge_agent.onvif.soap import CameraClock
 from edge_agent.onvif.text import duration
+from edge_agent.onvif.vendors import Vendor
 
 RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0
@@ -22,7 +23,7 @@ def write_list(found: Sequence[Found], configured: Mapping[str, str], out: TextI
     for number, camera in enumerate(found, 1):
         id_ = configured.get(camera.host)
         here = f"  [{id_}]" if id_ else ""
-        name = " ".join(dict.fromkeys((str(camera.vendor), camera.model))).strip()
+        name = camera.model if camera.vendor is Vendor.OTHER and camera.model else _named(camera)
         out.write(f"{number:>2}  {camera.host:<15}  {name}  {camera.state}{here}\n")
         for stream in camera.streams:
             out.write(f"      {stream.kind:<4} {stream.url}  {_about(stream)}\n")
@@ -39,6 +40,16 @@ def write_list(found: Sequence[Found], configured: Mapping[str, str], out: TextI
 def write_json(found: Sequence[Found], configured: Mapping[str, str], out: TextIO) -> None:
     rows = [{**asdict(camera), "configured_as": configured.get(camera.host)} for camera in found]
     out.write(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n")
+
+
+def _named(camera: Found) -> str:
+    """Vendor and model, which often begins with the vendor."""
+    vendor = str(camera.vendor)
+    return (
+        camera.model
+        if camera.model.lower().startswith(vendor.lower())
+        else f"{vendor} {camera.model}".strip()
+    )
 
 
 def _about(stream: Stream) -> str:

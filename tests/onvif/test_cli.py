@@ -39,7 +39,7 @@ def site(tmp_path: Path) -> Path:
 def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[OnvifCamera]:
     with OnvifCamera(HOST) as camera, CameraNetwork([camera]):
         ports = Ports(camera.port, camera.rtsp_port)
-        near = partial(Search, addresses=["127.0.0.1"], ports=ports, listen_s=0.3)
+        near = partial(Search, addresses=["127.0.0.1"], ports=ports, listen_s=0.25)
         monkeypatch.setattr("edge_agent.cameras_cli.discover.Search", near)
         monkeypatch.setattr("edge_agent.cameras_cli.configure._clock_trusted", lambda: True)
         yield camera
@@ -61,7 +61,7 @@ def test_the_list_names_vendor_model_streams_and_what_is_wrong(
     camera.clock_offset_s = -7 * 3600
     assert cameras(site, "discover") == 0
     text = capsys.readouterr().out
-    assert "Hikvision DS-2CD2143G2-I  ready" in text
+    assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  ready" in text
     assert f"rtsp://{HOST}:{camera.rtsp_port}/Streaming/Channels/102  640x360 H265 15 fps" in text
     assert "keyframe every 4 s, too rare smart codec on" in text
     assert "its clock is 7 h 0 min behind" in text

@@ -35,7 +35,7 @@ def search(
     *cameras: OnvifCamera, subnet: str | None = None, more: tuple[bytes, ...] = ()
 ) -> dict[str, Found]:
     ports = Ports(cameras[0].port, cameras[0].rtsp_port) if len(cameras) == 1 else Ports(1, 1)
-    where = Search(parse_subnet(subnet) if subnet else None, ["127.0.0.1"], ports, listen_s=0.4)
+    where = Search(parse_subnet(subnet) if subnet else None, ["127.0.0.1"], ports, listen_s=0.25)
     with CameraNetwork(cameras, more):
         return {found.host: found for found in discovery().search(where)}
 

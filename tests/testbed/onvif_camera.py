@@ -147,6 +147,9 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     camera: OnvifCamera
     protocol_version = "HTTP/1.1"
+    # Headers and body in one packet: else each answer waits 40 ms for a delayed ACK.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:
         return

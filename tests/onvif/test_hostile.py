@@ -1,0 +1,188 @@
+"""What comes from the network and from files, at random: nothing of it raises what nobody expects."""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.clock import SystemClock
+from edge_agent.config import tree
+from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.dahua import Dahua
+from edge_agent.onvif.drop_in import Entry, as_yaml
+from edge_agent.onvif.found import Found, State, Stream
+from edge_agent.onvif.isapi import Isapi
+from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
+from edge_agent.onvif.panel import StreamWish
+from edge_agent.onvif.plain_onvif import PlainOnvif
+from edge_agent.onvif.probing import parse_sadp
+from edge_agent.onvif.soap import Onvif
+from edge_agent.onvif.text import clean, scope_value
+from edge_agent.onvif.vendors import Vendor, same_stream
+from edge_agent.onvif.web import Answer, Web
+from edge_agent.secrets import Credentials, Secret
+
+HOST = "10.0.0.11"
+LOGIN = Credentials("admin", Secret("right"))
+URL = f"rtsp://{HOST}/Streaming/Channels/102"
+
+# Random text, and random text in the tags that are looked at.
+_TAGS = ["Activated", "IPv4Address", "HttpPort", "maxFrameRate", "GovLength", "videoCodecType", "localTime"]
+_XML = st.builds(
+    lambda tag, text: f"<ProbeMatch><{tag}>{text}</{tag}></ProbeMatch>".encode(errors="replace"),
+    st.sampled_from(_TAGS),
+    st.text(max_size=40),
+)
+ANSWERS = st.one_of(st.binary(max_size=200), _XML)
+
+
+class AnsweringWeb(Web):
+    """Gives the same answer to everything, without a network."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(HOST, LoginLedger(None, SystemClock(), "boot"))
+        self._body = body
+
+    def ask(self, method: str, url: str, **_: object) -> Answer:
+        return Answer(200, self._body, "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANSWERS)
+def test_whatever_a_camera_answers_is_settings_or_an_error_of_ours(body: bytes) -> None:
+    with AnsweringWeb(body) as web:
+        onvif = PlainOnvif(HOST, Onvif(web, f"http://{HOST}/onvif", SystemClock(), LOGIN))
+        base = f"http://{HOST}"
+        for panel, url in ((Isapi(web, base, LOGIN), URL), (Dahua(web, base, LOGIN), URL), (onvif, URL)):
+            with suppress(CameraSetupError):
+                panel.stream(url)
+            with suppress(CameraSetupError):
+                panel.set_stream(url, StreamWish(50))
+            with suppress(CameraSetupError):
+                assert clean(panel.model(), 200) == panel.model()
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANSWERS)
+def test_whatever_answers_the_search_is_a_device_near_by_or_nothing(data: bytes) -> None:
+    device = parse_sadp(data, "8.8.8.8")
+    assert device is None or device.host.startswith(("10.", "172.", "192.168.", "169.254."))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text())
+def test_clean_text_is_one_printable_line(text: str) -> None:
+    found = clean(text)
+    assert all(unicodedata.category(c)[0] not in "C" and c not in "\u2028\u2029" for c in found)
+    assert len(found.splitlines()) <= 1
+    assert scope_value([f"onvif://www.onvif.org/name/{text}"], "name").isprintable()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=80), st.text(max_size=80), st.text(min_size=1, max_size=20).map(clean).filter(bool))
+def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: str, user: str) -> None:
+    url = f"rtsp://{HOST}/{clean(path)}"
+    found = Found(HOST, State.READY, Vendor.OTHER, clean(model), streams=(Stream("sub", url, told=True),))
+    node, problems = tree.parse(as_yaml([Entry("cam-1", found)], user, "now").encode(), "x.yaml")
+    assert problems == []
+    assert isinstance(node, tree.Mapping)
+    cameras = node.entries["cameras"].value
+    assert isinstance(cameras, tree.Sequence)
+    (camera,) = cameras.items
+    assert isinstance(camera, tree.Mapping)
+    told = {
+        key: entry.value.text for key, entry in camera.entries.items() if isinstance(entry.value, tree.Scalar)
+    }
+    assert told == {"id": "cam-1", "url": url, "username": user, "password_file": "credentials/cam-1"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_two_urls_can_be_compared(one: str, other: str) -> None:
+    with suppress(ValueError):  # what urlsplit calls none
+        same_stream(f"rtsp://{HOST}/{one}", f"rtsp://{HOST}/{other}")
+
+
+# --- logins, where they are counted ---
+
+
+def test_a_password_is_never_sent_in_clear() -> None:
+    shown: list[str | None] = []
+
+    class WantsBasic(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shown.append(self.headers.get("Authorization"))
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with HTTPServer(("127.0.9.20", 0), WantsBasic) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.9.20:{server.server_address[1]}/ISAPI/System/time"
+        with (
+            Web("127.0.9.20", LoginLedger(None, SystemClock(), "boot")) as web,
+            pytest.raises(CameraSetupError),
+        ):
+            web.ask("GET", url, login=LOGIN)
+        thread.join()
+    assert shown == [None]
+
+
+def test_credentials_go_to_no_other_host() -> None:
+    with Web(HOST, LoginLedger(None, SystemClock(), "boot")) as web, pytest.raises(CameraSetupError):
+        web.ask("GET", "http://10.0.0.12/", login=LOGIN)
+
+
+def test_a_login_counts_before_it_is_sent(tmp_path: Path) -> None:
+    path = tmp_path / "logins.json"
+    for _ in range(2):  # two runs that are killed before an answer comes
+        LoginLedger(path, SystemClock(), "boot").begin(HOST, "digest /ISAPI")
+    with pytest.raises(LoginsUsedUp):
+        LoginLedger(path, SystemClock(), "boot").begin(HOST, "wss /onvif")
+
+
+def test_a_login_that_was_accepted_is_free_until_it_is_refused(tmp_path: Path) -> None:
+    ledger = LoginLedger(tmp_path / "logins.json", SystemClock(), "boot")
+    for _ in range(10):
+        ledger.begin(HOST, "wss /onvif")
+        ledger.accepted(HOST, "wss /onvif")
+    ledger.refused(HOST, "wss /onvif")
+    with pytest.raises(LoginsUsedUp):
+        ledger.begin(HOST, "wss /onvif")
+
+
+def test_failures_of_an_earlier_boot_count_for_the_first_hour_of_this_one(tmp_path: Path) -> None:
+    class Uptime(SystemClock):
+        def __init__(self, mono: float) -> None:
+            self.mono = mono
+
+        def monotonic(self) -> float:
+            return self.mono
+
+    path = tmp_path / "logins.json"
+    for way in ("a", "b"):
+        LoginLedger(path, Uptime(90_000.0), "boot 1").begin(HOST, way)
+    with pytest.raises(LoginsUsedUp):
+        LoginLedger(path, Uptime(60.0), "boot 2").begin(HOST, "a")
+    LoginLedger(path, Uptime(3700.0), "boot 2").begin(HOST, "a")
+
+
+def test_a_book_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "logins.json"
+    path.write_bytes(b"\x00{{{")
+    ledger = LoginLedger(path, SystemClock(), "boot")
+    ledger.begin(HOST, "a")
+    ledger.begin(HOST, "b")
+    with pytest.raises(LoginsUsedUp):
+        ledger.begin(HOST, "c")
