@@ -174,6 +174,8 @@ def _evidence(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    if args.aim is not None:
+        return _aim(args)
     from edge_agent.doctor.command import run_doctor
 
     logging.disable(logging.WARNING)  # what the checks find stands in their lines, in order
@@ -186,6 +188,17 @@ def _cameras(args: argparse.Namespace) -> int:
     from edge_agent.cameras_cli import run_cameras
 
     return run_cameras(args, sys.stdout)
+
+
+def _aim(args: argparse.Namespace) -> int:
+    from edge_agent.device.signals import stop_on_signals
+
+    stop = stop_on_signals()
+    from edge_agent.doctor.aim.command import run_aim
+
+    code = run_aim(args, sys.stdout, stop)
+    _leave_blocked_threads_behind(code)
+    return code
 
 
 def _fps(text: str) -> str | float:

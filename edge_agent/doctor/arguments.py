@@ -24,6 +24,11 @@ def add_arguments(doctor: argparse.ArgumentParser, default_config: Path) -> None
     )
     doctor.add_argument("--photo", type=Path, metavar="FILE", help="of the notice sign, for the report")
     doctor.add_argument("--by", default="", metavar="NAME", help="who examines, for the report")
+    doctor.add_argument(
+        "--aim",
+        metavar="CAMERA",
+        help="examine nothing; for 15 minutes show a phone beside the box what this camera sees",
+    )
 
 
 def _acceptance(text: str) -> tuple[str, str]:

@@ -1,0 +1,44 @@
+"""The box's own addresses, by network interface."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+import psutil
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """One address, with the network that is reached directly from it."""
+
+    interface: str
+    address: Address
+    network: Network
+    point_to_point: bool  # a modem, a tunnel: who is at the other end is no neighbour
+
+
+def own_addresses() -> list[InterfaceAddress]:
+    """Of the interfaces that are up."""
+    states = psutil.net_if_stats()
+    found = []
+    for name, entries in psutil.net_if_addrs().items():
+        state = states.get(name)
+        if state is None or not state.isup:
+            continue
+        far = "pointopoint" in state.flags.split(",")
+        for entry in entries:
+            if entry.family in (socket.AF_INET, socket.AF_INET6) and entry.netmask:
+                address = ipaddress.ip_address(entry.address.partition("%")[0])
+                network = ipaddress.ip_network((address, _prefix(entry.netmask)), strict=False)
+                found.append(InterfaceAddress(name, address, network, far))
+    return found
+
+
+def _prefix(netmask: str) -> int:
+    """255.255.255.0 or ffff:: to the number of leading ones."""
+    return int(ipaddress.ip_address(netmask)).bit_count()

@@ -1,0 +1,89 @@
+"""``edge-agent doctor --aim CAMERA``: from start to end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from edge_agent.assembly import use_one_opencv_thread
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.config.settings import Camera, Settings
+from edge_agent.device.addresses import InterfaceAddress, own_addresses
+from edge_agent.device.status import ask_status
+from edge_agent.doctor.aim import firewall, words
+from edge_agent.doctor.aim.gate import LIFE_S, Gate
+from edge_agent.doctor.aim.places import places
+from edge_agent.doctor.aim.privileges import become_agent
+from edge_agent.doctor.aim.server import AimServer
+from edge_agent.doctor.aim.watch import Watch
+from edge_agent.doctor.aim.words import say
+from edge_agent.doctor.command import default_lang, load
+from edge_agent.doctor.text import Lang
+from edge_agent.errors import EdgeAgentError
+
+PORT = 8480
+LOOK_AT_CLOCK_S = 1.0
+
+
+def run_aim(
+    args: argparse.Namespace,
+    out: TextIO,
+    stop: threading.Event,
+    *,
+    clock: Clock | None = None,
+    addresses: Callable[[], Iterable[InterfaceAddress]] = own_addresses,
+    port: int = PORT,
+) -> int:
+    """Until ``stop``, the end of the time, or too many wrong codes. Raises ConfigError and EdgeAgentError."""
+    clock = clock or SystemClock()
+    lang: Lang = args.lang or default_lang(os.environ)
+    settings, unread = load(args.config)
+    camera = _camera(settings, args.aim, unread)
+    if ask_status(settings).document is not None:
+        print(say(words.AGENT_RUNS, lang), file=out)
+    with firewall.opened(port, LIFE_S) as opening:
+        become_agent()
+        use_one_opencv_thread()
+        if opening in words.FIREWALL:
+            print(say(words.FIREWALL[opening], lang, port=port), file=out)
+        gate = Gate(clock)
+        watch = Watch(settings, camera, clock)
+        server = AimServer(places(addresses()), port, camera, watch, gate)
+        try:
+            watch.start()
+            server.start()
+            _tell(out, lang, server.urls, gate)
+            why = _wait(stop, gate)
+        finally:
+            server.stop()
+            watch.stop()
+    print(say(words.ENDED[why], lang), file=out, flush=True)
+    return 0
+
+
+def _camera(settings: Settings, camera_id: str, unread: str | None) -> Camera:
+    for camera in settings.cameras:
+        if camera.id == camera_id:
+            if camera.credentials is not None and not camera.credentials.password.reveal():
+                raise EdgeAgentError(f"{camera_id}: its password cannot be read: {unread}; type it with sudo")
+            return camera
+    known = ", ".join(camera.id for camera in settings.cameras) or "none"
+    raise EdgeAgentError(f"--aim {camera_id}: no such camera in the configuration; there are: {known}")
+
+
+def _tell(out: TextIO, lang: Lang, urls: Iterable[str], gate: Gate) -> None:
+    print(say(words.OPEN, lang), file=out)
+    for url in urls:
+        print(f"  {url}", file=out)
+    print(f"  {say(words.CODE, lang, code=gate.code)}", file=out)
+    print(say(words.ENDS, lang, minutes=round(LIFE_S / 60)), file=out, flush=True)
+
+
+def _wait(stop: threading.Event, gate: Gate) -> str:
+    while (ended := gate.ended) is None:
+        if stop.wait(LOOK_AT_CLOCK_S):
+            return "stopped"
+    return ended.value

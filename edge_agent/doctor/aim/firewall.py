@@ -1,0 +1,69 @@
+"""Lets the page's port through the box's firewall while it is there (docs/design/deployment.md, Aiming)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+
+SET = "edge_agent_aim"
+ANSWER_S = 10.0
+
+# Outlives whatever happens to the page, as root: its input ends when the page's process does.
+_WATCH = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
+
+
+class Opening(Enum):
+    OPENED = auto()
+    NO_FIREWALL = auto()  # no nft here
+    NO_SET = auto()  # a firewall that does not know of aiming, or none
+    REFUSED = auto()  # not root, or nft said no
+
+
+@contextmanager
+def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[Opening]:
+    """The kernel closes it after ``life_s`` whatever happens; leaving the ``with`` does at once, and so does
+    the end of this process. Needs root on entry only."""
+    table, opening = _table(nft)
+    if table is not None:
+        element = f"{{ {port} timeout {round(life_s)}s }}"
+        opening = (
+            Opening.OPENED if _run(nft, "add", "element", "inet", table, SET, element) else Opening.REFUSED
+        )
+    if table is None or opening is not Opening.OPENED:
+        yield opening
+        return
+    watch = subprocess.Popen(
+        ["sh", "-c", _WATCH, nft, table, SET, str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield opening
+    finally:
+        assert watch.stdin is not None
+        watch.stdin.close()
+        watch.wait(ANSWER_S)
+
+
+def _table(nft: str) -> tuple[str | None, Opening]:
+    """Where the set is."""
+    try:
+        done = subprocess.run(
+            [nft, "-j", "list", "sets", "inet"], capture_output=True, timeout=ANSWER_S, check=False
+        )
+    except OSError:
+        return None, Opening.NO_FIREWALL
+    if done.returncode != 0:
+        return None, Opening.REFUSED
+    sets = (each["set"] for each in json.loads(done.stdout)["nftables"] if "set" in each)
+    table = next((each["table"] for each in sets if each["name"] == SET), None)
+    return table, Opening.NO_SET
+
+
+def _run(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=False).returncode == 0

@@ -1,0 +1,197 @@
+"""One camera, seen as the agent sees it: the same motion, detection and tracking; no rules, no events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from edge_agent.assembly import Blind, Unwatched
+from edge_agent.capture.reader import Reader
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Camera, GearChoice, Settings
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.looks import LookPlanner
+from edge_agent.detection.stage import DetectionStage
+from edge_agent.detection.sweep import Sweep
+from edge_agent.detection.worker import InlineInference
+from edge_agent.doctor.aim.sizes import Size, judge
+from edge_agent.doctor.picture import SHARP, Impression, impression_of, jpeg, thumbnail
+from edge_agent.events import NoSnapshots
+from edge_agent.hits import Hit
+from edge_agent.loop import Loop
+from edge_agent.model import GROUP_OF_LABEL, Box, Detection, Frame, TrackState
+from edge_agent.motion.detector import MotionDetector
+from edge_agent.pipeline import Insight, LookStage, Pipeline
+from edge_agent.tracking.tracker import Tracker
+from edge_agent.view.verdict import BLACK_MEAN, NOTHING_SEEN
+
+if TYPE_CHECKING:
+    from edge_agent.detection.detector import Detector
+
+FPS = 4.0
+OF_THE_BUDGET = 0.5
+"""The agent may run beside it, with the whole budget of the box."""
+GLANCE_S = 2.0
+"""So long something that one look saw, and no track follows, is shown."""
+METER_S = 0.5
+MOST_THINGS = 20
+BRIGHT_MEAN = 215
+"""Of 255; an assumption: a white sky that fills the picture has about that."""
+TAKE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something in the picture."""
+
+    label: str | None  # None: it moves, and no look has named it
+    box: Box
+    width: int  # pixels of the stream
+    height: int
+    size: Size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """The newest picture, and what is known of it."""
+
+    number: int
+    jpeg: bytes  # at most 640 pixels, privacy masks black
+    picture_size: tuple[int, int]  # of the stream, pixels
+    things: tuple[Thing, ...]
+    meter: Impression | None  # None: too small a picture
+
+    @property
+    def in_focus(self) -> bool | None:
+        """None: too little structure to say."""
+        sharpness = None if self.meter is None else self.meter.sharpness
+        return None if sharpness is None else sharpness >= SHARP
+
+    @property
+    def light(self) -> str | None:
+        """``dark``, ``lit`` or ``bright``."""
+        if self.meter is None:
+            return None
+        if self.meter.mean <= BLACK_MEAN or self.meter.dark >= NOTHING_SEEN:
+            return "dark"
+        return "bright" if self.meter.mean >= BRIGHT_MEAN else "lit"
+
+
+class Watch:
+    """Threads ``capture-<id>`` and ``aim-<id>``; ``view`` may be asked from any thread."""
+
+    def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
+        """Loads the detector, which takes up to a second."""
+        fps = min(camera.analyse.fps, FPS)
+        # Nothing is kept for later: the ring only has to hold what is being decoded.
+        self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
+        choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+        self.note = choice.degraded or choice.note
+        self._reader = Reader(self._camera, clock, repeat_files=True)
+        self._pipeline = _pipeline(self._camera, settings, choice.detector)
+        self._glances: list[tuple[float, Detection]] = []
+        self._meter: tuple[float, Impression | None] = (float("-inf"), None)
+        # Guards ``_view``; told when there is a new one.
+        self._news = threading.Condition()
+        self._view: View | None = None
+        self.loop = Loop(f"aim-{camera.id}", self._run)
+
+    def start(self) -> None:
+        self._reader.start()
+        self.loop.start()
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """A reader that is blocked in FFmpeg ends with the process."""
+        self.loop.stop()
+        self._reader.stop()
+        self.loop.join(timeout_s)
+        self._reader.join(timeout_s)
+
+    def view(self, after: int, timeout_s: float) -> View | None:
+        """The newest, once its number is above ``after``; None when there is none in time."""
+        with self._news:
+            self._news.wait_for(lambda: self._view is not None and self._view.number > after, timeout_s)
+            return self._view if self._view is not None and self._view.number > after else None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no picture, one line without secrets."""
+        status = self._reader.status()
+        if self.loop.failure is not None:
+            return f"frames cannot be analysed: {self.loop.failure}"
+        return None if status.state == "online" else f"{status.state}: {status.detail or 'connecting'}"
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            loop.beat()
+            frame = self._reader.feed.take(TAKE_S)
+            if frame is not None:
+                insight = self._pipeline.process(frame)
+                self._reader.feed.attend(True)
+                self._publish(frame, insight)
+
+    def _publish(self, frame: Frame, insight: Insight) -> None:
+        now = frame.captured_mono
+        if not 0 <= now - self._meter[0] < METER_S:
+            self._meter = (now, impression_of(frame.picture, self._camera))
+        glances = [(at, seen) for at, seen in self._glances if 0 <= now - at < GLANCE_S]
+        self._glances = [*glances, *((now, seen) for seen in insight.looks.detections)]
+        size = (frame.picture.width, frame.picture.height)
+        things = tuple(self._things(insight, size))[:MOST_THINGS]
+        picture = jpeg(thumbnail(frame.picture, self._camera))
+        with self._news:
+            self._view = View(frame.number, picture, size, things, self._meter[1])
+            self._news.notify_all()
+
+    def _things(self, insight: Insight, size: tuple[int, int]) -> Iterator[Thing]:
+        """What is named first; what one look saw, where no track is; then what only moves."""
+        tracks = [track for track in insight.tracks.active if track.state is not TrackState.LOST]
+        named = [track for track in tracks if track.label is not None]
+        for track in named:
+            yield _thing(track.label, track.box, size)
+        boxes = [track.box for track in named]
+        for _, seen in reversed(self._glances):
+            if not any(box.inside(seen.box) > 0.5 or seen.box.inside(box) > 0.5 for box in boxes):
+                boxes.append(seen.box)
+                yield _thing(seen.label, seen.box, size)
+        for track in tracks:
+            if track.label is None and track.seen_now and not any(b.iou(track.box) > 0.3 for b in boxes):
+                yield _thing(None, track.box, size)
+
+
+def _thing(label: str | None, box: Box, size: tuple[int, int]) -> Thing:
+    box = box.clipped()
+    width, height = box.width * size[0], box.height * size[1]
+    group = None if label is None else GROUP_OF_LABEL.get(label)
+    return Thing(label, box, round(width), round(height), judge(group, width, height, size[0]))
+
+
+class _Nowhere:
+    """The sink of a pipeline without rules."""
+
+    def accept(self, hit: Hit, frame: Frame) -> None:
+        """Nothing is told."""
+
+
+def _pipeline(camera: Camera, settings: Settings, detector: Detector | None) -> Pipeline:
+    return Pipeline(
+        motion=MotionDetector(camera.masks),
+        view=Unwatched(),
+        detection=_look_stage(camera, settings, detector),
+        tracking=Tracker(camera.id, "aim", settings.detector.min_score),
+        evidence=NoSnapshots(),
+        rules=(),
+        sink=_Nowhere(),
+    )
+
+
+def _look_stage(camera: Camera, settings: Settings, detector: Detector | None) -> LookStage:
+    if detector is None:
+        return Blind()
+    budget = Budget(max(1.0, settings.detector.budget_per_s * OF_THE_BUDGET), (camera.id,))
+    planner = LookPlanner(detector.input_size, detector.side_per_object)
+    sweep = Sweep(lambda: budget.share_per_s)
+    return DetectionStage(camera, InlineInference(detector), planner, sweep, budget)

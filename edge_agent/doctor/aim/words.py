@@ -1,0 +1,45 @@
+"""What the technician reads on the terminal; the page's own words are in words.js."""
+
+from __future__ import annotations
+
+from edge_agent.doctor.aim.firewall import Opening
+from edge_agent.doctor.text import Lang
+
+OPEN = {
+    "en": "Open one of these on a phone in the same network, and type the code:",
+    "vi": "Mở một trong các địa chỉ sau trên điện thoại cùng mạng rồi nhập mã:",
+}
+CODE = {"en": "code {code}", "vi": "mã {code}"}
+ENDS = {
+    "en": "For {minutes} minutes, one phone; Ctrl-C ends it. No HTTPS: this network could read along.",
+    "vi": "Trong {minutes} phút, một điện thoại; Ctrl-C để dừng. Không có HTTPS: người cùng mạng có thể xem.",
+}
+AGENT_RUNS = {
+    "en": "The agent runs too: the camera has one more viewer; if it refuses, stop the agent meanwhile.",
+    "vi": "edge-agent đang chạy: camera có thêm một người xem; nếu camera từ chối, hãy tạm dừng dịch vụ.",
+}
+FIREWALL = {
+    Opening.NO_SET: {
+        "en": "The firewall has no set edge_agent_aim: if the page does not open, let in TCP {port}.",
+        "vi": "Tường lửa không có tập edge_agent_aim: nếu trang không mở được, hãy tự mở cổng TCP {port}.",
+    },
+    Opening.REFUSED: {
+        "en": "The firewall could not be opened: if the page does not open, type the command with sudo.",
+        "vi": "Không mở được tường lửa: nếu trang không mở được, hãy chạy lệnh với sudo.",
+    },
+}
+ENDED = {
+    "time": {
+        "en": "The time is over, the page is closed.",
+        "vi": "Đã hết giờ, trang đã đóng.",
+    },
+    "guessed": {
+        "en": "Too many wrong codes, the page is closed. Type the command again for another code.",
+        "vi": "Nhập sai mã quá nhiều lần, trang đã đóng. Chạy lại lệnh để có mã mới.",
+    },
+    "stopped": {"en": "Stopped, the page is closed.", "vi": "Đã dừng, trang đã đóng."},
+}
+
+
+def say(words: dict[str, str], lang: Lang, **figures: object) -> str:
+    return words[lang].format(**figures)

@@ -1,0 +1,89 @@
+"""The port is open while somebody aims, in a real nftables of its own; the kernel closes it if need be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.doctor.aim import firewall
+from edge_agent.doctor.aim.firewall import Opening, opened
+from tests.testbed.agent import wait_until
+
+RULES = """
+table inet filter {
+  set edge_agent_aim { type inet_service; flags timeout; }
+  chain input {
+    type filter hook input priority 0; policy drop;
+    ip saddr { 10.0.0.0/8, 192.168.0.0/16 } tcp dport @edge_agent_aim accept
+  }
+}
+"""
+
+
+@pytest.fixture
+def nft(tmp_path: Path) -> Iterator[str]:
+    """An nft that looks at a network namespace where nothing else is."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has a firewall to try")
+    with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo up; exec cat"], **PIPES) as space:
+        assert space.stdout is not None
+        assert space.stdout.readline() == b"up\n"
+        script = tmp_path / "nft"
+        script.write_text(f'#!/bin/sh\nexec nsenter --net=/proc/{space.pid}/ns/net nft "$@"\n')
+        script.chmod(0o755)
+        yield str(script)
+        space.communicate()
+
+
+PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+
+
+def ports(nft: str) -> list[Any]:
+    listed = subprocess.run(
+        [nft, "-j", "list", "set", "inet", "filter", firewall.SET], capture_output=True, check=True
+    )
+    (found,) = (each["set"] for each in json.loads(listed.stdout)["nftables"] if "set" in each)
+    return [each["elem"]["val"] for each in found.get("elem", ())]
+
+
+def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
+    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
+    with opened(8480, 900, nft) as opening:
+        assert opening is Opening.OPENED
+        assert ports(nft) == [8480]
+    assert ports(nft) == []
+
+
+def test_closed_when_the_command_was_killed(nft: str) -> None:
+    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
+    code = "import sys; from edge_agent.doctor.aim.firewall import opened\n"
+    code += "with opened(8480, 900, sys.argv[1]): print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code, nft], **PIPES) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == b"open\n"
+        assert ports(nft) == [8480]
+        command.kill()
+    wait_until(lambda: ports(nft) == [], what="closed")
+
+
+def test_closed_by_the_kernel_if_nobody_else_does(nft: str) -> None:
+    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
+    with opened(8480, 1, nft):
+        wait_until(lambda: ports(nft) == [], what="closed")
+
+
+def test_a_firewall_that_knows_nothing_of_it_is_told(nft: str) -> None:
+    with opened(8480, 900, nft) as opening:
+        assert opening is Opening.NO_SET
+
+
+def test_a_box_without_nftables_has_nothing_to_open() -> None:
+    with opened(8480, 900, "/nowhere/nft") as opening:
+        assert opening is Opening.NO_FIREWALL

@@ -1,0 +1,169 @@
+"""The page over real HTTP, on a real RTSP camera."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import urllib.parse
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Settings
+from edge_agent.doctor.aim.gate import LIFE_S, TRIES, Gate
+from edge_agent.doctor.aim.places import Place
+from edge_agent.doctor.aim.server import MOST_REQUESTS, AimServer
+from edge_agent.doctor.aim.watch import Watch
+from edge_agent.errors import EdgeAgentError
+from tests.aim.parts import LOOPBACK, Phone, page, walker_camera, watching
+from tests.device.fakes import FakeClock
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Watch]]:
+    with walker_camera(tmp_path_factory.mktemp("aim")) as config, watching(config) as found:
+        yield found
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def gate(clock: FakeClock) -> Gate:
+    return Gate(clock)
+
+
+@pytest.fixture
+def server(watched: tuple[Settings, Watch], gate: Gate) -> Iterator[AimServer]:
+    with page(*watched, gate) as server:
+        yield server
+
+
+def test_without_the_code_there_is_a_form_and_nothing_else(server: AimServer) -> None:
+    phone = Phone(server)
+    assert b'name="code"' in phone.ask("/").body
+    assert [phone.ask(path).status for path in ("/view", "/site", "/nothing")] == [403, 403, 403]
+
+
+def test_the_code_opens_the_page_for_one_phone(server: AimServer, gate: Gate) -> None:
+    phone, other = Phone(server), Phone(server)
+    assert phone.type_code("000000" if gate.code != "000000" else "000001").status == 403
+    opened = phone.type_code(gate.code)
+    assert (opened.status, opened.headers["Location"]) == (303, "/")
+    assert "HttpOnly; SameSite=Strict" in opened.headers["Set-Cookie"]
+    assert b"<canvas" in phone.ask("/").body
+    refused = other.type_code(gate.code)
+    assert (refused.status, other.cookie) == (403, None)
+    assert b'data-say="taken"' in refused.body
+
+
+def test_the_page_needs_nothing_from_elsewhere(server: AimServer, gate: Gate) -> None:
+    phone = Phone(server)
+    phone.type_code(gate.code)
+    for path in ("/", "/aim.js", "/words.js", "/aim.css"):
+        answer = phone.ask(path)
+        assert answer.status == 200
+        assert b"//" not in answer.body.replace(b"\n//", b"\n"), "no address of anything else"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+
+
+def test_somebody_who_walks_by_is_shown_with_his_size(server: AimServer, gate: Gate) -> None:
+    phone = Phone(server)
+    phone.type_code(gate.code)
+    site = phone.ask("/site").body
+    assert b'"place"' in site
+    assert b'"path"' in site
+    after = 0
+    for _ in range(80):
+        answer = phone.ask(f"/view?after={after}")
+        after = answer.view.get("number", after)
+        people = [thing for thing in answer.view.get("things", ()) if thing["label"] == "person"]
+        if people and people[0]["px"][1] >= 100:
+            break
+    (person,) = people
+    assert 110 <= person["px"][1] <= 200, "150 pixels were drawn"
+    assert person["verdict"] == "good"
+    assert answer.view["size"] == [640, 360]
+    assert answer.view["light"] == "lit"
+    assert answer.view["trouble"] is None
+
+
+def test_what_is_private_is_black_in_the_picture(server: AimServer, gate: Gate) -> None:
+    phone = Phone(server)
+    phone.type_code(gate.code)
+    picture = cv2.imdecode(np.frombuffer(phone.ask("/view").body, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    private, rest = picture[:104, 518:], picture[:, :500]
+    assert private.max() < 40, "but for what JPEG adds"
+    assert rest.mean() > 100
+
+
+def test_a_view_is_newer_than_the_last_one(server: AimServer, gate: Gate) -> None:
+    phone = Phone(server)
+    phone.type_code(gate.code)
+    numbers = [phone.ask("/view").view["number"]]
+    numbers += [phone.ask(f"/view?after={numbers[0]}").view["number"]]
+    assert numbers[1] > numbers[0]
+
+
+def test_after_fifteen_minutes_it_is_gone(server: AimServer, gate: Gate, clock: FakeClock) -> None:
+    phone = Phone(server)
+    phone.type_code(gate.code)
+    assert phone.ask("/view").status == 200
+    clock.advance(LIFE_S)
+    assert [phone.ask(path).status for path in ("/", "/view", "/aim.js")] == [410, 410, 410]
+
+
+def test_after_five_wrong_codes_it_is_gone(server: AimServer, gate: Gate) -> None:
+    phone = Phone(server)
+    for number in range(TRIES):
+        phone.type_code(f"{(int(gate.code) + 1 + number) % 1_000_000:06}")
+    assert phone.type_code(gate.code).status == 410
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", ""])
+def test_a_name_that_was_pointed_at_the_box_opens_nothing(server: AimServer, gate: Gate, host: str) -> None:
+    port = urllib.parse.urlsplit(server.urls[0]).port
+    told = Phone(server).ask("/", form=f"code={gate.code}", Host=host.format(port=port))
+    assert told.status == 421
+    assert not gate.taken
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null"])
+def test_no_other_page_may_send_the_form(server: AimServer, gate: Gate, origin: str) -> None:
+    assert Phone(server, Origin=origin).type_code(gate.code).status == 403
+    assert not gate.taken
+
+
+@pytest.mark.parametrize("length", ["101", "-1", "many", "99999999999999999999"])
+def test_a_form_of_another_length_is_not_read(server: AimServer, length: str) -> None:
+    told = Phone(server).ask("/", form="code=1", **{"Content-Length": length})
+    assert told.status == 400
+
+
+def test_a_stranger_gets_no_answer(watched: tuple[Settings, Watch], gate: Gate) -> None:
+    elsewhere = Place(LOOPBACK.address, ipaddress.ip_network("192.168.1.0/24"))
+    with page(*watched, gate, elsewhere) as server, pytest.raises((OSError, http.client.HTTPException)):
+        Phone(server).ask("/")
+
+
+def test_more_than_a_few_at_once_are_turned_away(server: AimServer) -> None:
+    host, port = "127.0.0.1", urllib.parse.urlsplit(server.urls[0]).port
+    waiting = [socket.create_connection((host, port or 0)) for _ in range(MOST_REQUESTS)]
+    with pytest.raises((OSError, http.client.HTTPException)):
+        Phone(server).ask("/")
+    for connection in waiting:
+        connection.close()
+
+
+def test_a_port_that_is_taken_is_told(watched: tuple[Settings, Watch], server: AimServer) -> None:
+    settings, watch = watched
+    port = urllib.parse.urlsplit(server.urls[0]).port or 0
+    with pytest.raises(EdgeAgentError, match="is somebody aiming already"):
+        AimServer([LOOPBACK], port, settings.cameras[0], watch, Gate(SystemClock()))

@@ -1,0 +1,61 @@
+"""Where the page listens, and who is a neighbour."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from edge_agent.device.addresses import InterfaceAddress, own_addresses
+from edge_agent.doctor.aim.places import places
+
+
+def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:
+    found = ipaddress.ip_interface(address)
+    return InterfaceAddress(interface, found.ip, found.network, far)
+
+
+@pytest.mark.parametrize(
+    ("interface", "address", "listens"),
+    [
+        ("eth0", "192.168.1.20/24", True),
+        ("wlan0", "10.0.0.5/8", True),
+        ("eth0", "169.254.7.7/16", True),  # no DHCP: phone and box on one cable
+        ("lo", "127.0.0.1/8", True),  # ssh -L
+        ("eth0", "fd12::5/64", True),
+        ("eth0", "113.160.1.2/24", False),  # public
+        ("eth0", "100.70.1.2/10", False),  # the carrier's side of his NAT
+        ("eth0", "2402:800::5/64", False),
+        ("eth0", "fe80::1/64", False),  # no browser takes it
+        ("wwan0", "10.64.3.2/30", False),  # private, but the carrier's
+        ("ppp0", "10.64.3.2/32", False),
+        ("wg0", "10.8.0.2/24", False),
+    ],
+)
+def test_it_listens_where_only_neighbours_are(interface: str, address: str, listens: bool) -> None:
+    assert bool(places([at(interface, address)])) == listens
+
+
+def test_not_at_a_link_to_one_far_end() -> None:
+    assert not places([at("usb0", "10.1.1.2/30", far=True)])
+
+
+@pytest.mark.parametrize(
+    ("source", "admitted"),
+    [
+        ("192.168.1.77", True),
+        ("::ffff:192.168.1.77", True),
+        ("192.168.2.77", False),  # behind a router
+        ("8.8.8.8", False),
+        ("::ffff:8.8.8.8", False),
+        ("fd12::9", False),
+        ("fe80::9%eth0", False),
+    ],
+)
+def test_only_who_is_in_the_same_network_is_answered(source: str, admitted: bool) -> None:
+    (place,) = places([at("eth0", "192.168.1.20/24")])
+    assert place.admits(source) == admitted
+
+
+def test_this_machine_has_a_loopback_and_its_network() -> None:
+    assert at("lo", "127.0.0.1/8") in own_addresses()

@@ -1,0 +1,124 @@
+"""A real headless Chromium, driven over its DevTools pipe: no driver, no library, no port.
+
+https://chromedevtools.github.io/devtools-protocol/, with ``--remote-debugging-pipe``: JSON messages that end
+with a zero byte, to file descriptor 3 and from 4.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+PATIENCE_S = 20.0
+
+
+def installed() -> bool:
+    return shutil.which("chromium") is not None
+
+
+class Chromium:
+    """One page of the size of a phone's, while the ``with`` lasts."""
+
+    def __init__(self, profile: Path, *, size: tuple[int, int] = (390, 844), lang: str = "vi") -> None:
+        self._profile, self._size, self._lang = profile, size, lang
+        self._numbers = itertools.count(1)
+        self._rest = b""
+        self._session: str | None = None
+        self.complaints: list[str] = []  # exceptions and refused resources
+
+    def __enter__(self) -> Self:
+        ours_in, theirs_out = os.pipe()
+        theirs_in, ours_out = os.pipe()
+        self._in, self._out = ours_in, ours_out
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        command += ["--remote-debugging-pipe", f"--user-data-dir={self._profile}", f"--lang={self._lang}"]
+        command += ["--no-first-run", "--disable-background-networking", f"--accept-lang={self._lang}"]
+        # The descriptors are given their numbers by the shell: nothing else may run between fork and exec.
+        shell = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", shell, "bash", *command],
+            pass_fds=(theirs_in, theirs_out),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        width, height = self._size
+        phone = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
+        self.ask("Emulation.setDeviceMetricsOverride", **phone)
+        for domain in ("Page", "Runtime", "Log"):
+            self.ask(f"{domain}.enable")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._in)
+        os.close(self._out)
+
+    def open(self, url: str) -> None:
+        self.ask("Page.navigate", url=url)
+
+    def run(self, script: str) -> Any:
+        """What the expression gives."""
+        done = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        return done["result"].get("value")
+
+    def wait_until(self, script: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.run(f"Boolean({script})"):
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {script}"
+            select.select([self._in], [], [], 0.1)
+
+    def screenshot(self, path: Path) -> Path:
+        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
+        return path
+
+    def ask(self, method: str, **params: Any) -> Any:
+        """One command of the protocol, and its result."""
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": params}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            told = self._next()
+            self._note(told)
+            if told.get("id") == number:
+                assert "error" not in told, f"{method}: {told}"
+                return told["result"]
+
+    def _note(self, told: dict[str, Any]) -> None:
+        if told.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(str(told["params"]["exceptionDetails"]))
+        elif told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
+            self.complaints.append(told["params"]["entry"]["text"])
+
+    def _next(self) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_S
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"Chromium said nothing for {PATIENCE_S:g} s"
+            more = os.read(self._in, 1 << 16)
+            assert more, "Chromium has ended"
+            self._rest += more
+        message, _, self._rest = self._rest.partition(b"\0")
+        told: dict[str, Any] = json.loads(message)
+        return told
