@@ -2,5 +2,5 @@
 
 ``command.py`` opens and ends it all; ``watch.py`` runs the camera's own motion, detection and tracking;
 ``server.py`` shows it to one browser; ``gate.py`` says who that is; ``places.py`` where it listens.
-See docs/guide/aiming.md and docs/decisions/0015-aiming-page.md.
+See docs/guide/aiming.md and docs/decisions/0017-aiming-page.md.
 """
