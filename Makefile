@@ -3,6 +3,7 @@
 # make test   the whole test suite, with real parts
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
+# make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
@@ -14,7 +15,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-deploy test-arm64 run bench clean
+.PHONY: help setup check test test-deploy test-arm64 test-browser run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -48,6 +49,11 @@ test-deploy: setup
 test-arm64: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh arm64
 	$(BIN)/python -m pytest tests/arm64 --durations=0
+
+# Chromium is 300 MB.
+test-browser: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh browser
+	EDGE_AGENT_SCREENSHOTS="$(SCREENSHOTS)" $(BIN)/python -m pytest tests/browser
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, and systemd-analyze.
-# With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one.
+# With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one; "browser": Chromium.
 set -eu
 want=""
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || want="$want $1"; }
@@ -16,11 +16,15 @@ need gstreamer1.0-plugins-base
 need gstreamer1.0-plugins-good
 need gstreamer1.0-plugins-bad
 need systemd
+need nftables
 if [ "${1:-}" = deploy ]; then
     need systemd-container
     need mmdebstrap
     need openssh-client
     need iproute2
+fi
+if [ "${1:-}" = browser ]; then
+    need chromium
 fi
 if [ "${1:-}" = arm64 ]; then
     need mmdebstrap
