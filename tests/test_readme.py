@@ -31,6 +31,7 @@ SHOWN_ELSEWHERE = {
     "make test": "this very run",
     "make check": ".ci/run",
     "pip install .": "test_pip_install_gives_the_command",
+    "edge-agent doctor": "tests/doctor/test_command.py",
     "edge-agent evidence": "tests/evidence/test_bundle.py, tests/agent/test_evidence.py",
 }
 """README commands that another test runs, and where."""

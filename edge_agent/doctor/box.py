@@ -89,15 +89,21 @@ def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence
     return [Result("clock", "clock-synced", {"source": state.source or "kernel"})]
 
 
-def check_temperature(thermal: Thermal, sysroot: Path) -> Sequence[Result]:
+def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[Result]:
+    """``step``: of the thermal ladder, where an agent runs."""
+    ladder = [Result("temperature/ladder", "heat-step", {"step": step})] if step else []
+    return [_temperature(thermal, sysroot), *ladder]
+
+
+def _temperature(thermal: Thermal, sysroot: Path) -> Result:
     celsius = Thermometer(sysroot, thermal.sensors).read_c()
     if celsius is None:
-        return [Result("temperature", "temperature-unknown")]
+        return Result("temperature", "temperature-unknown")
     figures = {"celsius": celsius, "warn_c": thermal.warn_c, "critical_c": thermal.critical_c}
     if celsius >= thermal.critical_c:
-        return [Result("temperature", "temperature-hot", figures)]
+        return Result("temperature", "temperature-hot", figures)
     warm = celsius >= thermal.warn_c
-    return [Result("temperature", "temperature-warm" if warm else "temperature-good", figures)]
+    return Result("temperature", "temperature-warm" if warm else "temperature-good", figures)
 
 
 def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[Result]:

@@ -39,6 +39,9 @@ class BrokerCheck:
         if trouble is not None:
             return [Result(self.name, f"broker-{trouble.kind}", {**figures, "text": trouble.text})]
         reached = Result(self.name, "broker-good" if self.broker.tls else "broker-plain", figures)
+        login = self.settings.mqtt.credentials
+        if login is not None and not login.password.reveal():
+            return [reached, Result(f"{self.name}/rights", "rights-unread")]
         try:
             rights = self._rights()
         except NotLetIn as error:

@@ -53,18 +53,18 @@ class CameraCheck:
     def _looked(self) -> Sequence[Result]:
         camera = self._camera
         if camera.credentials is not None and not camera.credentials.password.reveal():
-            return [self._by_agent("sudo") or Result(camera.id, "camera-not-asked")]
+            return [self._by_agent("camera-by-agent") or Result(camera.id, "camera-not-asked")]
         try:
             look = look_at(camera, self._clock)
         except CaptureError as error:
             # A camera or device that serves one viewer only: the agent is that one.
-            held = self._by_agent(error.detail) if error.cause is Cause.REFUSED else None
+            held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
             return [held or Result(camera.id, f"camera-{error.cause}", {"detail": error.detail})]
         seen = impression_of(look.picture, camera)
         self.seen = Seen(_measured(camera.id, look, seen), thumbnail(look.picture, camera))
         return [*_stream(camera, look), judge(f"{camera.id}/picture", seen)]
 
-    def _by_agent(self, why: str) -> Result | None:
+    def _by_agent(self, finding: str) -> Result | None:
         agent = self._agent
         if agent is None or agent.state != "online" or not agent.codec:
             return None
@@ -73,9 +73,8 @@ class CameraCheck:
             "width": agent.width or 0,
             "height": agent.height or 0,
             "rate": agent.packet_fps,
-            "why": why,
         }
-        return Result(self._camera.id, "camera-by-agent", figures)
+        return Result(self._camera.id, finding, figures)
 
 
 def _stream(camera: Camera, look: Look) -> Iterator[Result]:

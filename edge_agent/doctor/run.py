@@ -61,6 +61,7 @@ def examine(settings: Settings, unread: str | None, surroundings: Surroundings) 
     clock, sysroot = surroundings.clock, surroundings.sysroot
     asked = ask_status(settings)
     beat = asked.document.heartbeat if asked.document else None
+    step = beat.thermal.step if beat else 0
     now = box.read_clock(settings, clock, sysroot, surroundings.kernel)
     visits = {
         camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None)
@@ -77,7 +78,7 @@ def examine(settings: Settings, unread: str | None, surroundings: Surroundings) 
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
         Check("clock", SHORT_S, lambda: box.check_clock(now, clock, settings)),
         Check("disk", SHORT_S, lambda: disk.check_disk(settings, sysroot)),
-        Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot)),
+        Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
         Check("agent", SHORT_S, lambda: running.check_agent(asked, settings)),
         Check(

@@ -64,6 +64,12 @@ def test_the_temperature_is_judged_by_the_boards_own_thresholds(
     assert findings(found) == [finding]
 
 
+def test_a_box_that_is_on_the_thermal_ladder_says_so(pi: Settings, tmp_path: Path) -> None:
+    sysroot = plant(tmp_path / "sys", PI_4)
+    found = box.check_temperature(pi.profile.thermal, sysroot, step=2)
+    assert findings(found) == ["temperature-good", "heat-step"]
+
+
 def test_what_a_board_does_not_tell_is_neither_good_nor_bad(pi: Settings, tmp_path: Path) -> None:
     assert findings(box.check_temperature(pi.profile.thermal, tmp_path)) == ["temperature-unknown"]
     assert findings(box.check_power(pi.profile, tmp_path, FakeClock())) == ["power-unknown"]

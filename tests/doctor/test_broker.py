@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,3 +192,19 @@ def test_a_wrong_broker_password_is_told(tmp_path: Path) -> None:
         )
     assert told.finding("broker") == "broker-not_authorised"
     assert "wrong user name or password" in told.line("broker").said
+
+
+def test_without_the_brokers_password_no_login_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mosquitto(tmp_path, anonymous=False) as broker:
+        mqtt = {
+            "brokers": [f"mqtt://127.0.0.1:{broker.port}"],
+            "username": "dt-001",
+            "password_file": str(tmp_path / "not for this user"),
+        }
+        config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        told = examined(config)
+        assert "dt-001" not in broker.log
+    assert told.finding("broker/rights") == "rights-unread"

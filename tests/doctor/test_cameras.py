@@ -5,9 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from edge_agent.clock import SystemClock
+from edge_agent.config import load
+from edge_agent.doctor.cameras import CameraCheck
+from edge_agent.wire import CameraHealth
 from tests.doctor.conftest import PASSWORD, Told, camera, examined
 from tests.doctor.strict_camera import StrictCamera
 from tests.testbed.agent import write_config
@@ -89,3 +94,13 @@ def test_the_verdict_names_what_is_red_and_nothing_else(site: Site) -> None:
     assert site.told.red == ["black/picture", "gone", "locked", "dead", "broker"]
     told = "NOT READY: 5 faults to correct: black, picture; gone; locked; dead; broker."
     assert told in site.told.doctor.sentence
+
+
+def test_a_camera_that_only_the_agent_gets_is_no_fault(tmp_path: Path) -> None:
+    cameras = [{"id": "gate", "url": "rtsp://127.0.0.1:1/s"}]
+    (gate,) = load(write_config(tmp_path, cameras=cameras, broker_port=1)).cameras
+    since = "2026-11-25T00:00:00.000Z"
+    held = CameraHealth(state="online", cause=None, since=since, codec="h264", width=640, height=360)
+    lost = CameraHealth(state="offline", cause="refused", since=since)
+    looks = [CameraCheck(gate, SystemClock(), agent).look() for agent in (held, lost, None)]
+    assert [look[0].finding for look in looks] == ["camera-held", "camera-refused", "camera-refused"]

@@ -113,8 +113,9 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
     assert json.loads(kept[1].read_bytes())["verdict"] == "accepted"
 
 
-def test_without_an_acceptance_the_same_site_fails(ready: Path) -> None:
-    told = examined(ready)
+def test_without_an_acceptance_the_same_defects_fail(tmp_path: Path) -> None:
+    config = write_config(tmp_path, cameras=[{"id": "cam-2", "url": DEAD}], broker_port=1, detector="none")
+    told = examined(config)
     assert (told.code, told.doctor.verdict, told.red) == (1, "failed", ["cam-2", "broker"])
 
 

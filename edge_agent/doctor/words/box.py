@@ -121,6 +121,12 @@ BOX: dict[str, Wording] = {
         "give it shade and air; is the fan running?",
         "che nắng, để thoáng; quạt có chạy không?",
     ),
+    "heat-step": yellow(
+        "the agent does less to stay cool: step {step} of 3",
+        "agent đang giảm việc để hạ nhiệt: bậc {step}/3",
+        "give it shade and air; is the fan running?",
+        "che nắng, để thoáng; quạt có chạy không?",
+    ),
     "temperature-unknown": skipped("this board has no sensor", "bo mạch này không có cảm biến"),
     "power-good": green("no undervoltage, no throttling", "không sụt áp, không bị giảm tốc"),
     "power-undervoltage": red(

@@ -125,6 +125,12 @@ BROKER: dict[str, Wording] = {
         _AGAIN,
         _AGAIN_VI,
     ),
+    "rights-unread": skipped(
+        "not tried: this user cannot read the broker's password",
+        "chưa thử: người dùng này không đọc được mật khẩu của broker",
+        "run it with sudo",
+        "chạy lại với sudo",
+    ),
     "rights-own-id": skipped(
         "not tried: the broker knows one name for this gateway, and the running agent uses it",
         "chưa thử: broker chỉ cho một kết nối của hộp này, và agent đang dùng",

@@ -7,15 +7,21 @@ from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
 CAMERAS: dict[str, Wording] = {
     "camera-good": green(
         "{codec} {width}x{height}, {rate:.3g} pictures a second, a keyframe every {keyframe_s:.3g} s",
-        "{codec} {width}x{height}, {rate:.3g} hình mỗi giây, hình khóa mỗi {keyframe_s:.3g} giây",
+        "{codec} {width}x{height}, {rate:.3g} hình mỗi giây, khung hình chính mỗi {keyframe_s:.3g} giây",
     ),
     "camera-answers": green(
         "{codec} {width}x{height}, {rate:.3g} pictures a second",
         "{codec} {width}x{height}, {rate:.3g} hình mỗi giây",
     ),
     "camera-by-agent": green(
-        "the running agent has it: {codec} {width}x{height}, {rate:.3g} pictures a second ({why})",
-        "agent đang nhận hình: {codec} {width}x{height}, {rate:.3g} hình mỗi giây ({why})",
+        "by the running agent: {codec} {width}x{height}, {rate:.3g} pictures a second; not seen by itself",
+        "theo agent đang chạy: {codec} {width}x{height}, {rate:.3g} hình mỗi giây; chưa tự xem hình",
+    ),
+    "camera-held": green(
+        "the running agent has it, and it takes no second viewer: {codec} {width}x{height}, "
+        "{rate:.3g} pictures a second",
+        "agent đang nhận hình, camera không nhận thêm người xem: {codec} {width}x{height}, "
+        "{rate:.3g} hình mỗi giây",
     ),
     "camera-not-asked": yellow(
         "not asked: this user cannot read its password",
@@ -96,14 +102,14 @@ CAMERAS: dict[str, Wording] = {
     "codec-hevc": yellow(
         "H.265: costs more to decode, and its clips do not play everywhere",
         "H.265: giải mã tốn hơn, video không phải máy nào cũng xem được",
-        "set the sub-stream to H.264",
-        "đặt luồng phụ thành H.264",
+        "set the sub-stream to H.264: edge-agent cameras configure",
+        "đặt luồng phụ thành H.264: edge-agent cameras configure",
     ),
     "codec-mjpeg": yellow(
         "MJPEG: takes many times the network of H.264",
         "MJPEG: tốn mạng gấp nhiều lần H.264",
-        "set the sub-stream to H.264",
-        "đặt luồng phụ thành H.264",
+        "set the sub-stream to H.264: edge-agent cameras configure",
+        "đặt luồng phụ thành H.264: edge-agent cameras configure",
     ),
     "rate-low": yellow(
         "{rate:.3g} pictures a second, and {wanted:.3g} are to be looked at",
@@ -113,15 +119,19 @@ CAMERAS: dict[str, Wording] = {
     ),
     "keyframes-rare": yellow(
         "a keyframe only every {keyframe_s:.3g} s: short visits are missed",
-        "{keyframe_s:.3g} giây mới có một hình khóa: dễ bỏ sót lượt qua nhanh",
-        "set the keyframe interval (I frame, GOP) to 2 s at most; switch smart codec off",
-        "đặt khoảng cách hình khóa (I frame, GOP) tối đa 2 giây; tắt smart codec",
+        "{keyframe_s:.3g} giây mới có một khung hình chính: dễ bỏ sót lượt qua nhanh",
+        "set the keyframe interval (I frame, GOP) to 2 s at most and switch smart codec off: "
+        "edge-agent cameras configure",
+        "đặt khung hình chính (I frame, GOP) tối đa 2 giây một lần, tắt smart codec: "
+        "edge-agent cameras configure",
     ),
     "keyframes-none": yellow(
         "no second keyframe within {watched_s:.0f} s: short visits are missed",
-        "sau {watched_s:.0f} giây không có hình khóa thứ hai: dễ bỏ sót lượt qua nhanh",
-        "set the keyframe interval (I frame, GOP) to 2 s at most; switch smart codec off",
-        "đặt khoảng cách hình khóa (I frame, GOP) tối đa 2 giây; tắt smart codec",
+        "sau {watched_s:.0f} giây không có khung hình chính thứ hai: dễ bỏ sót lượt qua nhanh",
+        "set the keyframe interval (I frame, GOP) to 2 s at most and switch smart codec off: "
+        "edge-agent cameras configure",
+        "đặt khung hình chính (I frame, GOP) tối đa 2 giây một lần, tắt smart codec: "
+        "edge-agent cameras configure",
     ),
     # --- the picture ---
     "picture-good": green(
