@@ -23,6 +23,10 @@ THROTTLED_LOOKS = 5
 THROTTLED_DWELL_S = 600.0
 """Who slows itself down at a low temperature has another trouble, mostly its supply: it comes back as soon as
 there is load again, and shall not be told every minute."""
+AGAIN_S = 900.0
+LONGEST_DWELL = 16
+"""Who is hot again so soon after a step down stays twice as long the next time, up to so many dwells: a box whose
+own load is what heats it would go up and down all day, with an event each time."""
 TOP = 3
 
 
@@ -50,6 +54,8 @@ class ThermalLadder:
         self._recent_c: deque[float] = deque(maxlen=LOOKS)
         self._cool_since_mono: float | None = None
         self._unknown_since_mono: float | None = None
+        self._dwell_s = ladder.dwell_s
+        self._down_mono: float | None = None  # when it went down last
         self._throttled_looks = 0
         self._throttled_until_mono: float | None = None
 
@@ -81,10 +87,11 @@ class ThermalLadder:
             self._cool_since_mono = None
             if self._unknown_since_mono is None:
                 self._unknown_since_mono = now_mono
-            return self._up(self._floor(now_mono), None)
+            return self._up(now_mono, self._floor(now_mono), None)
         self._unknown_since_mono = None
         self._recent_c.append(celsius)
-        return self._up(max(self._reached(), self._floor(now_mono)), celsius) or self._down(now_mono, celsius)
+        step = max(self._reached(), self._floor(now_mono))
+        return self._up(now_mono, step, celsius) or self._down(now_mono, celsius)
 
     def _reached(self) -> int:
         """The highest step whose threshold all of the last readings have reached."""
@@ -105,9 +112,12 @@ class ThermalLadder:
         if self._throttled_looks >= THROTTLED_LOOKS:
             self._throttled_until_mono = now_mono + THROTTLED_DWELL_S
 
-    def _up(self, step: int, celsius: float | None) -> StepChange | None:
+    def _up(self, now_mono: float, step: int, celsius: float | None) -> StepChange | None:
         if step <= self._step:
             return None
+        again = self._down_mono is not None and now_mono - self._down_mono < AGAIN_S
+        longest_s = LONGEST_DWELL * self._ladder.dwell_s
+        self._dwell_s = min(2 * self._dwell_s, longest_s) if again else self._ladder.dwell_s
         threshold_c = self._ladder.thresholds_c[step - 1]
         if celsius is None or celsius < threshold_c:
             return self._go(step, "the board slows itself down")
@@ -122,9 +132,10 @@ class ThermalLadder:
             return None
         if self._cool_since_mono is None:
             self._cool_since_mono = now_mono
-        if now_mono - self._cool_since_mono < self._ladder.dwell_s:
+        if now_mono - self._cool_since_mono < self._dwell_s:
             return None
-        cooler = f"below {over_c:g} C for {self._ladder.dwell_s:.0f} s"
+        self._down_mono = now_mono
+        cooler = f"below {over_c:g} C for {self._dwell_s:.0f} s"
         return self._go(self._step - 1, f"temperature {celsius:.1f} C, {cooler}")
 
     def _go(self, step: int, why: str) -> StepChange:

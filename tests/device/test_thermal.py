@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from edge_agent.allowance import Limits
 from edge_agent.config.boards import Ladder
 from edge_agent.device.thermal import (
+    AGAIN_S,
     LOOKS,
     THROTTLED_DWELL_S,
     THROTTLED_LOOKS,
@@ -80,6 +82,23 @@ def test_one_bad_reading_changes_nothing() -> None:
 def test_it_comes_down_one_step_at_a_time_however_cold_it_gets() -> None:
     down = play(at_step(3), [20.0] * 200)
     assert [(second, change.to_step) for second, change in down] == [(60, 2), (121, 1), (182, 0)]
+
+
+def test_a_box_whose_own_load_heats_it_stays_longer_each_time() -> None:
+    """It is hot as soon as it does everything, and cool as soon as it does less."""
+    ladder, second, downs = ThermalLadder(PI), 0, []
+    for _ in range(8 * 3600):
+        change = ladder.update(second, HeatReading(60.0 if ladder.step else 72.0))
+        if change is not None and change.to_step == 0:
+            downs.append(second)
+        second += 1
+    stayed = [later - earlier for earlier, later in pairwise(downs)]
+    assert stayed[:4] == pytest.approx([120, 240, 480, 960], abs=5)
+    assert stayed[4:] == pytest.approx([960] * len(stayed[4:]), abs=5)
+    calm_s = round(AGAIN_S) + 1000
+    play(ladder, [60.0] * calm_s, from_s=second)
+    again = play(ladder, [72.0] * LOOKS + [60.0] * 100, from_s=second + calm_s)
+    assert [change.to_step for _, change in again] == [1, 0], "after a calm time it is quick again"
 
 
 def test_a_warm_minute_within_the_dwell_begins_it_anew() -> None:
