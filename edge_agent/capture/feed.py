@@ -178,12 +178,13 @@ class FrameFeed:
     def _wanted(self) -> Callable[[RingPacket], bool]:
         """Which packet is worth waking up for; runs in the capture thread."""
         if self._gearbox.gear is Gear.IDLE:
-            next_mono, gearbox, alarms = self._seen_mono + self._idle_step_s, self._gearbox, self._alarms
+            next_mono, overdue, alarms = (
+                self._seen_mono + self._idle_step_s,
+                self._gearbox.overdue,
+                self._alarms,
+            )
             return lambda item: (
-                (item.keyframe and item.stamp_mono >= next_mono)
-                or gearbox.overdue(item.stamp_mono)
-                or gearbox.must_wake
-                or alarms(item)
+                (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono) or alarms(item)
             )
         if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
             return lambda item: True

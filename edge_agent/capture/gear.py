@@ -80,7 +80,7 @@ class Gearbox:
 
     @property
     def must_wake(self) -> bool:
-        """Whether it is idle for a heat that is over. Any thread may ask."""
+        """Whether it is idle for a heat that is over."""
         return self.gear is Gear.IDLE and self._for_heat and not self.limits.keyframes_only
 
     @property

@@ -62,6 +62,21 @@ def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     assert site.gearbox.stats.kept_full is None
 
 
+def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path) -> None:
+    """Keyframes are eight seconds apart; the heat is over in between."""
+    allowance = Allowance()
+    clip = clip_of(tmp_path, "h264", seconds=24, keyframe_s=8)
+    site = RingFeed(auto(gear=GearChoice.FULL), clip, allowance=allowance)
+    over_s, at = 20.0, hot_between(allowance, 2.0, 20.0, KEYFRAMES_ONLY)
+    taken_s = []
+    for seconds in site.arrive():
+        at(seconds)
+        for _ in taken(site):
+            taken_s.append(seconds)
+            site.feed.attend(busy=True)
+    assert min(second for second in taken_s if second >= over_s) < over_s + 0.2
+
+
 def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
     allowance = Allowance()
     site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), allowance=allowance)

@@ -111,8 +111,14 @@ def test_a_sensor_that_dies_changes_nothing_and_is_known_to_be_dead(step: int) -
     assert play(ladder, [None] * 500, from_s=10) == []
     assert ladder.step == step
     assert ladder.unknown_s(510) == 500
-    assert play(ladder, [81.0, 81.0], from_s=510) == [], "what was before the silence does not count"
-    assert ladder.unknown_s(512) is None
+    play(ladder, [60.0], from_s=510)
+    assert ladder.unknown_s(511) is None
+
+
+def test_hot_readings_before_a_silence_do_not_count_after_it() -> None:
+    ladder = ThermalLadder(PI)
+    assert play(ladder, [88.0] * (LOOKS - 1) + [None] + [88.0] * (LOOKS - 1)) == []
+    assert len(play(ladder, [88.0])) == 1
 
 
 def test_cool_readings_before_a_silence_do_not_count_for_the_dwell() -> None:
