@@ -25,8 +25,8 @@ THROTTLED_DWELL_S = 600.0
 there is load again, and shall not be told every minute."""
 AGAIN_S = 900.0
 LONGEST_DWELL = 16
-"""Who is hot again so soon after a step down stays twice as long the next time, up to so many dwells: a box that
-its own load heats would go up and down all day, with an event each time."""
+"""Who is hot again so soon after a step down stays twice as long the next time, up to so many dwells: a box
+that its own load heats would go up and down all day, with an event each time."""
 TOP = 3
 
 
