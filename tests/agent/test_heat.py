@@ -207,7 +207,6 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
             again = beat(settings)
         told = [e for e in subscriber.on("/up/event/gateway") if b".thermal.v1" in e.payload]
     assert hot <= 3 + 0.25 * took_s, "a quarter of one a second, and what was saved or under way"
-    assert hot < 6
     assert shown["thermal"]["step"] == 3
     assert any(line.startswith("hot: keyframes only since") for line in shown["degraded"])
     assert shown["cameras"]["cam-1"]["state"] == "online"
