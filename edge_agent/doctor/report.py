@@ -105,7 +105,7 @@ def _accepted(found: Examination, words: Mapping[str, str], lang: Lang) -> str:
     head = "".join(f"<th>{words[name]}</th>" for name in ("check", "found", "reason"))
     cells = ((label_of(r.check, lang), said_of(r, lang), r.accepted or "") for r in found.accepted)
     rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
-    return f'<table class="results"><tr>{head}</tr>{rows}</table>'
+    return f'<table class="results short"><tr>{head}</tr>{rows}</table>'
 
 
 def _camera(seen: Seen, words: Mapping[str, str]) -> str:

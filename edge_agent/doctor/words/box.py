@@ -207,8 +207,8 @@ BOX: dict[str, Wording] = {
         "sudo edge-agent reload",
     ),
     "agent-mute": red(
-        "runs, but gives no usable answer: {reason}",
-        "đang chạy, nhưng trả lời không dùng được: {reason}",
+        "runs, but {reason}",
+        "đang chạy, nhưng trả lời không dùng được ({reason})",
         "sudo systemctl restart edge-agent",
         "sudo systemctl restart edge-agent",
     ),

@@ -31,13 +31,13 @@ CAMERAS: dict[str, Wording] = {
     ),
     # --- the nine causes ---
     "camera-unreachable": red(
-        "it does not answer: {detail}",
+        "not reached: {detail}",
         "không tới được camera",
         "check power, cable, switch and the address in the configuration",
         "kiểm tra nguồn, cáp, switch và địa chỉ IP trong cấu hình",
     ),
     "camera-refused": red(
-        "it refuses: {detail}",
+        "refused: {detail}",
         "camera từ chối kết nối",
         "switch RTSP on in the camera, check the port, close other viewers",
         "bật RTSP trên camera, kiểm tra cổng, tắt bớt người xem",
@@ -51,13 +51,13 @@ CAMERAS: dict[str, Wording] = {
         "chưa sửa xong thì đừng chạy lại",
     ),
     "camera-not_found": red(
-        "it does not know this stream: {detail}",
+        "no such stream: {detail}",
         "camera không có luồng này",
         "check the path in the url",
         "kiểm tra đường dẫn trong url",
     ),
     "camera-no_video": red(
-        "it answers, but with no video: {detail}",
+        "no video: {detail}",
         "camera trả lời nhưng không có hình",
         "check address and path in the url; is it the camera that answers?",
         "kiểm tra địa chỉ và đường dẫn trong url; có đúng là camera trả lời không?",
