@@ -26,6 +26,8 @@ from edge_agent.config.settings import Settings
 from edge_agent.device.birth import make_birth
 from edge_agent.device.boot import BootHistory
 from edge_agent.device.box import BoxMetrics
+from edge_agent.device.camera_clock import FILE as CAMERA_CLOCKS
+from edge_agent.device.camera_clock import CameraClocks
 from edge_agent.device.cameras import CameraWatch
 from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.compact import compact
@@ -101,6 +103,7 @@ class Agent:
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
         camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
         self._box_events = BoxEvents(self._clock_sync, camera_watch, self._events, self._room.outbox)
+        self._camera_clocks = CameraClocks(state_dir / CAMERA_CLOCKS, clock, self._synced)
         thermal = settings.profile.thermal
         self._heat = HeatControl(thermal, allowance, clock, self._events, self._room.outbox, sysroot)
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
@@ -229,6 +232,7 @@ class Agent:
         statuses = self._cameras.statuses()
         self._box_events.tell_cameras(statuses)
         self._room.sign()
+        self._camera_clocks.tend(self._configuration.settings.cameras)
         if now >= self._next_heartbeat_mono:
             self._next_heartbeat_mono = now + next_interval_s(self._configuration.settings.heartbeat_s)
             self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
@@ -294,6 +298,7 @@ class Agent:
         if fatal is None:
             self._boot.mark_stopped()
         self._reloads.close()
+        self._camera_clocks.stop()
         self._cameras.stop()
         self._sight.stop()
         self._cameras.join_pipelines(deadline - 1.0)

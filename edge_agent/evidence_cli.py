@@ -23,7 +23,7 @@ from edge_agent.errors import EvidenceError, StorageError
 
 if TYPE_CHECKING:
     from edge_agent.evidence.archive import Archive
-    from edge_agent.evidence.bundle import Device
+    from edge_agent.evidence.bundle import ClockOffset, Device
     from edge_agent.evidence.records import Record
     from edge_agent.evidence.store import MediaStore
 
@@ -103,7 +103,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         media = _media(settings, selection.asked)
         keys = public_keys(state_dir)
     exporter = Exporter(args.by, rfc3339(SystemClock().now()), _clock_synced(), f"edge-agent {__version__}")
-    bundle = make_bundle(selection, media, keys, exporter, _device(settings))
+    bundle = make_bundle(selection, media, keys, exporter, _device(settings), _camera_clocks(state_dir))
     write_bundle(bundle.files, args.out)
     events, heads = len(selection.payloads), len(selection.heads)
     out.write(f"{args.out}: {events} events, {heads} heads, {len(media)} media\n")
@@ -222,6 +222,17 @@ def _device(settings: Settings) -> Device:
         os=os_name(),
         versions={"edge-agent": __version__, **installed_versions()},
     )
+
+
+def _camera_clocks(state_dir: Path) -> dict[str, list[ClockOffset]]:
+    from edge_agent.device.camera_clock import read_offsets
+    from edge_agent.evidence.bundle import ClockOffset
+
+    measured = read_offsets(state_dir)
+    return {
+        camera_id: [ClockOffset(offset.at, offset.offset_s) for offset in offsets]
+        for camera_id, offsets in measured.items()
+    }
 
 
 def _clock_synced() -> bool | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ PROMISE = (
     "The bundle shows that its events and media are as the gateway published them, and which key signed "
     "them. It says nothing about whether a court admits them."
 )
-UNKNOWN_OFFSET = "unknown: the agent does not read the camera's clock"
+UNKNOWN_OFFSET = "unknown: the camera did not tell its time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """One measurement of a camera's own clock."""
+
+    at: str  # RFC 3339, UTC, milliseconds, as event times are
+    offset_s: float  # camera minus gateway
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     files: dict[str, bytes]  # by name
     missing: list[Missing]  # what it ought to have
@@ -60,8 +68,10 @@ def make_bundle(
     keys: dict[str, bytes],
     exporter: Exporter,
     device: Device,
+    camera_clocks: Mapping[str, Sequence[ClockOffset]] | None = None,
 ) -> Bundle:
-    """``media`` by file name, ``keys``: PEM of public keys by key id."""
+    """``media`` by file name, ``keys``: PEM of public keys by key id, ``camera_clocks`` by camera, oldest
+    first."""
     files = {
         f"events/{epoch}-{sequence:016d}.json": payload
         for (epoch, sequence), payload in sorted(selection.payloads.items())
@@ -76,7 +86,7 @@ def make_bundle(
         "device": msgspec.to_builtins(device),
         "events": [_event(record, selection) for record in selection.asked],
         "heads": heads,
-        "camera_clock_offset": UNKNOWN_OFFSET,
+        "camera_clock_offset": _camera_clocks(selection, camera_clocks or {}),
         "missing": [gap.en for gap in missing],
         "files": {name: _sha256(content) for name, content in sorted(files.items())},
     }
@@ -154,6 +164,27 @@ def _event(record: Record, selection: Selection) -> dict[str, Any]:
         **told,
         "clock_correction": _correction(str(event.get("bootid")), selection),
     }
+
+
+def _camera_clocks(
+    selection: Selection, measured: Mapping[str, Sequence[ClockOffset]]
+) -> dict[str, Any] | str:
+    """Of each camera of the events: the last measurement before the first event, and the next one."""
+    found: dict[str, Any] = {}
+    for record in selection.asked:
+        payload = selection.payloads.get((record.epoch, record.sequence))
+        event = {} if payload is None else msgspec.json.decode(payload)
+        camera, at = str(event.get("subject")), str(event.get("time"))
+        if camera in found or camera not in measured:
+            continue
+        earlier = [offset for offset in measured[camera] if offset.at <= at]
+        later = [offset for offset in measured[camera] if offset.at > at]
+        found[camera] = {
+            "camera_minus_gateway_s": "good to about a second; told by the camera without a login (ONVIF)",
+            "before": msgspec.to_builtins(earlier[-1]) if earlier else None,
+            "after": msgspec.to_builtins(later[0]) if later else None,
+        }
+    return found or UNKNOWN_OFFSET
 
 
 def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:

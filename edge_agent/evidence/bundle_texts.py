@@ -54,7 +54,8 @@ HOW TO CHECK IT, with openssl (3.0 or newer), sha256sum and a POSIX shell, in th
 CLOCKS
 "time" and "recordedtime" in an event are the gateway's clock, UTC. "clock": "synced" says that it was
 synchronised then; with "unsynced", manifest.json has the later correction, if it is known. The camera's own
-clock, which may be burnt into the picture, is not read: its offset is unknown.
+clock, which may be burnt into the picture, is another one: "camera_clock_offset" in manifest.json says how
+far it was off, if the camera told it.
 
 WHAT IS NOT IN THIS BUNDLE
 {missing}
@@ -101,7 +102,8 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
 ĐỒNG HỒ
 "time" và "recordedtime" trong sự kiện là giờ UTC của thiết bị. "clock": "synced" nghĩa là lúc đó đồng hồ đã
 được đồng bộ; nếu là "unsynced", manifest.json ghi lần hiệu chỉnh sau đó (nếu biết). Đồng hồ riêng của camera,
-có thể hiện trên hình, không được thiết bị đọc, nên không xác định được độ lệch của nó.
+có thể hiện trên hình, là một đồng hồ khác: "camera_clock_offset" trong manifest.json ghi độ lệch của nó, nếu
+camera cho biết.
 
 NHỮNG GÌ KHÔNG CÓ TRONG GÓI NÀY
 {missing}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import re
 import shutil
@@ -88,6 +89,20 @@ def test_verify_calls_it_genuine_and_the_manifest_says_who_and_what_clock(bundle
     assert "Bà Lan" in manifest
     assert '"clock": "synced"' in manifest
     assert "never" not in manifest
+
+
+def test_the_manifest_says_how_far_the_cameras_own_clock_was_off(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "state" / "camera-clocks.json").write_text(
+        '{"cameras": {"cam-1": [{"at": "2020-01-01T00:00:00.000Z", "offset_s": -9.0}, '
+        '{"at": "2020-01-02T00:00:00.000Z", "offset_s": -3.0}, '
+        '{"at": "2999-01-01T00:00:00.000Z", "offset_s": 5.0}], '
+        '"cam-9": [{"at": "2020-01-02T00:00:00.000Z", "offset_s": 77.0}]}}'
+    )
+    out = tmp_path / "bundle"
+    main(["evidence", "export", "yard-night-t1-1", str(config), "--by", "Bà Lan", "--out", str(out)])
+    told = json.loads((out / "manifest.json").read_text())["camera_clock_offset"]
+    assert list(told) == ["cam-1"]
+    assert (told["cam-1"]["before"]["offset_s"], told["cam-1"]["after"]["offset_s"]) == (-3.0, 5.0)
 
 
 def test_a_zip_and_the_id_of_one_event_do_as_well(config: Path, tmp_path: Path) -> None:

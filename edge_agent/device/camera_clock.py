@@ -1,0 +1,156 @@
+"""How far each camera's own clock is off, for the evidence: the time burnt into a picture is the camera's.
+
+ONVIF's GetSystemDateAndTime is answered without a login, so asking costs a camera nothing and locks nothing.
+Each one is asked every six hours, while this box's own clock is synchronised; one that does not answer is no
+news. Standard library only: the agent has no ONVIF library in its memory for one question.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.config.settings import Camera
+from edge_agent.loop import Loop
+from edge_agent.state_file import read_record, write_record
+
+log = logging.getLogger(__name__)
+
+FILE = "camera-clocks.json"
+EVERY_S = 6 * 3600.0
+FIRST_AFTER_S = 120.0
+"""After a power cut cameras start slower than the box, and their NTP slower than they."""
+
+TIMEOUT_S = 3.0
+WHOLE_TIMEOUT_S = 10.0
+"""Of one question: a read timeout begins anew with each byte that drips in."""
+
+MOST_BYTES = 65_536
+SAME_S = 1.0
+"""Cameras tell whole seconds."""
+
+MOST_KEPT = 60
+
+_PATH = "/onvif/device_service"
+_QUESTION = (
+    '<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
+    '<GetSystemDateAndTime xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
+)
+
+
+class Offset(Struct, frozen=True):
+    """One measurement."""
+
+    at: str  # RFC 3339, the box's clock, which was synchronised
+    offset_s: float  # camera minus box, good to about a second
+
+
+class _Offsets(Struct, frozen=True):
+    cameras: dict[str, list[Offset]]
+
+
+class CameraClocks:
+    """The main thread calls ``tend`` each second; a round of questions has a thread of its own, which ends
+    with it. ``port``: of the cameras' web pages."""
+
+    def __init__(self, path: Path, clock: Clock, synced: Callable[[], bool], port: int = 80) -> None:
+        self._path = path
+        self._clock = clock
+        self._synced = synced
+        self._port = port
+        self._next_mono = clock.monotonic() + FIRST_AFTER_S
+        self._round: Loop | None = None
+
+    def tend(self, cameras: Sequence[Camera]) -> None:
+        if self._clock.monotonic() < self._next_mono or not self._synced():
+            return
+        self._next_mono = self._clock.monotonic() + EVERY_S
+        if self._round is None or not self._round.running:
+            hosts = [(camera.id, host) for camera in cameras if (host := _host(camera.url)) is not None]
+            self._round = Loop("camera-clocks", lambda loop: self._measure(hosts, loop))
+            self._round.start()
+
+    def stop(self) -> None:
+        """Does not wait: nothing depends on it."""
+        if self._round is not None:
+            self._round.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        return self._round is None or self._round.join(timeout_s)
+
+    def _measure(self, hosts: Sequence[tuple[str, str]], loop: Loop) -> None:
+        found = {}
+        for camera_id, host in hosts:
+            if loop.wait(0):
+                return
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                found[camera_id] = self._ask(host)
+        if found:
+            before = read_record(self._path, _Offsets)
+            kept = {} if before is None else dict(before.cameras)
+            kept |= {camera_id: _with(kept.get(camera_id, []), new) for camera_id, new in found.items()}
+            write_record(self._path, _Offsets(kept))
+
+    def _ask(self, host: str) -> Offset:
+        """Raises ``OSError``, ``HTTPException`` or ``ValueError`` when it does not tell its time."""
+        connection = http.client.HTTPConnection(host, self._port, timeout=TIMEOUT_S)
+        with contextlib.closing(connection):
+            connection.connect()
+            guard = threading.Timer(WHOLE_TIMEOUT_S, connection.sock.shutdown, (socket.SHUT_RDWR,))
+            guard.daemon = True
+            guard.start()
+            try:
+                began, began_mono = self._clock.now(), self._clock.monotonic()
+                connection.request("POST", _PATH, _QUESTION, {"Content-Type": "application/soap+xml"})
+                answer = connection.getresponse().read(MOST_BYTES)
+            finally:
+                guard.cancel()
+            told = told_time(answer.decode("utf-8", errors="replace"))
+            took_s = self._clock.monotonic() - began_mono
+        # It tells whole seconds, cut off: half of one is the best guess.
+        offset_s = (told - began).total_seconds() + 0.5 - took_s / 2
+        return Offset(rfc3339(self._clock.now()), round(offset_s, 1))
+
+
+def read_offsets(state_dir: Path) -> dict[str, list[Offset]]:
+    """By camera id, oldest first; empty when nothing was measured."""
+    record = read_record(state_dir / FILE, _Offsets)
+    return {} if record is None else record.cameras
+
+
+def told_time(text: str) -> datetime:
+    """The UTC time of the answer. Raises ``ValueError``."""
+    block = re.search(r"<(?:[\w.-]+:)?UTCDateTime[\s>](.*?)</(?:[\w.-]+:)?UTCDateTime>", text, re.DOTALL)
+    if block is None:
+        raise ValueError("no UTCDateTime")
+    parts = {}
+    for name in ("Year", "Month", "Day", "Hour", "Minute", "Second"):
+        value = re.search(rf"<(?:[\w.-]+:)?{name}>\s*([0-9]{{1,4}})\s*<", block[1])
+        if value is None:
+            raise ValueError(f"no {name}")
+        parts[name] = int(value[1])
+    day = datetime(parts["Year"], parts["Month"], parts["Day"], tzinfo=UTC)
+    # A leap second is written as 60.
+    return day + timedelta(hours=parts["Hour"], minutes=parts["Minute"], seconds=parts["Second"])
+
+
+def _with(kept: list[Offset], new: Offset) -> list[Offset]:
+    """Of a run of equal ones the first and the newest stay: in between nothing happened."""
+    if len(kept) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in kept[-2:]):
+        return [*kept[:-1], new]
+    return [*kept, new][-MOST_KEPT:]
+
+
+def _host(url: str) -> str | None:
+    match = re.match(r"(?:rtsps?|https?)://([^/?#:@\[\]]+)", url)
+    return match[1] if match else None

@@ -1,0 +1,147 @@
+"""The cameras' own clocks: measured without a login, kept with the time of it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent import config
+from edge_agent.config.settings import Camera
+from edge_agent.device.camera_clock import (
+    EVERY_S,
+    FILE,
+    FIRST_AFTER_S,
+    MOST_KEPT,
+    CameraClocks,
+    read_offsets,
+    told_time,
+)
+from tests.testbed.onvif_camera import OnvifCamera
+
+HOST = "127.0.9.24"
+
+
+@dataclass
+class Time:
+    mono: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    path = tmp_path / "edge-agent.yaml"
+    path.write_text(
+        "gateway: {id: dt-001, ward: de-tham}\nmqtt: {brokers: [mqtt://127.0.0.1]}\n"
+        f'cameras: [{{id: cam-1, url: "rtsp://{HOST}/stream2"}}]\n'
+    )
+    return config.load(path).cameras[0]
+
+
+def tended(clocks: CameraClocks, time: Time, *cameras: Camera, after_s: float = EVERY_S) -> None:
+    time.mono += after_s
+    clocks.tend(cameras)
+    assert clocks.join(10)
+
+
+def test_the_offset_is_kept_with_its_time_and_costs_no_login(tmp_path: Path, camera: Camera) -> None:
+    time = Time()
+    with OnvifCamera(HOST, clock_offset_s=-7 * 3600) as simulated:
+        clocks = CameraClocks(tmp_path / FILE, time, lambda: True, simulated.port)
+        tended(clocks, time, camera, after_s=FIRST_AFTER_S)
+        (found,) = read_offsets(tmp_path)["cam-1"]
+        assert simulated.logins == []
+    assert found.offset_s == pytest.approx(-7 * 3600, abs=1.5)
+    assert abs(datetime.fromisoformat(found.at) - datetime.now(UTC)) < timedelta(seconds=30)
+
+
+def test_it_is_asked_every_six_hours_and_not_in_between(tmp_path: Path, camera: Camera) -> None:
+    time = Time()
+    with OnvifCamera(HOST) as simulated:
+        clocks = CameraClocks(tmp_path / FILE, time, lambda: True, simulated.port)
+        tended(clocks, time, camera, after_s=FIRST_AFTER_S - 1)
+        assert read_offsets(tmp_path) == {}
+        tended(clocks, time, camera, after_s=2)
+        simulated.clock_offset_s = 100
+        tended(clocks, time, camera, after_s=EVERY_S - 1)
+        assert len(read_offsets(tmp_path)["cam-1"]) == 1
+        tended(clocks, time, camera, after_s=2)
+        assert len(read_offsets(tmp_path)["cam-1"]) == 2
+
+
+def test_of_equal_ones_the_first_and_the_newest_stay_and_all_are_bounded(
+    tmp_path: Path, camera: Camera
+) -> None:
+    time = Time()
+    with OnvifCamera(HOST) as simulated:
+        clocks = CameraClocks(tmp_path / FILE, time, lambda: True, simulated.port)
+        for _ in range(4):
+            tended(clocks, time, camera)
+        assert len(read_offsets(tmp_path)["cam-1"]) == 2
+        for step in range(MOST_KEPT + 5):
+            simulated.clock_offset_s = 10.0 * step
+            tended(clocks, time, camera)
+        assert len(read_offsets(tmp_path)["cam-1"]) == MOST_KEPT
+
+
+def test_a_box_without_the_time_measures_nothing(tmp_path: Path, camera: Camera) -> None:
+    time = Time()
+    with OnvifCamera(HOST) as simulated:
+        clocks = CameraClocks(tmp_path / FILE, time, lambda: False, simulated.port)
+        tended(clocks, time, camera)
+        assert simulated.anonymous == 0
+    assert read_offsets(tmp_path) == {}
+
+
+@pytest.mark.parametrize("answer", [b"", b"\xff\x00", b"<UTCDateTime></UTCDateTime>", b"<x>" * 100_000])
+def test_a_camera_that_answers_nonsense_is_left_out_and_the_others_are_kept(
+    tmp_path: Path, camera: Camera, answer: bytes
+) -> None:
+    time = Time()
+    other = replace(camera, id="cam-2", url=camera.url.replace(HOST, "127.0.9.25"))
+    with OnvifCamera(HOST) as good:
+        clocks = CameraClocks(tmp_path / FILE, time, lambda: True, good.port)
+        tended(clocks, time, camera, other, replace(camera, id="file", url="/x.mp4"))
+        good.garbage = answer
+        tended(clocks, time, camera)
+    assert list(read_offsets(tmp_path)) == ["cam-1"]
+
+
+def test_a_camera_that_drips_holds_nobody_up(
+    tmp_path: Path, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.device.camera_clock.WHOLE_TIMEOUT_S", 0.3)
+    time, closing = Time(), threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while not closing.wait(0.05):
+                connection.sendall(b"H")
+
+    with socket.create_server((HOST, 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        clocks = CameraClocks(tmp_path / FILE, time, lambda: True, server.getsockname()[1])
+        tended(clocks, time, camera)
+        closing.set()
+        thread.join()
+    assert read_offsets(tmp_path) == {}
+
+
+def test_odd_ways_to_write_a_time_are_read() -> None:
+    text = (
+        "<a:UTCDateTime><b:Time><b:Hour>23</b:Hour><b:Minute>59</b:Minute><b:Second>60</b:Second></b:Time>"
+        "<b:Date><b:Year>2026</b:Year><b:Month>12</b:Month><b:Day> 31 </b:Day></b:Date></a:UTCDateTime>"
+    )
+    assert told_time(text) == datetime(2027, 1, 1, tzinfo=UTC)
