@@ -31,6 +31,8 @@ SHOWN_ELSEWHERE = {
     "make test": "this very run",
     "make check": ".ci/run",
     "pip install .": "test_pip_install_gives_the_command",
+    "pip install '.[cameras]'": "tests/onvif, with the same packages from the extra dev",
+    "edge-agent cameras": "tests/onvif/test_cli.py",
     "edge-agent doctor": "tests/doctor/test_command.py",
     "edge-agent evidence": "tests/evidence/test_bundle.py, tests/agent/test_evidence.py",
 }
