@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -29,24 +30,38 @@ def keep(state_dir: Path, told: Doctor, page: bytes) -> None:
     takes none is told, and is no failure: the report itself is written."""
     folder = state_dir / FOLDER
     stamp = told.time[:19].replace("-", "").replace(":", "")
-    page_path = folder / f"{told.gateway}-{stamp}Z.html"
+    path = folder / f"{told.gateway}-{stamp}Z.html"
     try:
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        page_path.write_bytes(page)
-        page_path.with_suffix(".json").write_bytes(msgspec.json.encode(told))
-        _give_to_owner(state_dir, folder, page_path, page_path.with_suffix(".json"))
+        with _as_owner_of(state_dir):
+            folder.mkdir(mode=0o750, exist_ok=True)
+            path.write_bytes(page)
+            path.with_suffix(".json").write_bytes(msgspec.json.encode(told))
+            _forget_old(folder)
     except OSError as error:
-        print(f"no copy is kept in {folder}: {error.strerror}", file=sys.stderr)
-        return
+        print(f"no copy is kept in {folder}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+
+
+def _forget_old(folder: Path) -> None:
     for old in sorted(folder.glob("*.html"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         with contextlib.suppress(OSError):
             old.unlink()
             old.with_suffix(".json").unlink()
 
 
-def _give_to_owner(state_dir: Path, *paths: Path) -> None:
-    """What root has made, the agent has to be able to remove."""
-    if os.geteuid() == 0:
-        owner = state_dir.stat()
-        for path in paths:
-            os.chown(path, owner.st_uid, owner.st_gid)
+@contextlib.contextmanager
+def _as_owner_of(folder: Path) -> Iterator[None]:
+    """Root writes there with the owner's rights and no more: the agent's user may have put a link to what is
+    root's in the way, and has to be able to remove what is written. Raises OSError."""
+    if os.geteuid() != 0:
+        yield
+        return
+    owner, groups, group = folder.stat(), os.getgroups(), os.getegid()
+    os.setgroups([owner.st_gid])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)

@@ -28,6 +28,7 @@ from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer
 
+NOBODY = 65534
 DEAD = "rtsp://127.0.0.1:1/stream"
 
 
@@ -79,6 +80,7 @@ class Images(HTMLParser):
 
 def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path, tmp_path: Path) -> None:
     sign, page_path, sheet_path = tmp_path / "sign.png", tmp_path / "out.html", tmp_path / "sheet.jpg"
+    (tmp_path / "state").mkdir()
     cv2.imwrite(str(sign), np.full((3000, 4000, 3), (20, 180, 20), np.uint8))
     code, text = call(
         ready, *ACCEPTED, "--lang", "vi", "--report", str(page_path), "--photo", str(sign),
@@ -142,6 +144,28 @@ def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     assert len(names) == 2 * KEPT
     assert not {"dt-001-20260110T000000Z.html", "dt-001-20260110T000000Z.json"} & names
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
+def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who owns the state directory cannot have root write elsewhere, or give it what is root's."""
+    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o711)
+    state, of_root = tmp_path / "state", tmp_path / "of-root"
+    state.mkdir()
+    of_root.mkdir(0o755)
+    os.chown(state, NOBODY, NOBODY)
+    call(config, "--report", str(tmp_path / "out.html"))
+    assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
+    (state / "reports").rename(state / "before")
+    (state / "reports").symlink_to(of_root)
+    call(config, "--report", str(tmp_path / "out.html"))
+    assert (list(of_root.iterdir()), of_root.stat().st_uid) == ([], 0)
+    assert "no copy is kept" in capsys.readouterr().err
+    assert os.geteuid() == 0
 
 
 @pytest.mark.parametrize(
