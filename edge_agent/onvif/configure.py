@@ -121,6 +121,9 @@ def apply(
         except CameraSetupError as error:
             errors.append(str(error))
             break
+        except KeyboardInterrupt:  # what was done by then is told all the same
+            errors.append("interrupted; what comes after it was not tried")
+            break
     try:
         after = read(panel, url, site)
         for _ in range(NTP_LOOKS if ntp is not None and not errors else 0):

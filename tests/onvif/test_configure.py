@@ -11,7 +11,7 @@ import pytest
 from edge_agent.clock import SystemClock
 from edge_agent.errors import CameraSetupError
 from edge_agent.onvif.configure import Outcome, Plan, Result, apply, plan, read
-from edge_agent.onvif.isapi import posix_zone, zone_offset
+from edge_agent.onvif.isapi import Isapi, posix_zone, zone_offset
 from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.panel import NoSuchStream, Panel, Site
 from edge_agent.onvif.panels import open_panel
@@ -126,6 +126,22 @@ def test_a_camera_that_breaks_down_half_way_is_told_change_by_change(vendor: str
     assert outcomes["NTP server"] is Outcome.NOT_TAKEN
     assert outcomes["clock"] is Outcome.NOT_DONE
     assert errors
+
+
+def test_an_interrupted_run_tells_what_was_done_by_then() -> None:
+    class Interrupted(Isapi):
+        def set_ntp(self, server: str, site: Site) -> None:
+            raise KeyboardInterrupt
+
+    ledger = LoginLedger(None, SystemClock(), "boot")
+    with OnvifCamera(HOST, clock_offset_s=-3600) as camera, Web(HOST, ledger) as web:
+        panel = Interrupted(web, f"http://{HOST}:{camera.port}", RIGHT)
+        plan_ = plan(read(panel, url(camera), SITE), panel, Vendor.HIKVISION, NTP, clock_trusted=True)
+        results, errors = apply(plan_, panel, url(camera), SITE, NTP, lambda _: None)
+    outcomes = {result.change.what: result.outcome for result in results}
+    assert outcomes["codec"] is Outcome.DONE
+    assert outcomes["clock"] is Outcome.NOT_DONE
+    assert errors == ["interrupted; what comes after it was not tried"]
 
 
 @pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])

@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"<html>no such page</html>", "text/html")
             return
         root = ET.fromstring(body)
-        call = next(iter(root.find(f"{{{onvif_soap.ENV}}}Body") or ()))
+        call = next(iter(root.iterfind(f"{{{onvif_soap.ENV}}}Body/*")))
         name = call.tag.rpartition("}")[2]
         if name not in onvif_soap.FREE:
             password = camera.password if camera.onvif_password is None else camera.onvif_password
