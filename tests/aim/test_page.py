@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,6 +22,9 @@ from edge_agent.doctor.aim.watch import Watch
 from edge_agent.errors import EdgeAgentError
 from tests.aim.parts import LOOPBACK, Phone, page, walker_camera, watching
 from tests.device.fakes import FakeClock
+from tests.testbed.agent import wait_until, write_config
+from tests.testbed.clips import make_clip
+from tests.testbed.rtsp import RtspServer
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +171,19 @@ def test_a_port_that_is_taken_is_told(watched: tuple[Settings, Watch], server: A
     port = urllib.parse.urlsplit(server.urls[0]).port or 0
     with pytest.raises(EdgeAgentError, match="is somebody aiming already"):
         AimServer([LOOPBACK], port, settings.cameras[0], watch, Gate(SystemClock()))
+
+
+def test_a_camera_that_is_lost_is_told_and_comes_back(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", size=(320, 180))
+    with RtspServer({"/s": clip}) as camera:
+        config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": camera.url("/s")}], broker_port=1883)
+        gate = Gate(SystemClock())
+        with watching(config) as (settings, watch), page(settings, watch, gate) as server:
+            phone = Phone(server)
+            phone.type_code(gate.code)
+            number = phone.ask("/view").view["number"]
+            camera.kill()
+            wait_until(lambda: "refuses" in (phone.ask("/view").view["trouble"] or ""), what="told")
+            camera.start()
+            wait_until(lambda: phone.ask("/view").view["trouble"] is None, what="back")
+            assert phone.ask(f"/view?after={number}").view["number"] > number
