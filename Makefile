@@ -41,7 +41,7 @@ test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Not part of `make test`: it needs root, systemd-nspawn and a Debian mirror.
-test-deploy: setup
+test-deploy: setup $(VENV)/.deploy
 	@SUDO="$(SUDO)" tests/testbed/install.sh deploy
 	$(SUDO) $(BIN)/python -m pytest -p no:cacheprovider tests/deploy
 
@@ -54,6 +54,11 @@ test-arm64: setup
 test-browser: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh browser
 	EDGE_AGENT_SCREENSHOTS="$(SCREENSHOTS)" $(BIN)/python -m pytest tests/browser
+
+# Ansible with its collections: 500 MB, for those who try a deployment.
+$(VENV)/.deploy: setup.cfg pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[deploy]'
+	@touch $@
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

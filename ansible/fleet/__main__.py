@@ -1,4 +1,4 @@
-"""``python3 -m fleet check | build | generate``, run in the ``ansible`` folder.
+"""``python3 -m fleet check | build | generate | publish``, run in the ``ansible`` folder.
 
 Exit codes: 0 good, 1 the sheet has mistakes (all of them are printed), 2 wrong usage.
 """
@@ -14,6 +14,7 @@ from fleet import across
 from fleet.build import build
 from fleet.generate import write_generated
 from fleet.problems import Problems
+from fleet.publish import publish
 from fleet.sites import Site, read_sites, read_wards
 
 HERE = Path(__file__).resolve().parents[1]
@@ -24,6 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.command == "generate":
             write_generated(args.folder, args.sites, args.cameras)
+            return 0
+        if args.command == "publish":
+            count = publish(args.wheelhouse, args.version, args.key, args.folder, args.percent)
+            print(
+                f"{args.version} with {count} wheels is in {args.folder}, for {args.percent} % of the boxes"
+            )
             return 0
         return _check_or_build(args)
     except (OSError, ValueError) as error:
@@ -94,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("folder", type=Path, help="sites.csv and wards.csv go there")
     made.add_argument("--sites", type=int, default=465)
     made.add_argument("--cameras", type=int, default=1194)
+    out = commands.add_parser("publish", help="a release for boxes that pull: wheels and a signed manifest")
+    out.add_argument("wheelhouse", type=Path)
+    out.add_argument("folder", type=Path, help="what an https server hands out")
+    out.add_argument("--version", required=True)
+    out.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
+    out.add_argument("--percent", type=int, default=100, help="so many of the boxes take it")
     return parser
 
 

@@ -1,0 +1,60 @@
+"""A release as boxes pull it: wheels and a signed manifest in a folder that any https server can hand out.
+
+The key stays on the control machine: whoever gets hold of the server can withhold a release, not make one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+
+def publish(wheelhouse: Path, version: str, key: Path, folder: Path, percent: int) -> int:
+    """Writes below ``folder``; returns how many wheels. Raises ValueError and OSError.
+
+    The manifest comes last, so that nobody reads one whose wheels are not there yet.
+    """
+    wheels = sorted(wheelhouse.glob("*.whl"))
+    agents = [wheel for wheel in wheels if wheel.name.startswith(f"edge_agent-{version}-")]
+    if len(agents) != 1:
+        raise ValueError(f"there is no edge_agent-{version}-*.whl in {wheelhouse}")
+    if not 0 <= percent <= 100:
+        raise ValueError("percent is 0 to 100")
+    wheels = [wheel for wheel in wheels if wheel in agents or not wheel.name.startswith("edge_agent-")]
+    (folder / "wheels").mkdir(parents=True, exist_ok=True)
+    listed = []
+    for wheel in wheels:
+        target = folder / "wheels" / wheel.name
+        if not target.exists() or target.read_bytes() != wheel.read_bytes():
+            shutil.copyfile(wheel, target)
+        body = wheel.read_bytes()
+        listed.append({"name": wheel.name, "sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)})
+    manifest = {"version": version, "serial": int(time.time()), "percent": percent, "wheels": listed}
+    _sign(folder, json.dumps(manifest, indent=1) + "\n", key)
+    return len(wheels)
+
+
+def _sign(folder: Path, text: str, key: Path) -> None:
+    new, signature = folder / "manifest.json.new", folder / "manifest.json.sig.new"
+    new.write_text(text, encoding="utf-8")
+    sign = [
+        "openssl",
+        "pkeyutl",
+        "-sign",
+        "-rawin",
+        "-inkey",
+        str(key),
+        "-in",
+        str(new),
+        "-out",
+        str(signature),
+    ]
+    # openssl itself asks for the key's passphrase on the terminal.
+    if subprocess.run(sign, check=False).returncode:
+        raise ValueError(f"the manifest cannot be signed with {key}: see above")
+    signature.replace(folder / "manifest.json.sig")
+    new.replace(folder / "manifest.json")

@@ -1,0 +1,91 @@
+"""The control machine of the tests: a sheet, the inventory made from it, and playbooks run against boxes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.__main__ import main as fleet
+from tests.deploy.boxes import Box
+
+ROOT = Path(__file__).parents[2]
+PASSPHRASE = "only for the tests of roll-outs"
+_HEADER = "site;ward;name;latitude;longitude;board;ssh_host;camera;camera_url\n"
+
+
+@dataclass(frozen=True)
+class Play:
+    """How a run of ansible-playbook ended."""
+
+    code: int
+    text: str
+
+    def recap(self, host: str) -> dict[str, int]:
+        """``ok``, ``changed``, ``failed`` … of one host."""
+        line = re.search(rf"^{host}\s+: (.*)$", self.text, re.MULTILINE)
+        assert line, f"no {host} in: {self.text[-3000:]}"
+        return {word: int(count) for word, count in re.findall(r"(\w+)=(\d+)", line[1])}
+
+
+class Control:
+    """Everything it makes is below ``folder``: the CA too."""
+
+    def __init__(self, folder: Path, broker: Box, roles: Sequence[Path] = ()) -> None:
+        self.folder = folder
+        self.inventory = folder / "inventory"
+        self.authority = folder / "authority"
+        self.wheels = folder / "wheels"
+        self._roles = [*roles, ROOT / "ansible/roles"]
+        self._groups = self.inventory / "group_vars/all"
+        self._groups.mkdir(parents=True)
+        name, *variables = re.findall(r"(?:[^\s']|'[^']*')+", broker.inventory_line())
+        self._login = [word for word in variables if not word.startswith("ansible_host=")]
+        (self.inventory / "servers.ini").write_text(
+            f"[brokers]\n{name} ansible_host={broker.address}\n[central]\n"
+            f"[all:vars]\n{chr(10).join(self._login)}\n"
+            f"pki_ca_passphrase={PASSPHRASE!r}\npki_directory={self.authority}\n"
+            f"release_wheelhouse={self.wheels}\n"
+            f"broker_certificate_names=['DNS:{name}', 'IP:{broker.address}']\n"
+        )
+
+    def write_sheet(self, sites: dict[str, tuple[str, Box]]) -> None:
+        """``sites.csv`` with ward and box of each site, then ``fleet build --prune``."""
+        rows = [
+            f"{site};{ward};Lý Bôn {number};20,44{number};106,33;auto;{box.address};"
+            f"cam-1;rtsp://192.168.1.{number}/sub\n"
+            for number, (site, (ward, box)) in enumerate(sorted(sites.items()), 1)
+        ]
+        sheet = self.inventory / "sites.csv"
+        sheet.write_text(_HEADER + "".join(rows), encoding="utf-8")
+        assert fleet(["build", str(sheet), "--prune"]) == 0
+
+    def play(self, book: str | Path, *arguments: str, timeout_s: float = 600) -> Play:
+        """A playbook of ``ansible/``, or any by its path."""
+        environ = os.environ | {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"),
+            "ANSIBLE_ROLES_PATH": ":".join(map(str, self._roles)),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORKS": "4",
+            "HOME": str(self.folder),
+        }
+        command: list[str] = [str(Path(sys.executable).with_name("ansible-playbook"))]
+        for source in ("sites.yml", "servers.ini"):
+            command += ["-i", str(self.inventory / source)]
+        done = subprocess.run(
+            [*command, str(ROOT / "ansible" / book), *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=timeout_s, env=environ, check=False,
+        )  # fmt: skip
+        return Play(done.returncode, done.stdout + done.stderr)
+
+    def play_well(self, book: str | Path, *arguments: str) -> Play:
+        """The same, which must end well."""
+        play = self.play(book, *arguments)
+        assert play.code == 0, play.text[-6000:]
+        return play

@@ -1,0 +1,158 @@
+"""A broker and three boxes: an update that goes wrong half-way, boxes that are replaced, moved and gone.
+
+The tests follow one another, as the life of a fleet does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.boxes import Box, Boxes
+from tests.deploy.control import Control
+from tests.deploy.stand_in import wheelhouse
+from tests.testbed.mosquitto import wait_until
+
+DE_THAM, BO_XUYEN = "Đề Thám", "Bồ Xuyên"
+SITES = ("dt-001", "dt-002", "dt-003")
+
+
+@dataclass
+class Fleet:
+    control: Control
+    broker: Box
+    boxes: dict[str, Box]
+
+    def states(self) -> dict[str, dict[str, str]]:
+        """What the broker has retained of each gateway."""
+        found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-fleet states"))
+        return found
+
+    def versions(self) -> dict[str, str]:
+        """Of the gateways that are online."""
+        return {name: at["version"] for name, at in self.states().items() if at.get("state") == "online"}
+
+    def in_force(self, site: str) -> str:
+        return self.boxes[site].run("readlink /opt/edge-agent/current")
+
+
+@pytest.fixture(scope="module")
+def fleet(boxes: Boxes, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    broker = boxes.start("broker-1")
+    sites = {name: boxes.start(name) for name in SITES}
+    folder = tmp_path_factory.mktemp("control")
+    control = Control(folder, broker, roles=[Path(__file__).parent / "stand_in_roles"])
+    control.write_sheet({name: (DE_THAM, box) for name, box in sites.items()})
+    wheelhouse(control.wheels, "0.1.0")
+    wheelhouse(control.wheels, "0.2.0", bad_on=("dt-002",))
+    wheelhouse(control.wheels, "0.3.0")
+    return Fleet(control, broker, sites)
+
+
+def test_the_broker_is_provisioned_and_the_second_run_changes_nothing(fleet: Fleet) -> None:
+    fleet.control.play_well("servers.yml")
+    again = fleet.control.play_well("servers.yml", "--diff")
+    assert again.recap("broker-1")["changed"] == 0, again.text
+    listening = fleet.broker.run("ss -tlnH")
+    assert "0.0.0.0:8883" in listening
+    assert "127.0.0.1:8884" in listening
+    assert ":1883" not in listening, "nothing without TLS"
+
+
+def test_boxes_get_certificates_and_report_over_mutual_tls(fleet: Fleet) -> None:
+    book = Path(__file__).parent / "stand_in.yml"
+    fleet.control.play_well(book)
+    wait_until(lambda: set(fleet.versions()) == set(SITES), 30, "three boxes online")
+    again = fleet.control.play_well(book)
+    assert [again.recap(site)["changed"] for site in SITES] == [0, 0, 0], again.text
+    keys = fleet.boxes["dt-001"].run("stat -c '%U:%G %a' /etc/edge-agent/tls/client.key")
+    assert keys == "root:edge-agent 640"
+    assert not list(fleet.control.authority.rglob("client.key")), "a box's key never leaves it"
+
+
+def test_a_bad_release_stops_at_the_box_it_breaks_and_that_box_comes_back(fleet: Fleet) -> None:
+    fleet.boxes["dt-003"].run("systemctl stop edge-agent")
+    wait_until(lambda: "dt-003" not in fleet.versions(), 30, "dt-003 offline")
+    play = fleet.control.play("rollout.yml", "-e", "version=0.2.0", "-e", "rollout_timeout_s=60")
+    assert play.code != 0
+    assert "dt-002: " in play.text
+    assert "It is back on 0.1.0 and reports." in play.text
+    assert fleet.in_force("dt-001") == "0.2.0"
+    assert fleet.in_force("dt-002") == "0.1.0"
+    assert fleet.in_force("dt-003") == "0.1.0", "a box that was offline before is left alone"
+    offline = (
+        play.text.split("offline:", 1)[1] if "offline:" in play.text else play.text.split('"offline"', 1)[1]
+    )
+    assert "dt-003" in offline[:60], "and listed"
+    assert fleet.versions() == {"dt-001": "0.2.0", "dt-002": "0.1.0"}
+
+
+def test_the_next_good_release_goes_everywhere(fleet: Fleet) -> None:
+    fleet.boxes["dt-003"].run("systemctl start edge-agent")
+    wait_until(lambda: "dt-003" in fleet.versions(), 30, "dt-003 online")
+    fleet.control.play_well("rollout.yml", "-e", "version=0.3.0")
+    assert fleet.versions() == dict.fromkeys(SITES, "0.3.0")
+    kept = set(fleet.boxes["dt-001"].run("ls /opt/edge-agent").split())
+    assert kept == {"current", "wheels", "0.2.0", "0.3.0"}, "the one before stays, older ones go"
+
+
+def test_a_site_moves_to_another_ward_with_its_id(fleet: Fleet) -> None:
+    wards = dict.fromkeys(SITES, DE_THAM) | {"dt-003": BO_XUYEN}
+    fleet.control.write_sheet({site: (ward, fleet.boxes[site]) for site, ward in wards.items()})
+    fleet.control.play_well("move-site.yml", "-e", "site=dt-003")
+    assert fleet.states()["dt-003"]["ward"] == "bo-xuyen"
+    assert fleet.versions() == dict.fromkeys(SITES, "0.3.0")
+    assert fleet.broker.run("edge-fleet clear dt-003 --keep-ward bo-xuyen") == "[]", "the old ward is empty"
+
+
+def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(fleet: Fleet) -> None:
+    box = fleet.boxes["dt-002"]
+    # The same machine plays both parts: its old key and certificate are kept aside, as the old box has them.
+    box.run("cp -a /etc/edge-agent/tls /root/old && rm /etc/edge-agent/tls/client.*")
+    fleet.control.play_well("replace-box.yml", "-e", "site=dt-002")
+    box.run("systemctl restart edge-agent")
+    wait_until(lambda: fleet.versions().get("dt-002") == "0.3.0", 30, "the new box online")
+    serials = box.run(
+        "for f in /root/old /etc/edge-agent/tls; do openssl x509 -in $f/client.crt -noout -serial; done"
+    )
+    assert len(set(serials.split())) == 2
+    assert handshake(box, fleet, "/root/old") == "refused"
+    assert handshake(box, fleet, "/etc/edge-agent/tls") == "let in"
+    again = fleet.control.play_well("replace-box.yml", "-e", "site=dt-002")
+    assert again.recap("dt-002")["changed"] == 0, "a second run revokes nobody"
+
+
+def test_a_decommissioned_box_is_out_and_leaves_nothing(fleet: Fleet) -> None:
+    early = fleet.control.play("decommission.yml", "-e", "site=dt-001")
+    assert early.code != 0
+    assert "take its rows out of sites.csv" in early.text
+    left = {site: (DE_THAM, fleet.boxes[site]) for site in ("dt-002",)}
+    fleet.control.write_sheet(left | {"dt-003": (BO_XUYEN, fleet.boxes["dt-003"])})
+    fleet.control.play_well("decommission.yml", "-e", "site=dt-001")
+    assert handshake(fleet.boxes["dt-001"], fleet, "/etc/edge-agent/tls") == "refused"
+    assert set(fleet.states()) == {"dt-002", "dt-003"}
+    assert set(fleet.versions()) == {"dt-002", "dt-003"}, "nobody else was cut off for good"
+    assert "dt-001" not in fleet.broker.run("cat /etc/mosquitto/edge/acl")
+
+
+def handshake(box: Box, fleet: Fleet, folder: str) -> str:
+    """Whether the broker lets a certificate in: with TLS 1.3 a refusal comes with the first read."""
+    lines = (
+        "import socket, ssl, sys",
+        "tls = ssl.create_default_context(cafile='/etc/edge-agent/tls/ca.crt')",
+        f"tls.load_cert_chain('{folder}/client.crt', '{folder}/client.key')",
+        f"at = socket.create_connection(('{fleet.broker.address}', 8883), 10)",
+        "at = tls.wrap_socket(at, server_hostname='broker-1')",
+        # CONNECT of MQTT 5 with a client id that the broker replaces by the name in the certificate.
+        "at.sendall(bytes([16, 15, 0, 4]) + b'MQTT' + bytes([5, 2, 0, 60, 0, 0, 2]) + b'xx')",
+        "print('let in' if at.recv(4)[:1] == bytes([32]) else 'refused')",
+    )
+    script = box.root / "root/handshake.py"
+    script.write_text("\n".join(lines))
+    done = box.ssh("sudo python3 /root/handshake.py")
+    return (
+        "refused" if "alert" in done.stderr or "reset" in done.stderr else done.stdout.strip() or done.stderr
+    )
