@@ -17,6 +17,7 @@ from tests.deploy.stand_in import wheelhouse
 from tests.testbed.mosquitto import wait_until
 
 DE_THAM, BO_XUYEN = "Đề Thám", "Bồ Xuyên"
+STAND_IN = Path(__file__).parent / "stand_in.yml"
 SITES = ("dt-001", "dt-002", "dt-003")
 
 
@@ -63,14 +64,24 @@ def test_the_broker_is_provisioned_and_the_second_run_changes_nothing(fleet: Fle
 
 
 def test_boxes_get_certificates_and_report_over_mutual_tls(fleet: Fleet) -> None:
-    book = Path(__file__).parent / "stand_in.yml"
-    fleet.control.play_well(book)
+    fleet.control.play_well(STAND_IN)
     wait_until(lambda: set(fleet.versions()) == set(SITES), 30, "three boxes online")
-    again = fleet.control.play_well(book)
+    again = fleet.control.play_well(STAND_IN)
     assert [again.recap(site)["changed"] for site in SITES] == [0, 0, 0], again.text
     keys = fleet.boxes["dt-001"].run("stat -c '%U:%G %a' /etc/edge-agent/tls/client.key")
     assert keys == "root:edge-agent 640"
     assert not list(fleet.control.authority.rglob("client.key")), "a box's key never leaves it"
+
+
+def test_a_certificate_is_renewed_for_the_same_key_before_it_ends(fleet: Fleet) -> None:
+    box, tls = fleet.boxes["dt-002"], "/etc/edge-agent/tls"
+    facts = f"sha256sum < {tls}/client.key; openssl x509 -in {tls}/client.crt -noout -serial"
+    key, serial = box.run(facts).splitlines()
+    early = ("-l", "dt-002", "-e", '{"pki_days": 800, "pki_renew_days": 740}')
+    fleet.control.play_well(STAND_IN, *early)
+    assert box.run(facts).splitlines()[0] == key
+    assert box.run(facts).splitlines()[1] != serial
+    assert handshake(box, fleet, tls) == "let in"
 
 
 def test_a_bad_release_stops_at_the_box_it_breaks_and_that_box_comes_back(fleet: Fleet) -> None:
@@ -121,6 +132,8 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(fleet: Fl
     assert len(set(serials.split())) == 2
     assert handshake(box, fleet, "/root/old") == "refused"
     assert handshake(box, fleet, "/etc/edge-agent/tls") == "let in"
+    revoked = sorted(path.name for path in (fleet.control.authority / "revoked").iterdir())
+    assert len(revoked) == 2, f"the renewed one and the one before it, not {revoked}"
     again = fleet.control.play_well("replace-box.yml", "-e", "site=dt-002")
     assert again.recap("dt-002")["changed"] == 0, "a second run revokes nobody"
 

@@ -43,9 +43,7 @@ def test_every_task_is_a_sentence_and_writes_modes(role: Path) -> None:
             assert re.match(r"[A-Z]", task.get("name", "")), f"{path}: {task}"
             for module in ("ansible.builtin.copy", "ansible.builtin.template"):
                 if module in task:
-                    assert "mode" in task[module], (
-                        f"{path}: {task['name']}: no mode"
-                    )
+                    assert "mode" in task[module], f"{path}: {task['name']}: no mode"
 
 
 def walk(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
