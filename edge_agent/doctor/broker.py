@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.config.settings import Broker, Settings
+from edge_agent.device.status import Asked, StatusDocument
 from edge_agent.doctor.check import Figure, Level, Result
 from edge_agent.doctor.words import level_of
 from edge_agent.errors import MqttError
@@ -15,8 +16,6 @@ from edge_agent.mqtt.topics import Topics
 LIMIT_S = 14.5
 NOBODY = "doctor"
 """No gateway has this id: whoever may write its topics may write everybody's."""
-_OF_THE_ID = (0x85, 0x87)
-"""Client identifier not valid, not authorized: MQTT 5.0, section 3.2.2.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,7 @@ class BrokerCheck:
     broker: Broker
     settings: Settings
     clock_trusted: bool
-    agent_runs: bool
-    agent_connected: bool
+    asked: Asked
 
     def look(self) -> Sequence[Result]:
         trouble = reach(self.broker, self.settings.mqtt, self.clock_trusted)
@@ -39,41 +37,29 @@ class BrokerCheck:
         if trouble is not None:
             return [Result(self.name, f"broker-{trouble.kind}", {**figures, "text": trouble.text})]
         reached = Result(self.name, "broker-good" if self.broker.tls else "broker-plain", figures)
+        check = f"{self.name}/rights"
+        if self.asked.document is not None or self.asked.failure is not None:
+            return [reached, _told_by_agent(check, self.asked.document)]
         login = self.settings.mqtt.credentials
         if login is not None and not login.password.reveal():
-            return [reached, Result(f"{self.name}/rights", "rights-unread")]
+            return [reached, Result(check, "rights-unread")]
+        own, foreign = self._topics
         try:
-            rights = self._rights()
+            rights = try_rights(self.broker, self.settings.mqtt, self.settings.gateway.id, own, foreign)
         except NotLetIn as error:
-            if self.agent_connected and error.reason in _OF_THE_ID:
-                return [reached, Result(f"{self.name}/rights", "rights-own-id")]
             trouble = error.trouble
             return [Result(self.name, f"broker-{trouble.kind}", {**figures, "text": trouble.text})]
         except MqttError as error:
             return [Result(self.name, "broker-lost", {**figures, "text": str(error)})]
-        return [reached, self._judged(rights)]
-
-    def _rights(self) -> Rights:
-        """Raises what ``try_rights`` raises."""
-        gateway = self.settings.gateway.id
-        try:
-            return self._tried(f"{gateway}-doctor", keep_session=False)
-        except NotLetIn as error:
-            if self.agent_runs or error.reason not in _OF_THE_ID:
-                raise
-            return self._tried(gateway, keep_session=True)
-
-    def _tried(self, client_id: str, *, keep_session: bool) -> Rights:
-        own, foreign = self._topics
-        return try_rights(self.broker, self.settings.mqtt, client_id, own, foreign, keep_session=keep_session)
+        return [reached, self._judged(check, rights)]
 
     @property
     def _topics(self) -> tuple[str, str]:
         root, gateway = self.settings.mqtt.root, self.settings.gateway
         return Topics(root, gateway.ward, gateway.id).probe, Topics(root, gateway.ward, NOBODY).probe
 
-    def _judged(self, rights: Rights) -> Result:
-        check, (own, foreign) = f"{self.name}/rights", self._topics
+    def _judged(self, check: str, rights: Rights) -> Result:
+        own, foreign = self._topics
         if rights.own is False:
             return Result(check, "rights-none", {"topic": own})
         if rights.own is None or rights.foreign is None:
@@ -85,15 +71,31 @@ class BrokerCheck:
         )
 
 
-def broker_checks(
-    settings: Settings, *, clock_trusted: bool, agent_runs: bool, agent_connected: bool
-) -> list[BrokerCheck]:
+def _told_by_agent(check: str, status: StatusDocument | None) -> Result:
+    """A running agent is not disturbed: what it knows has to do."""
+    if status is None:
+        return Result(check, "rights-not-tried")
+    mqtt = status.heartbeat.mqtt
+    if not status.connected:
+        if mqtt.last_error is None:
+            return Result(check, "session-waits")
+        return Result(check, "session-refused", {"reason": mqtt.last_error})
+    if mqtt.refused:
+        return Result(check, "rights-refused", {"refused": mqtt.refused})
+    return Result(check, "rights-by-agent")
+
+
+def broker_checks(settings: Settings, asked: Asked, *, clock_trusted: bool) -> list[BrokerCheck]:
     brokers = settings.mqtt.brokers
-    names = ["broker"] if len(brokers) == 1 else [f"broker-{n}" for n in range(1, len(brokers) + 1)]
     return [
-        BrokerCheck(name, broker, settings, clock_trusted, agent_runs, agent_connected)
-        for name, broker in zip(names, brokers, strict=True)
+        BrokerCheck(name, broker, settings, clock_trusted, asked)
+        for name, broker in zip(broker_names(settings), brokers, strict=True)
     ]
+
+
+def broker_names(settings: Settings) -> list[str]:
+    brokers = settings.mqtt.brokers
+    return ["broker"] if len(brokers) == 1 else [f"broker-{n}" for n in range(1, len(brokers) + 1)]
 
 
 def spare_brokers(results: Sequence[Result]) -> list[Result]:

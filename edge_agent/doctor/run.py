@@ -67,12 +67,7 @@ def examine(settings: Settings, unread: str | None, surroundings: Surroundings) 
         camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None)
         for camera in settings.cameras
     }
-    links = broker.broker_checks(
-        settings,
-        clock_trusted=now.trusted,
-        agent_runs=asked.document is not None or asked.failure is not None,
-        agent_connected=asked.document is not None and asked.document.connected,
-    )
+    links = broker.broker_checks(settings, asked, clock_trusted=now.trusted)
     checks = [
         Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
@@ -95,8 +90,7 @@ def examine(settings: Settings, unread: str | None, surroundings: Surroundings) 
 
 def heads(settings: Settings) -> tuple[str, ...]:
     """What ``--accept`` takes; each covers what is below it."""
-    links = broker.broker_checks(settings, clock_trusted=True, agent_runs=False, agent_connected=False)
-    return (*OF_THE_BOX, *(camera.id for camera in settings.cameras), *(link.name for link in links))
+    return (*OF_THE_BOX, *(camera.id for camera in settings.cameras), *broker.broker_names(settings))
 
 
 def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:

@@ -1,9 +1,10 @@
-"""Tries a broker without being the gateway: how far a connection comes, and what it may write.
+"""Tries a broker: how far a connection comes, and what the gateway may write.
 
-The gateway's id is its client id, and a second client with it would throw the running agent out
-(MQTT 5.0, section 3.1.4). So this one has an id of its own, under the same certificate; a broker that lets
-in the gateway's id only is tried with that while no agent runs, without touching its session: what waits
-there is not acknowledged, so that it comes again. Nothing is retained, and there is no will.
+For the time when no agent runs. The gateway's id is its client id, and a second client with it would throw
+the running agent out (MQTT 5.0, section 3.1.4); another id is no way round, because a broker may name a client
+after its certificate whatever it says itself (mosquitto's use_username_as_clientid). The gateway's session is
+not touched: it is kept, and what waits in it is not acknowledged, so that it comes again. Nothing is
+retained, and there is no will.
 """
 
 from __future__ import annotations
@@ -64,23 +65,21 @@ def reach(broker: Broker, settings: Mqtt, clock_trusted: bool) -> Trouble | None
     return None
 
 
-def try_rights(
-    broker: Broker, settings: Mqtt, client_id: str, own: str, foreign: str, *, keep_session: bool
-) -> Rights:
-    """Send an empty message to each of the two topics. ``keep_session``: ``client_id`` is the gateway's own.
+def try_rights(broker: Broker, settings: Mqtt, client_id: str, own: str, foreign: str) -> Rights:
+    """Send an empty message to each of the two topics, as the gateway.
 
     Blocks up to twice ``CONNECT_S`` and three times ``ANSWER_S``. Raises NotLetIn, and MqttError for a
     connection that breaks.
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-    client = _client(settings, broker, client_id, answers, keep_session)
+    client = _client(settings, broker, client_id, answers)
     try:
         client.connect(
             broker.host,
             broker.port,
             keepalive=KEEPALIVE_S,
-            clean_start=not keep_session,
-            properties=_session(keep_session),
+            clean_start=False,
+            properties=_session(),
         )
     except (OSError, ValueError) as error:
         raise MqttError(causes.of_connect(error, broker, clock_trusted=True).text) from error
@@ -126,14 +125,14 @@ def _wait(answers: queue.SimpleQueue[_Answer], packet_id: int | None) -> int | N
 
 
 def _client(
-    settings: Mqtt, broker: Broker, client_id: str, answers: queue.SimpleQueue[_Answer], keep_session: bool
+    settings: Mqtt, broker: Broker, client_id: str, answers: queue.SimpleQueue[_Answer]
 ) -> paho.Client:
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=paho.MQTTv5,
         reconnect_on_failure=False,
-        manual_ack=keep_session,
+        manual_ack=True,
     )
     client.connect_timeout = CONNECT_S
 
@@ -153,9 +152,7 @@ def _client(
     return client
 
 
-def _session(keep: bool) -> Properties | None:
-    if not keep:
-        return None
+def _session() -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = SESSION_EXPIRY_S
     return properties

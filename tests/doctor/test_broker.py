@@ -9,16 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Broker, Delivery, Mqtt
 from edge_agent.device.clock_sync import KernelSync
 from edge_agent.doctor.run import Surroundings
-from edge_agent.mqtt.probe import Rights, try_rights
-from edge_agent.mqtt.topics import Topics
 from tests.device.fakes import FakeClock
-from tests.doctor.choosy_broker import ChoosyBroker
 from tests.doctor.conftest import examined
-from tests.testbed.agent import AgentProcess, file_camera, write_config
-from tests.testbed.clips import make_clip
+from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber
 
 OWN_ONLY = "pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n"
@@ -41,12 +36,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     return Fleet(authority, authority.issue("broker", san="IP:127.0.0.1"), authority.issue("dt-001"))
 
 
-def broker_of(fleet: Fleet, folder: Path, acl: str, server: Certificate | None = None) -> Mosquitto:
+def broker_of(
+    fleet: Fleet, folder: Path, acl: str, server: Certificate | None = None, more: tuple[str, ...] = ()
+) -> Mosquitto:
     path = folder / "acl"
     path.write_text(acl)
     return Mosquitto(
         folder,
         f"acl_file {path}",
+        *more,
         certificate=server or fleet.server,
         ca=fleet.authority.cert,
         mutual=True,
@@ -66,6 +64,7 @@ def config_of(fleet: Fleet, folder: Path, port: int, own: Certificate | None = N
             "ca_file": str(fleet.authority.cert),
             "cert_file": str(shown.cert),
             "key_file": str(shown.key),
+            "spread_s": 0,
         },
     )
 
@@ -131,49 +130,55 @@ def test_of_several_brokers_one_that_is_away_is_no_fault(tmp_path: Path) -> None
     assert (told.finding("broker-1"), told.finding("broker-2")) == ("broker-spare", "broker-plain")
 
 
-def test_a_running_agent_keeps_its_session(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", size=(640, 360), seconds=30)
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as centre:
-        config = write_config(tmp_path, cameras=[file_camera(clip)], broker_port=broker.port, detector="none")
+def test_a_running_agent_keeps_its_session(fleet: Fleet, tmp_path: Path) -> None:
+    """At a broker that names clients after their certificates, as ours does."""
+    with broker_of(fleet, tmp_path, OWN_ONLY, more=("use_username_as_clientid true",)) as broker:
+        config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
-            centre.wait_for(lambda: len(centre.on("up/state")) == 1)
-            agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "a picture")
+            wait_until(lambda: (agent.status() or {}).get("connected"), what="a session")
             told = examined(config)
             status = agent.status()
     assert status is not None
     assert (status["connected"], status["heartbeat"]["mqtt"]["reconnects"]) == (True, 0)
     assert told.finding("agent") == "agent-running"
-    assert told.finding("broker/rights") == "rights-open"  # this broker has no access list: it was tried
-    assert told.finding("cam-1") == "camera-good"
+    assert (told.finding("broker"), told.finding("broker/rights")) == ("broker-good", "rights-by-agent")
     assert broker.log.count(" as dt-001 (") == 1, broker.log
-    assert [message.payload for message in centre.on("up/probe")] == [b"", b""]
-    assert not any(b"offline" in message.payload for message in centre.on("up/state"))
 
 
-def test_a_broker_that_knows_the_gateways_id_only_is_tried_with_it(
-    tmp_path: Path,
+def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> None:
+    with broker_of(fleet, tmp_path, OWN_ONLY, more=("clientid_prefixes bx-",)) as broker:
+        config = config_of(fleet, tmp_path, broker.port)
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(lambda beat: beat["mqtt"]["last_error"], "a refusal")
+            told = examined(config, "--lang", "en")
+        alone = examined(config)
+    assert (told.finding("broker/rights"), told.red) == ("session-refused", ["broker/rights"])
+    assert "no right to connect" in told.line("broker/rights").said
+    assert alone.finding("broker") == "broker-not_authorised"
+
+
+@pytest.mark.parametrize("named_after_the_user", [False, True])
+def test_what_waits_for_the_gateway_still_waits_after_a_try(
+    tmp_path: Path, named_after_the_user: bool
 ) -> None:
-    with ChoosyBroker("dt-001", writable="tb/v1/de-tham/dt-001/") as broker:
-        config = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none")
-        told = examined(config)
-    assert told.finding("broker/rights") == "rights-good"
-    assert broker.client_ids == ["dt-001-doctor", "dt-001"]
-
-
-def test_what_waits_for_the_gateway_still_waits_after_a_try_with_its_id(tmp_path: Path) -> None:
-    topics = Topics("tb/v1", "de-tham", "dt-001")
     command = "tb/v1/de-tham/dt-001/down/cmd/reboot"
-    with Mosquitto(tmp_path) as broker:
-        address = Broker("127.0.0.1", broker.port, False)
-        settings = Mqtt((address,), "tb/v1", None, None, None, None, Delivery.BROKER, 0.0)
-        with Subscriber(broker.port, command, client_id="dt-001"):
+    lines = ["use_username_as_clientid true"] if named_after_the_user else []
+    with Mosquitto(tmp_path, *lines) as broker:
+        secret = tmp_path / "mqtt.pass"
+        secret.write_text("any")
+        login = {"username": "dt-001", "password_file": str(secret)}
+        mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], **login}
+        config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+        with Subscriber(broker.port, command, client_id="dt-001", username="dt-001", password="any"):
             pass  # the gateway was there once, and is away
-        with Subscriber(broker.port, "nothing") as centre:
+        with Subscriber(broker.port, "nothing", username="centre", password="any") as centre:
             centre.publish(command, b"do it")
-        rights = try_rights(address, settings, "dt-001", topics.probe, topics.birth, keep_session=True)
-        with Subscriber(broker.port, command, client_id="dt-001") as gateway:
+        told = examined(config)
+        with Subscriber(
+            broker.port, command, client_id="dt-001", username="dt-001", password="any"
+        ) as gateway:
             gateway.wait_for(lambda: bool(gateway.messages))
-    assert rights == Rights(own=True, foreign=True)
+    assert told.finding("broker/rights") == "rights-open"  # this broker has no access list: it was tried
     assert [message.payload for message in gateway.messages] == [b"do it"]
 
 

@@ -131,10 +131,33 @@ BROKER: dict[str, Wording] = {
         "run it with sudo",
         "chạy lại với sudo",
     ),
-    "rights-own-id": skipped(
-        "not tried: the broker knows one name for this gateway, and the running agent uses it",
-        "chưa thử: broker chỉ cho một kết nối của hộp này, và agent đang dùng",
-        "sudo systemctl stop edge-agent, and run doctor again",
-        "sudo systemctl stop edge-agent rồi chạy lại doctor",
+    # --- what a running agent says: it is not disturbed ---
+    "rights-by-agent": green(
+        "the running agent is let in, and nothing was refused; other topics are tried while it does not run",
+        "agent đang chạy được cho vào, không bị từ chối; chủ đề khác chỉ thử khi agent không chạy",
+    ),
+    "rights-not-tried": skipped(
+        "not tried beside a running agent that does not answer",
+        "chưa thử vì agent đang chạy mà không trả lời",
+        "see agent",
+        "xem dòng agent",
+    ),
+    "rights-refused": red(
+        "the broker has refused {refused} messages of the agent since it started",
+        "broker đã từ chối {refused} tin của agent từ khi chạy",
+        "is this gateway, with this ward, in the access list of the broker? Tell the centre",
+        "hộp này, đúng phường, đã có trong phân quyền của broker chưa? Báo trung tâm",
+    ),
+    "session-waits": yellow(
+        "the agent is not connected yet; its first attempt is to come (mqtt.spread_s)",
+        "agent chưa kết nối; sắp thử lần đầu (mqtt.spread_s)",
+        "run it again in a minute",
+        "một phút sau chạy lại",
+    ),
+    "session-refused": red(
+        "the agent is not connected: {reason}",
+        "agent không kết nối được: {reason}",
+        "run it again in a minute; then tell the centre",
+        "một phút sau chạy lại; rồi báo trung tâm",
     ),
 }
