@@ -4,6 +4,8 @@
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
+# make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11
+# make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
@@ -15,7 +17,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-deploy test-arm64 test-browser run bench clean
+.PHONY: help setup check test test-deploy test-arm64 test-browser deploy wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -41,9 +43,26 @@ test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Not part of `make test`: it needs root, systemd-nspawn and a Debian mirror.
-test-deploy: setup $(VENV)/.deploy
+test-deploy: setup $(VENV)/.deploy wheelhouse-here
 	@SUDO="$(SUDO)" tests/testbed/install.sh deploy
+	cd ansible && ../$(BIN)/ansible-lint --profile production --offline -q .
 	$(SUDO) $(BIN)/python -m pytest -p no:cacheprovider tests/deploy
+
+# What runs the playbooks: Ansible with its collections, and its linter. 600 MB.
+$(VENV)/.deploy: setup.cfg pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[deploy]'
+	@touch $@
+
+deploy: setup $(VENV)/.deploy
+
+ARCH ?= aarch64
+PY ?= 3.13
+wheelhouse: setup
+	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $(ARCH) --python $(PY)
+
+# For boxes that are containers of this machine.
+wheelhouse-here: setup
+	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $$(uname -m) --python 3.13
 
 # Root and wheels stay in .cache/arm64 for the next time.
 test-arm64: setup

@@ -1,0 +1,116 @@
+"""Playbooks and roles without a box: they parse, and each role's variables are as its argument_specs say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+ROLES = sorted(path for path in (ANSIBLE / "roles").iterdir() if (path / "tasks").is_dir())
+PLAYBOOKS = sorted(path for path in ANSIBLE.glob("*.yml") if path.name != "requirements.yml")
+# Names that an argument spec of Ansible has and the module side of it does not know.
+ONLY_WORDS = {"description", "version_added"}
+
+role = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def options(role: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read(role / "meta/argument_specs.yml")["argument_specs"]["main"].get(
+        "options", {}
+    )
+    return found
+
+
+def defaults(role: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read(role / "defaults/main.yml") or {}
+    return found
+
+
+def spec(described: dict[str, Any]) -> dict[str, Any]:
+    plain = {}
+    for name, words in described.items():
+        plain[name] = {key: value for key, value in words.items() if key not in ONLY_WORDS}
+        if "options" in words:
+            plain[name]["options"] = spec(words["options"])
+    return plain
+
+
+def literal(value: object) -> bool:
+    """Not worked out by Jinja when the play runs."""
+    return "{{" not in repr(value)
+
+
+def test_every_playbook_parses(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.ini"
+    inventory.write_text("[gateways]\ndt-001\n[brokers]\nbroker-1\n[central]\nbroker-1\n")
+    assert len(PLAYBOOKS) >= 2
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "--syntax-check",
+            "-i",
+            str(inventory),
+            "-e",
+            "site=dt-001 ward=de-tham version=0.1.0 release_version=0.1.0",
+            *map(str, PLAYBOOKS),
+        ],
+        env=os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+@role
+def test_variables_begin_with_the_roles_name_and_are_described(role: Path) -> None:
+    described = options(role)
+    assert set(defaults(role)) <= set(described)
+    assert [name for name in described if not name.startswith(f"{role.name}_")] == []
+    assert [name for name, words in described.items() if not words.get("description")] == []
+
+
+@role
+def test_defaults_are_what_the_role_accepts(role: Path) -> None:
+    described = options(role)
+    given = {name: value for name, value in defaults(role).items() if literal(value)}
+    checked = spec({name: words for name, words in described.items() if name in given})
+    # An empty default of a path or of something required is a question to the user, not an answer.
+    asked = {name for name, value in given.items() if value in ("", [], None)}
+    result = ArgumentSpecValidator({n: w for n, w in checked.items() if n not in asked}).validate(
+        {name: value for name, value in given.items() if name not in asked}
+    )
+    assert result.error_messages == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "word"),
+    [
+        ("base", {"base_watchdog_s": "soon"}, "base_watchdog_s"),
+        ("base", {}, "base_admin_keys"),
+        ("time", {"time_sources": [{"kind": "pool"}]}, "address"),
+        ("time", {"time_sources": [{"address": "a", "kind": "sundial"}]}, "sundial"),
+        ("edge_agent", {"edge_agent_cameras": [{"id": "cam-1"}]}, "url"),
+        ("edge_agent", {"edge_agent_models": [{"src": "/m.tflite"}]}, "sha256"),
+    ],
+)
+def test_what_a_role_cannot_use_is_refused(name: str, wrong: dict[str, object], word: str) -> None:
+    result = ArgumentSpecValidator(spec(options(ANSIBLE / "roles" / name))).validate(wrong)
+    assert any(word in message for message in result.error_messages)
+
+
+@pytest.mark.parametrize("name", ["base", "time", "edge_agent"])
+def test_roles_have_the_same_shape(name: str) -> None:
+    tasks = {path.name for path in (ANSIBLE / "roles" / name / "tasks").iterdir()}
+    assert {"main.yml", "preflight.yml", "install.yml", "configure.yml", "service.yml"} <= tasks
