@@ -6,8 +6,6 @@ The tests follow one another, as the life of a box does.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-
 
 import pytest
 
@@ -21,12 +19,12 @@ RESTART_S = 90.0  # WatchdogSec=60, RestartSec=2, and the start
 
 
 @pytest.fixture(scope="module")
-def site(boxes: Boxes, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioning]:
+def site(boxes: Boxes, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Provisioning:
     if not WHEELHOUSE.is_dir():
         pytest.skip(f"{WHEELHOUSE} is missing: make wheelhouse ARCH=x86_64")
     # Nobody answers there: a site whose camera is not delivered yet. The agent runs and says so.
     camera = f"rtsp://{network.address(1)}:8554/sub"
-    yield Provisioning(tmp_path_factory.mktemp("control"), boxes, WHEELHOUSE, camera)
+    return Provisioning(tmp_path_factory.mktemp("control"), boxes, WHEELHOUSE, camera)
 
 
 def retained(site: Provisioning) -> dict[str, str]:
