@@ -2,7 +2,7 @@
 
 python3 -m wheelhouse --arch aarch64 --python 3.13     (or: make wheelhouse ARCH=aarch64 PY=3.13)
 
-makes ``dist/wheelhouse/cp313-aarch64/``. The role ``release`` copies only wheels that a box does not have: a new
+makes ``dist/wheelhouse/cp313-aarch64/``. The role ``release`` copies only what a box does not have: a new
 version of the agent on the same libraries is one small file.
 """
 
