@@ -48,11 +48,6 @@ test-deploy: setup $(VENV)/.deploy wheelhouse-here
 	cd ansible && ../$(BIN)/ansible-lint --profile production --offline -q .
 	$(SUDO) $(BIN)/python -m pytest -p no:cacheprovider tests/deploy
 
-# What runs the playbooks: Ansible with its collections, and its linter. 600 MB.
-$(VENV)/.deploy: setup.cfg pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[deploy]'
-	@touch $@
-
 deploy: setup $(VENV)/.deploy
 
 ARCH ?= aarch64
