@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from tests import wheels
 
 FALLBACK = "tflite-runtime"
+ALL_ON = {"3.11": wheels.extras() - {FALLBACK}, "3.13": wheels.extras()}
+"""The fallback is for 3.11 and numpy 1 only: it is resolved on its own there, and adds nothing on 3.13."""
 
 
 def resolved(needed: Sequence[str], python: str, glibc: int = wheels.OLDEST_GLIBC) -> dict[str, str]:
@@ -18,18 +21,28 @@ def resolved(needed: Sequence[str], python: str, glibc: int = wheels.OLDEST_GLIB
         pytest.skip(f"the package index cannot be reached: {error}")
 
 
-@pytest.mark.parametrize(
-    ("python", "extras"), [("3.11", wheels.extras() - {FALLBACK}), ("3.13", wheels.extras())]
-)
-def test_all_of_it_has_aarch64_wheels(python: str, extras: set[str]) -> None:
-    found = resolved(wheels.requirements(*extras), python)
+@pytest.fixture(scope="module")
+def soon() -> Iterator[dict[str, Future[dict[str, str]]]]:
+    """The long ones, at once: each waits for the index most of the time."""
+    with ThreadPoolExecutor() as pool:
+        found = {
+            python: pool.submit(resolved, wheels.requirements(*extras), python)
+            for python, extras in ALL_ON.items()
+        }
+        # Its wheel asks for glibc 2.34.
+        found[FALLBACK] = pool.submit(resolved, wheels.requirements(FALLBACK), "3.11", 35)
+        yield found
+
+
+@pytest.mark.parametrize("python", ALL_ON)
+def test_all_of_it_has_aarch64_wheels(soon: dict[str, Future[dict[str, str]]], python: str) -> None:
+    found = soon[python].result()
     assert {"numpy", "av", "opencv-python-headless", "ai-edge-litert", "cryptography"} <= found.keys()
     assert FALLBACK not in found
 
 
-def test_so_has_the_fallback_runtime() -> None:
-    # Its wheel asks for glibc 2.34.
-    found = resolved(wheels.requirements(FALLBACK), "3.11", glibc=35)
+def test_so_has_the_fallback_runtime(soon: dict[str, Future[dict[str, str]]]) -> None:
+    found = soon[FALLBACK].result()
     assert found[FALLBACK] == "2.14.0"
     assert found["numpy"].startswith("1.")
 
