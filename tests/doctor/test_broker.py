@@ -158,9 +158,7 @@ def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("named_after_the_user", [False, True])
-def test_what_waits_for_the_gateway_still_waits_after_a_try(
-    tmp_path: Path, named_after_the_user: bool
-) -> None:
+def test_what_waits_for_the_gateway_still_waits(tmp_path: Path, named_after_the_user: bool) -> None:
     command = "tb/v1/de-tham/dt-001/down/cmd/reboot"
     lines = ["use_username_as_clientid true"] if named_after_the_user else []
     with Mosquitto(tmp_path, *lines) as broker:
