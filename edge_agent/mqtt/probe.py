@@ -1,10 +1,10 @@
 """Tries a broker: how far a connection comes, and what the gateway may write.
 
 For the time when no agent runs. The gateway's id is its client id, and a second client with it would throw
-the running agent out (MQTT 5.0, section 3.1.4); another id is no way round, because a broker may name a client
-after its certificate whatever it says itself (mosquitto's use_username_as_clientid). The gateway's session is
-not touched: it is kept, and what waits in it is not acknowledged, so that it comes again. Nothing is
-retained, and there is no will.
+the running agent out (MQTT 5.0, section 3.1.4); another id is no way round, because a broker may name a
+client after its certificate whatever it says itself (mosquitto's use_username_as_clientid). The gateway's
+session is not touched: it is kept, and what waits in it is not acknowledged, so that it comes again. Nothing
+is retained, and there is no will.
 """
 
 from __future__ import annotations
