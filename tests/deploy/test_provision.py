@@ -50,7 +50,7 @@ def test_a_blank_box_becomes_a_site_that_reports(site: Provisioning) -> None:
     site.play_well("depot.yml")
     at_the_pole = site.play_well("site.yml", site_accepts_red=True)
     assert "cam-1" in at_the_pole.text, "the verdict names the camera that does not answer"
-    wait_until(lambda: reports(site), 60, "dt-001 online")
+    wait_until(lambda: reports(site), 180, "dt-001 online")
 
 
 def test_the_second_run_changes_nothing_and_a_dry_run_finds_nothing(site: Provisioning) -> None:
@@ -91,7 +91,7 @@ def test_an_agent_that_is_killed_comes_back(site: Provisioning) -> None:
     before = agent_pid(site.box)
     site.box.run(f"kill -9 {before}")
     wait_until(lambda: restarted(site.box, before), RESTART_S, "the agent started again")
-    wait_until(lambda: reports(site), 60, "dt-001 online")
+    wait_until(lambda: reports(site), 180, "dt-001 online")
 
 
 def test_an_agent_that_hangs_is_started_again(site: Provisioning) -> None:
@@ -99,7 +99,7 @@ def test_an_agent_that_hangs_is_started_again(site: Provisioning) -> None:
     site.box.run(f"kill -STOP {before}")
     wait_until(lambda: restarted(site.box, before), RESTART_S, "the watchdog")
     assert "watchdog" in site.box.run("journalctl --no-pager -u edge-agent").lower()
-    wait_until(lambda: reports(site), 60, "dt-001 online")
+    wait_until(lambda: reports(site), 180, "dt-001 online")
 
 
 def test_a_failed_unit_of_the_box_is_in_its_health(site: Provisioning) -> None:
