@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 
 from edge_agent.capture.failures import SMALLEST_SIDE
 from edge_agent.model import FULL_PICTURE, Box
@@ -155,7 +156,7 @@ def _at_most(luma: Gray, max_width: int | None) -> Gray:
 
 def _plane(frame: VideoFrame, index: int) -> Plane:
     """Read-only view of one plane, (rows, line_size): padding columns included."""
-    plane = frame.planes[index]
+    plane = VideoPlane(frame, index)  # ``frame.planes`` makes all of them
     # The memoryview keeps the plane, and the plane its frame, alive for as long as the view lives.
     view: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
     view.flags.writeable = False
