@@ -66,6 +66,14 @@ def test_the_same_frames_spend_the_same() -> None:
     assert spent(Budget(5, ("a", "b")), wants, 30) == spent(Budget(5, ("a", "b")), wants, 30)
 
 
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 3), st.floats(0, 0.5)), max_size=40))
+def test_it_has_any_exactly_when_it_would_grant_one(asks: list[tuple[str, int, float]]) -> None:
+    budget, now = Budget(3, ("a", "b")), 0.0
+    for camera_id, wanted, pause in asks:
+        now += pause
+        assert budget.has_any(camera_id, now) == (budget.take(camera_id, wanted, now) > 0)
+
+
 @given(
     st.floats(0.5, 20),
     st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 9), st.floats(0, 0.5)), max_size=60),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -126,3 +127,29 @@ def test_noise_behind_the_right_identifier_is_refused(test_data: Path, tmp_path:
     path.write_bytes(b"\x1c\x00\x00\x00TFL3" + random.Random(1).randbytes(100_000))
     with pytest.raises(DetectorError, match="cannot be loaded"):
         LiteRtDetector(path, LABELS, 0.5)
+
+
+def test_a_model_file_is_not_kept_in_memory_and_may_be_exchanged_by_renaming(
+    test_data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / SSD
+    shutil.copy(test_data / "models" / SSD, path)
+    detector = LiteRtDetector(path, LABELS, 0.3)
+    before = detector.detect(street(test_data))
+    assert resident_kb(path) < path.stat().st_size / 1024 / 4
+    other = tmp_path / "other"
+    other.write_bytes(b"another model")
+    other.rename(path)
+    assert detector.detect(street(test_data)) == before
+
+
+def resident_kb(path: Path) -> int:
+    """Of this process's mappings of the file."""
+    found, within = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        first, *rest = line.split()
+        if "-" in first and not first.endswith(":"):
+            within = bool(rest) and rest[-1] == str(path)
+        elif within and first == "Rss:":
+            found += int(rest[0])
+    return found
