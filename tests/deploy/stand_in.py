@@ -52,7 +52,10 @@ def run(path):
     client.connect_async(kept["mqtt"]["host"], kept["mqtt"]["port"], keepalive=5)
     client.loop_start()
     tell_systemd("READY=1")
+    told = Path("/run/edge-agent/stand-in.json")
     while True:
+        heard = {{"connected": client.is_connected(), "heartbeat": {{"version": VERSION}}}}
+        told.write_text(json.dumps(heard))
         if client.is_connected():
             say("heartbeat", False, schema="heartbeat/1", version=VERSION)
         tell_systemd("WATCHDOG=1")
@@ -65,6 +68,9 @@ def main():
         return 0
     if sys.argv[1] == "check":
         json.loads(Path(sys.argv[2]).read_text())
+        return 0
+    if sys.argv[1] == "status":
+        print(Path("/run/edge-agent/stand-in.json").read_text())
         return 0
     return run(sys.argv[2])
 '''

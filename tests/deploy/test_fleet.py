@@ -13,8 +13,10 @@ import pytest
 
 from tests.deploy.boxes import Box, Boxes
 from tests.deploy.control import Control
+from tests.deploy.network import Network
 from tests.deploy.stand_in import wheelhouse
-from tests.testbed.mosquitto import wait_until
+from tests.fleet.wheel_server import WheelServer
+from tests.testbed.mosquitto import Authority, wait_until
 
 DE_THAM, BO_XUYEN = "Đề Thám", "Bồ Xuyên"
 STAND_IN = Path(__file__).parent / "stand_in.yml"
@@ -104,7 +106,7 @@ def test_a_bad_release_stops_at_the_box_it_breaks_and_that_box_comes_back(fleet:
 def test_the_next_good_release_goes_everywhere(fleet: Fleet) -> None:
     fleet.boxes["dt-003"].run("systemctl start edge-agent")
     wait_until(lambda: "dt-003" in fleet.versions(), 30, "dt-003 online")
-    fleet.control.play_well("rollout.yml", "-e", "version=0.3.0")
+    fleet.control.play_well("rollout.yml", "-e", "version=0.3.0", "-l", "ward_de_tham")
     assert fleet.versions() == dict.fromkeys(SITES, "0.3.0")
     kept = set(fleet.boxes["dt-001"].run("ls /opt/edge-agent").split())
     assert kept == {"current", "wheels", "0.2.0", "0.3.0"}, "the one before stays, older ones go"
@@ -149,6 +151,33 @@ def test_a_decommissioned_box_is_out_and_leaves_nothing(fleet: Fleet) -> None:
     assert set(fleet.states()) == {"dt-002", "dt-003"}
     assert set(fleet.versions()) == {"dt-002", "dt-003"}, "nobody else was cut off for good"
     assert "dt-001" not in fleet.broker.run("cat /etc/mosquitto/edge/acl")
+
+
+def test_a_box_that_no_ssh_reaches_pulls_a_signed_release_and_leaves_a_bad_one(
+    fleet: Fleet, network: Network, tmp_path: Path
+) -> None:
+    box, authority = fleet.boxes["dt-003"], Authority(tmp_path)
+    with WheelServer(tmp_path / "server", authority, network.address(1)) as server:
+        (box.root / "etc/edge-agent/releases-ca.crt").write_bytes(authority.cert.read_bytes())
+        variables = {
+            "pull_enabled": True,
+            "pull_url": server.url,
+            "pull_public_key": str(server.public),
+            "pull_ca_file": "/etc/edge-agent/releases-ca.crt",
+            "pull_settle_s": 20,
+        }
+        fleet.control.play_well("pull.yml", "-l", "dt-003", "-e", json.dumps(variables))
+        assert "edge-agent-pull.timer" in box.run("systemctl list-timers --all")
+        server.publish(wheelhouse(fleet.control.wheels, "0.4.0"), "0.4.0")
+        box.run("systemctl start edge-agent-pull.service", 120)
+        assert fleet.in_force("dt-003") == "0.4.0"
+        assert fleet.versions()["dt-003"] == "0.4.0"
+
+        server.publish(wheelhouse(fleet.control.wheels, "0.5.0", bad_on=("dt-003",)), "0.5.0")
+        assert box.ssh("sudo systemctl start edge-agent-pull.service", 120).returncode != 0
+        assert "0.5.0 did not come up; back to 0.4.0" in box.run("journalctl -u edge-agent-pull.service")
+        assert fleet.in_force("dt-003") == "0.4.0"
+        wait_until(lambda: fleet.versions().get("dt-003") == "0.4.0", 30, "the box on its old release")
 
 
 def handshake(box: Box, fleet: Fleet, folder: str) -> str:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import os
-import ssl
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.publish import publish
+from tests.fleet.wheel_server import WheelServer
 from tests.testbed.mosquitto import Authority
 
 ROOT = Path(__file__).parents[2]
@@ -63,20 +59,14 @@ def installed(box: PullingBox, version: str, *, good: bool = True) -> None:
     box.publish(version)
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the tests say what they expect."""
-
-
 @dataclass
 class PullingBox:
     folder: Path
-    server: Path
-    key: Path
     wheels: Path
+    server: WheelServer
 
-    def publish(self, version: str, percent: int = 100) -> None:
-        publish(self.wheels, version, self.key, self.server, percent)
+    def publish(self, version: str, percent: int = 100, key: Path | None = None) -> None:
+        self.server.publish(self.wheels, version, percent, key)
 
     def pull(self) -> tuple[int, str]:
         done = subprocess.run(
@@ -108,28 +98,16 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def box(tmp_path: Path, authority: Authority) -> Iterator[PullingBox]:
-    server, wheels, key = tmp_path / "www", tmp_path / "wheels", tmp_path / "release.key"
-    server.mkdir()
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(key)], check=True)
-    public = tmp_path / "release.pem"
-    subprocess.run(["openssl", "pkey", "-in", str(key), "-pubout", "-out", str(public)], check=True)
     (tmp_path / "opt").mkdir()
     systemctl = tmp_path / "bin/systemctl"
     systemctl.parent.mkdir()
     systemctl.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/systemctl.log\n')
     systemctl.chmod(0o755)
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(_Quiet, directory=str(server))
-    ) as https:
-        own = authority.issue("wheels", san="IP:127.0.0.1")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(own.cert, own.key)
-        https.socket = context.wrap_socket(https.socket, server_side=True)
-        threading.Thread(target=https.serve_forever, args=(0.05,), name="wheel-server", daemon=True).start()
+    with WheelServer(tmp_path / "server", authority) as server:
         settings = {
-            "url": f"https://127.0.0.1:{https.server_address[1]}",
+            "url": server.url,
             "gateway": "dt-001",
-            "public_key": str(public),
+            "public_key": str(server.public),
             "ca_file": str(authority.cert),
             "releases": str(tmp_path / "opt"),
             "state": str(tmp_path / "state.json"),
@@ -137,8 +115,7 @@ def box(tmp_path: Path, authority: Authority) -> Iterator[PullingBox]:
             "settle_s": 1.5,
         }
         (tmp_path / "pull.json").write_text(json.dumps(settings))
-        yield PullingBox(tmp_path, server, key, wheels)
-        https.shutdown()
+        yield PullingBox(tmp_path, tmp_path / "wheels", server)
 
 
 def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(box: PullingBox) -> None:
@@ -182,13 +159,13 @@ def test_a_power_cut_between_switch_and_verdict_ends_with_a_verdict(box: Pulling
 def test_what_the_fleets_key_did_not_sign_is_not_run(box: PullingBox) -> None:
     wheel(box.wheels, "0.1.0")
     box.publish("0.1.0")
-    manifest = box.server / "manifest.json"
+    manifest = box.server.served / "manifest.json"
     manifest.write_text(manifest.read_text().replace("0.1.0", "0.1.1"))
     assert "not signed with the fleet's key" in box.pull()[1]
 
     stranger = box.folder / "stranger.key"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(stranger)], check=True)
-    publish(box.wheels, "0.1.0", stranger, box.server, 100)
+    box.publish("0.1.0", key=stranger)
     code, said = box.pull()
     assert (code, box.in_force) == (1, ""), said
     assert "not signed with the fleet's key" in said
@@ -197,7 +174,7 @@ def test_what_the_fleets_key_did_not_sign_is_not_run(box: PullingBox) -> None:
 def test_another_wheel_than_the_signed_one_is_not_installed(box: PullingBox) -> None:
     wheel(box.wheels, "0.1.0")
     box.publish("0.1.0")
-    served = next((box.server / "wheels").glob("*.whl"))
+    served = next((box.server.served / "wheels").glob("*.whl"))
     good = served.read_bytes()
     served.write_bytes(good[:-1] + b"X")
     code, said = box.pull()

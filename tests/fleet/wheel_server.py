@@ -1,0 +1,54 @@
+"""An https server that hands out a folder, and a key that signs what is in it."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fleet.publish import publish
+from tests.testbed.mosquitto import Authority
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the tests say what they expect."""
+
+
+class WheelServer:
+    """``folder`` gets the key pair and what is served."""
+
+    def __init__(self, folder: Path, authority: Authority, address: str = "127.0.0.1") -> None:
+        self.served, self.key, self.public = folder / "www", folder / "release.key", folder / "release.pem"
+        self.served.mkdir(parents=True)
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.key)], check=True)
+        pair = ["openssl", "pkey", "-in", str(self.key), "-pubout", "-out", str(self.public)]
+        subprocess.run(pair, check=True)
+        handler = functools.partial(_Quiet, directory=str(self.served))
+        self._server = http.server.ThreadingHTTPServer((address, 0), handler)
+        own = authority.issue(f"wheels-{self._server.server_address[1]}", san=f"IP:{address}")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(own.cert, own.key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"https://{address}:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        serve = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="wheel-server", daemon=True
+        )
+        serve.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def publish(self, wheels: Path, version: str, percent: int = 100, key: Path | None = None) -> None:
+        publish(wheels, version, key or self.key, self.served, percent)
