@@ -64,5 +64,4 @@ def test_a_playbook_names_roles_that_exist(book: Path) -> None:
         used = [role if isinstance(role, str) else role["role"] for role in play.get("roles", [])]
         used += [task["ansible.builtin.include_role"]["name"] for task in walk(play.get("tasks", []))
                  if "ansible.builtin.include_role" in task]  # fmt: skip
-        # The agent's own role is checked once it is there.
-        assert set(used) - {"edge_agent"} <= names, f"{book.name}: {set(used) - names}"
+        assert set(used) <= names, f"{book.name}: {set(used) - names}"
