@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ class Control:
         self.inventory = folder / "inventory"
         self.authority = folder / "authority"
         self.wheels = folder / "wheels"
-        self._roles = [*roles, ROOT / "ansible/roles"]
+        self._books = _books(folder / "ansible", roles)
         self._groups = self.inventory / "group_vars/all"
         self._groups.mkdir(parents=True)
         name, *variables = re.findall(r"(?:[^\s']|'[^']*')+", broker.inventory_line())
@@ -68,7 +69,7 @@ class Control:
         """A playbook of ``ansible/``, or any by its path."""
         environ = os.environ | {
             "ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"),
-            "ANSIBLE_ROLES_PATH": ":".join(map(str, self._roles)),
+            "ANSIBLE_ROLES_PATH": str(self._books / "roles"),
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_FORKS": "4",
@@ -78,7 +79,7 @@ class Control:
         for source in ("sites.yml", "servers.ini"):
             command += ["-i", str(self.inventory / source)]
         done = subprocess.run(
-            [*command, str(ROOT / "ansible" / book), *arguments],
+            [*command, str(self._books / book), *arguments],
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=timeout_s, env=environ, check=False,
         )  # fmt: skip
@@ -89,3 +90,20 @@ class Control:
         play = self.play(book, *arguments)
         assert play.code == 0, play.text[-6000:]
         return play
+
+
+def _books(folder: Path, roles: Sequence[Path]) -> Path:
+    """A copy of the playbooks, whose ``roles`` beside them are the real ones but for those in ``roles``.
+
+    Ansible looks beside a playbook first, wherever a link leads, so copies they must be.
+    """
+    folder.mkdir()
+    for book in (ROOT / "ansible").glob("*.yml"):
+        shutil.copy(book, folder)
+    shutil.copytree(ROOT / "ansible/tasks", folder / "tasks")
+    (folder / "roles").mkdir()
+    for place in (*roles, ROOT / "ansible/roles"):
+        for role in place.iterdir():
+            if not (folder / "roles" / role.name).exists():
+                (folder / "roles" / role.name).symlink_to(role)
+    return folder
