@@ -45,6 +45,8 @@ class DetectionStage:
             return NO_LOOKS
         if frame.late:
             tile = None
+        if tile is None and not (motion.regions or tracks):
+            return NO_LOOKS
         if not self._budget.has_any(self._camera.id, now):
             return NO_LOOKS  # to plan crops costs more than everything else here
         # A due tile goes first: its pause already keeps it to a small share, and behind everything
