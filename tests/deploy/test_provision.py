@@ -17,6 +17,8 @@ from tests.testbed.mosquitto import wait_until
 WHEELHOUSE = ROOT / "dist/wheelhouse/cp313-x86_64"
 RESTART_S = 90.0  # WatchdogSec=60, RestartSec=2, and the start
 
+UPLINK_BYTES = 5_000_000
+
 
 @pytest.fixture(scope="module")
 def site(boxes: Boxes, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Provisioning:
@@ -31,6 +33,11 @@ def retained(site: Provisioning) -> dict[str, str]:
     """What the broker keeps of the site: state, version."""
     found: dict[str, dict[str, str]] = json.loads(site.broker.run("edge-fleet states"))
     return found.get(SITE, {})
+
+
+def travelled(box: Box) -> int:
+    """Bytes over the box's wire, both ways, since it booted."""
+    return sum(map(int, box.run("cat /sys/class/net/host0/statistics/[rt]x_bytes").split()))
 
 
 def agent_pid(box: Box) -> int:
@@ -48,7 +55,9 @@ def restarted(box: Box, before: int) -> bool:
 def test_a_blank_box_becomes_a_site_that_reports(site: Provisioning) -> None:
     site.play_well("servers.yml")
     site.play_well("depot.yml")
+    before = travelled(site.box)
     at_the_pole = site.play_well("site.yml", site_accepts_red=True)
+    assert travelled(site.box) - before < UPLINK_BYTES
     assert "cam-1" in at_the_pole.text, "the verdict names the camera that does not answer"
     wait_until(lambda: reports(site), 180, "dt-001 online")
 
