@@ -1,17 +1,32 @@
-"""Whether what has come in place of the view stays as it is: paint does, a crowd does not."""
+"""What has come in place of the view: whether it stays as it is, how sharp it is, and how much of it is one
+colour. Paint stays, is soft, because it is near, and of one colour; a crowd moves, a bus has edges."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+
 from edge_agent.view.likeness import BLANK_FLOOR, kept_tiles, structured_tiles
-from edge_agent.view.sketch import share
+from edge_agent.view.sketch import means, median, share
 
 if TYPE_CHECKING:
-    from edge_agent.view.sketch import Chosen, Plane, Sketch
+    from edge_agent.view.sketch import Chosen, Sketch
 
 LOOKS = 2  # apart
+_LEAST = 0.5  # mean square of the coarse band; a tile with less of it is neither soft nor sharp
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """All 0 while the view is there, and at the first looks without it."""
+
+    steady: float = 0.0  # share of the lost tiles that are blank, or show what they showed some looks before
+    focus: float = 0.0  # energy of the fine band by that of the coarse one in them; noise is in neither
+    detail: float = 0.0  # energy of the fine band by the usual one
 
 
 class Calm:
@@ -19,22 +34,31 @@ class Calm:
 
     def __init__(self, counted: Chosen) -> None:
         self._counted = counted
-        self._before: deque[Plane] = deque(maxlen=LOOKS)
+        self._before: deque[Sketch] = deque(maxlen=LOOKS)  # since the view is lost
 
-    def update(self, sketch: Sketch, usual: Sketch, lost: bool) -> float:
-        """Of the tiles that have lost their structure: the share that is blank, or as it was some looks ago.
-        0 while the view is not ``lost``."""
-        known = lost and len(self._before) == LOOKS
-        steady = self._steady(sketch, usual) if known else 0.0
-        self._before.append(sketch.coarse)
-        return steady
+    def update(self, sketch: Sketch, usual: Sketch, lost: bool) -> Instead:
+        if not lost:
+            self._before.clear()
+            return Instead()
+        before = self._before[0] if len(self._before) == LOOKS else None
+        self._before.append(sketch)
+        return Instead() if before is None else self._compare(sketch, before, usual)
 
     def forget(self) -> None:
         """Frames did not come for a while."""
         self._before.clear()
 
-    def _steady(self, sketch: Sketch, usual: Sketch) -> float:
+    def _compare(self, sketch: Sketch, before: Sketch, usual: Sketch) -> Instead:
         structured = structured_tiles(usual, self._counted)
         lost = structured & ~kept_tiles(sketch.coarse, sketch.coarse_energy, usual.coarse)
-        same = kept_tiles(sketch.coarse, sketch.coarse_energy, self._before[0])
-        return share(same | (sketch.coarse_energy < BLANK_FLOOR), lost)
+        if not lost.any():
+            return Instead()
+        same = kept_tiles(sketch.coarse, sketch.coarse_energy, before.coarse)
+        # What two looks have in common has no noise in it.
+        fine = means(cv2.multiply(sketch.fine, before.fine))  # type: ignore[arg-type]
+        coarse = means(cv2.multiply(sketch.coarse, before.coarse))  # type: ignore[arg-type]
+        return Instead(
+            share(same | (sketch.coarse_energy < BLANK_FLOOR), lost),
+            median((fine / np.maximum(coarse, _LEAST))[lost]),
+            median((fine / np.maximum(usual.fine_energy, _LEAST))[lost]),
+        )

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from edge_agent.hits import ViewState
 
 FEWEST_LOOKS = 3
-HOLD_S = 4.5
-"""Looks that say otherwise for no longer than this do not interrupt what becomes a state."""
+HOLD_S, HOLD_BEHIND_S = 4.5, 8.5
+"""Looks that say otherwise for no longer than this do not interrupt what becomes a state; the longer one for
+what one who walks by hides."""
+HIDDEN = (ViewState.MOVED, ViewState.DEFOCUSED)
 
 RAISE_S: dict[ViewState, float] = {
     ViewState.COVERED: 5.0,
@@ -33,8 +35,6 @@ CLEAR_S: dict[ViewState, float] = {
 }
 """How long it has to be gone until it has ended."""
 
-REFUTED_BY_GOOD = (ViewState.COVERED, ViewState.MOVED)
-
 
 @dataclass(slots=True)
 class Episode:
@@ -56,7 +56,8 @@ class Episode:
         return not self.told and enough and lasted and self.last_mono == now_mono
 
     def over(self, now_mono: float) -> bool:
-        patience = CLEAR_S[self.state] if self.told else HOLD_S
+        hold = HOLD_BEHIND_S if self.state in HIDDEN else HOLD_S
+        patience = CLEAR_S[self.state] if self.told else hold
         return now_mono - self.last_mono > patience
 
 
@@ -74,12 +75,14 @@ class Episodes:
     def get(self, state: ViewState) -> Episode | None:
         return self._now.get(state)
 
-    def observe(self, found: dict[ViewState, str], good: bool, now_mono: float) -> tuple[Episode, ...]:
+    def observe(
+        self, found: dict[ViewState, str], refuted: Collection[ViewState], now_mono: float
+    ) -> tuple[Episode, ...]:
         """Take one look's verdict in; returns all episodes, those that are over too: ``drop`` them.
 
-        A ``good`` look, in which the camera sees what it always sees, disproves what was about to be told.
+        What was about to be told and is ``refuted`` is forgotten.
         """
-        for state in REFUTED_BY_GOOD if good else ():
+        for state in refuted:
             episode = self._now.get(state)
             if episode is not None and not episode.told:
                 self.drop(episode)

@@ -46,7 +46,7 @@ class Verdict:
 
     found: dict[ViewState, str] = field(default_factory=dict)
     moments: tuple[tuple[ViewState, str], ...] = ()
-    good: bool = False  # the camera sees what it always sees
+    refuted: tuple[ViewState, ...] = ()  # what is not so after all
     anew: bool = False  # the picture has another size now: nothing known of the old one applies to it
 
 
@@ -137,7 +137,7 @@ class Observer:
         small = bank.sketcher.shrink(luma)
         frozen = self._still.update(small, now)
         if not (told or frozen) and self._glanced(bank, small, now):
-            return Verdict(good=True)
+            return Verdict()
         sketch = bank.sketcher.sketch(small)
         self._colour.update(frame.picture)
         jump = self._light.update(sketch.mean, now)
@@ -147,7 +147,7 @@ class Observer:
         if baseline is None:
             self._features = self._light_features(sketch)
             return Verdict()
-        evidence = self._evidence(bank, baseline, sketch, frozen, now)
+        evidence = self._evidence(bank, baseline, small, sketch, frozen, now)
         found = judge(evidence, told)
         if TAMPER & set(found):  # the light of a hand is none to compare with
             self._light.forget()
@@ -158,7 +158,7 @@ class Observer:
             self._learn(bank, evidence, small, before, found, told, now)
         self._store.save(bank, self._still, now)
         self._features = {**figures_of(evidence), **self._light_features(sketch)}
-        return Verdict(found, self._moments(evidence, jump), evidence.good)
+        return Verdict(found, self._moments(evidence, jump), evidence.refuted)
 
     def _glanced(self, bank: Bank, small: Gray, now: float) -> bool:
         """Whether nothing is new; then no more is measured, and what is known of the past goes on."""
@@ -190,7 +190,9 @@ class Observer:
             bank.others(), key=lambda item: compare(sketch, item[1].sketch, bank.sketcher.counted).kept
         )[0]
 
-    def _evidence(self, bank: Bank, baseline: Baseline, sketch: Sketch, frozen: bool, now: float) -> Evidence:
+    def _evidence(
+        self, bank: Bank, baseline: Baseline, small: Gray, sketch: Sketch, frozen: bool, now: float
+    ) -> Evidence:
         counted = bank.sketcher.counted
         likeness = compare(sketch, baseline.sketch, counted)
         structure = likeness.kept
@@ -206,6 +208,7 @@ class Observer:
             self._turn.rest()
         return Evidence(
             sketch=sketch,
+            usual=baseline.sketch,
             likeness=likeness,
             usual_kept=baseline.usual_kept,
             usual_fine_energy=baseline.usual_fine_energy,
@@ -220,8 +223,10 @@ class Observer:
             drops=self._drops.share,
             usual_drops=self._usual_drops,
             dark_s=self._onset.dark_s(now),
-            steady=self._calm.update(sketch, baseline.sketch, lost),
+            instead=self._calm.update(sketch, baseline.sketch, lost),
+            plain=bank.sketcher.plain(small) if lost else 0.0,
             settled=self._turn.settled,
+            swings=self._turn.swings,
             structure_lately=self._onset.structure_lately,
         )
 

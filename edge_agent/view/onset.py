@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edge_agent.view.sketch import Sketch
 
 LATELY_LOOKS = 2
+STEP = 0.1  # of the usual structure; a view that loses so much more is still going
 DARK = 0.9  # share of dark pixels; it is dark for as long as there are so many
 
 
@@ -19,7 +20,8 @@ class Onset:
 
     def __init__(self) -> None:
         self._good_mono: float | None = None  # last good view
-        self._lost_mono: float | None = None  # first lost one since then
+        self._lost_mono: float | None = None  # first lost one since then; while it still goes, the latest
+        self._left = 0.0  # structure then
         self._dark_mono: float | None = None  # first dark one since it was light
         self._lately: deque[float] = deque(maxlen=LATELY_LOOKS)
         self.light_before = 0.0
@@ -32,8 +34,8 @@ class Onset:
         if structure >= GOOD * usual:
             self._good_mono, self._lost_mono = now_mono, None
             self.light_before, self.own_light_before = sketch.mean, mono
-        elif structure < LOST * usual and self._lost_mono is None:
-            self._lost_mono = now_mono
+        elif structure < LOST * usual and (self._lost_mono is None or structure < self._left - STEP * usual):
+            self._lost_mono, self._left = now_mono, structure
         if sketch.dark < DARK:
             self._dark_mono = None
         elif self._dark_mono is None:
@@ -45,7 +47,7 @@ class Onset:
 
     @property
     def took_s(self) -> float:
-        """From the last good view to the first lost one; 0 while it is good, or when it never was."""
+        """From the last good view until it was lost; 0 while it is good, or when it never was."""
         if self._good_mono is None or self._lost_mono is None:
             return 0.0
         return self._lost_mono - self._good_mono

@@ -33,6 +33,8 @@ SMALLEST = (80, 48)
 SHADING = 9
 """Pixels of the coarse plane; what is wider is light, not structure."""
 DARK, BRIGHT = 40, 230  # limited range luma, black is 16 and white 235
+_ONE_SHADE = np.ones(4, np.float32)
+"""In quarters of 16 grey levels: what folds and thinner places leave of one colour."""
 _MASKED_TILE = 0.5  # a tile with more of it under a mask is left out
 _MASK_RIM = np.ones((SHADING, SHADING), np.uint8)  # a mask's edge must not be structure either
 
@@ -104,6 +106,11 @@ class Sketcher:
             dark,
             bright,
         )
+
+    def plain(self, small: Gray) -> float:
+        """Share of the pixels that are of nearly one brightness, whichever that is."""
+        shades = cv2.calcHist([small], [0], self._open_area, [64], [0, 256]).ravel()
+        return float(np.convolve(shades, _ONE_SHADE).max() / max(shades.sum(), 1.0))
 
     def _light(self, half: Plane) -> tuple[float, float, float, float]:
         seen = half if self._coarse_weight is None else half[self._coarse_weight > 0]

@@ -103,7 +103,7 @@ class CameraView:
             self._moments += 1
             self._untold.append(self._moment(state, why, now))
         yield from self._tell_moments()
-        for episode in self._episodes.observe(verdict.found, verdict.good, now):
+        for episode in self._episodes.observe(verdict.found, verdict.refuted, now):
             yield from self._follow(episode, now)
         moved = self._episodes.get(ViewState.MOVED)
         if moved is not None and moved.told and now - moved.since_mono >= ADOPT_S:

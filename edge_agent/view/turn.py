@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from edge_agent.view.shift import Shift, find_shift
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 
 SURE_LOOKS, SEARCH_EVERY = 8, 15
 """A shift that was the same so often is searched for with every 15th look only: it costs 2 ms."""
-ROLL = 2.0  # degrees
-SWING = 0.02  # widths or heights of the picture
+REMEMBERED = 3  # shifts
+SWINGS_BY = 0.05  # widths of the picture
+ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees
+SWING, OF_SHIFT = 0.02, 0.5  # widths or heights of the picture; a pole swings by as much as it is away
 
 
 class Turn:
@@ -21,30 +24,40 @@ class Turn:
     def __init__(self) -> None:
         self.shift: Shift | None = None
         """Of the last look; None: the view is not lost, or its parts are nowhere."""
+        self._found: deque[Shift] = deque(maxlen=REMEMBERED)  # since the view is lost
         self._same_looks = self._searches = 0
-
-    @property
-    def settled(self) -> bool:
-        """Whether the shift was the same at the look before."""
-        return self._same_looks > 0
+        self.settled = self.swings = False
+        """Whether the shift is what it was when it was found before; whether it is not."""
 
     def update(self, sketch: Sketch, usual: Sketch) -> None:
         """A look at which the view is lost."""
         self._searches += 1
-        sure = self._same_looks >= SURE_LOOKS and self._searches % SEARCH_EVERY
-        self._set(self.shift if sure else find_shift(sketch, usual))
+        if self._same_looks < SURE_LOOKS or self._searches % SEARCH_EVERY == 0:
+            self._set(find_shift(sketch, usual))
 
     def rest(self) -> None:
         """A look at which there is nothing to search for."""
+        self._found.clear()
         self._set(None)
 
     def _set(self, shift: Shift | None) -> None:
-        self._same_looks = self._same_looks + 1 if _alike(shift, self.shift) else 0
+        """One who walks by may hide it for some looks, or seem to be another one."""
+        self.settled = shift is not None and any(_alike(shift, one) for one in self._found)
+        self.swings = shift is not None and not self.settled and any(_swings(shift, one) for one in self._found)
+        self._same_looks = self._same_looks + 1 if self.settled else 0
         self.shift = shift
+        if shift is not None:
+            self._found.append(shift)
 
 
-def _alike(one: Shift | None, other: Shift | None) -> bool:
-    if one is None or other is None:
+def _alike(one: Shift, other: Shift) -> bool:
+    if abs(one.degrees - other.degrees) >= ROLL:
         return False
-    rolled = abs(one.degrees) >= ROLL and abs(one.degrees - other.degrees) < ROLL
-    return rolled or max(abs(one.x - other.x), abs(one.y - other.y)) <= SWING
+    rolled = min(abs(one.degrees), abs(other.degrees)) >= SURELY_ROLLED
+    swing = max(abs(one.x - other.x), abs(one.y - other.y))
+    return rolled or swing <= min(SWING, OF_SHIFT * one.far, OF_SHIFT * other.far)
+
+
+def _swings(one: Shift, other: Shift) -> bool:
+    """A pole does, by so little; what is further away was found by chance."""
+    return max(one.far, other.far) <= SWINGS_BY

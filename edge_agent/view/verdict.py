@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_agent.hits import ViewState
-from edge_agent.view.likeness import FEWEST, Likeness
+from edge_agent.view.calm import Instead
+from edge_agent.view.likeness import BLACK, FEWEST, Likeness
 from edge_agent.view.shift import Shift
 from edge_agent.view.sketch import Sketch
 
@@ -20,9 +21,13 @@ NOTHING_SEEN = 0.95  # share of dark pixels
 GLARE = 0.5  # share of pixels that are white
 SUDDEN_S = 6.0  # a hand, a bag, a can of paint
 HALF_LEFT = 0.6  # of the usual structure, in one half of the picture
-PAINT = 0.6  # of the usual fine energy; more of it has a bus, with its windows and letters
 STEADY = 0.7  # of the lost tiles
+OUT_OF_FOCUS = 0.95
+"""``Instead.focus``: edges a dozen pixels of 640 wide, as paint on the glass has; a bus has 1 to 2."""
+ALL_BLURRED = 0.1  # ``Instead.detail``; something so near that hardly an edge is left of it
+ONE_COLOUR = 0.65  # share of the pixels; a bus is of two or three
 SOFT = 0.25  # of the usual sharpness; a blur of 2 to 3 pixels of 640
+SHARP_AGAIN = 0.5  # of the usual fine detail; a lens out of focus does not get it back
 SHARP_ENOUGH = 0.5  # the same for fog, whose droplets blur a little as well
 BLACK_MEAN = 20.0  # luma; a lens that is covered while lamps burn shows more
 SAME_LAYOUT = 0.8  # correlation; what a lens out of focus leaves
@@ -31,6 +36,8 @@ HAZE = 0.55  # of the usual contrast
 MOVED = 0.015  # widths of the picture; zones and masks are off by as much
 AGREE = 0.2  # share of the blocks
 SLOW_S = 15.0  # fog comes slower than a hand
+COVERED_WITHIN_S = 10.0  # a can of paint needs 3 s, and keyframes only add up to 4
+DARKER = 0.8  # of the usual luma over black; a view that is as dark as ever has not gone dark
 RAIN, MORE_RAIN = 0.6, 0.35  # share of the tiles with streaks; so much more than usual
 BLIND = frozenset({ViewState.COVERED, ViewState.DARK, ViewState.OVEREXPOSED})
 """Nothing is seen, so nothing moves: that is one thing that has happened, not two."""
@@ -43,6 +50,7 @@ class Evidence:
     """What one look and those before it say."""
 
     sketch: Sketch
+    usual: Sketch
     likeness: Likeness
     usual_kept: float
     usual_fine_energy: float
@@ -57,8 +65,10 @@ class Evidence:
     drops: float
     usual_drops: float
     dark_s: float  # how long it has been dark
-    steady: float  # share of the lost tiles that are blank, or show what they showed some looks before
-    settled: bool  # the shift was the same at the look before
+    instead: Instead
+    plain: float  # share of the pixels of nearly one brightness; 0 while the view is there
+    settled: bool  # the shift is what it was when it was found before
+    swings: bool  # it is not
     structure_lately: float  # the best of the last looks
 
     @property
@@ -70,8 +80,24 @@ class Evidence:
         return self.judged and self.structure < (GOOD if eased else LOST) * self.usual_kept
 
     @property
+    def gone_dark(self) -> bool:
+        darker = _over_black(self.sketch) < DARKER * _over_black(self.usual)
+        return self.sketch.dark >= NOTHING_SEEN and darker
+
+    @property
     def good(self) -> bool:
         return self.structure >= GOOD * self.usual_kept
+
+    @property
+    def refuted(self) -> tuple[ViewState, ...]:
+        """What was about to be told and is not so: a good look disproves it, and a pole that swings shows
+        another turn each time."""
+        sharp = self.likeness.fine >= SHARP_AGAIN
+        return (
+            *((ViewState.COVERED, ViewState.MOVED) if self.good else ()),
+            *((ViewState.MOVED,) if self.swings else ()),
+            *((ViewState.DEFOCUSED,) if sharp else ()),
+        )
 
     @property
     def seen(self) -> str:
@@ -97,7 +123,7 @@ def _what_view(e: Evidence, told: Collection[ViewState]) -> tuple[ViewState, str
     """The one thing that is wrong with the view: the first that explains it."""
     if (why := _glare(e, ViewState.OVEREXPOSED in told)) is not None:
         return ViewState.OVEREXPOSED, why
-    if e.sketch.dark >= NOTHING_SEEN and e.lost(ViewState.DARK in told or ViewState.COVERED in told):
+    if e.gone_dark and e.lost(ViewState.DARK in told or ViewState.COVERED in told):
         return _black(e)
     if (why := _moved(e, ViewState.MOVED in told)) is not None:
         return ViewState.MOVED, why
@@ -115,13 +141,20 @@ def _covered(e: Evidence, eased: bool) -> bool:
     does not move. Water that rises leaves half of the view as it was."""
     if not e.lost(eased):
         return False
-    if e.onset_s >= SLOW_S and not eased:  # no hand is so slow; a flood is
+    if e.onset_s >= COVERED_WITHIN_S and not eased:  # no hand is so slow; a flood is
         return False
     half_is_left = e.likeness.half_kept >= HALF_LEFT * e.usual_kept and e.onset_s > SUDDEN_S
     if half_is_left and not eased:
         return False
-    soft = e.likeness.fine_energy < PAINT * e.usual_fine_energy and e.steady >= STEADY
-    return e.likeness.blank >= _eased(BLANK, eased) or soft
+    return e.likeness.blank >= _eased(BLANK, eased) or _painted(e, eased)
+
+
+def _painted(e: Evidence, eased: bool) -> bool:
+    """What is there instead stays as it is, and is soft: blurred away, or mostly of one colour."""
+    if e.instead.steady < STEADY:
+        return False
+    soft = e.instead.focus <= OUT_OF_FOCUS and e.plain >= _eased(ONE_COLOUR, eased)
+    return soft or e.instead.detail <= ALL_BLURRED
 
 
 def _glare(e: Evidence, eased: bool) -> str | None:
@@ -194,6 +227,10 @@ def _rain(e: Evidence, eased: bool) -> str | None:
     if e.drops < _eased(least, eased) or not e.good:
         return None
     return f"streaks in {_percent(e.drops)} of the tiles, {_percent(e.usual_drops)} usual"
+
+
+def _over_black(sketch: Sketch) -> float:
+    return max(sketch.mean - BLACK, 0.5)
 
 
 def _eased(threshold: float, eased: bool) -> float:
