@@ -33,11 +33,13 @@ class Likeness:
     """Shares are of the tiles that have structure in the baseline; slopes are 1 where nothing has changed."""
 
     tiles: int  # with structure
+    detailed: int  # with fine detail
     kept: float  # share that shows what it always shows
     half_kept: float  # the same in that half of the picture (upper, lower, left, right) where it is largest
     sharp_kept: float  # the same among the tiles with fine detail
     blank: float  # share that has lost its structure and got no other
     contrast: float  # slope in the coarse band, median of the tiles
+    energy: float  # in the coarse band, of the baseline's; noise counts
     fine: float  # slope in the fine band, median of the tiles with fine detail
     fine_energy: float  # in the fine band, of the baseline's; noise counts
     layout: float  # correlation of what is left when everything is blurred away
@@ -65,11 +67,13 @@ def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
     layout, layout_contrast = _layout(now.layout, usual.layout, counted)
     return Likeness(
         tiles=count(structured),
+        detailed=count(detailed),
         kept=share(kept, structured),
         half_kept=_best_half(kept, structured),
         sharp_kept=share(kept, detailed),
         blank=share(blank, structured),
         contrast=_median(shared, usual.coarse_energy, structured),
+        energy=_median(now.coarse_energy, usual.coarse_energy, structured),
         fine=_median(fine_shared, usual.fine_energy, detailed),
         fine_energy=_median(now.fine_energy, usual.fine_energy, detailed),
         layout=layout,

@@ -16,7 +16,9 @@ from edge_agent.view.sketch import Sketch
 
 LOST = 0.4  # of the usual structure; a view that keeps less is another one, or none
 GOOD = 0.7  # of the usual structure; a view that keeps more is the usual one
-BLANK = 0.5  # share of the tiles without any structure: something lies over them
+BLANK = 0.7  # share of the tiles without any structure: something lies over them
+ALL_BLANK = 0.8  # the same; where it is not even darker than before, no lamp went out
+LAYOUT_LEFT = 0.3  # of the contrast of the layout; what comes through a bag. Water and people leave more
 NOTHING_SEEN = 0.95  # share of dark pixels
 GLARE = 0.5  # share of pixels that are white
 SUDDEN_S = 6.0  # a hand, a bag, a can of paint
@@ -25,8 +27,9 @@ STEADY = 0.7  # of the lost tiles
 OUT_OF_FOCUS = 0.95
 """``Instead.focus``: edges a dozen pixels of 640 wide, as paint on the glass has; a bus has 1 to 2."""
 ALL_BLURRED = 0.1  # ``Instead.detail``; something so near that hardly an edge is left of it
-ONE_COLOUR = 0.65  # share of the pixels; a bus is of two or three
+ONE_COLOUR, OF_BLURRED = 0.65, 0.55  # share of the pixels; a bus is of two or three
 SOFT = 0.25  # of the usual sharpness; a blur of 2 to 3 pixels of 640
+MELTED, LAYOUT_KEPT = 0.4, 0.85  # of the usual contrast of edges; of that of the layout
 SHARP_AGAIN = 0.5  # of the usual fine detail; a lens out of focus does not get it back
 SHARP_ENOUGH = 0.5  # the same for fog, whose droplets blur a little as well
 BLACK_MEAN = 20.0  # luma; a lens that is covered while lamps burn shows more
@@ -80,9 +83,8 @@ class Evidence:
         return self.judged and self.structure < (GOOD if eased else LOST) * self.usual_kept
 
     @property
-    def gone_dark(self) -> bool:
-        darker = _over_black(self.sketch) < DARKER * _over_black(self.usual)
-        return self.sketch.dark >= NOTHING_SEEN and darker
+    def darker(self) -> bool:
+        return _over_black(self.sketch) < DARKER * _over_black(self.usual)
 
     @property
     def good(self) -> bool:
@@ -92,7 +94,7 @@ class Evidence:
     def refuted(self) -> tuple[ViewState, ...]:
         """What was about to be told and is not so: a good look disproves it, and a pole that swings shows
         another turn each time."""
-        sharp = self.likeness.fine >= SHARP_AGAIN
+        sharp = self.likeness.detailed >= FEWEST and self.likeness.fine >= SHARP_AGAIN
         return (
             *((ViewState.COVERED, ViewState.MOVED) if self.good else ()),
             *((ViewState.MOVED,) if self.swings else ()),
@@ -123,10 +125,13 @@ def _what_view(e: Evidence, told: Collection[ViewState]) -> tuple[ViewState, str
     """The one thing that is wrong with the view: the first that explains it."""
     if (why := _glare(e, ViewState.OVEREXPOSED in told)) is not None:
         return ViewState.OVEREXPOSED, why
-    if e.gone_dark and e.lost(ViewState.DARK in told or ViewState.COVERED in told):
+    black = e.sketch.dark >= NOTHING_SEEN and e.lost(ViewState.DARK in told or ViewState.COVERED in told)
+    if black and e.darker:
         return _black(e)
     if (why := _moved(e, ViewState.MOVED in told)) is not None:
         return ViewState.MOVED, why
+    if black:
+        return _black(e)
     if (why := _defocused(e, ViewState.DEFOCUSED in told)) is not None:
         return ViewState.DEFOCUSED, why
     if (why := _haze(e, ViewState.VISIBILITY_DEGRADED in told)) is not None:
@@ -146,7 +151,9 @@ def _covered(e: Evidence, eased: bool) -> bool:
     half_is_left = e.likeness.half_kept >= HALF_LEFT * e.usual_kept and e.onset_s > SUDDEN_S
     if half_is_left and not eased:
         return False
-    return e.likeness.blank >= _eased(BLANK, eased) or _painted(e, eased)
+    all_over = e.likeness.blank >= _eased(BLANK, eased)
+    nothing_left = e.likeness.layout_contrast * (0.75 if eased else 1.0) <= LAYOUT_LEFT
+    return (all_over and nothing_left) or _painted(e, eased)
 
 
 def _painted(e: Evidence, eased: bool) -> bool:
@@ -154,7 +161,7 @@ def _painted(e: Evidence, eased: bool) -> bool:
     if e.instead.steady < STEADY:
         return False
     soft = e.instead.focus <= OUT_OF_FOCUS and e.plain >= _eased(ONE_COLOUR, eased)
-    return soft or e.instead.detail <= ALL_BLURRED
+    return soft or (e.instead.detail <= ALL_BLURRED and e.plain >= _eased(OF_BLURRED, eased))
 
 
 def _glare(e: Evidence, eased: bool) -> str | None:
@@ -172,7 +179,8 @@ def _black(e: Evidence) -> tuple[ViewState, str]:
     if e.onset_s < SLOW_S and e.light_before >= DAYLIGHT:
         return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s, mean luma was {e.light_before:.0f}"
     grey = e.sketch.mean >= BLACK_MEAN and e.structure_lately < RESIDUE * e.usual_kept
-    if e.onset_s <= SUDDEN_S and grey and e.light_before > BLACK_MEAN:
+    other = e.darker or e.likeness.blank >= ALL_BLANK
+    if e.onset_s <= SUDDEN_S and grey and other and e.light_before > BLACK_MEAN:
         return ViewState.COVERED, f"{text}; within {e.onset_s:.0f} s, and not black"
     if e.dark_s >= NIGHTS_LAST_S:
         return ViewState.COVERED, f"{text}; for {e.dark_s / 3600:.0f} h"
@@ -187,6 +195,8 @@ def _defocused(e: Evidence, eased: bool) -> str | None:
     """Fine detail is gone far beyond contrast, everywhere: the tiles that had it still show the same things,
     or none has any structure left; and what is blurred most, the layout, is as it was."""
     like = e.likeness
+    if e.judged and like.detailed < FEWEST:
+        return _melted(e, eased)
     if not e.judged or not like.gone_sharp(SOFT * (1.3 if eased else 1.0)):
         return None
     if like.fine_energy >= 0.8 * e.usual_fine_energy:  # detail is there, but another
@@ -196,6 +206,18 @@ def _defocused(e: Evidence, eased: bool) -> str | None:
     if not (same or melted) or like.layout_contrast < (0.5 if same else SAME_CONTRAST) * min(1.0, like.gain):
         return None
     return f"fine detail {_percent(like.fine)} of usual, contrast {_percent(like.contrast)}"
+
+
+def _melted(e: Evidence, eased: bool) -> str | None:
+    """The same where a scene has no fine detail to lose: edges melt, and the layout is as it was. Fog takes
+    from both; a view that swings keeps its edges, elsewhere."""
+    like = e.likeness
+    most = MELTED * (1.3 if eased else 1.0)
+    if like.contrast > most * like.layout_contrast or like.energy > most:
+        return None
+    if like.layout < LAYOUT_KEPT or like.layout_contrast < LAYOUT_KEPT:
+        return None
+    return f"contrast {_percent(like.contrast)} of usual, {_percent(like.layout_contrast)} of it in the layout"
 
 
 def _moved(e: Evidence, eased: bool) -> str | None:
