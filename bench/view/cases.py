@@ -170,7 +170,7 @@ _HELD_OUT = (
 
 def places(held_out: bool) -> list[Place]:
     """Each clip and light three times: through H.264, raw, and through H.264 with a burnt-in clock."""
-    chosen, first = (_HELD_OUT, 101) if held_out else (_TUNING, 11)
+    chosen, first = (_HELD_OUT, 201) if held_out else (_TUNING, 11)
     return [
         Place(clip, lit, first + 10 * turn + k, coded=(k + turn) % 3 != 1, clock=(k + turn) % 3 == 2)
         for turn in range(3)
@@ -186,4 +186,4 @@ def cases(kinds: Sequence[Kind], held_out: bool, count: int, among: int | None =
         number = min(count, 3) if kind.every_s is not None else count
         for k in range(number):
             place = fitting[k % len(fitting)]
-            yield Case(kind, place, seed=1000 * held_out + 17 * k + 3)
+            yield Case(kind, place, seed=2000 * held_out + 17 * k + 3)

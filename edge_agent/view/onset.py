@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from edge_agent.view.verdict import GOOD, LOST
+from edge_agent.view.verdict import GOOD
 
 if TYPE_CHECKING:
     from edge_agent.view.sketch import Sketch
@@ -20,7 +20,7 @@ class Onset:
 
     def __init__(self) -> None:
         self._good_mono: float | None = None  # last good view
-        self._lost_mono: float | None = None  # first lost one since then; while it still goes, the latest
+        self._lost_mono: float | None = None  # when most of what is lost now had gone
         self._left = 0.0  # structure then
         self._dark_mono: float | None = None  # first dark one since it was light
         self._lately: deque[float] = deque(maxlen=LATELY_LOOKS)
@@ -34,7 +34,7 @@ class Onset:
         if structure >= GOOD * usual:
             self._good_mono, self._lost_mono = now_mono, None
             self.light_before, self.own_light_before = sketch.mean, mono
-        elif structure < LOST * usual and (self._lost_mono is None or structure < self._left - STEP * usual):
+        elif self._lost_mono is None or structure < self._left - STEP * usual:
             self._lost_mono, self._left = now_mono, structure
         if sketch.dark < DARK:
             self._dark_mono = None

@@ -33,7 +33,8 @@ Block = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """``x`` and ``y`` in widths and heights of the picture; ``agree``: share of the blocks that say so."""
+    """``x`` and ``y``: way of the picture's middle, in its widths and heights; ``agree``: share of the blocks
+    that say so."""
 
     x: float
     y: float
@@ -79,7 +80,8 @@ def _shift(
 ) -> Shift:
     height, width = shape
     ways = (new - old)[agreeing]
-    x, y = np.median(ways, axis=0)
+    centre = np.array((width / 2, height / 2))
+    x, y = model[:, :2] @ centre + model[:, 2] - centre
     return Shift(
         x=float(x) / width,
         y=float(y) / height,

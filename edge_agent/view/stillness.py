@@ -28,6 +28,7 @@ APART = 2  # looks; over a keyframe, whose noise is its own
 OTHERWISE_LOOKS = APART + 1  # in a row end a run; a frozen picture that is encoded anew differs for APART
 LIVE_SHARE = 0.5  # a run that ends with fewer tiles alike was ended by life, not by an encoder
 LATE = 20  # looks; what is learnt is so old, or the first seconds of a frozen picture would count as live
+FEWEST_LEARNT = 5  # looks, each LATE; before them nothing is told
 LIFELESS = 0.05  # grey levels; a tile that differs by less while it lives tells nothing
 TELLING_SHARE = 0.15  # of the tiles have to tell something
 LIFELESS_S = 900.0
@@ -48,10 +49,20 @@ class Stillness:
         self._waiting: deque[Tiles] = deque()  # differences that are not learnt yet
         self.live: Tiles | None = None
         """The least difference of live pictures, tile by tile; learnt, kept over restarts."""
+        self._learnt = 0  # differences
         self.longest_s = 0.0
         """Of the runs that ended by themselves; learnt, kept over restarts."""
         self.share = 0.0
         """Of the tiles alike, at the last look."""
+
+    @property
+    def known(self) -> bool:
+        """Whether ``live`` is more than one look at someone who walked by."""
+        return self._learnt >= FEWEST_LEARNT
+
+    def restore(self, live: Tiles, longest_s: float) -> None:
+        """What was learnt before a restart."""
+        self.live, self.longest_s, self._learnt = live, longest_s, FEWEST_LEARNT
 
     @property
     def lasts_s(self) -> float:
@@ -77,7 +88,7 @@ class Stillness:
         if len(self._recent) == APART:
             self._compare(small, *self._recent[0], now_mono)
         self._recent.append((now_mono, small))
-        if self._anchor is None or self.live is None:  # it has never lived: a drawing, a test picture
+        if self._anchor is None or not self.known:  # it has not lived so far: a drawing, a test picture
             return False
         return self.lasts_s >= self.needs_s
 
@@ -115,7 +126,7 @@ class Stillness:
 
     def _end_run(self, alike: float) -> None:
         """One that was told as frozen teaches nothing."""
-        if alike < LIVE_SHARE and self.lasts_s < self.needs_s:
+        if self.known and alike < LIVE_SHARE and self.lasts_s < self.needs_s:
             self.longest_s = max(self.longest_s, self.lasts_s)
         if self.lasts_s >= self.needs_s:
             self._waiting.clear()
@@ -126,6 +137,7 @@ class Stillness:
         self._waiting.append(differs)
         if len(self._waiting) > LATE or self.live is None:
             old = self._waiting.popleft()
+            self._learnt += 1
             self.live = old if self.live is None else np.minimum(self.live * np.float32(_LEAK), old)
 
 

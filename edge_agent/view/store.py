@@ -64,9 +64,9 @@ class ViewStore:
                 )
                 continue
             bank.put(Light(name), _baseline(bank, bank.sketcher.masked(picture), one))
-        stillness.longest_s = saved.longest_still_s
         if len(saved.live) == ROWS * COLUMNS:
-            stillness.live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)
+            live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)
+            stillness.restore(live, saved.longest_still_s)
         self._kept = frozenset(light for light, _ in bank.items())
         return bool(self._kept)
 
@@ -75,7 +75,11 @@ class ViewStore:
         if self._path is None or not self._is_due(bank, now_mono, at_once):
             return
         baselines = {light.value: _saved(one) for light, one in bank.items()}
-        live = [] if stillness.live is None else [round(float(one), 3) for one in stillness.live.flat]
+        live = (
+            []
+            if stillness.live is None or not stillness.known
+            else [round(float(one), 3) for one in stillness.live.flat]
+        )
         record = SavedView(baselines=baselines, longest_still_s=stillness.longest_s, live=live)
         write_record(self._path, record)  # a refusal is logged there, and tried again after EVERY_S
         self._written_mono = now_mono

@@ -15,7 +15,11 @@ SURE_LOOKS, SEARCH_EVERY = 8, 15
 REMEMBERED = 3  # shifts
 SWINGS_BY = 0.05  # widths of the picture
 ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees
-SWING, OF_SHIFT = 0.02, 0.5  # widths or heights of the picture; a pole swings by as much as it is away
+SWING, SWING_ROLLED, OF_SHIFT = (
+    0.02,
+    0.05,
+    0.5,
+)  # widths or heights of the picture; a pole swings by as much as it is away
 
 
 class Turn:
@@ -43,7 +47,9 @@ class Turn:
     def _set(self, shift: Shift | None) -> None:
         """One who walks by may hide it for some looks, or seem to be another one."""
         self.settled = shift is not None and any(_alike(shift, one) for one in self._found)
-        self.swings = shift is not None and not self.settled and any(_swings(shift, one) for one in self._found)
+        self.swings = (
+            shift is not None and not self.settled and any(_swings(shift, one) for one in self._found)
+        )
         self._same_looks = self._same_looks + 1 if self.settled else 0
         self.shift = shift
         if shift is not None:
@@ -55,9 +61,10 @@ def _alike(one: Shift, other: Shift) -> bool:
         return False
     rolled = min(abs(one.degrees), abs(other.degrees)) >= SURELY_ROLLED
     swing = max(abs(one.x - other.x), abs(one.y - other.y))
-    return rolled or swing <= min(SWING, OF_SHIFT * one.far, OF_SHIFT * other.far)
+    return swing <= (SWING_ROLLED if rolled else min(SWING, OF_SHIFT * one.far, OF_SHIFT * other.far))
 
 
 def _swings(one: Shift, other: Shift) -> bool:
-    """A pole does, by so little; what is further away was found by chance."""
-    return max(one.far, other.far) <= SWINGS_BY
+    """A pole does, by so little and upright; what is further away was found by chance."""
+    upright = max(abs(one.degrees), abs(other.degrees)) < SURELY_ROLLED
+    return upright and max(one.far, other.far) <= SWINGS_BY

@@ -22,7 +22,8 @@ LAYOUT_LEFT = 0.3  # of the contrast of the layout; what comes through a bag. Wa
 NOTHING_SEEN = 0.95  # share of dark pixels
 GLARE = 0.5  # share of pixels that are white
 SUDDEN_S = 6.0  # a hand, a bag, a can of paint
-HALF_LEFT = 0.6  # of the usual structure, in one half of the picture
+HALF_LEFT = 0.6  # of the usual structure, in one half of the picture: nothing lies over all of it
+HALF_STAYS = 0.75  # the same, for a camera that was turned: then nothing is where it was
 STEADY = 0.7  # of the lost tiles
 OUT_OF_FOCUS = 0.95
 """``Instead.focus``: edges a dozen pixels of 640 wide, as paint on the glass has; a bus has 1 to 2."""
@@ -60,7 +61,7 @@ class Evidence:
     usual_bright: float
     structure: float  # the better of what is kept of brightness and of edges
     shift: Shift | None
-    onset_s: float  # from the last good view to the first lost one; 0 while it is good
+    onset_s: float  # from the last good view until most of it was gone; 0 while it is good
     light_before: float  # mean luma of the last good view
     own_light_before: bool  # ... which was infrared
     frozen: bool
@@ -85,6 +86,11 @@ class Evidence:
     @property
     def darker(self) -> bool:
         return _over_black(self.sketch) < DARKER * _over_black(self.usual)
+
+    @property
+    def half_left(self) -> float:
+        """Of the usual structure, in that half of the picture where most is left."""
+        return self.likeness.half_kept / self.usual_kept
 
     @property
     def good(self) -> bool:
@@ -148,8 +154,7 @@ def _covered(e: Evidence, eased: bool) -> bool:
         return False
     if e.onset_s >= COVERED_WITHIN_S and not eased:  # no hand is so slow; a flood is
         return False
-    half_is_left = e.likeness.half_kept >= HALF_LEFT * e.usual_kept and e.onset_s > SUDDEN_S
-    if half_is_left and not eased:
+    if e.half_left >= HALF_LEFT and e.onset_s > SUDDEN_S and not eased:
         return False
     all_over = e.likeness.blank >= _eased(BLANK, eased)
     nothing_left = e.likeness.layout_contrast * (0.75 if eased else 1.0) <= LAYOUT_LEFT
@@ -158,7 +163,7 @@ def _covered(e: Evidence, eased: bool) -> bool:
 
 def _painted(e: Evidence, eased: bool) -> bool:
     """What is there instead stays as it is, and is soft: blurred away, or mostly of one colour."""
-    if e.instead.steady < STEADY:
+    if e.instead.steady < STEADY or (e.half_left >= HALF_LEFT and not eased):
         return False
     soft = e.instead.focus <= OUT_OF_FOCUS and e.plain >= _eased(ONE_COLOUR, eased)
     return soft or (e.instead.detail <= ALL_BLURRED and e.plain >= _eased(OF_BLURRED, eased))
@@ -217,14 +222,17 @@ def _melted(e: Evidence, eased: bool) -> str | None:
         return None
     if like.layout < LAYOUT_KEPT or like.layout_contrast < LAYOUT_KEPT:
         return None
-    return f"contrast {_percent(like.contrast)} of usual, {_percent(like.layout_contrast)} of it in the layout"
+    return (
+        f"contrast {_percent(like.contrast)} of usual, {_percent(like.layout_contrast)} of it in the layout"
+    )
 
 
 def _moved(e: Evidence, eased: bool) -> str | None:
     shift = e.shift
     if shift is None or e.good or shift.agree < _eased(AGREE, eased) or shift.far < MOVED:
         return None
-    if not (e.settled or eased):
+    # Water mirrors a street: something of the view is elsewhere then, but it came slowly, and half is left.
+    if not eased and (not e.settled or e.onset_s >= SLOW_S or e.half_left >= HALF_STAYS):
         return None
     turned = f" and rolled by {shift.degrees:.0f} degrees" if abs(shift.degrees) >= 2 else ""
     way = f"turned by {_percent(shift.x)} across and {_percent(shift.y)} down{turned}"
