@@ -31,6 +31,7 @@ ALL_BLURRED = 0.1  # ``Instead.detail``; something so near that hardly an edge i
 ONE_COLOUR, OF_BLURRED = 0.65, 0.55  # share of the pixels; a bus is of two or three
 SOFT = 0.25  # of the usual sharpness; a blur of 2 to 3 pixels of 640
 MELTED, LAYOUT_KEPT = 0.4, 0.85  # of the usual contrast of edges; of that of the layout
+CRISPER = 1.5  # times the usual contrast
 SHARP_AGAIN = 0.5  # of the usual fine detail; a lens out of focus does not get it back
 SHARP_ENOUGH = 0.5  # the same for fog, whose droplets blur a little as well
 BLACK_MEAN = 20.0  # luma; a lens that is covered while lamps burn shows more
@@ -203,6 +204,8 @@ def _defocused(e: Evidence, eased: bool) -> str | None:
     if e.judged and like.detailed < FEWEST:
         return _melted(e, eased)
     if not e.judged or not like.gone_sharp(SOFT * (1.3 if eased else 1.0)):
+        return None
+    if like.contrast > CRISPER:  # it was much darker then, and noise is most of the usual fine detail
         return None
     if like.fine_energy >= 0.8 * e.usual_fine_energy:  # detail is there, but another
         return None
