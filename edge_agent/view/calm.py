@@ -59,6 +59,6 @@ class Calm:
         coarse = means(cv2.multiply(sketch.coarse, before.coarse))  # type: ignore[arg-type]
         return Instead(
             share(same | (sketch.coarse_energy < BLANK_FLOOR), lost),
-            median((fine / np.maximum(coarse, _LEAST))[lost]),
-            median((fine / np.maximum(usual.fine_energy, _LEAST))[lost]),
+            median(np.divide(fine, np.maximum(coarse, _LEAST), dtype=np.float32)[lost]),
+            median(np.divide(fine, np.maximum(usual.fine_energy, _LEAST), dtype=np.float32)[lost]),
         )

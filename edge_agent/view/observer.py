@@ -74,6 +74,7 @@ class Observer:
         self._before: Gray | None = None
         self._onset = Onset()
         self._turn = Turn()
+        self._edges = 0.0  # share of the tiles that kept them, when it was measured last
         self._other_light = 0  # looks in a row that kept edges and little else
         self._taught_mono: float | None = None
         self._mean = 0.0  # luma at the last full look
@@ -141,7 +142,10 @@ class Observer:
         sketch = bank.sketcher.sketch(small)
         self._colour.update(frame.picture)
         jump = self._light.update(sketch.mean, now)
-        self._drops.update(small)
+        if TAMPER & set(told):  # rain is asked for when the view is there
+            self._drops.pass_over(small)
+        else:
+            self._drops.update(small)
         baseline = self._baseline(bank, sketch, small)
         before, self._before, self._last_mono = self._before, small, now
         if baseline is None:
@@ -198,14 +202,16 @@ class Observer:
         structure = likeness.kept
         if structure < GOOD * baseline.usual_kept:
             baseline, likeness = self._try_others(bank, baseline, sketch, likeness)
-            edges = edges_kept(sketch, baseline.sketch, counted, EDGE_KEPT)
-            structure = max(likeness.kept, edges)
+            if not self._turn.sure:
+                self._edges = edges_kept(sketch, baseline.sketch, counted, EDGE_KEPT)
+            structure = max(likeness.kept, self._edges)
         lost = structure < GOOD * baseline.usual_kept
         self._onset.update(structure, baseline.usual_kept, sketch, bool(self._colour.mono), now)
         if lost and likeness.blank < NOWHERE:
             self._turn.update(sketch, baseline.sketch)
         else:
             self._turn.rest()
+        unclear = lost and not self._turn.sure
         return Evidence(
             sketch=sketch,
             usual=baseline.sketch,
@@ -223,8 +229,8 @@ class Observer:
             drops=self._drops.share,
             usual_drops=self._usual_drops,
             dark_s=self._onset.dark_s(now),
-            instead=self._calm.update(sketch, baseline.sketch, lost),
-            plain=bank.sketcher.plain(small) if lost else 0.0,
+            instead=self._calm.update(sketch, baseline.sketch, unclear),
+            plain=bank.sketcher.plain(small) if unclear else 0.0,
             settled=self._turn.settled,
             swings=self._turn.swings,
             structure_lately=self._onset.structure_lately,

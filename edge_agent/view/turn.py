@@ -10,7 +10,7 @@ from edge_agent.view.shift import Shift, find_shift
 if TYPE_CHECKING:
     from edge_agent.view.sketch import Sketch
 
-SURE_LOOKS, SEARCH_EVERY = 8, 15
+SURE_LOOKS, SEARCH_EVERY = 5, 15
 """A shift that was the same so often is searched for with every 15th look only: it costs 2 ms."""
 REMEMBERED = 3  # shifts
 SWINGS_BY = 0.05  # widths of the picture
@@ -29,14 +29,19 @@ class Turn:
         self.shift: Shift | None = None
         """Of the last look; None: the view is not lost, or its parts are nowhere."""
         self._found: deque[Shift] = deque(maxlen=REMEMBERED)  # since the view is lost
-        self._same_looks = self._searches = 0
+        self._same_looks = self._looks = 0
         self.settled = self.swings = False
         """Whether the shift is what it was when it was found before; whether it is not."""
 
+    @property
+    def sure(self) -> bool:
+        """Whether the shift has been the same for so long that this look need not measure it again."""
+        return self._same_looks >= SURE_LOOKS and self._looks % SEARCH_EVERY != 0
+
     def update(self, sketch: Sketch, usual: Sketch) -> None:
         """A look at which the view is lost."""
-        self._searches += 1
-        if self._same_looks < SURE_LOOKS or self._searches % SEARCH_EVERY == 0:
+        self._looks += 1
+        if not self.sure:
             self._set(find_shift(sketch, usual))
 
     def rest(self) -> None:
