@@ -51,10 +51,11 @@ class Turn:
 
     def _set(self, shift: Shift | None) -> None:
         """One who walks by may hide it for some looks, or seem to be another one."""
-        self.settled = shift is not None and any(_alike(shift, one) for one in self._found)
-        self.swings = (
-            shift is not None and not self.settled and any(_swings(shift, one) for one in self._found)
+        alike = [shift is not None and _alike(shift, one) for one in self._found]
+        self.swings = shift is not None and any(
+            not same and _swings(shift, one) for same, one in zip(alike, self._found, strict=True)
         )
+        self.settled = any(alike) and not self.swings
         self._same_looks = self._same_looks + 1 if self.settled else 0
         self.shift = shift
         if shift is not None:

@@ -1,4 +1,4 @@
-"""A turn is told from what does not turn: a clock that the camera writes, a swinging pole, one who walks by."""
+"""A turn is told beside a clock that the camera writes, a pole that swings, one who walks by."""
 
 from __future__ import annotations
 
