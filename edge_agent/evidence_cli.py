@@ -114,16 +114,18 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _hold(args: argparse.Namespace, out: TextIO) -> int:
-    settings = _load(args.config)
+    from edge_agent.device.privileges import become_agent
+
+    settings, who = _load(args.config), args.by or getpass.getuser()
     store = _store(settings)
+    become_agent(settings.state_dir)  # who has to be able to remove what is written
     with _readable(settings.state_dir):
         event_id = _event_id(settings.state_dir, args.event)
         if args.release:
             released = store.release(event_id)
             out.write(f"{event_id}: {'released' if released else 'was not held'}\n")
             return 0 if released else 1
-        store.hold(event_id, args.by or getpass.getuser(), args.why)
-        _give_to_owner(settings.state_dir, event_id)
+        store.hold(event_id, who, args.why)
         media = store.files_of(event_id)
         out.write(f"{event_id}: held, {len(media)} media on this box\n")
         if media or _is_known(settings.state_dir, event_id):
@@ -264,12 +266,3 @@ def _no_permission(state_dir: Path, error: PermissionError) -> str:
     who = "root" if owner == "root" else f"{owner} or as root"
     place = error.filename or state_dir
     return f"{place}: no permission for the user {getpass.getuser()}; run it as {who} (sudo edge-agent ...)"
-
-
-def _give_to_owner(state_dir: Path, event_id: str) -> None:
-    """What root has made, the agent has to be able to remove."""
-    if os.geteuid() != 0:
-        return
-    owner, holds = state_dir.stat(), state_dir / "evidence" / "holds"
-    for path in (state_dir / "evidence", holds, holds / f"{event_id}.json"):
-        os.chown(path, owner.st_uid, owner.st_gid)

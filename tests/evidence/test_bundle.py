@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -21,6 +22,7 @@ from edge_agent.evidence.report import Report
 from edge_agent.hits import Phase
 from edge_agent.outbox_model import Media
 from tests.evidence.box import box_in
+from tests.testbed.open_python import open_python
 
 CONFIG = """
 gateway: {{id: dt-001, ward: de-tham, name: Trường Lý Thường Kiệt}}
@@ -29,6 +31,7 @@ mqtt: {{brokers: ["mqtt://localhost:1883"]}}
 cameras:
   - {{id: cam-1, url: "rtsp://192.0.2.1/stream"}}
 """
+NOBODY = 65534
 JPEG = b"\xff\xd8 a picture \xff\xd9"
 
 
@@ -292,6 +295,32 @@ def test_hold_and_release(config: Path, tmp_path: Path) -> None:
     assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 0
     assert not held.exists()
     assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
+@pytest.mark.parametrize("place", ["evidence", "evidence/holds"])
+def test_who_owns_the_state_directory_cannot_have_root_give_away_what_is_roots(
+    config: Path, tmp_path: Path, place: str
+) -> None:
+    state, of_root = tmp_path / "state", tmp_path / "of-root"
+    shutil.rmtree(state / "evidence", ignore_errors=True)
+    of_root.mkdir(0o755)
+    link = state / place
+    link.parent.mkdir(exist_ok=True)
+    for path in (state, *state.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o711)
+    link.symlink_to(of_root)
+    command = ["-m", "edge_agent", "evidence", "hold", "yard-night-t1-1", str(config), "--by", "Lan"]
+    hold = [*open_python(tmp_path), *command]
+    done = subprocess.run(hold, check=False, timeout=60)
+    assert done.returncode == 1
+    assert (of_root.stat().st_uid, list(of_root.iterdir())) == (0, [])
+    link.unlink()
+    subprocess.run(hold, check=True, timeout=60)
+    held = state / "evidence" / "holds" / "yard-night-t1-1.json"
+    assert {path.stat().st_uid for path in (held, *held.parents[:2])} == {NOBODY}
 
 
 def test_to_hold_what_nobody_knows_is_told(

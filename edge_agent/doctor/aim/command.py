@@ -12,11 +12,11 @@ from edge_agent.assembly import use_one_opencv_thread
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import Camera, Settings
 from edge_agent.device.addresses import InterfaceAddress, own_addresses
+from edge_agent.device.privileges import become_agent
 from edge_agent.device.status import ask_status
 from edge_agent.doctor.aim import firewall, words
 from edge_agent.doctor.aim.gate import LIFE_S, Gate
 from edge_agent.doctor.aim.places import places
-from edge_agent.doctor.aim.privileges import become_agent
 from edge_agent.doctor.aim.server import AimServer
 from edge_agent.doctor.aim.watch import Watch
 from edge_agent.doctor.aim.words import say
@@ -45,7 +45,7 @@ def run_aim(
     if ask_status(settings).document is not None:
         print(say(words.AGENT_RUNS, lang), file=out)
     with firewall.opened(port, LIFE_S) as opening:
-        become_agent()
+        become_agent(settings.state_dir)
         use_one_opencv_thread()
         if opening in words.FIREWALL:
             print(say(words.FIREWALL[opening], lang, port=port), file=out)

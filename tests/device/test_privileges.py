@@ -1,0 +1,57 @@
+"""What needs root is done first; the web server and the decoders run as the agent's user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from edge_agent.device.privileges import become_agent
+print(become_agent(Path(sys.argv[1])), os.getresuid(), os.getresgid(), sorted(os.getgroups()))
+try:
+    os.setuid(0)
+except PermissionError:
+    print("for good")
+"""
+# A user of that name exists in this mount namespace only.
+ENTER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && exec "$2" -c "$3" "$4"'
+
+
+def becomes(folder: Path, passwd: str, group: str, owner: int | None = None) -> str:
+    """``owner``: of the state directory; None: it is not there yet."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has something to give up")
+    (folder / "passwd").write_text(f"root:x:0:0::/root:/bin/sh\n{passwd}", encoding="ascii")
+    (folder / "group").write_text(f"root:x:0:\n{group}", encoding="ascii")
+    state_dir = folder / "state"
+    if owner is not None:
+        state_dir.mkdir()
+        os.chown(state_dir, owner, owner)
+    files = [str(folder / "passwd"), str(folder / "group")]
+    command = ["unshare", "--mount", "sh", "-c", ENTER, *files, sys.executable, PROGRAM, str(state_dir)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+AGENT = "edge-agent:x:4711:4712::/:/usr/sbin/nologin\n"
+GROUPS = "edge-agent:x:4712:\nvideo:x:44:edge-agent\n"
+
+
+@pytest.mark.parametrize("owner", [None, 0, 4711], ids=["no state", "of root", "of the agent"])
+def test_root_becomes_the_agents_user_for_good(tmp_path: Path, owner: int | None) -> None:
+    told = becomes(tmp_path, AGENT, GROUPS, owner)
+    assert told == "edge-agent (4711, 4711, 4711) (4712, 4712, 4712) [44, 4712]\nfor good\n"
+
+
+def test_whoever_owns_the_state_directory_is_the_agents_user(tmp_path: Path) -> None:
+    told = becomes(tmp_path, AGENT, GROUPS, 4800)
+    assert told == "4800 (4800, 4800, 4800) (4800, 4800, 4800) [4800]\nfor good\n"
+
+
+def test_where_there_is_no_such_user_it_stays_who_it_is(tmp_path: Path) -> None:
+    assert becomes(tmp_path, "", "").startswith("None (0, 0, 0)")
