@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import getpass
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path

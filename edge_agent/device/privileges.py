@@ -35,11 +35,14 @@ def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:
         owner = state_dir.stat()
     except FileNotFoundError:
         owner = None
-    try:
-        if owner is None or owner.st_uid == 0:
-            user = pwd.getpwnam(AGENT)
-        else:
+    if owner is not None and owner.st_uid != 0:
+        try:
             user = pwd.getpwuid(owner.st_uid)
-    except KeyError:
-        return None if owner is None or owner.st_uid == 0 else (None, owner.st_uid, owner.st_gid)
+        except KeyError:
+            return None, owner.st_uid, owner.st_gid
+    else:
+        try:
+            user = pwd.getpwnam(AGENT)
+        except KeyError:
+            return None
     return user.pw_name, user.pw_uid, user.pw_gid

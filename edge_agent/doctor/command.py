@@ -14,9 +14,10 @@ import msgspec
 
 from edge_agent import config
 from edge_agent.config.settings import Settings
+from edge_agent.device.privileges import become_agent
 from edge_agent.doctor import run
 from edge_agent.doctor.document import document
-from edge_agent.doctor.run import Examination, Surroundings
+from edge_agent.doctor.run import Surroundings
 from edge_agent.doctor.text import Lang, lines, verdict
 from edge_agent.errors import ConfigError, EdgeAgentError
 
@@ -26,8 +27,11 @@ EXIT_USAGE = 2
 
 def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings | None = None) -> int:
     """0: nothing is red, or it was accepted; 1: something is red; 2: wrong usage. Raises ConfigError, and
-    EdgeAgentError where a report cannot be written."""
+    EdgeAgentError where a report cannot be written. Root is the agent's user afterwards (become_agent)."""
     from edge_agent.assembly import use_one_opencv_thread
+    from edge_agent.doctor.picture import sheet as pictures
+    from edge_agent.doctor.report import Photo, make_report
+    from edge_agent.doctor.reports import keep, result_file
 
     use_one_opencv_thread()
     surroundings = surroundings or Surroundings()
@@ -40,22 +44,27 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings
             choices = f"no such check; there are {', '.join(known)}"
             print(f"edge-agent doctor: --accept {name}: {choices}", file=sys.stderr)
             return EXIT_USAGE
-    _say_wait(settings)
-    found = run.accept(run.examine(settings, unread, surroundings), reasons)
-    told = document(found, lang, surroundings.clock.now(), surroundings.sysroot)
-    if args.json:
-        out.write(json.dumps(json.loads(msgspec.json.encode(told)), indent=2, ensure_ascii=False) + "\n")
-    else:
-        for line in lines(found, lang, colour=has_colours(out, os.environ)):
-            out.write(f"{line}\n")
-    _write_sheet(args.sheet, found)
-    if args.report is not None:
-        from edge_agent.doctor.report import make_report
-        from edge_agent.doctor.reports import keep, write
-
-        page = make_report(found, told, lang, photo=args.photo, by=args.by)
-        write(args.report, page)
-        keep(settings.state_dir, told, page)
+    if args.sheet is not None and not settings.cameras:
+        raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
+    photo = Photo.read(args.photo) if args.photo is not None and args.report is not None else None
+    with result_file(args.sheet) as sheet, result_file(args.report) as report:
+        first = run.disk_before_first_start(settings, surroundings.sysroot)
+        agent = become_agent(settings.state_dir)  # before anything of others is decoded
+        image = None if photo is None else photo.scaled()
+        _say_wait(settings)
+        found = run.accept(run.examine(settings, unread, surroundings, agent, first), reasons)
+        told = document(found, lang, surroundings.clock.now(), surroundings.sysroot)
+        if args.json:
+            out.write(json.dumps(json.loads(msgspec.json.encode(told)), indent=2, ensure_ascii=False) + "\n")
+        else:
+            for line in lines(found, lang, colour=has_colours(out, os.environ)):
+                out.write(f"{line}\n")
+        if sheet is not None:
+            sheet.write(pictures({name: seen.picture for name, seen in found.seen.items()}))
+        if report is not None:
+            page = make_report(found, told, lang, photo=image, by=args.by)
+            report.write(page)
+            keep(settings.state_dir, told, page)
     return EXIT_RED if verdict(found) == "failed" else 0
 
 
@@ -78,17 +87,6 @@ def default_lang(environ: Mapping[str, str]) -> Lang:
     """Of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
     named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
     return "vi" if named.lower().startswith("vi") else "en"
-
-
-def _write_sheet(path: Path | None, found: Examination) -> None:
-    if path is None:
-        return
-    from edge_agent.doctor.picture import sheet
-    from edge_agent.doctor.reports import write
-
-    if not found.seen:
-        raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
-    write(path, sheet({name: seen.picture for name, seen in found.seen.items()}))
 
 
 def _say_wait(settings: Settings) -> None:

@@ -40,7 +40,8 @@ class DiskSpeed:
     write_mb_s: float  # of one larger write, its sync included
 
 
-def check_disk(settings: Settings, sysroot: Path) -> Sequence[Result]:
+def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[Result]:
+    """``agent``: the agent's user, where root has become him: what is closed to him is a fault."""
     folder = _nearest(settings.state_dir)
     figures: dict[str, Figure] = {"folder": str(folder)}
     try:
@@ -50,6 +51,8 @@ def check_disk(settings: Settings, sysroot: Path) -> Sequence[Result]:
             return [Result("disk", "disk-no-room", figures)]
         speed = measure(folder)
     except PermissionError:
+        if agent is not None:
+            return [Result("disk", "disk-closed", {**figures, "user": agent})]
         return [Result("disk", "disk-not-ours", figures)]
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -32,8 +33,37 @@ STYLE = Path(__file__).with_name("report.css")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: Path | None, by: str) -> bytes:
-    """UTF-8. ``told``: the same as JSON. Raises EdgeAgentError for a photo that cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file that somebody brought."""
+
+    path: Path
+    content: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Photo:
+        """Raises EdgeAgentError."""
+        try:
+            return cls(path, path.read_bytes())
+        except OSError as error:
+            raise EdgeAgentError(f"--photo {path} cannot be read: {error.strerror}") from error
+
+    def scaled(self) -> bytes:
+        """A JPEG, upright as its EXIF data say, which are left out: a phone writes its owner into them.
+        Raises EdgeAgentError for what is no picture."""
+        picture = None
+        if self.content and len(self.content) <= MAX_PHOTO_BYTES:
+            picture = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise EdgeAgentError(f"--photo {self.path} is no picture that can be read; take a JPEG or PNG")
+        scale = PHOTO_SIDE / max(picture.shape[:2])
+        if scale < 1:
+            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return jpeg(picture)  # type: ignore[arg-type]
+
+
+def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: bytes | None, by: str) -> bytes:
+    """UTF-8. ``told``: the same as JSON; ``photo``: a JPEG of the notice sign."""
     words = REPORT[lang]
     style = STYLE.read_text(encoding="utf-8")
     parts = [
@@ -126,27 +156,10 @@ def _measures(seen: Seen, words: Mapping[str, str]) -> Iterator[str]:
         yield f"{measured.frame_rate:.3g} {words['rate']}"
 
 
-def _notice(photo: Path | None, words: Mapping[str, str]) -> str:
+def _notice(photo: bytes | None, words: Mapping[str, str]) -> str:
     if photo is None:
         return f"<p>{words['no_notice']}</p>"
-    return f'<figure class="notice">{_image(_scaled_photo(photo), words["notice"])}</figure>'
-
-
-def _scaled_photo(path: Path) -> bytes:
-    """Upright as its EXIF data say, which are left out themselves: a phone writes its owner into them."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise EdgeAgentError(f"--photo {path} cannot be read: {error.strerror}") from error
-    picture = None
-    if content and len(content) <= MAX_PHOTO_BYTES:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise EdgeAgentError(f"--photo {path} is no picture that can be read; take a JPEG or PNG")
-    scale = PHOTO_SIDE / max(picture.shape[:2])
-    if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return jpeg(picture)  # type: ignore[arg-type]
+    return f'<figure class="notice">{_image(photo, words["notice"])}</figure>'
 
 
 def _signatures(words: Mapping[str, str], by: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +16,45 @@ FOLDER = "reports"
 KEPT = 10
 
 
-def write(path: Path, content: bytes) -> None:
-    """Raises EdgeAgentError."""
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise EdgeAgentError(f"{path} cannot be written: {error.strerror}") from error
+class ResultFile:
+    """A file that the caller asked for: opened while root may, written as somebody else."""
+
+    def __init__(self, path: Path) -> None:
+        """What is in it stays until it is written. Raises EdgeAgentError."""
+        self._path = path
+        self._left_over = not path.exists()
+        try:
+            self._file = path.open("ab")
+        except OSError as error:
+            raise EdgeAgentError(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(self, content: bytes) -> None:
+        """Raises EdgeAgentError."""
+        self._left_over = False
+        try:
+            if self._file.seekable():  # no pipe
+                self._file.truncate(0)
+            self._file.write(content)
+            self._file.flush()
+        except OSError as error:
+            raise EdgeAgentError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """A new one that nothing was written to goes, where that is allowed."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+            if self._left_over:
+                self._path.unlink()
+
+
+@contextlib.contextmanager
+def result_file(path: Path | None) -> Iterator[ResultFile | None]:
+    """None for None. Raises EdgeAgentError."""
+    if path is None:
+        yield None
+        return
+    with contextlib.closing(ResultFile(path)) as opened:
+        yield opened
 
 
 def keep(state_dir: Path, told: Doctor, page: bytes) -> None:
@@ -32,11 +64,10 @@ def keep(state_dir: Path, told: Doctor, page: bytes) -> None:
     stamp = told.time[:19].replace("-", "").replace(":", "")
     path = folder / f"{told.gateway}-{stamp}Z.html"
     try:
-        with _as_owner_of(state_dir):
-            folder.mkdir(mode=0o750, exist_ok=True)
-            path.write_bytes(page)
-            path.with_suffix(".json").write_bytes(msgspec.json.encode(told))
-            _forget_old(folder)
+        folder.mkdir(mode=0o750, exist_ok=True)
+        path.write_bytes(page)
+        path.with_suffix(".json").write_bytes(msgspec.json.encode(told))
+        _forget_old(folder)
     except OSError as error:
         print(f"no copy is kept in {folder}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
 
@@ -46,22 +77,3 @@ def _forget_old(folder: Path) -> None:
         with contextlib.suppress(OSError):
             old.unlink()
             old.with_suffix(".json").unlink()
-
-
-@contextlib.contextmanager
-def _as_owner_of(folder: Path) -> Iterator[None]:
-    """Root writes there with the owner's rights and no more: the agent's user may have put a link to what is
-    root's in the way, and has to be able to remove what is written. Raises OSError."""
-    if os.geteuid() != 0:
-        yield
-        return
-    owner, groups, group = folder.stat(), os.getgroups(), os.getegid()
-    os.setgroups([owner.st_gid])
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -55,8 +55,22 @@ class Examination:
         return tuple(r for r in self.results if level_of(r) is Level.YELLOW and r.accepted is None)
 
 
-def examine(settings: Settings, unread: str | None, surroundings: Surroundings) -> Examination:
-    """``unread``: why passwords or keys could not be read, if so. Under 20 s."""
+def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[Result] | None:
+    """The state directory is still to be made, in a folder that only root can try. None: it is there."""
+    if settings.state_dir.exists():
+        return None
+    return run_checks([Check("disk", SHORT_S, lambda: disk.check_disk(settings, sysroot))])
+
+
+def examine(
+    settings: Settings,
+    unread: str | None,
+    surroundings: Surroundings,
+    agent: str | None = None,
+    first: Sequence[Result] | None = None,
+) -> Examination:
+    """Under 20 s. ``unread``: why passwords or keys could not be read, if so; ``agent``: the agent's user,
+    where root has become him; ``first``: of ``disk_before_first_start``."""
     began_mono = time.monotonic()
     clock, sysroot = surroundings.clock, surroundings.sysroot
     asked = ask_status(settings)
@@ -72,7 +86,7 @@ def examine(settings: Settings, unread: str | None, surroundings: Surroundings) 
         Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
         Check("clock", SHORT_S, lambda: box.check_clock(now, clock, settings)),
-        Check("disk", SHORT_S, lambda: disk.check_disk(settings, sysroot)),
+        Check("disk", SHORT_S, lambda: first or disk.check_disk(settings, sysroot, agent)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
         Check("agent", SHORT_S, lambda: running.check_agent(asked, settings)),

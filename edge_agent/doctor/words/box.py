@@ -89,6 +89,12 @@ BOX: dict[str, Wording] = {
         "is the card worn out or mounted read-only? dmesg | tail; mount | grep ' / '. Replace the card",
         "thẻ nhớ hỏng hoặc bị gắn chỉ đọc? dmesg | tail; mount | grep ' / '. Thay thẻ",
     ),
+    "disk-closed": red(
+        "{folder} cannot be written by the agent's user, {user}",
+        "người dùng của agent, {user}, không ghi được vào {folder}",
+        "sudo chown -R {user}: {folder}",
+        "sudo chown -R {user}: {folder}",
+    ),
     "disk-not-ours": yellow(
         "{folder} is not open to this user: not tested",
         "người dùng này không vào được {folder}: chưa kiểm tra",

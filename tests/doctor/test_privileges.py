@@ -1,0 +1,104 @@
+"""With sudo: what needs root is read first, and what comes from outside is met as the agent's user."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.conftest import camera, examined
+from tests.doctor.small_server import SmallServer
+from tests.doctor.strict_camera import StrictCamera
+from tests.testbed.agent import write_config
+from tests.testbed.open_python import open_python
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
+
+NOBODY = 65534
+
+
+class MuteBroker(SmallServer):
+    def talk(self, connection: socket.socket) -> None:
+        pass
+
+
+def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path:
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o711)
+    config = write_config(
+        folder,
+        cameras=[camera("cam-1", camera_url, password)],
+        broker_port=1,
+        detector="none",
+        # With TLS the client waits for an answer: the kernel forgets whose a closed socket was.
+        mqtt={"brokers": [f"mqtts://127.0.0.1:{broker_port}"]},
+    )
+    config.chmod(0o600)
+    return config
+
+
+def sudo_doctor(folder: Path, config: Path, *options: str) -> dict[str, str]:
+    """Finding by check."""
+    command = [*open_python(folder), "-m", "edge_agent", "doctor", str(config), "--json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout, done.stderr
+    return {line["check"]: line["finding"] for line in json.loads(done.stdout)["lines"]}
+
+
+def test_cameras_and_brokers_meet_the_agents_user(tmp_path: Path, password: str) -> None:
+    """The password was root's to read, and the files that were asked for lie where only root may write."""
+    state, of_root = tmp_path / "state", tmp_path / "of-root"
+    state.mkdir()
+    os.chown(state, NOBODY, NOBODY)
+    of_root.mkdir(0o700)
+    page, sheet = of_root / "out.html", of_root / "sheet.jpg"
+    page.write_text("<!-- of last year, and longer than nothing -->")
+    with StrictCamera() as gate, MuteBroker() as broker:
+        config = site(tmp_path, gate.url, broker.port, password)
+        told = sudo_doctor(tmp_path, config, "--report", str(page), "--sheet", str(sheet))
+    assert (set(gate.users), set(broker.users)) == ({NOBODY}, {NOBODY})
+    assert (gate.logins, told["cam-1"]) == (1, "camera-unauthorized")
+    assert page.read_text().startswith("<!doctype html>")
+    assert sheet.read_bytes().startswith(b"\xff\xd8")
+    assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
+    assert told["disk"] == "disk-good"
+
+
+def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
+    tmp_path: Path, password: str
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir(0o555)
+    os.chown(state, NOBODY, NOBODY)
+    with StrictCamera() as gate:
+        told = sudo_doctor(tmp_path, site(tmp_path, gate.url, 1, password))
+    assert told["disk"] == "disk-closed"
+
+
+def test_root_stays_root_where_the_agent_is(tmp_path: Path, password: str) -> None:
+    """A state directory of root's and no user edge-agent: somebody runs the agent as root."""
+    (tmp_path / "state").mkdir()
+    with StrictCamera() as gate:
+        told = examined(site(tmp_path, gate.url, 1, password))
+    assert (told.finding("disk"), gate.users) == ("disk-good", [0])
+
+
+def test_a_plain_user_examines_as_himself(tmp_path: Path, password: str) -> None:
+    """Who can read the password, as a developer can, needs no root."""
+    with StrictCamera() as gate:
+        config = site(tmp_path, gate.url, 1, password)
+        state = tmp_path / "state"
+        state.mkdir()
+        for path in (config, Path(password), state):
+            os.chown(path, NOBODY, NOBODY)
+        *enter, python = open_python(tmp_path)
+        become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", python]
+        asks = [*enter, *become, "-m", "edge_agent", "doctor", str(config), "--json"]
+        done = subprocess.run(asks, capture_output=True, text=True, timeout=60, check=False)
+    told = {line["check"]: line["finding"] for line in json.loads(done.stdout)["lines"]}
+    assert (gate.users, gate.logins) == ([NOBODY], 1)
+    assert (told["disk"], told["cam-1"]) == ("disk-good", "camera-unauthorized")
