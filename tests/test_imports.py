@@ -65,7 +65,7 @@ COMPOSITION = {
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},
-    "cryptography": {"evidence"},
+    "cryptography": {"evidence", "mqtt"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox"},
     "ai_edge_litert": {"detection"},

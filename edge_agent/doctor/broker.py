@@ -14,6 +14,7 @@ from edge_agent.mqtt.probe import NotLetIn, Rights, reach, try_rights
 from edge_agent.mqtt.topics import Topics
 
 LIMIT_S = 14.5
+GOOD = ("broker-good", "broker-plain")
 NOBODY = "doctor"
 """No gateway has this id: whoever may write its topics may write everybody's."""
 
@@ -26,7 +27,7 @@ class BrokerCheck:
     broker: Broker
     settings: Settings
     clock_trusted: bool
-    asked: Asked
+    alone: bool  # no agent runs beside
 
     def look(self) -> Sequence[Result]:
         trouble = reach(self.broker, self.settings.mqtt, self.clock_trusted)
@@ -38,8 +39,8 @@ class BrokerCheck:
             return [Result(self.name, f"broker-{trouble.kind}", {**figures, "text": trouble.text})]
         reached = Result(self.name, "broker-good" if self.broker.tls else "broker-plain", figures)
         check = f"{self.name}/rights"
-        if self.asked.document is not None or self.asked.failure is not None:
-            return [reached, _told_by_agent(check, self.asked.document)]
+        if not self.alone:
+            return [reached]
         login = self.settings.mqtt.credentials
         if login is not None and not login.password.reveal():
             return [reached, Result(check, "rights-unread")]
@@ -71,8 +72,17 @@ class BrokerCheck:
         )
 
 
-def _told_by_agent(check: str, status: StatusDocument | None) -> Result:
-    """A running agent is not disturbed: what it knows has to do."""
+def agent_told(results: Sequence[Result], asked: Asked) -> list[Result]:
+    """A running agent is not disturbed: what it knows has to do, and is said once, below the last broker.
+    Only where a broker is good: otherwise that is what has to be corrected first."""
+    good = any(result.finding in GOOD for result in results)
+    if not good or (asked.document is None and asked.failure is None):
+        return list(results)
+    last = max(at for at, result in enumerate(results) if result.finding.startswith("broker-"))
+    return [*results[: last + 1], _told("broker/rights", asked.document), *results[last + 1 :]]
+
+
+def _told(check: str, status: StatusDocument | None) -> Result:
     if status is None:
         return Result(check, "rights-not-tried")
     mqtt = status.heartbeat.mqtt
@@ -85,22 +95,27 @@ def _told_by_agent(check: str, status: StatusDocument | None) -> Result:
     return Result(check, "rights-by-agent")
 
 
-def broker_checks(settings: Settings, asked: Asked, *, clock_trusted: bool) -> list[BrokerCheck]:
+def broker_checks(settings: Settings, *, alone: bool, clock_trusted: bool) -> list[BrokerCheck]:
     brokers = settings.mqtt.brokers
     return [
-        BrokerCheck(name, broker, settings, clock_trusted, asked)
-        for name, broker in zip(broker_names(settings), brokers, strict=True)
+        BrokerCheck(name, broker, settings, clock_trusted, alone)
+        for name, broker in zip(_names(settings), brokers, strict=True)
     ]
 
 
-def broker_names(settings: Settings) -> list[str]:
+def _names(settings: Settings) -> list[str]:
     brokers = settings.mqtt.brokers
     return ["broker"] if len(brokers) == 1 else [f"broker-{n}" for n in range(1, len(brokers) + 1)]
 
 
+def heads(settings: Settings) -> list[str]:
+    """What ``--accept`` takes; ``broker`` has what a running agent says, however many there are."""
+    return list(dict.fromkeys(["broker", *_names(settings)]))
+
+
 def spare_brokers(results: Sequence[Result]) -> list[Result]:
     """Brokers are tried in turn: while one of them is good, another that is away is no fault of the site."""
-    if not any(result.finding in ("broker-good", "broker-plain") for result in results):
+    if not any(result.finding in GOOD for result in results):
         return list(results)
     return [
         Result(result.check, "broker-spare", result.figures) if _is_away(result) else result

@@ -13,11 +13,12 @@ from edge_agent.device.clock_sync import KernelSync, read_kernel_sync
 from edge_agent.device.status import ask_status
 from edge_agent.doctor import box, broker, cameras, detector, disk, running
 from edge_agent.doctor.cameras import CameraCheck, Seen
+from edge_agent.doctor.certificates import check_certificates
 from edge_agent.doctor.check import Check, Level, Result, run_checks
 from edge_agent.doctor.words import level_of
 
 OF_THE_BOX = (
-    "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox",
+    "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",
 )  # fmt: skip
 SHORT_S = 10.0
 """For what only reads and writes on the box."""
@@ -81,7 +82,8 @@ def examine(
         camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None)
         for camera in settings.cameras
     }
-    links = broker.broker_checks(settings, asked, clock_trusted=now.trusted)
+    alone = asked.document is None and asked.failure is None
+    links = broker.broker_checks(settings, alone=alone, clock_trusted=now.trusted)
     checks = [
         Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
@@ -94,17 +96,22 @@ def examine(
             "detector", SHORT_S, lambda: detector.check_detector(settings, beat.detector if beat else None)
         ),
         *(Check(name, cameras.LIMIT_S, visit.look) for name, visit in visits.items()),
+        Check(
+            "certificate",
+            SHORT_S,
+            lambda: check_certificates(settings.mqtt, clock.now(), clock_trusted=now.trusted),
+        ),
         *(Check(link.name, broker.LIMIT_S, link.look) for link in links),
         Check("outbox", SHORT_S, lambda: running.check_outbox(asked, settings)),
     ]
-    results = broker.spare_brokers(run_checks(checks))
+    results = broker.agent_told(broker.spare_brokers(run_checks(checks)), asked)
     seen = {name: visit.seen for name, visit in visits.items()}
     return Examination(settings, tuple(results), seen, time.monotonic() - began_mono)
 
 
 def heads(settings: Settings) -> tuple[str, ...]:
     """What ``--accept`` takes; each covers what is below it."""
-    return (*OF_THE_BOX, *(camera.id for camera in settings.cameras), *broker.broker_names(settings))
+    return (*OF_THE_BOX, *(camera.id for camera in settings.cameras), *broker.heads(settings))
 
 
 def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from edge_agent.config import load
 from edge_agent.device.clock_sync import KernelSync
+from edge_agent.doctor.certificates import check_certificates
 from edge_agent.doctor.run import Surroundings
+from edge_agent.doctor.words import level_of
 from tests.device.fakes import FakeClock
 from tests.doctor.conftest import examined
 from tests.testbed.agent import AgentProcess, wait_until, write_config
@@ -117,6 +120,7 @@ def test_a_clock_in_1970_is_the_clocks_fault_and_not_the_certificates(fleet: Fle
         later = examined(config, surroundings=Surroundings(kernel=lambda: KernelSync(True, 0.0)))
     assert (at_boot.finding("clock"), at_boot.finding("broker")) == ("clock-not-set", "broker-clock_not_set")
     assert at_boot.red == ["clock"]
+    assert at_boot.finding("certificate") == "certificate-unjudged"
     assert "1970-01-01" in at_boot.line("clock").said
     assert later.finding("clock") == "clock-synced"
     assert later.finding("broker") == "broker-server_not_yet_valid"
@@ -128,6 +132,68 @@ def test_of_several_brokers_one_that_is_away_is_no_fault(tmp_path: Path) -> None
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt={"brokers": brokers})
         told = examined(config)
     assert (told.finding("broker-1"), told.finding("broker-2")) == ("broker-spare", "broker-plain")
+
+
+def test_what_a_running_agent_says_is_said_once(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        brokers = [f"mqtt://127.0.0.1:{broker.port}", f"mqtt://localhost:{broker.port}", "mqtt://127.0.0.1:1"]
+        mqtt = {"brokers": brokers, "spread_s": 0}
+        config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+        with AgentProcess(config) as agent:
+            wait_until(lambda: (agent.status() or {}).get("connected"), what="a session")
+            told = examined(config, "--accept", "broker=as the agent says")
+    found = [(line.check, line.finding) for line in told.doctor.lines if line.check.startswith("broker")]
+    assert found == [
+        ("broker-1", "broker-plain"),
+        ("broker-2", "broker-plain"),
+        ("broker-3", "broker-spare"),
+        ("broker/rights", "rights-by-agent"),
+    ]
+
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("valid", "finding", "level"),
+    [
+        (("20260101000000Z", "20261225120000Z"), "certificate-good", "green"),  # 30 days
+        (("20260101000000Z", "20261225110000Z"), "certificate-ending", "yellow"),  # an hour less
+        (("20260101000000Z", "20261125120001Z"), "certificate-ending", "yellow"),
+        (("20260101000000Z", "20261125120000Z"), "certificate-expired", "red"),
+        (FUTURE, "certificate-early", "red"),
+    ],
+)
+def test_how_long_our_certificate_is_valid(
+    fleet: Fleet, tmp_path: Path, valid: tuple[str, str], finding: str, level: str
+) -> None:
+    mqtt = load(config_of(fleet, tmp_path, 1, fleet.authority.issue("dt-001", valid=valid))).mqtt
+    own, _ = check_certificates(mqtt, NOW, clock_trusted=True)
+    assert (own.check, own.finding, level_of(own)) == ("certificate", finding, level)
+    unset, _ = check_certificates(mqtt, NOW, clock_trusted=False)
+    assert (unset.finding, level_of(unset)) == ("certificate-unjudged", "skipped")
+
+
+def test_of_a_ca_file_the_certificate_that_ends_last_counts(fleet: Fleet, tmp_path: Path) -> None:
+    """While a CA is exchanged the file has the old one as well, and the order says nothing."""
+    old = fleet.authority.issue("old CA", valid=PAST).cert.read_text()
+    both = tmp_path / "ca.crt"
+    mqtt = replace(load(config_of(fleet, tmp_path, 1)).mqtt, ca_file=both)
+    now = datetime.now(UTC)
+    for content, finding in (
+        (old + fleet.authority.cert.read_text(), "certificate-ending"),  # the test bed's lasts two days
+        (fleet.authority.cert.read_text() + old, "certificate-ending"),
+        (old, "certificate-expired"),
+        ("no certificate", "certificate-unread"),
+    ):
+        both.write_text(content)
+        _, authority = check_certificates(mqtt, now, clock_trusted=True)
+        assert (authority.check, authority.finding) == ("certificate/ca", finding)
+
+
+def test_without_tls_there_is_no_line_for_certificates(tmp_path: Path) -> None:
+    mqtt = load(write_config(tmp_path, cameras=[], broker_port=1)).mqtt
+    assert check_certificates(mqtt, NOW, clock_trusted=True) == []
 
 
 def test_a_running_agent_keeps_its_session(fleet: Fleet, tmp_path: Path) -> None:

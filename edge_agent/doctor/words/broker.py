@@ -15,7 +15,38 @@ _AGAIN, _AGAIN_VI = (
     "một phút sau chạy lại; rồi báo trung tâm",
 )
 
+_RENEW = "have the centre renew it (role pki)"
+_RENEW_VI = "báo trung tâm gia hạn (role pki)"
+
 BROKER: dict[str, Wording] = {
+    # --- how long our certificates last ---
+    "certificate-good": green(
+        "{file} is valid until {end}, {days} days",
+        "{file} có hiệu lực đến {end}, còn {days} ngày",
+    ),
+    "certificate-ending": yellow(
+        "{file} ends on {end}, in {days} days: without it no broker lets this box in",
+        "{file} hết hạn ngày {end}, còn {days} ngày: hết hạn thì không broker nào cho hộp này vào",
+        _RENEW,
+        _RENEW_VI,
+    ),
+    "certificate-expired": red("{file} expired on {end}", "{file} đã hết hạn ngày {end}", _RENEW, _RENEW_VI),
+    "certificate-early": red(
+        "{file} is not valid before {start}",
+        "{file} chưa có hiệu lực, bắt đầu từ {start}",
+        "the clock of this box is right: tell the centre",
+        "giờ của hộp này đúng: báo trung tâm",
+    ),
+    "certificate-unjudged": skipped(
+        "{file} is valid until {end}: not judged, the clock is not set",
+        "{file} có hiệu lực đến {end}: chưa đánh giá được vì đồng hồ chưa đặt",
+        "see clock",
+        "xem dòng clock",
+    ),
+    "certificate-unread": skipped(
+        "not judged: {reason}", "chưa đánh giá được: {reason}", "see broker", "xem dòng broker"
+    ),
+    # --- how far a connection comes ---
     "broker-good": green(
         "{address}: name, connection and certificates are good",
         "{address}: tên, kết nối và chứng chỉ đều tốt",

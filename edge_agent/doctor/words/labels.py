@@ -12,6 +12,7 @@ _VI = {
     "agent": "agent",
     "detector": "bộ nhận dạng",
     "outbox": "hàng chờ gửi",
+    "certificate": "chứng chỉ",
 }
 _VI_PARTS = {
     "os": "hệ điều hành",
@@ -28,6 +29,7 @@ _VI_PARTS = {
     "view": "hướng nhìn",
     "main": "luồng chính",
     "rights": "phân quyền",
+    "ca": "CA",
 }
 
 

@@ -1,0 +1,49 @@
+"""The gateway's certificate and its CA: how long they are still valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from edge_agent.config.settings import Mqtt
+from edge_agent.doctor.check import Figure, Result
+from edge_agent.mqtt.causes import FileTrouble
+from edge_agent.mqtt.certificates import Validity, ca_validity, own_validity
+
+SOON_DAYS = 30
+
+
+def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[Result]:
+    """Nothing where no broker is spoken to with TLS, and nothing of the system's trust store."""
+    return list(_all(mqtt, now, clock_trusted)) if any(broker.tls for broker in mqtt.brokers) else []
+
+
+def _all(mqtt: Mqtt, now: datetime, clock_trusted: bool) -> Iterator[Result]:
+    if mqtt.cert_file is not None:
+        yield _judged("certificate", mqtt.cert_file, own_validity, now, clock_trusted)
+    if mqtt.ca_file is not None:
+        yield _judged("certificate/ca", mqtt.ca_file, ca_validity, now, clock_trusted)
+
+
+def _judged(
+    check: str, path: Path, read: Callable[[Path], Validity], now: datetime, clock_trusted: bool
+) -> Result:
+    try:
+        valid = read(path)
+    except FileTrouble as error:
+        return Result(check, "certificate-unread", {"reason": str(error)})
+    days = (valid.end - now).days
+    figures: dict[str, Figure] = {
+        "file": path.name,
+        "start": f"{valid.start:%Y-%m-%d}",
+        "end": f"{valid.end:%Y-%m-%d}",
+        "days": days,
+    }
+    if not clock_trusted:
+        return Result(check, "certificate-unjudged", figures)
+    if now >= valid.end:
+        return Result(check, "certificate-expired", figures)
+    if now < valid.start:
+        return Result(check, "certificate-early", figures)
+    return Result(check, "certificate-ending" if days < SOON_DAYS else "certificate-good", figures)
