@@ -1,0 +1,83 @@
+"""The report on paper: a site with four cameras, and something to say of each, is two sheets of A4."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.config import load
+from edge_agent.doctor.cameras import Seen
+from edge_agent.doctor.check import Result
+from edge_agent.doctor.document import document
+from edge_agent.doctor.picture import jpeg
+from edge_agent.doctor.report import make_report
+from edge_agent.doctor.run import Examination
+from edge_agent.wire import DoctorCamera
+from tests.testbed.agent import write_config
+
+CHROMIUM = shutil.which("chromium")
+STREAM = {"codec": "H.264", "width": 640, "height": 480, "rate": 10.0, "keyframe_s": 4.0}
+BOX = (
+    Result("config", "config-good", {"cameras": 4, "hash": "c2e817b2798b"}),
+    Result(
+        "board",
+        "board-known",
+        {
+            "board": "Raspberry Pi 4 Model B Rev 1.4",
+            "profile": "raspberry-pi-4",
+            "os": "Debian",
+            "version": "1",
+        },
+    ),
+    Result("board/firmware", "firmware-good", {"name": "EEPROM", "version": "2024-04-20"}),
+    Result("clock", "clock-synced", {"source": "chrony"}),
+    Result("disk", "disk-good", {"free_gb": 20.0, "sync_ms": 5.0, "write_mb_s": 20.0}),
+    Result("temperature", "temperature-warm", {"celsius": 76.0, "warn_c": 75.0}),
+    Result("power", "power-was-low"),
+    Result("agent", "agent-running", {"up": "3 min"}),
+    Result("detector", "detector-hog", {"latency_ms": 90.0}),
+    Result("outbox", "outbox-empty"),
+    Result("certificate", "certificate-good", {"file": "client.crt", "end": "2027-11-25", "days": 365}),
+    Result("certificate/ca", "certificate-ending", {"file": "ca.crt", "end": "2026-12-05", "days": 10}),
+    Result("broker", "broker-good", {"address": "broker.example:8883", "host": "broker.example"}),
+    Result("broker/rights", "rights-by-agent", accepted=None),
+)
+
+
+def of_camera(name: str) -> tuple[Result, ...]:
+    return (
+        Result(name, "camera-good", STREAM),
+        Result(f"{name}/keyframes", "keyframes-rare", STREAM),
+        Result(f"{name}/picture", "picture-blurred", {"sharpness": 0.9, "needed": 1.5, "mean": 90.0}),
+    )
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="a sheet of paper is what a browser makes of the page")
+def test_four_cameras_and_the_notice_sign_are_two_sheets(tmp_path: Path) -> None:
+    names = [f"cam-{number}" for number in range(1, 5)]
+    gateway = {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt – Lê Quý Đôn"}
+    settings = load(write_config(tmp_path, cameras=[], broker_port=1, gateway=gateway))
+    grey = np.full((480, 640, 3), 128, np.uint8)
+    seen = {
+        name: Seen(DoctorCamera(id=name, codec="h264", width=640, height=480, frame_rate=10.0), grey)
+        for name in names
+    }
+    results = (*BOX, *(result for name in names for result in of_camera(name)))
+    broken = Result("cam-4", "camera-no_video", {"detail": "-"}, accepted="chưa giao camera")
+    found = Examination(settings, (*results, broken), seen, 10.0)
+    told = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
+    upright = jpeg(np.full((1280, 960, 3), 90, np.uint8))
+    page, pdf = tmp_path / "report.html", tmp_path / "report.pdf"
+    page.write_bytes(make_report(found, told, "vi", photo=upright, by="Nguyễn Văn An"))
+    command = [
+        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+        *(f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={pdf}", page.as_uri()),
+    ]
+    subprocess.run(command, capture_output=True, timeout=60, check=True)
+    assert len(re.findall(rb"/Type /Page\b", pdf.read_bytes())) == 2
