@@ -11,7 +11,7 @@ import msgspec
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.errors import StorageError
-from edge_agent.events import EventMaker
+from edge_agent.events import LOST_CLIP, EventMaker, whose_clip
 from edge_agent.evidence.chain import EvidenceChain
 from edge_agent.evidence.clips import KEPT, films
 from edge_agent.evidence.recorder import Recorder
@@ -22,7 +22,6 @@ from edge_agent.wire import EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)
 
-LOST_CLIP = "the agent ended before the clip was complete"
 CLIPS_WITHIN_S = 0.3
 """Of a stop, for clips of what has just ended: the gravest are stored first."""
 
@@ -88,6 +87,10 @@ class EvidenceRoom:
         return msgspec.structs.replace(health, degraded="; ".join(troubles) or None)
 
     def _close(self, left_open: OpenEvent) -> None:
+        event_id = whose_clip(left_open)
+        if event_id is not None and self._has_clip(event_id):
+            self.outbox.forget_open(left_open.event_id)
+            return
         try:
             end = self._events.left_open(left_open)
             self.outbox.append(end)
@@ -99,10 +102,18 @@ class EvidenceRoom:
 
     def _tell_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:
         """What was being filmed is lost, unless the clip was complete before: nobody shall wait for it."""
-        if end.kind == "object" or end.severity not in KEPT or left_open.camera not in self._filmed:
+        if (
+            end.kind in ("object", "evidence")
+            or end.severity not in KEPT
+            or left_open.camera not in self._filmed
+        ):
             return
-        with contextlib.suppress(StorageError):  # a folder that cannot be read has no clip to show
-            if any(".mp4" in path.suffixes for path in self._store.files_of(left_open.event_id)):
-                return
+        if self._has_clip(left_open.event_id):
+            return
         data = EvidenceData(event_id=left_open.event_id, clip=None, missing=LOST_CLIP)
         self.outbox.append(self._events.evidence(left_open.camera, data, end.severity))
+
+    def _has_clip(self, event_id: str) -> bool:
+        with contextlib.suppress(StorageError):  # a folder that cannot be read has no clip to show
+            return any(".mp4" in path.suffixes for path in self._store.files_of(event_id))
+        return False

@@ -1,9 +1,11 @@
 """From facts to events."""
 
+from edge_agent.events.envelope import LOST_CLIP, whose_clip
 from edge_agent.events.maker import EventMaker, object_event_id
 from edge_agent.events.sink import Appender, ClipSource, EventSink, NoClips, NoSnapshots
 
 __all__ = [
+    "LOST_CLIP",
     "Appender",
     "ClipSource",
     "EventMaker",
@@ -11,4 +13,5 @@ __all__ = [
     "NoClips",
     "NoSnapshots",
     "object_event_id",
+    "whose_clip",
 ]

@@ -20,6 +20,9 @@ from edge_agent.model import Severity
 from edge_agent.outbox_model import Draft, Media, OpenEvent, Stamp
 
 ENCODER = msgspec.json.Encoder()
+LOST_CLIP = "the agent ended before the clip was complete"
+AWAITED_CLIP = "clip"
+"""In ``LeftOpen.kind``; no kind of event, so that an older version forgets it instead of ending it."""
 
 OpenData = (
     wire.ObjectData
@@ -48,6 +51,24 @@ class LeftOpen(msgspec.Struct, frozen=True):
     seen_at: str  # rfc3339
     kind: str = "object"
     severity: str | None = None
+
+
+def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment) -> OpenEvent:
+    """What is kept of an event that is over, until its clip is told: ``LeftOpen`` with the clip's absence."""
+    data = wire.EvidenceData(event_id=event_id, clip=None, missing=LOST_CLIP)
+    state = LeftOpen(msgspec.Raw(ENCODER.encode(data)), rfc3339(now.at), AWAITED_CLIP, severity.value)
+    return OpenEvent(clip_key(event_id), camera_id, ENCODER.encode(state))
+
+
+def clip_key(event_id: str) -> str:
+    """Under which a clip is awaited. No event has a slash in its id."""
+    return f"clip/{event_id}"
+
+
+def whose_clip(event: OpenEvent) -> str | None:
+    """The event whose clip ``event`` awaits; None: it is an event itself."""
+    prefix = clip_key("")
+    return event.event_id.removeprefix(prefix) if event.event_id.startswith(prefix) else None
 
 
 class Envelope:

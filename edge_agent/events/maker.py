@@ -12,7 +12,7 @@ import msgspec
 from edge_agent import wire
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Gateway
-from edge_agent.events.envelope import Envelope, LeftOpen, Moment
+from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
 from edge_agent.hits import TAMPER, CountsHit, HeatHit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
 from edge_agent.model import CameraState, Cause, Frame, Severity, Track
 from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
@@ -154,7 +154,13 @@ class EventMaker:
 
     def evidence(self, camera_id: str, data: wire.EvidenceData, severity: Severity) -> Draft:
         """``evidence``: the hash of a clip, or why there is none. As grave as the event it belongs to."""
-        return self._envelope.draft(camera_id, severity, self._envelope.now(), data)
+        now, key = self._envelope.now(), clip_key(data.event_id)
+        return self._envelope.draft(camera_id, severity, now, data, closes=key)
+
+    def awaits_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
+        """``draft`` is the last one of its event, and a clip follows: until then it is remembered."""
+        awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())
+        return dataclasses.replace(draft, opens=awaited)
 
     def chain_head(self, data: wire.ChainHeadData, severity: Severity) -> Draft:
         """``chain-head``: as grave as the gravest of the events it signs."""
@@ -197,8 +203,13 @@ class EventMaker:
         return self._envelope.encoder(GATEWAY, Severity.WARNING, self._envelope.now(), data)(stamp)
 
     def left_open(self, event: OpenEvent) -> Draft:
-        """The ``end`` of what was going on when the agent died. Raises ``msgspec.DecodeError``."""
+        """The ``end`` of what was going on when the agent died; of what was over, ``evidence`` that
+        its clip is lost. Raises ``msgspec.DecodeError``."""
         state = msgspec.json.decode(event.state, type=LeftOpen)
+        severity = Severity.INFO if state.severity is None else Severity(state.severity)
+        if state.kind == AWAITED_CLIP:
+            lost = msgspec.json.decode(state.data, type=wire.EvidenceData)
+            return self.evidence(event.camera, lost, severity)
         kind = wire.DATA_OF_KIND.get(state.kind)
         if kind is None:
             raise msgspec.DecodeError(f"an open event of the unknown kind {state.kind!r}")
@@ -208,7 +219,6 @@ class EventMaker:
             ended_at=state.seen_at,
             end_reason="restart",
         )
-        severity = Severity.INFO if state.severity is None else Severity(state.severity)
         return self._envelope.draft(event.camera, severity, self._envelope.now(), data, closes=event.event_id)
 
 

@@ -10,6 +10,7 @@ from edge_agent.model import FULL_PICTURE, Box, Frame, Severity, Track, Tracks
 from edge_agent.outbox_model import Draft, Media, Stamp
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
+OVER = (Phase.END, Phase.MOMENT)
 
 
 class SnapshotSource(Protocol):
@@ -26,6 +27,10 @@ class SnapshotSource(Protocol):
 
 class ClipSource(Protocol):
     """What makes a film of an event. Nothing here waits for it: its hash follows in an ``evidence`` event."""
+
+    def owes(self, event_id: str, phase: Phase, severity: Severity) -> bool:
+        """Whether a clip of the event, which ends with what is told now, is still to be told."""
+        ...
 
     def follow(
         self,
@@ -64,6 +69,9 @@ class NoSnapshots:
 class NoClips:
     """``clips: none``, and replays."""
 
+    def owes(self, event_id: str, phase: Phase, severity: Severity) -> bool:
+        return False
+
     def follow(
         self,
         event_id: str,
@@ -99,12 +107,10 @@ class EventSink:
                 self._object(hit, frame)
             case RuleHit():
                 media = self._picture(hit.event_id, hit.phase, hit.box, frame)
-                self._outbox.append(self._events.rule_event(self._camera_id, hit, frame, media))
-                self._film(hit, hit.rule.severity, media)
+                self._tell(hit, self._events.rule_event(self._camera_id, hit, frame, media))
             case ViewHit():
                 media = self._picture(hit.event_id, hit.phase, FULL_PICTURE, frame)
-                self._outbox.append(self._events.view_event(self._camera_id, hit, frame, media))
-                self._film(hit, hit.severity, media)
+                self._tell(hit, self._events.view_event(self._camera_id, hit, frame, media))
             case CountsHit():
                 self._outbox.append(self._events.counts(self._camera_id, hit, frame))
             case LineCountsHit():
@@ -117,6 +123,10 @@ class EventSink:
     def _picture(self, event_id: str, phase: Phase, box: Box, frame: Frame) -> Media | None:
         return self._snapshots.now(event_id, box, frame) if phase in WITH_PICTURE else None
 
-    def _film(self, hit: RuleHit | ViewHit, severity: Severity, media: Media | None) -> None:
-        """After the append: what is not told is not filmed."""
-        self._clips.follow(hit.event_id, hit.phase, severity, hit.started_mono, hit.last_mono, media)
+    def _tell(self, hit: RuleHit | ViewHit, draft: Draft) -> None:
+        """Then film it: what is not told is not filmed."""
+        severity = draft.severity
+        if hit.phase in OVER and self._clips.owes(hit.event_id, hit.phase, severity):
+            draft = self._events.awaits_clip(self._camera_id, draft, hit.event_id)
+        self._outbox.append(draft)
+        self._clips.follow(hit.event_id, hit.phase, severity, hit.started_mono, hit.last_mono, draft.media)

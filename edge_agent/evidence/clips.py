@@ -85,6 +85,13 @@ class CameraClips:
         with self._lock:
             return self._closed and not self._clips
 
+    def owes(self, event_id: str, phase: Phase, severity: Severity) -> bool:
+        """Whether a clip of the event, which ends with what is told now, is still to be told."""
+        with self._lock:
+            if phase is Phase.MOMENT:
+                return severity in KEPT and bool(self._sources) and not self._closed
+            return event_id in self._clips
+
     def follow(
         self,
         event_id: str,

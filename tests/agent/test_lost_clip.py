@@ -1,0 +1,91 @@
+"""A clip that a kill cost, of an event that was over by then: the next run tells that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent import config
+from edge_agent.capture.ring import PacketRing
+from edge_agent.clock import SystemClock
+from edge_agent.events import LOST_CLIP, EventSink, NoSnapshots
+from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.hits import Crossing, Phase, RuleHit, RuleRef, Stay
+from edge_agent.model import Severity
+from tests.events.parts import frame, maker, track, valid
+from tests.testbed.agent import write_config
+
+RIDER = track("t1")
+CROSSED = RuleHit(
+    Phase.MOMENT,
+    "lane-t1-1",
+    RuleRef("lane", "line-crossing", Severity.ALARM),
+    Crossing("lane", "a-to-b"),
+    "motorcycle over lane",
+    started_mono=999.0,
+    last_mono=999.0,
+    track=RIDER,
+    box=RIDER.box,
+)
+ENTERED = replace(
+    CROSSED, phase=Phase.START, rule=RuleRef("yard", "zone-intrusion", Severity.ALARM), facts=Stay("yard", 1)
+)
+LEFT = replace(ENTERED, phase=Phase.END, end_reason="left")
+
+
+@contextmanager
+def evidence_room(folder: Path) -> Iterator[EvidenceRoom]:
+    """Its recorder's thread does not run: whatever is filmed is lost at the end."""
+    camera = {"id": "cam-1", "url": "rtsp://192.0.2.1/1", "report": {"clips": "rules"}}
+    settings = config.load(write_config(folder, cameras=[camera], broker_port=1, detector="none"))
+    room = EvidenceRoom(settings, maker(), SystemClock(), "boot-1", lambda: True)
+    with room.outbox:
+        room.close_left_open()
+        yield room
+
+
+def filmed(room: EvidenceRoom, folder: Path) -> EventSink:
+    (camera,) = config.load(folder / "edge-agent.yaml").cameras
+    clips = room.recorder.camera(camera, PacketRing(5.0, 1_000_000))
+    return EventSink("cam-1", maker(), room.outbox, NoSnapshots(), clips)
+
+
+def told(room: EvidenceRoom) -> list[dict[str, Any]]:
+    events = [event.payload for event in room.outbox.pending(20) if event.kind == "evidence"]
+    return [valid(payload)["data"] for payload in events]
+
+
+@pytest.mark.parametrize("hits", [(CROSSED,), (ENTERED, LEFT)], ids=["a moment", "an event that ended"])
+def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleHit, ...]) -> None:
+    with evidence_room(tmp_path) as room:
+        sink = filmed(room, tmp_path)
+        for hit in hits:
+            sink.accept(hit, frame())
+        assert told(room) == []
+    for _ in ("the next run", "the one after that"):
+        with evidence_room(tmp_path) as room:
+            assert told(room) == [{"event_id": "lane-t1-1", "clip": None, "missing": LOST_CLIP}]
+
+
+def test_nobody_awaits_a_clip_that_was_told(tmp_path: Path) -> None:
+    with evidence_room(tmp_path) as room:
+        filmed(room, tmp_path).accept(CROSSED, frame())
+        room.recorder.start()
+        room.finish_clips()
+        (first,) = told(room)
+        assert first["missing"] != LOST_CLIP
+    with evidence_room(tmp_path) as room:
+        assert told(room) == [first]
+
+
+def test_nobody_awaits_a_clip_of_what_is_told_at_info(tmp_path: Path) -> None:
+    quiet = replace(CROSSED, rule=RuleRef("lane", "line-crossing", Severity.INFO))
+    with evidence_room(tmp_path) as room:
+        filmed(room, tmp_path).accept(quiet, frame())
+    with evidence_room(tmp_path) as room:
+        assert told(room) == []
