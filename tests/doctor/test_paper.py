@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.config import load
 from edge_agent.doctor.cameras import Seen
-from edge_agent.doctor.check import Result
+from edge_agent.doctor.check import Figure, Result
 from edge_agent.doctor.document import document
 from edge_agent.doctor.picture import jpeg
 from edge_agent.doctor.report import make_report
@@ -22,7 +22,7 @@ from edge_agent.wire import DoctorCamera
 from tests.testbed.agent import write_config
 
 CHROMIUM = shutil.which("chromium")
-STREAM = {"codec": "H.264", "width": 640, "height": 480, "rate": 10.0, "keyframe_s": 4.0}
+STREAM: dict[str, Figure] = {"codec": "H.264", "width": 640, "height": 480, "rate": 10.0, "keyframe_s": 4.0}
 BOX = (
     Result("config", "config-good", {"cameras": 4, "hash": "c2e817b2798b"}),
     Result(
