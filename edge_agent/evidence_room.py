@@ -11,7 +11,7 @@ import msgspec
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.errors import StorageError
-from edge_agent.events import LOST_CLIP, EventMaker, whose_clip
+from edge_agent.events import LOST_CLIP, EventMaker, LifeSign, whose_clip
 from edge_agent.evidence.chain import EvidenceChain
 from edge_agent.evidence.clips import KEPT, films
 from edge_agent.evidence.recorder import Recorder
@@ -39,6 +39,7 @@ class EvidenceRoom:
     ) -> None:
         state_dir, storage = settings.state_dir, settings.storage
         self._events = events
+        self._life = LifeSign(state_dir / "alive.json", clock, boot_id)
         self._filmed = {camera.id for camera in settings.cameras if films(camera)}
         self._store = store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
         self.chain = EvidenceChain(
@@ -61,9 +62,12 @@ class EvidenceRoom:
         self.recorder = Recorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
 
     def tend(self) -> None:
-        """About once a second, on the main thread: what nobody else asks for without a broker, and heads."""
+        """About once a second, on the main thread: what nobody else asks for without a broker, and a sign of
+        life."""
         self.outbox.maintain()
         self.close_left_open()
+        if self.outbox.has_open():
+            self._life.give()
 
     def sign(self) -> None:
         """What is due of it; on the main thread."""
@@ -92,7 +96,7 @@ class EvidenceRoom:
             self.outbox.forget_open(left_open.event_id)
             return
         try:
-            end = self._events.left_open(left_open)
+            end = self._events.left_open(left_open, self._life.before())
             self.outbox.append(end)
             self._tell_lost_clip(left_open, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

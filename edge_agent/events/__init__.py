@@ -1,6 +1,7 @@
 """From facts to events."""
 
 from edge_agent.events.envelope import LOST_CLIP, whose_clip
+from edge_agent.events.life_sign import LifeSign
 from edge_agent.events.maker import EventMaker, object_event_id
 from edge_agent.events.sink import Appender, ClipSource, EventSink, NoClips, NoSnapshots
 
@@ -10,6 +11,7 @@ __all__ = [
     "ClipSource",
     "EventMaker",
     "EventSink",
+    "LifeSign",
     "NoClips",
     "NoSnapshots",
     "object_event_id",

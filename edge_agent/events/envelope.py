@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from edge_agent import wire
 from edge_agent.clock import Clock, rfc3339, wall_time_of
 from edge_agent.config.settings import Gateway
+from edge_agent.events.life_sign import Life
 from edge_agent.model import Severity
 from edge_agent.outbox_model import Draft, Media, OpenEvent, Stamp
 
@@ -51,6 +52,15 @@ class LeftOpen(msgspec.Struct, frozen=True):
     seen_at: str  # rfc3339
     kind: str = "object"
     severity: str | None = None
+    seen_mono: float | None = None  # ``seen_at``, of the boot ``boot_id``
+    boot_id: str | None = None
+
+    def last_at(self, life: Life | None) -> str:
+        """When it was last known to go on, RFC 3339: told, or seen by an agent that lived on."""
+        if life is None or self.seen_mono is None or life.boot_id != self.boot_id:
+            return self.seen_at
+        lived = timedelta(seconds=max(0.0, life.mono - self.seen_mono))
+        return rfc3339(datetime.fromisoformat(self.seen_at) + lived)
 
 
 def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment) -> OpenEvent:
@@ -120,7 +130,7 @@ class Envelope:
             if data.phase == "end":
                 closes = data.event_id
             elif data.phase != "moment":
-                opens = _left_behind(subject, kind, severity, data, moment)
+                opens = _left_behind(subject, kind, severity, data, moment, self._boot_id)
         return Draft(subject, kind, severity, encode, media, opens, closes)
 
     def encoder(
@@ -157,12 +167,15 @@ class Envelope:
         return encode
 
 
-def _left_behind(subject: str, kind: str, severity: Severity, data: OpenData, moment: Moment) -> OpenEvent:
+def _left_behind(
+    subject: str, kind: str, severity: Severity, data: OpenData, moment: Moment, boot_id: str
+) -> OpenEvent:
     kept: OpenData
     if isinstance(data, wire.ThermalData):  # an agent that starts holds nothing back
         begins = {"from_step": data.to_step, "to_step": 0, "limits": wire.LoadLimits()}
         kept = msgspec.structs.replace(data, **begins, why="the agent was restarted")
     else:
         kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
-    state = LeftOpen(msgspec.Raw(ENCODER.encode(kept)), rfc3339(moment.at), kind, severity.value)
+    raw = msgspec.Raw(ENCODER.encode(kept))
+    state = LeftOpen(raw, rfc3339(moment.at), kind, severity.value, moment.mono, boot_id)
     return OpenEvent(data.event_id, subject, ENCODER.encode(state))

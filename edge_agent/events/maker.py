@@ -13,6 +13,7 @@ from edge_agent import wire
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Gateway
 from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
+from edge_agent.events.life_sign import Life
 from edge_agent.hits import TAMPER, CountsHit, HeatHit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
 from edge_agent.model import CameraState, Cause, Frame, Severity, Track
 from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
@@ -202,9 +203,9 @@ class EventMaker:
         )
         return self._envelope.encoder(GATEWAY, Severity.WARNING, self._envelope.now(), data)(stamp)
 
-    def left_open(self, event: OpenEvent) -> Draft:
+    def left_open(self, event: OpenEvent, life: Life | None = None) -> Draft:
         """The ``end`` of what was going on when the agent died; of what was over, ``evidence`` that
-        its clip is lost. Raises ``msgspec.DecodeError``."""
+        its clip is lost. ``life``: until when that agent lived. Raises ``msgspec.DecodeError``."""
         state = msgspec.json.decode(event.state, type=LeftOpen)
         severity = Severity.INFO if state.severity is None else Severity(state.severity)
         if state.kind == AWAITED_CLIP:
@@ -216,7 +217,7 @@ class EventMaker:
         data = msgspec.structs.replace(
             msgspec.json.decode(state.data, type=kind),
             phase="end",
-            ended_at=state.seen_at,
+            ended_at=state.last_at(life),
             end_reason="restart",
         )
         return self._envelope.draft(event.camera, severity, self._envelope.now(), data, closes=event.event_id)

@@ -166,6 +166,11 @@ class Outbox:
         with self._lock:
             return self._open_events.left()
 
+    def has_open(self) -> bool:
+        """Whether something has begun that has not ended."""
+        with self._lock:
+            return bool(self._open_events.all())
+
     def forget_open(self, event_id: str) -> None:
         """Never report this event as left open again, although no end of it was appended."""
         with self._commit_lock, self._lock:

@@ -18,8 +18,9 @@ from edge_agent.device.status import run_status
 from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.hits import ObjectHit, Phase
 from edge_agent.outbox.failover import RETRY_DISK_S
-from tests.events.parts import frame, maker, track
-from tests.outbox.parts import outbox_in
+from tests.agent.test_lost_clip import ENTERED, evidence_room, filmed
+from tests.events.parts import frame, maker, track, valid
+from tests.outbox.parts import HandClock, outbox_in
 from tests.testbed.agent import wait_until, write_config
 from tests.testbed.mosquitto import free_port
 
@@ -72,3 +73,20 @@ def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
     with outbox_in(state) as outbox:
         assert outbox.left_open() == []
         assert json.loads(outbox.pending(9)[-1].payload)["data"]["end_reason"] == "restart"
+
+
+def test_one_that_a_kill_cut_off_ended_when_the_agent_last_lived_and_not_when_it_began(
+    tmp_path: Path,
+) -> None:
+    clock = HandClock(mono=1000.0)
+    with evidence_room(tmp_path, clock) as room:
+        filmed(room, tmp_path).accept(ENTERED, frame())
+        clock.advance(40.0)
+        room.tend()
+    with evidence_room(tmp_path, HandClock(mono=9000.0)) as room:
+        (end,) = [
+            valid(event.payload)["data"]
+            for event in room.outbox.pending(9)
+            if event.kind == ENTERED.rule.kind
+        ][1:]
+    assert (end["started_at"], end["ended_at"]) == ("2026-11-24T13:42:14.123Z", "2026-11-24T13:42:55.123Z")

@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.capture.ring import PacketRing
-from edge_agent.clock import SystemClock
+from edge_agent.clock import Clock, SystemClock
 from edge_agent.events import LOST_CLIP, EventSink, NoSnapshots
 from edge_agent.evidence_room import EvidenceRoom
 from edge_agent.hits import Crossing, Phase, RuleHit, RuleRef, Stay
@@ -39,11 +39,11 @@ LEFT = replace(ENTERED, phase=Phase.END, end_reason="left")
 
 
 @contextmanager
-def evidence_room(folder: Path) -> Iterator[EvidenceRoom]:
+def evidence_room(folder: Path, clock: Clock | None = None) -> Iterator[EvidenceRoom]:
     """Its recorder's thread does not run: whatever is filmed is lost at the end."""
     camera = {"id": "cam-1", "url": "rtsp://192.0.2.1/1", "report": {"clips": "rules"}}
     settings = config.load(write_config(folder, cameras=[camera], broker_port=1, detector="none"))
-    room = EvidenceRoom(settings, maker(), SystemClock(), "boot-1", lambda: True)
+    room = EvidenceRoom(settings, maker(), clock or SystemClock(), "boot-1", lambda: True)
     with room.outbox:
         room.close_left_open()
         yield room

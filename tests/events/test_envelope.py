@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import wire
+from edge_agent.events.life_sign import Life
 from edge_agent.hits import CountsHit, ObjectHit, Phase
 from edge_agent.model import (
     GROUP_OF_LABEL,
@@ -142,3 +143,21 @@ def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_la
     )
     assert (data["event_id"], data["label"], data["snapshot"]) == (start.opens.event_id, "motorcycle", None)
     assert draft.closes == start.opens.event_id
+
+
+@pytest.mark.parametrize(
+    ("life", "ended_at"),
+    [
+        (None, "2026-11-24T13:42:13.123Z"),
+        (Life("run-1", "boot-1", 1041.5), "2026-11-24T13:42:56.623Z"),
+        (Life("run-0", "boot-1", 900.0), "2026-11-24T13:42:13.123Z"),
+        (Life("run-0", "boot-0", 5000.0), "2026-11-24T13:42:13.123Z"),
+    ],
+    ids=["no sign of life", "43.5 s after the start", "before the start", "of another boot"],
+)
+def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(life: Life | None, ended_at: str) -> None:
+    start = maker().object_event("cam-1", ObjectHit(Phase.START, track(), 998.0), frame(), None)
+    assert start.opens is not None
+    data = encoded(maker(HandClock(mono=5.0)).left_open(start.opens, life))["data"]
+    assert data["started_at"] == "2026-11-24T13:42:13.123Z"
+    assert data["ended_at"] == ended_at
