@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import socket
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from edge_agent.doctor.command import run_doctor
 from edge_agent.doctor.run import Surroundings
 from edge_agent.schema import schema_of
 from edge_agent.wire import Doctor, DoctorLine
+from tests.doctor.strict_camera import StrictCamera
+from tests.testbed.agent import write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
 
@@ -87,3 +91,45 @@ def password(tmp_path: Path) -> str:
 
 def camera(camera_id: str, url: str, password_file: str) -> dict[str, object]:
     return {"id": camera_id, "url": url, "username": USER, "password_file": password_file}
+
+
+@dataclass(frozen=True)
+class Site:
+    """With everything that cameras can have, examined in one go."""
+
+    told: Told
+    strict: StrictCamera
+
+
+@pytest.fixture(scope="package", autouse=True)
+def site_under_examination(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[Site] | None]:
+    """Begun before the first test of the package: a camera that accepts and says nothing takes ten seconds,
+    in which the modules before test_site.py run. None where nobody will ask for it."""
+    if not any(item.path.name == "test_site.py" for item in request.session.items):
+        yield None
+        return
+    cameras: RtspServer = request.getfixturevalue("cameras")
+    folder = tmp_path_factory.mktemp("site")
+    right = folder / "right.pass"
+    right.write_text(PASSWORD)
+    right.chmod(0o600)
+    streams = ("good", "black", "blurred", "main", "gone")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as dead_camera,
+        socket.create_server(("127.0.0.1", 0)) as dead_broker,
+        StrictCamera() as strict,
+        ThreadPoolExecutor(1, "site") as pool,
+    ):
+        config = write_config(
+            folder,
+            cameras=[
+                *(camera(name, cameras.url(f"/{name}"), str(right)) for name in streams),
+                camera("locked", strict.url, str(right)),
+                camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
+            ],
+            broker_port=1,
+            mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
+        )
+        yield pool.submit(lambda: Site(examined(config, "--lang", "en"), strict))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -13,42 +11,13 @@ from edge_agent.clock import SystemClock
 from edge_agent.config import load
 from edge_agent.doctor.cameras import CameraCheck
 from edge_agent.wire import CameraHealth
-from tests.doctor.conftest import PASSWORD, Told, camera, examined
-from tests.doctor.strict_camera import StrictCamera
+from tests.doctor.conftest import Site
 from tests.testbed.agent import write_config
-from tests.testbed.rtsp import RtspServer
 
 
-@dataclass(frozen=True)
-class Site:
-    told: Told
-    strict: StrictCamera
-
-
-@pytest.fixture(scope="module")
-def site(cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One run, with a camera that accepts and says nothing, and a broker that does the same."""
-    folder = tmp_path_factory.mktemp("site")
-    right = folder / "right.pass"
-    right.write_text(PASSWORD)
-    right.chmod(0o600)
-    streams = ("good", "black", "blurred", "main", "gone")
-    with (
-        socket.create_server(("127.0.0.1", 0)) as dead_camera,
-        socket.create_server(("127.0.0.1", 0)) as dead_broker,
-        StrictCamera() as strict,
-    ):
-        config = write_config(
-            folder,
-            cameras=[
-                *(camera(name, cameras.url(f"/{name}"), str(right)) for name in streams),
-                camera("locked", strict.url, str(right)),
-                camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
-            ],
-            broker_port=1,
-            mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
-        )
-        yield Site(examined(config, "--lang", "en"), strict)
+@pytest.fixture
+def site(site_under_examination: Future[Site]) -> Site:
+    return site_under_examination.result(timeout=60)
 
 
 def test_a_good_camera_is_measured(site: Site) -> None:
