@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_agent.errors import EvidenceError
 from edge_agent.evidence.heads import SignedHead, read_head
 from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
-from edge_agent.evidence.records import NoEvent, Record, read_record
+from edge_agent.evidence.records import NoEvent, Record, is_of_an_event, read_record, split_topic
 from edge_agent.evidence.report import Report, spans
 from edge_agent.evidence.verify import (
     SIGNED_ITSELF,
@@ -182,16 +182,25 @@ def _load_keys(names: Sequence[str]) -> Keys:
 
 
 def _read_lines(path: Path, report: Report) -> list[Record]:
-    """One event a line; line ends of either kind."""
+    """One event a line, alone or behind its topic; line ends of either kind."""
     records = []
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if payload := line.rstrip(b"\r\n"):
-                    records += _read_one(payload, f"{path}:{number}", report)
+                    records += _read_line(payload, f"{path}:{number}", report)
     except OSError as error:
         raise _unreadable(path, error) from error
     return records
+
+
+def _read_line(line: bytes, where: str, report: Report) -> list[Record]:
+    """Nothing but a count of what neither is an event nor was one."""
+    topic, payload = split_topic(line)
+    if is_of_an_event(topic, payload):
+        return _read_one(payload, where, report)
+    report.pass_over(where)
+    return []
 
 
 def _read_one(payload: bytes, where: str, report: Report) -> list[Record]:

@@ -6,6 +6,7 @@ Only hashes and names are kept, not the bytes: a month of a box fits in memory.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +15,10 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"
+_TOPIC = re.compile(rb'([^\s"{]+/[^\s"{]+) (.*)', re.DOTALL)
+_EVENT_TOPIC = b"/up/event/"
+_MARKS = (b'"specversion"', b'"prevhash"', f'"{SOURCE_PREFIX}'.encode(), TYPE_PREFIX.encode())
+"""Every event has several of them; no other message of a gateway has one."""
 
 
 class NoEvent(EdgeAgentError):
@@ -79,6 +84,18 @@ class _Data(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_Envelope)
 _DATA_DECODER = msgspec.json.Decoder(_Data)
+
+
+def split_topic(line: bytes) -> tuple[bytes, bytes]:
+    """The topic, if ``mosquitto_sub -v`` put it in front, and the payload."""
+    match = None if line.startswith(b"{") else _TOPIC.fullmatch(line)
+    return (match[1], match[2]) if match else (b"", line)
+
+
+def is_of_an_event(topic: bytes, payload: bytes) -> bool:
+    """Whether this is an event or was one: a broken one is not let off because it cannot be read. Who takes
+    all marks off it has removed it, and that is a missing link."""
+    return _EVENT_TOPIC in topic or any(mark in payload for mark in _MARKS)
 
 
 def read_record(payload: bytes, where: str) -> Record:

@@ -11,16 +11,26 @@ from typing import TextIO
 from edge_agent.evidence.records import Record
 from edge_agent.evidence.verify import Finding, Verdict
 
+NAMED = 3  # of the lines that are passed over
+
 
 @dataclass(slots=True)
 class Report:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)  # the first few of them
+    passed_over_count: int = 0
 
     @property
     def genuine(self) -> bool:
         """All of it, and that it is not nothing."""
         return bool(self.findings) and all(found.verdict is Verdict.GENUINE for found in self.findings)
+
+    def pass_over(self, where: str) -> None:
+        """This line is no event and was none."""
+        self.passed_over_count += 1
+        if len(self.passed_over) < NAMED:
+            self.passed_over.append(where)
 
     def write(self, out: TextIO) -> None:
         """The sum of it, the count of each verdict, and what is not genuine: neighbours in one line."""
@@ -29,6 +39,10 @@ class Report:
             count = sum(found.verdict is verdict for found in self.findings)
             if count or verdict is Verdict.GENUINE:
                 out.write(f"{verdict}: {count}\n")
+        if self.passed_over_count:
+            more = ", ..." if self.passed_over_count > NAMED else ""
+            where = _printable(", ".join(self.passed_over))
+            out.write(f"no event, passed over: {self.passed_over_count} ({where}{more})\n")
         for line in self._doubts():
             out.write(f"  {_printable(line)}\n")
         for note in self.notes:

@@ -241,3 +241,68 @@ def test_after_a_kill_the_chain_goes_on_and_what_the_journal_lost_waits_in_the_o
         box.seconds(1)
         assert verdicts(tmp_path, box.published()) == {}
         assert len(box.journal()) == 2
+
+
+CAPTURED = {
+    b"tb/v1/dt-001/up/heartbeat ": b'{"gateway":"dt-001","outbox":{"epoch":"3f2a0b1c","sequence":7}}',
+    b"tb/v1/dt-001/up/state ": b'{"online":true}',
+    b"tb/v1/dt-001/up/media/ab12 ": b"\xff\xd8\xff\xe0 half a picture",
+    b"": b"Client subscriber received PINGRESP",
+}
+
+
+def capture(published: list[bytes]) -> list[bytes]:
+    """As ``mosquitto_sub -v -t tb/v1/#`` writes it."""
+    other = [topic + payload for topic, payload in CAPTURED.items()]
+    return other + [b"tb/v1/dt-001/up/event/cam-1 " + payload for payload in published]
+
+
+def test_a_capture_with_topics_is_genuine_and_what_is_no_event_is_counted(
+    tmp_path: Path, published: list[bytes]
+) -> None:
+    path, out = tmp_path / "capture.txt", io.StringIO()
+    path.write_bytes(b"\n".join(capture(published)))
+    report = check_files([path], [str(tmp_path / "key.pem")], [])
+    report.write(out)
+    assert report.genuine, out.getvalue()
+    assert [found.verdict for found in report.findings] == [V.GENUINE] * len(published)
+    assert f"no event, passed over: 4 ({path}:1, {path}:2, {path}:3, ...)\n" in out.getvalue()
+
+
+def test_of_no_event_at_all_it_is_not_said_that_all_is_genuine(tmp_path: Path) -> None:
+    path = tmp_path / "capture.txt"
+    path.write_bytes(b"\n".join(capture([])))
+    assert not check_files([path], [], []).genuine
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda line: line[:-1],
+        lambda line: line[:40],
+        lambda line: line.replace(b'"source":"/tb/', b'"source":"/xx/'),
+        lambda line: line.partition(b" ")[2][:-1],
+        lambda line: line.partition(b" ")[2].replace(b'"sequence":', b'"sequenze":'),
+        lambda line: line.partition(b" ")[0] + b" nothing of it",
+    ],
+    ids=["cut", "cut to its topic", "other source", "cut, no topic", "a field less", "only its topic"],
+)
+def test_a_broken_event_is_altered_and_not_passed_over(
+    tmp_path: Path, published: list[bytes], broken: Callable[[bytes], bytes]
+) -> None:
+    lines = capture(published)
+    lines[6] = broken(lines[6])
+    path = tmp_path / "capture.txt"
+    path.write_bytes(b"\n".join(lines))
+    report = check_files([path], [str(tmp_path / "key.pem")], [])
+    assert [found.verdict for found in report.findings if found.where == "" and "capture" in found.what] == [
+        V.ALTERED
+    ]
+    assert report.passed_over_count == 4
+
+
+def test_an_event_that_lost_all_that_marks_it_is_a_missing_link(
+    tmp_path: Path, published: list[bytes]
+) -> None:
+    published[4] = b'{"hello":"world"}'
+    assert V.MISSING in verdicts(tmp_path, published)
