@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> None:
-    actions = evidence.add_subparsers(dest="action", metavar="verify|export|hold|open", required=True)
+    actions = evidence.add_subparsers(dest="action", metavar="verify|export|hold|holds|open", required=True)
     verify = actions.add_parser("verify", help="whether events and media are as the gateway published them")
     verify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="events, one a line; or a bundle")
     verify.add_argument(
@@ -61,6 +61,11 @@ def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> Non
     hold.add_argument("--why", default="", metavar="TEXT")
     hold.add_argument("--release", action="store_true", help="let rotation have it again")
 
+    holds = actions.add_parser(
+        "holds", help="what is held: the event, since when, by whom, bytes of its media"
+    )
+    holds.add_argument("config", type=Path, nargs="?", default=default_config)
+
     opening = actions.add_parser("open", help="at the centre: open media that are sealed to its key")
     opening.add_argument("files", type=Path, nargs="+", metavar="FILE")
     opening.add_argument("--key", type=Path, required=True, metavar="PRIVATE.pem", help="X25519")
@@ -75,6 +80,8 @@ def run_evidence(args: argparse.Namespace, out: TextIO) -> int:
             return _export(args, out)
         case "hold":
             return _hold(args, out)
+        case "holds":
+            return _holds(args, out)
         case _:
             return _open(args, out)
 
@@ -131,6 +138,16 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
             return 0
     out.write(f"{event_id}: no such event is on this box: mistyped? --release takes it back\n")
     return 1
+
+
+def _holds(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.evidence.held import held_lines
+
+    settings = _load(args.config)
+    with _readable(settings.state_dir):
+        lines = held_lines(_store(settings))
+    out.writelines(f"{line}\n" for line in lines)
+    return 0
 
 
 def _open(args: argparse.Namespace, out: TextIO) -> int:

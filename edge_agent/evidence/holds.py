@@ -7,14 +7,15 @@ something.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import msgspec
 
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.errors import StorageError
-from edge_agent.evidence.names import check_id
-from edge_agent.state_file import sync_folder, write_record
+from edge_agent.evidence.names import check_id, is_id
+from edge_agent.state_file import read_record, sync_folder, write_record
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -64,6 +65,16 @@ class Holds:
             return frozenset(path.stem for path in self._folder.glob("*.json"))
         except OSError:
             return frozenset()
+
+    def all(self) -> dict[str, Hold | None]:
+        """By id of the event; None: its file cannot be read, held it is all the same. Raises ``OSError`` when
+        it cannot be known what is held."""
+        try:
+            names = [Path(name) for name in sorted(os.listdir(self._folder))]
+        except FileNotFoundError:
+            return {}
+        ids = [name.stem for name in names if name.suffix == ".json" and is_id(name.stem)]
+        return {event_id: read_record(self._path(event_id), Hold) for event_id in ids}
 
     def _path(self, event_id: str) -> Path:
         check_id(event_id)

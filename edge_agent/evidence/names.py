@@ -68,7 +68,11 @@ class MediaName:
         return Path(self.day, f"{'_'.join(words)}.{self.suffix}{'.sealed' if self.sealed else ''}")
 
 
+def is_id(word: str) -> bool:
+    return _ID.fullmatch(word) is not None
+
+
 def check_id(word: str) -> None:
     """Raises ``StorageError``: ids become file names, and come from the command line too."""
-    if not _ID.fullmatch(word):
+    if not is_id(word):
         raise StorageError(f"{word!r} is no id: lower-case letters, digits and hyphens")

@@ -41,12 +41,12 @@ class Report:
                 out.write(f"{verdict}: {count}\n")
         if self.passed_over_count:
             more = ", ..." if self.passed_over_count > NAMED else ""
-            where = _printable(", ".join(self.passed_over))
+            where = printable(", ".join(self.passed_over))
             out.write(f"no event, passed over: {self.passed_over_count} ({where}{more})\n")
         for line in self._doubts():
-            out.write(f"  {_printable(line)}\n")
+            out.write(f"  {printable(line)}\n")
         for note in self.notes:
-            out.write(f"note: {_printable(note)}\n")
+            out.write(f"note: {printable(note)}\n")
 
     def _sum(self) -> str:
         if not self.findings:
@@ -88,6 +88,6 @@ def _named(found: Finding) -> str:
     return f"{found.what} ({found.where})" if found.where else found.what
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """What was read comes from anybody: it must not write lines of its own, or move the cursor."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -19,7 +19,7 @@ from pathlib import Path
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Storage
 from edge_agent.errors import StorageError
-from edge_agent.evidence.holds import Holds
+from edge_agent.evidence.holds import Hold, Holds
 from edge_agent.evidence.names import PART, MediaName, check_id
 from edge_agent.evidence.shelf import EARLIEST, Kept, kept, on_disk, read_shelf
 from edge_agent.model import Severity
@@ -158,6 +158,10 @@ class MediaStore:
     def held(self) -> frozenset[str]:
         """Ids of the events that are held."""
         return self._holds.ids()
+
+    def holds(self) -> dict[str, Hold | None]:
+        """Who holds what, by id of the event; see ``Holds.all``."""
+        return self._holds.all()
 
     # --- under the lock ---
 

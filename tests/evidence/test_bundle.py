@@ -10,16 +10,21 @@ import re
 import shutil
 import subprocess
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from edge_agent.cli import main
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Storage
 from edge_agent.errors import EvidenceError
 from edge_agent.evidence.check import check_bundle, check_files, read_bundle
 from edge_agent.evidence.keys import load_or_make
 from edge_agent.evidence.report import Report
+from edge_agent.evidence.store import MediaStore
 from edge_agent.hits import Phase
+from edge_agent.model import Severity
 from edge_agent.outbox_model import Media
 from tests.evidence.box import box_in
 from tests.testbed.open_python import open_python
@@ -295,6 +300,33 @@ def test_hold_and_release(config: Path, tmp_path: Path) -> None:
     assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 0
     assert not held.exists()
     assert main(["evidence", "hold", "yard-night-t1-1", str(config), "--release"]) == 1
+
+
+def test_what_is_held_is_listed_with_since_when_by_whom_and_its_bytes(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evidence", "holds", str(config)]) == 0
+    assert capsys.readouterr().out == "nothing is held\n"
+    hold = ["evidence", "hold", "yard-night-t1-1", str(config)]
+    main([*hold, "--by", "Lan\nx-1  2020-01-01T00:00:00Z  Minh  7", "--why", "case 7"])
+    (tmp_path / "state" / "evidence" / "holds" / "other-1.json").write_text("a power cut")
+    store = MediaStore(tmp_path / "state" / "evidence", Storage(keep_free=0), SystemClock())
+    for media_id, size in (("p1", 700), ("p2", 65)):
+        at = {"event_id": "yard-night-t1-1", "camera": "gate", "media_id": media_id, "at": datetime.now(UTC)}
+        store.save((b"x" * size,), "jpg", severity=Severity.ALARM, **at)  # type: ignore[arg-type]
+    capsys.readouterr()
+    assert main(["evidence", "holds", str(config)]) == 0
+    head, other, yard = capsys.readouterr().out.splitlines()
+    assert head.split() == ["EVENT", "SINCE", "BY", "BYTES", "WHY"]
+    assert other.split(maxsplit=4) == ["other-1", "?", "?", "0", "its record cannot be read"]
+    event, since, rest = yard.split(maxsplit=2)
+    assert (event, rest.split()[-3:]) == ("yard-night-t1-1", ["765", "case", "7"])
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()) < 60
+    assert "Lan\\nx-1" in yard
+    main([*hold, "--release"])
+    capsys.readouterr()
+    main(["evidence", "holds", str(config)])
+    assert "yard-night" not in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")

@@ -1,0 +1,28 @@
+"""What ``edge-agent evidence holds`` says: one line for each event that is held."""
+
+from __future__ import annotations
+
+from edge_agent.evidence.holds import Hold
+from edge_agent.evidence.report import printable
+from edge_agent.evidence.store import MediaStore
+
+HEAD = ("EVENT", "SINCE", "BY", "BYTES", "WHY")
+
+
+def held_lines(store: MediaStore) -> list[str]:
+    """A table. Raises ``OSError`` when it cannot be known what is held."""
+    rows = [_row(event_id, hold, store) for event_id, hold in store.holds().items()]
+    return _aligned([HEAD, *rows]) if rows else ["nothing is held"]
+
+
+def _row(event_id: str, hold: Hold | None, store: MediaStore) -> tuple[str, ...]:
+    size_bytes = sum(path.stat().st_size for path in store.files_of(event_id))
+    if hold is None:
+        return event_id, "?", "?", str(size_bytes), "its record cannot be read"
+    return event_id, printable(hold.when), printable(hold.who), str(size_bytes), printable(hold.why)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [line.rstrip() for line in lines]
