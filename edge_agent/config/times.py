@@ -13,6 +13,11 @@ from edge_agent.config.spec import Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, nearest, shown
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_OF_VIETNAM = dict.fromkeys(
+    ("asia/hanoi", "asia/ha_noi", "asia/ha noi", "asia/hà nội", "hanoi", "vietnam", "asia/vietnam", "ict"),
+    "Asia/Ho_Chi_Minh",
+)
+"""The database names a zone after its largest city; these are looked for here and are not in it."""
 EVERY_DAY = frozenset(range(len(DAYS)))
 
 
@@ -28,7 +33,7 @@ class TimeZone(ScalarKind):
         try:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # unknown, not a name, a directory such as "Asia"
-            near = did_you_mean(name, available_timezones())
+            near = did_you_mean(_OF_VIETNAM.get(name.strip().lower(), name), available_timezones())
             raise Refused(f"must be {self.describe()}, not {shown(name)}{near}") from None
 
 

@@ -110,6 +110,8 @@ MISTAKES = [
     ("an unknown class", _top("detector: {labels: [§persn]}"), "(did you mean 'person'?)"),
     ("the same class twice", _top("detector: {labels: [car, bus, §car]}"), "twice"),
     ("no class at all", _top("detector: {labels: §[]}"), "at least 1, not 0"),
+    ("the capital's time zone", _gateway("{id: a, ward: b, timezone: §Asia/Hanoi}"), "(did you mean 'Asia/Ho_Chi_Minh'?)"),
+    ("the capital's time zone in Vietnamese", _gateway("{id: a, ward: b, timezone: §Asia/Hà Nội}"), "(did you mean 'Asia/Ho_Chi_Minh'?)"),
     ("an unknown time zone", _gateway("{id: a, ward: b, timezone: §Asia/Ho_Chi_Min}"), "(did you mean 'Asia/Ho_Chi_Minh'?)"),
     ("a time zone that is a directory", _gateway("{id: a, ward: b, timezone: §Asia}"), "must be a time zone"),
     ("an unknown profile", _top("profile: §rasberry-pi-4"), "(did you mean 'raspberry-pi-4'?)"),

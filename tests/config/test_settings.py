@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -322,3 +323,10 @@ def test_each_field_of_the_settings_has_its_key(
     names = {f.name for f in fields(settings)}
     expected = names - set(instead_of) | {key for keys in instead_of.values() for key in keys}
     assert {f.key for f in section.fields} == expected
+
+
+def test_the_old_name_of_vietnams_time_zone_is_taken_without_a_word(tmp_path: Path) -> None:
+    named = "gateway: {id: dt-001, ward: de-tham, timezone: Asia/Saigon}\nmqtt: {brokers: ['mqtts://broker.example']}\n"
+    settings = settings_of(tmp_path, named)
+    assert settings.gateway.timezone.utcoffset(datetime(2026, 11, 25)) == timedelta(hours=7)
+    assert settings.warnings == settings_of(tmp_path, named.replace("Saigon", "Ho_Chi_Minh")).warnings
