@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +133,9 @@ def _replay(args: argparse.Namespace) -> int:
 
     settings = config.load(args.config, no_secrets=True)
     outputs = ReplayOutputs(sys.stdout, args.annotate, args.mot, args.motion, args.plot)
-    start = args.start if args.start.tzinfo else args.start.replace(tzinfo=settings.gateway.timezone)
+    start = args.start
+    if start is not None and start.tzinfo is None:
+        start = start.replace(tzinfo=settings.gateway.timezone)
     return run_replay(settings, args.camera, args.video, fps=args.fps, start=start, outputs=outputs)
 
 
@@ -290,8 +292,7 @@ def _add_replay(replay: argparse.ArgumentParser) -> None:
     replay.add_argument(
         "--start",
         type=_moment,
-        default=datetime(1970, 1, 1, tzinfo=UTC),
-        help="time of the first frame; the site's own without +hh:mm",
+        help="time of the first frame; the site's own without +hh:mm; default: not known",
     )
     replay.add_argument(
         "--annotate", type=Path, metavar="OUT.mp4", help="write the video with boxes and tracks"

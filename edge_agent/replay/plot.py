@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.errors import EdgeAgentError
 from edge_agent.model import Frame
@@ -66,8 +67,11 @@ PANELS = (
 class TruthPlot:
     """A PNG (or what else the ending says) of one replay; use with ``with``, it is written at the end."""
 
-    def __init__(self, path: Path, view: object) -> None:
-        """Raises EdgeAgentError where there is nothing to plot, or nothing to plot with or to."""
+    def __init__(self, path: Path, view: object, started_at: datetime | None = None) -> None:
+        """``started_at``: of the recording, in the time zone to show; None: seconds are shown.
+
+        Raises EdgeAgentError where there is nothing to plot, or nothing to plot with or to.
+        """
         if not isinstance(view, CameraView):
             raise EdgeAgentError(f"{path}: the camera has watch_view: false, there is no truth to plot")
         try:
@@ -82,6 +86,7 @@ class TruthPlot:
             raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error
         self._path = path
         self._view = view
+        self._started_at = started_at
         self._figure: Figure = Figure(figsize=(14, 2.2 * len(PANELS)), layout="constrained")
         self._times: list[float] = []
         self._features: list[dict[str, float]] = []
@@ -106,16 +111,32 @@ class TruthPlot:
         axes = self._figure.subplots(len(PANELS), 1, sharex=True)
         for axis, panel in zip(axes, PANELS, strict=True):
             self._panel(axis, panel)
-        axes[-1].set_xlabel("seconds of the recording")
+        self._label_time(axes[-1])
         try:
             self._figure.savefig(self._path, dpi=110)
         except (OSError, ValueError) as error:
             raise EdgeAgentError(f"{self._path}: cannot be written: {error}") from error
 
+    def _label_time(self, axis: Axes) -> None:
+        if self._started_at is None:
+            axis.set_xlabel("seconds of the recording")
+            return
+        from matplotlib.dates import AutoDateLocator, DateFormatter
+
+        zone = self._started_at.tzinfo
+        axis.xaxis.set_major_locator(AutoDateLocator(tz=zone))  # type: ignore[no-untyped-call]
+        clock = DateFormatter("%H:%M:%S", tz=zone)  # type: ignore[no-untyped-call]
+        axis.xaxis.set_major_formatter(clock)
+        axis.set_xlabel(f"time at the site ({zone}), from {self._started_at:%Y-%m-%d %H:%M:%S}")
+
+    def _when(self, second: float) -> Any:
+        """On the axis, which takes seconds or times."""
+        return second if self._started_at is None else self._started_at + timedelta(seconds=second)
+
     def _panel(self, axis: Axes, panel: Panel) -> None:
         for name in panel.features:
             values = [features.get(name, math.nan) for features in self._features]
-            axis.plot(self._times, values, label=name, linewidth=1.2)
+            axis.plot([self._when(at) for at in self._times], values, label=name, linewidth=1.2)
         for text, value in panel.limits:
             axis.axhline(value, color="gray", linestyle=":", linewidth=0.9)
             axis.annotate(text, (1.0, value), xycoords=("axes fraction", "data"), fontsize=7, ha="right")
@@ -123,7 +144,13 @@ class TruthPlot:
         for begin_s, end_s, state in spans(self._times, self._states):
             label = None if state in labelled else state
             labelled.add(state)
-            axis.axvspan(begin_s, end_s, color=COLOURS.get(state, "tab:brown"), alpha=0.2, label=label)
+            axis.axvspan(
+                self._when(begin_s),
+                self._when(end_s),
+                color=COLOURS.get(state, "tab:brown"),
+                alpha=0.2,
+                label=label,
+            )
         axis.set_title(panel.title, fontsize=9, loc="left")
         if panel.most is not None:
             axis.set_ylim(bottom=0.0, top=min(axis.get_ylim()[1], panel.most))

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -28,6 +28,8 @@ from edge_agent.replay.progress import Progress
 from edge_agent.replay.tables import MotionTable, MotTable
 
 EPOCH = "replay"
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""In place of a start that is not known."""
 BOOT_TAG = "replay"
 
 
@@ -48,10 +50,11 @@ def run_replay(
     videos: Sequence[Path],
     *,
     fps: float | Literal["source"] | None,
-    start: datetime,
+    start: datetime | None,
     outputs: ReplayOutputs,
 ) -> int:
-    """``fps``: frames a second to analyse, None for the camera's own. Returns the exit code.
+    """``fps``: frames a second to analyse, None for the camera's own. ``start``: time of the first frame,
+    None when it is not known. Returns the exit code.
 
     Raises EdgeAgentError for an unknown camera, a video that cannot be read or an output that cannot be
     written.
@@ -60,17 +63,19 @@ def run_replay(
     camera = _camera(settings, camera_id)
     wanted_fps = None if fps == "source" else fps or camera.analyse.fps
     _refuse_overwriting(videos, outputs)
-    replay = open_replay(videos, camera, fps=wanted_fps, started_at=start)
-    pipeline = _pipeline(settings, camera, start, outputs.events)
+    began_at = start or UNKNOWN
+    replay = open_replay(videos, camera, fps=wanted_fps, started_at=began_at)
+    pipeline = _pipeline(settings, camera, began_at, outputs.events)
+    site_start = None if start is None else start.astimezone(settings.gateway.timezone)
     progress = Progress(sys.stderr, replay.total)
     with contextlib.ExitStack() as stack:
-        writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps, pipeline)
+        writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps, pipeline, site_start)
         stack.callback(progress.close)
         try:
             _process(replay, pipeline, writers, progress)
         except OverflowError as error:
             raise EdgeAgentError(
-                f"--start {start.isoformat()}: the video would end after year 9999"
+                f"--start {began_at.isoformat()}: the video would end after year 9999"
             ) from error
     return 0
 
@@ -174,7 +179,12 @@ class JsonLines:
 
 
 def _writers(
-    stack: contextlib.ExitStack, outputs: ReplayOutputs, camera: Camera, fps: float, pipeline: Pipeline
+    stack: contextlib.ExitStack,
+    outputs: ReplayOutputs,
+    camera: Camera,
+    fps: float,
+    pipeline: Pipeline,
+    site_start: datetime | None,
 ) -> list[Writer]:
     writers: list[Writer] = []
     if outputs.annotate is not None:
@@ -188,7 +198,7 @@ def _writers(
         motion = MotionTable(stack.enter_context(_writable(outputs.motion)))
         writers.append(lambda frame, insight: motion.write(frame, insight.motion))
     if outputs.plot is not None:
-        plot = stack.enter_context(TruthPlot(outputs.plot, pipeline.view))
+        plot = stack.enter_context(TruthPlot(outputs.plot, pipeline.view, site_start))
         writers.append(lambda frame, insight: plot.write(frame))
     return writers
 

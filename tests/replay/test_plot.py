@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import cv2
+import matplotlib
 import pytest
 
 from edge_agent.errors import EdgeAgentError
 from edge_agent.replay.plot import TruthPlot, spans
 from edge_agent.view import CameraView
 from tests.view.painted import LEARN_S, NO_MOTION, PaintedCamera, hand
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def test_a_plot_shows_the_state_as_a_span(tmp_path: Path) -> None:
@@ -25,6 +31,33 @@ def test_a_plot_shows_the_state_as_a_span(tmp_path: Path) -> None:
     assert picture is not None
     red = (picture[..., 2].astype(int) - picture[..., 0] > 25) & (picture[..., 2] > 200)
     assert red.mean() > 0.02  # the span of covered
+
+
+@pytest.mark.parametrize(
+    ("started_at", "shown"),
+    [
+        (
+            datetime(2026, 11, 24, 21, 59, 30, tzinfo=HANOI),
+            ["21:59:40", "22:00:20", "from 2026-11-24 21:59:30"],
+        ),
+        (None, ["seconds of the recording"]),
+    ],
+    ids=["with --start", "without"],
+)
+def test_the_axis_shows_the_clock_of_the_site_where_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started_at: datetime | None, shown: list[str]
+) -> None:
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
+    view, camera, path = CameraView("gate"), PaintedCamera(), tmp_path / "truth.svg"
+    with TruthPlot(path, view, started_at) as plot:
+        for second in range(60):
+            frame = replace(camera.shoot(None), captured_mono=float(second))
+            list(view.update(frame, NO_MOTION))
+            plot.write(frame)
+    drawn = path.read_text()
+    for text in shown:
+        assert text in drawn
+    assert ("seconds of the recording" in drawn) == (started_at is None)
 
 
 def test_spans_begin_and_end_with_the_state() -> None:
