@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from edge_agent.hits import Phase
 from edge_agent.model import FULL_PICTURE, Box, Severity
 
 NOTHING_BEFORE = "0" * 64
@@ -59,6 +60,26 @@ class OpenEvent:
     event_id: str
     camera: str
     state: bytes  # made and read by events.py only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What has been told of an event now, for who makes something of it, such as a clip."""
+
+    event_id: str
+    phase: Phase
+    severity: Severity
+    started_mono: float
+    last_mono: float  # when it was last so; of an end and a moment: when it ended
+    picture: Media | None = None  # that went with it
+
+    @property
+    def is_first(self) -> bool:
+        return self.phase in (Phase.START, Phase.MOMENT)
+
+    @property
+    def is_last(self) -> bool:
+        return self.phase in (Phase.END, Phase.MOMENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,11 +6,10 @@ from typing import Protocol
 
 from edge_agent.events.maker import EventMaker, object_event_id
 from edge_agent.hits import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
-from edge_agent.model import FULL_PICTURE, Box, Frame, Severity, Track, Tracks
-from edge_agent.outbox_model import Draft, Media, Stamp
+from edge_agent.model import FULL_PICTURE, Box, Frame, Track, Tracks
+from edge_agent.outbox_model import Draft, Media, Stamp, Told
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
-OVER = (Phase.END, Phase.MOMENT)
 
 
 class SnapshotSource(Protocol):
@@ -28,19 +27,11 @@ class SnapshotSource(Protocol):
 class ClipSource(Protocol):
     """What makes a film of an event. Nothing here waits for it: its hash follows in an ``evidence`` event."""
 
-    def owes(self, event_id: str, phase: Phase, severity: Severity) -> bool:
-        """Whether a clip of the event, which ends with what is told now, is still to be told."""
+    def owes(self, told: Told) -> bool:
+        """Whether a clip of the event, which ends with this, is still to be told. Before ``follow``."""
         ...
 
-    def follow(
-        self,
-        event_id: str,
-        phase: Phase,
-        severity: Severity,
-        started_mono: float,
-        last_mono: float,
-        picture: Media | None,
-    ) -> None:
+    def follow(self, told: Told) -> None:
         """Something has been told. With its end the post-roll begins; a MOMENT has begun and ended."""
         ...
 
@@ -69,18 +60,10 @@ class NoSnapshots:
 class NoClips:
     """``clips: none``, and replays."""
 
-    def owes(self, event_id: str, phase: Phase, severity: Severity) -> bool:
+    def owes(self, told: Told) -> bool:
         return False
 
-    def follow(
-        self,
-        event_id: str,
-        phase: Phase,
-        severity: Severity,
-        started_mono: float,
-        last_mono: float,
-        picture: Media | None,
-    ) -> None:
+    def follow(self, told: Told) -> None:
         """Makes none."""
 
 
@@ -125,8 +108,8 @@ class EventSink:
 
     def _tell(self, hit: RuleHit | ViewHit, draft: Draft) -> None:
         """Then film it: what is not told is not filmed."""
-        severity = draft.severity
-        if hit.phase in OVER and self._clips.owes(hit.event_id, hit.phase, severity):
+        told = Told(hit.event_id, hit.phase, draft.severity, hit.started_mono, hit.last_mono, draft.media)
+        if told.is_last and self._clips.owes(told):
             draft = self._events.awaits_clip(self._camera_id, draft, hit.event_id)
         self._outbox.append(draft)
-        self._clips.follow(hit.event_id, hit.phase, severity, hit.started_mono, hit.last_mono, draft.media)
+        self._clips.follow(told)

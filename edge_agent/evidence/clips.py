@@ -14,7 +14,7 @@ from edge_agent.evidence.packets import PacketSource, Parameters, StreamPacket
 from edge_agent.evidence.tape import Tape
 from edge_agent.hits import Phase
 from edge_agent.model import Severity
-from edge_agent.outbox_model import Media
+from edge_agent.outbox_model import Media, Told
 
 KEPT = (Severity.WARNING, Severity.ALARM)
 """Of these clips are made and pictures kept: a line that a thousand riders cross a day is told at info, and
@@ -85,33 +85,25 @@ class CameraClips:
         with self._lock:
             return self._closed and not self._clips
 
-    def owes(self, event_id: str, phase: Phase, severity: Severity) -> bool:
-        """Whether a clip of the event, which ends with what is told now, is still to be told."""
+    def owes(self, told: Told) -> bool:
+        """Whether a clip of the event, which ends with this, is still to be told. Before ``follow``."""
         with self._lock:
-            if phase is Phase.MOMENT:
-                return severity in KEPT and bool(self._sources) and not self._closed
-            return event_id in self._clips
+            if told.phase is Phase.MOMENT:
+                return told.severity in KEPT and bool(self._sources) and not self._closed
+            return told.event_id in self._clips
 
-    def follow(
-        self,
-        event_id: str,
-        phase: Phase,
-        severity: Severity,
-        started_mono: float,
-        last_mono: float,
-        picture: Media | None,
-    ) -> None:
+    def follow(self, told: Told) -> None:
         """Notes it; takes no time. For the pipeline's thread."""
-        if severity not in KEPT:
+        if told.severity not in KEPT:
             return
-        if picture is not None:
-            self._desk.keep(picture, severity)
+        if told.picture is not None:
+            self._desk.keep(told.picture, told.severity)
         with self._lock:
-            if phase in (Phase.START, Phase.MOMENT):
-                self._begin(event_id, severity, started_mono)
-            clip = self._clips.get(event_id)
-            if clip is not None and phase in (Phase.END, Phase.MOMENT):
-                clip.end_mono = last_mono + self._settings.post_s
+            if told.is_first:
+                self._begin(told)
+            clip = self._clips.get(told.event_id)
+            if clip is not None and told.is_last:
+                clip.end_mono = told.last_mono + self._settings.post_s
         self._desk.wake()
 
     def part(self, why: str) -> None:
@@ -156,15 +148,16 @@ class CameraClips:
 
     # --- under the lock ---
 
-    def _begin(self, event_id: str, severity: Severity, started_mono: float) -> None:
-        if self._closed or not self._sources or event_id in self._clips:
+    def _begin(self, told: Told) -> None:
+        if self._closed or not self._sources or told.event_id in self._clips:
             return
         source, tape = self._tape()
         # An event may be told long after it began, and how it came to be told has to be in the clip.
         limits, told_mono = self._settings, self._clock.monotonic()
-        begin_mono = max(started_mono - limits.pre_s, told_mono + limits.post_s - limits.max_s)
+        begin_mono = max(told.started_mono - limits.pre_s, told_mono + limits.post_s - limits.max_s)
         begin = tape.begin_at(begin_mono, limits.max_bytes // 2)
-        self._clips[event_id] = _Clip(event_id, severity, started_mono, tape, source, begin)
+        clip = _Clip(told.event_id, told.severity, told.started_mono, tape, source, begin)
+        self._clips[told.event_id] = clip
         self._tidy()
 
     def _tape(self) -> tuple[Source, Tape]:

@@ -12,7 +12,7 @@ from edge_agent.evidence.clips import CameraClips, Cut
 from edge_agent.evidence.mux import Film, film_of
 from edge_agent.hits import Phase
 from edge_agent.model import Severity
-from edge_agent.outbox_model import Media
+from edge_agent.outbox_model import Media, Told
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import START, RingFeed
 
@@ -68,7 +68,7 @@ class Set:
         picture: Media | None = None,
     ) -> None:
         mono = self.site.begin_mono + at_s
-        self.clips.follow(event_id, phase, severity, mono, mono, picture)
+        self.clips.follow(Told(event_id, phase, severity, mono, mono, picture))
 
     def run(self, script: dict[float, Callable[[], None]]) -> list[Cut]:
         """The whole stream; each of the actions when its time has come. Returns what was cut."""

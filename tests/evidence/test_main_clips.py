@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from edge_agent import outbox_model
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.reader import Reader
 from edge_agent.clock import SystemClock
@@ -73,7 +74,7 @@ class Site:
 
     def say(self, event_id: str, phase: Phase) -> None:
         now = self._clock.monotonic()
-        self.clips.follow(event_id, phase, Severity.ALARM, now, now, None)
+        self.clips.follow(outbox_model.Told(event_id, phase, Severity.ALARM, now, now))
 
     def clip(self, event_id: str) -> tuple[dict[str, Any], Path]:
         """What was told of it, and its file."""

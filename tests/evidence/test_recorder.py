@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent import outbox_model
 from edge_agent.config.settings import Clip, Storage
 from edge_agent.evidence.recorder import Recorder
 from edge_agent.evidence.store import MediaStore
@@ -42,7 +43,8 @@ class Box:
 
     def event(self, event_id: str, phase: Phase, **more: Any) -> None:
         mono = self.site.clock.mono
-        self.clips.follow(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
+        told = outbox_model.Told(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
+        self.clips.follow(told)
 
     def film(self, *event_ids: str) -> None:
         """They begin at 4 s and end at 5 s of the stream."""
