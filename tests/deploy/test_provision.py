@@ -6,6 +6,7 @@ The tests follow one another, as the life of a box does.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -72,9 +73,33 @@ def test_the_second_run_changes_nothing_and_a_dry_run_finds_nothing(site: Provis
 
 
 def test_a_red_verdict_is_no_accepted_site(site: Provisioning) -> None:
-    refused = site.play("site.yml")
+    refused = site.play("site.yml", site_language="en")
     assert refused.code != 0
-    assert "NOT ready" in refused.text
+    assert "is NOT READY: 1 fault to correct: cam-1" in refused.text
+
+
+def test_a_known_defect_is_accepted_with_its_reason_and_reported(site: Provisioning, tmp_path: Path) -> None:
+    known = {"cam-1": "chưa giao camera"}
+    accepted = site.play_well("site.yml", site_accept=known, site_reports=str(tmp_path))
+    assert "LỖI cam-1" in accepted.text
+    page = (tmp_path / f"{SITE}.html").read_text(encoding="utf-8")
+    assert "chưa giao camera" in page
+    assert "Lý Thường Kiệt" in page
+    assert len(page) < 1_000_000, "it may have to pass a SIM card"
+
+
+def test_cameras_that_were_found_on_site_keep_their_passwords(site: Provisioning) -> None:
+    box = site.box
+    box.run("printf 'old\n' > /etc/edge-agent/credentials/cam-9")
+    box.run("printf 'own\n' > /etc/edge-agent/credentials/cam-2")
+    login = "username: viewer, password_file: credentials/cam-2"
+    found = f"cameras: [{{id: cam-2, url: rtsp://10.0.0.12/sub, {login}}}]"
+    box.run(f"printf '%s\n' '{found}' > /etc/edge-agent/conf.d/cameras.yaml")
+    site.play_well("site.yml", site_accepts_red=True)
+    assert box.run("ls /etc/edge-agent/credentials").split() == ["cam-1", "cam-2"]
+    box.run("rm /etc/edge-agent/conf.d/cameras.yaml")
+    site.play_well("site.yml", site_accepts_red=True)
+    assert box.run("ls /etc/edge-agent/credentials").split() == ["cam-1"]
 
 
 def test_the_agent_is_a_user_of_its_own_and_no_password_lies_open(site: Provisioning) -> None:
