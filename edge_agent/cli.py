@@ -181,7 +181,10 @@ def _doctor(args: argparse.Namespace) -> int:
     from edge_agent.doctor.command import run_doctor
 
     logging.disable(logging.WARNING)  # what the checks find stands in their lines, in order
-    code = run_doctor(args, sys.stdout)
+    try:
+        code = run_doctor(args, sys.stdout)
+    finally:
+        logging.disable(logging.NOTSET)
     _leave_blocked_threads_behind(code)
     return code
 
