@@ -37,10 +37,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py -q
 
-# Two at a time, file by file: most of them wait for agents, cameras and brokers.
+# Three at a time, file by file: most of them wait for agents, cameras and brokers, and two cores are not busy.
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 # Not part of `make test`: it needs root, systemd-nspawn and a Debian mirror.
 test-deploy: setup $(VENV)/.deploy wheelhouse-here

@@ -20,8 +20,9 @@ def overlaps(first: Sequence[Box], second: Sequence[Box]) -> list[tuple[int, int
             if ax1 < bx2 and bx1 < ax2 and ay1 < by2 and by1 < ay2:
                 w = (ax2 if ax2 < bx2 else bx2) - (ax1 if ax1 > bx1 else bx1)
                 h = (ay2 if ay2 < by2 else by2) - (ay1 if ay1 > by1 else by1)
-                if w > 0 and h > 0:
-                    found.append((i, j, w * h))
+                area = w * h
+                if area > 0:  # which underflows for slivers
+                    found.append((i, j, area))
     return found
 
 
