@@ -24,7 +24,7 @@ def open_python(folder: Path) -> list[str]:
 
 
 def let_pass(folder: Path) -> None:
-    """Whoever knows a name below ``folder`` gets there: pytest's folders, however many, are its user's alone."""
+    """Whoever knows a name below ``folder`` gets there; pytest's folders are its own user's alone."""
     for each in (folder, *folder.parents):
         mode = each.stat().st_mode
         if not mode & 0o001:
