@@ -140,8 +140,11 @@ def told_time(text: str) -> datetime:
             raise ValueError(f"no {name}")
         parts[name] = int(value[1])
     day = datetime(parts["Year"], parts["Month"], parts["Day"], tzinfo=UTC)
-    # A leap second is written as 60.
-    return day + timedelta(hours=parts["Hour"], minutes=parts["Minute"], seconds=parts["Second"])
+    try:
+        # A leap second is written as 60.
+        return day + timedelta(hours=parts["Hour"], minutes=parts["Minute"], seconds=parts["Second"])
+    except OverflowError as error:
+        raise ValueError("the time is after the year 9999") from error
 
 
 def _with(kept: list[Offset], new: Offset) -> list[Offset]:

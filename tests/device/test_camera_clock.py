@@ -145,3 +145,12 @@ def test_odd_ways_to_write_a_time_are_read() -> None:
         "<b:Date><b:Year>2026</b:Year><b:Month>12</b:Month><b:Day> 31 </b:Day></b:Date></a:UTCDateTime>"
     )
     assert told_time(text) == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_a_time_after_the_last_year_is_no_time() -> None:
+    text = (
+        "<UTCDateTime><Time><Hour>23</Hour><Minute>59</Minute><Second>99</Second></Time>"
+        "<Date><Year>9999</Year><Month>12</Month><Day>31</Day></Date></UTCDateTime>"
+    )
+    with pytest.raises(ValueError, match="after the year 9999"):
+        told_time(text)
