@@ -36,7 +36,7 @@ class FailedUnits:
         self._seen_mono = 0.0
 
     def lines(self) -> Iterator[str]:
-        """None where the box has no such timer; an unreadable list is itself a line."""
+        """Nothing where the box has no such timer; an unreadable list is itself a line."""
         try:
             written_ns = self._path.stat().st_mtime_ns
             with self._path.open("rb") as file:
