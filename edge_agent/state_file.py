@@ -1,7 +1,11 @@
-"""Small JSON files in the state directory that survive a power cut in the middle of a write."""
+"""Small JSON files in the state directory that survive a power cut in the middle of a write.
+
+Root writes here too, in a folder of the agent's user: no link of his is followed, and what is new is his.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -32,7 +36,8 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
     """
     temporary = path.with_name(path.name + ".new")
     try:
-        with open(temporary, "wb") as file:
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(create_file(temporary, os.O_WRONLY, 0o666), "wb") as file:
             file.write(msgspec.json.encode(record))
             file.flush()
             os.fsync(file.fileno())
@@ -41,6 +46,19 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
         log.warning("%s cannot be written (%s), it will be forgotten at the next start", path, error)
         return False
     return True
+
+
+def create_file(path: Path, flags: int, mode: int) -> int:
+    """Its handle; the file belongs to its folder's owner also where root makes it.
+
+    Raises ``FileExistsError`` for whatever is there already, a link too, and other ``OSError``.
+    """
+    handle = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    if os.geteuid() == 0:
+        with contextlib.suppress(OSError):  # some file systems have no owners
+            owner = path.parent.stat()
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+    return handle
 
 
 def sync_folder(folder: Path) -> None:

@@ -61,3 +61,21 @@ def test_a_disk_that_refuses_is_said_and_nothing_is_raised(
     with caplog.at_level(logging.WARNING):
         assert not write_record(path, Count(1))
     assert f"{path} cannot be written" in caplog.text
+
+
+def test_a_link_in_the_way_of_the_new_content_is_not_followed(tmp_path: Path) -> None:
+    other, path = tmp_path / "other", tmp_path / "count.json"
+    other.write_text("of somebody else")
+    (tmp_path / "count.json.new").symlink_to(other)
+    assert write_record(path, Count(1))
+    assert other.read_text() == "of somebody else"
+    assert not path.is_symlink()
+    assert read_record(path, Count) == Count(1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for another user")
+def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    path = tmp_path / "count.json"
+    assert write_record(path, Count(1))
+    assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712)

@@ -9,6 +9,7 @@ hour over all runs.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from msgspec import Struct
 
 from edge_agent.clock import Clock
 from edge_agent.errors import CameraSetupError
-from edge_agent.state_file import read_record, write_record
+from edge_agent.state_file import create_file, read_record, write_record
+
+log = logging.getLogger(__name__)
 
 MOST = 2
 WINDOW_S = 3600.0
@@ -97,20 +100,42 @@ class LoginLedger:
     @contextmanager
     def _kept(self) -> Iterator[dict[str, list[_Attempt]]]:
         """Failed logins of the last hour by host; what is changed in it is kept, over runs if it can be."""
-        if self._path is None or not self.remembers:
+        path = self._path
+        lock = _locked(path) if path is not None and self.remembers else None
+        if path is None or lock is None:
             yield self._unkept
             return
-        with open(self._path.with_name(f".{self._path.name}.lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            record = read_record(self._path, _Attempts)
+        try:
+            record = read_record(path, _Attempts)
             before = {} if record is None else record.hosts
             hosts = {host: [a for a in attempts if self._counts(a)] for host, attempts in before.items()}
             yield hosts
             left = {host: attempts for host, attempts in hosts.items() if attempts}
             if left != before:
-                write_record(self._path, _Attempts(left))
+                write_record(path, _Attempts(left))
+        finally:
+            os.close(lock)
 
     def _counts(self, attempt: _Attempt) -> bool:
         # Of another boot only this is known: it was before this one began.
         since_mono = attempt.mono if attempt.boot_id == self._boot_id else 0.0
         return self._clock.monotonic() - since_mono < WINDOW_S
+
+
+def _locked(book: Path) -> int | None:
+    """The handle that holds the lock until it is closed; None (logged) where there is none to be had."""
+    path = book.with_name(f".{book.name}.lock")
+    lock = None
+    try:
+        try:
+            lock = create_file(path, os.O_RDONLY, 0o600)
+        except FileExistsError:
+            # Read only: a lock that root left behind is of use to the agent's user as well.
+            lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        if lock is not None:
+            os.close(lock)
+        log.warning("%s: no lock (%s), failed logins are not remembered", path, error.strerror)
+        return None
+    return lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import unicodedata
 from contextlib import suppress
@@ -186,3 +187,33 @@ def test_a_book_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
     ledger.begin(HOST, "b")
     with pytest.raises(LoginsUsedUp):
         ledger.begin(HOST, "c")
+
+
+def test_a_link_in_the_way_of_the_lock_is_not_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    (tmp_path / ".logins.json.lock").symlink_to(other)
+    LoginLedger(tmp_path / "logins.json", SystemClock(), "boot").begin(HOST, "a")
+    assert other.read_text() == "of somebody else"
+    assert "failed logins are not remembered" in caplog.text
+
+
+def test_a_lock_that_cannot_be_had_stops_no_login_and_two_are_still_the_most(tmp_path: Path) -> None:
+    (tmp_path / ".logins.json.lock").mkdir()
+    os.mkfifo(tmp_path / ".fifo.json.lock")
+    for name in ("logins.json", "fifo.json"):
+        ledger = LoginLedger(tmp_path / name, SystemClock(), "boot")
+        ledger.begin(HOST, "a")
+        ledger.begin(HOST, "b")
+        with pytest.raises(LoginsUsedUp):
+            ledger.begin(HOST, "c")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for another user")
+def test_what_root_keeps_is_of_use_to_the_folders_owner(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    LoginLedger(tmp_path / "logins.json", SystemClock(), "boot").begin(HOST, "a")
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()}
+    assert owners == {"logins.json": (4711, 4712), ".logins.json.lock": (4711, 4712)}
