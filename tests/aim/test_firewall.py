@@ -87,3 +87,47 @@ def test_a_firewall_that_knows_nothing_of_it_is_told(nft: str) -> None:
 def test_a_box_without_nftables_has_nothing_to_open() -> None:
     with opened(8480, 900, "/nowhere/nft") as opening:
         assert opening is Opening.NO_FIREWALL
+
+
+def test_a_second_run_does_not_shut_the_first_one_out(nft: str) -> None:
+    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
+    with opened(8480, 900, nft):
+        with opened(8480, 900, nft) as second:
+            assert second is Opening.ALREADY
+        assert ports(nft) == [8480]
+    assert ports(nft) == []
+
+
+def stuck(nft: str, verb: str, place: Path) -> tuple[str, Path]:
+    """An nft that does not get past ``verb`` until somebody writes to the pipe."""
+    pipe, script = place / "pipe", place / "stuck-nft"
+    os.mkfifo(pipe)
+    script.write_text(f'#!/bin/sh\ncase " $* " in *" {verb} "*) read _ <{pipe};; esac\nexec {nft} "$@"\n')
+    script.chmod(0o755)
+    return str(script), pipe
+
+
+@pytest.mark.parametrize("verb", ["list", "element"])
+def test_an_nft_that_does_not_answer_counts_as_a_refusal(
+    nft: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
+    monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
+    with opened(8480, 900, stuck(nft, verb, tmp_path)[0]) as opening:
+        assert opening is Opening.REFUSED
+    assert "no answer in 0.5 s" in caplog.text
+    assert ports(nft) == []
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # on purpose
+def test_the_command_ends_though_nft_is_slow_to_close(
+    nft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
+    monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
+    slow, pipe = stuck(nft, "delete", tmp_path)
+    with opened(8480, 900, slow) as opening:
+        assert opening is Opening.OPENED
+    assert "nft has not closed port 8480" in caplog.text
+    pipe.write_text("go on\n")
+    wait_until(lambda: ports(nft) == [], what="closed")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
+
+log = logging.getLogger(__name__)
 
 SET = "edge_agent_aim"
 ANSWER_S = 10.0
@@ -19,7 +23,8 @@ class Opening(Enum):
     OPENED = auto()
     NO_FIREWALL = auto()  # no nft here
     NO_SET = auto()  # a firewall that does not know of aiming, or none
-    REFUSED = auto()  # not root, or nft said no
+    ALREADY = auto()  # somebody else opened it, and it is his to close
+    REFUSED = auto()  # not root, or nft said no or nothing
 
 
 @contextmanager
@@ -29,9 +34,7 @@ def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[Opening]:
     table, opening = _table(nft)
     if table is not None:
         element = f"{{ {port} timeout {round(life_s)}s }}"
-        opening = (
-            Opening.OPENED if _run(nft, "add", "element", "inet", table, SET, element) else Opening.REFUSED
-        )
+        opening = _create(nft, table, element)
     if table is None or opening is not Opening.OPENED:
         yield opening
         return
@@ -47,23 +50,40 @@ def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[Opening]:
     finally:
         assert watch.stdin is not None
         watch.stdin.close()
-        watch.wait(ANSWER_S)
+        try:
+            watch.wait(ANSWER_S)
+        except subprocess.TimeoutExpired:
+            log.warning("nft has not closed port %d in %g s; the kernel closes it in time", port, ANSWER_S)
 
 
 def _table(nft: str) -> tuple[str | None, Opening]:
     """Where the set is."""
     try:
-        done = subprocess.run(
-            [nft, "-j", "list", "sets", "inet"], capture_output=True, timeout=ANSWER_S, check=False
-        )
+        done = _run(nft, "-j", "list", "sets", "inet")
     except OSError:
         return None, Opening.NO_FIREWALL
-    if done.returncode != 0:
+    if done is None or done.returncode != 0:
         return None, Opening.REFUSED
     sets = (each["set"] for each in json.loads(done.stdout)["nftables"] if "set" in each)
     table = next((each["table"] for each in sets if each["name"] == SET), None)
     return table, Opening.NO_SET
 
 
-def _run(*command: str) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=False).returncode == 0
+def _create(nft: str, table: str, element: str) -> Opening:
+    # "add" would succeed for what another run opened, and closing it would shut that run out.
+    done = _run(nft, "create", "element", "inet", table, SET, element)
+    if done is None:
+        return Opening.REFUSED
+    if done.returncode == 0:
+        return Opening.OPENED
+    return Opening.ALREADY if b"File exists" in done.stderr else Opening.REFUSED
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[bytes] | None:
+    """None: no answer in time, which is logged. Raises OSError when there is no such program."""
+    in_english = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=False, env=in_english)
+    except subprocess.TimeoutExpired:
+        log.warning("%s: no answer in %g s; the firewall stays as it is", " ".join(command), ANSWER_S)
+        return None

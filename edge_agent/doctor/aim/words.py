@@ -23,6 +23,10 @@ FIREWALL = {
         "en": "The firewall has no set edge_agent_aim: if the page does not open, let in TCP {port}.",
         "vi": "Tường lửa không có tập edge_agent_aim: nếu trang không mở được, hãy tự mở cổng TCP {port}.",
     },
+    Opening.ALREADY: {
+        "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",
+        "vi": "Tường lửa đã mở cổng {port} cho một lần chạy khác: nếu trang không mở được nữa, hãy chạy lại.",
+    },
     Opening.REFUSED: {
         "en": "The firewall could not be opened: if the page does not open, type the command with sudo.",
         "vi": "Không mở được tường lửa: nếu trang không mở được, hãy chạy lệnh với sudo.",
