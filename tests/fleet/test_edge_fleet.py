@@ -91,6 +91,14 @@ def test_clear_leaves_the_ward_that_is_kept_and_every_other_gateway(broker: Flee
     assert "bx-001" in json.loads(edge_fleet(broker, "states").out)
 
 
+def test_clear_takes_away_what_is_no_json_too(broker: FleetBroker) -> None:
+    topic = "tb/v1/de-tham/dt-002/up/birth"
+    assert broker.publish("dt-002", topic, "[no json", retain=True).code == 0
+    assert "dt-002" not in json.loads(edge_fleet(broker, "states").out)
+    assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == [topic]
+    assert json.loads(edge_fleet(broker, "clear", "dt-002").out) == []
+
+
 def test_kick_ends_a_session_and_a_revoked_gateway_stays_out(broker: FleetBroker, tmp_path: Path) -> None:
     out = tmp_path / "box.out"
     topic = "tb/v1/de-tham/dt-002/down/#"

@@ -26,7 +26,7 @@ def main():
     if sys.argv[1:] == ["--version"]:
         print("edge-agent", version)
     elif sys.argv[1] == "check":
-        return 0 if takes else 78
+        return 0 if takes or os.path.exists(sys.argv[2]) else 78
     else:
         print(json.dumps({{"connected": good, "heartbeat": {{"version": version}}}}))
 """
@@ -139,6 +139,9 @@ def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(box: PullingB
     box.publish("0.3.0")
     assert "does not take this box's configuration" in box.pull()[1]
     assert (box.in_force, box.restarts) == ("0.1.0", 3), "nothing was switched"
+    (box.folder / "edge-agent.yaml").touch()  # somebody put it right
+    code, said = box.pull()
+    assert (code, box.in_force) == (0, "0.3.0"), said
 
 
 def test_a_power_cut_between_switch_and_verdict_ends_with_a_verdict(box: PullingBox) -> None:
@@ -154,6 +157,16 @@ def test_a_power_cut_between_switch_and_verdict_ends_with_a_verdict(box: Pulling
     assert code == 1
     assert "back to 0.1.0" in said
     assert box.in_force == "0.1.0"
+
+
+def test_a_power_cut_before_the_switch_condemns_nobody(box: PullingBox) -> None:
+    installed(box, "0.1.0")
+    box.pull()
+    installed(box, "0.2.0")
+    kept = json.loads(box.state.read_text())
+    box.state.write_text(json.dumps(kept | {"trying": {"version": "0.2.0", "before": "0.1.0"}}))
+    code, said = box.pull()
+    assert (code, box.in_force) == (0, "0.2.0"), said
 
 
 def test_what_the_fleets_key_did_not_sign_is_not_run(box: PullingBox) -> None:
@@ -193,6 +206,16 @@ def test_an_older_manifest_is_never_obeyed(box: PullingBox) -> None:
     assert "is older" in said
 
 
+@pytest.mark.parametrize("damage", ['{"serial": 99', "[]"])
+def test_a_damaged_memory_does_not_open_the_way_for_an_older_manifest(box: PullingBox, damage: str) -> None:
+    installed(box, "0.1.0")
+    box.state.write_text(damage)
+    code, said = box.pull()
+    assert (code, box.in_force) == (1, ""), said
+    assert "is damaged" in said
+    assert box.state.read_text() == damage
+
+
 def test_a_release_for_some_boxes_waits_on_the_others(box: PullingBox) -> None:
     wheel(box.wheels, "0.1.0")
     box.publish("0.1.0", percent=0)
@@ -211,6 +234,19 @@ def test_an_interrupted_download_goes_on(box: PullingBox) -> None:
     assert (code, box.in_force) == (0, "0.1.0"), said
     assert not part.exists()
     assert (part.parent / whole.name).read_bytes() == whole.read_bytes()
+
+
+def test_a_wheel_that_ends_early_is_kept_for_the_next_time(box: PullingBox) -> None:
+    installed(box, "0.1.0")
+    served = next((box.server.served / "wheels").glob("*.whl"))
+    whole = served.read_bytes()
+    served.write_bytes(whole[:300])
+    code, said = box.pull()
+    assert (code, box.in_force) == (1, ""), said
+    assert (box.folder / "opt/wheels" / f"{served.stem}.part").read_bytes() == whole[:300]
+    served.write_bytes(whole)
+    code, said = box.pull()
+    assert (code, box.in_force) == (0, "0.1.0"), said
 
 
 def test_publishing_says_what_is_missing(box: PullingBox) -> None:

@@ -46,7 +46,7 @@ class Message:
     gateway: str
     kind: str  # state, birth, heartbeat, config
     topic: str
-    body: dict[str, object]
+    body: dict[str, object]  # empty: what was sent is no JSON object
 
 
 @contextmanager
@@ -55,7 +55,9 @@ def subscribed(broker: Broker, *ends: str) -> Iterator[Queue[Message | None]]:
     topics = [word for end in ends for word in ("-t", f"{broker.root}/+/{end}")]
     # -d tells when the subscription stands, and stdbuf lets that line out at once.
     command = ["stdbuf", "-oL", "mosquitto_sub", *broker.arguments(), "-d", "-q", "1", "-F", "%j", *topics]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
     queue: Queue[Message | None] = Queue()
     stands = threading.Event()
 
@@ -90,13 +92,17 @@ def parse(root: str, line: str) -> Message | None:
     try:
         outer = json.loads(line)
         topic = str(outer["topic"])
-        body = json.loads(outer["payload"])
+        payload = str(outer["payload"])
     except (ValueError, KeyError, TypeError):
         return None
     levels = topic.removeprefix(f"{root}/").split("/")
-    if len(levels) != 4 or not isinstance(body, dict):
+    if len(levels) != 4 or not payload:
         return None
-    return Message(levels[0], levels[1], levels[3], topic, body)
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        body = {}
+    return Message(levels[0], levels[1], levels[3], topic, body if isinstance(body, dict) else {})
 
 
 def collect(queue: Queue[Message | None]) -> list[Message]:
@@ -116,7 +122,7 @@ def states(broker: Broker) -> dict[str, dict[str, object]]:
     """Gateway -> ward, state and version, as its retained messages say."""
     with subscribed(broker, "+/up/state", "+/up/birth") as queue:
         found: dict[str, dict[str, object]] = {}
-        for message in collect(queue):
+        for message in filter(lambda found: found.body, collect(queue)):
             known = found.setdefault(f"{message.ward}/{message.gateway}", {"ward": message.ward})
             known |= {key: message.body[key] for key in ("state", "version", "time") if key in message.body}
     # A gateway that moved may still have an old ward's messages: what is online, or newest, counts.
@@ -152,7 +158,7 @@ def wait(
                 break
             if message is None:
                 raise BrokerSilent("the broker ended the connection or never took it")
-            if message.ward == ward or not ward:
+            if message.body and (message.ward == ward or not ward):
                 heard[message.gateway] = str(message.body.get("version"))
     return heard, good()
 

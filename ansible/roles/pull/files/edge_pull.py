@@ -9,6 +9,7 @@ failed, and the box runs what it ran before.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -110,6 +111,7 @@ class Puller:
             return f"{manifest.version} goes to {manifest.percent} % of the boxes, and not yet to this one"
         self._fetch(manifest)
         self._install(manifest.version)
+        self._check(manifest.version)
         return self._try(manifest.version)
 
     # -- what is to be run
@@ -152,7 +154,9 @@ class Puller:
                 have = 0
             with part.open("ab") as target:
                 self._download(f"wheels/{wheel.name}", target, wheel.size - have, have)
-            if part.stat().st_size != wheel.size or _digest(part) != wheel.sha256:
+            if part.stat().st_size < wheel.size:
+                raise PullError(f"{wheel.name} came in part only; the rest is fetched next time")
+            if _digest(part) != wheel.sha256:
                 part.unlink()
                 raise PullError(f"{wheel.name} is not what the manifest says; it is fetched again next time")
             part.replace(path)
@@ -171,7 +175,7 @@ class Puller:
                     if most < 0:
                         raise PullError(f"{name} is longer than it may be")
                     target.write(block)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise PullError(f"{self._settings.url}/{name}: {error}") from error
 
     def _install(self, version: str) -> None:
@@ -191,13 +195,17 @@ class Puller:
         agent = str(place / "bin/edge-agent")
         if _run([agent, "--version"]).stdout.strip() != f"edge-agent {version}":
             raise PullError(f"what was installed as {version} is another version")
+        os.sync()  # a power cut must not leave the stamp without what it stands for
+        (place / ".complete").touch()
+
+    def _check(self, version: str) -> None:
+        """The configuration is the box's own and can be put right, so the version is not given up."""
+        agent = str(self._settings.releases / version / "bin/edge-agent")
         checked = _run([agent, "check", str(self._settings.configuration)])
         if checked.returncode:
-            self._give_up(version)
             raise PullError(
                 f"{version} does not take this box's configuration: {checked.stderr.strip()[-500:]}"
             )
-        (place / ".complete").touch()
 
     # -- trying it
 
@@ -209,9 +217,11 @@ class Puller:
         return self._judge(version, before)
 
     def _finish_interrupted(self) -> None:
-        """A power cut came between the switch and the verdict."""
+        """A power cut came between the note and the verdict; a version that was never in force has none."""
         trying = self._state().get("trying")
-        if trying:
+        if trying and self._in_force() != str(trying["version"]):
+            self._remember(trying=None)
+        elif trying:
             self._judge(str(trying["version"]), str(trying["before"]))
 
     def _judge(self, version: str, before: str) -> str:
@@ -265,11 +275,17 @@ class Puller:
     # -- memory
 
     def _state(self) -> dict[str, Any]:
+        """Raises PullError for a damaged file: without its serial an older manifest would be obeyed."""
+        path = self._settings.state
         try:
-            found = json.loads(self._settings.state.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
             return {}
-        return found if isinstance(found, dict) else {}
+        except ValueError as error:
+            raise PullError(f"{path} is damaged: {error}; nothing is pulled until it is removed") from error
+        if not isinstance(found, dict):
+            raise PullError(f"{path} is damaged: no JSON object; nothing is pulled until it is removed")
+        return found
 
     def _remember(self, **changes: object) -> None:
         self._settings.state.parent.mkdir(parents=True, exist_ok=True)
