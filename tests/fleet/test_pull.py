@@ -32,11 +32,23 @@ def main():
 """
 
 
-def wheel(folder: Path, version: str, *, good: bool = True, takes: bool = True) -> None:
+# A library of the fixture's agent, in two versions; which of them is installed is what counts.
+def library(folder: Path, version: str) -> Path:
+    meta = f"depended-{version}.dist-info"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"depended-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{meta}/METADATA", f"Metadata-Version: 2.1\nName: depended\nVersion: {version}\n")
+        archive.writestr(f"{meta}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{meta}/RECORD", "")
+    return path
+
+
+def wheel(folder: Path, version: str, *, good: bool = True, takes: bool = True, needs: str = "") -> None:
     meta = f"edge_agent-{version}.dist-info"
     files = {
         "agent_of_the_test.py": AGENT.format(version=version, good=good, takes=takes),
-        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: edge-agent\nVersion: {version}\n",
+        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: edge-agent\nVersion: {version}\n{needs}",
         f"{meta}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{meta}/entry_points.txt": "[console_scripts]\nedge-agent = agent_of_the_test:main\n",
         f"{meta}/RECORD": "",
@@ -119,10 +131,18 @@ def box(tmp_path: Path, authority: Authority) -> Iterator[PullingBox]:
 
 
 def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(box: PullingBox) -> None:
-    wheel(box.wheels, "0.1.0")
+    wheel(box.wheels, "0.1.0", needs="Requires-Dist: depended>=1\n")
+    library(box.wheels, "1.0")
     box.publish("0.1.0")
+    newer = library(box.folder / "opt/wheels", "2.0")  # of another release
+    half = box.folder / "opt/0.0.9"  # whose installation failed
+    half.mkdir()
     code, said = box.pull()
     assert (code, box.in_force, box.restarts) == (0, "0.1.0", 1), said
+    infos = half.with_name("0.1.0").rglob("depended-*.dist-info")
+    assert [info.name for info in infos] == ["depended-1.0.dist-info"]
+    assert not newer.exists()
+    assert not half.exists()
     assert box.pull() == (0, "edge-pull: 0.1.0 is in force\n")
     assert box.restarts == 1
 

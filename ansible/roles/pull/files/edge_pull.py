@@ -110,7 +110,7 @@ class Puller:
         if self._share(manifest.version) >= manifest.percent:
             return f"{manifest.version} goes to {manifest.percent} % of the boxes, and not yet to this one"
         self._fetch(manifest)
-        self._install(manifest.version)
+        self._install(manifest)
         self._check(manifest.version)
         return self._try(manifest.version)
 
@@ -143,6 +143,10 @@ class Puller:
     def _fetch(self, manifest: Manifest) -> None:
         folder = self._settings.releases / "wheels"
         folder.mkdir(parents=True, exist_ok=True)
+        wanted = {Path(wheel.name).stem for wheel in manifest.wheels}
+        for old in (*folder.glob("*.whl"), *folder.glob("*.part")):
+            if old.stem not in wanted:
+                old.unlink()
         for wheel in manifest.wheels:
             path = folder / wheel.name
             if path.is_file() and _digest(path) == wheel.sha256:
@@ -178,16 +182,28 @@ class Puller:
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise PullError(f"{self._settings.url}/{name}: {error}") from error
 
-    def _install(self, version: str) -> None:
-        place = self._settings.releases / version
+    def _install(self, manifest: Manifest) -> None:
+        place = self._settings.releases / manifest.version
         if (place / ".complete").exists():
             return
         shutil.rmtree(place, ignore_errors=True)
-        links = f"--find-links={self._settings.releases / 'wheels'}"
+        try:
+            self._build(manifest, place)
+        except PullError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        os.sync()  # a power cut must not leave the stamp without what it stands for
+        (place / ".complete").touch()
+
+    def _build(self, manifest: Manifest, place: Path) -> None:
+        version = manifest.version
+        # Each wheel by its name: the folder may hold newer ones that this manifest does not list.
+        wheels = self._settings.releases / "wheels"
+        links = [f"--find-links={wheels / wheel.name}" for wheel in manifest.wheels]
         pip = [str(place / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--no-index"]
         for command in (
             [sys.executable, "-m", "venv", str(place)],
-            [*pip, "--no-cache-dir", links, f"edge-agent[cameras]=={version}"],
+            [*pip, "--no-cache-dir", *links, f"edge-agent[cameras]=={version}"],
         ):
             done = _run(command, timeout_s=1800)
             if done.returncode:
@@ -195,8 +211,6 @@ class Puller:
         agent = str(place / "bin/edge-agent")
         if _run([agent, "--version"]).stdout.strip() != f"edge-agent {version}":
             raise PullError(f"what was installed as {version} is another version")
-        os.sync()  # a power cut must not leave the stamp without what it stands for
-        (place / ".complete").touch()
 
     def _check(self, version: str) -> None:
         """The configuration is the box's own and can be put right, so the version is not given up."""
@@ -268,9 +282,9 @@ class Puller:
         self._remember(failed=failed[-10:])
 
     def _prune(self, *kept: str) -> None:
-        for stamp in self._settings.releases.glob("*/.complete"):
-            if stamp.parent.name not in kept:
-                shutil.rmtree(stamp.parent, ignore_errors=True)
+        for place in self._settings.releases.iterdir():
+            if VERSION.fullmatch(place.name) and place.name not in kept:
+                shutil.rmtree(place, ignore_errors=True)
 
     # -- memory
 
