@@ -160,21 +160,22 @@ class Gearbox:
             return
         quiet_s = stamp_mono - self._alarm_mono
         enough_s = self._quiet_s if self._moved else min(FALSE_ALARM_S * 2**self._false_alarms, self._quiet_s)
-        if self._choice is GearChoice.IDLE or (self._choice is GearChoice.AUTO and quiet_s >= enough_s):
-            self._rest(stamp_mono)
+        choice = self._choice  # read once: the main thread changes the limits at any moment
+        if choice is GearChoice.IDLE or (choice is GearChoice.AUTO and quiet_s >= enough_s):
+            self._rest(stamp_mono, choice)
 
-    def _rest(self, now_mono: float) -> None:
-        self._kept_full_text = self._kept_full(now_mono)
+    def _rest(self, now_mono: float, choice: GearChoice) -> None:
+        self._kept_full_text = self._kept_full(now_mono, choice)
         if self._kept_full_text is None:
             self._false_alarms += not self._moved
             self._rested_mono = now_mono
-            self._for_heat = self._choice is not self._configured
+            self._for_heat = choice is not self._configured
             self._gear = Gear.IDLE
 
-    def _kept_full(self, now_mono: float) -> str | None:
+    def _kept_full(self, now_mono: float, choice: GearChoice) -> str | None:
         if self._barred is not None:
             return self._barred
-        if self._choice is GearChoice.IDLE:
+        if choice is GearChoice.IDLE:
             return None
         interval_s = self.interval_s
         if interval_s is None or self._key_mono is None:

@@ -85,25 +85,35 @@ class Thermometer:
         self._chosen: Path | None = None
 
     def read_c(self) -> float | None:
-        """Degrees, or None. Looks for a sensor again as long as none answers."""
+        """Degrees, or None. Looks for a sensor again as long as none has ever answered.
+
+        When the chosen one is silent, only others of a name that decides about throttling stand in, and only
+        until it answers again: the temperature of a wireless chip would tell a hot box that it is cool.
+        """
         if self._chosen is not None:
-            known = _celsius(self._chosen)
-            if known is not None:
-                return known
-        for path in self._candidates():
+            value = _celsius(self._chosen)
+            return value if value is not None else self._first(self._deciding())[0]
+        value, self._chosen = self._first([*self._deciding(), *self._zones().values()])
+        return value
+
+    @staticmethod
+    def _first(paths: Sequence[Path]) -> tuple[float | None, Path | None]:
+        for path in paths:
             value = _celsius(path)
             if value is not None:
-                self._chosen = path
-                return value
-        return None
+                return value, path
+        return None, None
 
-    def _candidates(self) -> list[Path]:
-        zones = self._named("sys/class/thermal", "thermal_zone*", "type", "temp")
+    def _deciding(self) -> list[Path]:
+        """Those of a known name, the best first."""
+        zones = self._zones()
         chips = self._named("sys/class/hwmon", "hwmon*", "name", "temp1_input")
         good = [nodes[name] for name in self._sensors for nodes in (zones, chips) if name in nodes]
         good += [zones[name] for name in PREFERRED_ZONES if name in zones]
-        good += [chips[name] for name in PREFERRED_CHIPS if name in chips]
-        return good + [path for path in zones.values() if path not in good]
+        return good + [chips[name] for name in PREFERRED_CHIPS if name in chips]
+
+    def _zones(self) -> dict[str, Path]:
+        return self._named("sys/class/thermal", "thermal_zone*", "type", "temp")
 
     def _named(self, folder: str, pattern: str, label: str, value: str) -> dict[str, Path]:
         found: dict[str, Path] = {}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from edge_agent.allowance import Allowance, Limits
+from edge_agent.capture.gear import Gearbox
 from edge_agent.config.settings import GearChoice
 from edge_agent.model import Gear
 from tests.capture.test_gears import clip_of, taken, tenths
@@ -107,3 +109,22 @@ def test_a_camera_that_was_idle_anyway_stays_so(tmp_path: Path) -> None:
     site = RingFeed(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264"), allowance=allowance)
     looked_at(site, hot_between(allowance, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
     assert (site.gearbox.gear, site.gearbox.stats.wake_ups) == (Gear.IDLE, 0)
+
+
+class Cooling:
+    """Keyframes only at the first look at it, and everything from then on: the main thread's step down, between
+    two reads of the pipeline's."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    @property
+    def now(self) -> Limits:
+        self.looks += 1
+        return Limits(keyframes_only=self.looks == 1)
+
+
+def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides() -> None:
+    gears = Gearbox(GearChoice.FULL, 20.0, cast(Allowance, Cooling()))
+    gears.attend(1.0, busy=False)
+    assert gears.gear is Gear.FULL or gears.must_wake

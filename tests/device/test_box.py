@@ -57,6 +57,19 @@ def test_sensor_that_vanishes_is_replaced_by_the_next(tmp_path: Path) -> None:
     assert thermometer.read_c() == 50.1
 
 
+def test_nothing_but_a_sensor_that_decides_stands_in_and_it_steps_back(tmp_path: Path) -> None:
+    """The wireless chip of a hot box is cool: believing it would end the heat."""
+    zone = "sys/class/thermal/thermal_zone{}/{}"
+    plant(tmp_path, {zone.format(0, "type"): "cpu-thermal\n", zone.format(0, "temp"): "86000\n"})
+    plant(tmp_path, {zone.format(1, "type"): "wifi-phy\n", zone.format(1, "temp"): "41000\n"})
+    thermometer = Thermometer(tmp_path)
+    assert thermometer.read_c() == 86.0
+    (tmp_path / zone.format(0, "temp")).unlink()
+    assert thermometer.read_c() is None
+    plant(tmp_path, {zone.format(0, "temp"): "85000\n"})
+    assert thermometer.read_c() == 85.0
+
+
 @pytest.mark.parametrize(
     ("bits", "alarm", "expected"),
     [
