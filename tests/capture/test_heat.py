@@ -112,8 +112,7 @@ def test_a_camera_that_was_idle_anyway_stays_so(tmp_path: Path) -> None:
 
 
 class Cooling:
-    """Keyframes only at the first look at it, and everything from then on: the main thread's step down, between
-    two reads of the pipeline's."""
+    """The heat ends, on the main thread, between two looks of the pipeline's."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -126,5 +125,7 @@ class Cooling:
 
 def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides() -> None:
     gears = Gearbox(GearChoice.FULL, 20.0, cast(Allowance, Cooling()))
-    gears.attend(1.0, busy=False)
+    for stamp_mono in range(6):
+        gears.keyframe(float(stamp_mono))
+    gears.attend(5.0, busy=False)
     assert gears.gear is Gear.FULL or gears.must_wake
