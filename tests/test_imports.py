@@ -44,6 +44,7 @@ STAGES = {
     "mqtt",
     "device",
     "onvif",
+    "commands",
 }
 COMPOSITION = {
     "assembly",
