@@ -67,7 +67,7 @@ def test_infos_that_nobody_acknowledges_leave_room_for_alarms(
         gateway(mqtt_settings(broker.port)) as box,
     ):
         box.append(50, camera="yard")
-        wait_until(lambda: box.publisher.health().inflight == infos)
+        wait_until(lambda: yards(broker) == infos)
         box.append(camera="gate", severity=Severity.ALARM)
         if receive_maximum > 2:
             broker.wait_for("event/gate")
