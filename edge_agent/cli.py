@@ -67,9 +67,11 @@ def _run(args: argparse.Namespace) -> int:
     limit_malloc_arenas()
     hangup = threading.Event()
     stop = stop_on_signals(hangup)  # before the slow imports: a stop during the start is a clean one too
-    from edge_agent import config, logs
+    from edge_agent import logs
     from edge_agent.agent import Agent
+    from edge_agent.clock import SystemClock, rfc3339
     from edge_agent.config import last_good
+    from edge_agent.config.pushed import ConfigSource, Origin
     from edge_agent.reload import Instead
 
     camera_ids: set[str] = set()
@@ -81,14 +83,19 @@ def _run(args: argparse.Namespace) -> int:
             masker.register(credentials.password)
         return settings
 
+    source = ConfigSource(args.config)
+
+    def used(settings: Settings) -> Settings:
+        if source.chosen is not None and source.chosen.origin is Origin.FILE:
+            last_good.keep(args.config, settings)
+        return known(settings)
+
     def load() -> Settings:
-        settings = known(config.load(args.config))
-        last_good.keep(args.config, settings)
-        return settings
+        return used(source.load())
 
     instead = None
     try:
-        settings = load()
+        settings = used(source.start(rfc3339(SystemClock().now())))
     except ConfigError as error:
         found = last_good.find(args.config)
         if found is None:

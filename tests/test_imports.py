@@ -54,6 +54,7 @@ COMPOSITION = {
     "heat",
     "cameras",
     "reload",
+    "config_push",
     "orders",
     "agent",
     "cli",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from edge_agent.config.loader import load
+from edge_agent.config.pushed import FOLDER, PushStore
 from edge_agent.config.settings import Settings
 from edge_agent.errors import ConfigError
 
@@ -25,10 +28,22 @@ def run_check(path: Path, conf_dir: Path | None, no_secrets: bool, stdout: TextI
         for problem in error.problems:
             print(problem, file=stderr)
         return EXIT_CONFIG
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *pushed_over(settings)):
         print(warning, file=stderr)
     print(f"{path}: {summary(settings)}", file=stdout)
     return EXIT_OK
+
+
+def pushed_over(settings: Settings) -> Iterator[str]:
+    """On a box: that another one is in force there."""
+    if not os.access(settings.state_dir / FOLDER, os.R_OK | os.X_OK):
+        return
+    confirmed = PushStore(settings.state_dir).confirmed
+    if confirmed is not None and confirmed.version > settings.version:
+        yield (
+            f"warning: version {confirmed.version}, which the centre pushed, is in force on this box, "
+            f"not this file, which has version {settings.version}"
+        )
 
 
 def summary(settings: Settings) -> str:

@@ -21,6 +21,9 @@ class Files:
     base: Path  # directory of the configuration file
     credentials: Path | None  # systemd's $CREDENTIALS_DIRECTORY
     required: bool = True  # False: a copy is checked elsewhere, where the files are not
+    confined: bool = False
+    """Passwords only from ``base`` and ``credentials``: the configuration came from elsewhere, root may be
+    who reads it, and the password of a camera is sent to an address that stands in it."""
 
     def resolve(self, name: str) -> Path:
         """Absolute as it is; relative in systemd's credentials first, then beside the configuration.
@@ -34,6 +37,9 @@ class Files:
                 if os.path.exists(credential):  # unlike Path.exists, false for a name that is too long
                     return credential
         return self.base / path
+
+    def _beside(self, path: Path) -> bool:
+        return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.base))
 
     def is_credential(self, path: Path) -> bool:
         return self.credentials is not None and path.is_relative_to(self.credentials)
@@ -58,6 +64,10 @@ class Files:
         if not self.required:
             return ""
         path = self.resolve(name)
+        if self.confined and not (self._beside(path) or self.is_credential(path)):
+            raise FileRefused(
+                f"{path} is not below {self.base}: what was pushed takes passwords from there only"
+            )
         data = self._read(path, MAX_SECRET_BYTES + 1)
         if len(data) > MAX_SECRET_BYTES:
             raise FileRefused(f"{path} is larger than {MAX_SECRET_BYTES} bytes: not a password file")

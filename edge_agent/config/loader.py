@@ -26,20 +26,21 @@ def load(
     conf_dir: Path | None = None,
     base: Path | None = None,
     no_secrets: bool = False,
+    confined: bool = False,
     board: Board | None = None,
     clock: Clock | None = None,
 ) -> Settings:
     """Settings of ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
 
     Relative names are looked for beside it, or in ``base``, where it was copied from. ``no_secrets`` checks a
-    copy elsewhere: password, key and certificate files need not be there, and
-    passwords are empty. ``board`` is this machine and ``clock`` the system's, by which lists of dates
-    run out, unless a test says otherwise. Raises ConfigError with every problem found; what is only
+    copy elsewhere: password, key and certificate files need not be there, and passwords are empty.
+    ``confined``: see ``Files``. ``board`` is this machine and ``clock`` the system's, by which lists of
+    dates run out, unless a test says otherwise. Raises ConfigError with every problem found; what is only
     doubtful is in ``Settings.warnings``, as ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     beside = (base or path.parent).absolute()
-    files = Files(beside, Path(credentials) if credentials else None, required=not no_secrets)
+    files = Files(beside, Path(credentials) if credentials else None, not no_secrets, confined)
     reading = Reading(files, clock or SystemClock())
     own = _own_tree(path, conf_dir, reading)
     profile = profiles.choose(own, board or read_board(), reading)
@@ -72,6 +73,7 @@ def _settings(
 ) -> Settings:
     return Settings(
         gateway=checked.gateway,
+        version=checked.version,
         profile=profile.profile,
         state_dir=checked.state_dir,
         heartbeat_s=checked.heartbeat_s,

@@ -30,6 +30,7 @@ class Checked:
     """The merged configuration as read; ``loader.py`` makes Settings of it."""
 
     gateway: Gateway
+    version: int
     profile: str
     state_dir: Path
     heartbeat_s: float
@@ -62,6 +63,13 @@ ROOT = Section(
     "One file, and `conf.d/*.yaml` beside it: mappings merge by key, cameras and rules by id, later wins.",
     (
         Field("gateway", GATEWAY, GATEWAY.doc),
+        Field(
+            "version",
+            Number(0, 2**31 - 1, whole=True),
+            "of this configuration: the highest is in force, of the file and of what the centre pushed",
+            0,
+            reload=Reload.NOTHING,
+        ),
         Field(
             "profile",
             PROFILE_NAME,

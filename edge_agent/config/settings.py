@@ -293,6 +293,7 @@ class Settings:
     config_hash: str  # sha256 of the merged configuration, secrets left out
     warnings: tuple[str, ...] = field(default=())
     storage: Storage = field(default_factory=Storage)
+    version: int = 0  # the highest is in force, of the file and of what the centre pushed
 
     @property
     def all_credentials(self) -> tuple[Credentials, ...]:

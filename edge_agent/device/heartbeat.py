@@ -21,6 +21,7 @@ from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
     ClockHealth,
+    ConfigHealth,
     DetectorHealth,
     EvidenceHealth,
     Heartbeat,
@@ -65,6 +66,7 @@ class HealthSources:
     configuration: Callable[[], Iterable[str]] = tuple  # lines: what the file says and the agent does not do
     units: Callable[[], Iterable[str]] = tuple  # lines: units of the box that failed
     thermal: Callable[[], ThermalHealth] = ThermalHealth
+    config: Callable[[], ConfigHealth] = ConfigHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -100,6 +102,7 @@ class HeartbeatMaker:
             version=__version__,
             evidence=evidence,
             thermal=thermal,
+            config=sources.config(),
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),

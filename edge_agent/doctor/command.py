@@ -12,7 +12,7 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent import config
+from edge_agent.config.pushed import effective
 from edge_agent.config.settings import Settings
 from edge_agent.device.privileges import become_agent
 from edge_agent.doctor import run
@@ -69,14 +69,14 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings
 
 
 def load(path: Path) -> tuple[Settings, str | None]:
-    """The settings, and why passwords or keys could not be read, if so. Raises ConfigError.
+    """The settings in force, and why passwords or keys could not be read, if so. Raises ConfigError.
 
     The agent's own user cannot read the passwords, which systemd hands it: then everything else is examined.
     Root can read all there is, so that what is missing for root is a mistake in the configuration.
     """
-    settings = config.load(path, no_secrets=True)
+    settings = effective(path, no_secrets=True)
     try:
-        return config.load(path), None
+        return effective(path), None
     except ConfigError as error:
         if os.geteuid() == 0:
             raise

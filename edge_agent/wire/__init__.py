@@ -19,6 +19,7 @@ from edge_agent.wire.base import (
 )
 from edge_agent.wire.box import ClockCorrectionData, LoadLimits, LossData, ThermalData
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.configuration import ConfigHealth, SetConfigArgs
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.doctor import Doctor, DoctorCamera, DoctorLine
 from edge_agent.wire.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
@@ -72,6 +73,7 @@ __all__ = [
     "ClockCorrectionData",
     "ClockHealth",
     "CloudEvent",
+    "ConfigHealth",
     "Count",
     "CountsData",
     "CrowdingData",
@@ -96,6 +98,7 @@ __all__ = [
     "ObjectData",
     "OutboxHealth",
     "RuleData",
+    "SetConfigArgs",
     "Sha256",
     "SnapshotRef",
     "State",

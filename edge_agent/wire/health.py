@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from edge_agent.wire.base import CameraCause, Count, Message, Sha256, Time
 from edge_agent.wire.box import LoadLimits
+from edge_agent.wire.configuration import ConfigHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):
@@ -131,4 +132,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     cameras: dict[str, CameraHealth]
     evidence: EvidenceHealth = EvidenceHealth()
     thermal: ThermalHealth = ThermalHealth()
+    config: ConfigHealth = ConfigHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

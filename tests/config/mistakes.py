@@ -72,7 +72,7 @@ MISTAKES = [
     # --- keys
     ("unknown key at the top", _top("§heartbeat: 30"), "(did you mean 'heartbeat_s'?)"),
     ("unknown key in a section", _top("outbox: {§max_byte: 1GB}"), "unknown key 'max_byte' in outbox (did you mean 'max_bytes'?)"),
-    ("unknown key that resembles nothing", _top("§zzz: 1"), "known here: gateway, profile"),
+    ("unknown key that resembles nothing", _top("§zzz: 1"), "known here: gateway, version"),
     ("unknown key deep inside", with_camera("url: /clip\nanalyse: {§fsp: 5}"), "(did you mean 'fps'?)"),
     ("a comma that splits a value", MINIMAL + "  - {id: cam-2, url: rtsp://h/a,§b}\n", "a value with a comma in it needs quotes inside { }"),
     ("password in the file", with_camera("url: rtsp://h/s\n§password: x"), "put it into a file of its own"),

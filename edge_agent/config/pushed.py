@@ -1,0 +1,262 @@
+"""Configurations that the centre pushed, and which of them and the file is in force.
+
+``<state_dir>/pushed/`` holds each as ``<version>.yaml``, and in ``state.json`` what stands for what: that
+record is replaced atomically, so a power cut leaves the state before a step or after it. A pushed
+configuration takes the place of the file; the drop-ins beside the file are merged over it all the same, and
+relative names are looked for beside the file. See docs/design/config-push.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.config import last_good, loader
+from edge_agent.config.settings import Settings
+from edge_agent.errors import ConfigError, EdgeAgentError, Problem
+from edge_agent.state_file import create_file, read_record, sync_folder, write_record
+
+log = logging.getLogger(__name__)
+
+FOLDER = "pushed"
+RECORD = "state.json"
+MAX_STARTS = 3
+"""So often the agent may start with one on trial: then it is what ends the agent."""
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """It proved itself."""
+
+    version: int
+    sha256: str
+    since: str
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """It is in force until it has proved itself or its time is over."""
+
+    version: int
+    sha256: str
+    command: str  # id of the command that brought it
+    confirm_s: float
+    cameras_up: list[str]  # were online before: have to be again
+    starts: int = 0  # of the agent, since
+
+
+class GivenUp(msgspec.Struct, frozen=True):
+    """It did not prove itself, newest only."""
+
+    version: int
+    sha256: str
+    command: str
+    reason: str
+    since: str
+
+
+class _Record(msgspec.Struct, frozen=True):
+    confirmed: Confirmed | None = None
+    trial: Trial | None = None
+    given_up: GivenUp | None = None
+
+
+class DiskRefuses(EdgeAgentError):
+    """What was to be kept is not."""
+
+
+class PushStore:
+    """One thread at a time changes it."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir / FOLDER
+        self._record = read_record(self._folder / RECORD, _Record) or _Record()
+
+    @property
+    def confirmed(self) -> Confirmed | None:
+        return self._record.confirmed
+
+    @property
+    def trial(self) -> Trial | None:
+        return self._record.trial
+
+    @property
+    def given_up(self) -> GivenUp | None:
+        return self._record.given_up
+
+    def path(self, version: int) -> Path:
+        return self._folder / f"{version}.yaml"
+
+    def put(self, version: int, text: bytes) -> Path:
+        """Keep the text; nothing is in force by it. Raises DiskRefuses."""
+        path = self.path(version)
+        fresh = path.with_name(path.name + ".new")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(create_file(fresh, os.O_WRONLY, 0o600), "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(fresh, path)
+            sync_folder(self._folder)
+        except OSError as error:
+            raise DiskRefuses(f"{path} cannot be written: {error.strerror}") from error
+        return path
+
+    def begin(self, trial: Trial) -> None:
+        """It is in force from now on. Raises DiskRefuses."""
+        self._write(msgspec.structs.replace(self._record, trial=trial))
+
+    def count_start(self) -> None:
+        """The agent starts with the one on trial."""
+        if (trial := self._record.trial) is not None:
+            again = msgspec.structs.replace(trial, starts=trial.starts + 1)
+            self._write(msgspec.structs.replace(self._record, trial=again))
+
+    def confirm(self, since: str) -> None:
+        if (trial := self._record.trial) is not None:
+            self._write(_Record(Confirmed(trial.version, trial.sha256, since)))
+            self.prune()
+
+    def give_up(self, reason: str, since: str) -> None:
+        if (trial := self._record.trial) is not None:
+            gone = GivenUp(trial.version, trial.sha256, trial.command, reason, since)
+            self._write(msgspec.structs.replace(self._record, trial=None, given_up=gone))
+            self.prune()
+
+    def text(self, kept: Confirmed | Trial) -> bytes:
+        """Raises ConfigError when it is not what was kept."""
+        path = self.path(kept.version)
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(text).hexdigest() != kept.sha256:
+            raise ConfigError(f"{path} is not what was pushed: it is damaged")
+        return text
+
+    def prune(self) -> None:
+        """Remove what nothing stands for any more."""
+        kept = {self.path(each.version).name for each in (self.confirmed, self.trial) if each is not None}
+        for path in self._folder.glob("*.yaml*"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def _write(self, record: _Record) -> None:
+        if not write_record(self._folder / RECORD, record):
+            raise DiskRefuses(f"{self._folder / RECORD} cannot be written")
+        self._record = record
+
+
+class Origin(StrEnum):
+    """Where the configuration in force is from."""
+
+    FILE = "file"
+    PUSHED = "pushed"
+    TRIAL = "trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The configuration in force."""
+
+    settings: Settings
+    origin: Origin
+    file_problem: ConfigError | None = None  # the file has mistakes, and something pushed is in force instead
+
+
+class ConfigSource:
+    """The file of the configuration and what was pushed over it. ``load`` is for one thread at a time."""
+
+    def __init__(self, path: Path, *, no_secrets: bool = False) -> None:
+        self.path = path
+        self.chosen: Chosen | None = None
+        self._no_secrets = no_secrets
+        self._trouble: str | None = None  # something pushed cannot be used
+
+    def load(self) -> Settings:
+        """The settings in force; see ``chosen``. Raises the file's ConfigError when there are none."""
+        self.chosen = self._choose()
+        return self.chosen.settings
+
+    def start(self, since: str) -> Settings:
+        """``load`` for an agent that starts: counts the starts of one on trial, and gives it up when it
+        cannot be read or the agent did not stay up with it. ``since`` is the time. Raises as ``load``."""
+        settings = self.load()
+        store = PushStore(settings.state_dir)
+        if store.trial is None:
+            return settings
+        try:
+            if (reason := self._hopeless(store.trial)) is None:
+                store.count_start()
+                return settings
+            log.error("configuration: version %d is given up: %s", store.trial.version, reason)
+            store.give_up(reason, since)
+        except DiskRefuses as error:  # no reason not to watch; the trial is judged all the same
+            log.error("configuration: %s", error)
+            return settings
+        return self.load()
+
+    def _hopeless(self, trial: Trial) -> str | None:
+        assert self.chosen is not None
+        if trial.starts >= MAX_STARTS:
+            return f"the agent did not stay up with it, it was started {trial.starts} times"
+        if self.chosen.origin is not Origin.TRIAL:
+            return self._trouble or f"the file has version {self.chosen.settings.version} by now"
+        return None
+
+    def load_pushed(self, path: Path) -> Settings:
+        """A pushed configuration in the place of the file. Raises ConfigError."""
+        beside = self.path.parent
+        drop_ins = beside / loader.DEFAULT_CONF_DIR
+        conf_dir = drop_ins if drop_ins.is_dir() else None
+        return loader.load(path, conf_dir=conf_dir, base=beside, no_secrets=self._no_secrets, confined=True)
+
+    def lines(self) -> Iterator[str]:
+        """For health: what keeps the file or something pushed from being in force."""
+        if (trouble := self._trouble) is not None:
+            yield f"configuration: {trouble}"
+        if self.chosen is not None and (problem := self.chosen.file_problem) is not None:
+            first: Problem | ConfigError = problem.problems[0] if problem.problems else problem
+            version = self.chosen.settings.version
+            yield f"configuration: {first}; version {version}, which the centre pushed, is in force"
+
+    def _choose(self) -> Chosen:
+        self._trouble = None
+        try:
+            own, problem = loader.load(self.path, no_secrets=self._no_secrets), None
+        except ConfigError as error:
+            own, problem = None, error
+        folders = last_good.state_dirs(self.path) if own is None else [own.state_dir]
+        for folder in folders:
+            pushed = self._pushed(PushStore(folder), -1 if own is None else own.version)
+            if pushed is not None:
+                return Chosen(*pushed, problem)
+        if own is None:
+            assert problem is not None
+            raise problem
+        return Chosen(own, Origin.FILE)
+
+    def _pushed(self, store: PushStore, above: int) -> tuple[Settings, Origin] | None:
+        for kept, origin in ((store.trial, Origin.TRIAL), (store.confirmed, Origin.PUSHED)):
+            if kept is None or kept.version <= above:
+                continue
+            try:
+                store.text(kept)
+                return self.load_pushed(store.path(kept.version)), origin
+            except ConfigError as error:
+                first = error.problems[0] if error.problems else error
+                self._trouble = f"version {kept.version}, which the centre pushed, cannot be used: {first}"
+                log.error("configuration: %s", self._trouble)
+        return None
+
+
+def effective(path: Path, *, no_secrets: bool = False) -> Settings:
+    """The settings that an agent of this file runs with. Raises ConfigError."""
+    return ConfigSource(path, no_secrets=no_secrets).load()

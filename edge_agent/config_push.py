@@ -1,0 +1,256 @@
+"""A configuration that the centre pushes: checked, tried, and taken back when it cuts the box off.
+
+``propose`` (command thread) checks and keeps it, notes what has to be up again, and has the agent take it
+over: by a reload, or by a restart where that is not enough. ``tend`` (main thread, every second) watches:
+the broker is connected and every camera that was up is up, within the window. Else the configuration before
+it comes back by itself, and the answer says why. Each step is durable before it takes effect:
+docs/design/config-push.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.config.changes import changed
+from edge_agent.config.pushed import ConfigSource, Confirmed, DiskRefuses, GivenUp, Origin, PushStore, Trial
+from edge_agent.config.settings import Settings
+from edge_agent.device.control import EXIT_DONE, Answer
+from edge_agent.errors import ConfigError
+from edge_agent.model import CameraState, CameraStatus
+from edge_agent.secrets import masked
+from edge_agent.wire import ConfigHealth, SetConfigArgs
+
+log = logging.getLogger(__name__)
+
+SETTLED_S = 10.0
+"""All is well for so long before it counts: a camera that connects may still be thrown out again."""
+
+Finish = Callable[[Outcome | Failed], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SitePort:
+    """What of the agent is watched, and how it takes over another configuration."""
+
+    settings: Callable[[], Settings]  # in force
+    cameras: Callable[[], Sequence[CameraStatus]]
+    online: Callable[[], bool]
+    reload: Callable[[], Answer]  # blocks until it is done; not on the main thread
+    want_reload: Callable[[], None]  # returns at once
+    restart: Callable[[str], None]  # returns at once; the agent ends and is started again
+
+
+@dataclass(slots=True)
+class _Watch:
+    until_mono: float
+    finish: Finish | None = None  # None: the command has not been heard of since the restart
+    well_since_mono: float | None = None
+
+
+class ConfigPush:
+    """``propose`` and ``resume`` on the command thread, ``tend`` on the main one, ``health`` on any."""
+
+    def __init__(
+        self, source: ConfigSource, site: SitePort, clock: Clock, settled_s: float = SETTLED_S
+    ) -> None:
+        self._source = source
+        self._site = site
+        self._clock = clock
+        self._settled_s = settled_s
+        self._store = PushStore(site.settings().state_dir)
+        self._lock = threading.Lock()  # protects the store and the next line
+        self._watch: _Watch | None = None
+        if (trial := self._store.trial) is not None:  # the agent has started with it
+            self._watch = _Watch(clock.monotonic() + trial.confirm_s)
+
+    def health(self) -> ConfigHealth:
+        chosen = self._source.chosen
+        gone = self._store.given_up
+        return ConfigHealth(
+            version=self._site.settings().version,
+            origin=(chosen.origin if chosen is not None else Origin.FILE).value,
+            given_up=None if gone is None else f"version {gone.version}: {gone.reason}",
+        )
+
+    def lines(self) -> Iterator[str]:
+        yield from self._source.lines()
+        if (trial := self._store.trial) is not None:
+            yield f"configuration: version {trial.version} is on trial"
+        if (gone := self._store.given_up) is not None:
+            yield f"configuration: version {gone.version} was given up: {gone.reason}"
+
+    # --- the command thread ---
+
+    def propose(self, order: Order[SetConfigArgs]) -> Outcome | Handed:
+        """Raises Refused, and Failed."""
+        with self._lock:
+            if (known := self._known(order.args)) is not None:
+                return known
+            wanted = self._staged(order.args)
+            restart = changed(self._site.settings(), wanted).restart
+            self._begin(order)
+        if restart:
+            self._site.restart(f"configuration version {order.args.version} changes {', '.join(restart)}")
+            return Handed(f"the agent restarts, because of {', '.join(restart)}")
+        answer = self._site.reload()
+        if answer.code != EXIT_DONE:
+            reason = f"the agent did not take it over: {answer.text}"
+            with self._lock:
+                self._store.give_up(reason, rfc3339(self._clock.now()))
+            raise Failed(reason, "reverted")
+        with self._lock:
+            self._watch = _Watch(self._clock.monotonic() + order.args.confirm_s, order.finish)
+        return Handed(answer.text)
+
+    def resume(self, order: Order[SetConfigArgs]) -> Outcome | Handed | Failed:
+        """The agent was restarted: the answer is known, or comes later."""
+        with self._lock:
+            if self._watch is not None and self._store.trial and self._store.trial.command == order.id:
+                self._watch.finish = order.finish
+                return Handed("the agent has restarted; it is watched")
+            return self._verdict(order)
+
+    def _verdict(self, order: Order[SetConfigArgs]) -> Outcome | Failed:
+        gone = self._store.given_up
+        if gone is not None and gone.command == order.id:
+            return Failed(gone.reason, "reverted")
+        if _same(self._store.confirmed, order.args):
+            return _in_force(order.args.version)
+        return Failed("the agent was restarted before it was taken over; nothing was changed", "interrupted")
+
+    def _known(self, args: SetConfigArgs) -> Outcome | None:
+        """Answered without doing anything. Raises Refused."""
+        if (trial := self._store.trial) is not None:
+            raise Refused(f"version {trial.version} is on trial; nothing was changed", "busy")
+        in_force = self._site.settings().version
+        if args.version == in_force and _same(self._store.confirmed, args):
+            return _in_force(args.version)
+        if args.version <= in_force:
+            raise Refused(f"version {args.version} is not above {in_force}, which is in force", "outdated")
+        gone = self._store.given_up
+        if _same(gone, args) and gone is not None:
+            raise Refused(f"version {gone.version} was tried and given up: {gone.reason}", "outdated")
+        return None
+
+    def _staged(self, args: SetConfigArgs) -> Settings:
+        """The text is on disk and valid. Raises Refused."""
+        _refuse_passwords(args.config)
+        text = args.config.encode()
+        if hashlib.sha256(text).hexdigest() != args.sha256:
+            raise Refused("config is not what sha256 says", "bad-arguments")
+        try:
+            path = self._store.put(args.version, text)
+        except DiskRefuses as error:
+            raise Refused(str(error)) from error
+        try:
+            wanted = self._source.load_pushed(path)
+            self._refuse_moving(wanted, args)
+        except (ConfigError, Refused) as error:
+            self._store.prune()
+            if isinstance(error, Refused):
+                raise
+            problems = "\n".join(map(str, error.problems)) or str(error)
+            raise Refused(f"this configuration has mistakes:\n{problems}", "bad-arguments") from error
+        return wanted
+
+    def _refuse_moving(self, wanted: Settings, args: SetConfigArgs) -> None:
+        if wanted.version != args.version:
+            told = f"the configuration itself says version {wanted.version}, the command {args.version}"
+            raise Refused(told, "bad-arguments")
+        ours = self._site.settings()
+        for key, before, after in (
+            ("gateway.id", ours.gateway.id, wanted.gateway.id),
+            ("gateway.ward", ours.gateway.ward, wanted.gateway.ward),
+            ("state_dir", ours.state_dir, wanted.state_dir),
+        ):
+            if before != after:
+                raise Refused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
+
+    def _begin(self, order: Order[SetConfigArgs]) -> None:
+        up = [each.camera_id for each in self._site.cameras() if each.state is not CameraState.OFFLINE]
+        args = order.args
+        try:
+            self._store.begin(Trial(args.version, args.sha256, order.id, args.confirm_s, up))
+        except DiskRefuses as error:
+            raise Refused(str(error)) from error
+        log.info("configuration: version %d is on trial for %.0f s", args.version, args.confirm_s)
+
+    # --- the main thread ---
+
+    def tend(self) -> None:
+        with self._lock:
+            watch, trial = self._watch, self._store.trial
+            if watch is None or trial is None:
+                return
+            now = self._clock.monotonic()
+            if (missing := self._missing(trial)) is not None:
+                watch.well_since_mono = None
+                if now >= watch.until_mono:
+                    self._revert(watch, f"within {trial.confirm_s:.0f} s {missing}")
+            elif watch.well_since_mono is None:
+                watch.well_since_mono = now
+            elif now - watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
+                self._confirm(watch, trial)
+
+    def _missing(self, trial: Trial) -> str | None:
+        """What is not as well as before."""
+        if not self._site.online():
+            return "the broker was not connected"
+        for camera in self._site.cameras():
+            if camera.camera_id in trial.cameras_up and camera.state is CameraState.OFFLINE:
+                cause = f" ({camera.cause})" if camera.cause else ""
+                return f"camera {camera.camera_id}, which was up, did not come up again{cause}"
+        return None
+
+    def _confirm(self, watch: _Watch, trial: Trial) -> None:
+        self._watch = None
+        try:
+            self._store.confirm(rfc3339(self._clock.now()))
+        except DiskRefuses as error:
+            self._revert(watch, str(error))
+            return
+        self._source.load()
+        log.info("configuration: version %d has proved itself", trial.version)
+        if watch.finish is not None:
+            watch.finish(_in_force(trial.version))
+
+    def _revert(self, watch: _Watch, reason: str) -> None:
+        self._watch = None
+        log.error("configuration: %s; back to the one before", reason)
+        try:
+            self._store.give_up(reason, rfc3339(self._clock.now()))
+        except DiskRefuses as error:
+            reason = f"{reason}; and {error}"
+        if watch.finish is not None:
+            watch.finish(Failed(f"{reason}; the configuration before it is in force again", "reverted"))
+        try:
+            before = self._source.load()
+        except ConfigError:
+            self._site.want_reload()  # which says what is wrong
+            return
+        if restart := changed(self._site.settings(), before).restart:
+            self._site.restart(f"the configuration before is in force again: {', '.join(restart)}")
+        else:
+            self._site.want_reload()
+
+
+def _same(kept: Confirmed | GivenUp | None, args: SetConfigArgs) -> bool:
+    return kept is not None and (kept.version, kept.sha256) == (args.version, args.sha256)
+
+
+def _in_force(version: int) -> Outcome:
+    return Outcome(f"version {version} is in force", {"version": version})
+
+
+def _refuse_passwords(text: str) -> None:
+    """The message lies at the broker, and many can read it there."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if masked(line) != line:
+            told = f"line {number} has a user or a password in an address; use username and password_file"
+            raise Refused(told, "bad-arguments")

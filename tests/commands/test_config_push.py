@@ -1,0 +1,422 @@
+"""A pushed configuration on a site of the test's own: refused, proved, or taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.config.check import run_check
+from edge_agent.config.pushed import MAX_STARTS, ConfigSource, Origin, PushStore
+from edge_agent.config.settings import Settings
+from edge_agent.config_push import ConfigPush, SitePort
+from edge_agent.device.control import EXIT_DONE, Answer
+from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.wire import SetConfigArgs
+from tests.device.fakes import FakeClock
+
+NOW = "2026-11-25T03:00:00.000Z"
+OWN = """\
+gateway: {id: dt-001, ward: de-tham}
+profile: generic-x86_64
+state_dir: state
+mqtt: {brokers: [mqtts://broker.example]}
+cameras:
+  - {id: cam-1, url: "rtsp://10.0.0.11/stream2"}
+  - {id: cam-2, url: "rtsp://10.0.0.12/stream2"}
+"""
+
+
+def pushed(version: int, text: str = OWN) -> str:
+    return f"version: {version}\n{text}"
+
+
+def status(camera_id: str, state: CameraState = CameraState.ONLINE) -> CameraStatus:
+    cause = Cause.UNREACHABLE if state is CameraState.OFFLINE else None
+    return CameraStatus(camera_id, state, cause, datetime(2026, 11, 25, tzinfo=UTC), 0.0)
+
+
+class Site:
+    """The agent as far as a push sees it; every start is a new one over the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "edge-agent.yaml"
+        self.clock = FakeClock()
+        self.online = True
+        self.cameras = {"cam-1": CameraState.ONLINE, "cam-2": CameraState.ONLINE}
+        self.restarts: list[str] = []
+        self.wanted_reloads = 0
+        self.answers: list[Outcome | Failed] = []
+        self.start()
+
+    def start(self) -> None:
+        self.source = ConfigSource(self.path)
+        self.settings = self.source.start(NOW)
+        port = SitePort(
+            settings=lambda: self.settings,
+            cameras=lambda: [status(id_, state) for id_, state in self.cameras.items()],
+            online=lambda: self.online,
+            reload=self._reload,
+            want_reload=self._want_reload,
+            restart=self.restarts.append,
+        )
+        self.push = ConfigPush(self.source, port, self.clock, settled_s=10)
+
+    def _reload(self) -> Answer:
+        self.settings = self.source.load()
+        return Answer(EXIT_DONE, "the configuration was read again")
+
+    def _want_reload(self) -> None:
+        self.wanted_reloads += 1
+        self.settings = self.source.load()
+
+    def order(self, version: int, text: str | None = None, **changes: Any) -> Order[SetConfigArgs]:
+        config = pushed(version) if text is None else text
+        args = SetConfigArgs(
+            version=version,
+            config=config,
+            sha256=hashlib.sha256(config.encode()).hexdigest(),
+            confirm_s=60,
+        )
+        args = replace_args(args, **changes)
+        return Order(
+            f"push-{version}", args, "operator", lambda text: None, self.answers.append, lambda: False
+        )
+
+    def propose(self, version: int, text: str | None = None, **changes: Any) -> Outcome | Handed:
+        return self.push.propose(self.order(version, text, **changes))
+
+    def pass_s(self, seconds: float) -> None:
+        for _ in range(round(seconds)):
+            self.clock.advance(1.0)
+            self.push.tend()
+
+    @property
+    def origin(self) -> Origin:
+        assert self.source.chosen is not None
+        return self.source.chosen.origin
+
+
+def replace_args(args: SetConfigArgs, **changes: Any) -> SetConfigArgs:
+    kept = {name: getattr(args, name) for name in args.__struct_fields__}
+    return SetConfigArgs(**(kept | changes))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "edge-agent.yaml").write_text(OWN)
+    return Site(tmp_path)
+
+
+def faster(text: str) -> str:
+    return text + "heartbeat_s: 60\n"
+
+
+def test_one_that_keeps_the_site_as_it_was_is_in_force_for_good(site: Site) -> None:
+    assert isinstance(site.propose(13, pushed(13, faster(OWN))), Handed)
+    assert (site.settings.version, site.settings.heartbeat_s, site.origin) == (13, 60.0, Origin.TRIAL)
+    assert "version 13 is on trial" in " ".join(site.push.lines())
+    site.pass_s(12)
+    (answer,) = site.answers
+    assert answer == Outcome("version 13 is in force", {"version": 13})
+    assert site.origin is Origin.PUSHED
+    assert list(site.push.lines()) == []
+    site.start()
+    assert (site.settings.version, site.origin, site.push.health().origin) == (13, Origin.PUSHED, "pushed")
+
+
+def test_without_the_broker_it_goes_back_and_says_so(site: Site) -> None:
+    site.propose(13, pushed(13, faster(OWN)))
+    site.online = False
+    site.pass_s(61)
+    (answer,) = site.answers
+    assert isinstance(answer, Failed)
+    assert answer.code == "reverted"
+    assert "the broker was not connected" in str(answer)
+    assert (site.settings.version, site.settings.heartbeat_s, site.origin) == (0, 30.0, Origin.FILE)
+    assert "version 13 was given up" in " ".join(site.push.lines())
+    assert site.push.health().given_up is not None
+
+
+def test_a_camera_that_was_up_has_to_be_up_again_and_one_that_was_not_has_not(site: Site) -> None:
+    site.cameras["cam-2"] = CameraState.OFFLINE
+    site.propose(13)
+    site.pass_s(12)
+    assert isinstance(site.answers.pop(), Outcome)
+    site.propose(14)
+    site.cameras["cam-1"] = CameraState.OFFLINE
+    site.pass_s(61)
+    answer = site.answers.pop()
+    assert "camera cam-1, which was up, did not come up again (unreachable)" in str(answer)
+    assert site.settings.version == 13
+
+
+def test_a_camera_that_the_new_one_takes_away_is_not_missed(site: Site) -> None:
+    one = OWN.replace('  - {id: cam-2, url: "rtsp://10.0.0.12/stream2"}\n', "")
+    site.propose(13, pushed(13, one))
+    del site.cameras["cam-2"]
+    site.pass_s(12)
+    assert isinstance(site.answers.pop(), Outcome)
+
+
+def test_a_moment_of_all_well_is_not_enough(site: Site) -> None:
+    site.propose(13)
+    for _ in range(6):
+        site.pass_s(5)
+        site.online = False
+        site.pass_s(5)
+        site.online = True
+    site.online = False
+    site.pass_s(2)
+    assert isinstance(site.answers.pop(), Failed)
+
+
+def test_what_a_reload_cannot_change_restarts_the_agent_which_goes_on_with_the_trial(site: Site) -> None:
+    text = OWN.replace("broker.example", "other.example")
+    told = site.propose(13, pushed(13, text))
+    assert isinstance(told, Handed)
+    assert "mqtt.brokers" in site.restarts[0]
+    assert site.settings.version == 0
+    site.start()
+    assert (site.settings.version, site.origin) == (13, Origin.TRIAL)
+    assert isinstance(site.push.resume(site.order(13, pushed(13, text))), Handed)
+    site.online = False
+    site.pass_s(61)
+    assert isinstance(site.answers.pop(), Failed)
+    assert "mqtt.brokers" in site.restarts[1], "and back by another restart"
+    site.start()
+    assert (site.settings.version, site.origin) == (0, Origin.FILE)
+
+
+def test_a_cut_after_the_verdict_leaves_the_answer_to_the_next_start(site: Site) -> None:
+    site.propose(13)
+    site.online = False
+    site.pass_s(61)
+    site.start()
+    answer = site.push.resume(site.order(13))
+    assert isinstance(answer, Failed)
+    assert "the broker was not connected" in str(answer)
+
+
+def test_a_cut_before_it_was_in_force_changes_nothing(site: Site) -> None:
+    PushStore(site.settings.state_dir).put(13, pushed(13).encode())
+    site.start()
+    assert site.origin is Origin.FILE
+    answer = site.push.resume(site.order(13))
+    assert isinstance(answer, Failed)
+    assert answer.code == "interrupted"
+
+
+def test_one_that_ends_the_agent_at_every_start_is_given_up(site: Site) -> None:
+    site.propose(13)
+    for _ in range(MAX_STARTS):
+        site.start()
+        assert site.origin is Origin.TRIAL
+    site.start()
+    assert site.origin is Origin.FILE
+    assert "did not stay up" in str(site.push.resume(site.order(13)))
+
+
+def test_one_that_is_damaged_on_the_disk_is_given_up(site: Site) -> None:
+    site.propose(13)
+    PushStore(site.settings.state_dir).path(13).write_text("nonsense: [")
+    site.start()
+    assert (site.settings.version, site.origin) == (0, Origin.FILE)
+    assert "damaged" in str(site.push.health().given_up)
+
+
+def test_a_confirmed_one_that_is_damaged_leaves_the_file_in_force_and_health_says_so(site: Site) -> None:
+    site.propose(13)
+    site.pass_s(12)
+    PushStore(site.settings.state_dir).path(13).unlink()
+    site.start()
+    assert site.origin is Origin.FILE
+    assert "version 13" in " ".join(site.push.lines())
+
+
+def test_the_highest_version_wins_however_it_came(site: Site) -> None:
+    site.propose(13)
+    site.pass_s(12)
+    site.path.write_text(pushed(20))
+    site.start()
+    assert (site.settings.version, site.origin) == (20, Origin.FILE)
+    with pytest.raises(Refused, match="version 19 is not above 20") as refused:
+        site.propose(19)
+    assert refused.value.code == "outdated"
+
+
+def test_the_file_may_be_broken_under_a_pushed_one(site: Site) -> None:
+    site.propose(13)
+    site.pass_s(12)
+    site.path.write_text(OWN.replace("cam-1", "cam 1"))
+    site.start()
+    assert site.settings.version == 13
+    assert "cam 1" in " ".join(site.push.lines())
+
+
+def test_drop_ins_are_merged_over_it(site: Site) -> None:
+    (site.path.parent / "conf.d").mkdir()
+    (site.path.parent / "conf.d" / "site.yaml").write_text("heartbeat_s: 45\n")
+    site.propose(13, pushed(13, faster(OWN)))
+    assert site.settings.heartbeat_s == 45.0
+
+
+def test_a_repeat_of_what_is_in_force_is_no_work(site: Site) -> None:
+    site.propose(13)
+    site.pass_s(12)
+    assert site.propose(13) == Outcome("version 13 is in force", {"version": 13})
+    assert site.origin is Origin.PUSHED
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace("cam-2", "cam-1"), "cam-1"),
+        (lambda text: text.replace("heartbeat", "hearbeat") + "hearbeat_s: 5\n", "hearbeat_s"),
+        (lambda text: text.replace("dt-001", "dt-002"), "gateway.id is dt-001"),
+        (lambda text: text.replace("de-tham", "bo-xuyen"), "gateway.ward is de-tham"),
+        (lambda text: text.replace("state_dir: state", "state_dir: other"), "state_dir"),
+        (lambda text: text.replace("version: 13", "version: 12"), "itself says version 12"),
+        (lambda text: text.replace("rtsp://10", "rtsp://admin:hunter2@10"), "password_file"),
+        (lambda text: "[", "mistakes"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_and_nothing_changes(
+    site: Site, change: Callable[[str], str], says: str
+) -> None:
+    before = folder_of(site.settings)
+    with pytest.raises(Refused) as refused:
+        site.propose(13, change(pushed(13)))
+    assert says in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.code == "bad-arguments"
+    assert (folder_of(site.settings), site.origin, site.answers) == (before, Origin.FILE, [])
+
+
+def test_a_text_that_is_not_what_was_signed_for_is_refused(site: Site) -> None:
+    with pytest.raises(Refused, match="sha256"):
+        site.propose(13, sha256="0" * 64)
+
+
+def test_one_at_a_time(site: Site) -> None:
+    site.propose(13)
+    with pytest.raises(Refused, match="version 13 is on trial") as refused:
+        site.propose(14)
+    assert refused.value.code == "busy"
+
+
+def test_one_that_was_given_up_is_not_tried_again(site: Site) -> None:
+    site.propose(13)
+    site.online = False
+    site.pass_s(61)
+    site.online = True
+    with pytest.raises(Refused, match="given up"):
+        site.propose(13)
+    assert isinstance(site.propose(14), Handed)
+
+
+def test_a_disk_that_takes_nothing_refuses_it(site: Site, tmp_path: Path) -> None:
+    (site.settings.state_dir).mkdir(exist_ok=True)
+    (site.settings.state_dir / "pushed").write_text("a file where a folder should be")
+    site.start()
+    with pytest.raises(Refused, match="cannot be written"):
+        site.propose(13)
+    assert site.origin is Origin.FILE
+
+
+class Cut(BaseException):
+    """The power goes."""
+
+
+class Steps:
+    """Counts the calls that write to the disk, and cuts the power before one of them."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, cut_at: int) -> None:
+        self.count = 0
+        self._cut_at = cut_at
+        for name in ("replace", "fsync", "unlink"):
+            patch.setattr(os, name, self._counted(getattr(os, name)))
+
+    def _counted(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **more: Any) -> Any:
+            self.count += 1
+            if self.count == self._cut_at:
+                raise Cut
+            return real(*args, **more)
+
+        return call
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent starts with the old one or the new one, and what it answers is what is in force."""
+    text, seen = pushed(13, faster(OWN)), set()
+    for cut_at in range(1, 100):
+        folder = tmp_path / str(cut_at)
+        folder.mkdir()
+        (folder / "edge-agent.yaml").write_text(OWN)
+        site = Site(folder)
+        with monkeypatch.context() as patch, contextlib.suppress(Cut):
+            steps = Steps(patch, cut_at)
+            site.propose(13, text)
+            site.online = good
+            site.pass_s(61)
+        if steps.count < cut_at:
+            break
+        site.start()
+        site.online = good
+        site.push.resume(site.order(13, text))
+        site.pass_s(61)
+        answer = site.push.resume(site.order(13, text))
+        if isinstance(answer, Outcome):
+            assert (site.settings.version, site.origin) == (13, Origin.PUSHED)
+            seen.add("ok")
+        else:
+            assert isinstance(answer, Failed)
+            assert (site.settings.version, site.origin) == (0, Origin.FILE)
+            seen.add(answer.code)
+    assert cut_at > 6, "so many steps there are"
+    assert seen == {"interrupted", "ok" if good else "reverted"}
+
+
+@pytest.mark.parametrize("name", ["secret", "{}/secret", "credentials/../../secret"])
+def test_it_takes_passwords_from_beside_the_file_only(site: Site, name: str) -> None:
+    """Root reads it too, and a camera's password goes to the address that the same text names."""
+    beside, elsewhere = site.path.parent / "secret", site.path.parent.parent / "secret"
+    beside.write_text("known here")
+    elsewhere.write_text("known to root only")
+    name = name.format(site.path.parent.parent)
+    text = pushed(13, OWN.replace('1/stream2"', f'1/stream2", username: viewer, password_file: {name}'))
+    if name == "secret":
+        assert isinstance(site.propose(13, text), Handed)
+    else:
+        with pytest.raises(Refused, match="takes passwords from there only"):
+            site.propose(13, text)
+
+
+def test_check_on_the_box_says_that_another_one_is_in_force(site: Site) -> None:
+    site.propose(13)
+    site.pass_s(12)
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(site.path, None, False, out, err) == 0
+    assert "version 13, which the centre pushed, is in force on this box" in err.getvalue()
+
+
+def folder_of(settings: Settings) -> list[str]:
+    return sorted(path.name for path in settings.state_dir.glob("pushed/*") if path.name != "state.json")
+
+
+def test_the_record_is_one_json_object(site: Site) -> None:
+    site.propose(13)
+    record = json.loads((site.settings.state_dir / "pushed" / "state.json").read_text())
+    assert record["trial"]["cameras_up"] == ["cam-1", "cam-2"]
+    assert (site.settings.state_dir / "pushed").stat().st_mode & 0o077 == 0
