@@ -7,6 +7,7 @@ names.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 
@@ -173,5 +174,27 @@ class HeatHit:
     throttled: bool | None
     limits: Limits  # from now on
     started_mono: float  # when the first step was taken
+    at_mono: float
+    end_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkHit:
+    """Less is sent because the budget of the billing period runs short, or more again; steps:
+    ``mqtt/budget.py``."""
+
+    phase: Phase
+    event_id: str
+    from_step: int
+    to_step: int
+    why: str
+    held: tuple[Literal["media", "info", "heartbeat"], ...]  # from now on
+    heartbeat_s: float | None
+    monthly_bytes: int
+    used_bytes: int
+    forecast_bytes: int | None
+    period_from: date
+    resets_on: date
+    started_mono: float
     at_mono: float
     end_reason: str

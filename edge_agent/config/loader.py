@@ -78,6 +78,7 @@ def _settings(
         state_dir=checked.state_dir,
         heartbeat_s=checked.heartbeat_s,
         mqtt=checked.mqtt,
+        uplink=checked.uplink,
         outbox=checked.outbox,
         storage=checked.storage,
         detector=checked.detector,

@@ -17,8 +17,9 @@ from edge_agent.config.sections.gateway import GATEWAY
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.config.sections.outbox import OUTBOX
 from edge_agent.config.sections.storage import STORAGE
+from edge_agent.config.sections.uplink import UPLINK
 from edge_agent.config.sections.whole import warn_idle_rules
-from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox, Storage
+from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox, Storage, Uplink
 from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
 STATE_DIR = Path("/var/lib/edge-agent")
@@ -35,6 +36,7 @@ class Checked:
     state_dir: Path
     heartbeat_s: float
     mqtt: Mqtt
+    uplink: Uplink
     outbox: Outbox
     storage: Storage
     detector: Detector
@@ -91,6 +93,7 @@ ROOT = Section(
             reload=Reload.NOTHING,
         ),
         Field("mqtt", MQTT, MQTT.doc),
+        Field("uplink", UPLINK, UPLINK.doc, {}),
         Field("outbox", OUTBOX, OUTBOX.doc, {}),
         Field("storage", STORAGE, STORAGE.doc, {}),
         Field("detector", DETECTOR, DETECTOR.doc, {}),

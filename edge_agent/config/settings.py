@@ -75,6 +75,21 @@ class Mqtt:
     spread_s: float
 
 
+class UplinkKind(StrEnum):
+    FIBRE = "fibre"
+    SIM = "sim"
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """The way to the broker, and what it may carry."""
+
+    kind: UplinkKind = UplinkKind.FIBRE
+    monthly_bytes: int | None = None  # of a billing period; None: nobody counts
+    reset_day: int = 1  # of the month, 1 to 31; in a shorter month its last day
+    backlog_bytes_s: int = 250_000
+
+
 @dataclass(frozen=True, slots=True)
 class Outbox:
     max_bytes: int
@@ -294,6 +309,7 @@ class Settings:
     warnings: tuple[str, ...] = field(default=())
     storage: Storage = field(default_factory=Storage)
     version: int = 0  # the highest is in force, of the file and of what the centre pushed
+    uplink: Uplink = field(default_factory=Uplink)
 
     @property
     def all_credentials(self) -> tuple[Credentials, ...]:

@@ -21,6 +21,7 @@ from edge_agent.wire import (
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
+    UplinkHealth,
 )
 
 DISK_FULL_PERCENT = 90.0
@@ -90,6 +91,16 @@ def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: 
         yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:
         yield "clock not synchronised, times may be wrong"
+
+
+WAITS = ("", "pictures wait", "pictures and infos wait", "pictures and infos wait, heartbeats are slow")
+"""By step of the budget ladder."""
+
+
+def uplink_lines(uplink: UplinkHealth) -> Iterator[str]:
+    if uplink.step and uplink.monthly_bytes:
+        used = f"{uplink.used_bytes / 1e6:,.0f} of {uplink.monthly_bytes / 1e6:,.0f} MB used"
+        yield f"uplink: {used}, {WAITS[uplink.step]} until {uplink.resets_on} (step {uplink.step} of 3)"
 
 
 def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:

@@ -28,6 +28,7 @@ from edge_agent.wire import (
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
+    UplinkHealth,
 )
 
 JUMP = timedelta(seconds=2)
@@ -67,6 +68,7 @@ class HealthSources:
     units: Callable[[], Iterable[str]] = tuple  # lines: units of the box that failed
     thermal: Callable[[], ThermalHealth] = ThermalHealth
     config: Callable[[], ConfigHealth] = ConfigHealth
+    uplink: Callable[[], UplinkHealth] = UplinkHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -88,6 +90,7 @@ class HeartbeatMaker:
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
+        uplink = sources.uplink()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -103,10 +106,12 @@ class HeartbeatMaker:
             evidence=evidence,
             thermal=thermal,
             config=sources.config(),
+            uplink=uplink,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock),
+                *degraded.uplink_lines(uplink),
                 *degraded.evidence_lines(evidence),
                 *sources.configuration(),
                 *degraded.box_lines(box, detector, settings.profile.thermal),

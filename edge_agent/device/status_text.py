@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.device.degraded import HELD_BACK, since_text, why
+from edge_agent.device.degraded import HELD_BACK, WAITS, since_text, why
 from edge_agent.model import Cause
-from edge_agent.wire import BoxHealth, CameraHealth, Heartbeat, MqttHealth
+from edge_agent.wire import BoxHealth, CameraHealth, Heartbeat, MqttHealth, UplinkHealth
 
 if TYPE_CHECKING:
     from edge_agent.device.status import StatusDocument
@@ -42,6 +42,8 @@ def _parts(document: StatusDocument) -> Iterator[str]:
     offset = None if clock.offset_ms is None else f"offset {clock.offset_ms:.3g} ms"
     yield _line("clock", f"synchronised by {clock.source}" if clock.synced else "not synchronised", offset)
     yield _line("mqtt", *_mqtt(beat.mqtt))
+    if beat.uplink.monthly_bytes:
+        yield _line("uplink", *_uplink(beat.uplink))
     yield _line(
         "outbox",
         f"{outbox.depth} events and {outbox.media_depth} pictures wait, {outbox.bytes / 1e6:.1f} MB",
@@ -77,6 +79,14 @@ def _mqtt(mqtt: MqttHealth) -> Iterator[str | None]:
     for label, sent in (("today", mqtt.bytes_today), ("this month", mqtt.bytes_month)):
         total = sent.event + sent.heartbeat + sent.media + sent.reply
         yield f"{total / 1e6:.1f} MB {label}"
+
+
+def _uplink(uplink: UplinkHealth) -> Iterator[str | None]:
+    used, budget = uplink.used_bytes / 1e6, (uplink.monthly_bytes or 0) / 1e6
+    yield f"{used:,.0f} of {budget:,.0f} MB since {uplink.period_from}"
+    if uplink.forecast_bytes is not None:
+        yield f"{uplink.forecast_bytes / 1e6:,.0f} MB expected by {uplink.resets_on}"
+    yield WAITS[uplink.step] or None
 
 
 def _cameras(document: StatusDocument) -> Iterator[str]:

@@ -14,7 +14,17 @@ from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Gateway
 from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
 from edge_agent.events.life_sign import Life
-from edge_agent.hits import TAMPER, CountsHit, HeatHit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
+from edge_agent.hits import (
+    TAMPER,
+    CountsHit,
+    HeatHit,
+    LineCountsHit,
+    ObjectHit,
+    Phase,
+    RuleHit,
+    UplinkHit,
+    ViewHit,
+)
 from edge_agent.model import CameraState, Cause, Frame, Severity, Track
 from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
 
@@ -189,6 +199,30 @@ class EventMaker:
             temperature_c=hit.temperature_c,
             throttled=hit.throttled,
             limits=wire.LoadLimits(**dataclasses.asdict(hit.limits)),
+            started_at=self._envelope.at(hit.started_mono),
+            ended_at=rfc3339(moment.at) if ended else None,
+            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+        )
+        severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
+        return self._envelope.phased(GATEWAY, severity, moment, data, None)
+
+    def uplink(self, hit: UplinkHit) -> Draft:
+        """``uplink``: less is sent because the budget runs short. A warning when it is less than before."""
+        ended = hit.phase is Phase.END
+        moment = self._envelope.moment(hit.at_mono)
+        data = wire.UplinkData(
+            phase=hit.phase.value,  # type: ignore[arg-type]  # a budget has no moments
+            event_id=hit.event_id,
+            from_step=hit.from_step,
+            to_step=hit.to_step,
+            why=hit.why,
+            held=list(hit.held),
+            heartbeat_s=hit.heartbeat_s,
+            monthly_bytes=hit.monthly_bytes,
+            used_bytes=hit.used_bytes,
+            forecast_bytes=hit.forecast_bytes,
+            period_from=hit.period_from.isoformat(),
+            resets_on=hit.resets_on.isoformat(),
             started_at=self._envelope.at(hit.started_mono),
             ended_at=rfc3339(moment.at) if ended else None,
             end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]

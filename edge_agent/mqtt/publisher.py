@@ -22,6 +22,7 @@ from edge_agent.loop import Loop
 from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.client import Connection, Message
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
+from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.mqtt.sender import OutboxPort, Sender
 from edge_agent.mqtt.topics import DownMessage, Topics
@@ -72,6 +73,7 @@ class Publisher:
         on_down: Callable[[DownMessage], None],
         clock_trusted: Callable[[], bool],
         reconnect: Reconnect | None = None,
+        pace: Pace | None = None,
     ) -> None:
         if settings.delivery is not Delivery.BROKER:
             raise ConfigError("mqtt.delivery: only 'broker' is available in this version")
@@ -86,14 +88,16 @@ class Publisher:
         self._outbox = outbox
         self._inbox = Inbox(wake=outbox.wake)
         self._reconnect = reconnect or Reconnect(settings.brokers, settings.spread_s)
-        self._sender = Sender(outbox, topics, usage, clock)
+        self._pace = pace or Pace(clock)
+        self._sender = Sender(outbox, topics, usage, clock, self._pace)
         self._session = str(uuid.uuid4())
         self._connection: Connection | None = None
         self._online = False
         self._since_mono = 0.0  # of the present attempt or session
         self._broken_mono: float | None = None  # since when the session takes nothing, its end not yet told
         self._next_attempt_mono = 0.0
-        self._settled = (0, 0)  # bytes of the present connection that are counted as other, and received
+        # Bytes of the present connection that are counted: other, received, headers.
+        self._settled = (0, 0, 0)
         self._settled_mono = 0.0
         self._connects = 0
         self._dropped_told = 0
@@ -195,14 +199,14 @@ class Publisher:
         if self._broken_mono is not None:
             return BROKEN_S
         if self._connection is not None:
-            return TICK_S
+            return min(TICK_S, self._pace.wait_s() or TICK_S)
         return min(TICK_S, max(0.0, self._next_attempt_mono - self._clock.monotonic()))
 
     def _attempt(self, now: float) -> None:
         # The will carries the session, and the will goes with the CONNECT: a session per attempt.
         self._session = str(uuid.uuid4())
         self._since_mono = now
-        self._settled = (0, 0)
+        self._settled = (0, 0, 0)
         broker = self._reconnect.broker
         log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
         self._connection = Connection(
@@ -358,9 +362,15 @@ class Publisher:
             return
         traffic = self._connection.traffic()
         counted = self._sender.counted_bytes
-        other, received = self._settled
+        other, received, headers = self._settled
         if traffic.sent - counted > other:
             self._usage.sent(TrafficClass.OTHER, traffic.sent - counted - other)
         if traffic.received > received:
             self._usage.received(traffic.received - received)
-        self._settled = max(other, traffic.sent - counted), max(received, traffic.received)
+        if traffic.headers > headers:
+            self._usage.sent(TrafficClass.HEADERS, traffic.headers - headers)
+        self._settled = (
+            max(other, traffic.sent - counted),
+            max(received, traffic.received),
+            max(headers, traffic.headers),
+        )

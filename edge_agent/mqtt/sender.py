@@ -11,6 +11,7 @@ from edge_agent.clock import Clock
 from edge_agent.mqtt.causes import BLAMES_A_MESSAGE
 from edge_agent.mqtt.client import Connection, Message, packet_bytes
 from edge_agent.mqtt.inbox import Acked, Connected
+from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import TrafficClass, Usage
 from edge_agent.mqtt.window import (
@@ -79,13 +80,16 @@ class OutboxPort(Protocol):
 class Sender:
     """One thread uses it. Between ``begin`` and ``lost`` there is a connection."""
 
-    def __init__(self, outbox: OutboxPort, topics: Topics, usage: Usage, clock: Clock) -> None:
+    def __init__(
+        self, outbox: OutboxPort, topics: Topics, usage: Usage, clock: Clock, pace: Pace | None = None
+    ) -> None:
         self.window = Window()
         self.refused = 0
         self._outbox = outbox
         self._topics = topics
         self._usage = usage
         self._clock = clock
+        self._pace = pace or Pace(clock)
         self._event_gate = Gate(after=WINDOW, every_s=60.0)
         self._media_gate = Gate(after=2, every_s=900.0)
         self._connection: Connection | None = None
@@ -159,7 +163,8 @@ class Sender:
         """Send what the window has room for: own messages, then events, then, one at a time, a picture."""
         self.fill_own()
         waiting = self.fill_events()
-        room = 0 if waiting or self.window.has_media else self.window.free_for_others
+        held = waiting or self.window.has_media or not self._pace.takes_media()
+        room = 0 if held else self.window.free_for_others
         if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
             return
         if (media := self._outbox.pending_media()) is not None:
@@ -185,7 +190,7 @@ class Sender:
             return free == 0
         for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight)):
             # By priority: where this one finds no place, none of those behind it does.
-            if number == allowed or not self.window.takes(event):
+            if number == allowed or not (self.window.takes(event) and self._pace.takes(event)):
                 return True
             self._send(TrafficClass.EVENT, event, self._event_message(event))
         return False
@@ -283,6 +288,7 @@ class Sender:
 
     def _count(self, kind: TrafficClass, size_bytes: int) -> None:
         self._counted_bytes += size_bytes
+        self._pace.spend(size_bytes)
         self._usage.sent(kind, size_bytes)
 
 

@@ -1,7 +1,8 @@
 """What the kernel knows about a TCP connection (``TCP_INFO``).
 
-Offsets in ``struct tcp_info`` (linux/tcp.h, append-only): tcpi_unacked 24; tcpi_bytes_received 128 since
-Linux 4.1; tcpi_notsent_bytes 144 since 4.6; tcpi_bytes_sent 200 since 4.19.
+Offsets in ``struct tcp_info`` (linux/tcp.h, append-only): tcpi_options 5; tcpi_unacked 24;
+tcpi_bytes_received 128 since Linux 4.1; tcpi_segs_out 136 and tcpi_segs_in 140 since 4.2; tcpi_notsent_bytes
+144 since 4.6; tcpi_bytes_sent 200 since 4.19.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ import struct
 from dataclasses import dataclass
 
 INFO_BYTES = 208
+TCP_HEADER_BYTES, TIMESTAMPS_BYTES, TIMESTAMPS = 20, 12, 1  # the last: TCPI_OPT_TIMESTAMPS
+IP_HEADER_BYTES = {socket.AF_INET: 20, socket.AF_INET6: 40}
+"""Without options, which the internet hardly carries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes both ways on one TCP connection, retransmissions and TLS included, TCP/IP headers not."""
+    """Bytes on one TCP connection, retransmissions and TLS included. ``headers``: of IP and TCP, both ways,
+    by the kernel's count of segments; the bytes of the other two are without them."""
 
     sent: int
     received: int
+    headers: int = 0
 
 
 def tcp_traffic(sock: socket.socket) -> Traffic | None:
@@ -26,8 +32,12 @@ def tcp_traffic(sock: socket.socket) -> Traffic | None:
     info = _info(sock)
     if info is None:
         return None
+    segments = sum(struct.unpack_from("=II", info, 136))
+    of_tcp = TCP_HEADER_BYTES + (TIMESTAMPS_BYTES if info[5] & TIMESTAMPS else 0)
     return Traffic(
-        sent=struct.unpack_from("=Q", info, 200)[0], received=struct.unpack_from("=Q", info, 128)[0]
+        sent=struct.unpack_from("=Q", info, 200)[0],
+        received=struct.unpack_from("=Q", info, 128)[0],
+        headers=segments * (of_tcp + IP_HEADER_BYTES.get(sock.family, 0)),
     )
 
 

@@ -1,8 +1,8 @@
-"""How many bytes went to the broker, by class, today and this month: what a SIM card is billed for.
+"""How many bytes went to the broker, by class: today, this month and in the provider's billing period.
 
 Each message is counted at the size of its MQTT packet. ``other`` is the rest of what TCP really carried
-for the connection (TLS, sign-on, pings, state, birth), as the kernel counts it; IP and TCP headers are not
-in any of these figures.
+for the connection (TLS, sign-on, pings, state, birth), as the kernel counts it; ``headers`` are those of IP
+and TCP, both ways, by the kernel's count of segments.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from edge_agent import wire
 from edge_agent.clock import Clock
+from edge_agent.mqtt.billing import Counted, Period, PeriodUse, follow, use_of
 from edge_agent.state_file import read_record, write_record
 
 SAVE_EVERY_S = 300.0
@@ -32,34 +32,17 @@ class TrafficClass(StrEnum):
     MEDIA = "media"
     REPLY = "reply"
     OTHER = "other"
+    HEADERS = "headers"
 
 
-Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]  # of a damaged file; more could not be sent
-
-
-class Counted(msgspec.Struct, kw_only=True):
-    """Bytes of one day or month: sent by class, and received."""
-
-    heartbeat: Bytes = 0
-    event: Bytes = 0
-    media: Bytes = 0
-    reply: Bytes = 0
-    other: Bytes = 0
-    received: Bytes = 0
-
-    def add(self, kind: TrafficClass, size_bytes: int) -> None:
-        setattr(self, kind.value, getattr(self, kind.value) + size_bytes)
-
-    def to_wire(self) -> wire.BytesByClass:
-        return wire.BytesByClass(**msgspec.structs.asdict(self))
-
-
-class _Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class _Saved(msgspec.Struct, kw_only=True):
     """The file: ``day`` is the gateway's local date that ``today`` belongs to; None until one is known."""
 
     day: date | None
     today: Counted
     month: Counted
+    period: Period | None = None  # None: written by a version that did not count it
+    before: Period | None = None  # the period before, for a clock that is set back
 
 
 class Usage:
@@ -76,36 +59,54 @@ class Usage:
         clock: Clock,
         clock_trusted: Callable[[], bool],
         save_every_s: float = SAVE_EVERY_S,
+        reset_day: int = 1,
     ) -> None:
+        """``reset_day``: of the month, on which a billing period begins."""
         self._path = path
         self._timezone = timezone
         self._clock = clock
         self._clock_trusted = clock_trusted
         self._save_every_s = save_every_s
+        self._reset_day = reset_day
         self._saved_mono = clock.monotonic()
-        self._lock = threading.Lock()  # protects the two below
+        self._lock = threading.Lock()  # protects what is below
         self._dirty = False
         self._state = read_record(path, _Saved) or _Saved(day=None, today=Counted(), month=Counted())
+        self._period = self._state.period or self._older_period()
+
+    def _older_period(self) -> Period:
+        """From a file without one: of a period that is a month the count is known."""
+        saved = self._state
+        if saved.day is None or self._reset_day != 1:
+            return Period()
+        return Period(first_day=saved.day.replace(day=1), used=copy.copy(saved.month))
 
     def sent(self, kind: TrafficClass, size_bytes: int) -> None:
         with self._lock:
             self._roll()
-            self._state.today.add(kind, size_bytes)
-            self._state.month.add(kind, size_bytes)
-            self._dirty = True
+            self._add(kind.value, size_bytes)
 
     def received(self, size_bytes: int) -> None:
         with self._lock:
             self._roll()
-            self._state.today.received += size_bytes
-            self._state.month.received += size_bytes
-            self._dirty = True
+            self._add("received", size_bytes)
+
+    def _add(self, kind: str, size_bytes: int) -> None:
+        for counted in (self._state.today, self._state.month, self._period.used):
+            counted.add(kind, size_bytes)
+        self._dirty = True
 
     def totals(self) -> tuple[wire.BytesByClass, wire.BytesByClass]:
         """Today and this month."""
         with self._lock:
             self._roll()
             return self._state.today.to_wire(), self._state.month.to_wire()
+
+    def period(self) -> PeriodUse:
+        """The billing period, and how much of it is left."""
+        with self._lock:
+            now = self._roll()
+            return use_of(self._period, now, self._reset_day, self._timezone)
 
     def save_if_due(self) -> None:
         if self._clock.monotonic() - self._saved_mono >= self._save_every_s:
@@ -118,20 +119,27 @@ class Usage:
             if not self._dirty:
                 return
             self._dirty = False
+            self._state.period = self._period
             state = copy.deepcopy(self._state)
         if not write_record(self._path, state):
             with self._lock:
                 self._dirty = True
 
-    def _roll(self) -> None:
+    def _roll(self) -> datetime | None:
+        """Local time, by a clock that can be trusted."""
         if not self._clock_trusted():
-            return
-        day, saved = self._clock.now().astimezone(self._timezone).date(), self._state.day
+            return None
+        now = self._clock.now().astimezone(self._timezone)
+        day, saved = now.date(), self._state.day
+        if day == saved and self._period.first_day is not None:
+            return now
+        self._period, self._state.before = follow(self._period, self._state.before, now, self._reset_day)
         if saved is not None and day == saved - timedelta(days=1):
-            return
+            return now
         if saved is not None and (day.year, day.month) != (saved.year, saved.month):
             self._state.month = Counted()
         if saved is not None and day != saved:
             self._state.today = Counted()
         self._dirty = self._dirty or day != saved
         self._state.day = day
+        return now

@@ -10,6 +10,7 @@ from edge_agent.wire.base import (
     TYPE_PREFIX,
     CameraCause,
     Count,
+    Day,
     Id,
     Message,
     Sha256,
@@ -17,7 +18,7 @@ from edge_agent.wire.base import (
     Unit,
     WireBox,
 )
-from edge_agent.wire.box import ClockCorrectionData, LoadLimits, LossData, ThermalData
+from edge_agent.wire.box import ClockCorrectionData, HeldBack, LoadLimits, LossData, ThermalData, UplinkData
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.configuration import ConfigHealth, SetConfigArgs
 from edge_agent.wire.counts import CountsData, LineCountsData
@@ -35,6 +36,7 @@ from edge_agent.wire.health import (
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
+    UplinkHealth,
 )
 from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
 from edge_agent.wire.objects import (
@@ -78,6 +80,7 @@ __all__ = [
     "CountsData",
     "CrowdingData",
     "Data",
+    "Day",
     "DetectorHealth",
     "Doctor",
     "DoctorCamera",
@@ -86,6 +89,7 @@ __all__ = [
     "EvidenceHealth",
     "FrameSize",
     "Heartbeat",
+    "HeldBack",
     "Id",
     "LineCountsData",
     "LineCrossingData",
@@ -108,6 +112,8 @@ __all__ = [
     "Time",
     "TrackRuleData",
     "Unit",
+    "UplinkData",
+    "UplinkHealth",
     "WireBox",
     "WrongWayData",
     "ZoneData",

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="UTC, RFC 3339")]
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", description="of the gateway's time zone")]
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 WireBox = Annotated[

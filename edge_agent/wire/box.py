@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Message, Time, Unit
+from edge_agent.wire.base import Count, Day, Message, Time, Unit
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):
@@ -37,6 +37,31 @@ class ThermalData(Message, frozen=True, kw_only=True):
     temperature_c: float | None
     throttled: Annotated[bool | None, Meta(description="the board slows itself down; null: it does not tell")]
     limits: Annotated[LoadLimits, Meta(description="from now on")]
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["over", "restart"] | None = None
+
+
+HeldBack = Literal["media", "info", "heartbeat"]
+"""Pictures, events for information, and heartbeats, which come less often."""
+
+
+class UplinkData(Message, frozen=True, kw_only=True):
+    """``uplink``: less is sent because the budget of the billing period runs short, in steps, and more again;
+    docs/design/uplink.md."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same from the first step up to the last one down")]
+    from_step: Annotated[int, Meta(ge=0, le=3)]
+    to_step: Annotated[int, Meta(ge=0, le=3, description="0: nothing is held back any more")]
+    why: Annotated[str, Meta(description="one line for humans")]
+    held: Annotated[list[HeldBack], Meta(description="from now on; it is kept, not lost")]
+    heartbeat_s: Annotated[float | None, Meta(description="heartbeats come only so often; null: as usual")]
+    monthly_bytes: Count
+    used_bytes: Count
+    forecast_bytes: Annotated[Count | None, Meta(description="at the end of the period, without the step")]
+    period_from: Day
+    resets_on: Day
     started_at: Time
     ended_at: Time | None = None
     end_reason: Literal["over", "restart"] | None = None

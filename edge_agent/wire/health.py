@@ -9,6 +9,8 @@ from msgspec import Meta, field
 from edge_agent.wire.base import CameraCause, Count, Message, Sha256, Time
 from edge_agent.wire.box import LoadLimits
 from edge_agent.wire.configuration import ConfigHealth
+from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
+from edge_agent.wire.box import HeldBack, LoadLimits
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):
@@ -47,7 +49,7 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
 
 
 class BytesByClass(Message, frozen=True, kw_only=True):
-    """Sent by class, and received; as TCP carries them, IP and TCP headers left out."""
+    """Sent by class, and received, as TCP carries them; and headers."""
 
     event: Count = 0
     heartbeat: Count = 0
@@ -55,6 +57,7 @@ class BytesByClass(Message, frozen=True, kw_only=True):
     reply: Count = 0
     other: Annotated[Count, Meta(description="sign-on, TLS, state, birth, pings")] = 0
     received: Count = 0
+    headers: Annotated[Count, Meta(description="of IP and TCP, both ways")] = 0
 
 
 class MqttHealth(Message, frozen=True, kw_only=True):
@@ -117,6 +120,22 @@ class ThermalHealth(LoadLimits, frozen=True, kw_only=True):
     held: str | None = None  # why the step is not judged: the sensor has stopped answering
 
 
+class UplinkHealth(Message, frozen=True, kw_only=True):
+    """The budget of the billing period; as its defaults where none is set."""
+
+    kind: Literal["fibre", "sim"] = "fibre"
+    monthly_bytes: Count | None = None
+    period_from: Day | None = None
+    resets_on: Day | None = None
+    used_bytes: Count = 0  # all of ``used``
+    used: BytesByClass = BytesByClass()
+    forecast_bytes: Count | None = None  # at the end of the period, should it go on like this
+    step: Annotated[int, Meta(ge=0, le=3)] = 0
+    since: Time | None = None
+    held: list[HeldBack] = field(default_factory=list)  # what waits until there is more
+    heartbeat_s: float | None = None  # heartbeats come only so often now
+
+
 class Heartbeat(Message, frozen=True, kw_only=True):
     schema: Literal["heartbeat/1"] = "heartbeat/1"
     time: Time
@@ -133,4 +152,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     evidence: EvidenceHealth = EvidenceHealth()
     thermal: ThermalHealth = ThermalHealth()
     config: ConfigHealth = ConfigHealth()
+    uplink: UplinkHealth = UplinkHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

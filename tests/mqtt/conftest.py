@@ -16,6 +16,7 @@ import pytest
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Broker, Delivery, Mqtt
 from edge_agent.model import Severity
+from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
@@ -191,6 +192,7 @@ class MakeGateway(Protocol):
         topics: Topics = TOPICS,
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
+        pace: Pace | None = None,
     ) -> AbstractContextManager[Gateway]: ...
 
 
@@ -205,6 +207,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
         topics: Topics = TOPICS,
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
+        pace: Pace | None = None,
     ) -> Iterator[Gateway]:
         clock = ShiftedClock()
         outbox = MemoryOutbox(clock)
@@ -219,6 +222,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
             birth=birth,
             on_down=down.append,
             clock_trusted=clock_trusted,
+            pace=pace,
         )
         publisher.start()
         try:

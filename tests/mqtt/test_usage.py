@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from edge_agent import wire
 from edge_agent.mqtt.client import Message, packet_bytes
+from edge_agent.mqtt.tcp import tcp_traffic
 from edge_agent.mqtt.usage import TrafficClass, Usage
 from tests.mqtt.conftest import MakeGateway, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -188,6 +190,30 @@ def test_the_sum_of_all_classes_is_what_the_broker_received(tmp_path: Path, gate
         # The subscriber's own packets are in the broker's figure too: sign-on, and 4 bytes for each PUBACK.
         theirs = figures()[-1] - 4 * len(centre.messages)
         assert ours == pytest.approx(theirs, rel=0.005)
+        assert counted.headers >= 2 * 52 * 20, "segments carry several messages, and are acknowledged"
         assert counted.event == 300 * packet_bytes(
             Message(last.topic, last.payload, content_type="application/cloudevents+json; charset=utf-8")
         )
+
+
+def test_headers_are_those_of_the_segments_that_went_both_ways() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as here,
+    ):
+        there, _ = listener.accept()
+        with there:
+            for end in (here, there):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for _ in range(50):
+                here.sendall(b"?")
+                there.recv(1)
+                there.sendall(b"!")
+                here.recv(1)
+            traffic, theirs = tcp_traffic(here), tcp_traffic(there)
+            assert traffic is not None
+            assert theirs is not None
+            assert (traffic.sent, traffic.received) == (50, 50)
+            # IPv4 and TCP with timestamps are 52 bytes; a question, an answer, sometimes an ACK of its own.
+            assert 100 * 52 <= traffic.headers <= (150 + 4) * 52
+            assert abs(traffic.headers - theirs.headers) <= 52, "the last ACK may be on its way"

@@ -1,0 +1,85 @@
+"""The budget ladder: how much less the agent sends, so that the rest lasts until the provider counts anew.
+
+step 1  pictures wait
+step 2  ... and infos
+step 3  ... and heartbeats come every 300 s
+
+What counts is the even share: what is left of the budget for each day that is left, beside what an even use
+would have left for it. Up at once; down one at a time, a day after the last change, when there is clearly
+more again; all the way down with a new period. No thread, no clock: it is told how the period stands, and
+when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from edge_agent.mqtt.billing import DAY_S, PeriodUse
+
+BELOW = (0.5, 0.25, 0.1)
+"""Steps 1 to 3 begin below so much of the even share. A site that always uses 10 % too much gets to step 1
+on day 25 of 30, one that uses twice as much on day 10."""
+BACK = 1.5
+"""A step ends when there is so many times what it began at: a day's saving must not bring it back the day
+after."""
+DWELL_S = DAY_S
+LAST_S = DAY_S / 4
+"""The last hours of a period count as so many: so little is left to do in them that no change is worth it."""
+SLOW_HEARTBEAT_S = 300.0
+TOP = len(BELOW)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetChange:
+    from_step: int
+    to_step: int
+    why: str  # one line for humans
+
+
+class BudgetLadder:
+    """One for the box; ``update`` at any pace. Without a clock that can be trusted the step stays."""
+
+    def __init__(self, monthly_bytes: int, step: int = 0, first_day: date | None = None) -> None:
+        """``step`` and ``first_day``: what was in force when the agent ran last, and in which period."""
+        self._monthly_bytes = monthly_bytes
+        self.step = min(max(step, 0), TOP)
+        self.first_day = first_day
+        self._changed_mono: float | None = None  # None: not since the start
+
+    def update(self, now_mono: float, use: PeriodUse) -> BudgetChange | None:
+        """The change that this brings, if any."""
+        if use.left_s is None or use.first_day is None:
+            return None
+        if self._changed_mono is None:
+            self._changed_mono = now_mono
+        new_period = self.first_day is not None and use.first_day > self.first_day
+        self.first_day = use.first_day
+        share = self._share(use, use.left_s)
+        reached = sum(share < below for below in BELOW)
+        if new_period and reached < self.step:
+            return self._go(reached, f"a new billing period began on {use.first_day}", now_mono)
+        if reached > self.step:
+            return self._go(reached, self._short(use, use.left_s), now_mono)
+        if self.step and share >= BACK * BELOW[self.step - 1] and now_mono - self._changed_mono >= DWELL_S:
+            return self._go(self.step - 1, f"there is more again: {self._short(use, use.left_s)}", now_mono)
+        return None
+
+    def _share(self, use: PeriodUse, left_s: float) -> float:
+        """1.0: used evenly so far."""
+        left = 1 - use.used_bytes / self._monthly_bytes
+        return left * use.whole_s / max(left_s, LAST_S)
+
+    def _short(self, use: PeriodUse, left_s: float) -> str:
+        used, whole = megabytes(use.used_bytes), megabytes(self._monthly_bytes)
+        return f"{used} of {whole} used, {left_s / DAY_S:.1f} days left"
+
+    def _go(self, step: int, why: str, now_mono: float) -> BudgetChange:
+        change = BudgetChange(self.step, step, why)
+        self.step, self._changed_mono = step, now_mono
+        return change
+
+
+def megabytes(size_bytes: int) -> str:
+    """``2,551 MB``."""
+    return f"{size_bytes / 1e6:,.0f} MB"

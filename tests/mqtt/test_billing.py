@@ -1,0 +1,117 @@
+"""The provider's month: short months, time zones, and clocks that are set."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.mqtt.billing import Counted, Period, first_day_of, follow, next_first_day, use_of
+from edge_agent.mqtt.usage import TrafficClass, Usage
+from tests.mqtt.test_usage import HANOI, SetClock
+
+
+@pytest.mark.parametrize(
+    ("day", "reset_day", "first", "following"),
+    [
+        ("2026-11-25", 1, "2026-11-01", "2026-12-01"),
+        ("2026-11-01", 1, "2026-11-01", "2026-12-01"),
+        ("2026-11-14", 15, "2026-10-15", "2026-11-15"),
+        ("2027-01-03", 15, "2026-12-15", "2027-01-15"),  # over the year
+        ("2027-02-27", 31, "2027-01-31", "2027-02-28"),  # a month without a 31st
+        ("2027-02-28", 31, "2027-02-28", "2027-03-31"),
+        ("2027-03-30", 31, "2027-02-28", "2027-03-31"),
+        ("2028-02-29", 30, "2028-02-29", "2028-03-30"),  # leap year
+        ("2027-04-30", 31, "2027-04-30", "2027-05-31"),
+    ],
+)
+def test_a_period_begins_on_the_reset_day_or_the_last_of_a_shorter_month(
+    day: str, reset_day: int, first: str, following: str
+) -> None:
+    begin = first_day_of(date.fromisoformat(day), reset_day)
+    assert (begin.isoformat(), next_first_day(begin, reset_day).isoformat()) == (first, following)
+
+
+def test_periods_follow_each_other_without_a_gap_whatever_the_day() -> None:
+    for reset_day in range(1, 32):
+        day = first_day_of(date(2026, 1, 1), reset_day)
+        while day.year < 2029:
+            following = next_first_day(day, reset_day)
+            assert first_day_of(following - timedelta(days=1), reset_day) == day
+            assert first_day_of(following, reset_day) == following
+            day = following
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=HANOI)
+
+
+NOVEMBER = Period(first_day=date(2026, 11, 1), used=Counted(event=100))
+
+
+def test_a_clock_that_ran_ahead_and_is_set_back_gets_its_old_period_with_all_that_was_counted() -> None:
+    ahead, before = follow(NOVEMBER, None, at("2031-05-05T12:00"), 1)
+    assert (ahead.first_day, ahead.used.total) == (date(2031, 5, 1), 0)
+    ahead.used.add("event", 7)
+    back, before = follow(ahead, before, at("2026-11-20T12:00"), 1)
+    assert (back.first_day, back.used.total, before) == (date(2026, 11, 1), 107, None)
+
+
+def test_a_step_back_over_midnight_of_the_reset_day_leaves_the_new_period() -> None:
+    december, before = follow(NOVEMBER, None, at("2026-12-01T00:00:01"), 1)
+    for moment in ("2026-11-30T23:59:58", "2026-12-01T00:00:02", "2026-11-30T23:59:59"):
+        again, before = follow(december, before, at(moment), 1)
+        assert again is december
+
+
+def test_a_clock_set_back_behind_what_is_known_keeps_the_count() -> None:
+    back, _ = follow(NOVEMBER, None, at("2026-09-20T12:00"), 1)
+    assert (back.first_day, back.used.total) == (date(2026, 9, 1), 100)
+
+
+def test_the_forecast_is_the_average_so_far_and_none_on_the_first_day() -> None:
+    period = Period(first_day=date(2026, 11, 1), used=Counted(event=10_000_000, headers=2_000_000))
+    assert use_of(period, at("2026-11-01T20:00"), 1, HANOI).forecast_bytes is None
+    assert use_of(period, at("2026-11-11T00:00"), 1, HANOI).forecast_bytes == 36_000_000
+    assert use_of(period, None, 1, HANOI).forecast_bytes is None, "no clock"
+    late = Period(first_day=date(2026, 11, 1), since=at("2026-11-06T00:00"), used=Counted(event=10))
+    assert use_of(late, at("2026-11-11T00:00"), 1, HANOI).forecast_bytes == 50, (
+        "counted for 5 days, 20 to come"
+    )
+
+
+def test_the_period_ends_at_midnight_of_the_gateway_and_survives_a_restart(tmp_path: Path) -> None:
+    clock = SetClock(datetime(2026, 11, 14, 16, 59, tzinfo=UTC))  # 23:59 of the 14th there
+
+    def usage() -> Usage:
+        return Usage(tmp_path / "u.json", HANOI, clock, lambda: True, reset_day=15)
+
+    counting = usage()
+    counting.sent(TrafficClass.EVENT, 10)
+    counting.sent(TrafficClass.HEADERS, 4)
+    counting.received(3)
+    counting.save()
+    again = usage()
+    assert (again.period().used_bytes, again.period().first_day) == (17, date(2026, 10, 15))
+    clock.moment += timedelta(minutes=1)
+    assert (again.period().used_bytes, again.period().next_first_day) == (0, date(2026, 12, 15))
+    assert again.totals()[1].event == 10, "the month goes on"
+
+
+def test_without_a_clock_to_be_trusted_it_is_counted_on_and_no_period_ends(tmp_path: Path) -> None:
+    clock, trusted = SetClock(datetime(2026, 11, 30, tzinfo=UTC)), True
+    usage = Usage(tmp_path / "u.json", HANOI, clock, lambda: trusted)
+    usage.sent(TrafficClass.EVENT, 10)
+    clock.moment, trusted = datetime(1970, 1, 1, tzinfo=UTC), False
+    usage.sent(TrafficClass.EVENT, 5)
+    assert (usage.period().used_bytes, usage.period().left_s) == (15, None)
+    clock.moment, trusted = datetime(2026, 12, 2, tzinfo=UTC), True
+    assert usage.period().used_bytes == 0
+
+
+def test_a_file_of_a_version_without_periods_gives_the_month(tmp_path: Path) -> None:
+    path, clock = tmp_path / "u.json", SetClock(datetime(2026, 11, 24, tzinfo=UTC))
+    path.write_text('{"day":"2026-11-24","today":{"event":5},"month":{"event":400,"received":6}}')
+    assert Usage(path, HANOI, clock, lambda: True).period().used_bytes == 406
+    assert Usage(path, HANOI, clock, lambda: True, reset_day=20).period().used_bytes == 0

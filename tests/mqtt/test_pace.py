@@ -1,0 +1,122 @@
+"""What waits and what goes: by the budget's step, and by the bound on backlogs; at a real broker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.model import Severity
+from edge_agent.mqtt.pace import BURST_S, Pace
+from edge_agent.outbox_model import Media, StoredEvent
+from tests.device.fakes import FakeClock
+from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+
+
+def event(severity: Severity) -> StoredEvent:
+    return StoredEvent(1, "e", "cam-1", "object", severity.number, 0, b"{}")
+
+
+INFO, WARNING, ALARM = event(Severity.INFO), event(Severity.WARNING), event(Severity.ALARM)
+
+
+def test_each_step_holds_more_and_alarms_and_warnings_never_wait_for_it() -> None:
+    pace = Pace(FakeClock())
+    taken = []
+    for pace.step in range(4):
+        taken.append((pace.takes_media(), pace.takes(INFO), pace.takes(WARNING), pace.takes(ALARM)))
+    assert taken == [
+        (True, True, True, True),
+        (False, True, True, True),
+        (False, False, True, True),
+        (False, False, True, True),
+    ]
+
+
+def test_a_backlog_goes_at_the_bound_after_a_burst() -> None:
+    clock = FakeClock()
+    pace, sent = Pace(clock, 1000.0), 0
+    for _ in range(600):
+        while pace.takes(INFO):
+            pace.spend(100)
+            sent += 100
+        clock.advance(0.1)
+    assert sent == pytest.approx(1000 * (BURST_S + 60), abs=200)
+
+
+def test_an_alarm_goes_while_the_bucket_is_empty_and_a_storm_of_them_owes_no_more_than_a_burst() -> None:
+    clock = FakeClock()
+    pace = Pace(clock, 1000.0)
+    for _ in range(1000):
+        assert pace.takes(ALARM)
+        pace.spend(100)
+    assert not pace.takes(WARNING)
+    clock.advance(BURST_S + 0.01)
+    assert pace.takes(WARNING)
+
+
+def test_a_picture_larger_than_the_burst_goes_and_is_paid_for_afterwards() -> None:
+    clock = FakeClock()
+    pace = Pace(clock, 1000.0)
+    assert pace.takes_media()
+    pace.spend(50_000)
+    assert not pace.takes_media()
+    clock.advance(pace.wait_s() or 0)
+    assert pace.takes_media()
+    assert clock.monotonic() > 1000 + 45
+
+
+def picture(name: str) -> Media:
+    return Media(name, "event-1", "cam-1", "ab" * 32, b"\xff\xd8" + bytes(500))
+
+
+def test_what_the_budget_holds_back_stays_in_the_outbox_and_goes_when_the_period_is_over(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
+        pace = Pace(FakeClock())
+        pace.step = 2
+        with gateway(mqtt_settings(broker.port), pace=pace) as box:
+            box.append(3)
+            box.outbox.add_media(picture("m1"))
+            warned, alarmed = (box.append(severity=s)[0] for s in (Severity.WARNING, Severity.ALARM))
+            centre.wait_for(lambda: len(centre.events()) == 2)
+            box.append(severity=Severity.ALARM)  # has been through the whole queue when it arrives
+            centre.wait_for(lambda: len(centre.events()) == 3)
+            arrived = {int(json.loads(m.payload)["sequence"]) for m in centre.events()}
+            assert {warned.sequence, alarmed.sequence} < arrived
+            wait_until(lambda: box.outbox.depth == 4, what="acknowledgements")
+            assert not centre.on("/up/media/m1")
+            pace.step = 1
+            box.later(0)
+            centre.wait_for(lambda: len(centre.events()) == 6)
+            assert not centre.on("/up/media/m1")
+            pace.step = 0
+            box.later(0)
+            centre.wait_for(lambda: bool(centre.on("/up/media/m1")))
+
+
+def test_a_backlog_leaves_no_faster_than_the_bound_and_a_fresh_alarm_does_not_wait_for_it(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    clock = FakeClock()
+    with (
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port) as centre,
+        gateway(mqtt_settings(broker.port), pace=Pace(clock, 1000.0)) as box,
+    ):
+        box.wait_online()
+        box.append(100, payload=b"e" * 900)
+        centre.wait_for(lambda: len(centre.events()) >= 4)
+        (alarm,) = box.append(severity=Severity.ALARM)
+        centre.wait_for(lambda: any(str(alarm.sequence).encode() in m.payload for m in centre.events()))
+        before = len(centre.events())
+        assert before <= 6, "a burst of 4 kB, and the alarm"
+        clock.advance(10)  # the bucket is full again
+        box.later(0)
+        centre.wait_for(lambda: len(centre.events()) >= before + 4)
+        (last,) = box.append(severity=Severity.ALARM)
+        centre.wait_for(lambda: any(str(last.sequence).encode() in m.payload for m in centre.events()))
+        assert len(centre.events()) <= before + 6
