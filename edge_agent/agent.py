@@ -51,6 +51,7 @@ from edge_agent.mqtt.usage import Usage
 from edge_agent.orders import Orders
 from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
+from edge_agent.uplink import UplinkControl
 from edge_agent.wire import Birth
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,16 @@ class Agent:
             gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._sight.model
         )
         self._room = EvidenceRoom(settings, self._events, clock, boot_id, self._synced)
-        self._usage = Usage(state_dir / "usage.json", gateway.timezone, clock, self._clock_sync.trusted)
+        self._usage = Usage(
+            state_dir / "usage.json",
+            gateway.timezone,
+            clock,
+            self._clock_sync.trusted,
+            reset_day=settings.uplink.reset_day,
+        )
+        self._uplink = UplinkControl(
+            settings.uplink, state_dir, clock, self._usage, self._events, self._room.outbox
+        )
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -125,6 +135,7 @@ class Agent:
             birth=lambda session: msgspec.json.encode(self._birth(session)),
             on_down=_ignore,
             clock_trusted=self._clock_sync.trusted,
+            pace=self._uplink.pace,
         )
 
     def _make_cameras(self, settings: Settings, allowance: Allowance, repeat_files: bool) -> Cameras:
@@ -165,6 +176,7 @@ class Agent:
             configuration=self._configuration.lines,
             units=FailedUnits(self._clock, sysroot).lines,
             thermal=self._heat.health,
+            uplink=self._uplink.health,
             platform=platform,
             evidence=self._room.health,
         )
@@ -227,6 +239,7 @@ class Agent:
         if self._reloads.wanted():
             self._reloads.answer_with(self._reload)
         self._heat.tend()
+        self._uplink.tend()
         self._cameras.tend()
         self._box_events.tell_clock()
         statuses = self._cameras.statuses()
@@ -234,7 +247,8 @@ class Agent:
         self._room.sign()
         self._camera_clocks.tend(self._configuration.settings.cameras)
         if now >= self._next_heartbeat_mono:
-            self._next_heartbeat_mono = now + next_interval_s(self._configuration.settings.heartbeat_s)
+            usual_s = self._configuration.settings.heartbeat_s
+            self._next_heartbeat_mono = now + next_interval_s(self._uplink.heartbeat_s(usual_s))
             self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
         self._report_to_systemd(statuses)
 
@@ -304,6 +318,7 @@ class Agent:
         self._cameras.join_pipelines(deadline - 1.0)
         self._room.finish_clips()
         self._heat.end()
+        self._uplink.end()
         self._room.sign()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))

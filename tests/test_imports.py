@@ -52,6 +52,7 @@ COMPOSITION = {
     "evidence_room",
     "box_events",
     "heat",
+    "uplink",
     "cameras",
     "reload",
     "config_push",

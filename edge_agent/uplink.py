@@ -1,0 +1,155 @@
+"""Keeps to the uplink's budget: from what was carried by the ladder to what may go, and what is told of
+it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.clock import Clock, rfc3339, wall_time_of
+from edge_agent.config.settings import Uplink
+from edge_agent.events import Appender, EventMaker
+from edge_agent.hits import Phase, UplinkHit
+from edge_agent.mqtt.billing import PeriodUse
+from edge_agent.mqtt.budget import SLOW_HEARTBEAT_S, TOP, BudgetChange, BudgetLadder
+from edge_agent.mqtt.pace import Pace
+from edge_agent.mqtt.usage import Usage
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import HeldBack, UplinkHealth
+
+log = logging.getLogger(__name__)
+
+FILE = "uplink.json"
+HELD: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
+"""What waits, the first on step 1, all of it on step 3."""
+
+
+class _InForce(msgspec.Struct, frozen=True):
+    """The file: which step, of which period."""
+
+    step: int
+    first_day: date | None
+
+
+class UplinkControl:
+    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``.
+
+    ``pace`` is for the publisher. A restart goes on with the step that was in force: a box that boots
+    without a clock does not know how much of the period is left.
+    """
+
+    def __init__(
+        self,
+        uplink: Uplink,
+        state_dir: Path,
+        clock: Clock,
+        usage: Usage,
+        events: EventMaker,
+        outbox: Appender,
+    ) -> None:
+        self.pace = Pace(clock, uplink.backlog_bytes_s)
+        self._uplink = uplink
+        self._path = state_dir / FILE
+        self._clock = clock
+        self._usage = usage
+        self._events = events
+        self._outbox = outbox
+        self._ladder: BudgetLadder | None = None
+        self._began: tuple[str, float] | None = None  # event_id and time of the first step up
+        self._since_mono: float | None = None  # when the present step began
+        self._health = UplinkHealth(kind=uplink.kind.value)  # replaced, never changed
+        if uplink.monthly_bytes is not None:
+            saved = read_record(self._path, _InForce) or _InForce(0, None)
+            self._ladder = BudgetLadder(uplink.monthly_bytes, saved.step, saved.first_day)
+            self.pace.step = self._ladder.step
+
+    def tend(self) -> None:
+        ladder = self._ladder
+        if ladder is None:
+            return
+        use, now_mono = self._usage.period(), self._clock.monotonic()
+        goes_on = ladder.step > 0 and self._began is None
+        change = ladder.update(now_mono, use)
+        if change is not None or goes_on:
+            self.pace.step = ladder.step
+            self._since_mono = now_mono if ladder.step else None
+            write_record(self._path, _InForce(ladder.step, ladder.first_day))
+        self._health = self._state(ladder.step, use)
+        if change is None and goes_on and use.left_s is not None:
+            change = BudgetChange(0, ladder.step, "as before the restart of the agent")
+        if change is not None:
+            self._tell(change, use, now_mono)
+
+    def heartbeat_s(self, usual_s: float) -> float:
+        """How often heartbeats come now."""
+        return max(usual_s, SLOW_HEARTBEAT_S) if self.pace.step >= TOP else usual_s
+
+    def end(self) -> None:
+        """The agent stops: what is open ends with it. What waits, waits on."""
+        if self._began is not None:
+            change = BudgetChange(self.pace.step, 0, "the agent is stopped")
+            self._append(Phase.END, change, self._usage.period(), self._clock.monotonic(), "restart")
+            self._began = None
+
+    def health(self) -> UplinkHealth:
+        return self._health
+
+    def _state(self, step: int, use: PeriodUse) -> UplinkHealth:
+        since = None if self._since_mono is None else wall_time_of(self._clock, self._since_mono)
+        return UplinkHealth(
+            kind=self._uplink.kind.value,
+            monthly_bytes=self._uplink.monthly_bytes,
+            period_from=None if use.first_day is None else use.first_day.isoformat(),
+            resets_on=None if use.next_first_day is None else use.next_first_day.isoformat(),
+            used_bytes=use.used_bytes,
+            used=use.used,
+            forecast_bytes=use.forecast_bytes,
+            step=step,
+            since=None if since is None else rfc3339(since.replace(microsecond=0)),
+            held=list(HELD[:step]),
+            heartbeat_s=SLOW_HEARTBEAT_S if step >= TOP else None,
+        )
+
+    def _tell(self, change: BudgetChange, use: PeriodUse, now_mono: float) -> None:
+        worse = change.to_step > change.from_step
+        log.log(logging.WARNING if worse else logging.INFO, "uplink: step %d: %s", change.to_step, change.why)
+        if self._began is None:
+            if not change.to_step:
+                return  # it ended while the agent was not there, and so was told as ended by the restart
+            self._began = f"uplink-{secrets.token_hex(6)}", now_mono
+            self._append(Phase.START, change, use, now_mono, "over")
+        elif change.to_step:
+            self._append(Phase.UPDATE, change, use, now_mono, "over")
+        else:
+            self._append(Phase.END, change, use, now_mono, "over")
+            self._began = None
+
+    def _append(
+        self, phase: Phase, change: BudgetChange, use: PeriodUse, now_mono: float, end_reason: str
+    ) -> None:
+        assert self._began is not None
+        assert use.first_day is not None  # the ladder decides nothing without a period
+        assert use.next_first_day is not None
+        event_id, started_mono = self._began
+        hit = UplinkHit(
+            phase=phase,
+            event_id=event_id,
+            from_step=change.from_step,
+            to_step=change.to_step,
+            why=change.why,
+            held=HELD[: change.to_step],
+            heartbeat_s=SLOW_HEARTBEAT_S if change.to_step >= TOP else None,
+            monthly_bytes=self._uplink.monthly_bytes or 0,
+            used_bytes=use.used_bytes,
+            forecast_bytes=use.forecast_bytes,
+            period_from=use.first_day,
+            resets_on=use.next_first_day,
+            started_mono=started_mono,
+            at_mono=now_mono,
+            end_reason=end_reason,
+        )
+        self._outbox.append(self._events.uplink(hit))
