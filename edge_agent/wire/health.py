@@ -6,11 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from edge_agent.wire.base import CameraCause, Count, Message, Sha256, Time
-from edge_agent.wire.box import LoadLimits
-from edge_agent.wire.configuration import ConfigHealth
 from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
 from edge_agent.wire.box import HeldBack, LoadLimits
+from edge_agent.wire.configuration import ConfigHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):
