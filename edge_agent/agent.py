@@ -162,6 +162,7 @@ class Agent:
             sysroot,
             boot_reason=self._boot.reason.value,
             sensors=profile.thermal.sensors,
+            alarm_nodes=profile.alarm_nodes,
         )
         platform = tuple(platform_lines(profile, sysroot))
         return HealthSources(

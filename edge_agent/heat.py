@@ -52,7 +52,7 @@ class HeatControl:
         self._events = events
         self._outbox = outbox
         self._thermometer = Thermometer(sysroot, thermal.sensors)
-        self._throttling = ThrottleSensors(sysroot, clock, vcgencmd=lambda word: None)
+        self._throttling = ThrottleSensors(sysroot, clock, lambda word: None, thermal.throttled)
         self._spell: _Spell | None = None
         self._since_mono: float | None = None  # when the present step began
         self._reading = HeatReading(None)

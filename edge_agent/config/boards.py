@@ -84,6 +84,7 @@ class Watchdog:
     device: str
     identity: str | None  # as the kernel names it; None: it depends on the machine
     longest_s: int | None  # longest time-out of the hardware itself; None: it depends on the machine
+    timeout_s: int  # what role base has systemd ask of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,15 @@ class Capacity:
     fps: int
     codecs: tuple[str, ...]
     decode_fps: int  # pictures of that size a second, of all cameras together
-    hardware_decoders: tuple[str, ...]  # codecs the board decodes in hardware; the agent decodes in software
+
+    def in_pictures(self, pixels: float) -> float:
+        """So many pixels, in pictures of that size: what decoding costs goes with them."""
+        return pixels / (self.width * self.height)
+
+    @property
+    def size(self) -> str:
+        """For people: ``640x360``."""
+        return f"{self.width}x{self.height}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +139,8 @@ class Profile:
     thermal: Thermal
     delegate: str | None = None
     platform: Platform | None = field(default=None)  # every shipped profile has one
+
+    @property
+    def alarm_nodes(self) -> tuple[str, ...]:
+        """Kernel nodes that tell of throttling or undervoltage, as patterns below /."""
+        return (*self.thermal.throttled, *(self.platform.power.undervoltage if self.platform else ()))

@@ -16,6 +16,7 @@ from edge_agent.config.schema import PROFILE_NAME
 from edge_agent.config.sections.board import PROFILE
 from edge_agent.config.spec import INVALID, Reading
 from edge_agent.config.words import did_you_mean, shown
+from edge_agent.errors import ConfigError
 
 FALLBACK = {"aarch64": "generic-arm64"}
 """What a board without a profile of its own runs as, by machine; any other machine is generic-x86_64."""
@@ -50,7 +51,19 @@ def choose(own: tree.Mapping, board: Board, reading: Reading) -> BoardProfile | 
     name = PROFILE_NAME.read(entry.value, reading) if entry else "auto"
     if name is INVALID:
         return None
-    place = entry.value.place if entry else own.place
+    return _by_name(name, board, entry.value.place if entry else own.place, reading)
+
+
+def profile_of(name: str, board: Board) -> Profile:
+    """By its name, or with ``auto`` the one of this board; for who prepares boxes. Raises ConfigError."""
+    reading = Reading(Files(profile_dir(), None), SystemClock())
+    found = _by_name(name, board, tree.Place("board", 1, 1), reading)
+    if found is None:
+        raise ConfigError(f"board {shown(name)} has no usable profile", tuple(reading.problems))
+    return found.profile
+
+
+def _by_name(name: str, board: Board, place: tree.Place, reading: Reading) -> BoardProfile | None:
     if name == "auto":
         return _recognised(board, place, reading)
     known = names()

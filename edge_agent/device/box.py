@@ -63,13 +63,14 @@ class BoxMetrics:
         boot_reason: str | None = None,
         vcgencmd: Vcgencmd = run_vcgencmd,
         sensors: Sequence[str] = (),
+        alarm_nodes: Sequence[str] = (),
     ) -> None:
-        """``sensors``: those of the temperature, see ``Thermometer``."""
+        """``sensors``: of the temperature, see ``Thermometer``; ``alarm_nodes``: see ``ThrottleSensors``."""
         self._state_dir = state_dir
         self._clock = clock
         self._boot_reason = boot_reason
         self._thermometer = Thermometer(sysroot, sensors)
-        self._throttle = ThrottleSensors(sysroot, clock, vcgencmd)
+        self._throttle = ThrottleSensors(sysroot, clock, vcgencmd, alarm_nodes)
         self._disk = _or_none(lambda: whole_disk(state_dir.stat().st_dev, sysroot))
         self._lock = threading.Lock()  # protects _last, _health and the sensors: two threads read
         self._last = self._sample()

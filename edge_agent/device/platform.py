@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.config.boards import KernelSetting, Profile
+from edge_agent.config.boards import KernelSetting, Profile, Watchdog
 from edge_agent.device.firmware import firmware_version, is_older
 from edge_agent.device.sensors import read_text
+from edge_agent.device.watchdog import ADVICE, is_other, read_watchdog
 
 
 def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]:
@@ -23,6 +24,18 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
     for setting in profile.platform.kernel:
         if kernel_has(setting, sysroot) is False:
             yield f"kernel: {setting.name} are off, {setting.why}: {setting.fix}"
+    yield from _watchdog_lines(profile.platform.watchdog, sysroot)
+
+
+def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
+    """Only where the profile knows the timer of the board: nobody arms one of a PC that tries the agent."""
+    state = read_watchdog(wanted, sysroot)
+    if state is None or wanted.identity is None:
+        return
+    if is_other(wanted, state):
+        yield f"watchdog: {state.identity} instead of {wanted.identity}, which resets the board: {ADVICE}"
+    elif state.armed is False:
+        yield f"watchdog: {wanted.identity} is not armed, nothing resets a box that hangs: {ADVICE}"
 
 
 def kernel_has(setting: KernelSetting, sysroot: Path = Path("/")) -> bool | None:

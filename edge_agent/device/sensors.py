@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,14 @@ PLAUSIBLE_C = (-40.0, 150.0)
 UNDERVOLTAGE_NOW = 1 << 0
 UNDERVOLTAGE_SINCE_BOOT = 1 << 16
 THROTTLED_NOW = 1 << 1 | 1 << 2 | 1 << 3  # frequency capped, throttled, soft temperature limit
+
+KNOWN_NODES = (
+    "sys/devices/platform/soc*/soc*firmware/get_throttled",
+    "sys/class/hwmon/hwmon*/in0_lcrit_alarm",
+    "sys/class/hwmon/hwmon*/oc*_event_cnt",
+    "sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count",
+)
+"""Where boards tell that they are slowed down or fed too little; what a node means goes with its name."""
 
 VCGENCMD_EVERY_S = 60.0
 VCGENCMD_TIMEOUT_S = 2.0
@@ -150,8 +158,16 @@ class ThrottleSensors:
     since boot" bits would keep a box degraded for ever.
     """
 
-    def __init__(self, sysroot: Path, clock: Clock, vcgencmd: Vcgencmd = run_vcgencmd) -> None:
+    def __init__(
+        self,
+        sysroot: Path,
+        clock: Clock,
+        vcgencmd: Vcgencmd = run_vcgencmd,
+        nodes: Sequence[str] = (),
+    ) -> None:
+        """``nodes``: patterns below ``sysroot``, as the board's profile has them; without any, all known."""
         self._sysroot = sysroot
+        self._nodes = tuple(nodes) or KNOWN_NODES
         self._clock = clock
         self._vcgencmd: Vcgencmd | None = vcgencmd if is_raspberry_pi(sysroot) else None
         self._asked_mono: float | None = None
@@ -175,7 +191,7 @@ class ThrottleSensors:
         return None if bits is None else bool(bits & UNDERVOLTAGE_SINCE_BOOT)
 
     def _firmware_bits(self) -> int | None:
-        for node in (self._sysroot / "sys/devices/platform").glob("soc*/soc*firmware/get_throttled"):
+        for node in self._called("get_throttled"):
             bits = read_number(node, 16)
             if bits is not None:
                 return bits
@@ -195,19 +211,22 @@ class ThrottleSensors:
         return self._answer
 
     def _voltage_alarm(self) -> bool | None:
-        for node in (self._sysroot / "sys/class/hwmon").glob("hwmon*"):
-            if read_text(node / "name") == "rpi_volt":
-                alarm = read_number(node / "in0_lcrit_alarm")
+        for node in self._called("_alarm"):
+            if read_text(node.parent / "name") == "rpi_volt":
+                alarm = read_number(node)
                 return None if alarm is None else bool(alarm)
         return None
 
     def _counters_rose(self) -> bool | None:
-        nodes = [
-            *(self._sysroot / "sys/class/hwmon").glob("hwmon*/oc*_event_cnt"),
-            *(self._sysroot / "sys/devices/system/cpu").glob("cpu0/thermal_throttle/package_throttle_count"),
-        ]
+        nodes = self._called("_cnt", "_count")
         counts = [count for count in map(read_number, nodes) if count is not None]
         if not counts:
             return None
         before, self._counted = self._counted, sum(counts)
         return before is not None and self._counted > before
+
+    def _called(self, *endings: str) -> Iterator[Path]:
+        """Those nodes of the board whose names end so."""
+        for pattern in dict.fromkeys(self._nodes):
+            if pattern.endswith(endings):
+                yield from self._sysroot.glob(pattern)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.config.board import read_board
-from edge_agent.config.boards import Profile, Thermal
+from edge_agent.config.boards import Profile, Thermal, Watchdog
 from edge_agent.config.profiles import recognised
 from edge_agent.config.settings import Settings
 from edge_agent.device.birth import os_name
@@ -17,6 +17,7 @@ from edge_agent.device.firmware import firmware_version, is_older
 from edge_agent.device.platform import kernel_has, os_supported
 from edge_agent.device.power import supply_ma
 from edge_agent.device.sensors import Thermometer, ThrottleSensors
+from edge_agent.device.watchdog import is_other, read_watchdog
 from edge_agent.doctor.check import Figure, Result
 
 
@@ -72,6 +73,27 @@ def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Itera
         if kernel_has(setting, sysroot) is False:
             reasons: dict[str, Figure] = {"name": setting.name, "why": setting.why, "fix": setting.fix}
             yield Result("board/kernel", "kernel-off", reasons)
+    yield _watchdog(profile.platform.watchdog, sysroot)
+
+
+def _watchdog(wanted: Watchdog, sysroot: Path) -> Result:
+    """``wanted``: as role base arms it."""
+    state = read_watchdog(wanted, sysroot)
+    figures: dict[str, Figure] = {
+        "device": wanted.device,
+        "identity": wanted.identity or "",
+        "wanted_s": wanted.timeout_s,
+    }
+    if state is None:
+        return Result(
+            "board/watchdog", "watchdog-missing" if wanted.identity else "watchdog-unknown", figures
+        )
+    told = {**figures, "found": state.identity or wanted.device, "timeout_s": state.timeout_s or 0}
+    if is_other(wanted, state):
+        return Result("board/watchdog", "watchdog-other", told)
+    if state.armed is None:
+        return Result("board/watchdog", "watchdog-unknown", told)
+    return Result("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", told)
 
 
 def read_clock(
@@ -107,7 +129,7 @@ def _temperature(thermal: Thermal, sysroot: Path) -> Result:
 
 
 def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[Result]:
-    sensors = ThrottleSensors(sysroot, clock)
+    sensors = ThrottleSensors(sysroot, clock, nodes=profile.alarm_nodes)
     now = sensors.read()
     if now.undervoltage:
         first = "power-undervoltage"

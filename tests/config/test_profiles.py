@@ -104,6 +104,7 @@ def test_the_json_schema_is_current_and_takes_every_profile() -> None:
         ({"read_from: raspberry-pi-bootloader": "read_from: uboot"}, "read_from: must be"),
         ({'minimum: "2022-04-26"': "minimum: null"}, "update needs minimum beside it"),
         ({"good: [ssd": "good: [floppy"}, "must be nvme"),
+        ({"timeout_s: 15": "timeout_s: 20"}, "must not be more than longest_s"),
         ({"warn_c: 75": "warm_c: 75"}, "did you mean 'warn_c'?"),
     ],
 )

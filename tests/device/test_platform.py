@@ -138,6 +138,38 @@ def test_a_box_that_tells_nothing_gives_no_line(tmp_path: Path, name: str) -> No
     assert [kernel_has(setting, tmp_path) for setting in platform.kernel] == [None]
 
 
+WATCHDOG = {
+    "sys/class/watchdog/watchdog0/identity": "Broadcom BCM2835 Watchdog timer\n",
+    "sys/class/watchdog/watchdog0/state": "active\n",
+    "sys/class/watchdog/watchdog0/timeout": "15\n",
+}
+NOT_ARMED = {"sys/class/watchdog/watchdog0/state": "inactive\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "line"),
+    [
+        ("raspberry-pi-5", {}, None),
+        (
+            "raspberry-pi-5",
+            NOT_ARMED,
+            "watchdog: Broadcom BCM2835 Watchdog timer is not armed, nothing resets",
+        ),
+        (
+            "raspberry-pi-5",
+            {"sys/class/watchdog/watchdog0/identity": "Software Watchdog\n"},
+            "watchdog: Software Watchdog instead of Broadcom BCM2835 Watchdog timer, which resets the board",
+        ),
+        ("generic-x86_64", NOT_ARMED, None),  # somebody's PC, on which the agent is tried
+    ],
+)
+def test_a_watchdog_that_would_not_reset_the_board_is_told(
+    tmp_path: Path, name: str, nodes: dict[str, str], line: str | None
+) -> None:
+    told = list(platform_lines(profile(name), plant(tmp_path, {**WATCHDOG, **nodes})))
+    assert told == [] if line is None else (len(told) == 1 and told[0].startswith(line))
+
+
 def test_the_system_is_known_by_id_and_version(tmp_path: Path) -> None:
     pi = profile("raspberry-pi-4")
     assert os_supported(pi, tmp_path) is None

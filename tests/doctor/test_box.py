@@ -88,6 +88,35 @@ def test_firmware_is_compared_with_what_the_profile_asks_for(
     assert found[0].finding == "board-known"
 
 
+WATCHDOG = {
+    "sys/class/watchdog/watchdog0/identity": "Broadcom BCM2835 Watchdog timer\n",
+    "sys/class/watchdog/watchdog0/state": "active\n",
+    "sys/class/watchdog/watchdog0/timeout": "15\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "finding", "said"),
+    [
+        (WATCHDOG, "watchdog-armed", "Broadcom BCM2835 Watchdog timer resets the box when it hangs for 15 s"),
+        ({**WATCHDOG, "sys/class/watchdog/watchdog0/state": "inactive\n"}, "watchdog-off", "is not armed"),
+        (
+            {**WATCHDOG, "sys/class/watchdog/watchdog0/identity": "Software Watchdog\n"},
+            "watchdog-other",
+            "Software Watchdog instead of Broadcom BCM2835 Watchdog timer",
+        ),
+        ({"sys/class/watchdog/watchdog0/timeout": "15\n"}, "watchdog-unknown", "does not tell"),
+        ({}, "watchdog-missing", "no /dev/watchdog0"),
+    ],
+)
+def test_the_hardware_watchdog_is_looked_at(
+    pi: Settings, tmp_path: Path, nodes: Mapping[str, str], finding: str, said: str
+) -> None:
+    found = box.check_board(pi, plant(tmp_path / "sys", {**PI_4, **nodes}))[-1]
+    assert (found.check, found.finding) == ("board/watchdog", finding)
+    assert said in said_of(found, "en")
+
+
 def test_a_configuration_for_another_board_is_told(pi: Settings, tmp_path: Path) -> None:
     found = box.check_board(pi, plant(tmp_path / "sys", PI_5))
     assert found[0].finding == "board-other"

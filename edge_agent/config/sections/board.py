@@ -129,6 +129,13 @@ POWER = Section(
     plain(Power),
 )
 
+
+def _check_watchdog(values: Values) -> None:
+    longest_s, timeout_s = values.valid("longest_s"), values.valid("timeout_s")
+    if None not in (longest_s, timeout_s) and timeout_s > longest_s:
+        values.reading.refuse(values.place("timeout_s"), "must not be more than longest_s")
+
+
 WATCHDOG = Section(
     "watchdog",
     "The timer in hardware that resets a box whose kernel hangs.",
@@ -141,8 +148,10 @@ WATCHDOG = Section(
             "longest time-out of the hardware; null: it depends on the machine",
             None,
         ),
+        Field("timeout_s", Number(5, 600, "seconds", whole=True), "a hang of so long resets the box"),
     ),
     plain(Watchdog),
+    _check_watchdog,
 )
 
 STORAGE = Section(
@@ -170,7 +179,6 @@ CAPACITY = Section(
             Number(1, 10_000, whole=True),
             "pictures of that size a second, of all cameras together",
         ),
-        Field("hardware_decoders", CODECS, "what the board could decode in hardware; the agent does not"),
     ),
     plain(Capacity),
 )

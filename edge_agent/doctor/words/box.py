@@ -50,6 +50,29 @@ BOX: dict[str, Wording] = {
         "{name}: its version cannot be read here", "{name}: không đọc được phiên bản"
     ),
     "kernel-off": yellow("{name} are off: {why}", "{name} đang tắt: {why}", "{fix}", "{fix}"),
+    "watchdog-armed": green(
+        "{found} resets the box when it hangs for {timeout_s} s",
+        "{found} tự khởi động lại hộp nếu treo {timeout_s} giây",
+    ),
+    "watchdog-off": yellow(
+        "{found} is not armed; a box that hangs stays so",
+        "{found} chưa bật; hộp bị treo sẽ không tự khởi động lại",
+        "run depot.yml again: it has systemd arm it, for {wanted_s} s",
+        "chạy lại depot.yml: systemd sẽ bật, {wanted_s} giây",
+    ),
+    "watchdog-other": yellow(
+        "{found} instead of {identity}, the board's own",
+        "đang dùng {found}, không phải {identity} của bo mạch",
+        "a timer in software hangs with the kernel: take it out (lsmod | grep dog), start the box again",
+        "bộ đếm phần mềm treo cùng nhân: gỡ ra (lsmod | grep dog), rồi khởi động lại hộp",
+    ),
+    "watchdog-missing": yellow(
+        "there is no {device}, and the board has one ({identity})",
+        "không thấy {device}, dù bo mạch có ({identity})",
+        "its driver is missing: install the board's own kernel, then start the box again",
+        "thiếu trình điều khiển: cài nhân của bo mạch rồi khởi động lại hộp",
+    ),
+    "watchdog-unknown": skipped("this machine does not tell", "máy này không báo"),
     # --- clock ---
     "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ bởi {source}"),
     "clock-unsynced": yellow(

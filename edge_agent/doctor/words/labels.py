@@ -18,6 +18,8 @@ _VI_PARTS = {
     "os": "hệ điều hành",
     "firmware": "firmware",
     "kernel": "nhân Linux",
+    "watchdog": "tự khởi động lại",
+    "decode": "giải mã",
     "kind": "loại đĩa",
     "supply": "bộ nguồn",
     "ladder": "giảm tải vì nóng",
