@@ -137,7 +137,6 @@ class Profile:
     name: str
     description: str
     thermal: Thermal
-    delegate: str | None = None
     platform: Platform | None = field(default=None)  # every shipped profile has one
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config import profiles, tree
 from edge_agent.config.board import Board, read_board
+from edge_agent.config.capacity import over_capacity
 from edge_agent.config.files import Files, reason
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
 from edge_agent.config.profiles import BoardProfile
@@ -49,6 +50,8 @@ def load(
     checked = ROOT.read(whole, reading)
     if reading.problems or profile is None or checked is INVALID:
         raise _error(path, reading.problems)
+    for text in over_capacity(profile.profile, checked.cameras):
+        reading.warn(whole.entries["cameras"].key, text)
     return _settings(path, checked, profile, hash_of(whole), reading.warnings)
 
 

@@ -93,8 +93,7 @@ def read(name: str, reading: Reading) -> BoardProfile | None:
     if values is INVALID:
         return None
     layer = tree.Mapping(node.place, {"detector": node.entries["detector"]})
-    delegate = values["detector"]["delegate"]
-    profile = Profile(name, values["description"], values["thermal"], delegate, values["platform"])
+    profile = Profile(name, values["description"], values["thermal"], values["platform"])
     return BoardProfile(profile, values["match"], layer)
 
 

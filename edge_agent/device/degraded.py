@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from edge_agent.config.boards import Thermal
+from edge_agent.config.settings import Settings
+from edge_agent.device.decode_load import Stream, decode_load, decoded_whole
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.secrets import masked
@@ -29,6 +31,8 @@ MEMORY_FULL_PERCENT = 90.0
 WAITING_TOO_LONG_S = 60.0
 """A healthy link delivers within seconds. Whatever the broker does instead, refusing, silence, a permission
 that is missing: an event that waits so long is what the centre must see."""
+RATES_KNOWN_S = 30.0
+"""A camera's first pictures come in a burst, and its rate is a mean of ten seconds."""
 
 CAUSE_TEXT: dict[Cause, str] = {
     Cause.UNREACHABLE: "it does not answer, or with a server error",
@@ -122,6 +126,29 @@ def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Ite
         yield f"disk {box.disk_percent:.0f} % full"
     if box.memory_percent is not None and box.memory_percent >= MEMORY_FULL_PERCENT:
         yield f"memory {box.memory_percent:.0f} % used"
+
+
+def decode_lines(cameras: Sequence[CameraStatus], settings: Settings, now_mono: float) -> Iterator[str]:
+    """When the cameras send more than the board is made for; only once their real rates are known."""
+    profile, whole = settings.profile, decoded_whole(settings.cameras)
+    if profile.platform is None:
+        return
+    streams = [
+        Stream(camera.camera_id, camera.width, camera.height, camera.packet_fps)
+        for camera in cameras
+        if camera.camera_id in whole and camera.state in (CameraState.ONLINE, CameraState.DEGRADED)
+        if camera.width and camera.height and now_mono - camera.since_mono >= RATES_KNOWN_S
+    ]
+    load = decode_load(profile.platform.capacity, streams)
+    if load is None or not load.too_much:
+        return
+    most = load.heaviest
+    advice = "use its sub-stream" if load.oversized else "set fewer pictures a second"
+    yield (
+        f"decoding: the cameras send as much as {load.asked:.0f} pictures of {load.size} a second, "
+        f"{profile.name} is made for {load.limit}; most comes from {most.camera_id} "
+        f"({most.width}x{most.height}, {most.fps:.0f} a second): {advice}"
+    )
 
 
 HELD_BACK = ("", "fewer inferences", "fewer inferences and pictures", "keyframes only")

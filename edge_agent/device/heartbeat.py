@@ -115,6 +115,7 @@ class HeartbeatMaker:
                 *degraded.evidence_lines(evidence),
                 *sources.configuration(),
                 *degraded.box_lines(box, detector, settings.profile.thermal),
+                *degraded.decode_lines(cameras, settings, self._clock.monotonic()),
                 *sources.units(),
                 *degraded.thermal_lines(thermal, now, zone),
                 *sources.platform,

@@ -44,7 +44,7 @@ def check_board(settings: Settings, sysroot: Path) -> Sequence[Result]:
     }
     better = recognised(board)
     if better is not None and better != profile.name:
-        first = Result("board", "board-other", {**figures, "better": better})
+        first = Result("board", "board-other", {**figures, "said": profile.description, "better": better})
     else:
         first = Result("board", "board-known", figures)
     return [first, *_below(profile, sysroot, figures)]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from edge_agent.capture.look import Look, look_at
 from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera
+from edge_agent.config.boards import Capacity
+from edge_agent.config.settings import Camera, Settings
+from edge_agent.device.decode_load import Stream, decode_load, decoded_whole
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.doctor.picture import Impression, impression_of, judge, thumbnail
 from edge_agent.errors import CaptureError
@@ -26,7 +28,10 @@ KEYFRAME_S = 2.5
 """2 s is asked for; cameras round."""
 ENOUGH_RATE = 0.9
 """Of what is to be analysed: 4.9 is 5."""
-CODECS = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG"}
+CODECS = {"h264": "H.264", "hevc": "H.265", "h265": "H.265", "mjpeg": "MJPEG"}
+"""As FFmpeg and the profiles name them."""
+ORDINARY = Capacity(8, 640, 360, 10, ("h264",), 80)
+"""For a board without a profile of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +45,12 @@ class Seen:
 class CameraCheck:
     """One camera. ``look`` runs on a thread of its own; ``seen`` is read when it has ended."""
 
-    def __init__(self, camera: Camera, clock: Clock, agent: CameraHealth | None) -> None:
-        """``agent``: what a running agent says of this camera."""
+    def __init__(
+        self, camera: Camera, clock: Clock, agent: CameraHealth | None, advised: Capacity | None = None
+    ) -> None:
+        """``agent``: what a running agent says of this camera; ``advised``: what the board is made for."""
         self._camera = camera
+        self._advised = advised or ORDINARY
         self._clock = clock
         self._agent = agent
         self.seen = Seen(_as_agent_says(camera.id, agent))
@@ -62,7 +70,7 @@ class CameraCheck:
             return [held or Result(camera.id, f"camera-{error.cause}", {"detail": error.detail})]
         seen = impression_of(look.picture, camera)
         self.seen = Seen(_measured(camera.id, look, seen), thumbnail(look.picture, camera))
-        return [*_stream(camera, look), judge(f"{camera.id}/picture", seen)]
+        return [*_stream(camera, look, self._advised), judge(f"{camera.id}/picture", seen)]
 
     def _by_agent(self, finding: str) -> Result | None:
         agent = self._agent
@@ -77,9 +85,20 @@ class CameraCheck:
         return Result(self._camera.id, finding, figures)
 
 
-def _stream(camera: Camera, look: Look) -> Iterator[Result]:
+def advised_figures(advised: Capacity) -> dict[str, Figure]:
+    """What a stream should be, for the sentences that say what to do."""
+    return {
+        "advised_codec": CODECS[advised.codecs[0]],
+        "advised_size": advised.size,
+        "advised_width": advised.width,
+        "advised_rate": advised.fps,
+    }
+
+
+def _stream(camera: Camera, look: Look, advised: Capacity) -> Iterator[Result]:
     width, height = look.size
     figures: dict[str, Figure] = {
+        **advised_figures(advised),
         "codec": CODECS.get(look.codec, look.codec),
         "width": width,
         "height": height,
@@ -99,10 +118,36 @@ def _stream(camera: Camera, look: Look) -> Iterator[Result]:
         yield Result(f"{camera.id}/size", "size-main", figures)
     elif width < SMALL_WIDTH:
         yield Result(f"{camera.id}/size", "size-small", figures)
-    if look.codec in ("hevc", "mjpeg"):
+    if look.codec in ("hevc", "mjpeg") and figures["codec"] != figures["advised_codec"]:
         yield Result(f"{camera.id}/codec", f"codec-{look.codec}", figures)
     if look.rate < ENOUGH_RATE * camera.analyse.fps:
         yield Result(f"{camera.id}/rate", "rate-low", figures)
+
+
+def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequence[Result]:
+    """Whether the board is made for what all cameras send together; nothing where none was measured."""
+    platform, whole = settings.profile.platform, decoded_whole(settings.cameras)
+    streams = [
+        Stream(camera.id, camera.width, camera.height, camera.frame_rate)
+        for camera in measured
+        if camera.id in whole and camera.width and camera.height and camera.frame_rate
+    ]
+    load = None if platform is None else decode_load(platform.capacity, streams)
+    if load is None:
+        return []
+    figures: dict[str, Figure] = {
+        "asked": load.asked,
+        "limit": load.limit,
+        "size": load.size,
+        "profile": settings.profile.name,
+        "camera": load.heaviest.camera_id,
+        "width": load.heaviest.width,
+        "height": load.heaviest.height,
+        "rate": load.heaviest.fps,
+    }
+    if not load.too_much:
+        return [Result("board/decode", "decode-good", figures)]
+    return [Result("board/decode", "decode-large" if load.oversized else "decode-many", figures)]
 
 
 def _told_by_agent(camera_id: str, agent: CameraHealth | None) -> Iterator[Result]:

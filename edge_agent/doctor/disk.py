@@ -69,9 +69,13 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
 
 def _kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[Result]:
     disk, wanted = disk_of(folder, sysroot), profile.platform.storage if profile.platform else None
-    if disk is not None and wanted is not None and disk.kind in wanted.poor:
-        figures: dict[str, Figure] = {"name": disk.name, "kind": disk.kind, "advice": wanted.advice}
+    if disk is None or disk.kind is None or wanted is None:
+        return
+    figures: dict[str, Figure] = {"name": disk.name, "kind": disk.kind, "advice": wanted.advice}
+    if disk.kind in wanted.poor:
         yield Result("disk/kind", "disk-poor", figures)
+    elif disk.kind in wanted.good:
+        yield Result("disk/kind", "disk-lasting", figures)
 
 
 def measure(folder: Path) -> DiskSpeed:

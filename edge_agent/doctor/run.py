@@ -78,8 +78,9 @@ def examine(
     beat = asked.document.heartbeat if asked.document else None
     step = beat.thermal.step if beat else 0
     now = box.read_clock(settings, clock, sysroot, surroundings.kernel)
+    advised = settings.profile.platform.capacity if settings.profile.platform else None
     visits = {
-        camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None)
+        camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None, advised)
         for camera in settings.cameras
     }
     alone = asked.document is None and asked.failure is None
@@ -106,6 +107,9 @@ def examine(
     ]
     results = broker.agent_told(broker.spare_brokers(run_checks(checks)), asked)
     seen = {name: visit.seen for name, visit in visits.items()}
+    load = cameras.check_decoding(settings, [each.measured for each in seen.values()])
+    of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")
+    results[of_board + 1 : of_board + 1] = load
     return Examination(settings, tuple(results), seen, time.monotonic() - began_mono)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,17 @@ def plant(sysroot: Path, files: Mapping[str, str | bytes]) -> Path:
         path = sysroot / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return sysroot
+
+
+def on_disk(folder: Path, sysroot: Path, name: str, nodes: Mapping[str, str]) -> Path:
+    """As the kernel tells it where ``folder`` is on the disk ``name``; ``nodes`` are that disk's own."""
+    plant(sysroot, {f"sys/devices/{name}/size": "2\n"})
+    plant(sysroot, {f"sys/class/block/{name}/{node}": text for node, text in nodes.items()})
+    device = folder.stat().st_dev
+    number = sysroot / "sys/dev/block" / f"{os.major(device)}:{os.minor(device)}"
+    number.parent.mkdir(parents=True)
+    number.symlink_to(f"../../devices/{name}")
     return sysroot
 
 

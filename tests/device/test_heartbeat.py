@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from edge_agent import wire
+from edge_agent.config.board import Board
+from edge_agent.config.profiles import profile_of
 from edge_agent.config.settings import Location
 from edge_agent.device.birth import installed_versions, make_birth
 from edge_agent.device.boot import BootReason
@@ -194,6 +196,19 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
     message = beat(sources)
     assert message.degraded == [line]
     assert_valid(message)
+
+
+def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
+    clock = FakeClock()
+    profile = profile_of("raspberry-pi-4", Board("", ""))
+    site = replace(settings(Path("/nowhere")), profile=profile)
+    main_stream = replace(camera("cam-2"), width=2560, height=1440, packet_fps=25.0)
+    maker = HeartbeatMaker(site, clock, cameras(camera(), main_stream))
+    assert maker.make().degraded == []  # their rates are not known yet
+    clock.advance(31)
+    (line,) = maker.make().degraded
+    assert line.startswith("decoding: the cameras send as much as 410 pictures of 640x360 a second")
+    assert line.endswith("most comes from cam-2 (2560x1440, 25 a second): use its sub-stream")
 
 
 def test_error_of_an_earlier_connection_is_history() -> None:

@@ -6,7 +6,6 @@ Debian's and Ubuntu's os-release, the cells of the Raspberry Pi documentation.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from edge_agent.device.platform import kernel_has, os_supported, platform_lines
 from edge_agent.device.power import supply_ma
 from edge_agent.device.sensors import Thermometer
 from edge_agent.device.storage import Disk, disk_of
-from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, plant
+from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, on_disk, plant
 
 Board = Mapping[str, str | bytes]
 BOARDS: list[tuple[str, Board]] = [
@@ -217,12 +216,7 @@ def test_the_sensor_that_a_profile_names_first_counts(tmp_path: Path) -> None:
 def test_kinds_of_disks_are_told_apart(
     tmp_path: Path, disk: str, nodes: dict[str, str], kind: str | None
 ) -> None:
-    device = os.stat(tmp_path).st_dev
-    plant(tmp_path, {f"sys/devices/{disk}/size": "2\n"})
-    plant(tmp_path, {f"sys/class/block/{disk}/{name}": text for name, text in nodes.items()})
-    (tmp_path / "sys/dev/block").mkdir(parents=True)
-    number = f"{os.major(device)}:{os.minor(device)}"
-    (tmp_path / "sys/dev/block" / number).symlink_to(f"../../devices/{disk}")
+    on_disk(tmp_path, tmp_path, disk, nodes)
     assert disk_of(tmp_path, tmp_path) == Disk(disk, kind)
 
 

@@ -21,7 +21,7 @@ from edge_agent.doctor.disk import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
 from edge_agent.doctor.running import check_outbox
 from edge_agent.doctor.words import said_of
 from edge_agent.outbox import Outbox
-from tests.device.fakes import PI_4, PI_5, FakeClock, plant
+from tests.device.fakes import PI_4, PI_5, FakeClock, on_disk, plant
 from tests.outbox.parts import draft, outbox_in
 from tests.testbed.agent import write_config
 
@@ -166,6 +166,22 @@ def test_a_disk(
 ) -> None:
     spoil(small_disk)
     assert findings(check_disk(replace(pi, state_dir=small_disk), tmp_path)) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "found"),
+    [
+        ("mmcblk0", {"device/type": "SD\n"}, ["disk/kind disk-poor"]),
+        ("sda", {"removable": "0\n", "queue/rotational": "0\n"}, ["disk/kind disk-lasting"]),
+        ("vda", {"queue/rotational": "1\n"}, []),  # the profile says nothing of virtual ones
+    ],
+)
+def test_the_kind_of_disk_is_weighed_by_the_boards_profile(
+    pi: Settings, tmp_path: Path, name: str, nodes: Mapping[str, str], found: list[str]
+) -> None:
+    sysroot = on_disk(tmp_path, tmp_path / "sys", name, nodes)
+    results = check_disk(pi, sysroot)[1:]
+    assert [f"{result.check} {result.finding}" for result in results] == found
 
 
 def test_the_disk_test_leaves_nothing_behind_and_writes_little(pi: Settings, small_disk: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def test_a_good_camera_is_measured(site: Site) -> None:
     assert (measured.codec, measured.width, measured.height) == ("h264", 640, 360)
     assert measured.frame_rate == pytest.approx(10, abs=1)
     assert measured.keyframe_s == pytest.approx(1, abs=0.2)
+
+
+def test_what_all_cameras_send_is_added_up(site: Site) -> None:
+    line = site.told.line("board/decode")
+    assert line.finding == "decode-good"
+    # Three of 640x360 at 10 a second, and a main stream at 4 that counts ninefold.
+    (asked,) = re.findall(r"as much as (\d+) pictures of 640x360", line.said)
+    assert int(asked) == pytest.approx(30 + 4 * 9, rel=0.15)
 
 
 def test_a_black_picture_is_red_and_a_blurred_one_yellow(site: Site) -> None:

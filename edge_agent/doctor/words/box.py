@@ -28,8 +28,8 @@ BOX: dict[str, Wording] = {
         "{board}, cấu hình bo mạch {profile}, {os}, edge-agent {version}",
     ),
     "board-other": yellow(
-        "the configuration says {profile}, but this board is {board}, for which there is {better}",
-        "cấu hình ghi {profile}, nhưng bo mạch là {board}, đúng ra phải là {better}",
+        "the configuration says {profile} ({said}), but this board is {board}, for which there is {better}",
+        "cấu hình ghi {profile} ({said}), nhưng bo mạch là {board}, đúng ra phải là {better}",
         "correct profile: in the configuration",
         "sửa profile: trong cấu hình",
     ),
@@ -135,6 +135,10 @@ BOX: dict[str, Wording] = {
         "{name} là loại {kind}, nhanh hỏng nhất",
         "{advice}",
         "nên dùng: {advice}",
+    ),
+    "disk-lasting": green(
+        "{name} is of the kind {kind}, as this board should have",
+        "{name} là loại {kind}, phù hợp với bo mạch này",
     ),
     # --- heat and power ---
     "temperature-good": green("{celsius:.0f} °C", "{celsius:.0f} °C"),

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
 
+_SENT_EN = "all cameras together: as much as {asked:.0f} pictures of {size} a second"
+_SENT_VI = "tất cả camera: tương đương {asked:.0f} hình {size} mỗi giây"
+_MORE_EN = (
+    "and {profile} is made for {limit}; most comes from {camera} ({width}x{height}, {rate:.3g} a second)"
+)
+_MORE_VI = (
+    "{profile} chỉ chịu được {limit}; nhiều nhất là {camera} ({width}x{height}, {rate:.3g} hình mỗi giây)"
+)
+
 CAMERAS: dict[str, Wording] = {
     "camera-good": green(
         "{codec} {width}x{height}, {rate:.3g} pictures a second, a keyframe every {keyframe_s:.3g} s",
@@ -90,32 +99,32 @@ CAMERAS: dict[str, Wording] = {
     "size-main": yellow(
         "{width}x{height} looks like the main stream",
         "{width}x{height} có vẻ là luồng chính",
-        "use the sub-stream: 640 wide is enough, and costs a fraction",
-        "dùng luồng phụ: rộng 640 là đủ, nhẹ hơn nhiều",
+        "use the sub-stream: {advised_width} wide is enough, and costs a fraction",
+        "dùng luồng phụ: rộng {advised_width} là đủ, nhẹ hơn nhiều",
     ),
     "size-small": yellow(
         "{width}x{height} is small: what is far away is not recognised",
         "{width}x{height} là nhỏ: vật ở xa sẽ không nhận ra",
-        "set the sub-stream to 640x360 or more",
-        "đặt luồng phụ từ 640x360 trở lên",
+        "set the sub-stream to {advised_size} or more",
+        "đặt luồng phụ từ {advised_size} trở lên",
     ),
     "codec-hevc": yellow(
         "H.265: costs more to decode, and its clips do not play everywhere",
         "H.265: giải mã tốn hơn, video không phải máy nào cũng xem được",
-        "set the sub-stream to H.264: edge-agent cameras configure",
-        "đặt luồng phụ thành H.264: edge-agent cameras configure",
+        "set the sub-stream to {advised_codec}: edge-agent cameras configure",
+        "đặt luồng phụ thành {advised_codec}: edge-agent cameras configure",
     ),
     "codec-mjpeg": yellow(
         "MJPEG: takes many times the network of H.264",
         "MJPEG: tốn mạng gấp nhiều lần H.264",
-        "set the sub-stream to H.264: edge-agent cameras configure",
-        "đặt luồng phụ thành H.264: edge-agent cameras configure",
+        "set the sub-stream to {advised_codec}: edge-agent cameras configure",
+        "đặt luồng phụ thành {advised_codec}: edge-agent cameras configure",
     ),
     "rate-low": yellow(
         "{rate:.3g} pictures a second, and {wanted:.3g} are to be looked at",
         "{rate:.3g} hình mỗi giây, trong khi cần phân tích {wanted:.3g}",
-        "set the sub-stream to 10 pictures a second",
-        "đặt luồng phụ 10 hình mỗi giây",
+        "set the sub-stream to {advised_rate} pictures a second",
+        "đặt luồng phụ {advised_rate} hình mỗi giây",
     ),
     "keyframes-rare": yellow(
         "a keyframe only every {keyframe_s:.3g} s: short visits are missed",
@@ -132,6 +141,22 @@ CAMERAS: dict[str, Wording] = {
         "edge-agent cameras configure",
         "đặt khung hình chính (I frame, GOP) tối đa 2 giây một lần, tắt smart codec: "
         "edge-agent cameras configure",
+    ),
+    # --- all of them together ---
+    "decode-good": green(
+        f"{_SENT_EN}; {{profile}} is made for {{limit}}", f"{_SENT_VI}; {{profile}} chịu được {{limit}}"
+    ),
+    "decode-large": yellow(
+        f"{_SENT_EN}, {_MORE_EN}",
+        f"{_SENT_VI}, {_MORE_VI}",
+        "use the sub-stream of {camera}",
+        "dùng luồng phụ của {camera}",
+    ),
+    "decode-many": yellow(
+        f"{_SENT_EN}, {_MORE_EN}",
+        f"{_SENT_VI}, {_MORE_VI}",
+        "set the sub-streams to fewer pictures a second, or move cameras to another box",
+        "giảm số hình mỗi giây của luồng phụ, hoặc chuyển bớt camera sang hộp khác",
     ),
     # --- the picture ---
     "picture-good": green(
