@@ -22,6 +22,7 @@ from edge_agent.box_events import BoxEvents
 from edge_agent.cameras import Cameras, Extent
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
+from edge_agent.command_room import CommandRoom, Reach
 from edge_agent.config.settings import Settings
 from edge_agent.device.birth import make_birth
 from edge_agent.device.boot import BootHistory
@@ -31,26 +32,23 @@ from edge_agent.device.camera_clock import CameraClocks
 from edge_agent.device.cameras import CameraWatch
 from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.compact import compact
-from edge_agent.device.control import Answer, ControlServer
+from edge_agent.device.control import Answer
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
-from edge_agent.device.local_server import LocalServer
-from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
 from edge_agent.device.platform import platform_lines
-from edge_agent.device.status import StatusDocument, StatusServer, status_document
+from edge_agent.device.status import StatusDocument, status_document
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.device.units import FailedUnits
-from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
 from edge_agent.heat import HeatControl
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import Usage
-from edge_agent.orders import Orders
 from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
+from edge_agent.state_file import make_folder
 from edge_agent.uplink import UplinkControl
 from edge_agent.wire import Birth
 
@@ -83,7 +81,7 @@ class Agent:
         ``config_path``; ``instead``: see ``Configuration``. What follows is for tests."""
         use_one_opencv_thread()
         state_dir, gateway = settings.state_dir, settings.gateway
-        _make_dir(state_dir)
+        make_folder(state_dir)
         self._stop = stop
         self._sysroot = sysroot
         self._clock = clock = clock or SystemClock()
@@ -108,6 +106,13 @@ class Agent:
         self._uplink = UplinkControl(
             settings.uplink, state_dir, clock, self._usage, self._events, self._room.outbox
         )
+        self._commands = CommandRoom(
+            settings,
+            clock,
+            synced=self._synced,
+            session=lambda: self._publisher.session,
+            wake=self._room.outbox.wake,
+        )
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -117,11 +122,7 @@ class Agent:
         thermal = settings.profile.thermal
         self._heat = HeatControl(thermal, allowance, clock, self._events, self._room.outbox, sysroot)
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
-        self._orders = Orders(lambda: self._configuration.settings, self._cameras, self._reloads, config_path)
-        self._status = StatusServer(places_to_listen(state_dir), self._status_document)
-        self._control = ControlServer(
-            places_to_listen(state_dir, name=CONTROL_SOCKET), gateway.id, self._orders.obey
-        )
+        self._commands.furnish(self._reach(config_path))
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
 
@@ -133,7 +134,8 @@ class Agent:
             usage=self._usage,
             clock=self._clock,
             birth=lambda session: msgspec.json.encode(self._birth(session)),
-            on_down=_ignore,
+            on_down=self._commands.take,
+            replies=self._commands.replies,
             clock_trusted=self._clock_sync.trusted,
             pace=self._uplink.pace,
         )
@@ -152,6 +154,17 @@ class Agent:
         folder, recorder = settings.state_dir / "cameras", self._room.recorder
         return Cameras(
             settings.cameras, site, self._clock, self._supervisor, recorder, folder, repeat_files=repeat_files
+        )
+
+    def _reach(self, config_path: Path | None) -> Reach:
+        return Reach(
+            settings=lambda: self._configuration.settings,
+            config_path=config_path,
+            cameras=self._cameras,
+            reloads=self._reloads,
+            status=self._status_document,
+            publish_birth=self._publisher.publish_birth,
+            stop=self._stop,
         )
 
     def _health_sources(self, settings: Settings, sysroot: Path) -> HealthSources:
@@ -180,14 +193,15 @@ class Agent:
             uplink=self._uplink.health,
             platform=platform,
             evidence=self._room.health,
+            commands=self._commands.desk.health,
         )
 
     def run(self) -> int:
-        """0 after a stop that was asked for, 1 when a thread cannot be kept alive."""
+        """0 after a stop that was asked for, 75 for a start anew, 1 when a thread cannot be kept alive."""
         self._start()
         fatal = self._watch()
         self._shut_down(fatal)
-        return 0 if fatal is None else 1
+        return self._commands.exit_code if fatal is None else 1
 
     # --- start ---
 
@@ -196,12 +210,12 @@ class Agent:
         self._boot.mark_running()
         self._room.chain.open()
         self._room.close_left_open()
-        self._start_server(self._status)
-        self._start_server(self._control)
+        self._commands.listen(self._supervisor)
         self._publisher.start()
         self._sight.start()
         self._room.recorder.start()
         self._cameras.start()
+        self._commands.start(self._supervisor)
         for loop in (self._publisher.loop, self._room.recorder.loop, *self._sight.loops):
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
@@ -212,15 +226,6 @@ class Agent:
         told = (__version__, settings.gateway.id, len(settings.cameras))
         log.info("edge-agent %s runs as %s with %d cameras", *told)
         self._systemd.ready("started")
-
-    def _start_server(self, server: LocalServer) -> None:
-        """Without its socket the agent works all the same; only `edge-agent status` finds nobody."""
-        try:
-            server.start()
-        except EdgeAgentError as error:
-            log.error("%s: %s", server.loop.name, error)
-        else:
-            self._supervisor.watch(server.loop)
 
     # --- run ---
 
@@ -242,6 +247,7 @@ class Agent:
         self._heat.tend()
         self._uplink.tend()
         self._cameras.tend()
+        self._commands.desk.tend()
         self._box_events.tell_clock()
         statuses = self._cameras.statuses()
         self._box_events.tell_cameras(statuses)
@@ -313,6 +319,7 @@ class Agent:
         if fatal is None:
             self._boot.mark_stopped()
         self._reloads.close()
+        self._commands.desk.stop()
         self._camera_clocks.stop()
         self._cameras.stop()
         self._sight.stop()
@@ -323,8 +330,7 @@ class Agent:
         self._room.sign()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
-        self._control.stop(timeout_s=0.1)
-        self._status.stop(timeout_s=0.1)
+        self._commands.close()
         self._room.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._room.chain.close()
         self._usage.save()
@@ -332,16 +338,3 @@ class Agent:
         self._cameras.join_readers(deadline)
         self._sight.join(deadline)
         log.info("edge-agent stopped")
-
-
-def _make_dir(path: Path) -> None:
-    """A disk that is read-only or gone is no reason not to watch: the outbox then works from memory."""
-    try:
-        path.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        log.error("state_dir %s cannot be used (%s): nothing is kept over a restart", path, error.strerror)
-
-
-def _ignore(message: DownMessage) -> None:
-    """Commands come with a later version; one that arrives is not lost silently."""
-    log.warning("mqtt: a %s message arrived, which this version does not obey", message.kind.value)

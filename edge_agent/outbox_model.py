@@ -1,4 +1,4 @@
-"""The nouns between events, outbox and mqtt: what an event is before, in and after the outbox.
+"""The nouns between events, outbox and mqtt: what an event is before, in and after the outbox; and replies.
 
 Everything here is frozen. The nouns of the pipeline are in ``model.py``.
 """
@@ -124,6 +124,15 @@ class StoredEvent:
     @property
     def key(self) -> tuple[int, str]:
         return self.sequence, self.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReply:
+    """An answer to a command that waits for its delivery."""
+
+    number: int
+    command_id: str
+    payload: bytes = field(repr=False)
 
 
 class EventFollower(Protocol):

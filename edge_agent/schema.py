@@ -29,10 +29,13 @@ def message_types() -> dict[str, Any]:
         "birth": wire.Birth,
         "heartbeat": wire.Heartbeat,
         "doctor": wire.Doctor,
+        "reply": wire.Reply,
     }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data
         types[f"event-{kind}"] = wire.CloudEvent[data]  # type: ignore[valid-type]
+    for kind, args in wire.ARGUMENTS.items():
+        types[f"command-{kind}"] = wire.Command[args]  # type: ignore[valid-type]
     return types
 
 
@@ -47,6 +50,10 @@ def schema_of(name: str) -> Schema:
         root["properties"]["type"] = {"const": f"{wire.TYPE_PREFIX}{kind}.v1"}
         root["properties"]["dataschema"] = {"const": f"{wire.SCHEMA_BASE}{kind}.json"}
         root["title"] = f"Event {kind}"
+    if name.startswith("command-"):
+        kind = name.removeprefix("command-")
+        root["properties"]["type"] = {"const": kind}
+        root["title"] = f"Command {kind}"
     if "specversion" in root["properties"]:
         # Optional to construct, because they never change; never left out on the wire.
         root["required"] = [*root["required"], "specversion", "datacontenttype"]

@@ -48,6 +48,16 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
     return True
 
 
+def make_folder(state_dir: Path) -> None:
+    """A disk that is read-only or gone is no reason not to watch: the outbox then works from memory."""
+    try:
+        state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        log.error(
+            "state_dir %s cannot be used (%s): nothing is kept over a restart", state_dir, error.strerror
+        )
+
+
 def create_file(path: Path, flags: int, mode: int) -> int:
     """Its handle; the file belongs to its folder's owner also where root makes it.
 

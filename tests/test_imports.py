@@ -57,6 +57,7 @@ COMPOSITION = {
     "reload",
     "config_push",
     "orders",
+    "command_room",
     "agent",
     "cli",
     "evidence_cli",
@@ -68,7 +69,7 @@ COMPOSITION = {
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},
-    "cryptography": {"evidence", "mqtt"},
+    "cryptography": {"evidence", "mqtt", "commands"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox"},
     "ai_edge_litert": {"detection"},

@@ -60,10 +60,25 @@ class Order(Generic[Args]):
 class Action(Protocol[Args]):
     """One type of command. The desk calls one method at a time of one action."""
 
-    name: str  # its type: the topic's last level
-    arguments: type[Args]  # decoded strictly: unknown fields are refused
-    slow: bool  # runs on the slow thread
-    within_s: float  # the desk answers ``timed-out`` when it has taken longer
+    @property
+    def name(self) -> str:
+        """Its type: the topic's last level."""
+        ...
+
+    @property
+    def arguments(self) -> type[Args]:
+        """Decoded strictly: unknown fields are refused. From ``wire.ARGUMENTS``."""
+        ...
+
+    @property
+    def slow(self) -> bool:
+        """Runs on the slow thread."""
+        ...
+
+    @property
+    def within_s(self) -> float:
+        """The desk answers ``timed-out`` when it has taken longer."""
+        ...
 
     def needs_signature(self, args: Args) -> bool:
         """Risky: must be signed by an operator, on a box that knows the time."""

@@ -23,6 +23,39 @@ _HOW = "make one with: openssl genpkey -algorithm x25519 -out KEY; openssl pkey 
 
 
 @dataclass(frozen=True)
+class OperatorKeys(ScalarKind):
+    """A file with an Ed25519 public key, or a folder of such files. The value is its path: keys change."""
+
+    def describe(self) -> str:
+        return "a file with an Ed25519 public key in PEM, or a folder of them (*.pem)"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+        name = text_of(scalar, self.describe())
+        path = reading.files.resolve(name)
+        if not reading.files.required:
+            return path
+        try:
+            names = sorted(map(str, path.glob("*.pem"))) if path.is_dir() else [name]
+            for each in names:
+                _refuse_no_operator(reading.files.contents(each, MAX_KEY_BYTES), Path(each))
+        except (FileRefused, OSError, ValueError) as error:
+            raise Refused(str(error)) from error
+        if not names:
+            reading.warn(scalar.place, f"{path} holds no key (*.pem): no signed command is obeyed")
+        return path
+
+
+def _refuse_no_operator(data: bytes, path: Path) -> None:
+    text = data.decode("ascii", "replace")
+    if "PRIVATE KEY-----" in text:
+        raise Refused(f"{path} holds a private key, which signs commands: it has no place on a gateway")
+    match = _PEM.search(text)
+    der = base64.b64decode("".join(match[2].split()), validate=True) if match else b""
+    if not der.startswith(_ED25519) or len(der) != len(_ED25519) + _KEY_BYTES:
+        raise Refused(f"{path} holds no Ed25519 public key; make one with: edge-agent command keygen")
+
+
+@dataclass(frozen=True)
 class SealingKey(ScalarKind):
     """A file with an X25519 public key. The value is its 32 bytes, None where files need not be there."""
 

@@ -84,6 +84,7 @@ def _settings(
         uplink=checked.uplink,
         outbox=checked.outbox,
         storage=checked.storage,
+        commands=checked.commands,
         detector=checked.detector,
         cameras=checked.cameras,
         config_hash=config_hash,

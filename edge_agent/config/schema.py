@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_agent.config.kinds import Number, PathKind, Text
 from edge_agent.config.many import ListOf
 from edge_agent.config.sections.camera import CAMERA
+from edge_agent.config.sections.commands import COMMANDS
 from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
 from edge_agent.config.sections.mqtt import MQTT
@@ -19,7 +20,7 @@ from edge_agent.config.sections.outbox import OUTBOX
 from edge_agent.config.sections.storage import STORAGE
 from edge_agent.config.sections.uplink import UPLINK
 from edge_agent.config.sections.whole import warn_idle_rules
-from edge_agent.config.settings import Camera, Detector, Gateway, Mqtt, Outbox, Storage, Uplink
+from edge_agent.config.settings import Camera, Commands, Detector, Gateway, Mqtt, Outbox, Storage, Uplink
 from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
 STATE_DIR = Path("/var/lib/edge-agent")
@@ -39,6 +40,7 @@ class Checked:
     uplink: Uplink
     outbox: Outbox
     storage: Storage
+    commands: Commands
     detector: Detector
     cameras: tuple[Camera, ...]
 
@@ -96,6 +98,7 @@ ROOT = Section(
         Field("uplink", UPLINK, UPLINK.doc, {}),
         Field("outbox", OUTBOX, OUTBOX.doc, {}),
         Field("storage", STORAGE, STORAGE.doc, {}),
+        Field("commands", COMMANDS, COMMANDS.doc, {}),
         Field("detector", DETECTOR, DETECTOR.doc, {}),
         Field("cameras", ListOf(CAMERA, "cameras"), "the cameras of this gateway", reload=Reload.CAMERA),
     ),

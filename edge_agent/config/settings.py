@@ -106,6 +106,11 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    operator_keys: tuple[Path, ...] = ()  # files with a public key, and folders of such files
+
+
+@dataclass(frozen=True, slots=True)
 class Detector:
     model: str  # auto | hog | none | path of a .tflite file
     labels: tuple[str, ...]
@@ -310,6 +315,7 @@ class Settings:
     storage: Storage = field(default_factory=Storage)
     version: int = 0  # the highest is in force, of the file and of what the centre pushed
     uplink: Uplink = field(default_factory=Uplink)
+    commands: Commands = field(default_factory=Commands)
 
     @property
     def all_credentials(self) -> tuple[Credentials, ...]:

@@ -18,6 +18,7 @@ from edge_agent.secrets import masked
 from edge_agent.wire import (
     BoxHealth,
     ClockHealth,
+    CommandsHealth,
     DetectorHealth,
     EvidenceHealth,
     MqttHealth,
@@ -112,6 +113,11 @@ def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:
         yield f"evidence: {evidence.degraded.removeprefix('evidence: ')}"
     if evidence.missed:
         yield f"evidence: {evidence.missed} clips could not be made since start"
+
+
+def command_lines(commands: CommandsHealth) -> Iterator[str]:
+    if commands.degraded:
+        yield f"commands: {commands.degraded}, most are refused"
 
 
 def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[str]:

@@ -21,6 +21,7 @@ from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
     ClockHealth,
+    CommandsHealth,
     ConfigHealth,
     DetectorHealth,
     EvidenceHealth,
@@ -69,6 +70,7 @@ class HealthSources:
     thermal: Callable[[], ThermalHealth] = ThermalHealth
     config: Callable[[], ConfigHealth] = ConfigHealth
     uplink: Callable[[], UplinkHealth] = UplinkHealth
+    commands: Callable[[], CommandsHealth] = CommandsHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -91,6 +93,7 @@ class HeartbeatMaker:
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
         uplink = sources.uplink()
+        commands = sources.commands()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -107,6 +110,7 @@ class HeartbeatMaker:
             thermal=thermal,
             config=sources.config(),
             uplink=uplink,
+            commands=commands,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
@@ -118,6 +122,7 @@ class HeartbeatMaker:
                 *degraded.decode_lines(cameras, settings, self._clock.monotonic()),
                 *sources.units(),
                 *degraded.thermal_lines(thermal, now, zone),
+                *degraded.command_lines(commands),
                 *sources.platform,
             ],
         )

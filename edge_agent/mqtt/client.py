@@ -40,6 +40,10 @@ SESSION_EXPIRY_S = 86_400
 MAXIMUM_PACKET_BYTES = 1_048_576
 """The broker must not send us more in one message."""
 
+RECEIVE_MAXIMUM = 16
+"""Of messages to us that we have not acknowledged: what waits in memory is bounded, and the broker keeps the
+rest."""
+
 NETWORK_TICK_S = 5.0
 """paho's thread looks at the keepalive this often; its default of 1 s costs five times the idle CPU."""
 
@@ -106,6 +110,10 @@ class Connection:
         rc, _ = self._client.subscribe([(topic, 1) for topic in topics])
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"{self.broker.host}: cannot subscribe: {paho.error_string(rc)}")
+
+    def acknowledge(self, packet_id: int) -> None:
+        """A message that arrived is safe with us: the broker forgets it."""
+        self._client.ack(packet_id, 1)
 
     def traffic(self) -> Traffic:
         """Bytes of this connection so far as TCP carried them, TLS included."""
@@ -275,7 +283,9 @@ class _Listener:
             topic = message.topic
         except UnicodeDecodeError:
             return  # no topic of ours
-        self._inbox.put(self._session, Arrived(topic, bytes(message.payload)))
+        expires_in_s = getattr(message.properties, "MessageExpiryInterval", None)
+        packet_id = message.mid if message.qos else None
+        self._inbox.put(self._session, Arrived(topic, bytes(message.payload), packet_id, expires_in_s))
 
     def _on_disconnect(
         self, client: paho.Client, _: object, flags: paho.DisconnectFlags, reason: ReasonCode, props: object
@@ -309,6 +319,7 @@ class _WatchedClient(paho.Client):
             client_id=client_id,
             protocol=paho.MQTTv5,
             reconnect_on_failure=False,
+            manual_ack=True,
         )
         self._listener = listener
         listener.attach(self)
@@ -368,4 +379,5 @@ def _connect_properties() -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = SESSION_EXPIRY_S
     properties.MaximumPacketSize = MAXIMUM_PACKET_BYTES
+    properties.ReceiveMaximum = RECEIVE_MAXIMUM
     return properties

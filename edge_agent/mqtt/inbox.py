@@ -42,8 +42,12 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
+    """Its sender keeps a message of QoS 1 until it is acknowledged by ``packet_id``; None: QoS 0."""
+
     topic: str
     payload: bytes
+    packet_id: int | None = None
+    expires_in_s: int | None = None  # what is left of the message's own expiry
 
 
 Signal = Connected | Ended | Acked | Subscribed | Arrived

@@ -6,10 +6,13 @@ See docs/design/mqtt.md.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -24,8 +27,8 @@ from edge_agent.mqtt.client import Connection, Message
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
 from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.reconnect import Reconnect
-from edge_agent.mqtt.sender import OutboxPort, Sender
-from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.sender import OutboxPort, RepliesPort, Sender
+from edge_agent.mqtt.topics import DownKind, DownMessage, Topics
 from edge_agent.mqtt.usage import TrafficClass, Usage
 from edge_agent.secrets import masked
 
@@ -54,7 +57,8 @@ class Publisher:
     ``outbox.wait_for_news``.
 
     ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect.
-    ``on_down`` gets what the centre sends, on the publisher's thread; it returns soon and does not raise.
+    ``on_down`` gets what the centre sends, on the publisher's thread; it returns soon and does not raise. A
+    command stays with the broker until it is ``taken``. ``replies`` are what it is answered with.
     ``clock_trusted`` says whether the system clock can be right. Raises ConfigError for a delivery that
     this version does not offer.
 
@@ -71,6 +75,7 @@ class Publisher:
         clock: Clock,
         birth: Callable[[str], bytes],
         on_down: Callable[[DownMessage], None],
+        replies: RepliesPort | None = None,
         clock_trusted: Callable[[], bool],
         reconnect: Reconnect | None = None,
         pace: Pace | None = None,
@@ -89,7 +94,8 @@ class Publisher:
         self._inbox = Inbox(wake=outbox.wake)
         self._reconnect = reconnect or Reconnect(settings.brokers, settings.spread_s)
         self._pace = pace or Pace(clock)
-        self._sender = Sender(outbox, topics, usage, clock, self._pace)
+        self._sender = Sender(outbox, topics, usage, clock, self._pace, replies)
+        self._taken: deque[tuple[str, int]] = deque()  # session and packet id of what is safe with us
         self._session = str(uuid.uuid4())
         self._connection: Connection | None = None
         self._online = False
@@ -229,9 +235,8 @@ class Publisher:
         match signal:
             case Acked():
                 self._sender.acked(signal)
-            case Arrived(topic, payload):
-                if message := self._topics.parse_down(topic, payload):
-                    self._on_down(message)
+            case Arrived():
+                self._hand_down(signal)
             case Connected():
                 self._connected(connection, signal)
             case Ended():
@@ -239,6 +244,27 @@ class Publisher:
             case Subscribed(reasons):
                 if any(reason >= 0x80 for reason in reasons):
                     self._report("the broker refuses a subscription to down/: commands will not arrive")
+
+    def _hand_down(self, arrived: Arrived) -> None:
+        """Only of a command somebody has to say that it is safe: what else comes down comes again."""
+        message, packet_id = self._topics.parse_down(arrived.topic, arrived.payload), arrived.packet_id
+        taken = partial(self._take, self._session, packet_id)
+        if message is None or message.kind is not DownKind.COMMAND:
+            taken()
+        if message is not None:
+            self._on_down(dataclasses.replace(message, taken=taken, expires_in_s=arrived.expires_in_s))
+
+    def _take(self, session: str, packet_id: int | None) -> None:
+        """Any thread."""
+        if packet_id is not None:
+            self._taken.append((session, packet_id))
+            self._outbox.wake()
+
+    def _acknowledge(self, connection: Connection) -> None:
+        while self._taken:
+            session, packet_id = self._taken.popleft()
+            if session == self._session:
+                connection.acknowledge(packet_id)
 
     def _connected(self, connection: Connection, signal: Connected) -> None:
         self._since_mono = self._clock.monotonic()
@@ -300,6 +326,7 @@ class Publisher:
 
     def _tend(self, connection: Connection, now: float) -> None:
         """Keep an open session going. Raises MqttError when it has just ended."""
+        self._acknowledge(connection)
         self._sender.window.observe(connection.arrived(), now)
         if self._broken_mono is not None:
             if now - self._broken_mono > BROKEN_S:
@@ -335,6 +362,7 @@ class Publisher:
             message = self._state_message("offline", f"agent failed: {masked(self._failed)}")
         deadline = self._clock.monotonic() + GOODBYE_S
         try:
+            self._sender.fill_replies()
             self._sender.fill_events()
             self._sender.send_own("state", message)
             while self._online and len(self._sender.window):

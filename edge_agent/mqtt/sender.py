@@ -25,10 +25,11 @@ from edge_agent.mqtt.window import (
     Window,
     deferral_s,
 )
-from edge_agent.outbox_model import Media, StoredEvent
+from edge_agent.outbox_model import Media, StoredEvent, WaitingReply
 
 log = logging.getLogger(__name__)
 
+JSON_TYPE = "application/json"
 EVENT_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 PICTURE_TYPE = "image/jpeg"
 SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
@@ -77,17 +78,34 @@ class OutboxPort(Protocol):
         ...
 
 
+class RepliesPort(Protocol):
+    """Where answers to commands wait. Called on the publisher's thread only."""
+
+    def pending(self, exclude: Collection[int]) -> WaitingReply | None:
+        """The oldest, but for those whose numbers are in ``exclude``."""
+        ...
+
+    def delivered(self, number: int) -> None: ...
+
+
 class Sender:
     """One thread uses it. Between ``begin`` and ``lost`` there is a connection."""
 
     def __init__(
-        self, outbox: OutboxPort, topics: Topics, usage: Usage, clock: Clock, pace: Pace | None = None
+        self,
+        outbox: OutboxPort,
+        topics: Topics,
+        usage: Usage,
+        clock: Clock,
+        pace: Pace | None = None,
+        replies: RepliesPort | None = None,
     ) -> None:
         self.window = Window()
         self.refused = 0
         self._outbox = outbox
         self._topics = topics
         self._usage = usage
+        self._replies = replies
         self._clock = clock
         self._pace = pace or Pace(clock)
         self._event_gate = Gate(after=WINDOW, every_s=60.0)
@@ -160,8 +178,9 @@ class Sender:
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
     def fill(self) -> None:
-        """Send what the window has room for: own messages, then events, then, one at a time, a picture."""
+        """Send what the window has room for: own messages, replies, events, then, one by one, pictures."""
         self.fill_own()
+        self.fill_replies()
         waiting = self.fill_events()
         held = waiting or self.window.has_media or not self._pace.takes_media()
         room = 0 if held else self.window.free_for_others
@@ -170,6 +189,21 @@ class Sender:
         if (media := self._outbox.pending_media()) is not None:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
 
+    def fill_replies(self) -> None:
+        """Somebody waits for them, and they are few. Alarms keep a place of their own."""
+        while self._replies is not None and self.window.free_for_others:
+            reply = self._replies.pending(self.window.replies)
+            if reply is None:
+                return
+            assert self._connection is not None
+            message = Message(self._topics.reply(reply.command_id), reply.payload, content_type=JSON_TYPE)
+            size_bytes = packet_bytes(message)
+            if self._too_large(size_bytes):
+                self._answered(reply, PACKET_TOO_LARGE)
+                continue
+            self.window.add(self._connection.publish(message), reply, size_bytes, self._clock.monotonic())
+            self._count(TrafficClass.REPLY, size_bytes)
+
     def acked(self, signal: Acked) -> None:
         sent = self.window.take(signal.packet_id)
         if sent is None:
@@ -177,6 +211,8 @@ class Sender:
         if isinstance(sent, str):
             if signal.reason >= 0x80:
                 self._refused(sent, signal.reason)
+        elif isinstance(sent, WaitingReply):
+            self._answered(sent, signal.reason)
         elif signal.reason == SUCCESS:
             self._delivered(sent)
         else:
@@ -245,6 +281,13 @@ class Sender:
         self._defer(item)
         self._gate_of(item).failed(self._clock.monotonic())
 
+    def _answered(self, reply: WaitingReply, reason: int) -> None:
+        """Who asked and does not listen asks again: one that is refused, or unheard, is not sent twice."""
+        if reason >= 0x80:
+            self._refused(reply, reason)
+        if self._replies is not None:
+            self._replies.delivered(reply.number)
+
     def _gate_of(self, item: StoredEvent | Media) -> Gate:
         return self._event_gate if isinstance(item, StoredEvent) else self._media_gate
 
@@ -283,7 +326,7 @@ class Sender:
             _named(item),
             words,
             reason,
-            "" if isinstance(item, str) else "; kept",
+            "; kept" if isinstance(item, StoredEvent | Media) else "",
         )
 
     def _count(self, kind: TrafficClass, size_bytes: int) -> None:
@@ -300,4 +343,6 @@ def _stream(item: StoredEvent | Media) -> str:
 def _named(item: Sent) -> str:
     if isinstance(item, StoredEvent):
         return f"event {item.sequence} of {item.camera}"
+    if isinstance(item, WaitingReply):
+        return f"the reply to command {item.command_id}"
     return f"picture {item.media_id}" if isinstance(item, Media) else item

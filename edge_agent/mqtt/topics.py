@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _LEVEL = re.compile(r"[^/+#\x00]+")
+
+
+def _nobody_waits() -> None:
+    """Of a message that was acknowledged already."""
 
 
 class DownKind(StrEnum):
@@ -28,6 +33,9 @@ class DownMessage:
     kind: DownKind
     name: str  # the command's type; empty for config and ack
     payload: bytes
+    taken: Callable[[], None] = _nobody_waits
+    """Once it is safe: the broker may forget it. Any thread; a command that nobody says it of comes again."""
+    expires_in_s: int | None = None  # what is left of the message's own expiry
 
 
 class Topics:
@@ -70,6 +78,10 @@ class Topics:
         if _LEVEL.fullmatch(media_id) is None:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/media/{media_id}"
+
+    def reply(self, command_id: str) -> str:
+        """What became of a command."""
+        return f"{self._up}/reply/{_checked(command_id)}"
 
     @property
     def subscriptions(self) -> tuple[str, ...]:

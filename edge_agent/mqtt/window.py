@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.model import Severity
-from edge_agent.outbox_model import Media, StoredEvent
+from edge_agent.outbox_model import Media, StoredEvent, WaitingReply
 
 WINDOW = 20
 """Most QoS 1 messages without PUBACK (protocol.md, Delivery); fewer when the broker asks for fewer."""
@@ -28,8 +28,8 @@ FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S = 60.0, 900.0
 SUCCESS, NO_SUBSCRIBER = 0x00, 0x10
 PACKET_TOO_LARGE, TOPIC_INVALID = 0x95, 0x90
 
-Sent = StoredEvent | Media | str
-"""An event, a picture, or the name of one of the gateway's own messages."""
+Sent = StoredEvent | Media | WaitingReply | str
+"""An event, a picture, a reply, or the name of one of the gateway's own messages."""
 
 
 def deferral_s(attempts: int) -> float:
@@ -88,6 +88,13 @@ class Window:
     @property
     def has_media(self) -> bool:
         return any(isinstance(slot.sent, Media) for slot in self._slots.values())
+
+    @property
+    def replies(self) -> frozenset[int]:
+        """Numbers of the replies in flight."""
+        return frozenset(
+            slot.sent.number for slot in self._slots.values() if isinstance(slot.sent, WaitingReply)
+        )
 
     @property
     def keys(self) -> frozenset[tuple[int, str]]:

@@ -20,6 +20,15 @@ from edge_agent.wire.base import (
 )
 from edge_agent.wire.box import ClockCorrectionData, HeldBack, LoadLimits, LossData, ThermalData, UplinkData
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.commands import (
+    ARGUMENTS,
+    Arguments,
+    CameraArguments,
+    Command,
+    NoArguments,
+    Reply,
+    ReplyStatus,
+)
 from edge_agent.wire.configuration import ConfigHealth, SetConfigArgs
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.doctor import Doctor, DoctorCamera, DoctorLine
@@ -30,6 +39,7 @@ from edge_agent.wire.health import (
     BytesByClass,
     CameraHealth,
     ClockHealth,
+    CommandsHealth,
     DetectorHealth,
     EvidenceHealth,
     Heartbeat,
@@ -56,16 +66,19 @@ from edge_agent.wire.objects import (
 )
 
 __all__ = [
+    "ARGUMENTS",
     "DATA_OF_KIND",
     "KIND_OF_DATA",
     "SCHEMA_BASE",
     "TYPE_PREFIX",
+    "Arguments",
     "Birth",
     "BirthCamera",
     "BirthDetector",
     "BirthLocation",
     "BoxHealth",
     "BytesByClass",
+    "CameraArguments",
     "CameraCause",
     "CameraHealth",
     "CameraStateData",
@@ -75,6 +88,8 @@ __all__ = [
     "ClockCorrectionData",
     "ClockHealth",
     "CloudEvent",
+    "Command",
+    "CommandsHealth",
     "ConfigHealth",
     "Count",
     "CountsData",
@@ -99,8 +114,11 @@ __all__ = [
     "Message",
     "ModelRef",
     "MqttHealth",
+    "NoArguments",
     "ObjectData",
     "OutboxHealth",
+    "Reply",
+    "ReplyStatus",
     "RuleData",
     "SetConfigArgs",
     "Sha256",

@@ -134,6 +134,15 @@ class UplinkHealth(Message, frozen=True, kw_only=True):
     heartbeat_s: float | None = None  # heartbeats come only so often now
 
 
+class CommandsHealth(Message, frozen=True, kw_only=True):
+    """What the centre asks for; docs/design/commands.md."""
+
+    waiting: Count = 0  # not done yet
+    rejected: Count = 0  # since the agent started
+    unanswerable: Count = 0  # without an id, since then
+    degraded: str | None = None  # why it cannot be written down what was obeyed: risky commands are refused
+
+
 class Heartbeat(Message, frozen=True, kw_only=True):
     schema: Literal["heartbeat/1"] = "heartbeat/1"
     time: Time
@@ -151,4 +160,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     thermal: ThermalHealth = ThermalHealth()
     config: ConfigHealth = ConfigHealth()
     uplink: UplinkHealth = UplinkHealth()
+    commands: CommandsHealth = CommandsHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

@@ -1,0 +1,167 @@
+"""What the agent is asked, by the centre and on the box: which commands there are, and what they may touch.
+
+A new command: its arguments in ``wire/commands.py``, its action in ``commands/`` or here, a line in
+``_actions``, an example in ``tests/commands/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent.cameras import Cameras
+from edge_agent.clock import Clock
+from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
+from edge_agent.commands.desk import Arrival, Desk
+from edge_agent.commands.journal import Journal
+from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.replies import Replies
+from edge_agent.commands.signature import Operators
+from edge_agent.config.settings import Settings
+from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Relearn, Reload
+from edge_agent.device.local_server import LocalServer
+from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
+from edge_agent.device.status import StatusDocument, StatusServer
+from edge_agent.device.supervisor import Supervisor
+from edge_agent.errors import EdgeAgentError
+from edge_agent.mqtt.topics import DownKind, DownMessage
+from edge_agent.orders import Orders
+from edge_agent.reload import Reloads
+from edge_agent.wire import ARGUMENTS, CameraArguments
+
+log = logging.getLogger(__name__)
+
+FOLDER = "commands"
+EX_TEMPFAIL = 75
+"""The agent ends with it to be started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of the agent commands may touch."""
+
+    settings: Callable[[], Settings]  # in force
+    config_path: Path | None
+    cameras: Cameras
+    reloads: Reloads
+    status: Callable[[], StatusDocument]
+    publish_birth: Callable[[], None]
+    stop: threading.Event  # ends the agent
+
+
+class CommandRoom:
+    """Furnished before ``listen``, which is before ``start``; all for the main thread but ``take``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        synced: Callable[[], bool],
+        session: Callable[[], str],
+        wake: Callable[[], None],
+    ) -> None:
+        """See ``Desk``."""
+        self.exit_code = 0
+        """Of the agent, once it was stopped."""
+        self._settings = settings
+        self._clock = clock
+        self._servers: tuple[LocalServer, ...] = ()
+        self.desk = Desk(
+            settings.gateway.id,
+            Journal(settings.state_dir / FOLDER),
+            Operators(settings.commands.operator_keys),
+            clock=clock,
+            synced=synced,
+            session=session,
+            wake=wake,
+        )
+
+    def furnish(self, reach: Reach) -> None:
+        """With all commands that there are."""
+        orders = Orders(reach.settings, reach.cameras, reach.reloads, reach.config_path)
+        self.desk.register(self._actions(reach, orders))
+        state_dir, gateway = self._settings.state_dir, self._settings.gateway.id
+        control = places_to_listen(state_dir, name=CONTROL_SOCKET)
+        self._servers = (
+            StatusServer(places_to_listen(state_dir), reach.status),
+            ControlServer(control, gateway, orders.obey),
+        )
+
+    def listen(self, supervisor: Supervisor) -> None:
+        """On the box. Without sockets the agent works all the same; only `edge-agent status` finds nobody."""
+        for server in self._servers:
+            try:
+                server.start()
+            except EdgeAgentError as error:
+                log.error("%s: %s", server.loop.name, error)
+            else:
+                supervisor.watch(server.loop)
+
+    def start(self, supervisor: Supervisor) -> None:
+        """To obey the centre, beginning with what was left over."""
+        self.desk.start()
+        for loop in self.desk.loops:
+            supervisor.watch(loop)
+
+    def close(self) -> None:
+        """The agent ends: nobody is answered any more."""
+        for server in self._servers:
+            server.stop(timeout_s=0.1)
+
+    @property
+    def replies(self) -> Replies:
+        return self.desk.replies
+
+    def take(self, message: DownMessage) -> None:
+        """On the publisher's thread."""
+        if message.kind is not DownKind.COMMAND:
+            log.warning("mqtt: a %s message arrived, which this version does not obey", message.kind.value)
+            return
+        left_s = message.expires_in_s
+        until_mono = None if left_s is None else self._clock.monotonic() + left_s
+        self.desk.take(Arrival(message.name, message.payload, message.taken, until_mono))
+
+    def _actions(self, reach: Reach, orders: Orders) -> Iterator[Action[Any]]:
+        yield _plain("status", partial(_status, reach.status), may_be_unwritten=True)
+        yield _plain("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
+        yield _plain("reload", partial(_reload, orders))
+        yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
+
+
+def _plain(name: str, do: Callable[[Order[Any]], Outcome | Handed], **how: Any) -> PlainAction:
+    return PlainAction(name, ARGUMENTS[name], do, **how)
+
+
+def _status(document: Callable[[], StatusDocument], order: Order[Any]) -> Outcome:
+    status = document()
+    wrong = status.heartbeat.degraded
+    text = f"{len(wrong)} things are wrong, the first is: {wrong[0]}" if wrong else "nothing is wrong"
+    return Outcome(text, msgspec.to_builtins(status))
+
+
+def _rebirth(publish_birth: Callable[[], None], order: Order[Any]) -> Outcome:
+    publish_birth()
+    return Outcome("the birth message is sent again")
+
+
+def _reload(orders: Orders, order: Order[Any]) -> Outcome:
+    return _outcome(orders.obey(Reload(None)))
+
+
+def _relearn(orders: Orders, gateway: str, order: Order[CameraArguments]) -> Outcome:
+    return _outcome(orders.obey(Relearn(gateway, order.args.camera)))
+
+
+def _outcome(answer: Answer) -> Outcome:
+    """Of what is asked on the box in the same words; there a refusal has changed nothing either."""
+    if answer.code != EXIT_DONE:
+        raise Refused(answer.text)
+    return Outcome(answer.text)

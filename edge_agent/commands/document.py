@@ -1,0 +1,104 @@
+"""A command's document as it arrived: bounded, strictly parsed, not yet believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from edge_agent.commands.action import Refused
+from edge_agent.wire import Command
+
+LARGEST_BYTES = 256_000
+LONGEST_LIFE = timedelta(days=31)
+"""From ``issued`` to ``expires``: the journal knows an id for as long."""
+TOLERANCE = timedelta(minutes=5)
+"""So far the sender's clock may be ahead."""
+
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What somebody asks for."""
+
+    id: str
+    type: str
+    gateway: str
+    issued: datetime
+    expires: datetime
+    args: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same document, however it was written."""
+        parts = (
+            self.id,
+            self.type,
+            self.gateway,
+            self.issued.isoformat(),
+            self.expires.isoformat(),
+            self.args,
+        )
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class _Named(Struct):
+    """As much as an answer needs."""
+
+    id: str
+
+
+def id_in(text: bytes) -> str | None:
+    """The id in what may be a document, however wrong the rest is."""
+    try:
+        named = msgspec.json.decode(text, type=_Named)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return named.id if _ID.fullmatch(named.id) else None
+
+
+def parse(text: bytes) -> Document:
+    """Raises ``Refused``: it is no document of a command."""
+    if len(text) > LARGEST_BYTES:
+        raise Refused(f"the document has {len(text)} bytes, at most {LARGEST_BYTES} are read", "oversized")
+    try:
+        found = msgspec.json.decode(text, type=Command[dict[str, Any]])
+        unambiguous(text)
+        issued, expires = (datetime.fromisoformat(moment) for moment in (found.issued, found.expires))
+    except RecursionError:
+        raise Refused("the document is nested too deeply", "malformed") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise Refused(f"the document is not one of a command: {error}", "malformed") from None
+    if expires <= issued:
+        raise Refused("the document expires before it is issued", "malformed")
+    if expires - issued > LONGEST_LIFE:
+        raise Refused(f"the document is valid for more than {LONGEST_LIFE.days} days", "malformed")
+    return Document(found.id, found.type, found.gateway, issued, expires, found.args)
+
+
+def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:
+    """Raises ``Refused``: they are not those of this type."""
+    try:
+        return msgspec.convert(args, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Refused(f"the arguments are wrong: {error}", "bad-arguments") from None
+
+
+def unambiguous(text: bytes) -> Any:
+    """JSON in which no key stands twice. Raises ``ValueError``, ``RecursionError``."""
+    return json.loads(text, object_pairs_hook=_refuse_repeated)
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Readers differ in which of two equal keys they take: what was signed has to have one meaning."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found

@@ -1,0 +1,160 @@
+"""One durable record a command: an id that was obeyed is never obeyed again, also after a power cut.
+
+A record is a file of its own, ``<state_dir>/commands/<id>.json``, replaced as a whole at each step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from edge_agent.state_file import read_record, sync_folder, write_record
+from edge_agent.wire import Reply
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(days=7)
+"""A repeat is known for at least so long."""
+MOST = 1024
+MOST_UNSIGNED = 768
+"""Of them: who may write commands, but not sign them, leaves room for those who may."""
+
+_NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """What is known of a command."""
+
+    id: str
+    type: str
+    digest: str  # of its document
+    issued: datetime
+    expires: datetime
+    received: datetime  # by our clock, which may have been wrong
+    signed_by: str | None
+    step: Literal["accepted", "running", "done"]
+    reply: Reply  # the last one
+    args: dict[str, Any] | None = None  # until it is done
+    sent: bool = False  # the broker has the last reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is kept in memory of each."""
+
+    digest: str
+    expires: datetime
+    until: datetime  # kept at least until then
+    signed: bool
+    done: bool
+
+
+class Journal:
+    """Not thread-safe: the desk's lock is around it. Blocks for an fsync a write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.trouble: str | None = None  # why nothing can be written; None: the last one was
+        self._folder = folder
+        self._known: dict[str, _Known] = {}  # the oldest first
+        self._unwritten: dict[str, Entry] = {}  # of this run only: the disk did not take them
+
+    def open(self) -> list[Entry]:
+        """What was not done, or not answered, when the agent ended. A record that cannot be read counts as
+        done: what it was about is never begun again."""
+        left: list[Entry] = []
+        try:
+            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            for leftover in self._folder.glob("*.new"):
+                leftover.unlink()
+            paths = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
+        except OSError as error:
+            self.trouble = f"{self._folder}: {error.strerror}"
+            return []
+        found = [(path.stem, read_record(path, Entry)) for path in paths]
+        long_ago = datetime.fromisoformat("1970-01-01T00:00:00Z")
+        for id_, entry in sorted(found, key=lambda each: each[1].received if each[1] else long_ago):
+            if entry is None or entry.id != id_:
+                later = long_ago.replace(year=9999)
+                self._known[id_] = _Known("", later, later, signed=True, done=True)
+                continue
+            self._known[id_] = _known(entry)
+            if entry.step != "done" or not entry.sent:
+                left.append(entry)
+        return left
+
+    def digest(self, id_: str) -> str | None:
+        """Of the document that had this id; empty where its record is damaged; None: there was none."""
+        known = self._known.get(id_)
+        return None if known is None else known.digest
+
+    def read(self, id_: str) -> Entry | None:
+        return self._unwritten.get(id_) or read_record(self._path(id_), Entry)
+
+    def has_room(self, signed: bool, now: datetime | None) -> bool:
+        """For another one; makes room where it may. ``now``: None while nobody knows the time."""
+        if now is not None:
+            self._forget([id_ for id_, known in self._known.items() if known.done and known.until < now])
+        if self._is_full(signed):
+            # A repeat is refused as expired from now on, and runs nothing either. Without the time only what
+            # is not risky is obeyed.
+            over = [id_ for id_, known in self._known.items() if known.done and _is_over(known, now)]
+            self._forget(over[: MOST // 64])
+        return not self._is_full(signed)
+
+    def write(self, entry: Entry) -> bool:
+        """Replace the record. False when the disk refuses: then it is known until the agent ends."""
+        self._known[entry.id] = _known(entry)
+        if write_record(self._path(entry.id), entry) and self._is_synced():
+            self._unwritten.pop(entry.id, None)
+            self.trouble = None
+            return True
+        self.trouble = f"{self._folder} cannot be written"
+        self._unwritten[entry.id] = entry
+        if entry.step == "done":
+            self._unlink(entry.id)  # what it says would be taken up again after a restart
+        return False
+
+    def drop(self, id_: str) -> None:
+        """It is not obeyed after all."""
+        self._unwritten.pop(id_, None)
+        self._forget([id_])
+
+    def _is_full(self, signed: bool) -> bool:
+        unsigned = sum(not known.signed for known in self._known.values())
+        return len(self._known) >= MOST or (not signed and unsigned >= MOST_UNSIGNED)
+
+    def _forget(self, ids: list[str]) -> None:
+        for id_ in ids:
+            self._known.pop(id_, None)
+            self._unlink(id_)
+
+    def _unlink(self, id_: str) -> None:
+        with contextlib.suppress(OSError):
+            self._path(id_).unlink(missing_ok=True)
+
+    def _is_synced(self) -> bool:
+        try:
+            sync_folder(self._folder)
+        except OSError as error:
+            log.warning("%s cannot be synced: %s", self._folder, error.strerror)
+            return False
+        return True
+
+    def _path(self, id_: str) -> Path:
+        return self._folder / f"{id_}.json"
+
+
+def _is_over(known: _Known, now: datetime | None) -> bool:
+    return not known.signed if now is None else known.expires < now
+
+
+def _known(entry: Entry) -> _Known:
+    until = max(entry.expires, entry.received + KEPT, entry.issued + KEPT)
+    return _Known(entry.digest, entry.expires, until, entry.signed_by is not None, entry.step == "done")

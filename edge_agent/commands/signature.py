@@ -1,0 +1,183 @@
+"""The operators' signature around a document: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
+
+Only what this gateway asks for is accepted: one algorithm, a key by its id, no header that it does not know.
+No JOSE library: those bring their choice of algorithms, which is what goes wrong with JWS (RFC 8725, 3.1),
+and this page is all that is left without it. ``cryptography`` is imported by the functions that need it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edge_agent.commands.action import Refused
+from edge_agent.commands.document import unambiguous
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+log = logging.getLogger(__name__)
+
+LARGEST_BYTES = 4 * 256_000 // 3 + 1024
+"""Of the whole: base64 of the largest document, header and signature."""
+MOST_KEYS = 32
+PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
+"""Before the 32 bytes of a public key; RFC 8410, section 4."""
+PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
+"""Before the 32 bytes of a private key, in PKCS #8; RFC 8410, section 7."""
+SHORT_ID = 16
+
+_PARTS = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+_PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----")
+_KNOWN = {"alg", "kid", "typ"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A document whose signature is right."""
+
+    document: bytes
+    by: str  # id of the operator's key
+
+
+def key_id(der: bytes) -> str:
+    """SHA-256 of the public key (DER), hex."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def looks_signed(payload: bytes) -> bool:
+    """Whether it wants to be a compact JWS rather than a bare document."""
+    return payload[:1] not in (b"{", b"", b" ", b"\n", b"\r", b"\t") and payload.count(b".") == 2
+
+
+def payload_of(jws: bytes) -> bytes:
+    """What it says, whoever says it; empty where that cannot be read. For answers only."""
+    try:
+        return _base64(jws.split(b".")[1])
+    except (ValueError, IndexError):
+        return b""
+
+
+class Operators:
+    """Whose signatures count. The files are read when a signature comes: a new key counts at once."""
+
+    def __init__(self, places: Sequence[Path]) -> None:
+        """Files, and folders of files ``*.pem``."""
+        self._places = places
+
+    def keys(self) -> dict[str, bytes]:
+        """32 bytes by id. What cannot be read is left out, and logged."""
+        found: dict[str, bytes] = {}
+        for path in self._files():
+            try:
+                raw = read_public(path.read_text(encoding="ascii", errors="replace"))
+            except OSError as error:
+                log.warning("commands: the operator's key %s cannot be read: %s", path, error.strerror)
+            except ValueError as error:
+                log.warning("commands: the operator's key %s is not used: %s", path, error)
+            else:
+                found[key_id(PUBLIC_DER + raw)] = raw
+        return found
+
+    def open(self, jws: bytes) -> Signed:
+        """Raises ``Refused``: it is not signed by one of them."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        if len(jws) > LARGEST_BYTES:
+            raise Refused(f"the command has {len(jws)} bytes, at most {LARGEST_BYTES} are read", "oversized")
+        match = _PARTS.fullmatch(jws)
+        if match is None:
+            raise Refused("this is no compact JWS: three parts of base64url with dots between", "malformed")
+        try:
+            header, document, signature = (_base64(part) for part in match.groups())
+        except ValueError:
+            raise Refused("a part of the JWS is no base64url", "malformed") from None
+        kid = _kid(header)
+        by, public = self._key(kid)
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, jws[: match.start(3) - 1])
+        except InvalidSignature:
+            raise Refused(f"the signature is not the one of key {kid}", "bad-signature") from None
+        return Signed(document, by)
+
+    def _key(self, kid: str) -> tuple[str, bytes]:
+        keys = self.keys()
+        if not keys:
+            raise Refused("no operator's key is configured here (commands.operator_keys)")
+        for id_, raw in keys.items():
+            if kid in (id_, id_[:SHORT_ID]):
+                return id_, raw
+        raise Refused(f"no operator here has the key {kid}", "unknown-key")
+
+    def _files(self) -> list[Path]:
+        return [path for place in self._places for path in _files_at(place)][:MOST_KEYS]
+
+
+def _files_at(place: Path) -> Iterator[Path]:
+    if place.is_dir():
+        yield from sorted(place.glob("*.pem"))
+    else:
+        yield place
+
+
+def _kid(header: bytes) -> str:
+    """The key's id that the header names. Raises ``Refused``."""
+    try:
+        found: Any = unambiguous(header)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise Refused("the header of the JWS is no JSON", "malformed") from None
+    if not isinstance(found, dict) or found.get("alg") != "EdDSA":
+        raise Refused("the JWS is not signed with EdDSA", "bad-signature")
+    if unknown := found.keys() - _KNOWN:
+        names = ", ".join(sorted(unknown))[:100]
+        raise Refused(f"the header of the JWS has what this gateway does not know: {names}", "bad-signature")
+    kid = found.get("kid")
+    if not isinstance(kid, str) or re.fullmatch(r"[0-9a-f]{16}([0-9a-f]{48})?", kid) is None:
+        raise Refused("the header of the JWS names no key (kid: 16 or 64 hex digits)", "bad-signature")
+    return kid
+
+
+def read_public(pem: str) -> bytes:
+    """The 32 bytes of the Ed25519 key in it. Raises ``ValueError`` with what it is instead."""
+    if "PRIVATE KEY-----" in pem:
+        raise ValueError("it holds a private key, which has no place on a gateway")
+    match = _PEM.search(pem)
+    if match is None:
+        raise ValueError("it holds no public key in PEM")
+    der = base64.b64decode("".join(match[1].split()), validate=True)
+    if not der.startswith(PUBLIC_DER) or len(der) != len(PUBLIC_DER) + 32:
+        raise ValueError("its key is not Ed25519")
+    return der.removeprefix(PUBLIC_DER)
+
+
+def sign(document: bytes, private: Ed25519PrivateKey) -> bytes:
+    """The compact JWS of a document."""
+    kid = key_id(PUBLIC_DER + private.public_key().public_bytes_raw())
+    header = msgspec.json.encode({"alg": "EdDSA", "kid": kid})
+    signed = b".".join(map(_base64url, (header, document)))
+    return signed + b"." + _base64url(private.sign(signed))
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _base64(part: bytes) -> bytes:
+    """Raises ``ValueError``, also for a second spelling of the same bytes."""
+    try:
+        data = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error
+    if _base64url(data) != part:
+        raise ValueError("not the canonical form")
+    return data

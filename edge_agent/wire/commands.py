@@ -1,0 +1,88 @@
+"""Commands of the centre, their arguments, and what is answered. See docs/design/commands.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import Meta, Struct, field
+
+from edge_agent.wire.base import Id, Message, Time
+
+CommandTime = Annotated[
+    str,
+    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$", description="UTC, RFC 3339"),
+]
+
+
+class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all arguments: what a gateway does not know it refuses, instead of doing half of it."""
+
+
+class NoArguments(Arguments, frozen=True, kw_only=True):
+    """Nothing to choose."""
+
+
+class CameraArguments(Arguments, frozen=True, kw_only=True):
+    """One camera of the gateway."""
+
+    camera: Id
+
+
+ARGUMENTS: dict[str, type[Struct]] = {
+    "rebirth": NoArguments,
+    "relearn": CameraArguments,
+    "reload": NoArguments,
+    "status": NoArguments,
+}
+"""The arguments of each type of command."""
+
+Args = TypeVar("Args")
+
+
+class Command(Message, Generic[Args], frozen=True, kw_only=True):
+    """What the centre sends on ``down/cmd/<type>``; of a risky type it is the payload of a compact JWS."""
+
+    id: Annotated[Id, Meta(description="chosen by the sender, new for each command; a repeat runs nothing")]
+    type: Id
+    gateway: Id
+    issued: CommandTime
+    expires: Annotated[CommandTime, Meta(description="at most 31 days after issued")]
+    args: Args
+
+
+ReplyStatus = Literal["accepted", "running", "succeeded", "failed", "rejected", "expired"]
+ReplyCode = Literal[
+    "ok",
+    "malformed",
+    "oversized",
+    "unknown-type",
+    "wrong-gateway",
+    "bad-arguments",
+    "unsigned",
+    "unknown-key",
+    "bad-signature",
+    "expired",
+    "not-yet-valid",
+    "clock-not-synchronised",
+    "id-reused",
+    "busy",
+    "not-possible",
+    "failed",
+    "timed-out",
+    "interrupted",
+]
+
+
+class Reply(Message, frozen=True, kw_only=True):
+    """What became of a command, on ``up/reply/<id>``; the last one is neither accepted nor running."""
+
+    schema: Literal["reply/1"] = "reply/1"
+    id: Id
+    type: Annotated[str, Meta(description="of the command; unknown where it could not be read")]
+    gateway: Id
+    session: str
+    time: Time
+    status: ReplyStatus
+    code: Annotated[str, Meta(description="a word of docs/design/commands.md for programs")]
+    text: Annotated[str, Meta(description="a sentence for a person")]
+    result: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,109 @@
+"""Commands as a centre writes them, and what a gateway answers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jsonschema import Draft202012Validator
+
+from edge_agent.commands.signature import sign
+from edge_agent.schema import schema_of
+from tests.testbed.mosquitto import Subscriber, wait_until
+
+GATEWAY = "dt-001"
+BASE = f"tb/v1/de-tham/{GATEWAY}"
+FINAL = ("succeeded", "failed", "rejected", "expired")
+
+REPLY = Draft202012Validator(schema_of("reply"))
+
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    return f"cmd-{next(_numbers)}"
+
+
+def document(type_: str, args: Mapping[str, object] | None = None, **other: object) -> dict[str, Any]:
+    """A right document, valid for a minute from now, but for ``other``."""
+    now = datetime.now(UTC)
+    return {
+        "id": new_id(),
+        "type": type_,
+        "gateway": GATEWAY,
+        "issued": moment(now),
+        "expires": moment(now + timedelta(minutes=1)),
+        "args": dict(args or {}),
+        **other,
+    }
+
+
+def moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encoded(found: Mapping[str, object]) -> bytes:
+    return json.dumps(found).encode()
+
+
+def signed(found: Mapping[str, object], operator: Ed25519PrivateKey) -> bytes:
+    return sign(encoded(found), operator)
+
+
+def write_public(path: Path, operator: Ed25519PrivateKey) -> Path:
+    pem = operator.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pem)
+    return path
+
+
+class Centre:
+    """Sends commands over a broker and collects the answers, each of which has to be valid."""
+
+    def __init__(self, subscriber: Subscriber, base: str = BASE) -> None:
+        self.subscriber = subscriber
+        self._base = base
+
+    def send(self, found: Mapping[str, Any], payload: bytes | None = None) -> str:
+        self.subscriber.publish(
+            f"{self._base}/down/cmd/{found['type']}", encoded(found) if payload is None else payload
+        )
+        return str(found["id"])
+
+    def replies(self, id_: str) -> list[dict[str, Any]]:
+        found = [json.loads(message.payload) for message in self.subscriber.on(f"/up/reply/{id_}")]
+        for reply in found:
+            REPLY.validate(reply)
+        return found
+
+    def wait_for_gateway(self) -> None:
+        """Until it has subscribed: the same command again and again, which is obeyed once."""
+        asked = document("rebirth")
+
+        def is_heard() -> bool:
+            self.send(asked)
+            return bool(self.replies(asked["id"]))
+
+        wait_until(is_heard, 30.0, "the gateway")
+        self.answer(asked["id"])
+
+    def answer(self, id_: str, timeout_s: float = 10.0) -> dict[str, Any]:
+        """The last reply."""
+        self.subscriber.wait_for(lambda: self._is_answered(id_), timeout_s)
+        return self.replies(id_)[-1]
+
+    def _is_answered(self, id_: str) -> bool:
+        return any(reply["status"] in FINAL for reply in self.replies(id_))
+
+
+@contextmanager
+def centre_at(port: int) -> Iterator[Centre]:
+    with Subscriber(port, "tb/v1/+/+/up/#") as subscriber:
+        yield Centre(subscriber)
