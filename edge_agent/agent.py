@@ -109,6 +109,7 @@ class Agent:
         self._commands = CommandRoom(
             settings,
             clock,
+            stop,
             synced=self._synced,
             session=lambda: self._publisher.session,
             wake=self._room.outbox.wake,
@@ -164,7 +165,6 @@ class Agent:
             reloads=self._reloads,
             status=self._status_document,
             publish_birth=self._publisher.publish_birth,
-            stop=self._stop,
         )
 
     def _health_sources(self, settings: Settings, sysroot: Path) -> HealthSources:

@@ -39,6 +39,8 @@ from edge_agent.wire import ARGUMENTS, CameraArguments
 log = logging.getLogger(__name__)
 
 FOLDER = "commands"
+SET_CONFIG = "set-config"
+"""``down/config`` is this command, retained."""
 EX_TEMPFAIL = 75
 """The agent ends with it to be started again."""
 
@@ -53,7 +55,6 @@ class Reach:
     reloads: Reloads
     status: Callable[[], StatusDocument]
     publish_birth: Callable[[], None]
-    stop: threading.Event  # ends the agent
 
 
 class CommandRoom:
@@ -63,16 +64,18 @@ class CommandRoom:
         self,
         settings: Settings,
         clock: Clock,
+        stop: threading.Event,
         *,
         synced: Callable[[], bool],
         session: Callable[[], str],
         wake: Callable[[], None],
     ) -> None:
-        """See ``Desk``."""
+        """``stop`` ends the agent; for the rest see ``Desk``."""
         self.exit_code = 0
         """Of the agent, once it was stopped."""
         self._settings = settings
         self._clock = clock
+        self._stop = stop
         self._servers: tuple[LocalServer, ...] = ()
         self.desk = Desk(
             settings.gateway.id,
@@ -122,12 +125,19 @@ class CommandRoom:
 
     def take(self, message: DownMessage) -> None:
         """On the publisher's thread."""
-        if message.kind is not DownKind.COMMAND:
-            log.warning("mqtt: a %s message arrived, which this version does not obey", message.kind.value)
+        if message.kind is DownKind.ACK:
+            log.debug("mqtt: an ack arrived, which nobody waits for")
             return
         left_s = message.expires_in_s
         until_mono = None if left_s is None else self._clock.monotonic() + left_s
-        self.desk.take(Arrival(message.name, message.payload, message.taken, until_mono))
+        name = message.name if message.kind is DownKind.COMMAND else SET_CONFIG
+        self.desk.take(Arrival(name, message.payload, message.taken, until_mono))
+
+    def restart(self, reason: str) -> None:
+        """Returns at once; the agent ends and is started again."""
+        log.warning("the agent ends to be started again: %s", reason)
+        self.exit_code = EX_TEMPFAIL
+        self._stop.set()
 
     def _actions(self, reach: Reach, orders: Orders) -> Iterator[Action[Any]]:
         yield _plain("status", partial(_status, reach.status), may_be_unwritten=True)
