@@ -21,7 +21,7 @@ def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Seq
 
 def _all(mqtt: Mqtt, now: datetime, clock_trusted: bool) -> Iterator[Result]:
     if mqtt.cert_file is not None:
-        yield _judged("certificate", mqtt.cert_file, own_validity, now, clock_trusted)
+        yield _judged("certificate", mqtt.cert_file, lambda _: own_validity(mqtt), now, clock_trusted)
     if mqtt.ca_file is not None:
         yield _judged("certificate/ca", mqtt.ca_file, ca_validity, now, clock_trusted)
 

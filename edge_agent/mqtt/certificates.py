@@ -1,12 +1,27 @@
-"""How long the certificates of the broker connection are valid."""
+"""What the certificates of the broker connection say, and whether a slot of them can work.
+
+OpenSSL reads them in a TLS handshake of the process with itself: ``ssl`` tells a certificate's dates only
+of a peer, and ``cryptography``'s module for certificates would cost a running agent 8.5 MB.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import ssl
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from edge_agent.config.settings import Mqtt
 from edge_agent.mqtt.causes import FileTrouble
+from edge_agent.mqtt.tls import show, trusting
+
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, include/openssl/x509_vfy.h; ``ssl`` has no name for it."""
+EXPIRED, NOT_YET_VALID = 10, 9
+"""X509_V_ERR_*, same place."""
+HANDSHAKE_TURNS = 4
+"""Of each side; TLS 1.3 takes two, TLS 1.2 three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,26 +30,105 @@ class Validity:
     end: datetime
 
 
-def own_validity(cert_file: Path) -> Validity:
+def own_validity(mqtt: Mqtt) -> Validity:
     """Of the gateway's certificate, the first one in the file: what follows is its chain. Raises
     FileTrouble."""
-    return _read(cert_file)[0]
+    return _validity(_read_own(mqtt))
 
 
 def ca_validity(ca_file: Path) -> Validity:
     """Of the CA in the file that ends last: while a CA is exchanged, the file has the old one as well. Raises
     FileTrouble."""
-    return max(_read(ca_file), key=lambda each: each.end)
+    found = trusting(ca_file).get_ca_certs()
+    if not found:
+        raise FileTrouble(f"mqtt.ca_file {ca_file} holds no certificate of a CA")
+    return max((_validity(each) for each in found), key=lambda each: each.end)
 
 
-def _read(path: Path) -> list[Validity]:
-    """At least one."""
-    from cryptography import x509  # 8.5 MB that a running agent need not have
-
+def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> str | None:
+    """Why ``slot`` cannot work, as far as can be said without a broker: the key fits, the name is the
+    gateway's, it is valid now, and its CA is ours. The last only where the ``other`` slot's is, too: a broker
+    may ask for certificates of another CA than its own."""
+    assert slot.cert_file is not None
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-    except OSError as error:
-        raise FileTrouble(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
-        raise FileTrouble(f"{path} holds no certificate") from error
-    return [Validity(each.not_valid_before_utc, each.not_valid_after_utc) for each in found]
+        name = _common_name(_read_own(slot))
+        trusting(slot.ca_file)
+    except FileTrouble as error:
+        return str(error)
+    if name != gateway:
+        return f"{slot.cert_file} is {name}'s and not {gateway}'s"
+    strict = slot.ca_file is not None and _refusal(other, False) is None
+    return _refusal(slot if strict else _itself(slot), clock_trusted)
+
+
+def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
+    """What a broker with this CA would have against the certificate."""
+    if slot.ca_file is None:
+        return None
+    flags = ssl.VERIFY_X509_PARTIAL_CHAIN | (0 if clock_trusted else NO_CHECK_TIME)
+    try:
+        _meet(slot, slot.ca_file, flags)
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code == EXPIRED:
+            return f"{slot.cert_file} has expired"
+        if error.verify_code == NOT_YET_VALID:
+            return f"{slot.cert_file} is not yet valid"
+        return f"{slot.cert_file} does not come from the CA in {slot.ca_file}: {error.verify_message}"
+    except (FileTrouble, OSError) as error:
+        return f"{slot.cert_file} cannot be checked: {error}"
+    return None
+
+
+def _read_own(slot: Mqtt) -> dict[str, Any]:
+    """As ``SSLSocket.getpeercert`` tells it, whoever issued it and however old it is. Raises FileTrouble."""
+    assert slot.cert_file is not None
+    try:
+        return _meet(slot, slot.cert_file, ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
+    except (ssl.SSLError, KeyError) as error:
+        raise FileTrouble(
+            f"mqtt.cert_file {slot.cert_file} is no certificate of a client: {error}"
+        ) from error
+
+
+def _meet(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]:
+    """Show the slot's certificate to a server in memory that trusts ``anchor``. Raises FileTrouble, and
+    SSLError for what the server has against it."""
+    assert slot.cert_file is not None
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for each in (server, client):
+        show(each, slot.cert_file, slot.key_file)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(anchor)
+    server.verify_flags |= ssl.VerifyFlags(flags)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inside = server.wrap_bio(to_server, to_client, server_side=True)
+    outside = client.wrap_bio(to_client, to_server)
+    for _ in range(HANDSHAKE_TURNS):
+        for side in (outside, inside):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+    found = inside.getpeercert()
+    if not found:
+        raise ssl.SSLError("the handshake in memory does not end")
+    return found
+
+
+def _itself(slot: Mqtt) -> Mqtt:
+    """``slot`` as if its certificate were its own CA: then only dates and purpose count."""
+    return replace(slot, ca_file=slot.cert_file)
+
+
+def _common_name(told: dict[str, Any]) -> str:
+    names = [value for part in told.get("subject", ()) for key, value in part if key == "commonName"]
+    return names[-1] if names else "nobody"
+
+
+def _validity(told: dict[str, Any]) -> Validity:
+    return Validity(_time(told["notBefore"]), _time(told["notAfter"]))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)

@@ -27,6 +27,7 @@ from edge_agent.mqtt.client import Connection, Message
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
 from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.reconnect import Reconnect
+from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.sender import OutboxPort, RepliesPort, Sender
 from edge_agent.mqtt.topics import DownKind, DownMessage, Topics
 from edge_agent.mqtt.usage import TrafficClass, Usage
@@ -79,6 +80,7 @@ class Publisher:
         clock_trusted: Callable[[], bool],
         reconnect: Reconnect | None = None,
         pace: Pace | None = None,
+        rotation: Rotation | None = None,
     ) -> None:
         if settings.delivery is not Delivery.BROKER:
             raise ConfigError("mqtt.delivery: only 'broker' is available in this version")
@@ -96,6 +98,7 @@ class Publisher:
         self._pace = pace or Pace(clock)
         self._sender = Sender(outbox, topics, usage, clock, self._pace, replies)
         self._taken: deque[tuple[str, int]] = deque()  # session and packet id of what is safe with us
+        self._rotation = rotation or Rotation(settings, topics.gateway, clock_trusted=clock_trusted)
         self._session = str(uuid.uuid4())
         self._connection: Connection | None = None
         self._online = False
@@ -172,7 +175,7 @@ class Publisher:
                 self._outbox.wait_for_news(self._patience_s())
                 self._handle_signals()
             if self._online:
-                told = self._say_farewell()
+                told = self._say_farewell(self._last_state())
         finally:
             # With a DISCONNECT the broker would drop the will, and we would seem online for ever.
             self._drop_connection(say_goodbye=told)
@@ -181,6 +184,7 @@ class Publisher:
     def _advance(self) -> None:
         """One step of what can be done without waiting."""
         now = self._clock.monotonic()
+        self._rotation.look(now)
         try:
             if self._connection is None:
                 if now >= self._next_attempt_mono:
@@ -216,7 +220,7 @@ class Publisher:
         broker = self._reconnect.broker
         log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
         self._connection = Connection(
-            self._settings,
+            self._rotation.choose(now),
             broker,
             self._topics.gateway,
             self._session,
@@ -270,6 +274,7 @@ class Publisher:
         self._since_mono = self._clock.monotonic()
         self._broken_mono = None
         self._connects += 1
+        self._rotation.connected(self._since_mono)
         self._sender.begin(connection, signal)
         self._online = True
         broker = connection.broker
@@ -286,6 +291,8 @@ class Publisher:
         lasted_s = self._clock.monotonic() - self._since_mono
         if self._online:
             delay_s = self._reconnect.after_loss_s(signal.trouble, lasted_s)
+        elif self._rotation.failed(signal.trouble, self._clock.monotonic()):
+            delay_s = 0.0  # back to the certificate in force, which is not to blame
         else:
             delay_s = self._reconnect.after_failure_s(signal.trouble)
         self._drop_connection(say_goodbye=False)
@@ -333,8 +340,20 @@ class Publisher:
                 self._give_up(f"the connection to {connection.broker.host} takes nothing more")
         elif self._sender.window.overdue(now):
             self._give_up(f"{connection.broker.host} does not acknowledge what it gets")
+        elif self._rotation.wants_change(now, idle=not len(self._sender.window)):
+            self._change_certificate()
         else:
             self._send_what_waits()
+
+    def _change_certificate(self) -> None:
+        """End the session in an orderly way; the next attempt shows the other certificate. ``offline`` is
+        what is retained meanwhile: both could be refused."""
+        told = self._say_farewell(self._state_message("offline", "reconnecting with the next certificate"))
+        if self._connection is None:
+            return  # lost just now
+        self._drop_connection(say_goodbye=told)
+        self._sender.lost(None)
+        self._next_attempt_mono = self._clock.monotonic()
 
     def _send_what_waits(self) -> None:
         with self._heartbeat_lock:
@@ -352,14 +371,15 @@ class Publisher:
         self._birth_wanted = False  # before it is made: what changes meanwhile wants another
         self._sender.send_own("birth", Message(self._topics.birth, self._birth(self._session), retain=True))
 
-    def _say_farewell(self) -> bool:
+    def _last_state(self) -> Message:
+        if self._failed is None:
+            return self._state_message("stopped", "agent stopped")
+        return self._state_message("offline", f"agent failed: {masked(self._failed)}")
+
+    def _say_farewell(self, message: Message) -> bool:
         """Send what the cameras ended with and the last state, and wait a moment for the PUBACKs, so that
         the broker has them before we go. What does not make it stays in the outbox. Returns whether the
         last state is on its way; if not, the will has to speak."""
-        if self._failed is None:
-            message = self._state_message("stopped", "agent stopped")
-        else:
-            message = self._state_message("offline", f"agent failed: {masked(self._failed)}")
         deadline = self._clock.monotonic() + GOODBYE_S
         try:
             self._sender.fill_replies()

@@ -16,11 +16,11 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
     Made anew for every attempt, so that a renewed certificate is used without a restart. Without
     ``ca_file`` the system's trust store decides. Raises FileTrouble, which names the file.
     """
-    context = _trusting(settings.ca_file)
+    context = trusting(settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _PatientSocket
     if settings.cert_file is not None:
-        _show(context, settings.cert_file, settings.key_file)
+        show(context, settings.cert_file, settings.key_file)
     return context
 
 
@@ -60,7 +60,8 @@ class _PatientSocket(ssl.SSLSocket):
         raise ConnectionError("closed before the sign-on")
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Raises FileTrouble."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
@@ -69,7 +70,8 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         raise FileTrouble(f"mqtt.ca_file {ca_file} cannot be read: {error.strerror}") from error
 
 
-def _show(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
+def show(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
+    """Raises FileTrouble."""
     try:
         # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
         context.load_cert_chain(cert_file, key_file, password="")

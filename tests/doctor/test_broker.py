@@ -176,7 +176,7 @@ def test_how_long_our_certificate_is_valid(
 
 def test_of_a_ca_file_the_certificate_that_ends_last_counts(fleet: Fleet, tmp_path: Path) -> None:
     """While a CA is exchanged the file has the old one as well, and the order says nothing."""
-    old = fleet.authority.issue("old CA", valid=PAST).cert.read_text()
+    old = Authority(tmp_path, "old CA", valid=PAST).cert.read_text()
     both = tmp_path / "ca.crt"
     mqtt = replace(load(config_of(fleet, tmp_path, 1)).mqtt, ca_file=both)
     now = datetime.now(UTC)

@@ -18,6 +18,7 @@ from edge_agent.config.settings import Broker, Delivery, Mqtt
 from edge_agent.model import Severity
 from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox_model import Media, StoredEvent
@@ -193,6 +194,7 @@ class MakeGateway(Protocol):
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
         pace: Pace | None = None,
+        rotation: Rotation | None = None,
     ) -> AbstractContextManager[Gateway]: ...
 
 
@@ -208,6 +210,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
         pace: Pace | None = None,
+        rotation: Rotation | None = None,
     ) -> Iterator[Gateway]:
         clock = ShiftedClock()
         outbox = MemoryOutbox(clock)
@@ -223,6 +226,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
             on_down=down.append,
             clock_trusted=clock_trusted,
             pace=pace,
+            rotation=rotation,
         )
         publisher.start()
         try:

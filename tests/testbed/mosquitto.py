@@ -258,13 +258,15 @@ class Certificate:
 class Authority:
     """A throw-away CA made with the openssl command."""
 
-    def __init__(self, folder: Path, name: str = "test CA") -> None:
+    def __init__(self, folder: Path, name: str = "test CA", *, valid: tuple[str, str] | None = None) -> None:
+        """``valid``: as for ``issue``."""
         self._folder = folder / name.replace(" ", "-")
         self._folder.mkdir(parents=True)
         self.cert = self._folder / "ca.pem"
         self._key = self._folder / "ca.key"
         self._openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"),
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"),
+            *_period(valid),
             *("-subj", f"/CN={name}", "-keyout", str(self._key), "-out", str(self.cert)),
             *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
@@ -274,9 +276,9 @@ class Authority:
         ``valid`` as two moments like ``20200101000000Z``, by default two days from now."""
         number = len(list(self._folder.iterdir()))
         made = Certificate(self._folder / f"{number}.pem", self._folder / f"{number}.key")
-        period = ("-days", "2") if valid is None else ("-not_before", valid[0], "-not_after", valid[1])
         self._openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", *period),
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"),
+            *_period(valid),
             *("-CA", str(self.cert), "-CAkey", str(self._key), "-subj", f"/CN={common_name}"),
             *(
                 "-keyout",
@@ -307,3 +309,7 @@ class Authority:
             ["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+def _period(valid: tuple[str, str] | None) -> tuple[str, ...]:
+    return ("-days", "2") if valid is None else ("-not_before", valid[0], "-not_after", valid[1])

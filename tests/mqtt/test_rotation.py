@@ -1,0 +1,350 @@
+"""Certificates rotate in two slots: the one in force stays until a broker has let in the next one."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import Mqtt
+from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.rotation import Rotation
+from edge_agent.mqtt.slots import in_force
+from edge_agent.outbox_model import StoredEvent
+from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import (
+    Authority,
+    Certificate,
+    Mosquitto,
+    Received,
+    Subscriber,
+    free_port,
+    wait_until,
+)
+
+HOST = "IP:127.0.0.1"
+PAST = ("20200101000000Z", "20200201000000Z")
+OFFLINE = b'"reason":"reconnecting with the next certificate"'
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Certificates of a city: made once, for all tests here."""
+
+    authority: Authority
+    stranger: Authority
+    server: Certificate
+    gateway: Certificate
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority, stranger = Authority(folder, "city CA"), Authority(folder, "other CA")
+    return Fleet(authority, stranger, authority.issue("broker", san=HOST), authority.issue("dt-001"))
+
+
+@dataclass
+class Tls:
+    """/etc/edge-agent/tls of a box."""
+
+    folder: Path
+
+    def settings(self, port: int) -> Mqtt:
+        ca, cert, key = (self.folder / name for name in ("ca.crt", "client.crt", "client.key"))
+        return replace(mqtt_settings(port, tls=True), ca_file=ca, cert_file=cert, key_file=key)
+
+    def put(self, own: Certificate, ca: Path | None = None, *, slot: str = "next") -> None:
+        """As root does: the key, the CA, and the certificate last."""
+        place = self.folder / slot
+        place.mkdir(parents=True, exist_ok=True)
+        for source, name in ((own.key, "client.key"), (ca, "ca.crt"), (own.cert, "client.crt")):
+            if source is not None:
+                shutil.copy(source, place / f"{name}.new")
+                (place / f"{name}.new").replace(place / name)
+
+    def promote(self) -> None:
+        for path in (self.folder / "next").iterdir():
+            path.replace(self.folder / path.name)
+
+
+@pytest.fixture
+def tls(fleet: Fleet, tmp_path: Path) -> Tls:
+    made = Tls(tmp_path / "tls")
+    made.put(fleet.gateway, fleet.authority.cert, slot=".")
+    return made
+
+
+@dataclass
+class Site:
+    box: Gateway
+    broker: Mosquitto
+    centre: Subscriber
+    rotation: Rotation
+
+    def send(self, count: int = 20) -> None:
+        self.box.append(count)
+
+    @contextmanager
+    def under_load(self) -> Iterator[list[StoredEvent]]:
+        """An event every few milliseconds, as long as the ``with`` lasts; they are remembered here."""
+        sent: list[StoredEvent] = []
+        enough = threading.Event()
+
+        def flow() -> None:
+            while not enough.wait(0.003):
+                sent.extend(self.box.append())
+
+        thread = threading.Thread(target=flow, name="load")
+        thread.start()
+        try:
+            yield sent
+        finally:
+            enough.set()
+            thread.join()
+
+    def sessions(self) -> int:
+        return self.broker.log.count(" as dt-001 ")
+
+    def wait_for_session(self, number: int) -> None:
+        wait_until(lambda: self.sessions() >= number, what=f"session {number}")
+        self.box.wait_online()
+
+    def told(self) -> list[bytes]:
+        return [message.payload for message in self.centre.events()]
+
+    def states(self) -> list[Received]:
+        return self.centre.on("/up/state")
+
+
+@contextmanager
+def at_broker(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway, *lines: str, ca: Path | None = None
+) -> Iterator[Site]:
+    """A box at a broker that wants certificates, and somebody who hears its events."""
+    inside = free_port()
+    more = (*lines, f"listener {inside} 127.0.0.1")
+    ca = ca or fleet.authority.cert
+    with Mosquitto(tmp_path, *more, certificate=fleet.server, ca=ca, mutual=True) as broker:
+        wait_until(lambda: answers(inside), what="the listener without TLS")
+        settings = tls.settings(broker.port)
+        rotation = Rotation(settings, "dt-001", tmp_path, idle_within_s=0.2)
+        with Subscriber(inside) as centre, gateway(settings, rotation=rotation) as box:
+            box.wait_online()
+            yield Site(box, broker, centre, rotation)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_next_certificate_is_tried_and_then_in_force_and_no_event_is_lost(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with at_broker(tls, fleet, tmp_path, gateway) as site:
+        old = site.rotation.in_force
+        with site.under_load() as sent:
+            for number in range(2, 5):
+                tls.put(fleet.authority.issue("dt-001"))
+                site.box.later(1.1)
+                site.wait_for_session(number)
+                assert site.rotation.in_force != old
+                assert in_force(old, tmp_path) == site.rotation.in_force, "others know it too"
+                tls.promote()
+                site.box.later(1.1)
+                wait_until(lambda: site.rotation.in_force == old, what="the first slot again")
+        wait_until(lambda: site.box.outbox.depth == 0, what="an empty outbox")
+        assert len(sent) > 100
+        assert set(site.told()) == {event.payload for event in sent}, "every event, whenever it came"
+        assert site.sessions() == 4, "the move of the files costs no session"
+        assert [state for state in site.states() if OFFLINE in state.payload and state.retained] == []
+        assert sum(OFFLINE in state.payload for state in site.states()) == 3
+        assert not [state for state in site.states() if b"connection lost" in state.payload]
+
+
+def revoked(fleet: Fleet, crl: Path, broker: Mosquitto) -> Certificate:
+    made = fleet.authority.issue("dt-001")
+    fleet.authority.write_crl(crl, [made])
+    broker.reload()
+    return made
+
+
+def other_key(fleet: Fleet) -> Certificate:
+    return Certificate(fleet.authority.issue("dt-001").cert, fleet.gateway.key)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda f: f.authority.issue("dt-002"), "is dt-002's and not dt-001's"),
+        (lambda f: f.stranger.issue("dt-001"), "does not come from the CA in"),
+        (lambda f: f.authority.issue("dt-001", valid=PAST), "has expired"),
+        (other_key, "key values mismatch"),
+        (lambda f: Certificate(f.gateway.key, f.gateway.key), "no usable pair"),
+    ],
+    ids=["wrong name", "wrong CA", "expired", "wrong key", "no certificate"],
+)
+def test_what_cannot_work_is_not_even_tried(
+    make: Callable[[Fleet], Certificate], words: str, tls: Tls, fleet: Fleet, tmp_path: Path
+) -> None:
+    tls.put(make(fleet))
+    rotation = Rotation(tls.settings(1), "dt-001", tmp_path)
+    rotation.look(0.0)
+    assert words in (rotation.notice or "")
+    assert not rotation.wants_change(100.0, idle=True)
+    assert rotation.choose(101.0) == tls.settings(1)
+
+
+def test_a_revoked_next_certificate_is_refused_and_the_old_one_is_back_at_once(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    crl = tmp_path / "crl.pem"
+    fleet.authority.write_crl(crl)
+    lines = (f"crlfile {crl}",)
+    with at_broker(tls, fleet, tmp_path, gateway, *lines) as site:
+        old = site.rotation.in_force
+        site.send()
+        tls.put(revoked(fleet, crl, site.broker))
+        site.send()
+        site.box.later(1.1)
+        site.wait_for_session(2)
+        assert site.rotation.in_force == old
+        assert "revoked; the old one is, next try in 1 h" in (site.rotation.notice or "")
+        site.send()
+        wait_until(lambda: site.box.outbox.depth == 0, what="an empty outbox")
+        assert set(site.told()) == {b'{"sequence":"%016d"}' % number for number in range(1, 61)}
+
+        site.box.later(3601)  # and again, slowly
+        site.wait_for_session(3)
+        assert "next try in 2 h" in (site.rotation.notice or "")
+
+        tls.put(fleet.authority.issue("dt-001"))  # another one is tried without waiting
+        site.box.later(1.1)
+        site.wait_for_session(4)
+        assert site.rotation.in_force != old
+        assert site.rotation.notice is None
+
+
+def test_the_next_certificate_is_the_way_out_when_the_one_in_force_is_refused(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    """A box that was off for two years: what it has is over, what was put beside it is good."""
+    tls.put(fleet.authority.issue("dt-001", valid=PAST), slot=".")
+    tls.put(fleet.authority.issue("dt-001"))
+    with Mosquitto(tmp_path, certificate=fleet.server, ca=fleet.authority.cert, mutual=True) as broker:
+        settings = replace(tls.settings(broker.port), spread_s=1e6)  # its own turn would come in months
+        rotation = Rotation(settings, "dt-001", tmp_path)
+        with gateway(replace(settings, spread_s=0.0), rotation=rotation) as box:
+            box.wait_for_error("our certificate has expired")
+            box.later(130)
+            box.wait_online()
+            assert rotation.in_force != settings
+
+
+def test_a_kill_at_any_moment_leaves_a_slot_that_is_let_in(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    """Every step of root's move, and an agent that starts after it: the same certificate each time."""
+    new = fleet.authority.issue("dt-001")
+    tls.put(new, fleet.authority.cert)
+    first = tls.settings(1)
+    rotation = Rotation(first, "dt-001", tmp_path)
+    rotation.choose(0.0)
+    # A power cut before CONNACK: nothing was noted, the old one is shown again.
+    assert in_force(first, tmp_path) == first
+    rotation.choose(1.0)
+    rotation.connected(2.0)
+    for name in ("client.key", "ca.crt", "client.crt"):
+        shown = Rotation(first, "dt-001", tmp_path).choose(0.0)
+        assert shown.cert_file is not None
+        assert shown.key_file is not None
+        assert shown.cert_file.read_bytes() == new.cert.read_bytes()
+        assert shown.key_file.read_bytes() == new.key.read_bytes()
+        (tls.folder / "next" / name).replace(tls.folder / name)
+    assert Rotation(first, "dt-001", tmp_path).choose(0.0) == first
+    assert (tls.folder / "client.crt").read_bytes() == new.cert.read_bytes()
+
+
+def test_the_ca_itself_is_changed_in_steps_none_of_which_cuts_the_box_off(
+    tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
+) -> None:
+    young = fleet.stranger
+    both = tmp_path / "both.crt"
+    both.write_bytes(fleet.authority.cert.read_bytes() + young.cert.read_bytes())
+    alone = tmp_path / "young.crt"
+    alone.write_bytes(young.cert.read_bytes())
+    server = Certificate(tmp_path / "broker.crt", tmp_path / "broker.key")
+    shutil.copy(fleet.server.cert, server.cert)
+    shutil.copy(fleet.server.key, server.key)
+    here = replace(fleet, server=server)
+    with at_broker(tls, here, tmp_path, gateway, ca=both) as site:
+        old = site.rotation.in_force
+
+        def step(number: int, own: Certificate, ca: Path) -> None:
+            site.send()
+            tls.put(own, ca)
+            site.box.later(1.1)
+            site.wait_for_session(number)
+            wait_until(lambda: site.rotation.in_force != old, what="the next slot")
+            tls.promote()
+            site.box.later(1.1)
+            wait_until(lambda: site.rotation.in_force == old, what="the first slot again")
+
+        step(2, fleet.gateway, both)  # the box trusts both
+        issued = young.issue("broker", san=HOST)
+        shutil.copy(issued.cert, server.cert)
+        shutil.copy(issued.key, server.key)
+        site.broker.reload()  # the broker's certificate is the young CA's
+        step(3, young.issue("dt-001"), both)  # the box's, too
+        step(4, young.issue("dt-001"), alone)  # nobody trusts the old one any more
+        site.send()
+        wait_until(lambda: site.box.outbox.depth == 0, what="an empty outbox")
+        assert set(site.told()) == {b'{"sequence":"%016d"}' % number for number in range(1, 81)}
+
+        # A CA that the broker's certificate is not from is never in force.
+        tls.put(young.issue("dt-001"), fleet.authority.cert)
+        site.box.later(1.1)
+        wait_until(lambda: site.rotation.notice is not None, what="a notice")
+        site.box.wait_online()
+        assert site.rotation.in_force == old
+
+
+def test_a_city_that_was_renewed_at_once_does_not_reconnect_at_once(
+    tls: Tls, fleet: Fleet, tmp_path: Path
+) -> None:
+    tls.put(fleet.authority.issue("dt-001"))
+    turns = []
+    for _ in range(30):
+        rotation = Rotation(replace(tls.settings(1), spread_s=30.0), "dt-001", tmp_path)
+        rotation.look(0.0)
+        turns.append(next(s for s in range(601) if rotation.wants_change(float(s), idle=True)))
+    assert len(set(turns)) > 20
+    assert max(turns) > 300
+
+
+def test_a_moment_with_nothing_in_flight_is_waited_for_but_not_for_ever(
+    tls: Tls, fleet: Fleet, tmp_path: Path
+) -> None:
+    tls.put(fleet.authority.issue("dt-001"))
+    rotation = Rotation(tls.settings(1), "dt-001", tmp_path)
+    rotation.look(0.0)
+    assert rotation.wants_change(1.0, idle=True)
+    assert not rotation.wants_change(59.0, idle=False)
+    assert rotation.wants_change(61.0, idle=False)
+
+
+def test_a_try_that_the_network_failed_is_made_again_soon(tls: Tls, fleet: Fleet, tmp_path: Path) -> None:
+    tls.put(fleet.authority.issue("dt-001"))
+    rotation = Rotation(tls.settings(1), "dt-001", tmp_path)
+    assert rotation.choose(0.0) != tls.settings(1)
+    assert rotation.failed(Trouble(TroubleKind.TIMEOUT, "no answer"), 1.0)
+    assert rotation.choose(2.0) == tls.settings(1)
+    assert rotation.notice is None
+    assert rotation.choose(61.0) != tls.settings(1)
