@@ -21,6 +21,7 @@ from edge_agent.assembly import Site, use_one_opencv_thread
 from edge_agent.box_events import BoxEvents
 from edge_agent.cameras import Cameras, Extent
 from edge_agent.capture.versions import library_versions
+from edge_agent.certificate_watch import CertificateWatch
 from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.command_room import CommandRoom, Reach
 from edge_agent.config.settings import Settings
@@ -114,6 +115,9 @@ class Agent:
             session=lambda: self._publisher.session,
             wake=self._room.outbox.wake,
         )
+        self._certificates = CertificateWatch(
+            settings, clock, self._clock_sync, self._events, self._room.outbox
+        )
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -139,6 +143,7 @@ class Agent:
             replies=self._commands.replies,
             clock_trusted=self._clock_sync.trusted,
             pace=self._uplink.pace,
+            rotation=self._certificates.rotation,
         )
 
     def _make_cameras(self, settings: Settings, allowance: Allowance, repeat_files: bool) -> Cameras:
@@ -191,6 +196,7 @@ class Agent:
             units=FailedUnits(self._clock, sysroot).lines,
             thermal=self._heat.health,
             uplink=self._uplink.health,
+            certificates=self._certificates.health,
             platform=platform,
             evidence=self._room.health,
             commands=self._commands.desk.health,
@@ -246,6 +252,7 @@ class Agent:
             self._reloads.answer_with(self._reload)
         self._heat.tend()
         self._uplink.tend()
+        self._certificates.tend()
         self._cameras.tend()
         self._commands.desk.tend()
         self._box_events.tell_clock()

@@ -7,7 +7,7 @@ names.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -159,6 +159,19 @@ class ViewHit:
 
 Hit = ObjectHit | CountsHit | RuleHit | LineCountsHit | ViewHit
 """What a camera's stages yield; the events stage turns each into one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateHit:
+    """A certificate of the broker connection ends soon, or was renewed."""
+
+    phase: Phase
+    event_id: str
+    which: Literal["client", "ca"]
+    days_left: int  # of the certificate in force; below 0: it has expired
+    expires_at: datetime
+    started_at: str  # RFC 3339; of an agent that may have been restarted since
+    alarm: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ COMPOSITION = {
     "box_events",
     "heat",
     "uplink",
+    "certificate_watch",
     "cameras",
     "reload",
     "config_push",

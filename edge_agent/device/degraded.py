@@ -17,6 +17,7 @@ from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.secrets import masked
 from edge_agent.wire import (
     BoxHealth,
+    CertificatesHealth,
     ClockHealth,
     CommandsHealth,
     DetectorHealth,
@@ -29,6 +30,7 @@ from edge_agent.wire import (
 
 DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
+CERTIFICATE_WARN_DAYS = 30
 WAITING_TOO_LONG_S = 60.0
 """A healthy link delivers within seconds. Whatever the broker does instead, refusing, silence, a permission
 that is missing: an event that waits so long is what the centre must see."""
@@ -106,6 +108,16 @@ def uplink_lines(uplink: UplinkHealth) -> Iterator[str]:
     if uplink.step and uplink.monthly_bytes:
         used = f"{uplink.used_bytes / 1e6:,.0f} of {uplink.monthly_bytes / 1e6:,.0f} MB used"
         yield f"uplink: {used}, {WAITS[uplink.step]} until {uplink.resets_on} (step {uplink.step} of 3)"
+
+
+def certificate_lines(certificates: CertificatesHealth) -> Iterator[str]:
+    for name, days in (("certificate", certificates.client_days), ("CA certificate", certificates.ca_days)):
+        if days is not None and days < 0:
+            yield f"broker: the {name} has expired, {-days} days ago: have the centre renew it"
+        elif days is not None and days < CERTIFICATE_WARN_DAYS:
+            yield f"broker: the {name} ends in {days} days: have the centre renew it"
+    if certificates.next_trouble:
+        yield f"broker: {certificates.next_trouble}"
 
 
 def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:

@@ -20,6 +20,7 @@ from edge_agent.outbox_model import OutboxStats
 from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
+    CertificatesHealth,
     ClockHealth,
     CommandsHealth,
     ConfigHealth,
@@ -71,6 +72,7 @@ class HealthSources:
     config: Callable[[], ConfigHealth] = ConfigHealth
     uplink: Callable[[], UplinkHealth] = UplinkHealth
     commands: Callable[[], CommandsHealth] = CommandsHealth
+    certificates: Callable[[], CertificatesHealth] = CertificatesHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -94,6 +96,7 @@ class HeartbeatMaker:
         online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
         uplink = sources.uplink()
         commands = sources.commands()
+        certificates = sources.certificates()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -111,11 +114,13 @@ class HeartbeatMaker:
             config=sources.config(),
             uplink=uplink,
             commands=commands,
+            certificates=certificates,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock),
                 *degraded.uplink_lines(uplink),
+                *degraded.certificate_lines(certificates),
                 *degraded.evidence_lines(evidence),
                 *sources.configuration(),
                 *degraded.box_lines(box, detector, settings.profile.thermal),

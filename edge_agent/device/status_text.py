@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.device.degraded import HELD_BACK, WAITS, since_text, why
 from edge_agent.model import Cause
-from edge_agent.wire import BoxHealth, CameraHealth, Heartbeat, MqttHealth, UplinkHealth
+from edge_agent.wire import (
+    BoxHealth,
+    CameraHealth,
+    CertificatesHealth,
+    Heartbeat,
+    MqttHealth,
+    UplinkHealth,
+)
 
 if TYPE_CHECKING:
     from edge_agent.device.status import StatusDocument
@@ -44,6 +51,8 @@ def _parts(document: StatusDocument) -> Iterator[str]:
     yield _line("mqtt", *_mqtt(beat.mqtt))
     if beat.uplink.monthly_bytes:
         yield _line("uplink", *_uplink(beat.uplink))
+    if beat.certificates.client_days is not None:
+        yield _line("tls", *_certificates(beat.certificates))
     yield _line(
         "outbox",
         f"{outbox.depth} events and {outbox.media_depth} pictures wait, {outbox.bytes / 1e6:.1f} MB",
@@ -87,6 +96,11 @@ def _uplink(uplink: UplinkHealth) -> Iterator[str | None]:
     if uplink.forecast_bytes is not None:
         yield f"{uplink.forecast_bytes / 1e6:,.0f} MB expected by {uplink.resets_on}"
     yield WAITS[uplink.step] or None
+
+
+def _certificates(certificates: CertificatesHealth) -> Iterator[str | None]:
+    yield f"certificate for {certificates.client_days} days"
+    yield None if certificates.ca_days is None else f"CA for {certificates.ca_days} days"
 
 
 def _cameras(document: StatusDocument) -> Iterator[str]:

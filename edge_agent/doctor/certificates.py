@@ -7,11 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent.config.settings import Mqtt
+from edge_agent.device.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.mqtt.causes import FileTrouble
 from edge_agent.mqtt.certificates import Validity, ca_validity, own_validity
-
-SOON_DAYS = 30
 
 
 def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[Result]:
@@ -46,4 +45,6 @@ def _judged(
         return Result(check, "certificate-expired", figures)
     if now < valid.start:
         return Result(check, "certificate-early", figures)
-    return Result(check, "certificate-ending" if days < SOON_DAYS else "certificate-good", figures)
+    return Result(
+        check, "certificate-ending" if days < CERTIFICATE_WARN_DAYS else "certificate-good", figures
+    )

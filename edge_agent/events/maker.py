@@ -16,6 +16,7 @@ from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment,
 from edge_agent.events.life_sign import Life
 from edge_agent.hits import (
     TAMPER,
+    CertificateHit,
     CountsHit,
     HeatHit,
     LineCountsHit,
@@ -230,6 +231,24 @@ class EventMaker:
         severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
+    def certificate(self, hit: CertificateHit) -> Draft:
+        """``certificate``: one of the broker connection ends soon. It goes on over restarts, so the outbox
+        is not told to end it."""
+        now, ended = self._envelope.now(), hit.phase is Phase.END
+        data = wire.CertificateData(
+            phase=hit.phase.value,  # type: ignore[arg-type]  # certificates have no moments
+            event_id=hit.event_id,
+            certificate=hit.which,
+            days_left=hit.days_left,
+            expires_at=rfc3339(hit.expires_at),
+            why=_certificate_line(hit),
+            started_at=hit.started_at,
+            ended_at=rfc3339(now.at) if ended else None,
+            end_reason="renewed" if ended else None,
+        )
+        grave = Severity.ALARM if hit.alarm else Severity.WARNING
+        return self._envelope.draft(GATEWAY, Severity.INFO if ended else grave, now, data)
+
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
         data = wire.LossData(
@@ -281,6 +300,15 @@ def _happened_mono(hit: ObjectHit | RuleHit | ViewHit, last_mono: float, frame: 
             return frame.captured_mono
         case Phase.END:
             return last_mono
+
+
+def _certificate_line(hit: CertificateHit) -> str:
+    which = "the gateway's certificate" if hit.which == "client" else "the CA's certificate"
+    if hit.phase is Phase.END:
+        return f"{which} was renewed, it lasts until {hit.expires_at:%Y-%m-%d}"
+    if hit.days_left < 0:
+        return f"{which} expired on {hit.expires_at:%Y-%m-%d}: no broker lets this gateway in"
+    return f"{which} ends on {hit.expires_at:%Y-%m-%d}, in {hit.days_left} days"
 
 
 def _rounded(value: object) -> object:

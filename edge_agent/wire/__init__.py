@@ -18,7 +18,15 @@ from edge_agent.wire.base import (
     Unit,
     WireBox,
 )
-from edge_agent.wire.box import ClockCorrectionData, HeldBack, LoadLimits, LossData, ThermalData, UplinkData
+from edge_agent.wire.box import (
+    CertificateData,
+    ClockCorrectionData,
+    HeldBack,
+    LoadLimits,
+    LossData,
+    ThermalData,
+    UplinkData,
+)
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.commands import (
     ARGUMENTS,
@@ -38,6 +46,7 @@ from edge_agent.wire.health import (
     BoxHealth,
     BytesByClass,
     CameraHealth,
+    CertificatesHealth,
     ClockHealth,
     CommandsHealth,
     DetectorHealth,
@@ -83,6 +92,8 @@ __all__ = [
     "CameraHealth",
     "CameraStateData",
     "CameraViewData",
+    "CertificateData",
+    "CertificatesHealth",
     "ChainHeadData",
     "ClipRef",
     "ClockCorrectionData",

@@ -67,6 +67,23 @@ class UplinkData(Message, frozen=True, kw_only=True):
     end_reason: Literal["over", "restart"] | None = None
 
 
+class CertificateData(Message, frozen=True, kw_only=True):
+    """``certificate``: one of the broker connection ends soon, or was renewed;
+    docs/design/certificates.md."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same until it was renewed, over restarts too")]
+    certificate: Annotated[
+        Literal["client", "ca"], Meta(description="the gateway's own, or the CA that it trusts")
+    ]
+    days_left: Annotated[int, Meta(description="of the one in force; below 0: it has expired")]
+    expires_at: Time
+    why: Annotated[str, Meta(description="one line for humans")]
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["renewed"] | None = None
+
+
 class LossData(Message, frozen=True, kw_only=True):
     """``loss``: events that were given up; a gap that is not announced is a fault."""
 

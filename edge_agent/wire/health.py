@@ -143,6 +143,14 @@ class CommandsHealth(Message, frozen=True, kw_only=True):
     degraded: str | None = None  # why it cannot be written down what was obeyed: risky commands are refused
 
 
+class CertificatesHealth(Message, frozen=True, kw_only=True):
+    """Of the broker connection, with TLS and a synchronised clock; else null."""
+
+    client_days: int | None = None  # left of the gateway's own; below 0: it has expired
+    ca_days: int | None = None  # of the CA in ``mqtt.ca_file`` that lasts longest
+    next_trouble: str | None = None  # why the certificate in the next slot is not in force
+
+
 class Heartbeat(Message, frozen=True, kw_only=True):
     schema: Literal["heartbeat/1"] = "heartbeat/1"
     time: Time
@@ -161,4 +169,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     config: ConfigHealth = ConfigHealth()
     uplink: UplinkHealth = UplinkHealth()
     commands: CommandsHealth = CommandsHealth()
+    certificates: CertificatesHealth = CertificatesHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

@@ -1,0 +1,159 @@
+"""How long the certificates of the broker connection last: for health, and told in time by events.
+
+The heartbeat has the days that are left. From 30 days on an event goes on, a warning, told once a day at
+most, an alarm from 7 days on; it ends when the certificate was renewed. Restarts of the agent do not end it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.config.settings import Mqtt, Settings
+from edge_agent.device.clock_sync import ClockSync
+from edge_agent.device.degraded import CERTIFICATE_WARN_DAYS
+from edge_agent.events import Appender, EventMaker
+from edge_agent.hits import CertificateHit, Phase
+from edge_agent.mqtt.causes import FileTrouble
+from edge_agent.mqtt.certificates import Validity, ca_validity, own_validity
+from edge_agent.mqtt.rotation import Rotation
+from edge_agent.mqtt.slots import signature
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import CertificatesHealth
+
+log = logging.getLogger(__name__)
+
+FILE = "certificate-events.json"
+LOOK_EVERY_S = 10.0
+READ_EVERY_S = 3600.0
+WARN = timedelta(days=CERTIFICATE_WARN_DAYS)
+ALARM = timedelta(days=7)
+TOLD_EVERY = timedelta(days=1)
+
+Which = Literal["client", "ca"]
+
+
+class Told(Struct, frozen=True):
+    """An event that has begun and not ended."""
+
+    event_id: str
+    expires_at: str
+    started_at: str
+    told_at: str
+
+
+class _Record(Struct, frozen=True):
+    """Kept in the state directory."""
+
+    client: Told | None = None
+    ca: Told | None = None
+
+
+class CertificateWatch:
+    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        clock_sync: ClockSync,
+        events: EventMaker,
+        outbox: Appender,
+    ) -> None:
+        mqtt, state_dir = settings.mqtt, settings.state_dir
+        self.rotation = Rotation(mqtt, settings.gateway.id, state_dir, clock_sync.trusted)
+        self._first = mqtt
+        self._path = state_dir / FILE
+        self._clock = clock
+        self._clock_sync = clock_sync
+        self._events = events
+        self._outbox = outbox
+        self._uses_tls = mqtt.cert_file is not None and any(broker.tls for broker in mqtt.brokers)
+        self._record = read_record(self._path, _Record) or _Record()
+        self._valid: dict[Which, Validity] = {}  # replaced, never changed
+        self._seen: tuple[object, ...] = ()
+        self._looked_mono: float | None = None
+        self._read_mono = 0.0
+
+    def health(self) -> CertificatesHealth:
+        now, valid = self._clock.now(), self._valid
+        days: dict[Which, int | None] = dict.fromkeys(("client", "ca"))
+        if self._clock_sync.synced:
+            days |= {which: _days(each, now) for which, each in valid.items()}
+        return CertificatesHealth(
+            client_days=days["client"], ca_days=days["ca"], next_trouble=self.rotation.notice
+        )
+
+    def tend(self) -> None:
+        if not self._uses_tls:
+            return
+        now_mono = self._clock.monotonic()
+        if self._looked_mono is not None and now_mono - self._looked_mono < LOOK_EVERY_S:
+            return
+        self._looked_mono = now_mono
+        in_force = self.rotation.in_force
+        seen = (in_force.cert_file, in_force.ca_file, signature(self._first))
+        if seen != self._seen or now_mono - self._read_mono >= READ_EVERY_S:
+            self._seen, self._read_mono = seen, now_mono
+            self._valid = _read(in_force)
+        # A date is only worth as much as the clock that it is compared with.
+        if self._clock_sync.synced:
+            for which, valid in self._valid.items():
+                self._follow(which, valid, self._clock.now())
+
+    def _follow(self, which: Which, valid: Validity, now: datetime) -> None:
+        told: Told | None = getattr(self._record, which)
+        expires_at = rfc3339(valid.end)
+        if told is not None and told.expires_at != expires_at:
+            self._tell(Phase.END, which, told, valid, now)
+            told = self._remember(which, None)
+        if valid.end - now >= WARN:
+            return
+        if told is None:
+            at = rfc3339(now)
+            told = Told(f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}", expires_at, at, at)
+            self._tell(Phase.START, which, told, valid, now)
+            self._remember(which, told)
+        elif abs(now - datetime.fromisoformat(told.told_at)) >= TOLD_EVERY:
+            self._tell(Phase.UPDATE, which, told, valid, now)
+            self._remember(which, structs.replace(told, told_at=rfc3339(now)))
+
+    def _tell(self, phase: Phase, which: Which, told: Told, valid: Validity, now: datetime) -> None:
+        days = _days(valid, now)
+        hit = CertificateHit(
+            phase=phase,
+            event_id=told.event_id,
+            which=which,
+            days_left=days,
+            expires_at=valid.end,
+            started_at=told.started_at,
+            alarm=valid.end - now < ALARM,
+        )
+        self._outbox.append(self._events.certificate(hit))
+
+    def _remember(self, which: Which, told: Told | None) -> Told | None:
+        """After the event, which is durable: a power cut in between repeats it with the same id."""
+        self._record = structs.replace(self._record, **{which: told})
+        write_record(self._path, self._record)
+        return told
+
+
+def _read(slot: Mqtt) -> dict[Which, Validity]:
+    """Without what cannot be read: the connection says why."""
+    found: dict[Which, Validity] = {}
+    try:
+        found["client"] = own_validity(slot)
+        if slot.ca_file is not None:
+            found["ca"] = ca_validity(slot.ca_file)
+    except FileTrouble as error:
+        log.debug("certificates: %s", error)
+    return found
+
+
+def _days(valid: Validity, now: datetime) -> int:
+    """Whole days that are left; below 0 when it has expired."""
+    return (valid.end - now).days

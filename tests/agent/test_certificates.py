@@ -1,0 +1,176 @@
+"""Certificates of a running agent: they are renewed under way, and told of before they end."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.certificate_watch import CertificateWatch
+from edge_agent.config.loader import load
+from edge_agent.device.clock_sync import ClockSync, KernelSync
+from edge_agent.device.degraded import certificate_lines
+from tests.device.fakes import FakeClock, settings
+from tests.events.parts import maker, valid
+from tests.testbed.agent import AgentProcess, file_camera, write_config
+from tests.testbed.gears import Told
+from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, wait_until
+from tests.testbed.tls_folder import Tls, strict_broker
+from tests.testbed.walker import walking_clip
+
+HOST = "IP:127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), valid=("20260101000000Z", "20460101000000Z"))
+
+
+def until(end: datetime) -> tuple[str, str]:
+    return "20260101000000Z", f"{end:%Y%m%d%H%M%SZ}"
+
+
+class Watched:
+    """The watch with real files and a clock that the test moves."""
+
+    def __init__(self, folder: Path, synced: bool = True) -> None:
+        self.clock, self.told, self.tls = FakeClock(), Told(), Tls(folder / "tls")
+        self.folder, self.synced = folder, synced
+        self.start()
+
+    def start(self) -> None:
+        """As the agent does, a second time too."""
+        config = write_config(self.folder, cameras=[], broker_port=1, mqtt=self.tls.mqtt(1))
+        whole = replace(settings(self.folder), mqtt=load(config).mqtt) if self.certified else None
+        sync = ClockSync(self.folder / "clock.json", self.clock, "boot", kernel=self._kernel)
+        if whole is not None:
+            self.watch = CertificateWatch(whole, self.clock, sync, maker(), self.told)
+
+    @property
+    def certified(self) -> bool:
+        return (self.tls.folder / "client.crt").exists()
+
+    def _kernel(self) -> KernelSync:
+        return KernelSync(self.synced, 0.0)
+
+    def have(self, own: Certificate, ca: Path) -> None:
+        self.tls.put(own, ca, slot=".")
+        self.start()
+
+    def after(self, **time: float) -> list[dict[str, Any]]:
+        """What is told when so much time has passed."""
+        before = len(self.told.events)
+        self.clock.advance(timedelta(**time).total_seconds())
+        self.watch.tend()
+        return [dict(event) for event in self.told.events[before:]]
+
+    def lines(self) -> list[str]:
+        return list(certificate_lines(self.watch.health()))
+
+
+def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
+    tmp_path: Path, authority: Authority
+) -> None:
+    box = Watched(tmp_path)
+    end = box.clock.now() + timedelta(days=32)
+    box.have(authority.issue("dt-001", valid=until(end)), authority.cert)
+    assert box.after(seconds=1) == []
+    assert (box.watch.health().client_days, box.lines()) == (31, [])
+    (start,) = box.after(days=2.5)
+    assert start["data"]["phase"] == "start"
+    assert start["data"]["days_left"] == 29
+    assert (start["severitytext"], start["subject"]) == ("WARN", "gateway")
+    assert box.lines() == ["broker: the certificate ends in 29 days: have the centre renew it"]
+    assert box.after(hours=1) == []
+    box.start()  # a restart neither ends it nor tells it again
+    assert box.after(hours=1) == []
+    days = [box.after(hours=24) for _ in range(33)]
+    told = [event for day in days for event in day]
+    assert len(told) == 33, "once a day"
+    assert {event["data"]["event_id"] for event in told} == {start["data"]["event_id"]}
+    assert [event["severitytext"] for event in told].index("ERROR") == 22
+    assert [event["data"]["days_left"] for event in told[21:23]] == [7, 6]
+    assert told[-1]["data"]["why"].startswith("the gateway's certificate expired on 2026-12-26")
+    assert box.lines() == ["broker: the certificate has expired, 4 days ago: have the centre renew it"]
+
+    box.tls.put(authority.issue("dt-001"))  # in the next slot: not in force, so nothing is over
+    assert box.after(seconds=11) == []
+    box.have(authority.issue("dt-001", valid=until(end + timedelta(days=700))), authority.cert)
+    (over,) = box.after(seconds=11)
+    assert (over["data"]["phase"], over["data"]["end_reason"]) == ("end", "renewed")
+    assert over["data"]["started_at"] == start["data"]["started_at"]
+    assert over["severitytext"] == "INFO"
+    assert box.lines() == []
+    for event in box.told.events:
+        valid(json.dumps(event).encode())
+
+
+def test_without_a_clock_nothing_is_said(tmp_path: Path, authority: Authority) -> None:
+    box = Watched(tmp_path, synced=False)
+    box.have(authority.issue("dt-001", valid=until(box.clock.now() - timedelta(days=1))), authority.cert)
+    assert box.after(hours=1) == []
+    assert (box.watch.health().client_days, box.lines()) == (None, [])
+    box.synced = True
+    assert len(box.after(hours=1)) == 1
+
+
+def test_a_ca_that_ends_is_told_of_too(tmp_path: Path) -> None:
+    box = Watched(tmp_path)
+    end = box.clock.now() + timedelta(days=3)
+    old = Authority(tmp_path, valid=until(end))
+    box.have(old.issue("dt-001", valid=until(end + timedelta(days=700))), old.cert)
+    (told,) = box.after(seconds=1)
+    assert (told["data"]["certificate"], told["severitytext"]) == ("ca", "ERROR")
+    assert box.lines() == ["broker: the CA certificate ends in 2 days: have the centre renew it"]
+
+
+def test_certificates_rotate_under_a_running_agent_and_every_event_arrives_once(
+    tmp_path: Path, authority: Authority
+) -> None:
+    tls = Tls(tmp_path / "tls")
+    tls.put(authority.issue("dt-001"), authority.cert, slot=".")
+    server, crl = authority.issue("broker", san=HOST), tmp_path / "crl.pem"
+    authority.write_crl(crl)
+    with strict_broker(tmp_path, server, authority.cert, f"crlfile {crl}") as (broker, centre):
+        clip = walking_clip(tmp_path / "clip.mp4", empty_s=1.0, walk_s=2.0, tail_s=0.5)
+        cameras = [file_camera(clip, f"cam-{number}") for number in (1, 2)]
+        config = write_config(tmp_path, cameras=cameras, broker_port=1, mqtt=tls.mqtt(broker.port))
+        with AgentProcess(config, "--repeat-files") as agent:
+            centre.wait_for(lambda: len(centre.events()) > 0, 60)
+            put(tls, authority.issue("dt-001"), agent)
+            wait_for_session(broker, 2)
+            wait_until(lambda: "the broker has let it in" in agent.log, what="the next slot in force")
+            agent.kill()  # before root has moved the files
+            agent.start()
+            wait_for_session(broker, 3)
+            tls.promote()
+            bad = authority.issue("dt-001")
+            authority.write_crl(crl, [bad])
+            broker.reload()
+            put(tls, bad, agent)
+            shown = agent.wait_for_status(
+                lambda beat: beat["certificates"]["next_trouble"], "the refusal in health"
+            )
+            wait_for_session(broker, 4)
+            assert agent.stop() == 0
+        centre.wait_for(lambda: b'"state":"stopped"' in centre.on("/up/state")[-1].payload)
+        events = {event["id"]: event for event in map(json.loads, (e.payload for e in centre.events()))}
+    assert any("says our certificate is revoked; the old one is" in line for line in shown["degraded"])
+    numbers = sorted(int(event["sequence"]) for event in events.values())
+    assert numbers == list(range(1, len(numbers) + 1)), "none is missing, none is there twice"
+    assert len({event["epoch"] for event in events.values()}) == 1
+
+
+def put(tls: Tls, own: Certificate, agent: AgentProcess) -> None:
+    """A reload wakes the publisher, who would look by itself within ten seconds."""
+    tls.put(own)
+    agent.process.send_signal(signal.SIGHUP)
+
+
+def wait_for_session(broker: Mosquitto, number: int) -> None:
+    wait_until(lambda: broker.log.count(" as dt-001 ") >= number, 60, f"session {number}")

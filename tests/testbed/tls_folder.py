@@ -1,0 +1,56 @@
+"""The certificates of a box on its disk, as root puts them there, and a broker that asks for them."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.testbed.mosquitto import Certificate, Mosquitto, Subscriber, free_port, wait_until
+
+
+@dataclass
+class Tls:
+    """/etc/edge-agent/tls of a box."""
+
+    folder: Path
+
+    def put(self, own: Certificate, ca: Path | None = None, *, slot: str = "next") -> None:
+        """As root does: the key, the CA, and the certificate last."""
+        place = self.folder / slot
+        place.mkdir(parents=True, exist_ok=True)
+        for source, name in ((own.key, "client.key"), (ca, "ca.crt"), (own.cert, "client.crt")):
+            if source is not None:
+                shutil.copy(source, place / f"{name}.new")
+                (place / f"{name}.new").replace(place / name)
+
+    def promote(self) -> None:
+        for path in (self.folder / "next").iterdir():
+            path.replace(self.folder / path.name)
+
+    def mqtt(self, port: int) -> dict[str, object]:
+        """The section of a configuration."""
+        files = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
+        paths = {key: str(self.folder / name) for key, name in files.items()}
+        return {"brokers": [f"mqtts://127.0.0.1:{port}"], "spread_s": 0, **paths}
+
+
+@contextmanager
+def strict_broker(
+    folder: Path, server: Certificate, ca: Path, *lines: str
+) -> Iterator[tuple[Mosquitto, Subscriber]]:
+    """A mosquitto that lets in whoever has a certificate, and somebody who hears everything without one."""
+    inside = free_port()
+    more = (*lines, f"listener {inside} 127.0.0.1")
+    with Mosquitto(folder, *more, certificate=server, ca=ca, mutual=True) as broker:
+        wait_until(lambda: _answers(inside), what="the listener without TLS")
+        with Subscriber(inside) as centre:
+            yield broker, centre
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
