@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.slots import in_force
 from edge_agent.outbox_model import StoredEvent
-from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.mqtt.conftest import GATEWAY, Gateway, MakeGateway, ShiftedClock, mqtt_settings
+from tests.mqtt.test_with_outbox import draft, make_publisher, open_outbox
 from tests.testbed.mosquitto import (
     Authority,
     Certificate,
@@ -138,6 +140,50 @@ def test_a_next_certificate_is_tried_and_then_in_force_and_no_event_is_lost(
         assert [state for state in site.states() if OFFLINE in state.payload and state.retained] == []
         assert sum(OFFLINE in state.payload for state in site.states()) == 3
         assert not [state for state in site.states() if b"connection lost" in state.payload]
+
+
+def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots(
+    tls: Tls, fleet: Fleet, tmp_path: Path
+) -> None:
+    clock = ShiftedClock()
+    outbox = open_outbox(tmp_path / "outbox", clock)
+    outbox.open()
+    with strict_broker(tmp_path, fleet.server, fleet.authority.cert) as (broker, centre):
+        settings = settings_of(tls, broker.port)
+        rotation = Rotation(settings, GATEWAY, tmp_path, idle_within_s=0.1)
+        publisher = make_publisher(settings, outbox, clock, tmp_path, rotation)
+        publisher.start()
+        enough = threading.Event()
+        sent: list[int] = []
+
+        def flow() -> None:
+            while not enough.wait(0.005):
+                sent.append(outbox.append(draft(len(sent))).sequence)
+
+        load = threading.Thread(target=flow, name="load")
+        load.start()
+        for slot in range(2, 7):
+            good = slot % 2 == 0
+            tls.put(fleet.authority.issue(GATEWAY) if good else fleet.stranger.issue(GATEWAY))
+            clock.shift_s += 1.1
+            if good:
+                wait_until(lambda: rotation.in_force != settings, what="the next slot in force")
+                tls.promote()
+                clock.shift_s += 1.1
+                wait_until(lambda: rotation.in_force == settings, what="the first slot again")
+            else:
+                wait_until(lambda: rotation.notice is not None, what="a refusal")
+        enough.set()
+        load.join()
+        wait_until(lambda: outbox.stats().depth == 0, what="an empty outbox")
+        publisher.stop()
+        assert publisher.join(5)
+        outbox.close(timeout_s=2)
+        centre.wait_for(lambda: b"stopped" in centre.on("/up/state")[-1].payload)
+        told = [json.loads(event.payload)["sequence"] for event in centre.events()]
+        assert broker.log.count(" as dt-001 ") == 4
+    assert len(sent) > 50
+    assert sorted(set(told)) == list(range(1, len(sent) + 1)), "every event, and no gap"
 
 
 def revoked(fleet: Fleet, crl: Path, broker: Mosquitto) -> Certificate:

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.config.settings import Mqtt
 from edge_agent.model import Severity
 from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_model import Draft, Loss, Media, Stamp
@@ -33,9 +35,11 @@ def open_outbox(folder: Path, clock: ShiftedClock) -> Outbox:
     return Outbox(folder, max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss)
 
 
-def make_publisher(port: int, outbox: Outbox, clock: ShiftedClock, folder: Path) -> Publisher:
+def make_publisher(
+    settings: Mqtt, outbox: Outbox, clock: ShiftedClock, folder: Path, rotation: Rotation | None = None
+) -> Publisher:
     return Publisher(
-        mqtt_settings(port),
+        settings,
         TOPICS,
         outbox,
         usage=Usage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
@@ -43,6 +47,7 @@ def make_publisher(port: int, outbox: Outbox, clock: ShiftedClock, folder: Path)
         birth=lambda session: b"{}",
         on_down=lambda message: None,
         clock_trusted=lambda: True,
+        rotation=rotation,
     )
 
 
@@ -55,7 +60,7 @@ def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_p
     ):
         for round_number in range(3):
             with open_outbox(folder, clock) as outbox:
-                publisher = make_publisher(broker.port, outbox, clock, tmp_path)
+                publisher = make_publisher(mqtt_settings(broker.port), outbox, clock, tmp_path)
                 publisher.start()
                 for number in range(40):
                     outbox.append(draft(number))
@@ -88,7 +93,7 @@ def test_a_picture_follows_its_event(tmp_path: Path) -> None:
         Subscriber(broker.port) as centre,
         open_outbox(tmp_path / "state", clock) as outbox,
     ):
-        publisher = make_publisher(broker.port, outbox, clock, tmp_path)
+        publisher = make_publisher(mqtt_settings(broker.port), outbox, clock, tmp_path)
         publisher.start()
         outbox.append(draft(1, Media("m-1", "e-1", "cam-1", sha256, jpeg)))
         centre.wait_for(lambda: bool(centre.on("/up/media/m-1")))
