@@ -167,15 +167,15 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
             tls.put(fleet.authority.issue(GATEWAY) if good else fleet.stranger.issue(GATEWAY))
             clock.shift_s += 1.1
             if good:
-                wait_until(lambda: rotation.in_force != settings, what="the next slot in force")
+                wait_until(lambda: rotation.in_force != settings, timeout_s=30, what="the next slot")
                 tls.promote()
                 clock.shift_s += 1.1
                 wait_until(lambda: rotation.in_force == settings, what="the first slot again")
             else:
-                wait_until(lambda: rotation.notice is not None, what="a refusal")
+                wait_until(lambda: rotation.notice is not None, 30, "a refusal")
         enough.set()
         load.join()
-        wait_until(lambda: outbox.stats().depth == 0, what="an empty outbox")
+        wait_until(lambda: outbox.stats().depth == 0, 30, "an empty outbox")
         publisher.stop()
         assert publisher.join(5)
         outbox.close(timeout_s=2)
