@@ -15,8 +15,8 @@ from tests.deploy.boxes import Box, Boxes
 from tests.deploy.control import Control
 from tests.deploy.network import Network
 from tests.deploy.stand_in import wheelhouse
-from tests.fleet.wheel_server import WheelServer
 from tests.testbed.mosquitto import Authority, wait_until
+from tests.update.wheel_server import WheelServer
 
 DE_THAM, BO_XUYEN = "Đề Thám", "Bồ Xuyên"
 STAND_IN = Path(__file__).parent / "stand_in.yml"

@@ -16,20 +16,40 @@ from tests.testbed.mosquitto import Authority
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    ranges = True  # whether the middle of a file can be asked for
+
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the tests say what they expect."""
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range", "")
+        path = Path(self.translate_path(self.path))
+        if not self.ranges or not asked or not path.is_file():
+            return super().do_GET()
+        rest = path.read_bytes()[int(asked.removeprefix("bytes=").removesuffix("-")) :]
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        self.wfile.write(rest)
+        return None
+
+
+class _Simple(_Quiet):
+    ranges = False
 
 
 class WheelServer:
     """``folder`` gets the key pair and what is served."""
 
-    def __init__(self, folder: Path, authority: Authority, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, folder: Path, authority: Authority, address: str = "127.0.0.1", *, ranges: bool = True
+    ) -> None:
         self.served, self.key, self.public = folder / "www", folder / "release.key", folder / "release.pem"
         self.served.mkdir(parents=True)
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.key)], check=True)
         pair = ["openssl", "pkey", "-in", str(self.key), "-pubout", "-out", str(self.public)]
         subprocess.run(pair, check=True)
-        handler = functools.partial(_Quiet, directory=str(self.served))
+        handler = functools.partial(_Quiet if ranges else _Simple, directory=str(self.served))
         self._server = http.server.ThreadingHTTPServer((address, 0), handler)
         own = authority.issue(f"wheels-{self._server.server_address[1]}", san=f"IP:{address}")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,0 +1,59 @@
+"""What a release consists of, and whether whoever may sign releases has signed it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_update.programs import run
+from edge_update.settings import UpdateError
+
+VERSION = re.compile(r"[0-9][A-Za-z0-9.+!-]{0,63}")
+WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+MANIFEST_BYTES = 1_000_000
+SIGNATURE_BYTES = 64  # Ed25519
+
+
+@dataclass(frozen=True)
+class Wheel:
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    version: str
+    serial: int  # grows; an older manifest is never obeyed, whoever brings it
+    percent: int  # so many of the boxes that ask take it
+    wheels: tuple[Wheel, ...]
+
+
+def verified(text: bytes, signature: bytes, public_key: Path) -> Manifest:
+    """Raises UpdateError, for what is not signed and for anything that cannot be, although it was signed."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Path(folder, "manifest.json"), Path(folder, "manifest.json.sig")
+        for path, content in zip(paths, (text, signature), strict=True):
+            path.write_bytes(content)
+        verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(public_key), "-rawin"]
+        if run([*verify, "-in", str(paths[0]), "-sigfile", str(paths[1])]).returncode:
+            raise UpdateError("the manifest is not signed with the fleet's key; nothing was changed")
+    return _parse(text)
+
+
+def _parse(text: bytes) -> Manifest:
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        wheels = tuple(Wheel(str(w["name"]), str(w["sha256"]), int(w["bytes"])) for w in raw["wheels"])
+        manifest = Manifest(str(raw["version"]), int(raw["serial"]), int(raw["percent"]), wheels)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UpdateError(f"the manifest cannot be read: {error}") from error
+    named = all(WHEEL.fullmatch(wheel.name) and DIGEST.fullmatch(wheel.sha256) for wheel in wheels)
+    if not VERSION.fullmatch(manifest.version) or not named:
+        raise UpdateError("the manifest names a version or a wheel that cannot be one")
+    return manifest

@@ -1,0 +1,15 @@
+"""Other programs, asked with bounded patience."""
+
+from __future__ import annotations
+
+import subprocess
+
+
+def run(command: list[str], timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    """A program that is missing or takes too long is one that failed."""
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))

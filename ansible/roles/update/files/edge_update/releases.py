@@ -1,0 +1,95 @@
+"""Releases side by side, each an environment of its own, and the one symlink that says which is in force."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from edge_update.manifest import VERSION, Manifest
+from edge_update.memory import sync_folder
+from edge_update.programs import run
+from edge_update.settings import UpdateError
+
+UNPACKED = 4
+"""The wheels of a box unpack to 3.1 times their size; byte code and pip come on top."""
+KEEP_FREE = 100_000_000  # for the outbox
+
+
+class Releases:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.wheels = folder / "wheels"
+
+    def in_force(self) -> str:
+        """Its version; empty where there is none."""
+        try:
+            return Path(os.readlink(self._folder / "current")).name
+        except OSError:
+            return ""
+
+    def switch(self, version: str) -> None:
+        """In one step: at no moment is there none."""
+        new = self._folder / ".current.new"
+        new.unlink(missing_ok=True)
+        new.symlink_to(version)
+        new.replace(self._folder / "current")
+        sync_folder(self._folder)
+
+    def complete(self, version: str) -> bool:
+        return (self._folder / version / ".complete").exists()
+
+    def install(self, manifest: Manifest) -> None:
+        """From root's own wheels. Raises UpdateError; a half installed release does not stay."""
+        place = self._folder / manifest.version
+        if self.complete(manifest.version):
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            self._build(manifest, place)
+        except UpdateError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        os.sync()  # a power cut must not leave the stamp without what it stands for
+        (place / ".complete").touch()
+
+    def need_room(self, manifest: Manifest) -> None:
+        """Raises UpdateError where the disk is too full for the wheels and what is in them."""
+        needed = UNPACKED * sum(wheel.size for wheel in manifest.wheels) + KEEP_FREE
+        free = shutil.disk_usage(self._folder).free
+        if free < needed:
+            raise UpdateError(
+                f"{manifest.version} needs {needed / 1e6:.0f} MB of disk, {free / 1e6:.0f} are free"
+            )
+
+    def _build(self, manifest: Manifest, place: Path) -> None:
+        version = manifest.version
+        # Each wheel by its name: the folder may hold newer ones that this manifest does not list.
+        links = [f"--find-links={self.wheels / wheel.name}" for wheel in manifest.wheels]
+        pip = [str(place / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--no-index"]
+        for command in (
+            [sys.executable, "-m", "venv", str(place)],
+            [*pip, "--no-cache-dir", *links, f"edge-agent[cameras]=={version}"],
+        ):
+            done = run(command, timeout_s=1800)
+            if done.returncode:
+                raise UpdateError(f"{version} cannot be installed: {done.stderr.strip()[-500:]}")
+        if run([self._agent(version), "--version"]).stdout.strip() != f"edge-agent {version}":
+            raise UpdateError(f"what was installed as {version} is another version")
+
+    def check(self, version: str, configuration: Path) -> None:
+        """The configuration is the box's own and can be put right, so the version is not given up."""
+        checked = run([self._agent(version), "check", str(configuration)])
+        if checked.returncode:
+            raise UpdateError(
+                f"{version} does not take this box's configuration: {checked.stderr.strip()[-500:]}"
+            )
+
+    def prune(self, *kept: str) -> None:
+        for place in self._folder.iterdir():
+            if VERSION.fullmatch(place.name) and place.name not in kept:
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _agent(self, version: str) -> str:
+        return str(self._folder / version / "bin/edge-agent")

@@ -1,0 +1,55 @@
+"""What root has set, and where things lie on a box."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+SETTINGS = Path("/etc/edge-agent/update.json")
+
+
+class UpdateError(Exception):
+    """Why nothing comes of it; the box runs what it ran before."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The file names what differs from this; paths are for tests."""
+
+    public_key: Path  # of the releases: Ed25519, PEM
+    url: str = ""  # https://…, the folder with manifest.json; empty: nobody is asked
+    ca_file: str = ""  # of that server; empty: the system's
+    trial_s: float = 180.0  # so long all must be well without a break
+    settle_s: float = 300.0  # so long it may be unwell on end
+    releases: Path = Path("/opt/edge-agent")
+    state: Path = Path("/var/lib/edge-agent-update")
+    configuration: Path = Path("/etc/edge-agent/edge-agent.yaml")
+    site_id: Path = Path("/etc/edge-agent/site-id")
+    request: Path = Path("/run/edge-agent/requests/update")
+    inbox: Path = Path("/var/lib/edge-agent/update")  # wheels that the agent was sent
+    status_socket: Path = Path("/run/edge-agent/status.sock")
+    poll_s: float = 2.0
+    rest_s: float = 10.0  # after a request, so that none can keep the box busy
+
+    @classmethod
+    def read(cls, path: Path) -> Settings:
+        """Raises UpdateError."""
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            known = {field.name: field.type for field in fields(cls)}
+            kinds = {"Path": Path, "str": str, "float": float}
+            settings = cls(**{key: kinds[str(known[key])](value) for key, value in kept.items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UpdateError(f"{path} cannot be read: {error!r}") from error
+        if settings.url and not settings.url.startswith("https://"):
+            raise UpdateError(f"url in {path} must begin with https://")
+        return settings
+
+    @property
+    def gateway(self) -> str:
+        """The site's id; empty in the workshop."""
+        try:
+            return self.site_id.read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""

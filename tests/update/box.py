@@ -1,0 +1,163 @@
+"""A box with the root side of updates: its real program on folders of the test."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.update.agents import installed, wheel
+from tests.update.systemd import Systemd
+from tests.update.wheel_server import WheelServer
+
+PROGRAM = Path(__file__).parents[2] / "ansible/roles/update/files"
+
+
+@dataclass
+class UpdatingBox:
+    folder: Path
+    server: WheelServer  # has the key that releases are signed with
+    systemd: Systemd
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "update.json"
+
+    @property
+    def wheels(self) -> Path:
+        """The wheelhouse that is published."""
+        return self.folder / "wheelhouse"
+
+    @property
+    def releases(self) -> Path:
+        return self.folder / "opt"
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "agents/update"
+
+    @property
+    def request(self) -> Path:
+        return self.folder / "agents/requests/update"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state/state.json"
+
+    def set(self, **changes: object) -> None:
+        kept = json.loads(self.settings.read_text()) if self.settings.exists() else {}
+        self.settings.write_text(json.dumps(kept | changes))
+
+    def set_up(self, url: str = "", ca_file: str = "") -> None:
+        (self.folder / "site-id").write_text("dt-001\n")
+        self.releases.mkdir()
+        self.request.parent.mkdir(parents=True)
+        self.inbox.mkdir()
+        self.set(
+            public_key=str(self.server.public),
+            url=url,
+            ca_file=ca_file,
+            trial_s=0.2,
+            settle_s=1.0,
+            releases=str(self.releases),
+            state=str(self.state.parent),
+            configuration=str(self.folder / "edge-agent.yaml"),
+            site_id=str(self.folder / "site-id"),
+            request=str(self.request),
+            inbox=str(self.inbox),
+            status_socket=str(self.folder / "status.sock"),
+            poll_s=0.03,
+            rest_s=0,
+        )
+
+    def update(self, timeout_s: float = 60) -> tuple[int, str]:
+        """As edge-agent-update.service runs it: exit code, and what it says."""
+        done = subprocess.run(
+            self._command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=PROGRAM,
+            env=self.environment,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    @contextmanager
+    def updating(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The same while it runs; killed at the end."""
+        with subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, cwd=PROGRAM, env=self.environment
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    @property
+    def _command(self) -> list[str]:
+        return [sys.executable, "-s", "-B", "-m", "edge_update", str(self.settings)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PATH": f"{self.folder}/systemd/bin:{os.environ['PATH']}"}
+
+    @property
+    def in_force(self) -> str:
+        link = self.releases / "current"
+        return os.readlink(link) if link.is_symlink() else ""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return self._kept("told")
+
+    @property
+    def now(self) -> dict[str, Any]:
+        return self.told.get("now") or {}
+
+    def judged(self, times: int) -> bool:
+        """Whether the open trial has been begun so often."""
+        return bool(self._kept("trial").get("begun") == times)
+
+    def _kept(self, name: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads((self.state.parent / f"{name}.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def publish(self, version: str, percent: int = 100, key: Path | None = None) -> None:
+        self.server.publish(self.wheels, version, percent, key)
+
+    def have(self, version: str, how: str = "good", *, takes: bool = True) -> None:
+        """Published, and installed already: an environment takes seconds."""
+        installed(self.releases, version, how, takes=takes)
+        wheel(self.wheels, version, how)
+        self.publish(version)
+
+    def mend(self, version: str) -> None:
+        """An installed release is good from now on."""
+        shutil.rmtree(self.releases / version)
+        installed(self.releases, version)
+
+    def run_on(self, version: str) -> None:
+        """The release in force, and running."""
+        (self.releases / "current").symlink_to(version)
+        self.systemd.start()
+
+    def ask(self, id: str, manifest: str | None = None, signature: bytes | None = None) -> None:
+        """What the agent leaves for root: the manifest published last, or another one."""
+        text = manifest or (self.server.served / "manifest.json").read_text()
+        signature = signature or (self.server.served / "manifest.json.sig").read_bytes()
+        asked = {"id": id, "manifest": text, "signature": base64.b64encode(signature).decode()}
+        new = self.request.with_suffix(".new")
+        new.write_text(json.dumps(asked))
+        new.replace(self.request)
+
+    def deliver(self) -> None:
+        """The wheels as the agent was sent them."""
+        for path in (self.server.served / "wheels").iterdir():
+            (self.inbox / path.name).write_bytes(path.read_bytes())

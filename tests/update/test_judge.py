@@ -1,0 +1,92 @@
+"""When a release stays and when it goes back, on a clock of the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_update.memory import Trial
+from edge_update.running import Process, Status
+from edge_update.settings import Settings
+from edge_update.trial import Judge
+
+TRIAL_S, SETTLE_S, POLL_S = 60.0, 100.0, 2.0
+
+# What a second of the trial is like: process ("a", "b": another one; "F": systemd has given up), then what
+# its status says: version, "c" when connected, cameras. "?": it does not answer.
+WELL = "a new c cam-1 cam-2"
+NO_BROKER = "a new - cam-1 cam-2"
+NO_CAMERA = "a new c cam-1"
+
+
+class Second:
+    """A trial from a script: one entry a second, the last one for ever; a new letter is a restart."""
+
+    def __init__(self, script: list[str]) -> None:
+        self._script, self.now = script, 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+    def _words(self) -> list[str]:
+        return self._script[min(int(self.now), len(self._script) - 1)].split()
+
+    def process(self) -> Process:
+        name = self._words()[0]
+        letters = [entry.split()[0] for entry in self._script[: int(self.now) + 1]]
+        runs = [one for i, one in enumerate(letters) if one != "F" and one not in letters[:i]]
+        return Process("" if name == "F" else name, max(0, len(runs) - 1), name == "F")
+
+    def status(self) -> Status | None:
+        words = self._words()
+        if words[1:] in ([], ["?"]):
+            return None
+        return Status(words[1], words[2] == "c", frozenset(words[3:]))
+
+
+def judged(script: list[str]) -> tuple[str, float]:
+    """The verdict, and after how many seconds."""
+    second = Second(script)
+    trial = Trial("", "new", "old", ("cam-1", "cam-2"), connected=True)
+    settings = Settings(Path("key"), trial_s=TRIAL_S, settle_s=SETTLE_S, poll_s=POLL_S)
+    judge = Judge(trial, settings, second.process, second.status, second.monotonic, second.pause)
+    return judge.verdict(), second.now
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict", "after_s"),
+    [
+        # well from the beginning
+        ([WELL], "", 60),
+        # slow to start, and the old one still answers for a while
+        (["x old c cam-1 cam-2"] * 4 + ["a ?"] * 30 + [WELL], "", 34 + 60),
+        # a broker that comes late; one that goes for a moment has it wait again
+        ([NO_BROKER] * 90 + [WELL], "", 90 + 60),
+        ([WELL] * 50 + [NO_BROKER] * 4 + [WELL], "", 54 + 60),
+        # one picture of each camera is enough, not all at once
+        (["a new c cam-1"] * 10 + ["a new c cam-2"], "", 10 + 60),
+        # a restart in the middle: the new process has to show everything again
+        ([WELL] * 50 + ["b new c cam-1 cam-2"], "", 52 + 60),
+        # no broker, no picture, no answer, another release
+        ([NO_BROKER], "deaf: no broker for 100 s", 100),
+        ([NO_CAMERA], "deaf: no picture from cam-2 for 100 s", 100),
+        (["a ?"], "deaf: it does not answer for 100 s", 100),
+        (["a old c cam-1 cam-2"], "deaf: old answers for 100 s", 100),
+        # was well, and then deaf
+        ([WELL] * 50 + [NO_BROKER], "deaf: no broker for 100 s", 150),
+        # a camera that the process after a restart no longer finds
+        ([WELL] * 50 + ["b new c cam-1"], "deaf: no picture from cam-2 for 100 s", 150),
+        # dies at once, again and again
+        (["a ?", "b ?", "c ?", "d ?", "d ?"], "crashing: it ended 3 times in 4 s", 4),
+        # exit code 78: systemd does not try again
+        (["a ?", "F"], "crashing: systemd has given it up", 2),
+        # neither well nor unwell for long
+        (([WELL] * 50 + [NO_BROKER] * 10) * 9, "it was never well for 60 s without a break", 280),
+    ],
+)  # fmt: skip
+def test_the_verdict_is(script: list[str], verdict: str, after_s: float) -> None:
+    assert judged(script) == (verdict, after_s)

@@ -1,0 +1,145 @@
+"""A box that asks a server: real signatures, real https, a real environment; ``systemctl`` is a script."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_update.manifest import Wheel
+from edge_update.wheels import Server
+from tests.testbed.mosquitto import Authority
+from tests.update.agents import library, wheel
+from tests.update.box import UpdatingBox
+from tests.update.wheel_server import WheelServer
+
+
+def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(pulling: UpdatingBox) -> None:
+    box = pulling
+    wheel(box.wheels, "0.1.0", needs="Requires-Dist: depended>=1\n")
+    library(box.wheels, "1.0")
+    box.publish("0.1.0")
+    newer = library(box.releases / "wheels", "2.0")  # of another release
+    half = box.releases / "0.0.9"  # whose installation failed
+    half.mkdir()
+    code, said = box.update()
+    assert (code, box.in_force, box.systemd.restarts) == (0, "0.1.0", 1), said
+    infos = half.with_name("0.1.0").rglob("depended-*.dist-info")
+    assert [info.name for info in infos] == ["depended-1.0.dist-info"]
+    assert not newer.exists()
+    assert not half.exists()
+    assert box.update() == (0, "edge-update: 0.1.0 is in force\n")
+    assert box.systemd.restarts == 1
+
+    box.have("0.2.0", "deaf")
+    code, said = box.update()
+    assert code == 1
+    assert "0.2.0 did not do: deaf: no broker for 1 s; back to 0.1.0" in said
+    assert (box.in_force, box.systemd.restarts) == ("0.1.0", 3)
+    code, said = box.update()
+    assert (code, box.systemd.restarts) == (0, 3), "a release that failed here is not tried again"
+    assert "was tried and failed here" in said
+
+    box.have("0.3.0", takes=False)  # does not understand the configuration
+    assert "does not take this box's configuration" in box.update()[1]
+    assert (box.in_force, box.systemd.restarts) == ("0.1.0", 3), "nothing was switched"
+    (box.folder / "edge-agent.yaml").touch()  # somebody put it right
+    code, said = box.update()
+    assert (code, box.in_force) == (0, "0.3.0"), said
+
+
+def test_a_release_is_not_given_up_for_a_broker_that_was_away_before(pulling: UpdatingBox) -> None:
+    box = pulling
+    box.have("0.1.0", "deaf")
+    box.run_on("0.1.0")
+    box.have("0.2.0", "deaf")
+    assert "deaf: no broker" in box.update()[1]
+    assert "failed" not in json.loads(box.state.read_text())
+
+
+def test_what_the_fleets_key_did_not_sign_is_not_run(pulling: UpdatingBox) -> None:
+    box = pulling
+    wheel(box.wheels, "0.1.0")
+    box.publish("0.1.0")
+    manifest = box.server.served / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("0.1.0", "0.1.1"))
+    assert "not signed with the fleet's key" in box.update()[1]
+
+    stranger = box.folder / "stranger.key"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(stranger)], check=True)
+    box.publish("0.1.0", key=stranger)
+    code, said = box.update()
+    assert (code, box.in_force) == (1, ""), said
+    assert "not signed with the fleet's key" in said
+
+
+def test_another_wheel_than_the_signed_one_is_not_installed(pulling: UpdatingBox) -> None:
+    box = pulling
+    wheel(box.wheels, "0.1.0")
+    box.publish("0.1.0")
+    served = next((box.server.served / "wheels").glob("*.whl"))
+    good = served.read_bytes()
+    served.write_bytes(good[:-1] + b"X")
+    code, said = box.update()
+    assert (code, box.in_force) == (1, ""), said
+    assert "is not what the manifest says" in said
+    served.write_bytes(good + b"longer")
+    assert "longer than it may be" in box.update()[1]
+
+
+def test_an_older_manifest_is_never_obeyed(pulling: UpdatingBox) -> None:
+    box = pulling
+    box.have("0.1.0")
+    box.state.parent.mkdir()
+    box.state.write_text(json.dumps({"serial": 9_999_999_999}))
+    code, said = box.update()
+    assert code == 1
+    assert "is older" in said
+
+
+@pytest.mark.parametrize("damage", ['{"serial": 99', "[]"])
+def test_a_damaged_memory_does_not_open_the_way_for_an_older_manifest(
+    pulling: UpdatingBox, damage: str
+) -> None:
+    box = pulling
+    box.have("0.1.0")
+    box.state.parent.mkdir()
+    box.state.write_text(damage)
+    code, said = box.update()
+    assert (code, box.in_force) == (1, ""), said
+    assert "is damaged" in said
+    assert box.state.read_text() == damage
+
+
+def test_a_release_for_some_boxes_waits_on_the_others(pulling: UpdatingBox) -> None:
+    box = pulling
+    wheel(box.wheels, "0.1.0")
+    box.publish("0.1.0", percent=0)
+    code, said = box.update()
+    assert (code, box.in_force) == (0, ""), said
+    assert "not yet to this one" in said
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_download_that_ends_early_goes_on_where_it_ended(
+    box: UpdatingBox, update_authority: Authority, tmp_path: Path, ranges: bool
+) -> None:
+    with WheelServer(tmp_path / "files", update_authority, ranges=ranges) as server:
+        made, part = Wheel("x.whl", "", 1000), tmp_path / "x.part"
+        (server.served / "wheels").mkdir()
+        served = server.served / "wheels/x.whl"
+        source = Server(server.url, str(update_authority.cert))
+        served.write_bytes(b"a" * 300)
+        source.bring(made, part)
+        assert part.read_bytes() == b"a" * 300
+        served.write_bytes(b"b" * 1000)  # tells what was fetched again
+        source.bring(made, part)
+        assert part.read_bytes() == (b"a" * 300 + b"b" * 700 if ranges else b"b" * 1000)
+
+
+def test_publishing_says_what_is_missing(box: UpdatingBox) -> None:
+    box.wheels.mkdir()
+    with pytest.raises(ValueError, match=r"there is no edge_agent-9\.9-\*\.whl"):
+        box.publish("9.9")
