@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 _AGENT = '''"""The stand-in, version {version}."""
-import json, os, socket, ssl, sys, time
+import json, os, socket, ssl, sys, threading, time
 from pathlib import Path
 
 VERSION, BAD_ON = "{version}", {bad_on!r}
@@ -24,6 +24,17 @@ VERSION, BAD_ON = "{version}", {bad_on!r}
 def tell_systemd(text):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
         out.sendto(text.encode(), os.environ["NOTIFY_SOCKET"].replace("@", chr(0), 1))
+
+
+def answer(client):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("/run/edge-agent/status.sock")
+        server.listen()
+        while True:
+            asker, _ = server.accept()
+            with asker:
+                heard = {{"connected": client.is_connected(), "heartbeat": {{"version": VERSION}}}}
+                asker.sendall(json.dumps(heard).encode())
 
 
 def run(path):
@@ -52,10 +63,8 @@ def run(path):
     client.connect_async(kept["mqtt"]["host"], kept["mqtt"]["port"], keepalive=5)
     client.loop_start()
     tell_systemd("READY=1")
-    told = Path("/run/edge-agent/stand-in.json")
+    threading.Thread(target=answer, args=(client,), daemon=True).start()
     while True:
-        heard = {{"connected": client.is_connected(), "heartbeat": {{"version": VERSION}}}}
-        told.write_text(json.dumps(heard))
         if client.is_connected():
             say("heartbeat", False, schema="heartbeat/1", version=VERSION)
         tell_systemd("WATCHDOG=1")
@@ -68,9 +77,6 @@ def main():
         return 0
     if sys.argv[1] == "check":
         json.loads(Path(sys.argv[2]).read_text())
-        return 0
-    if sys.argv[1] == "status":
-        print(Path("/run/edge-agent/stand-in.json").read_text())
         return 0
     return run(sys.argv[2])
 '''
