@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Protocol
 
 from edge_agent.hits import Phase
@@ -120,6 +121,7 @@ class StoredEvent:
     priority: int  # ``Severity.number``
     attempts: int  # how often it was deferred since the agent started
     payload: bytes = field(repr=False)
+    again: bool = False  # left over from an earlier run, or deferred before: not urgent
 
     @property
     def key(self) -> tuple[int, str]:
@@ -133,6 +135,15 @@ class WaitingReply:
     number: int
     command_id: str
     payload: bytes = field(repr=False)
+
+
+class Confirmation(Enum):
+    """What became of a confirmation of the centre."""
+
+    NEWS = auto()  # events that waited are delivered
+    NOTHING_NEW = auto()
+    UNKNOWN_EPOCH = auto()
+    BEYOND = auto()  # it names sequences that were never allotted; nothing is delivered
 
 
 class EventFollower(Protocol):
@@ -157,3 +168,5 @@ class OutboxStats:
     degraded: str | None  # why the disk is not used, or why an epoch was begun; None: all is well
     shed: int  # events given up since the agent started
     media_shed: int = 0  # pictures given up since then; their events stay
+    unconfirmed: int = 0  # of those that wait, sent at least once
+    oldest_unconfirmed_s: float = 0.0  # age of the oldest of these

@@ -1,84 +1,149 @@
 """What of the stored events is to be sent next: what is owed a deletion, and what waits until later.
 
-All of it is memory only. After a restart everything that is stored is sent again, which is
-allowed: a resend is the same event, byte for byte.
+Two cursors a rank: one over what was stored since the agent started and was never sent, which goes at once,
+and one over what comes *again*: what an earlier run left behind, and what was sent and not confirmed. All of
+it is memory only. After a restart everything that is stored is sent again, which is allowed: a resend is the
+same event, byte for byte.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge_agent.outbox.order import Rank, rank_of, rank_range
+from edge_agent.outbox.owed_rows import OwedRows
+from edge_agent.outbox.sent_marks import Rows, SentMarks
 
 MAX_DEFERRED = 10_000
 GIVE_BACK_AFTER_S = 900.0
 """Beyond ``MAX_DEFERRED`` events, single times are forgotten and the whole backlog comes again after
 this time, the slowest pace at which an event is repeated anyway. It bounds memory when a broker
-without subscribers meets an outbox of half a million events."""
+without subscribers, or a dead ingest, meets an outbox of half a million events."""
+
+RowsBetween = Callable[[int, int], Iterable[int]]
+"""Stored rows behind the first argument and up to the second, ascending."""
 
 
 class Backlog:
     """Row ids of events by what may be done with them. The caller locks."""
 
     def __init__(self) -> None:
-        self.owed: set[int] = set()  # delivered, row not deleted yet
+        self.owed = OwedRows()  # delivered, row not deleted yet
+        self.sent = SentMarks()
+        self.begun = False
         self._deferred: dict[int, tuple[float, int]] = {}  # row id -> not before, attempts
         self._later: list[tuple[float, int]] = []  # heap over _deferred; may hold outdated pairs
-        self._due: set[int] = set()
-        self._passed = {rank: rank_range(rank)[0] for rank in Rank}
+        self._due: dict[Rank, list[int]] = {rank: [] for rank in Rank}  # sorted
+        floor = {rank: rank_range(rank)[0] for rank in Rank}
+        # All rows up to a cursor are owed, deferred or gone, or the other cursor's.
+        self._fresh = dict(floor)
+        self._again = dict(floor)
+        self._again_end = dict(floor)
         self._give_back_mono: float | None = None
+
+    def begin(self, found: Mapping[Rank, int], sent: str) -> None:
+        """``found``: the newest row of each rank when the store was opened."""
+        self.begun = True
+        self.sent.begin(found, sent)
+        for rank, row in found.items():
+            self._fresh[rank] = self._again_end[rank] = max(row, self._fresh[rank])
 
     def attempts(self, row: int) -> int:
         return self._deferred.get(row, (0.0, 0))[1]
 
     def defer(self, row: int, not_before_mono: float, now_mono: float) -> None:
         self._deferred[row] = (not_before_mono, self.attempts(row) + 1)
-        self._due.discard(row)
+        self._not_due(row)
         heapq.heappush(self._later, (not_before_mono, row))
         if len(self._deferred) > MAX_DEFERRED:
-            self._forget_times(now_mono)
+            self.forget_times(now_mono + GIVE_BACK_AFTER_S)
 
     def forget(self, row: int) -> None:
         """The event is delivered or gone."""
-        self._deferred.pop(row, None)
-        self._due.discard(row)
+        if self._deferred.pop(row, None) is not None:
+            self._not_due(row)
+
+    def forget_times(self, again_mono: float) -> None:
+        """All that rests comes again together, from ``again_mono`` on."""
+        kept = {row: rest for row, rest in self._deferred.items() if row > self._fresh[rank_of(row)]}
+        self._deferred = kept
+        self._later = [(not_before, row) for row, (not_before, _) in kept.items()]
+        heapq.heapify(self._later)
+        for rank, due in self._due.items():
+            self._due[rank] = [row for row in due if row in kept]
+        if self._give_back_mono is None or self._give_back_mono > again_mono:
+            self._give_back_mono = again_mono
 
     def advance(self, now_mono: float) -> None:
         """Make due what has waited long enough."""
-        if self._give_back_mono is not None and self._give_back_mono <= now_mono:
+        if self._give_back_mono is not None and self._give_back_mono <= now_mono and self._once_through():
             self._give_back_mono = None
-            self._passed = {rank: rank_range(rank)[0] for rank in Rank}
+            self._again = {rank: rank_range(rank)[0] for rank in Rank}
+            self._again_end = dict(self._fresh)
         while self._later and self._later[0][0] <= now_mono:
             not_before, row = heapq.heappop(self._later)
-            if self._deferred.get(row, (None, 0))[0] == not_before:
-                self._due.add(row)
+            if self._deferred.get(row, (None, 0))[0] == not_before and not self._is_due(row):
+                insort(self._due[rank_of(row)], row)
 
-    def due(self, rank: Rank) -> list[int]:
-        """Deferred events of that rank whose time has come, oldest first."""
-        return sorted(row for row in self._due if rank_of(row) is rank)
+    def again(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
+        """What an earlier run left behind or was sent before, and is due; ascending."""
+        return heapq.merge(tuple(self._due[rank]), self._left(rank, rows))
 
-    def passed(self, rank: Rank) -> int:
-        """All rows of the rank up to this one are owed, deferred or gone: a scan starts behind it."""
-        return self._passed[rank]
+    def fresh(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
+        """What was stored in this run and never sent; ascending."""
+        return self._passing(self._fresh, rank, rows(self._fresh[rank], rank_range(rank)[1]))
 
-    def fresh(self, rank: Rank, rows: Iterable[int]) -> Iterator[int]:
-        """Of ``rows``, ascending from ``passed(rank)``, those that were never deferred."""
+    def confirm(self, low: int, high: int) -> list[Rows]:
+        """Rows of one rank, as far as they were sent, are delivered. Returns what of it is new."""
+        parts = (self.owed.add_range(*sent) for sent in self.sent.within(low, high))
+        new = [part for part in parts if part is not None]
+        for part in new:
+            self._pass_over(*part)
+        return new
+
+    def _pass_over(self, low: int, high: int) -> None:
+        rank = rank_of(low)
+        few = range(low, high + 1) if high - low < len(self._deferred) else tuple(self._deferred)
+        for row in few:
+            if low <= row <= high:
+                self._deferred.pop(row, None)
+        due = self._due[rank]
+        del due[bisect_left(due, low) : bisect_right(due, high)]
+        for cursor, end in ((self._again, self._again_end[rank]), (self._fresh, high)):
+            if low - 1 <= cursor[rank] < high:
+                cursor[rank] = max(cursor[rank], min(high, end))
+
+    def _passing(self, cursor: dict[Rank, int], rank: Rank, rows: Iterable[int]) -> Iterator[int]:
         in_a_run = True
         for row in rows:
             if row in self.owed or row in self._deferred:
                 if in_a_run:
-                    self._passed[rank] = row
+                    cursor[rank] = row
                 continue
             in_a_run = False
             yield row
 
-    def _forget_times(self, now_mono: float) -> None:
-        for row in self._deferred:
-            rank = rank_of(row)
-            self._passed[rank] = max(self._passed[rank], row)
-        self._deferred.clear()
-        self._later.clear()
-        self._due.clear()
-        if self._give_back_mono is None:
-            self._give_back_mono = now_mono + GIVE_BACK_AFTER_S
+    def _left(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
+        end, found = self._again_end[rank], False
+        if self._again[rank] >= end:
+            return
+        for row in self._passing(self._again, rank, rows(self._again[rank], end)):
+            found = True
+            yield row
+        if not found:
+            self._again[rank] = end
+
+    def _once_through(self) -> bool:
+        return all(self._again[rank] >= self._again_end[rank] for rank in Rank)
+
+    def _is_due(self, row: int) -> bool:
+        due = self._due[rank_of(row)]
+        at = bisect_left(due, row)
+        return at < len(due) and due[at] == row
+
+    def _not_due(self, row: int) -> None:
+        if self._is_due(row):
+            due = self._due[rank_of(row)]
+            del due[bisect_left(due, row)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from edge_agent.outbox.order import (
     Rank,
     n_of,
     priority_of,
+    rank_of_event,
     rank_range,
     row_id,
 )
+from edge_agent.outbox.owed_rows import OwedRows
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss, Owed, Tally, Transaction
 from edge_agent.outbox_model import NOTHING_BEFORE, Media, OpenEvent, StoredEvent
@@ -31,8 +33,21 @@ from edge_agent.outbox_model import NOTHING_BEFORE, Media, OpenEvent, StoredEven
 log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
+SENT_KEY = "sent"  # in ``meta``
+WRITE_SENT_EVERY = 256
+"""Events stored, where nothing is deleted: which ones were sent is written down as often. After a restart a
+confirmation of the rest is not believed, and they are sent once more."""
+VARIABLES = 400  # of one query
 WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
 WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """An event that waits; ``mono`` is None when it was stored in an earlier boot."""
+
+    row: int
+    mono: float | None
 
 
 class DiskStore:
@@ -50,6 +65,11 @@ class DiskStore:
         self._max_db_bytes = max_bytes - (wal_pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
         self._encode_loss = encode_loss
         self._boot = 0
+        self._sent_written = 0
+        self.found: dict[Rank, int] = {}  # newest row of each rank when it was opened, 0: none
+        self.found_depth = 0  # events then
+        self.sent_before = ""  # ``SentMarks.text`` of the run before
+        self.shed_rows: list[int] = []  # of events given up, until somebody takes them out
         self.tally = Tally()
         self.epochs = Epochs([])
         with translated(self.path):
@@ -92,7 +112,7 @@ class DiskStore:
 
         Returns what is new, in the order of the chain.
         """
-        with self._transaction() as work:
+        with self._transaction(owed.sent) as work:
             work.delete(owed)
             for ticket in batch:
                 work.insert(ticket)
@@ -120,13 +140,13 @@ class DiskStore:
             work.begin_epoch(new_epoch())
 
     @contextmanager
-    def _transaction(self) -> Iterator[Transaction]:
+    def _transaction(self, sent: str = "") -> Iterator[Transaction]:
         """Committed at the end of the block; an error in it or in the commit undoes everything."""
         with translated(self.path):
             work = Transaction(self._writer, self.tally, self.epochs, self._boot, self._max_db_bytes)
             try:
                 yield work
-                self._commit(work)
+                self._commit(work, sent)
             except BaseException:
                 self._rollback()
                 raise
@@ -135,12 +155,17 @@ class DiskStore:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             self._writer.execute("ROLLBACK")
 
-    def _commit(self, work: Transaction) -> None:
+    def _commit(self, work: Transaction, sent: str) -> None:
         if work.tally.removed != self.tally.removed:
             work.put("n", work.tally.n)
             work.put("removed", work.tally.removed)
             work.put(chain.KEY, chain.written(work.tally.n, work.tally.head))
+        sent_due = sent and work.tally.n >= self._sent_written + WRITE_SENT_EVERY
+        if sent_due or (sent and work.tally.removed != self.tally.removed):
+            self._sent_written = work.tally.n
+            work.put(SENT_KEY, sent)
         self._writer.execute("COMMIT")
+        self.shed_rows += work.shed
         pictures = work.tally.media_shed - self.tally.media_shed
         if pictures:
             log.warning("outbox: full, %d pictures given up, their events stay", pictures)
@@ -168,11 +193,11 @@ class DiskStore:
     def sequence(self) -> int:
         return self.tally.n - self.epochs.current.base
 
-    def rows(self, rank: Rank, after: int) -> Iterator[int]:
-        """Committed rows of the rank behind ``after``, ascending."""
+    def rows(self, after: int, last: int) -> Iterator[int]:
+        """Committed rows behind ``after`` and up to ``last``, ascending."""
         # In chunks: a cursor left open would keep the log from being folded in.
         sql = "SELECT id FROM event WHERE id>? AND id<=? ORDER BY id LIMIT 256"
-        while rows := self._reader.execute(sql, (after, rank_range(rank)[1])).fetchall():
+        while rows := self._reader.execute(sql, (after, last)).fetchall():
             for (row,) in rows:
                 yield row
             after = rows[-1][0]
@@ -185,6 +210,29 @@ class DiskStore:
         return StoredEvent(
             *self.epochs.key(n_of(row)), found[0], found[1], priority_of(row), attempts, found[2]
         )
+
+    def row_of(self, event: StoredEvent) -> int | None:
+        """Where an event lies that ``load`` gave; None for an epoch this store does not hold."""
+        n = self.epochs.n(event.sequence, event.epoch)
+        return None if n is None else row_id(rank_of_event(event.priority, event.kind), n)
+
+    def stored(self, ns: Sequence[int]) -> list[int]:
+        """The rows of those of the n-th events that are stored."""
+        every = [row_id(rank, n) for n in ns for rank in Rank]
+        found: list[int] = []
+        for start in range(0, len(every), VARIABLES):
+            rows = every[start : start + VARIABLES]
+            sql = f"SELECT id FROM event WHERE id IN ({','.join('?' * len(rows))})"
+            found += [row for (row,) in self._reader.execute(sql, rows)]
+        return found
+
+    def count(self, low: int, high: int) -> int:
+        """How many rows are stored from ``low`` to ``high``; reads them all."""
+        return integer(self._reader, "SELECT count(*) FROM event WHERE id BETWEEN ? AND ?", low, high)
+
+    def holds_any(self, low: int, high: int) -> bool:
+        sql = "SELECT EXISTS (SELECT 1 FROM event WHERE id BETWEEN ? AND ?)"
+        return integer(self._reader, sql, low, high) > 0
 
     def find(self, sequence: int, epoch: str) -> int | None:
         """The row of an event that is stored, or None."""
@@ -204,6 +252,10 @@ class DiskStore:
 
     def has_media(self, row: int) -> bool:
         return integer(self._reader, "SELECT count(*) FROM media WHERE id=?", row) > 0
+
+    def media_between(self, low: int, high: int) -> list[int]:
+        sql = "SELECT id FROM media WHERE id BETWEEN ? AND ?"
+        return [row for (row,) in self._reader.execute(sql, (low, high))]
 
     def load_media(self, row: int) -> Media | None:
         """The picture; None when the row is gone or the file damaged."""
@@ -225,13 +277,15 @@ class DiskStore:
         rows = self._reader.execute("SELECT event_id, camera, state FROM open_event").fetchall()
         return [OpenEvent(*row) for row in rows]
 
-    def oldest(self, rank: Rank, skip: frozenset[int]) -> tuple[bool, float] | None:
-        """(stored in this boot, its monotonic time) of the oldest event of the rank not in ``skip``."""
-        sql = "SELECT id, boot, mono FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
-        with closing(self._reader.execute(sql, rank_range(rank))) as cursor:
-            for row, boot, mono in cursor:
-                if row not in skip:
-                    return boot == self._boot, mono
+    def oldest(self, rank: Rank, owed: OwedRows) -> Oldest | None:
+        """The oldest event of the rank that is not owed a deletion."""
+        sql = "SELECT id, boot, mono FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
+        low, high = rank_range(rank)
+        while found := self._reader.execute(sql, (low, high)).fetchone():
+            row, boot, mono = found
+            if row not in owed:
+                return Oldest(row, mono if boot == self._boot else None)
+            low = (owed.end_of(row) or row) + 1
         return None
 
     def bytes_used(self) -> int:
@@ -252,11 +306,14 @@ class DiskStore:
         ]
         # "n" is written with deletions only: rows that came later say the rest.
         n = max([int(meta.get("n", 0)), *(n_of(row) for row in newest)])
+        self.found = dict(zip(Rank, newest, strict=True))
+        self.sent_before = str(meta.get(SENT_KEY, ""))
         self._boot = int(meta.get("boot", 0)) + (meta.get("boot_id") != boot_id)
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
         self.epochs = Epochs(epochs)
         head = self._head(n, meta.get(chain.KEY))
         self.tally = Tally(n, head or NOTHING_BEFORE, int(meta.get("removed", 0)))
+        self.found_depth = self.tally.depth
         with self._transaction() as work:
             work.put("boot", self._boot)
             work.put("boot_id", boot_id)

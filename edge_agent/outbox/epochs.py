@@ -50,6 +50,13 @@ class Epochs:
         """The inverse; None for an epoch this store does not hold."""
         return next((e.base + sequence for e in self._epochs if e.name == epoch), None)
 
+    def span(self, epoch: str, last_n: int) -> tuple[int, int] | None:
+        """(n of the event before it, n of its last one) where ``last_n`` is the newest of all; None for an
+        epoch this store does not hold."""
+        ends = [e.base for e in self._epochs[1:]] + [last_n]
+        spans = zip(self._epochs, ends, strict=True)
+        return next(((each.base, end) for each, end in spans if each.name == epoch), None)
+
     def split(self, first: int, last: int) -> list[tuple[str, int, int]]:
         """A range of n as (epoch, first sequence, last sequence), one entry an epoch."""
         parts = []

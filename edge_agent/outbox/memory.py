@@ -7,7 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.outbox.chain import digest
-from edge_agent.outbox.order import LOSS_KIND, SHED_ORDER, Rank, n_of, priority_of, rank_for, rank_of, row_id
+from edge_agent.outbox.order import (
+    LOSS_KIND,
+    SHED_ORDER,
+    Rank,
+    n_of,
+    priority_of,
+    rank_for,
+    rank_of,
+    rank_of_event,
+    row_id,
+)
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, Stamp, StoredEvent
 
@@ -93,8 +103,12 @@ class MemoryStore:
         """Sequences that were shed and not announced."""
         return sorted(self._unannounced)
 
-    def rows(self, rank: Rank) -> list[int]:
-        return list(self._entries[rank])
+    def rows(self, after: int, last: int) -> list[int]:
+        """Rows behind ``after`` and up to ``last``, ascending."""
+        return [row for row in self._entries[rank_of(last)] if after < row <= last]
+
+    def row_of(self, event: StoredEvent) -> int:
+        return row_id(rank_of_event(event.priority, event.kind), event.sequence)
 
     def holds(self, row: int) -> bool:
         return row in self._entries[rank_of(row)]

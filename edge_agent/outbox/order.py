@@ -39,6 +39,13 @@ def rank_for(severity: Severity, kind: str) -> Rank:
     return Rank.LOSS if kind == LOSS_KIND else _RANK_OF[severity]
 
 
+def rank_of_event(priority: int, kind: str) -> Rank:
+    """The inverse of ``priority_of``; ``kind`` is the event's."""
+    if kind == LOSS_KIND:
+        return Rank.LOSS
+    return next(rank for rank in SHED_ORDER if _PRIORITY_OF[rank] == priority)
+
+
 def row_id(rank: Rank, n: int) -> int:
     return rank << SHIFT | n
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
@@ -27,6 +28,7 @@ from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss
 from edge_agent.outbox_model import (
+    Confirmation,
     Draft,
     EventFollower,
     Media,
@@ -206,15 +208,18 @@ class Outbox:
 
     # --- sending: the publisher's thread ---
 
-    def pending(self, limit: int, exclude: Collection[Key] = frozenset()) -> list[StoredEvent]:
+    def pending(
+        self, limit: int, exclude: Collection[Key] = frozenset(), again: int = sys.maxsize
+    ) -> list[StoredEvent]:
         """Up to ``limit`` events to send now: by priority, then oldest first.
 
         An event is given by every call until ``delivered`` or ``deferred`` says otherwise; ``exclude``
-        leaves out those in flight. Also does the work that waits for a quiet moment.
+        leaves out those in flight. At most ``again`` of them are left over from an earlier run or were
+        deferred before. Also does the work that waits for a quiet moment.
         """
         self.maintain()
         now = self._clock.monotonic()
-        return self._ask(lambda queue: queue.pending(limit, exclude, now), [])
+        return self._ask(lambda queue: queue.pending(limit, exclude, now, again), [])
 
     def delivered(self, sequence: int, epoch: str) -> None:
         """The event needs not be sent again. Unknown events are ignored."""
@@ -224,6 +229,29 @@ class Outbox:
         """Keep the event back until ``not_before_mono``; counts one attempt."""
         now = self._clock.monotonic()
         self._ask(lambda queue: queue.defer((sequence, epoch), not_before_mono, now), None)
+
+    def sent(self, event: StoredEvent) -> None:
+        """It is on its way: from now on ``confirmed`` can mean it."""
+        self._ask(lambda queue: queue.sent(event), None)
+
+    def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        """The broker has it, which is no promise: keep it, and give it again from ``not_before_mono`` on,
+        unless ``confirmed`` comes first; counts one attempt."""
+        now = self._clock.monotonic()
+        self._ask(lambda queue: queue.unconfirmed((sequence, epoch), not_before_mono, now), None)
+
+    def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
+        """All events of the epoch up to ``upto``, and those in ``also``, need not be sent again.
+
+        Only those are meant that were sent. A confirmation that names what was never allotted is not
+        believed at all. Deletes one range a priority, with the next transaction.
+        """
+        ask = self._ask
+        return ask(lambda queue: queue.confirmed(epoch, upto, also), Confirmation.UNKNOWN_EPOCH)
+
+    def come_again(self, mono: float) -> None:
+        """From then on give everything again that was deferred, without waiting for its own time."""
+        self._ask(lambda queue: queue.come_again(mono), None)
 
     def pending_media(self) -> Media | None:
         """The next picture that is not deferred and whose event is delivered."""

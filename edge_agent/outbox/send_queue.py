@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import chain
+from dataclasses import replace
 
 from edge_agent.outbox.backlog import Backlog
 from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.media_backlog import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
-from edge_agent.outbox.order import Rank
+from edge_agent.outbox.order import Rank, n_of, row_id
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import Owed
-from edge_agent.outbox_model import Media, OutboxStats, StoredEvent
+from edge_agent.outbox_model import Confirmation, Media, OutboxStats, StoredEvent
 
 MAX_OWED_IN_MEMORY = 10_000
 """Delivered events that could not be deleted: beyond this the backlog of a full disk waits."""
@@ -36,6 +36,7 @@ class SendQueue:
         self._memory_media = MemoryMedia()
         self._media_backlog: MediaBacklog | None = None  # None: to be made from the rows on disk
         self._media_given: tuple[str, int] | None = None  # id and row of the one given last
+        self._settled = 0  # deliveries of this disk that ``sent`` knows of
         self._shed_before = 0  # by stores that are closed
         self._media_shed_before = 0
 
@@ -46,7 +47,7 @@ class SendQueue:
             self._shed_before += self.disk.tally.shed
             self._media_shed_before += self.disk.tally.media_shed
             self.disk.close()
-            self.disk = None
+            self.disk, self._settled = None, 0
 
     def disk_was_replaced(self) -> None:
         """Row ids mean nothing any more."""
@@ -67,60 +68,78 @@ class SendQueue:
 
     @property
     def owed(self) -> Owed:
-        return Owed(frozenset(self._backlog.owed), frozenset(self._owed_media))
+        backlog = self._backlog
+        return Owed(backlog.owed.single, frozenset(self._owed_media), backlog.owed.ranges, backlog.sent.text)
 
     @property
     def owed_count(self) -> int:
-        return len(self._backlog.owed) + len(self._owed_media)
+        """At most so many."""
+        return self._backlog.owed.at_most + len(self._owed_media)
 
     def settle(self, owed: Owed) -> None:
         """These deletions are committed."""
-        self._backlog.owed -= owed.events
+        self._backlog.owed.settle(owed.events, owed.ranges)
         if self._media_backlog is not None:
             self._media_backlog.owed -= owed.media
+        if (disk := self.disk) is not None:
+            self._backlog.sent.confirmed(disk.tally.delivered - self._settled)
+            self._settled = disk.tally.delivered
+            shed, disk.shed_rows = disk.shed_rows, []
+            for row in shed:
+                self._backlog.forget(row)
+                self._backlog.sent.gone(row)
 
     # --- events ---
 
-    def pending(self, limit: int, exclude: Collection[Key], now: float) -> list[StoredEvent]:
+    def pending(self, limit: int, exclude: Collection[Key], now: float, again: int) -> list[StoredEvent]:
+        """``again``: how many of them may be what an earlier run left behind or was sent before."""
+        self._begin()
         self._backlog.advance(now)
         self._memory_backlog.advance(now)
         found: list[StoredEvent] = []
         for rank in Rank:
-            events = chain(self._disk_events(rank), self._memory_events(rank))
-            for event in events:
-                if len(found) == limit:
-                    return found
-                if event.key not in exclude:
+            for is_again, events in self._of_rank(rank):
+                if is_again and again <= 0:
+                    continue
+                for event in events:
+                    if len(found) == limit:
+                        return found
+                    if event.key in exclude:
+                        continue
                     found.append(event)
+                    again -= is_again
+                    if is_again and again <= 0:
+                        break
         return found
 
-    def _disk_events(self, rank: Rank) -> Iterator[StoredEvent]:
-        disk, backlog = self.disk, self._backlog
-        if disk is None or (self.memory is not None and len(backlog.owed) > MAX_OWED_IN_MEMORY):
-            return
-        rows = disk.rows(rank, backlog.passed(rank))
-        for row in _merged(backlog.due(rank), backlog.fresh(rank, rows)):
-            event = disk.load(row, backlog.attempts(row))
-            if event is None:
-                backlog.forget(row)
-            else:
-                yield event
+    def _of_rank(self, rank: Rank) -> Iterator[tuple[bool, Iterator[StoredEvent]]]:
+        """What comes again before what is new, as it is older; each of disk and memory."""
+        stores: list[tuple[Backlog, DiskStore | MemoryStore]] = []
+        disk, memory = self.disk, self.memory
+        if disk is not None and (memory is None or self._backlog.owed.at_most <= MAX_OWED_IN_MEMORY):
+            stores.append((self._backlog, disk))
+        if memory is not None:
+            stores.append((self._memory_backlog, memory))
+        for backlog, store in stores:
+            yield True, _loaded(backlog, store, backlog.again(rank, store.rows), is_again=True)
+        for backlog, store in stores:
+            yield False, _loaded(backlog, store, backlog.fresh(rank, store.rows), is_again=False)
 
-    def _memory_events(self, rank: Rank) -> Iterator[StoredEvent]:
-        memory, backlog = self.memory, self._memory_backlog
-        if memory is None:
+    def _begin(self) -> None:
+        """Before the first use: see what an earlier run left behind."""
+        disk, backlog = self.disk, self._backlog
+        if disk is None or backlog.begun:
             return
-        for row in _merged(backlog.due(rank), backlog.fresh(rank, iter(memory.rows(rank)))):
-            event = memory.load(row, backlog.attempts(row))
-            if event is None:
-                backlog.forget(row)
-            else:
-                yield event
+        backlog.begin(disk.found, disk.sent_before)
+        unsent = sum(disk.count(backlog.sent.old[rank] + 1, disk.found[rank]) for rank in Rank)
+        backlog.sent.found_sent(max(0, disk.found_depth - unsent))
 
     def delivered(self, key: Key) -> None:
         row, backlog = self._find(key)
-        if row is None:
-            return
+        if row is not None:
+            self._delivered(row, backlog)
+
+    def _delivered(self, row: int, backlog: Backlog) -> None:
         backlog.forget(row)
         if backlog is self._backlog:
             backlog.owed.add(row)
@@ -130,8 +149,10 @@ class SendQueue:
             self.memory.remove(row)
 
     def defer(self, key: Key, not_before_mono: float, now: float) -> None:
+        """Nobody has it."""
         row, backlog = self._find(key)
         if row is not None:
+            backlog.sent.refuse(row)
             backlog.defer(row, not_before_mono, now)
 
     def _find(self, key: Key) -> tuple[int | None, Backlog]:
@@ -144,6 +165,70 @@ class SendQueue:
         """Whether that event still has to be delivered."""
         row, backlog = self._find(key)
         return row is not None and row not in backlog.owed
+
+    # --- what the centre confirms ---
+
+    def sent(self, event: StoredEvent) -> None:
+        memory, disk = self.memory, self.disk
+        if memory is not None and event.epoch == memory.epoch:
+            self._memory_backlog.sent.note(memory.row_of(event))
+        elif disk is not None and (row := disk.row_of(event)) is not None:
+            self._backlog.sent.note(row)
+
+    def unconfirmed(self, key: Key, not_before_mono: float, now: float) -> None:
+        """The broker has it."""
+        row, backlog = self._find(key)
+        if row is not None and row not in backlog.owed:
+            backlog.sent.accept(row)
+            backlog.defer(row, not_before_mono, now)
+
+    def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
+        """The centre has these events of the epoch; what was not sent stays."""
+        self._begin()
+        memory, disk, highest = self.memory, self.disk, max([upto, *also])
+        if memory is not None and epoch == memory.epoch:
+            if highest > memory.sequence:
+                return Confirmation.BEYOND
+            return _word(self._confirm_in_memory(memory, upto, frozenset(also)))
+        span = disk.epochs.span(epoch, disk.tally.n) if disk is not None else None
+        if disk is None or span is None:
+            return Confirmation.UNKNOWN_EPOCH
+        base, last = span
+        if base + highest > last:
+            return Confirmation.BEYOND
+        news = upto > 0 and self._confirm_upto(disk, base, base + upto)
+        return _word(self._confirm_single(disk, [base + sequence for sequence in also]) or news)
+
+    def _confirm_upto(self, disk: DiskStore, base: int, n: int) -> bool:
+        news = False
+        for rank in Rank:
+            for low, high in self._backlog.confirm(row_id(rank, base + 1), row_id(rank, n)):
+                news = news or disk.holds_any(low, high)
+                if (media := self._media_backlog) is not None:
+                    for row in disk.media_between(low, high):
+                        media.release(row)
+        return news
+
+    def _confirm_single(self, disk: DiskStore, ns: list[int]) -> bool:
+        backlog = self._backlog
+        rows = [row for row in disk.stored(ns) if row in backlog.sent and row not in backlog.owed]
+        for row in rows:
+            self._delivered(row, backlog)
+        return bool(rows)
+
+    def _confirm_in_memory(self, memory: MemoryStore, upto: int, also: frozenset[int]) -> bool:
+        named = [
+            entry.row for entry in memory.entries() if n_of(entry.row) <= upto or n_of(entry.row) in also
+        ]
+        rows = [row for row in named if row in self._memory_backlog.sent]
+        for row in rows:
+            self._delivered(row, self._memory_backlog)
+        return bool(rows)
+
+    def come_again(self, mono: float) -> None:
+        """Everything that rests comes again together, from then on."""
+        self._backlog.forget_times(mono)
+        self._memory_backlog.forget_times(mono)
 
     # --- media ---
 
@@ -204,7 +289,7 @@ class SendQueue:
 
     def stats(self, degraded: str | None, now: float) -> OutboxStats:
         disk, memory = self.disk, self.memory
-        depth = disk.tally.depth - len(self._backlog.owed) if disk else 0
+        depth = disk.tally.depth - self._owed_events(disk) if disk else 0
         size = disk.bytes_used() if disk else 0
         media_depth = len(self._memory_media) + (disk.tally.media - len(self._owed_media) if disk else 0)
         shed = self._shed_before + (disk.tally.shed if disk else 0) + (memory.shed if memory else 0)
@@ -215,30 +300,59 @@ class SendQueue:
             sequence, epoch = (disk.sequence, disk.epochs.current.name) if disk else (0, "")
         media_shed = self._media_shed_before + self._memory_media.shed
         media_shed += disk.tally.media_shed if disk else 0
-        oldest_s = self._oldest_s(now)
-        return OutboxStats(depth, size, oldest_s, sequence, epoch, media_depth, degraded, shed, media_shed)
+        oldest_s, oldest_unconfirmed_s = self._oldest_s(now)
+        return OutboxStats(
+            depth=depth,
+            bytes=size,
+            oldest_s=oldest_s,
+            sequence=sequence,
+            epoch=epoch,
+            media_depth=media_depth,
+            degraded=degraded,
+            shed=shed,
+            media_shed=media_shed,
+            unconfirmed=self._unconfirmed(),
+            oldest_unconfirmed_s=oldest_unconfirmed_s,
+        )
 
-    def _oldest_s(self, now: float) -> float:
-        ages = [0.0]
+    def _owed_events(self, disk: DiskStore) -> int:
+        owed = self._backlog.owed
+        return len(owed.single) + sum(disk.count(low, high) for low, high in owed.ranges)
+
+    def _unconfirmed(self) -> int:
+        count = 0
+        if self.memory is not None and self._memory_backlog.sent.count:
+            count = sum(entry.row in self._memory_backlog.sent for entry in self.memory.entries())
+        if self.disk is not None and self._backlog.sent.count:
+            count += max(0, self._backlog.sent.count - self._owed_events(self.disk))
+        return count
+
+    def _oldest_s(self, now: float) -> tuple[float, float]:
+        """Age of the oldest event that waits, and of the oldest one that was sent."""
+        ages, sent = [0.0], [0.0]
         if self.memory is not None and (mono := self.memory.oldest_mono()) is not None:
             ages.append(now - mono)
-        if self.disk is not None:
-            skip = frozenset(self._backlog.owed)
-            for this_boot, mono in filter(None, (self.disk.oldest(rank, skip) for rank in Rank)):
+        for rank in Rank if self.disk is not None else ():
+            assert self.disk is not None
+            if (oldest := self.disk.oldest(rank, self._backlog.owed)) is not None:
                 # Another boot's clock says nothing now, except that it is older than this boot.
-                ages.append(now - mono if this_boot else now)
-        return max(ages)
+                age = now if oldest.mono is None else now - oldest.mono
+                ages.append(age)
+                if self._backlog.sent.count and oldest.row in self._backlog.sent:
+                    sent.append(age)
+        return max(ages), max(sent)
 
 
-def _merged(due: list[int], fresh: Iterator[int]) -> Iterator[int]:
-    """Both ascending, ascending. What came due and is new are never the same row."""
-    waiting = iter(due)
-    following = next(waiting, None)
-    for row in fresh:
-        while following is not None and following < row:
-            yield following
-            following = next(waiting, None)
-        yield row
-    while following is not None:
-        yield following
-        following = next(waiting, None)
+def _loaded(
+    backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], is_again: bool
+) -> Iterator[StoredEvent]:
+    for row in rows:
+        event = store.load(row, backlog.attempts(row))
+        if event is None:
+            backlog.forget(row)
+        else:
+            yield replace(event, again=is_again)
+
+
+def _word(news: bool) -> Confirmation:
+    return Confirmation.NEWS if news else Confirmation.NOTHING_NEW

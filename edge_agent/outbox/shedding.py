@@ -43,9 +43,9 @@ def shed_media(db: sqlite3.Connection, excess: Callable[[int], int]) -> list[tup
     return dropped
 
 
-def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> int:
-    """Drop events, the least important first, oldest first, never a loss event; how many."""
-    count = 0
+def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> list[int]:
+    """Drop events, the least important first, oldest first, never a loss event; returns their rows."""
+    dropped: list[int] = []
     for rank in SHED_ORDER:
         low, high = rank_range(rank)
         while excess() > 0:
@@ -57,8 +57,8 @@ def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> int:
             db.executemany("DELETE FROM event WHERE id=?", rows)
             for (row,) in rows:
                 _note(db, n_of(row))
-            count += len(rows)
-    return count
+            dropped += [row for (row,) in rows]
+    return dropped
 
 
 def unannounced(db: sqlite3.Connection) -> bool:

@@ -15,6 +15,7 @@ from edge_agent.outbox.media import size_on_disk
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.order import LOSS_KIND, Rank, n_of, priority_of, rank_for, rank_of, row_id
+from edge_agent.outbox.sent_marks import Rows
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, OpenEvent, Stamp, StoredEvent
 
@@ -32,6 +33,7 @@ class Tally:
     removed: int = 0  # of these, deleted again
     media_bytes: int = 0
     media: int = 0
+    delivered: int = 0  # of these, since this file was opened
     shed: int = 0  # since this file was opened
     media_shed: int = 0
 
@@ -46,9 +48,11 @@ class Owed:
 
     events: frozenset[int] = frozenset()
     media: frozenset[int] = frozenset()
+    ranges: tuple[Rows, ...] = ()  # of rows of events
+    sent: str = ""  # what ``SentMarks.text`` says now; written down with deletions
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.media)
+        return bool(self.events or self.media or self.ranges)
 
 
 class Transaction:
@@ -65,6 +69,7 @@ class Transaction:
         self.epochs = epochs.copy()
         self.stored: list[StoredEvent] = []  # what is new, in the order of the chain
         self.unlink: list[str] = []  # ids of media whose files go after the commit
+        self.shed: list[int] = []  # rows of events given up
         self.shrunk = False
         self._db = db
         self._boot = boot
@@ -110,9 +115,14 @@ class Transaction:
 
     def delete(self, owed: Owed) -> None:
         """What is delivered."""
-        for row in owed.events:
-            gone = self._db.execute("DELETE FROM event WHERE id=?", (row,)).rowcount
-            self.tally = replace(self.tally, removed=self.tally.removed + gone)
+        gone = 0
+        if owed.events:
+            rows = [(row,) for row in owed.events]
+            gone = self._db.executemany("DELETE FROM event WHERE id=?", rows).rowcount
+        for part in owed.ranges:
+            gone += self._db.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", part).rowcount
+        tally = self.tally
+        self.tally = replace(tally, removed=tally.removed + gone, delivered=tally.delivered + gone)
         for row in owed.media:
             sql = "DELETE FROM media WHERE id=? RETURNING media_id, bytes"
             self._drop_media(self._db.execute(sql, (row,)).fetchall())
@@ -129,8 +139,8 @@ class Transaction:
             spare = self._max_db_bytes // 64
             dropped = shedding.shed_media(self._db, lambda freed: self._excess(spare) - freed)
             self._drop_media(dropped)
-            count = shedding.shed_events(self._db, lambda: self._excess(spare))
-            tally = self.tally
+            self.shed = shedding.shed_events(self._db, lambda: self._excess(spare))
+            count, tally = len(self.shed), self.tally
             self.tally = replace(
                 tally,
                 removed=tally.removed + count,

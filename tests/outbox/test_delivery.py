@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,13 +77,20 @@ def test_a_deferred_event_does_not_block_new_ones_and_comes_back(tmp_path: Path)
 
 def test_a_huge_deferred_backlog_comes_back_together_and_new_events_go_at_once() -> None:
     backlog = Backlog()
-    rows = [row_id(Rank.INFO, n) for n in range(1, MAX_DEFERRED + 3)]
-    for row in rows[:-1]:
-        backlog.defer(row, 1e9, now_mono=0.0)
-    kept = list(backlog.fresh(Rank.INFO, (r for r in rows if r > backlog.passed(Rank.INFO))))
-    assert kept == rows[-1:]
+    stored = [row_id(Rank.INFO, n) for n in range(1, MAX_DEFERRED + 3)]
+
+    def rows(after: int, last: int) -> Iterator[int]:
+        return (stored[at] for at in range(bisect_right(stored, after), bisect_right(stored, last)))
+
+    assert list(backlog.fresh(Rank.INFO, rows)) == stored
+    for row in stored[:-1]:
+        assert next(backlog.fresh(Rank.INFO, rows)) == row
+        backlog.defer(row, GIVE_BACK_AFTER_S, now_mono=0.0)
+    assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
+    assert list(backlog.again(Rank.INFO, rows)) == []
     backlog.advance(GIVE_BACK_AFTER_S)
-    assert list(backlog.fresh(Rank.INFO, (r for r in rows if r > backlog.passed(Rank.INFO)))) == rows
+    assert list(backlog.again(Rank.INFO, rows)) == stored[:-1]
+    assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
 
 
 def test_unknown_events_and_epochs_are_ignored(tmp_path: Path) -> None:
