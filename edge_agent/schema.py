@@ -30,6 +30,7 @@ def message_types() -> dict[str, Any]:
         "heartbeat": wire.Heartbeat,
         "doctor": wire.Doctor,
         "reply": wire.Reply,
+        "ack": wire.Ack,
     }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data

@@ -7,7 +7,7 @@ for the site comes first: a camera that sees nothing, then what loses events, th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from edge_agent.config.boards import Thermal
 from edge_agent.config.settings import Settings
@@ -82,13 +82,22 @@ def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -
             yield f"camera {camera.camera_id} is {' and '.join(tampered)}: somebody has to look after it"
 
 
-def delivery_lines(outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth) -> Iterator[str]:
+CENTRE_SILENT_S = 300.0
+"""The ingest confirms within seconds: this long without a word, while events wait for one, is no pause."""
+
+
+def delivery_lines(
+    outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth, now: datetime, zone: tzinfo
+) -> Iterator[str]:
     """``mqtt.last_error`` is history while ``online``, and the reason while not."""
+    silent = centre_is_silent(outbox, mqtt)
     if outbox.degraded:
         yield f"outbox: {outbox.degraded}"
     if outbox.shed:
         yield f"outbox: {outbox.shed} events given up since start, it was full"
-    if outbox.depth and outbox.oldest_s > WAITING_TOO_LONG_S:
+    if silent:
+        yield _silence(outbox, mqtt, now, zone)
+    elif outbox.depth and outbox.oldest_s > WAITING_TOO_LONG_S:
         refused = f"; it refused {mqtt.refused} since start" if mqtt.refused else ""
         yield f"broker: {outbox.depth} events wait, the oldest for {outbox.oldest_s:.0f} s{refused}"
     if not online:
@@ -118,6 +127,28 @@ def certificate_lines(certificates: CertificatesHealth) -> Iterator[str]:
             yield f"broker: the {name} ends in {days} days: have the centre renew it"
     if certificates.next_trouble:
         yield f"broker: {certificates.next_trouble}"
+
+
+def centre_is_silent(outbox: OutboxHealth, mqtt: MqttHealth) -> bool:
+    """Whether it has to confirm what was sent, and has not for too long."""
+    waits = mqtt.delivery == "confirmed" and outbox.unconfirmed > 0
+    heard_s = mqtt.confirmed_age_s
+    return (
+        waits
+        and outbox.oldest_unconfirmed_s > CENTRE_SILENT_S
+        and (heard_s is None or heard_s > CENTRE_SILENT_S)
+    )
+
+
+def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo) -> str:
+    heard_s = mqtt.confirmed_age_s
+    since = "the agent started"
+    if heard_s is not None:
+        since = since_text(now - timedelta(seconds=heard_s), now, zone)
+    return (
+        f"centre: nothing confirmed since {since}: {outbox.unconfirmed} events are sent and kept, "
+        f"the oldest for {outbox.oldest_unconfirmed_s:.0f} s"
+    )
 
 
 def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:

@@ -118,7 +118,7 @@ class HeartbeatMaker:
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
-                *degraded.delivery_lines(outbox, mqtt, online, clock),
+                *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
                 *degraded.uplink_lines(uplink),
                 *degraded.certificate_lines(certificates),
                 *degraded.evidence_lines(evidence),
@@ -161,6 +161,8 @@ def outbox_health(stats: OutboxStats) -> OutboxHealth:
         degraded=stats.degraded,
         shed=stats.shed,
         media_shed=stats.media_shed,
+        unconfirmed=stats.unconfirmed,
+        oldest_unconfirmed_s=round(stats.oldest_unconfirmed_s, 1),
     )
 
 

@@ -85,6 +85,11 @@ def _mqtt(mqtt: MqttHealth) -> Iterator[str | None]:
     yield f"{mqtt.reconnects} reconnects"
     yield f"{mqtt.inflight} in flight"
     yield f"{mqtt.refused} refused" if mqtt.refused else None
+    if mqtt.delivery == "confirmed":
+        heard_s = mqtt.confirmed_age_s
+        yield "nothing confirmed yet" if heard_s is None else f"confirmed {duration(heard_s)} ago"
+        yield f"{mqtt.resends} sent again" if mqtt.resends else None
+        yield f"{mqtt.ignored_acks} acks ignored" if mqtt.ignored_acks else None
     for label, sent in (("today", mqtt.bytes_today), ("this month", mqtt.bytes_month)):
         total = sent.event + sent.heartbeat + sent.media + sent.reply
         yield f"{total / 1e6:.1f} MB {label}"

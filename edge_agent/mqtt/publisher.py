@@ -20,12 +20,14 @@ import msgspec
 from edge_agent import wire
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Delivery, Mqtt
-from edge_agent.errors import ConfigError, MqttError
+from edge_agent.errors import MqttError
 from edge_agent.loop import Loop
 from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.centre import Centre, Resending
 from edge_agent.mqtt.client import Connection, Message
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
 from edge_agent.mqtt.pace import Pace
+from edge_agent.mqtt.rate import Rate
 from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.sender import OutboxPort, RepliesPort, Sender
@@ -60,8 +62,8 @@ class Publisher:
     ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect.
     ``on_down`` gets what the centre sends, on the publisher's thread; it returns soon and does not raise. A
     command stays with the broker until it is ``taken``. ``replies`` are what it is answered with.
-    ``clock_trusted`` says whether the system clock can be right. Raises ConfigError for a delivery that
-    this version does not offer.
+    ``clock_trusted`` says whether the system clock can be right. ``resending`` counts only where
+    ``mqtt.delivery`` is confirmed.
 
     Every public method may be called from any thread.
     """
@@ -81,9 +83,8 @@ class Publisher:
         reconnect: Reconnect | None = None,
         pace: Pace | None = None,
         rotation: Rotation | None = None,
+        resending: Resending | None = None,
     ) -> None:
-        if settings.delivery is not Delivery.BROKER:
-            raise ConfigError("mqtt.delivery: only 'broker' is available in this version")
         self.loop = Loop("publisher", self._run)
         self._settings = settings
         self._topics = topics
@@ -96,7 +97,9 @@ class Publisher:
         self._inbox = Inbox(wake=outbox.wake)
         self._reconnect = reconnect or Reconnect(settings.brokers, settings.spread_s)
         self._pace = pace or Pace(clock)
-        self._sender = Sender(outbox, topics, usage, clock, self._pace, replies)
+        confirmed = settings.delivery is Delivery.CONFIRMED
+        self._centre = Centre(outbox, clock, resending or Resending()) if confirmed else None
+        self._sender = Sender(outbox, topics, usage, clock, self._pace, replies, self._centre)
         self._taken: deque[tuple[str, int]] = deque()  # session and packet id of what is safe with us
         self._rotation = rotation or Rotation(settings, topics.gateway, clock_trusted=clock_trusted)
         self._session = str(uuid.uuid4())
@@ -151,9 +154,19 @@ class Publisher:
         """Id of the present or latest session, for the heartbeat."""
         return self._session
 
+    @property
+    def resend_rate(self) -> Rate | None:
+        """What goes out again is bounded by it; None: the PUBACK delivers, nothing has to."""
+        return self._centre.rate if self._centre is not None else None
+
     def health(self) -> wire.MqttHealth:
         today, month = self._usage.totals()
+        centre = self._centre
         return wire.MqttHealth(
+            delivery="broker" if centre is None else "confirmed",
+            confirmed_age_s=self._confirmed_age_s(),
+            resends=centre.resends if centre is not None else 0,
+            ignored_acks=centre.ignored_acks if centre is not None else 0,
             reconnects=max(0, self._connects - 1),
             inflight=len(self._sender.window),
             refused=self._sender.refused,
@@ -162,6 +175,10 @@ class Publisher:
             bytes_today=today,
             bytes_month=month,
         )
+
+    def _confirmed_age_s(self) -> float | None:
+        confirmed_mono = self._centre.confirmed_mono if self._centre is not None else None
+        return None if confirmed_mono is None else round(self._clock.monotonic() - confirmed_mono, 1)
 
     # --- on the publisher's thread ---
 
@@ -209,7 +226,8 @@ class Publisher:
         if self._broken_mono is not None:
             return BROKEN_S
         if self._connection is not None:
-            return min(TICK_S, self._pace.wait_s() or TICK_S)
+            soon_s = self._centre.take_wait_s() if self._centre is not None else None
+            return min(TICK_S, self._pace.wait_s() or TICK_S, TICK_S if soon_s is None else soon_s)
         return min(TICK_S, max(0.0, self._next_attempt_mono - self._clock.monotonic()))
 
     def _attempt(self, now: float) -> None:
@@ -255,8 +273,13 @@ class Publisher:
         taken = partial(self._take, self._session, packet_id)
         if message is None or message.kind is not DownKind.COMMAND:
             taken()
-        if message is not None:
+        if message is None:
+            return
+        if message.kind is not DownKind.ACK:
             self._on_down(dataclasses.replace(message, taken=taken, expires_in_s=arrived.expires_in_s))
+        elif self._centre is not None:
+            self._centre.take_ack(message.payload)
+        # Else the PUBACK has delivered it: the centre confirms to every gateway alike.
 
     def _take(self, session: str, packet_id: int | None) -> None:
         """Any thread."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from edge_agent.clock import Clock
 from edge_agent.mqtt.causes import BLAMES_A_MESSAGE
+from edge_agent.mqtt.centre import Centre, ConfirmPort
 from edge_agent.mqtt.client import Connection, Message, packet_bytes
 from edge_agent.mqtt.inbox import Acked, Connected
 from edge_agent.mqtt.pace import Pace
@@ -47,12 +49,14 @@ CODE_WORDS = {
 }
 
 
-class OutboxPort(Protocol):
+class OutboxPort(ConfirmPort, Protocol):
     """What is needed of the outbox. All but ``wake`` are called on the publisher's thread only."""
 
-    def pending(self, limit: int, exclude: Collection[tuple[int, str]]) -> Sequence[StoredEvent]:
+    def pending(
+        self, limit: int, exclude: Collection[tuple[int, str]], again: int = ...
+    ) -> Sequence[StoredEvent]:
         """Up to ``limit`` events that are neither deferred nor in ``exclude``, the (sequence, epoch) of those
-        in flight; by priority, then oldest first."""
+        in flight; by priority, then oldest first; at most ``again`` that are ``StoredEvent.again``."""
         ...
 
     def delivered(self, sequence: int, epoch: str) -> None: ...
@@ -64,10 +68,6 @@ class OutboxPort(Protocol):
     def pending_media(self) -> Media | None:
         """The next picture that is not deferred and whose event is delivered."""
         ...
-
-    def media_delivered(self, media_id: str) -> None: ...
-
-    def media_deferred(self, media_id: str, not_before_mono: float) -> None: ...
 
     def wait_for_news(self, timeout_s: float) -> bool:
         """Block until there may be something new to send or ``wake`` is called, at most so long."""
@@ -89,7 +89,10 @@ class RepliesPort(Protocol):
 
 
 class Sender:
-    """One thread uses it. Between ``begin`` and ``lost`` there is a connection."""
+    """One thread uses it. Between ``begin`` and ``lost`` there is a connection.
+
+    Without ``centre`` the broker's PUBACK is the delivery.
+    """
 
     def __init__(
         self,
@@ -99,8 +102,10 @@ class Sender:
         clock: Clock,
         pace: Pace | None = None,
         replies: RepliesPort | None = None,
+        centre: Centre | None = None,
     ) -> None:
         self.window = Window()
+        self.centre = centre
         self.refused = 0
         self._outbox = outbox
         self._topics = topics
@@ -186,6 +191,8 @@ class Sender:
         room = 0 if held else self.window.free_for_others
         if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
             return
+        if self.centre is not None and not self.centre.picture_allowed():
+            return
         if (media := self._outbox.pending_media()) is not None:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
 
@@ -224,7 +231,8 @@ class Sender:
         allowed = self._event_gate.allowed(free, len(in_flight), self._clock.monotonic())
         if not allowed:
             return free == 0
-        for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight)):
+        again = sys.maxsize if self.centre is None else self.centre.again_allowed()
+        for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight, again)):
             # By priority: where this one finds no place, none of those behind it does.
             if number == allowed or not (self.window.takes(event) and self._pace.takes(event)):
                 return True
@@ -259,6 +267,12 @@ class Sender:
         packet_id = self._connection.publish(message)
         self.window.add(packet_id, item, size_bytes, self._clock.monotonic())
         self._count(kind, size_bytes)
+        if self.centre is None:
+            return
+        if isinstance(item, StoredEvent):
+            self.centre.event_sent(item)
+        else:
+            self.centre.picture_sent(item)
 
     def _too_large(self, size_bytes: int) -> bool:
         """The broker would end the connection for it, and again after every reconnect."""
@@ -267,11 +281,19 @@ class Sender:
     def _delivered(self, item: StoredEvent | Media) -> None:
         self._gate_of(item).succeeded()
         self._tell_subscriber(item)
-        if isinstance(item, StoredEvent):
+        if self.centre is not None:
+            self._at_broker(self.centre, item)
+        elif isinstance(item, StoredEvent):
             self._outbox.delivered(item.sequence, item.epoch)
         else:
             self._media_attempts.pop(item.media_id, None)
             self._outbox.media_delivered(item.media_id)
+
+    def _at_broker(self, centre: Centre, item: StoredEvent | Media) -> None:
+        if isinstance(item, StoredEvent):
+            centre.event_at_broker(item)
+        else:
+            centre.picture_at_broker(item)
 
     def _not_delivered(self, item: StoredEvent | Media, reason: int) -> None:
         if reason == NO_SUBSCRIBER:

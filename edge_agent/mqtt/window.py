@@ -32,9 +32,9 @@ Sent = StoredEvent | Media | WaitingReply | str
 """An event, a picture, a reply, or the name of one of the gateway's own messages."""
 
 
-def deferral_s(attempts: int) -> float:
+def deferral_s(attempts: int, first_s: float = FIRST_DEFERRAL_S) -> float:
     """How long a message rests after it was not delivered: 60 s, doubling to 15 min."""
-    return min(LONGEST_DEFERRAL_S, FIRST_DEFERRAL_S * 2.0 ** min(attempts, 10))
+    return min(LONGEST_DEFERRAL_S, first_s * 2.0 ** min(attempts, 10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +151,14 @@ class Gate:
         self._failures = 0
         self._next_try_mono = 0.0
 
+    @property
+    def closed(self) -> bool:
+        """Whether only single messages are tried."""
+        return self._failures >= self._after
+
     def failed(self, now_mono: float) -> None:
         self._failures += 1
-        if self._failures >= self._after:
+        if self.closed:
             self._next_try_mono = now_mono + self._every_s
 
     def succeeded(self) -> None:
@@ -161,6 +166,6 @@ class Gate:
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
         """How many messages may be sent now."""
-        if self._failures < self._after:
+        if not self.closed:
             return free
         return min(1, free) if in_flight == 0 and now_mono >= self._next_try_mono else 0

@@ -5,6 +5,7 @@ contract: names are the wire's names, units are in the names, unknown is null. W
 be left out of a heartbeat while it has it.
 """
 
+from edge_agent.wire.ack import Ack
 from edge_agent.wire.base import (
     SCHEMA_BASE,
     TYPE_PREFIX,
@@ -80,6 +81,7 @@ __all__ = [
     "KIND_OF_DATA",
     "SCHEMA_BASE",
     "TYPE_PREFIX",
+    "Ack",
     "Arguments",
     "Birth",
     "BirthCamera",

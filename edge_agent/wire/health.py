@@ -44,6 +44,8 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
     degraded: str | None = None  # why events go out from memory, or null
     shed: Count = 0
     media_shed: Count = 0  # pictures
+    unconfirmed: Count = 0  # of ``depth``, sent and not confirmed by the centre; 0 unless it has to confirm
+    oldest_unconfirmed_s: float = 0.0
 
 
 class BytesByClass(Message, frozen=True, kw_only=True):
@@ -64,6 +66,10 @@ class MqttHealth(Message, frozen=True, kw_only=True):
     refused: Count = 0  # messages the broker refused, since start; none without a subscriber
     no_subscriber: bool = False  # the latest event of some camera, or the latest picture, reached nobody
     last_error: str | None = None
+    delivery: Literal["broker", "confirmed"] = "broker"  # whose word an event waits for
+    confirmed_age_s: float | None = None  # since the centre last confirmed something that waited
+    resends: Count = 0  # events and pictures, since start
+    ignored_acks: Count = 0  # of the centre, since start
     bytes_today: BytesByClass = BytesByClass()
     bytes_month: BytesByClass = BytesByClass()
 

@@ -117,7 +117,6 @@ MISTAKES = [
     ("an unknown profile", _top("profile: §rasberry-pi-4"), "(did you mean 'raspberry-pi-4'?)"),
     ("a profile that is a path", _top("profile: §../etc/passwd"), "without .yaml"),
     ("an unknown delivery", _mqtt("brokers: [mqtt://h]\ndelivery: §brokre"), "(did you mean 'broker'?)"),
-    ("a delivery of a later version", _mqtt("brokers: [mqtt://h]\ndelivery: §confirmed"), "delivery: 'confirmed' comes with a later version; use broker"),
     ("an unknown detector", _top("detector: {model: §hgo}"), "(did you mean 'hog'?)"),
     # --- brokers
     ("no broker", _mqtt("brokers: §[]"), "at least 1"),

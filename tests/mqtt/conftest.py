@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +22,7 @@ from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
-from edge_agent.outbox_model import Media, StoredEvent
+from edge_agent.outbox_model import Confirmation, Media, StoredEvent
 from edge_agent.secrets import Credentials
 from tests.testbed.mosquitto import wait_until
 
@@ -100,7 +101,21 @@ class MemoryOutbox:
         with self._lock:
             return len(self._events) + len(self._media)
 
-    def pending(self, limit: int, exclude: Collection[tuple[int, str]]) -> list[StoredEvent]:
+    def sent(self, event: StoredEvent) -> None:
+        raise AssertionError("for the tests of delivery on the broker's word only")
+
+    def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        raise AssertionError("for the tests of delivery on the broker's word only")
+
+    def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
+        raise AssertionError("for the tests of delivery on the broker's word only")
+
+    def come_again(self, mono: float) -> None:
+        raise AssertionError("for the tests of delivery on the broker's word only")
+
+    def pending(
+        self, limit: int, exclude: Collection[tuple[int, str]], again: int = sys.maxsize
+    ) -> list[StoredEvent]:
         with self._lock:
             now = self._clock.monotonic()
             due = [e for e, not_before in self._events.values() if not_before <= now and e.key not in exclude]

@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -249,14 +248,3 @@ def test_brokers_are_tried_in_turn_and_the_first_one_again_after_a_good_session(
 def test_a_taken_over_session_waits_longest_even_after_a_good_hour() -> None:
     plan = Reconnect(TWO_BROKERS, spread_s=0, uniform=slowest)
     assert plan.after_loss_s(TAKEN, lasted_s=3600) == 150
-
-
-def test_confirmed_delivery_is_refused_and_not_ignored(gateway: MakeGateway) -> None:
-    from edge_agent.config.settings import Delivery
-    from edge_agent.errors import ConfigError
-
-    with (
-        pytest.raises(ConfigError, match=r"mqtt\.delivery"),
-        gateway(replace(mqtt_settings(1), delivery=Delivery.CONFIRMED)),
-    ):
-        pass

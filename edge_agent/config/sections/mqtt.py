@@ -65,9 +65,9 @@ MQTT = Section(
         *login.FIELDS,
         Field(
             "delivery",
-            Choice((Delivery.BROKER,), Delivery, later=(Delivery.CONFIRMED,)),
-            "an event counts as delivered on the broker's PUBACK; confirmed, on the central ingest's word, "
-            "comes with a later version",
+            Choice(tuple(Delivery), Delivery),
+            "when an event may leave the box: broker, on the broker's PUBACK; confirmed, when the central "
+            "ingest has it in its database (down/ack), which a broker that is killed cannot undo",
             Delivery.BROKER,
         ),
         Field(

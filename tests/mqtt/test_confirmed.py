@@ -1,0 +1,332 @@
+"""``delivery: confirmed`` at a real mosquitto with a real outbox: an event stays until the ingest has it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.config.settings import Delivery
+from edge_agent.model import Severity
+from edge_agent.mqtt.centre import Resending
+from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Draft, Loss, Media, Stamp
+from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
+from tests.testbed.ingest import Ingest, faults
+from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+
+GATEWAY = "tb/v1/de-tham/dt-001"
+SOURCE = "/tb/dt-001"
+
+
+def encode(stamp: Stamp) -> bytes:
+    event = {"source": SOURCE, "id": f"dt-001/{stamp.epoch}/{stamp.sequence}", "type": "tb.object.v1"}
+    return json.dumps({**event, "sequence": stamp.sequence, "epoch": stamp.epoch}).encode()
+
+
+def encode_loss(stamp: Stamp, loss: Loss) -> bytes:
+    data = {"epoch": loss.epoch, "ranges": loss.ranges}
+    event = {**json.loads(encode(stamp)), "type": "tb.loss.v1", "data": data}
+    return json.dumps(event).encode()
+
+
+def draft(severity: Severity = Severity.INFO, media: Media | None = None) -> Draft:
+    return Draft("cam-1", "object", severity, encode, media=media)
+
+
+def picture(name: str) -> Media:
+    payload = name.encode().ljust(9000, b".")
+    return Media(name, "e", "cam-1", hashlib.sha256(payload).hexdigest(), payload)
+
+
+@dataclass
+class Box:
+    """A gateway that waits for the centre's word."""
+
+    outbox: Outbox
+    publisher: Publisher
+    clock: ShiftedClock
+
+    def append(self, count: int = 1, severity: Severity = Severity.INFO) -> list[Stamp]:
+        return [self.outbox.append(draft(severity)) for _ in range(count)]
+
+    def later(self, seconds: float) -> None:
+        """With something in flight the session would look overdue."""
+        wait_until(lambda: self.publisher.health().inflight == 0, what="every PUBACK")
+        self.clock.shift_s += seconds
+        self.outbox.wake()
+
+    @property
+    def unconfirmed(self) -> int:
+        return self.outbox.stats().unconfirmed
+
+    @property
+    def depth(self) -> int:
+        stats = self.outbox.stats()
+        return stats.depth + stats.media_depth
+
+
+def outbox_in(folder: Path, clock: ShiftedClock, max_bytes: int = 50_000_000) -> Outbox:
+    state = folder / "state"
+    return Outbox(state, max_bytes=max_bytes, clock=clock, boot_id="boot", encode_loss=encode_loss)
+
+
+@contextmanager
+def box_at(
+    port: int,
+    folder: Path,
+    delivery: Delivery = Delivery.CONFIRMED,
+    clock: ShiftedClock | None = None,
+    **bounds: float,
+) -> Iterator[Box]:
+    clock = clock or ShiftedClock()
+    outbox = outbox_in(folder, clock)
+    publisher = Publisher(
+        replace(mqtt_settings(port), delivery=delivery),
+        TOPICS,
+        outbox,
+        usage=Usage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
+        clock=clock,
+        birth=lambda session: b"{}",
+        on_down=lambda message: None,
+        clock_trusted=lambda: True,
+        resending=Resending(**bounds),  # type: ignore[arg-type]
+    )
+    with outbox:
+        publisher.start()
+        wait_until(lambda: publisher.online, what="session")
+        yield Box(outbox, publisher, clock)
+        publisher.stop()
+        assert publisher.join(5)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def centre(broker: Mosquitto) -> Iterator[Subscriber]:
+    """Somebody who listens and confirms nothing by itself."""
+    with Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#") as subscriber:
+        yield subscriber
+
+
+def sequences(centre: Subscriber) -> list[int]:
+    return [int(json.loads(event.payload)["sequence"]) for event in centre.events()]
+
+
+def confirm(centre: Subscriber, stamp: Stamp, upto: int, **more: object) -> None:
+    centre.publish(f"{GATEWAY}/down/ack", json.dumps({"epoch": stamp.epoch, "upto": upto, **more}).encode())
+
+
+def test_an_event_leaves_the_box_when_the_ingest_has_committed_it(broker: Mosquitto, tmp_path: Path) -> None:
+    database = tmp_path / "centre.db"
+    with Ingest(broker.port, database), box_at(broker.port, tmp_path) as box:
+        box.append(30)
+        box.outbox.append(draft(Severity.ALARM, picture("p1")))
+        wait_until(lambda: box.depth == 0)
+        assert box.publisher.health().resends == 0
+        assert box.publisher.health().confirmed_age_s is not None
+    assert faults(database) == []
+
+
+def test_a_puback_is_no_promise_and_the_same_bytes_come_again(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path) as box:
+        box.append(3)
+        wait_until(lambda: box.unconfirmed == 3)
+        box.later(50)
+        box.append()
+        centre.wait_for(lambda: sequences(centre) == [1, 2, 3, 4])
+        box.later(20)
+        centre.wait_for(lambda: len(centre.events()) == 7)
+        again = centre.events()[4:]
+        assert [event.payload for event in again] == [event.payload for event in centre.events()[:3]]
+        assert box.publisher.health().resends == 3
+        assert box.depth == 4
+
+
+def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path) as box:
+        box.append()
+        for number, rest_s in enumerate([60, 120, 240, 480, 900, 900], start=1):
+            wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
+            box.later(rest_s - 5)
+            (new,) = box.append()  # what is due goes before it
+            wait_until(lambda s=new.sequence: s in sequences(centre))  # type: ignore[misc]
+            assert sequences(centre).count(1) == number
+            box.later(5)
+
+
+def test_a_dead_ingest_holds_up_no_live_event_and_gets_no_flood(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path, unanswered=10, per_s=1000) as box:
+        box.append(200)
+        centre.wait_for(lambda: len(centre.events()) == 200)
+        for _ in range(30):  # half an hour
+            box.later(60)
+            box.append()
+            wait_until(lambda: not unsent(box))
+        assert set(sequences(centre)) == set(range(1, 231)), "a live event was held up"
+        # Ten, a window that was on its way by then, and one a minute.
+        assert box.publisher.health().resends <= 10 + 20 + 31
+        count = len(centre.events())
+        with Ingest(broker.port, tmp_path / "centre.db"):
+            box.append()
+            wait_until(lambda: box.depth == 230)
+            assert box.publisher.health().confirmed_age_s is not None
+            box.later(61)  # it lives: all the rest comes again
+            wait_until(lambda: box.depth == 0)
+            again = sequences(centre)[count + 1 :]
+            assert again == sorted(again), "not oldest first"
+            assert len(again) == 230
+    assert faults(tmp_path / "centre.db") == []
+
+
+def unsent(box: Box) -> int:
+    stats = box.outbox.stats()
+    return stats.depth - stats.unconfirmed
+
+
+def test_a_backlog_drains_at_a_bounded_rate_behind_what_is_new(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    clock = ShiftedClock()
+    with Outbox(
+        tmp_path / "state", max_bytes=50_000_000, clock=clock, boot_id="b", encode_loss=encode_loss
+    ) as o:
+        for _ in range(100):
+            o.append(draft())
+    with box_at(broker.port, tmp_path, clock=clock, per_s=0.5, burst=20) as box:
+        centre.wait_for(lambda: len(centre.events()) == 20)
+        box.append(5)
+        centre.wait_for(lambda: len(centre.events()) == 25)
+        assert sequences(centre) == [*range(1, 21), *range(101, 106)]
+        box.later(20)
+        centre.wait_for(lambda: len(centre.events()) >= 35)
+        assert sequences(centre)[25:35] == list(range(21, 31))
+        rate = box.publisher.resend_rate
+        assert rate is not None
+        rate.per_s = 1000
+        box.later(1)
+        centre.wait_for(lambda: set(sequences(centre)) == set(range(1, 106)))
+
+
+def test_after_a_restart_what_was_not_confirmed_comes_again_byte_for_byte(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path) as box:
+        stamps = box.append(6)
+        centre.wait_for(lambda: len(centre.events()) == 6)
+        confirm(centre, stamps[0], 2, also=[5])
+        wait_until(lambda: box.depth == 3)
+    with box_at(broker.port, tmp_path):
+        centre.wait_for(lambda: len(centre.events()) == 9)
+    assert sequences(centre)[6:] == [3, 4, 6]
+    payloads = {event.payload for event in centre.events()}
+    assert len(payloads) == 6
+
+
+BAD_ACKS = [
+    b"",
+    b"no json",
+    b"[]",
+    b"null",
+    b'"upto"',
+    b'{"upto": 3}',
+    b'{"epoch": "EPOCH"}',
+    b'{"epoch": "EPOCH", "upto": -1}',
+    b'{"epoch": "EPOCH", "upto": "3"}',
+    b'{"epoch": "EPOCH", "upto": 3.5}',
+    b'{"epoch": "EPOCH", "upto": true}',
+    b'{"epoch": "EPOCH", "upto": null}',
+    b'{"epoch": "EPOCH", "upto": 4}',  # never allotted
+    b'{"epoch": "EPOCH", "upto": 1, "also": [99]}',
+    b'{"epoch": "EPOCH", "upto": 9999999999999999}',
+    b'{"epoch": "EPOCH", "upto": 1' + b"0" * 5000 + b"}",
+    b'{"epoch": "EPOCH", "upto": 0, "also": "3"}',
+    b'{"epoch": "EPOCH", "upto": 0, "also": [-1]}',
+    b'{"epoch": "EPOCH", "upto": 0, "media": [7]}',
+    b'{"epoch": "other", "upto": 3}',
+    b'{"epoch": "../../x", "upto": 3}',
+    b"\xff\xfe\x00",
+    b"[" * 200_000,
+    b'{"x": ' + b"[" * 100_000,
+    b'{"epoch": "EPOCH", "upto": 3, "also": [' + b"1," * 200_000 + b"1]}",
+]
+
+
+def ignored(box: Box) -> int:
+    return box.publisher.health().ignored_acks
+
+
+def test_what_is_no_confirmation_deletes_nothing_and_is_counted(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with box_at(broker.port, tmp_path) as box:
+        (first, *_) = box.append(3)
+        centre.wait_for(lambda: len(centre.events()) == 3)
+        for number, payload in enumerate(BAD_ACKS, start=1):
+            centre.publish(f"{GATEWAY}/down/ack", payload.replace(b"EPOCH", first.epoch.encode()))
+            wait_until(lambda n=number: ignored(box) == n, what=repr(payload[:60]))  # type: ignore[misc]
+            assert box.depth == 3, payload[:60]
+        centre.publish(
+            f"{GATEWAY}/down/ack", b'{"epoch": "%s", "upto": 3' % first.epoch.encode() + b" " * 10_000_000
+        )
+        confirm(centre, first, 3)
+        wait_until(lambda: box.depth == 0)
+        assert box.publisher.loop.running
+    assert "a down/ack is ignored, nothing is deleted" in caplog.text
+
+
+def test_pictures_are_kept_until_the_ingest_names_them(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    def on_disk() -> int:
+        return len(list((tmp_path / "state" / "media").iterdir()))
+
+    with box_at(broker.port, tmp_path) as box:
+        stamp = box.outbox.append(draft(media=picture("p1")))
+        box.outbox.append(draft(media=picture("p2")))
+        centre.wait_for(lambda: len(centre.events()) == 2)
+        confirm(centre, stamp, 2, media=["p2"])  # not sent yet: not believed
+        centre.wait_for(lambda: len(centre.on("/up/media/p1") + centre.on("/up/media/p2")) == 2)
+        wait_until(lambda: box.publisher.health().inflight == 0)
+        assert box.outbox.stats().media_depth == 2
+        confirm(centre, stamp, 0, media=["p2", "unknown"])
+        wait_until(lambda: box.outbox.stats().media_depth == 1)
+        box.later(61)
+        centre.wait_for(lambda: len(centre.on("/up/media/p1")) == 2)
+        confirm(centre, stamp, 0, media=["p1"])
+        wait_until(lambda: box.outbox.stats().media_depth == 0)
+        box.later(6)
+        box.outbox.maintain()
+        assert on_disk() == 0
+
+
+def test_on_the_brokers_word_alone_a_confirmation_means_nothing(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path, Delivery.BROKER) as box:
+        box.append(3)
+        wait_until(lambda: box.depth == 0)
+        centre.publish(f"{GATEWAY}/down/ack", b"garbage")
+        box.append()
+        wait_until(lambda: box.depth == 0)
+        health = box.publisher.health()
+        assert (health.delivery, health.ignored_acks, health.resends) == ("broker", 0, 0)
+        assert box.publisher.resend_rate is None
