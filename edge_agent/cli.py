@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "evidence": _evidence,
         "doctor": _doctor,
         "cameras": _cameras,
+        "central": _central,
     }[args.command]
     try:
         return command(args)
@@ -202,6 +203,20 @@ def _cameras(args: argparse.Namespace) -> int:
     return run_cameras(args, sys.stdout)
 
 
+def _central(args: argparse.Namespace) -> int:
+    from edge_agent.central.command import run_central
+
+    try:
+        return run_central(args, sys.stdout)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("sqlalchemy", "psycopg"):
+            raise
+        print(
+            f"edge-agent central: {error.name} is not installed: install edge-agent[central]", file=sys.stderr
+        )
+        return 1
+
+
 def _aim(args: argparse.Namespace) -> int:
     from edge_agent.device.signals import stop_on_signals
 
@@ -289,6 +304,10 @@ def _parser() -> argparse.ArgumentParser:
     evidence_cli.add_commands(evidence, DEFAULT_CONFIG)
     cameras = commands.add_parser("cameras", help="find a site's cameras, and set up what the agent needs")
     cameras_cli.add_commands(cameras, DEFAULT_CONFIG)
+    from edge_agent.central import command as central_command
+
+    central = commands.add_parser("central", help="what runs at the centre: take in what all gateways send")
+    central_command.add_commands(central)
     return parser
 
 

@@ -12,6 +12,7 @@ EdgeAgentError
   EvidenceError           of the command line: tell the user
   CameraSetupError        of the command line: tell the user
   MqttError               keep events, retry
+  CentralError            of the centre: confirm nothing, retry
 
 Foreign errors are translated in one place per library, with ``from``.
 """
@@ -92,3 +93,7 @@ class CameraSetupError(EdgeAgentError):
 
 class MqttError(EdgeAgentError):
     """The broker is not reachable or refuses us; events wait."""
+
+
+class CentralError(EdgeAgentError):
+    """The centre cannot keep what it gets: it confirms nothing, says so, and tries again."""

@@ -32,7 +32,12 @@ camera's. *Restarts* says what a change restarts: that camera only, the agent, o
 
 def markdown() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *_section("", ROOT, Reload.AGENT)])
+    return page_of(_HEAD, ROOT)
+
+
+def page_of(head: str, root: Section) -> str:
+    """What every key of the table is, below ``head``."""
+    return "\n".join([head, *_section("", root, Reload.AGENT)])
 
 
 def _section(path: str, section: Section, reload: Reload) -> Iterator[str]:

@@ -58,6 +58,24 @@ class Message:
     retain: bool = False
     content_type: str | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    expiry_s: int | None = None  # the broker forgets it after this; None: never
+
+    @property
+    def plain(self) -> bool:
+        """Without any MQTT 5 property."""
+        return self.content_type is None and self.expiry_s is None and not self.properties
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a client and the broker agree on when they connect."""
+
+    session_expiry_s: int = SESSION_EXPIRY_S
+    maximum_packet_bytes: int = MAXIMUM_PACKET_BYTES  # of one message to us
+    receive_maximum: int = RECEIVE_MAXIMUM  # messages to us that are not acknowledged yet
+
+
+GATEWAY_TERMS = Terms()
 
 
 class Connection:
@@ -76,11 +94,13 @@ class Connection:
         will: Message,
         inbox: Inbox,
         clock_trusted: bool,
+        terms: Terms = GATEWAY_TERMS,
     ) -> None:
         self.broker = broker
         self.session = session
         self._settings = settings
         self._clock_trusted = clock_trusted
+        self._terms = terms
         self._listener = _Listener(broker, session, inbox)
         self._client = _make_client(client_id, settings, will, self._listener)
         self._resolved = threading.Event()
@@ -158,7 +178,7 @@ class Connection:
                 self.broker.port,
                 keepalive=KEEPALIVE_S,
                 clean_start=False,
-                properties=_connect_properties(),
+                properties=_connect_properties(self._terms),
             )
         except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a Trouble
             self._client.close_socket()
@@ -282,10 +302,19 @@ class _Listener:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # no topic of ours
-        expires_in_s = getattr(message.properties, "MessageExpiryInterval", None)
-        packet_id = message.mid if message.qos else None
-        self._inbox.put(self._session, Arrived(topic, bytes(message.payload), packet_id, expires_in_s))
+            # To be acknowledged all the same, or it comes again and again.
+            topic = ""
+        known = message.properties
+        self._inbox.put(
+            self._session,
+            Arrived(
+                topic,
+                bytes(message.payload),
+                message.mid if message.qos else None,
+                getattr(known, "MessageExpiryInterval", None),
+                tuple(getattr(known, "UserProperty", ())),
+            ),
+        )
 
     def _on_disconnect(
         self, client: paho.Client, _: object, flags: paho.DisconnectFlags, reason: ReasonCode, props: object
@@ -365,9 +394,11 @@ def packet_bytes(message: Message) -> int:
 
 
 def _publish_properties(message: Message) -> Properties | None:
-    if message.content_type is None and not message.properties:
+    if message.plain:
         return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if message.expiry_s is not None:
+        properties.MessageExpiryInterval = message.expiry_s
     if message.content_type is not None:
         properties.ContentType = message.content_type
     if message.properties:
@@ -375,9 +406,9 @@ def _publish_properties(message: Message) -> Properties | None:
     return properties
 
 
-def _connect_properties() -> Properties:
+def _connect_properties(terms: Terms) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = SESSION_EXPIRY_S
-    properties.MaximumPacketSize = MAXIMUM_PACKET_BYTES
-    properties.ReceiveMaximum = RECEIVE_MAXIMUM
+    properties.SessionExpiryInterval = terms.session_expiry_s
+    properties.MaximumPacketSize = terms.maximum_packet_bytes
+    properties.ReceiveMaximum = terms.receive_maximum
     return properties

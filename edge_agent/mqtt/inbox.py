@@ -48,6 +48,7 @@ class Arrived:
     payload: bytes
     packet_id: int | None = None
     expires_in_s: int | None = None  # what is left of the message's own expiry
+    properties: tuple[tuple[str, str], ...] = ()  # user properties
 
 
 Signal = Connected | Ended | Acked | Subscribed | Arrived
@@ -57,8 +58,9 @@ class Inbox:
     """Signals, each tagged with the connection attempt it belongs to, so that late ones of an older attempt
     are never taken for news of the present one.
 
-    ``Arrived`` is bounded: the newest beyond ``max_arrived`` is dropped and counted. The others are bounded
-    by the window of unacknowledged messages. Any thread puts, which calls ``wake``; one thread takes.
+    ``Arrived`` is bounded: the newest beyond ``max_arrived`` is dropped and counted. What must be
+    acknowledged is bounded by the broker, and is never dropped; the others by the window of unacknowledged messages. Any
+    thread puts, which calls ``wake``; one thread takes.
     """
 
     def __init__(self, wake: Callable[[], None], max_arrived: int = 64) -> None:
@@ -71,7 +73,7 @@ class Inbox:
 
     def put(self, session: str, signal: Signal) -> None:
         with self._lock:
-            if isinstance(signal, Arrived):
+            if isinstance(signal, Arrived) and signal.packet_id is None:
                 if self._arrived >= self._max_arrived:
                     self.dropped += 1
                     return

@@ -17,7 +17,7 @@ class Reconnect:
 
     - The first attempt after a boot or after a lost connection waits a random time up to ``spread_s``.
     - Failed attempts go through ``brokers`` in turn, up to 1 s apart; after each round comes a full-jitter
-      delay, from 1 s doubling to 120 s. A refused sign-on is a failed attempt.
+      delay, from 1 s doubling to ``cap_s``. A refused sign-on is a failed attempt.
     - Only a connection that lasted 60 s makes the delays short again, and the first broker the next one.
     """
 
@@ -26,11 +26,12 @@ class Reconnect:
         brokers: tuple[Broker, ...],
         spread_s: float,
         uniform: Callable[[float, float], float] = random.uniform,
+        cap_s: float = CAP_S,
     ) -> None:
         self._brokers = brokers
         self._spread_s = spread_s
         self._uniform = uniform
-        self._backoff = Backoff(FIRST_S, CAP_S, GOOD_AFTER_S, uniform=uniform)
+        self._backoff = Backoff(FIRST_S, cap_s, GOOD_AFTER_S, uniform=uniform)
         self._next = 0
         self.failures = 0  # attempts and short sessions in a row, over all brokers
 

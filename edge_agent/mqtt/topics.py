@@ -1,4 +1,4 @@
-"""Every topic string of the agent, in one place.
+"""Every topic string of the agent, in one place; the centre's are in ``central_topics.py``.
 
 ``docs/reference/topics.md`` explains them to subscribers; nothing else in the code spells a topic.
 """

@@ -1,0 +1,213 @@
+"""``/etc/edge-central/edge-central.yaml``: the table of its keys, and how it is read.
+
+The same reading as the agent's (``edge_agent/config``): every mistake in one go, each with file, line,
+column and the nearest name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from edge_agent.central.settings import CentralSettings, Database, History
+from edge_agent.clock import SystemClock
+from edge_agent.config import tree
+from edge_agent.config.files import Files, reason
+from edge_agent.config.kinds import Number, PasswordFile, PathKind, identifier, text_of
+from edge_agent.config.many import ListOf
+from edge_agent.config.merge import without_nulls
+from edge_agent.config.reference import page_of
+from edge_agent.config.sections import login
+from edge_agent.config.sections.mqtt import MQTT
+from edge_agent.config.settings import Delivery, Mqtt
+from edge_agent.config.spec import INVALID, Field, Reading, Refused, ScalarKind, Section, Values, plain
+from edge_agent.errors import ConfigError, Problem
+
+STATE_DIR = Path("/var/lib/edge-central")
+SQLITE = "sqlite"
+_POSTGRESQL = re.compile(
+    r"postgres(?:ql)?://(?:(?P<user>[^\s:/?#@]+)@)?(?P<host>[^\s/?#@]*)/(?P<name>[A-Za-z0-9_-]+)(?P<rest>\?[^\s#]*)?"
+)
+
+
+@dataclass(frozen=True)
+class DatabaseAddress(ScalarKind):
+    """``sqlite``, or postgresql://user@host/name."""
+
+    def describe(self) -> str:
+        return "sqlite, or postgresql://user@host/name"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+        text = text_of(scalar, self.describe()).strip()
+        if text == SQLITE:
+            return text
+        if re.search(r"//[^/@]*:[^/@]*@|password=", text, re.IGNORECASE):
+            raise Refused("a database address has no password in it; name a file in database_password_file")
+        match = _POSTGRESQL.fullmatch(text)
+        if match is None:
+            # Not quoted: a mistyped address may have a password in it.
+            raise Refused(f"must be {self.describe()}")
+        user = f"{match['user']}@" if match["user"] else ""
+        return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
+
+
+def _check(values: Values) -> None:
+    if values.given("database_password_file") and values.valid("database") == SQLITE:
+        values.warn("database_password_file", "it is not used: SQLite has no password")
+    if values.valid("wards") == ():
+        values.warn("wards", "there is no ward in this list: nothing is taken in")
+
+
+def _build(values: Values) -> CentralSettings:
+    state_dir: Path = values["state_dir"]
+    address: str = values["database"]
+    database = Database(
+        f"sqlite:///{state_dir.absolute() / 'central.db'}" if address == SQLITE else address,
+        values["database_password_file"],
+    )
+    own = {key: values[key] for key in ("id", "wards", "state_dir", "mqtt", "history")}
+    return CentralSettings(database=database, **own)
+
+
+def _mqtt(values: Values) -> Mqtt:
+    own = {key: value for key, value in values.found.items() if key not in ("username", "password_file")}
+    return Mqtt(**own, delivery=Delivery.BROKER, credentials=login.credentials_of(values))
+
+
+_OWN_WORDS: dict[str, dict[str, Any]] = {
+    "root": {"doc": "first levels of every topic, as the gateways have them"},
+    "cert_file": {"doc": "client certificate; with one, the broker knows the centre by its CN"},
+    "spread_s": {"doc": "longest random wait before a first connect", "default": 0.0},
+}
+BROKER = Section(
+    "mqtt",
+    "The broker that the gateways report to.",
+    tuple(replace(each, **_OWN_WORDS.get(each.key, {})) for each in MQTT.fields if each.key != "delivery"),
+    _mqtt,
+    MQTT.check,
+    MQTT.instead,
+)
+HISTORY = Section(
+    "history",
+    "Of heartbeats, for plots.",
+    (
+        Field(
+            "every_s", Number(60, 86400, "seconds"), "one heartbeat of each gateway is kept this often", 600.0
+        ),
+        Field("days", Number(1, 3660, "days"), "and for so long", 30.0),
+    ),
+    plain(History),
+)
+ROOT = Section(
+    "the configuration",
+    "One file, without drop-ins.",
+    (
+        Field(
+            "id", identifier(), "MQTT client id; at a broker with certificates the CN of cert_file", "central"
+        ),
+        Field(
+            "wards",
+            ListOf(identifier(), "ward ids", most=1000, unique=True),
+            "whose gateways are taken in; what is too much for one process is divided among several by ward",
+        ),
+        Field(
+            "state_dir",
+            PathKind("a directory"),
+            "holds the SQLite file and the pictures; relative to the configuration file",
+            STATE_DIR,
+            str(STATE_DIR),
+        ),
+        Field("database", DatabaseAddress(), "where everything but pictures is kept", SQLITE),
+        Field(
+            "database_password_file",
+            PasswordFile(),
+            "file whose one line is the password; a relative path is looked for in systemd's "
+            "`$CREDENTIALS_DIRECTORY`, then beside the configuration file",
+            None,
+            "none",
+        ),
+        Field("mqtt", BROKER, BROKER.doc),
+        Field("history", HISTORY, HISTORY.doc, {}),
+    ),
+    _build,
+    _check,
+    {"ward": "write wards: [de-tham, bo-xuyen]", "password": "name a file in database_password_file"},
+)
+
+
+def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
+    """Raises ConfigError with every problem found; ``no_secrets`` checks a copy on a machine without the
+    files that it names."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
+    reading = Reading(files, SystemClock())
+    node = _tree(path, reading)
+    settings = ROOT.read(without_nulls(node), reading) if node is not None else INVALID
+    if reading.problems or settings is INVALID:
+        raise _error(path, reading.problems)
+    assert isinstance(settings, CentralSettings)
+    return replace(settings, warnings=tuple(map(str, sorted(set(reading.warnings)))))
+
+
+def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO) -> int:
+    """``edge-agent central check``: 0 and one line, or 78 and all mistakes."""
+    try:
+        settings = load(path, no_secrets=no_secrets)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=stderr)
+        return 78
+    for warning in settings.warnings:
+        print(warning, file=stderr)
+    count = len(settings.wards)
+    kind = "SQLite" if settings.database.embedded else "PostgreSQL"
+    print(f"{path}: valid: {settings.id}, {count} ward{'' if count == 1 else 's'}, {kind}", file=stdout)
+    return 0
+
+
+def _tree(path: Path, reading: Reading) -> tree.Mapping | None:
+    start = tree.Place(str(path), 1, 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(tree.MAX_BYTES + 1)
+        node, problems = tree.parse(data, str(path))
+    except OSError as error:
+        reading.refuse(start, f"cannot read this file: {reason(error)}")
+        return None
+    except tree.NotYaml as error:
+        reading.problems.append(error.problem)
+        return None
+    reading.problems.extend(problems)
+    if not isinstance(node, tree.Mapping):
+        reading.refuse(start, "the file must be a mapping that names at least wards: and mqtt:")
+        return None
+    return node
+
+
+def _error(path: Path, problems: list[Problem]) -> ConfigError:
+    found = tuple(sorted(set(problems)))
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    return ConfigError(f"{path}: {count} in the configuration; nothing was started", found)
+
+
+_HEAD = """\
+# Configuration of the centre
+
+Generated from `edge_agent/central/config.py` by `python -m edge_agent.central.config`; a test keeps it
+current. The file is `/etc/edge-central/edge-central.yaml` unless another one is named; `edge-agent central
+check FILE` lists everything that is wrong in it, with file, line and column, and exits 78. Every change
+needs a restart.
+"""
+
+
+def markdown() -> str:
+    """``docs/reference/central.md``."""
+    return page_of(_HEAD, ROOT)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

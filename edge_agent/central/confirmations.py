@@ -1,0 +1,74 @@
+"""``down/ack``: tells each gateway what is stored, batched, and only after the commit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from edge_agent.central.documents import ACK_EXPIRY_S, Ack, message
+from edge_agent.central.intake import Stored
+from edge_agent.central.known import Known
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.client import Message
+
+ACK_EVERY_S = 1.0
+"""A gateway sends again after 60 s at the earliest; a fleet of 465 that all report is 465 messages in this
+time."""
+MOST_NUMBERS = 1_000
+"""In one message: 8 kB."""
+MOST_MEDIA = 100
+
+
+class Confirmations:
+    """What was committed and not told yet. Lost with the process: gateways send again what they were not
+    told."""
+
+    def __init__(self, topics: CentralTopics) -> None:
+        self._topics = topics
+        self._numbers: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        self._media: defaultdict[str, list[str]] = defaultdict(list)
+        self._wards: dict[str, str] = {}
+
+    def note(self, stored: Stored) -> None:
+        """Of a committed batch."""
+        for key, numbers in stored.numbers.items():
+            self._numbers[key].update(numbers)
+        for gateway, media in stored.media.items():
+            self._media[gateway].extend(media)
+        self._wards.update(stored.wards)
+
+    def take(self, known: Known) -> Iterator[Message]:
+        """The messages that say all that was noted; then nothing is left of it, but for pictures of a gateway
+        whose epoch is not known yet."""
+        numbers, self._numbers = self._numbers, defaultdict(set)
+        for (gateway, epoch), confirmed in numbers.items():
+            upto = known.streams[gateway, epoch].upto
+            also = sorted(number for number in confirmed if number > upto)
+            for start in range(0, max(1, len(also)), MOST_NUMBERS):
+                part = also[start : start + MOST_NUMBERS]
+                yield self._message(gateway, Ack(epoch=epoch, upto=upto, also=part))
+        for gateway in list(self._media):
+            yield from self._of_media(gateway, known)
+
+    def _of_media(self, gateway: str, known: Known) -> Iterator[Message]:
+        epoch = _epoch_of(gateway, known)
+        if epoch is None:
+            return
+        media = self._media.pop(gateway)
+        stream = known.streams.get((gateway, epoch))
+        upto = stream.upto if stream is not None else 0
+        for start in range(0, len(media), MOST_MEDIA):
+            part = media[start : start + MOST_MEDIA]
+            yield self._message(gateway, Ack(epoch=epoch, upto=upto, media=part))
+
+    def _message(self, gateway: str, ack: Ack) -> Message:
+        return message(self._topics.ack(self._wards[gateway], gateway), ack, expiry_s=ACK_EXPIRY_S)
+
+
+def _epoch_of(gateway: str, known: Known) -> str | None:
+    """That it is in: a confirmation for another one is ignored."""
+    beat = known.gateways[gateway].epoch if gateway in known.gateways else None
+    if beat:
+        return beat
+    streams = [stream for key, stream in known.streams.items() if key[0] == gateway]
+    return max(streams, key=lambda stream: stream.id).epoch if streams else None

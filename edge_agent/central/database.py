@@ -1,0 +1,139 @@
+"""SQLAlchemy's engine on SQLite or PostgreSQL, and what its errors mean here.
+
+SQLite: write-ahead log with ``synchronous=FULL``, so that a commit that returned survives a power cut.
+PostgreSQL: its default, ``synchronous_commit=on``, promises the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool
+
+from edge_agent.central.settings import Database
+from edge_agent.central.tables import SCHEMA_VERSION, meta, metadata
+from edge_agent.errors import CentralError
+
+BUSY_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 30_000
+SQLITE_CACHE_KIB = 65_536
+WRITERS_LOCK = 7_415_001
+"""Of PostgreSQL: writers commit one after another, so that cursors appear in their order."""
+
+
+class StoreUnusable(CentralError):
+    """Disk full, read-only, server away: what was tried is not stored. It may work later."""
+
+
+class StoreRefused(CentralError):
+    """The database does not take these values: trying them again would not help."""
+
+
+def open_engine(database: Database, *, read_only: bool = False) -> Engine:
+    """Lazy: nothing is connected yet. Parameters never get into an error's text. ``read_only`` makes no
+    file, and waits for no writer."""
+    url = make_url(database.url)
+    if database.embedded:
+        if read_only:
+            url = url.set(database=f"file:{quote(url.database or '')}").update_query_dict(
+                {"mode": "ro", "uri": "true"}
+            )
+        engine = create_engine(
+            url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        )
+        _explicit_transactions(engine, read_only)
+        return engine
+    return create_engine(
+        _with_password(url, database),
+        hide_parameters=True,
+        poolclass=NullPool,  # the writer keeps its one connection itself
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": "edge-central",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        },
+    )
+
+
+def _with_password(url: URL, database: Database) -> URL:
+    return url if database.password is None else url.set(password=database.password.reveal())
+
+
+def _explicit_transactions(engine: Engine, read_only: bool) -> None:
+    """sqlite3 would begin transactions when it thinks fit; ours begin for writing, or not at all."""
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        if read_only:
+            return
+        for pragma in (
+            "auto_vacuum=INCREMENTAL",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"cache_size=-{SQLITE_CACHE_KIB}",
+            "journal_size_limit=67108864",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """SQLAlchemy's errors as one of the two above. Never quotes a value or a password."""
+    try:
+        yield
+    except (exc.DataError, exc.IntegrityError, exc.ProgrammingError) as error:
+        raise StoreRefused(f"{what}: {_words(error)}") from error
+    except exc.DBAPIError as error:
+        raise StoreUnusable(f"{what}: {_words(error)}") from error
+    except (OverflowError, UnicodeError) as error:
+        raise StoreRefused(f"{what}: {type(error).__name__}") from error
+    except exc.SQLAlchemyError as error:
+        raise StoreUnusable(f"{what}: {type(error).__name__}") from error
+    except OSError as error:
+        raise StoreUnusable(f"{what}: {error.strerror or error}") from error
+
+
+def _words(error: exc.DBAPIError) -> str:
+    """The first line: PostgreSQL quotes the row in the ones below."""
+    lines = str(error.orig).strip().splitlines()
+    return lines[0] if lines else type(error.orig).__name__
+
+
+def prepare(connection: Connection) -> None:
+    """Tables and version, in one transaction. Raises StoreUnusable for a database of a newer version."""
+    with connection.begin():
+        if connection.dialect.name == "postgresql":
+            lock_writers(connection)
+        metadata.create_all(connection)
+        version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+        if version is None:
+            connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+        elif int(version) > SCHEMA_VERSION:
+            raise StoreUnusable(
+                f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "
+                "install that version, or name another database"
+            )
+
+
+def lock_writers(connection: Connection) -> None:
+    """Until the end of the transaction."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITERS_LOCK})
+
+
+def size_bytes(connection: Connection) -> int:
+    """Of the database, the log left out."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+    pages = connection.scalar(text("PRAGMA page_count")) or 0
+    return int(pages) * int(connection.scalar(text("PRAGMA page_size")) or 0)

@@ -1,0 +1,53 @@
+"""What the centre itself publishes: its state, confirmations, commands."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from edge_agent.mqtt.client import Message
+
+ACK_EXPIRY_S = 300
+"""A gateway that is away has its events again by then, and sends them again."""
+
+
+Standing = Literal["online", "degraded", "stopped", "offline"]
+
+
+class CentralState(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained at ``tb/v1/central/state``. ``degraded``: connected, and unable to store; nothing is
+    confirmed."""
+
+    schema: Literal["central-state/1"] = "central-state/1"
+    state: Standing
+    session: str
+    time: str
+    reason: str
+    version: str
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``down/ack``: stored and committed. Of one epoch: all numbers up to ``upto``, and those of ``also``."""
+
+    epoch: str
+    upto: int
+    also: list[int] = []
+    media: list[str] = []
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """``down/cmd/<type>``, see docs/design/commands.md."""
+
+    id: str
+    type: str
+    gateway: str
+    issued: str
+    expires: str
+    args: dict[str, str]
+
+
+def message(
+    topic: str, document: msgspec.Struct, *, retain: bool = False, expiry_s: int | None = None
+) -> Message:
+    return Message(topic, msgspec.json.encode(document), retain=retain, expiry_s=expiry_s)

@@ -1,0 +1,222 @@
+"""The thread that takes in what gateways send: hold, store, commit, and only then confirm."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+import msgspec
+
+from edge_agent.central.confirmations import ACK_EVERY_S, Confirmations
+from edge_agent.central.database import StoreUnusable
+from edge_agent.central.intake import Intake, Stored
+from edge_agent.central.known import Known
+from edge_agent.central.link import Delivered, Link
+from edge_agent.central.rebirth import Rebirths
+from edge_agent.central.report import GapReport, Running
+from edge_agent.central.store import Store
+from edge_agent.clock import Clock
+from edge_agent.loop import Loop
+
+log = logging.getLogger(__name__)
+
+BEATS_EVERY_S = 1.0
+"""Heartbeats wait for the commit of an event, but no longer than this for one of their own."""
+RETRY_S = 3.0
+"""After the database took nothing."""
+NOTE_EVERY_S = 10.0
+CLEAN_EVERY_S = 600.0
+MOST_IN_A_BATCH = 1_000
+MOST_HELD = 10_000
+"""Messages in memory while the database takes nothing. The broker stops far below, at its limit of
+unconfirmed ones; reconnects can bring the same ones again."""
+
+
+class Ingest:
+    """``trouble`` is why nothing is stored now, None while all is well."""
+
+    def __init__(
+        self,
+        link: Link,
+        store: Store,
+        intake: Intake,
+        confirmations: Confirmations,
+        rebirths: Rebirths,
+        clock: Clock,
+        wake: threading.Event,
+        *,
+        history_days: float,
+    ) -> None:
+        self.loop = Loop("ingest", self._run, max_silence_s=60.0)
+        self.trouble: str | None = None
+        self._link = link
+        self._store = store
+        self._intake = intake
+        self._confirmations = confirmations
+        self._rebirths = rebirths
+        self._clock = clock
+        self._wake = wake
+        self._history_ms = round(history_days * 86_400_000)
+        self._known: Known | None = None
+        self._gaps = GapReport(clock)
+        self._running = Running(clock)
+        self._held: list[Delivered] = []
+        self._beats: dict[str, Delivered] = {}
+        self._retry_mono = 0.0
+        self._beats_mono = self._acks_mono = self._noted_mono = clock.monotonic()
+        self._cleaned_mono = self._noted_mono - CLEAN_EVERY_S
+
+    def start(self) -> None:
+        self.loop.start()
+
+    def stop(self) -> None:
+        """Ask for the end; does not wait."""
+        self.loop.stop()
+        self._wake.set()
+
+    def _run(self, loop: Loop) -> None:
+        # A loop that is started again knows nothing: what it held is in the broker.
+        self._known, self._held, self._beats = None, [], {}
+        while not loop.stopping:
+            loop.beat()
+            for delivered in self._link.step():
+                self._hold(delivered)
+            now = self._clock.monotonic()
+            if now >= self._retry_mono:
+                self._work(now)
+            self._wake.wait(self._patience_s())
+            self._wake.clear()
+        self._finish()
+
+    def _patience_s(self) -> float:
+        if self.trouble is None and len(self._held) > 0:
+            return 0.0
+        return self._link.patience_s(ACK_EVERY_S / 2)
+
+    def _hold(self, delivered: Delivered) -> None:
+        arrived = delivered.arrived
+        if arrived.packet_id is None and arrived.topic.endswith("/up/heartbeat"):
+            self._beats[arrived.topic] = delivered
+            return
+        if len(self._held) >= MOST_HELD:
+            self._held = [each for each in self._held if each.session == delivered.session]
+        if len(self._held) < MOST_HELD:
+            self._held.append(delivered)
+
+    def _work(self, now: float) -> None:
+        try:
+            if self._known is None:
+                self._known = self._store.load()
+            if self._held or (self._beats and now - self._beats_mono >= BEATS_EVERY_S):
+                self._beats_mono = now
+                self._take()
+            if now - self._noted_mono >= NOTE_EVERY_S:
+                self._noted_mono = now
+                self._note(now)
+        except StoreUnusable as error:
+            self._known = None
+            self._retry_mono = self._clock.monotonic() + RETRY_S
+            self._told(str(error))
+            return
+        self._told(None)
+        if now - self._acks_mono >= ACK_EVERY_S and self._link.online and self._link.waiting == 0:
+            self._acks_mono = now
+            self._send_acks()
+
+    def _take(self) -> None:
+        """Store what is held, at most so much, and confirm it."""
+        held = self._held[:MOST_IN_A_BATCH]
+        self._commit([*self._beats.values(), *held])
+        self._beats.clear()
+        del self._held[: len(held)]
+
+    def _commit(self, delivered: Sequence[Delivered]) -> None:
+        try:
+            stored = self._write(delivered)
+        except StoreUnusable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one message must not keep the others from being stored
+            log.debug("%d messages: %s: %s", len(delivered), type(error).__name__, error)
+            self._one_by_one(delivered)
+            return
+        self._committed(delivered, stored)
+
+    def _one_by_one(self, delivered: Sequence[Delivered]) -> None:
+        """Somebody else may have written the same rows: read again what is there. Else halve the batch until
+        the message is found that the database does not take."""
+        self._known = self._store.load()
+        try:
+            stored = self._write(delivered)
+        except StoreUnusable:
+            raise
+        except Exception as error:
+            self._known = self._store.load()
+            if len(delivered) > 1:
+                middle = len(delivered) // 2
+                self._commit(delivered[:middle])
+                self._commit(delivered[middle:])
+                return
+            log.exception("%s: a message cannot be stored and is rejected", delivered[0].arrived.topic)
+            stored = self._write_rejection(delivered[0], f"cannot be stored: {type(error).__name__}: {error}")
+        self._committed(delivered, stored)
+
+    def _write(self, delivered: Sequence[Delivered]) -> Stored:
+        assert self._known is not None
+        with self._store.batch() as batch:
+            arrivals = [each.arrived for each in delivered]
+            stored = self._intake.take(arrivals, self._known, batch, self._now_ms())
+        for stream in batch.streams.values():
+            stream.written()
+        for gateway in batch.gateways.values():
+            gateway.changes.clear()
+        return stored
+
+    def _write_rejection(self, delivered: Delivered, reason: str) -> Stored:
+        with self._store.batch() as batch:
+            return self._intake.reject(delivered.arrived, reason[:300], batch, self._now_ms())
+
+    def _committed(self, delivered: Sequence[Delivered], stored: Stored) -> None:
+        self._link.confirm(delivered)
+        self._confirmations.note(stored)
+        self._running.count(stored)
+        assert self._known is not None
+        for gateway in stored.reborn:
+            self._rebirths.arrived(gateway)
+        for gateway in stored.heard:
+            online_s = self._clock.monotonic() - self._link.since_mono if self._link.online else 0.0
+            self._rebirths.heard(self._known.gateways[gateway], online_s, self._link.publish)
+
+    def _send_acks(self) -> None:
+        assert self._known is not None
+        for message in self._confirmations.take(self._known):
+            self._link.publish(message)
+
+    def _note(self, now: float) -> None:
+        assert self._known is not None
+        self._gaps.tell(self._known, self._now_ms())
+        with self._store.batch() as batch:
+            running = self._running.document(self._link.online, self._link.session)
+            batch.note("running", msgspec.json.encode(running).decode())
+            if now - self._cleaned_mono >= CLEAN_EVERY_S:
+                self._cleaned_mono = now
+                batch.forget_health(self._now_ms() - self._history_ms)
+
+    def _told(self, trouble: str | None) -> None:
+        if trouble == self.trouble:
+            return
+        if trouble is not None:
+            log.error("%s; nothing is confirmed until it works again, next try in %.0f s", trouble, RETRY_S)
+        elif self.trouble is not None:
+            log.warning("the database works again: what gateways send is stored and confirmed")
+        self.trouble = trouble
+        self._link.announce()
+
+    def _finish(self) -> None:
+        """What is committed is told; what is not stays with the broker."""
+        if self._known is not None and self._link.online:
+            self._send_acks()
+        self._store.close()
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)

@@ -1,0 +1,298 @@
+"""One batch of messages becomes rows: judged, deduplicated, numbered, counted."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edge_agent.central.known import Gateway, Known
+from edge_agent.central.messages import (
+    Birth,
+    Event,
+    Heartbeat,
+    Malformed,
+    Message,
+    Picture,
+    State,
+    loss_of,
+    read,
+)
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.settings import History
+from edge_agent.central.store import Batch
+from edge_agent.central.streams import Stream, Why
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.inbox import Arrived
+
+log = logging.getLogger(__name__)
+
+HEAD_BYTES = 1_024
+"""Kept of a message that was rejected."""
+TOPIC_CHARACTERS = 300
+
+
+@dataclass(slots=True)
+class Stored:
+    """What came of a batch; good once it is committed."""
+
+    events: Counter[str] = field(default_factory=Counter)  # new ones by gateway
+    duplicates: int = 0
+    rejected: int = 0
+    first_rejected: str = ""
+    numbers: defaultdict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    """(gateway, epoch) -> sequences to confirm, duplicates included."""
+    media: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    wards: dict[str, str] = field(default_factory=dict)  # where each of these gateways listens
+    reborn: set[str] = field(default_factory=set)
+    heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
+
+
+class Intake:
+    """Turns arrivals into the rows of a batch. ``known`` follows what was read, so after an error it is worth
+    nothing."""
+
+    def __init__(
+        self, topics: CentralTopics, wards: Sequence[str], pictures: Pictures, history: History
+    ) -> None:
+        self._topics = topics
+        self._wards = frozenset(wards)
+        self._pictures = pictures
+        self._slot_ms = round(history.every_s * 1000)
+
+    def take(self, arrivals: Sequence[Arrived], known: Known, batch: Batch, now_ms: int) -> Stored:
+        """Raises StoreUnusable where a picture cannot be written."""
+        taking = _Taking(known, batch, now_ms, self._pictures, self._slot_ms)
+        for arrived in arrivals:
+            try:
+                taking.take(self._read(arrived))
+            except Malformed as error:
+                taking.reject(arrived.topic, str(error), arrived.payload)
+        taking.settle()
+        return taking.stored
+
+    def reject(self, arrived: Arrived, reason: str, batch: Batch, now_ms: int) -> Stored:
+        """One message that made the database refuse the others with it."""
+        taking = _Taking(Known(), batch, now_ms, self._pictures, self._slot_ms)
+        taking.reject(arrived.topic, reason, arrived.payload)
+        return taking.stored
+
+    def _read(self, arrived: Arrived) -> Message:
+        topic = self._topics.parse_up(arrived.topic)
+        if topic is None or topic.ward not in self._wards:
+            raise Malformed("no topic that this centre takes in")
+        return read(topic, arrived.payload, arrived.properties)
+
+
+class _Taking:
+    """One batch."""
+
+    def __init__(self, known: Known, batch: Batch, now_ms: int, pictures: Pictures, slot_ms: int) -> None:
+        self.stored = Stored()
+        self._known = known
+        self._batch = batch
+        self._now_ms = now_ms
+        self._pictures = pictures
+        self._slot_ms = slot_ms
+        self._again: list[tuple[Stream, Event]] = []
+
+    def take(self, message: Message) -> None:
+        gateway = self._gateway(message)
+        match message:
+            case Event():
+                self._event(gateway, message)
+            case Picture():
+                self._picture(message)
+            case Heartbeat():
+                self._heartbeat(gateway, message)
+            case Birth():
+                self._birth(gateway, message)
+            case State():
+                self._state(gateway, message)
+
+    def reject(self, topic: str, reason: str, payload: bytes) -> None:
+        topic = topic[:TOPIC_CHARACTERS].replace("\0", "")
+        if not self.stored.rejected:
+            self.stored.first_rejected = f"{topic or 'a topic that is not UTF-8'}: {reason}"
+        self.stored.rejected += 1
+        self._batch.rejected.append(
+            {
+                "received_ms": self._now_ms,
+                "topic": topic,
+                "reason": reason,
+                "bytes": len(payload),
+                "head": payload[:HEAD_BYTES],
+            }
+        )
+
+    def settle(self) -> None:
+        """What can be judged only when all of the batch is known: whether a repeat is the same as the
+        first."""
+        if not self._again:
+            return
+        stored = self._batch.stored((stream.id, event.sequence) for stream, event in self._again)
+        for stream, event in self._again:
+            first = stored.get((stream.id, event.sequence))
+            if first is not None and first != event.payload:
+                topic = f"{event.gateway} {event.epoch}/{event.sequence}"
+                self.reject(
+                    topic, "conflict: another event has this number; the first one is kept", event.payload
+                )
+
+    def _gateway(self, message: Message) -> Gateway:
+        gateway = self._known.gateways.get(message.gateway)
+        if gateway is None:
+            gateway = Gateway(message.gateway, message.ward, self._now_ms)
+            self._batch.add_gateway(gateway)
+            self._known.gateways[message.gateway] = gateway
+            log.info("%s: the first message of this gateway, ward %s", gateway.id, gateway.ward)
+        gateway.set(last_ms=self._now_ms)
+        self._batch.gateways[gateway.id] = gateway
+        self.stored.wards[gateway.id] = message.ward
+        return gateway
+
+    def _stream(self, gateway: str, epoch: str) -> Stream:
+        stream = self._known.streams.get((gateway, epoch))
+        if stream is None:
+            stream = self._batch.add_stream(gateway, epoch, self._now_ms)
+            self._known.streams[gateway, epoch] = stream
+        self._batch.streams[stream.id] = stream
+        return stream
+
+    def _event(self, gateway: Gateway, event: Event) -> None:
+        first = (gateway.id, event.epoch) not in self._known.streams and not self._known.has_streams(
+            gateway.id
+        )
+        stream = self._stream(gateway.id, event.epoch)
+        self.stored.numbers[gateway.id, event.epoch].append(event.sequence)
+        if stream.has(event.sequence):
+            self.stored.duplicates += 1
+            self._again.append((stream, event))
+            return
+        stream.add(event.sequence, self._now_ms, Why.BEFORE if first else Why.MISSING)
+        self.stored.events[gateway.id] += 1
+        self._batch.events.append(
+            {
+                "stream": stream.id,
+                "sequence": event.sequence,
+                "gateway": gateway.id,
+                "ward": event.ward,
+                "camera": event.camera,
+                "kind": event.kind,
+                "severity": event.severity,
+                "time_ms": event.time_ms,
+                "received_ms": self._now_ms,
+                "event_id": event.event_id,
+                "phase": event.phase,
+                "payload": event.payload,
+            }
+        )
+        if event.kind == "loss":
+            self._loss(stream, event)
+
+    def _loss(self, stream: Stream, event: Event) -> None:
+        loss = loss_of(event)
+        if loss is None:
+            topic = f"{event.gateway} {event.epoch}/{event.sequence}"
+            self.reject(
+                topic, "a loss that cannot be read: it is stored, and explains nothing", event.payload
+            )
+            return
+        about = self._stream(event.gateway, loss.epoch)
+        explained = sum(about.announce(first, last, self._now_ms) for first, last in loss.ranges)
+        told = (event.gateway, loss.count, loss.reason, explained)
+        log.warning("%s: gave up %d events (%s), %d of them are missing here", *told)
+        self._batch.losses.append(
+            {
+                "stream": stream.id,
+                "sequence": event.sequence,
+                "gateway": event.gateway,
+                "events": min(loss.count, 2**62),
+                "reason": loss.reason,
+                "received_ms": self._now_ms,
+            }
+        )
+
+    def _picture(self, picture: Picture) -> None:
+        self.stored.media[picture.gateway].append(picture.media_id)
+        row = self._batch.media_row(picture.gateway, picture.media_id)
+        if row is not None:
+            if row["sha256"] != picture.sha256:
+                topic = f"{picture.gateway} {picture.media_id}"
+                reason = "conflict: another picture has this id; the first one is kept"
+                self.reject(topic, reason, picture.payload)
+            return
+        self._pictures.keep(picture)
+        self._batch.media[picture.gateway, picture.media_id] = {
+            "gateway": picture.gateway,
+            "media_id": picture.media_id,
+            "event_id": picture.event_id,
+            "camera": picture.camera,
+            "sha256": picture.sha256,
+            "bytes": len(picture.payload),
+            "sealed": picture.sealed,
+            "received_ms": self._now_ms,
+        }
+
+    def _heartbeat(self, gateway: Gateway, beat: Heartbeat) -> None:
+        health = beat.health
+        self.stored.heard.add(gateway.id)
+        if gateway.epoch and gateway.epoch != health.outbox.epoch and gateway.sequence:
+            # The outbox was lost, and the end of its numbers with it, unless that is still on its way.
+            self._stream(gateway.id, gateway.epoch).expect(gateway.sequence, self._now_ms)
+        gateway.set(
+            ward=beat.ward,
+            heartbeat=beat.payload,
+            heartbeat_ms=self._now_ms,
+            heartbeat_session=health.session,
+            epoch=health.outbox.epoch,
+            sequence=health.outbox.sequence,
+        )
+        slot_ms = self._now_ms - self._now_ms % self._slot_ms
+        if slot_ms > gateway.slot_ms:
+            gateway.slot_ms = slot_ms
+            self._batch.health.append(_history_row(gateway.id, slot_ms, beat))
+
+    def _birth(self, gateway: Gateway, birth: Birth) -> None:
+        if birth.inventory is None:
+            if birth.ward == gateway.ward:
+                gateway.set(birth=None, birth_session=None, birth_ms=self._now_ms)
+            return
+        self.stored.reborn.add(gateway.id)
+        session = birth.inventory.session
+        gateway.set(ward=birth.ward, birth=birth.payload, birth_session=session, birth_ms=self._now_ms)
+
+    def _state(self, gateway: Gateway, state: State) -> None:
+        document = state.document
+        if document is None:
+            if state.ward == gateway.ward:
+                gateway.set(state=None, state_session=None, state_reason=None, state_ms=self._now_ms)
+            return
+        if document.state != "online" and gateway.state and document.session not in gateway.sessions:
+            log.info("%s: a late '%s' of an older session is ignored", gateway.id, document.state)
+            return
+        gateway.set(
+            state=document.state,
+            state_session=document.session,
+            state_reason=document.reason[:TOPIC_CHARACTERS].replace("\0", ""),
+            state_ms=self._now_ms,
+        )
+
+
+def _history_row(gateway: str, slot_ms: int, beat: Heartbeat) -> dict[str, object]:
+    health = beat.health
+    cameras = {name: [camera.state[:20], camera.packet_fps] for name, camera in health.cameras.items()}
+    return {
+        "gateway": gateway,
+        "slot_ms": slot_ms,
+        "temperature_c": health.box.temperature_c,
+        "cpu_percent": health.box.cpu_percent,
+        "memory_percent": health.box.memory_percent,
+        "disk_percent": health.box.disk_percent,
+        "outbox_depth": health.outbox.depth,
+        "outbox_oldest_s": health.outbox.oldest_s,
+        "clock_offset_ms": health.clock.offset_ms,
+        "cameras": json.dumps(cameras, separators=(",", ":")),
+    }

@@ -1,0 +1,234 @@
+"""The centre's side of the broker: one session after another, what arrives, and what goes out.
+
+The thread that owns a link calls ``step`` and waits on ``wake``; nothing here blocks but ``close``.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge_agent.central.documents import Standing
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Mqtt
+from edge_agent.errors import MqttError
+from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.client import Connection, Message, Terms
+from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
+from edge_agent.mqtt.reconnect import Reconnect
+
+log = logging.getLogger(__name__)
+
+SESSION_EXPIRY_S = 7 * 86_400
+"""The broker keeps events for a centre that is away, as far as its limits go (max_queued_messages)."""
+RECEIVE_MAXIMUM = 1_000
+"""Unconfirmed messages at a time: one batch at most. Brokers have a lower limit of their own."""
+MAXIMUM_PACKET_BYTES = 4_194_304
+"""More than anything that is taken in: what is too large is to be seen and recorded, not dropped by the
+broker."""
+MOST_UNCONFIRMED = 65_536
+"""Heartbeats that wait to be read."""
+RECONNECT_CAP_S = 15.0
+"""There is one centre, and everybody waits for it: unlike 465 gateways it need not be slow."""
+SIGN_ON_TIMEOUT_S = 45.0
+BROKEN_S = 5.0
+"""After a failed send the network thread has this long to say why."""
+WINDOW = 50
+"""Own messages that wait for their PUBACK; fewer where the broker takes fewer."""
+MOST_WAITING = 20_000
+"""Own messages that wait to be sent; more are dropped, the oldest first: gateways ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A message and the session that it must be confirmed to."""
+
+    session: str
+    arrived: Arrived
+
+
+class Link:
+    """``greeting(session, kind)`` makes the retained state: ``online`` to begin with, ``offline`` for the
+    will."""
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        client_id: str,
+        subscriptions: Sequence[str],
+        greeting: Callable[[str, Standing], Message],
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._subscriptions = tuple(subscriptions)
+        self._greeting = greeting
+        self._clock = clock
+        self._inbox = Inbox(wake, MOST_UNCONFIRMED)
+        self._reconnect = Reconnect(settings.brokers, settings.spread_s, cap_s=RECONNECT_CAP_S)
+        self._connection: Connection | None = None
+        self._next_attempt_mono = clock.monotonic() + self._reconnect.first_delay_s()
+        self._broken_mono: float | None = None
+        self._waiting: deque[Message] = deque(maxlen=MOST_WAITING)
+        self._in_flight = 0
+        self._window = WINDOW
+        self._dropped_told = 0
+        self.session = ""
+        self.online = False
+        self.since_mono = 0.0  # of the attempt or, once online, of the session
+
+    @property
+    def waiting(self) -> int:
+        """Own messages that the broker does not have yet."""
+        return len(self._waiting) + self._in_flight
+
+    def step(self) -> list[Delivered]:
+        """Go on with what can be done now; what has arrived since."""
+        found: list[Delivered] = []
+        for session, signal in self._inbox.take():
+            if isinstance(signal, Arrived):
+                found.append(Delivered(session, signal))
+            elif self._connection is not None and session == self.session:
+                self._handle(self._connection, signal)
+        self._advance()
+        if self._inbox.dropped > self._dropped_told:
+            self._dropped_told = self._inbox.dropped
+            log.warning("mqtt: heartbeats come faster than they are read; %d dropped", self._dropped_told)
+        return found
+
+    def patience_s(self, most_s: float) -> float:
+        """How long nothing has to be done but for what arrives."""
+        if self._connection is None:
+            return max(0.0, min(most_s, self._next_attempt_mono - self._clock.monotonic()))
+        return min(most_s, 1.0)
+
+    def confirm(self, delivered: Sequence[Delivered]) -> None:
+        """PUBACK. What came in an earlier session is sent again by the broker, and confirmed then."""
+        connection = self._connection
+        if connection is None or not self.online:
+            return
+        for each in delivered:
+            if each.session == self.session and each.arrived.packet_id is not None:
+                connection.acknowledge(each.arrived.packet_id)
+
+    def publish(self, message: Message) -> None:
+        """In order, as fast as the broker confirms; lost when the session ends first."""
+        self._waiting.append(message)
+        self._send()
+
+    def announce(self) -> None:
+        """The state is another one than was published."""
+        if self.online:
+            self.publish(self._greeting(self.session, "online"))
+
+    def close(self, farewell: Message | None, timeout_s: float) -> None:
+        """With a farewell the broker drops the will. Blocks for ``timeout_s`` at most twice."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        told = False
+        if farewell is not None and self.online:
+            try:
+                connection.publish(farewell)
+                told = True
+            except MqttError as error:
+                log.warning("mqtt: the last state is not published: %s", error)
+        self.online = False
+        connection.close(timeout_s, say_goodbye=told)
+
+    def _advance(self) -> None:
+        now = self._clock.monotonic()
+        if self._connection is None:
+            if now >= self._next_attempt_mono:
+                self._attempt(now)
+        elif self._broken_mono is not None:
+            if now - self._broken_mono > BROKEN_S:
+                self._ended(Ended(Trouble(TroubleKind.TIMEOUT, "the connection takes nothing more")))
+        elif not self.online and now - self.since_mono > SIGN_ON_TIMEOUT_S:
+            text = f"{self._connection.broker.host} does not finish the sign-on in time"
+            self._ended(Ended(Trouble(TroubleKind.TIMEOUT, text)))
+
+    def _attempt(self, now: float) -> None:
+        self.session = str(uuid.uuid4())
+        self.since_mono = now
+        self._connection = Connection(
+            self._settings,
+            self._reconnect.broker,
+            self._client_id,
+            self.session,
+            self._greeting(self.session, "offline"),
+            self._inbox,
+            clock_trusted=True,
+            terms=Terms(SESSION_EXPIRY_S, MAXIMUM_PACKET_BYTES, RECEIVE_MAXIMUM),
+        )
+        self._connection.open()
+
+    def _handle(self, connection: Connection, signal: Signal) -> None:
+        match signal:
+            case Connected():
+                self._connected(connection, signal)
+            case Acked():
+                self._in_flight -= 1
+                self._send()
+            case Subscribed(reasons):
+                refused = [t for t, r in zip(self._subscriptions, reasons, strict=False) if r >= 0x80]
+                if refused:
+                    log.error(
+                        "mqtt: the broker refuses %d subscriptions, %s first: what is sent there is not "
+                        "taken in; check its ACL for %s", len(refused), refused[0], self._client_id,
+                    )  # fmt: skip
+            case Ended():
+                self._ended(signal)
+
+    def _connected(self, connection: Connection, signal: Connected) -> None:
+        self.since_mono = self._clock.monotonic()
+        self.online = True
+        self._in_flight = 0
+        self._window = min(WINDOW, signal.receive_maximum)
+        broker = connection.broker
+        log.info("mqtt: connected to %s:%d as %s", broker.host, broker.port, self._client_id)
+        self._waiting.clear()
+        try:
+            if self._subscriptions:
+                connection.subscribe(self._subscriptions)
+        except MqttError as error:
+            self._broken(error)
+        self.publish(self._greeting(self.session, "online"))
+
+    def _send(self) -> None:
+        while self.online and self._connection and self._waiting and self._in_flight < self._window:
+            try:
+                self._connection.publish(self._waiting.popleft())
+                self._in_flight += 1
+            except MqttError as error:
+                self._broken(error)
+                return
+
+    def _broken(self, error: MqttError) -> None:
+        """The connection has just ended; why is what the network thread is about to say."""
+        log.debug("mqtt: %s", error)
+        if self._broken_mono is None:
+            self._broken_mono = self._clock.monotonic()
+
+    def _ended(self, signal: Ended) -> None:
+        now = self._clock.monotonic()
+        if self.online:
+            delay_s = self._reconnect.after_loss_s(signal.trouble, now - self.since_mono)
+        else:
+            delay_s = self._reconnect.after_failure_s(signal.trouble)
+        if self._connection is not None:
+            self._connection.close(0.3, say_goodbye=False)
+        self._connection, self._broken_mono, self.online, self._in_flight = None, None, False, 0
+        self._waiting.clear()
+        self._next_attempt_mono = now + delay_s
+        failures = self._reconnect.failures
+        quiet = failures > len(self._settings.brokers) and not signal.trouble.slowest
+        log.log(
+            logging.DEBUG if quiet else logging.WARNING,
+            "mqtt: %s; the broker keeps what gateways send, next attempt in %.0f s (failure %d in a row)",
+            signal.trouble.text, delay_s, failures,
+        )  # fmt: skip

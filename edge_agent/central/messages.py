@@ -1,0 +1,316 @@
+"""What arrives, read and judged: an event, a picture, a heartbeat, a birth, a state, or none of them and why.
+
+Pure and strict about what the centre relies on: who says it, its number, its time. What an event says in
+``data`` is stored whatever it is: a newer agent knows kinds that this version does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edge_agent import wire
+from edge_agent.central.streams import HIGHEST_SEQUENCE
+from edge_agent.mqtt.central_topics import UpKind, UpTopic
+from edge_agent.outbox_model import SEALED_MAGIC
+
+MOST_BYTES = {
+    UpKind.STATE: 4_096,
+    UpKind.BIRTH: 262_144,
+    UpKind.HEARTBEAT: 65_536,
+    UpKind.EVENT: 262_144,
+    UpKind.MEDIA: 2_097_152,
+}
+_JPEG = b"\xff\xd8\xff"
+_EPOCH = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+_MEDIA_ID = re.compile(r"[a-z0-9-]{1,128}")
+_SEQUENCE = re.compile(r"[0-9]{16}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_TYPE = re.compile(re.escape(wire.TYPE_PREFIX) + r"([a-z0-9-]{1,40})\.v1")
+_EVENT_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_WORD = re.compile(r"[\x21-\x7e]{1,100}")
+
+
+class Malformed(Exception):
+    """The message is none of ours; the text says why, without quoting it."""
+
+
+class _Data(msgspec.Struct):
+    phase: object = None
+    event_id: object = None
+
+
+class _Envelope(msgspec.Struct):
+    specversion: str
+    id: str
+    source: str
+    subject: str
+    type: str
+    time: str
+    sequence: str
+    epoch: str
+    severitynumber: int
+    ward: str
+    data: _Data
+
+
+class _Loss(msgspec.Struct):
+    data: wire.LossData
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    ward: str
+    gateway: str
+    epoch: str
+    sequence: int
+    camera: str
+    kind: str
+    severity: int
+    time_ms: int  # since 1970, by the gateway's clock
+    event_id: str | None
+    phase: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    ward: str
+    gateway: str
+    media_id: str
+    event_id: str
+    camera: str
+    sha256: str
+    sealed: bool
+    payload: bytes
+
+
+class _Clock(msgspec.Struct):
+    synced: bool = False
+    offset_ms: float | None = None
+
+
+class _Box(msgspec.Struct):
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    disk_percent: float | None = None
+    temperature_c: float | None = None
+    undervoltage: bool | None = None
+
+
+Number = Annotated[int, Meta(ge=0, le=HIGHEST_SEQUENCE)]
+
+
+class _Outbox(msgspec.Struct):
+    depth: Number = 0
+    oldest_s: float = 0.0
+    sequence: Number = 0
+    epoch: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{0,64}$")] = ""
+
+
+class _Camera(msgspec.Struct):
+    state: str = ""
+    packet_fps: float = 0.0
+
+
+class Health(msgspec.Struct):
+    """Of a heartbeat what the centre itself looks at; the whole of it is kept as it came."""
+
+    time: str
+    session: str
+    version: str = ""
+    config_hash: str = ""
+    clock: _Clock = msgspec.field(default_factory=_Clock)
+    box: _Box = msgspec.field(default_factory=_Box)
+    outbox: _Outbox = msgspec.field(default_factory=_Outbox)
+    cameras: dict[str, _Camera] = msgspec.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    ward: str
+    gateway: str
+    health: Health
+    payload: bytes
+
+
+class Inventory(msgspec.Struct):
+    """Of a birth what the centre itself looks at."""
+
+    gateway: str
+    ward: str
+    session: str
+    name: str = ""
+    version: str = ""
+    config_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """``inventory`` is None where the retained message was cleared: the gateway is gone for good, or
+    moved."""
+
+    ward: str
+    gateway: str
+    inventory: Inventory | None
+    payload: bytes
+
+
+class StateDocument(msgspec.Struct):
+    state: str
+    session: str
+    time: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``document`` is None where the retained message was cleared."""
+
+    ward: str
+    gateway: str
+    document: StateDocument | None
+
+
+Message = Event | Picture | Heartbeat | Birth | State
+
+_EVENT = msgspec.json.Decoder(_Envelope)
+_LOSS = msgspec.json.Decoder(_Loss)
+_HEARTBEAT = msgspec.json.Decoder(Health)
+_BIRTH = msgspec.json.Decoder(Inventory)
+_STATE = msgspec.json.Decoder(StateDocument)
+
+
+def read(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> Message:
+    """Raises Malformed."""
+    most = MOST_BYTES[topic.kind]
+    if len(payload) > most:
+        raise Malformed(f"{len(payload)} bytes, at most {most} are taken")
+    try:
+        match topic.kind:
+            case UpKind.EVENT:
+                return _event(topic, payload)
+            case UpKind.MEDIA:
+                return _picture(topic, payload, properties)
+            case UpKind.HEARTBEAT:
+                return _heartbeat(topic, payload)
+            case UpKind.BIRTH:
+                return _birth(topic, payload)
+            case UpKind.STATE:
+                return _state(topic, payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        # msgspec names the key and the type, and never quotes a value.
+        raise Malformed(f"not what is expected of {topic.kind}: {error}"[:300]) from error
+
+
+def loss_of(event: Event) -> wire.LossData | None:
+    """What a ``loss`` event announces; None: it cannot be read, or its ranges make no sense."""
+    try:
+        loss = _LOSS.decode(event.payload).data
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if _EPOCH.fullmatch(loss.epoch) is None or not _WORD.fullmatch(loss.reason):
+        return None
+    sensible = all(0 < first <= last <= HIGHEST_SEQUENCE for first, last in loss.ranges)
+    return loss if sensible else None
+
+
+def _event(topic: UpTopic, payload: bytes) -> Event:
+    found = _EVENT.decode(payload)
+    gateway, kind = topic.gateway, _TYPE.fullmatch(found.type)
+    _must(found.specversion == "1.0", "specversion is not 1.0")
+    _must(found.source == f"/tb/{gateway}", "source is another gateway than the topic's")
+    _must(found.ward == topic.ward, "ward is another one than the topic's")
+    _must(found.subject == topic.name and _matches(_ID, found.subject), "subject is not the topic's camera")
+    _must(_matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0, "sequence is not 16 digits from 1")
+    _must(_matches(_EPOCH, found.epoch), "epoch is not 1 to 64 letters and digits")
+    _must(found.id == f"{gateway}/{found.epoch}/{found.sequence}", "id is not gateway/epoch/sequence")
+    _must(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
+    if kind is None:
+        raise Malformed(f"type is not {wire.TYPE_PREFIX}KIND.v1")
+    return Event(
+        topic.ward,
+        gateway,
+        found.epoch,
+        int(found.sequence),
+        found.subject,
+        kind[1],
+        found.severitynumber,
+        milliseconds(found.time),
+        _word(_EVENT_ID, found.data.event_id),
+        _word(_ID, found.data.phase),
+        payload,
+    )
+
+
+def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> Picture:
+    named = dict(properties)
+    event_id, camera, sha256 = (named.get(key, "") for key in ("event_id", "camera", "sha256"))
+    sealed = payload.startswith(SEALED_MAGIC)
+    _must(_matches(_MEDIA_ID, topic.name), "the id is not of a-z, 0-9 and -")
+    _must(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
+    _must(_matches(_ID, camera), "the property camera is missing or no id")
+    _must(_matches(_SHA256, sha256), "the property sha256 is missing or no digest")
+    _must(sealed or payload.startswith(_JPEG), "neither a JPEG nor a sealed picture")
+    _must(hashlib.sha256(payload).hexdigest() == sha256, "the sha256 is another one than the property says")
+    return Picture(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, sealed, payload)
+
+
+def _heartbeat(topic: UpTopic, payload: bytes) -> Heartbeat:
+    health = _HEARTBEAT.decode(payload)
+    milliseconds(health.time)
+    _must(_matches(_WORD, health.session), "session is no word")
+    # A camera's name is a key of what is shown later.
+    _must(all(map(_ID.fullmatch, health.cameras)), "a camera's name is no id")
+    return Heartbeat(topic.ward, topic.gateway, health, payload)
+
+
+def _birth(topic: UpTopic, payload: bytes) -> Birth:
+    if not payload:
+        return Birth(topic.ward, topic.gateway, None, payload)
+    found = _BIRTH.decode(payload)
+    _must(found.gateway == topic.gateway, "gateway is another one than the topic's")
+    _must(found.ward == topic.ward, "ward is another one than the topic's")
+    _must(_matches(_WORD, found.session), "session is no word")
+    return Birth(topic.ward, topic.gateway, found, payload)
+
+
+def _state(topic: UpTopic, payload: bytes) -> State:
+    if not payload:
+        return State(topic.ward, topic.gateway, None)
+    found = _STATE.decode(payload)
+    _must(found.state in ("online", "stopped", "offline"), "state is not online, stopped or offline")
+    _must(_matches(_WORD, found.session), "session is no word")
+    milliseconds(found.time)
+    return State(topic.ward, topic.gateway, found)
+
+
+def milliseconds(time: str) -> int:
+    """Since 1970. Raises Malformed for what is no time of the wire."""
+    try:
+        _must(_matches(_TIME, time), "")
+        return round(datetime.fromisoformat(time).timestamp() * 1000)
+    except (Malformed, ValueError, OverflowError):
+        raise Malformed("a time is not UTC, RFC 3339, with milliseconds") from None
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> bool:
+    return pattern.fullmatch(text) is not None
+
+
+def _word(pattern: re.Pattern[str], found: object) -> str | None:
+    """What is only looked at, not relied on."""
+    return found if isinstance(found, str) and pattern.fullmatch(found) else None
+
+
+def _must(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Malformed(otherwise)

@@ -1,0 +1,65 @@
+"""Pictures as files beside the database, named by their own digest: nothing of the wire becomes a path.
+
+``media/<gateway>/<first two digits>/<sha256>.jpg`` (``.sealed`` where only the centre's key opens it). A
+file is complete and durable before its row is committed; a file without a row is harmless and is found again
+by its name.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_agent.central.database import StoreUnusable
+from edge_agent.central.messages import Picture
+from edge_agent.state_file import sync_folder
+
+
+class Pictures:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, gateway: str, sha256: str, sealed: bool) -> Path:
+        """``gateway`` and ``sha256`` have been checked: an id and 64 hex digits."""
+        return self._folder / gateway / sha256[:2] / f"{sha256}{'.sealed' if sealed else '.jpg'}"
+
+    def keep(self, picture: Picture) -> None:
+        """Returns when it is durable. Raises StoreUnusable."""
+        path = self.path(picture.gateway, picture.sha256, picture.sealed)
+        try:
+            if _has(path, len(picture.payload)):
+                return
+            _make_folders(path.parent)
+            self._write(path, picture.payload)
+        except OSError as error:
+            raise StoreUnusable(
+                f"nothing is stored: the picture {path.name} cannot be written: {error.strerror or error}"
+            ) from error
+
+    def _write(self, path: Path, payload: bytes) -> None:
+        temporary = path.with_suffix(".new")
+        try:
+            with temporary.open("wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def _has(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.stat().st_size == size_bytes
+    except FileNotFoundError:
+        return False
+
+
+def _make_folders(folder: Path) -> None:
+    """Durably: the entry of a new folder is in the one above."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o750, exist_ok=True)
+        sync_folder(each.parent)

@@ -1,0 +1,115 @@
+"""``edge-agent central run``: the composition of the centre, and its life as a service."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from edge_agent import __version__
+from edge_agent.central import documents
+from edge_agent.central.confirmations import Confirmations
+from edge_agent.central.documents import Standing
+from edge_agent.central.ingest import Ingest
+from edge_agent.central.intake import Intake
+from edge_agent.central.link import Link
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.rebirth import Rebirths
+from edge_agent.central.settings import CentralSettings
+from edge_agent.central.store import Store
+from edge_agent.clock import Clock, SystemClock, rfc3339
+from edge_agent.device.supervisor import Supervisor
+from edge_agent.device.systemd import Systemd
+from edge_agent.errors import CentralError
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.client import Message
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+STOP_WITHIN_S = 10.0
+"""A commit that has begun is waited for."""
+GOODBYE_S = 1.0
+
+
+class Central:
+    def __init__(
+        self, settings: CentralSettings, stop: threading.Event, *, clock: Clock | None = None
+    ) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._clock = clock or SystemClock()
+        self._systemd = Systemd()
+        self._topics = CentralTopics(settings.mqtt.root, settings.id)
+        wake = threading.Event()
+        subscriptions = [topic for ward in settings.wards for topic in self._topics.subscriptions(ward)]
+        self._link = Link(
+            settings.mqtt, settings.id, subscriptions, self._state_message, self._clock, wake.set
+        )
+        self._ingest = Ingest(
+            self._link,
+            Store(settings.database),
+            Intake(self._topics, settings.wards, Pictures(settings.pictures), settings.history),
+            Confirmations(self._topics),
+            Rebirths(self._topics, self._clock),
+            self._clock,
+            wake,
+            history_days=settings.history.days,
+        )
+        self._supervisor = Supervisor()
+
+    def run(self) -> int:
+        """0 after a stop that was asked for, 1 when the ingest cannot be kept alive. Raises CentralError."""
+        _make_folder(self._settings.state_dir)
+        for line in self._settings.warnings:
+            log.warning("%s", line)
+        wards = ", ".join(self._settings.wards)
+        log.info("edge-agent %s central runs as %s for %s", __version__, self._settings.id, wards)
+        self._ingest.start()
+        self._supervisor.watch(self._ingest.loop)
+        self._systemd.ready("started")
+        fatal = self._watch()
+        self._shut_down(fatal)
+        return 0 if fatal is None else 1
+
+    def _watch(self) -> str | None:
+        while not self._stop.wait(TICK_S):
+            fatal = self._supervisor.check()
+            if fatal is not None:
+                log.critical("the centre ends: %s", fatal)
+                return fatal
+            if self._supervisor.all_progressing():
+                self._systemd.watchdog()
+            broker = "connected" if self._link.online else "not connected"
+            self._systemd.status(f"broker {broker}, {self._ingest.trouble or 'storing'}")
+        return None
+
+    def _shut_down(self, fatal: str | None) -> None:
+        self._systemd.stopping()
+        self._ingest.stop()
+        ended = self._ingest.loop.join(STOP_WITHIN_S)
+        farewell = None
+        if fatal is None and ended:
+            farewell = self._state_message(self._link.session, "stopped")
+        self._link.close(farewell, GOODBYE_S)
+        log.info("the centre has stopped")
+
+    def _state_message(self, session: str, kind: Standing) -> Message:
+        """``online`` becomes ``degraded`` while nothing can be stored."""
+        trouble = self._ingest.trouble
+        told, reason = kind, {"online": "connected", "stopped": "stopped", "offline": "connection lost"}[kind]
+        if kind == "online" and trouble is not None:
+            told, reason = "degraded", trouble
+        state = documents.CentralState(
+            state=told, session=session, time=rfc3339(self._clock.now()), reason=reason, version=__version__
+        )
+        return documents.message(self._topics.state, state, retain=True)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CentralError(
+            f"state_dir {path} cannot be used: {error.strerror}; nothing was started"
+        ) from error

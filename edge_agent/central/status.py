@@ -1,0 +1,243 @@
+"""``edge-agent central status``: read from the database, whether the ingest runs or not."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from edge_agent.central import tables
+from edge_agent.central.database import open_engine, size_bytes, translated
+from edge_agent.central.report import RunningNote
+from edge_agent.central.settings import Database
+from edge_agent.central.streams import Why
+from edge_agent.errors import CentralError
+
+FRESH_MS = 60_000
+"""The note of a running ingest is renewed every ten seconds."""
+LINES = 20
+"""Of a kind, in the text; ``--json`` has all."""
+
+
+class GatewayStatus(msgspec.Struct, kw_only=True):
+    gateway: str
+    ward: str
+    state: str | None
+    last_s: float  # since anything was heard
+    heartbeat_s: float | None
+    behind: int  # numbered by the gateway, not here: on their way, or lost
+
+
+class GapStatus(msgspec.Struct, kw_only=True):
+    gateway: str
+    epoch: str
+    first: int
+    last: int
+    why: str
+    age_s: float
+
+
+class LossStatus(msgspec.Struct, kw_only=True):
+    gateway: str
+    count: int
+    reason: str
+    age_s: float
+
+
+class RejectedStatus(msgspec.Struct, kw_only=True):
+    topic: str
+    reason: str
+    age_s: float
+
+
+class CentralStatus(msgspec.Struct, kw_only=True):
+    """``missing``: events in gaps that nobody has explained; ``before``: older than the first that was
+    seen."""
+
+    schema: str = "central-status/1"
+    running: RunningNote | None
+    note_age_s: float | None
+    events: int  # in the database
+    newest_cursor: int
+    late: int
+    missing: int
+    before: int
+    announced: int
+    media: int
+    rejected: int
+    database_bytes: int
+    gateways: list[GatewayStatus]
+    gaps: list[GapStatus]
+    losses: list[LossStatus]
+    newest_rejected: list[RejectedStatus]
+
+
+def run_status(database: Database, as_json: bool, stdout: TextIO) -> int:
+    """0; 3 when no ingest runs. Raises CentralError when the database cannot be read."""
+    status = read_status(database, round(time.time() * 1000))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
+    else:
+        print("\n".join(status_lines(status)), file=stdout)
+    return 0 if _runs(status) else 3
+
+
+def read_status(database: Database, now_ms: int) -> CentralStatus:
+    with translated("the database cannot be read"):
+        engine = open_engine(database, read_only=True)
+        try:
+            with engine.connect() as connection, connection.begin():
+                return _read(connection, now_ms)
+        finally:
+            engine.dispose()
+
+
+def status_lines(status: CentralStatus) -> list[str]:
+    """For people: what is wrong comes after the summary."""
+    online = sum(each.state == "online" for each in status.gateways)
+    lines = [
+        _running_line(status),
+        f"gateways   {len(status.gateways)} seen, {online} online",
+        f"events     {status.events} stored, cursor {status.newest_cursor}, {status.late} came late",
+        f"missing    {status.missing} unexplained, {status.announced} announced as lost, "
+        f"{status.before} from before the centre knew their gateway",
+        f"pictures   {status.media}",
+        f"rejected   {status.rejected}",
+        f"database   {status.database_bytes / 1e6:.1f} MB",
+    ]
+    lines += _listed("gap", [_gap_line(gap) for gap in status.gaps if gap.why == Why.MISSING])
+    lines += _listed("loss", [f"{each.gateway}: {each.count} given up ({each.reason}), {_age(each.age_s)} ago"
+                              for each in status.losses])  # fmt: skip
+    lines += _listed("rejected", [f"{each.topic}: {each.reason}, {_age(each.age_s)} ago"
+                                  for each in status.newest_rejected])  # fmt: skip
+    lines += _listed("gateway", [_gateway_line(each) for each in status.gateways])
+    return lines
+
+
+def _listed(word: str, lines: list[str]) -> list[str]:
+    shown = [f"{word:10} {line}" for line in lines[:LINES]]
+    return shown + ([f"{word:10} … and {len(lines) - LINES} more, see --json"] if len(lines) > LINES else [])
+
+
+def _running_line(status: CentralStatus) -> str:
+    if status.running is None or status.note_age_s is None:
+        return "ingest     has never run with this database"
+    if not _runs(status):
+        return f"ingest     does not run or cannot write; it last wrote {_age(status.note_age_s)} ago"
+    broker = "connected" if status.running.connected else "not connected to the broker"
+    return f"ingest     runs (pid {status.running.pid}), {broker}, {status.running.events_s:g} events/s"
+
+
+def _runs(status: CentralStatus) -> bool:
+    return status.note_age_s is not None and status.note_age_s * 1000 < FRESH_MS
+
+
+def _gap_line(gap: GapStatus) -> str:
+    return (
+        f"{gap.gateway}: {gap.last - gap.first + 1} missing, {gap.first} to {gap.last} of epoch {gap.epoch}, "
+        f"noticed {_age(gap.age_s)} ago"
+    )
+
+
+def _gateway_line(gateway: GatewayStatus) -> str:
+    beat = "no heartbeat yet" if gateway.heartbeat_s is None else f"heartbeat {_age(gateway.heartbeat_s)} ago"
+    behind = f", {gateway.behind} events behind" if gateway.behind else ""
+    return f"{gateway.gateway} ({gateway.ward}): {gateway.state or 'state unknown'}, {beat}{behind}"
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def _read(connection: Connection, now_ms: int) -> CentralStatus:
+    note = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "running"))
+    running = None if note is None else _note(note)
+    gaps = [_gap(row, now_ms) for row in connection.execute(
+        select(tables.gap, tables.stream.c.gateway, tables.stream.c.epoch)
+        .join(tables.stream, tables.stream.c.id == tables.gap.c.stream)
+        .order_by(tables.gap.c.found_ms.desc())
+    )]  # fmt: skip
+    missing = {why: sum(gap.last - gap.first + 1 for gap in gaps if gap.why == why) for why in Why}
+    losses = select(tables.loss).order_by(tables.loss.c.received_ms.desc()).limit(1000)
+    rejected = select(tables.rejected).order_by(tables.rejected.c.id.desc()).limit(100)
+    newest = connection.execute(rejected).all()
+    return CentralStatus(
+        running=running,
+        note_age_s=None if running is None else (now_ms - running.time_ms) / 1000,
+        events=_count(connection, tables.event),
+        newest_cursor=connection.scalar(select(func.max(tables.event.c.cursor))) or 0,
+        late=int(connection.scalar(select(func.sum(tables.stream.c.late))) or 0),
+        missing=missing[Why.MISSING],
+        before=missing[Why.BEFORE],
+        announced=missing[Why.ANNOUNCED],
+        media=_count(connection, tables.media),
+        rejected=newest[0].id if newest else 0,
+        database_bytes=size_bytes(connection),
+        gateways=_gateways(connection, now_ms),
+        gaps=gaps,
+        losses=[
+            LossStatus(
+                gateway=row.gateway,
+                count=row.events,
+                reason=row.reason,
+                age_s=(now_ms - row.received_ms) / 1000,
+            )
+            for row in connection.execute(losses)
+        ],
+        newest_rejected=[
+            RejectedStatus(topic=row.topic, reason=row.reason, age_s=(now_ms - row.received_ms) / 1000)
+            for row in newest
+        ],
+    )
+
+
+def _gateways(connection: Connection, now_ms: int) -> list[GatewayStatus]:
+    highest = {
+        (row.gateway, row.epoch): row.highest
+        for row in connection.execute(
+            select(tables.stream.c.gateway, tables.stream.c.epoch, tables.stream.c.highest)
+        )
+    }
+    columns = tables.gateway.c
+    wanted = (
+        *(columns.id, columns.ward, columns.state, columns.last_ms),
+        *(columns.heartbeat_ms, columns.epoch, columns.sequence),
+    )
+    return [
+        GatewayStatus(
+            gateway=row.id,
+            ward=row.ward,
+            state=row.state,
+            last_s=(now_ms - row.last_ms) / 1000,
+            heartbeat_s=None if row.heartbeat_ms is None else (now_ms - row.heartbeat_ms) / 1000,
+            behind=max(0, (row.sequence or 0) - highest.get((row.id, row.epoch), 0)),
+        )
+        for row in connection.execute(select(*wanted).order_by(columns.ward, columns.id))
+    ]
+
+
+def _gap(row: object, now_ms: int) -> GapStatus:
+    return GapStatus(
+        gateway=row.gateway,  # type: ignore[attr-defined]
+        epoch=row.epoch,  # type: ignore[attr-defined]
+        first=row.first,  # type: ignore[attr-defined]
+        last=row.last,  # type: ignore[attr-defined]
+        why=row.why,  # type: ignore[attr-defined]
+        age_s=(now_ms - row.found_ms) / 1000,  # type: ignore[attr-defined]
+    )
+
+
+def _note(text: str) -> RunningNote:
+    try:
+        return msgspec.json.decode(text, type=RunningNote)
+    except msgspec.DecodeError as error:
+        raise CentralError(f"the note of the running ingest is of another version: {error}") from error
+
+
+def _count(connection: Connection, table: object) -> int:
+    return int(connection.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]

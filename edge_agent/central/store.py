@@ -1,0 +1,247 @@
+"""The database as the intake sees it: what is known, and one transaction after another.
+
+One thread uses a store. A batch is all or nothing: whoever gets an error throws away what he knows and loads
+it again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DBAPIError
+
+from edge_agent.central import tables
+from edge_agent.central.database import lock_writers, open_engine, prepare, translated
+from edge_agent.central.known import Gateway, Known
+from edge_agent.central.settings import Database
+from edge_agent.central.streams import Gap, Stream, Why
+
+Row = dict[str, Any]
+
+MOST_REJECTED = 10_000
+"""Kept, the newest."""
+_LOOK_UP = 500
+"""Rows asked for in one query: SQLite takes 32,766 parameters."""
+
+_UPDATE_STREAM = (
+    update(tables.stream)
+    .where(tables.stream.c.id == bindparam("of"))
+    .values(highest=bindparam("to"), late=bindparam("late"))
+)
+_DELETE_GAP = delete(tables.gap).where(
+    tables.gap.c.stream == bindparam("of"), tables.gap.c.first == bindparam("at")
+)
+
+
+class Store:
+    def __init__(self, database: Database) -> None:
+        self._engine = open_engine(database)
+        self._postgresql = not database.embedded
+        self._connection: Connection | None = None
+
+    def load(self) -> Known:
+        """Connect if need be, and read what is known. Raises StoreUnusable."""
+        with translated("the database cannot be read"):
+            try:
+                connection = self._connected()
+                with connection.begin():
+                    return _known(connection)
+            except BaseException:
+                self.close()
+                raise
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """One transaction, committed at its end. Raises StoreUnusable or StoreRefused; nothing is stored
+        then."""
+        with translated("nothing is stored"):
+            connection = self._connected()
+            try:
+                with connection.begin():
+                    if self._postgresql:
+                        lock_writers(connection)
+                    batch = Batch(connection)
+                    yield batch
+                    batch.flush()
+            except DBAPIError as error:
+                if error.connection_invalidated or self._postgresql:
+                    self.close()
+                raise
+
+    def close(self) -> None:
+        """The next use connects again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except DBAPIError:
+                connection.invalidate()
+        self._engine.dispose()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            connection = self._engine.connect()
+            try:
+                prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+
+class Batch:
+    """One open transaction. Rows wait in memory until ``flush``, so that each table is written once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.events: list[Row] = []
+        self.losses: list[Row] = []
+        self.media: dict[tuple[str, str], Row] = {}
+        self.health: list[Row] = []
+        self.rejected: list[Row] = []
+        self.streams: dict[int, Stream] = {}  # that changed
+        self.gateways: dict[str, Gateway] = {}
+
+    def add_gateway(self, gateway: Gateway) -> None:
+        row = {
+            "id": gateway.id,
+            "ward": gateway.ward,
+            "first_ms": gateway.last_ms,
+            "last_ms": gateway.last_ms,
+        }
+        self._connection.execute(insert(tables.gateway), row)
+
+    def add_stream(self, gateway: str, epoch: str, now_ms: int) -> Stream:
+        row = {"gateway": gateway, "epoch": epoch, "highest": 0, "late": 0, "first_ms": now_ms}
+        key = self._connection.execute(insert(tables.stream), row).inserted_primary_key
+        assert key is not None
+        return Stream(int(key[0]), gateway, epoch)
+
+    def media_row(self, gateway: str, media_id: str) -> Row | None:
+        """Of a picture that is stored, or is about to be."""
+        row = self.media.get((gateway, media_id))
+        if row is not None:
+            return row
+        columns = tables.media.c
+        found = self._connection.execute(
+            select(columns.sha256).where(columns.gateway == gateway, columns.media_id == media_id)
+        ).first()
+        return None if found is None else {"sha256": found.sha256}
+
+    def stored(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """The payloads of (stream, sequence); without those that were deleted since."""
+        by_stream: defaultdict[int, list[int]] = defaultdict(list)
+        for stream, sequence in wanted:
+            by_stream[stream].append(sequence)
+        found = {(row["stream"], row["sequence"]): row["payload"] for row in self.events}
+        columns = tables.event.c
+        for stream, sequences in by_stream.items():
+            for start in range(0, len(sequences), _LOOK_UP):
+                query = select(columns.sequence, columns.payload).where(
+                    columns.stream == stream, columns.sequence.in_(sequences[start : start + _LOOK_UP])
+                )
+                for row in self._connection.execute(query):
+                    found[stream, row.sequence] = row.payload
+        return found
+
+    def flush(self) -> None:
+        """Write what waits."""
+        for table, rows in (
+            (tables.event, self.events),
+            (tables.loss, self.losses),
+            (tables.media, list(self.media.values())),
+            (tables.rejected, self.rejected),
+        ):
+            if rows:
+                self._connection.execute(insert(table), rows)
+        if self.health:
+            make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
+            self._connection.execute(make(tables.health).on_conflict_do_nothing(), self.health)
+        self._write_streams()
+        self._write_gateways()
+        if self.rejected:
+            newest = self._connection.scalar(select(func.max(tables.rejected.c.id))) or 0
+            self._connection.execute(
+                delete(tables.rejected).where(tables.rejected.c.id <= newest - MOST_REJECTED)
+            )
+
+    def forget_health(self, before_ms: int) -> None:
+        """Rows of history whose time is over."""
+        self._connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
+
+    def note(self, key: str, value: str) -> None:
+        """A row of ``meta``."""
+        make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
+        self._connection.execute(
+            make(tables.meta)
+            .values(key=key, value=value)
+            .on_conflict_do_update(index_elements=["key"], set_={"value": value})
+        )
+
+    def _write_streams(self) -> None:
+        streams = list(self.streams.values())
+        if not streams:
+            return
+        self._connection.execute(
+            _UPDATE_STREAM, [{"of": each.id, "to": each.highest, "late": each.late} for each in streams]
+        )
+        removed = [
+            {"of": each.id, "at": first} for each in streams for first in each.removed | each.changed.keys()
+        ]
+        if removed:
+            self._connection.execute(_DELETE_GAP, removed)
+        rows = [_gap_row(each.id, found) for each in streams for found in each.changed.values()]
+        if rows:
+            self._connection.execute(insert(tables.gap), rows)
+
+    def _write_gateways(self) -> None:
+        """Rows with the same changed columns go together."""
+        alike: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for gateway in self.gateways.values():
+            if gateway.changes:
+                row = {f"new_{key}": value for key, value in gateway.changes.items()}
+                alike[tuple(sorted(gateway.changes))].append(row | {"of": gateway.id})
+        for columns, rows in alike.items():
+            statement = update(tables.gateway).where(tables.gateway.c.id == bindparam("of"))
+            self._connection.execute(
+                statement.values({column: bindparam(f"new_{column}") for column in columns}), rows
+            )
+
+
+def _gap_row(stream: int, gap: Gap) -> Row:
+    return {
+        "stream": stream,
+        "first": gap.first,
+        "last": gap.last,
+        "why": gap.why.value,
+        "found_ms": gap.found_ms,
+    }
+
+
+def _known(connection: Connection) -> Known:
+    known, by_id = Known(), {}
+    columns = tables.gateway.c
+    wanted = (
+        *(columns.id, columns.ward, columns.last_ms, columns.state, columns.state_session),
+        *(columns.birth_session, columns.heartbeat_session, columns.heartbeat_ms),
+        *(columns.epoch, columns.sequence),
+    )
+    for row in connection.execute(select(*wanted)):
+        known.gateways[row.id] = Gateway(**row._mapping)
+    for each in connection.execute(select(tables.stream)):
+        stream = Stream(each.id, each.gateway, each.epoch, each.highest, each.late)
+        known.streams[each.gateway, each.epoch] = by_id[each.id] = stream
+    for gap in connection.execute(select(tables.gap).order_by(tables.gap.c.stream, tables.gap.c.first)):
+        by_id[gap.stream].load(Gap(gap.first, gap.last, Why(gap.why), gap.found_ms))
+    slots = select(tables.health.c.gateway, func.max(tables.health.c.slot_ms))
+    for gateway, slot_ms in connection.execute(slots.group_by(tables.health.c.gateway)):
+        if gateway in known.gateways:
+            known.gateways[gateway].slot_ms = slot_ms
+    return known

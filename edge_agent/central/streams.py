@@ -1,0 +1,133 @@
+"""Which sequence numbers of one epoch of one gateway are stored, and which are missing. Pure: no database."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from enum import StrEnum
+
+HIGHEST_SEQUENCE = 10**16 - 1
+"""Sixteen digits on the wire."""
+
+
+class Why(StrEnum):
+    """Why numbers are missing."""
+
+    MISSING = "missing"  # nobody has said why: lost, or still on its way
+    BEFORE = "before"  # ... and they are older than the first event that the centre had of this gateway
+    ANNOUNCED = "announced"  # the gateway gave them up and said so in a ``loss`` event
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers ``first`` to ``last``, both included, that are not stored."""
+
+    first: int
+    last: int
+    why: Why
+    found_ms: int  # when the centre noticed, milliseconds since 1970
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+class Stream:
+    """The numbers 1 to ``highest``, less the gaps. Not thread-safe.
+
+    ``changed`` and ``removed`` are what a store has to write since ``written()``: gaps by their first number.
+    """
+
+    def __init__(self, id: int, gateway: str, epoch: str, highest: int = 0, late: int = 0) -> None:
+        self.id = id
+        self.gateway = gateway
+        self.epoch = epoch
+        self.highest = highest
+        self.late = late  # events that came after their gap had been noticed
+        self.changed: dict[int, Gap] = {}
+        self.removed: set[int] = set()
+        self._firsts: list[int] = []
+        self._gaps: dict[int, Gap] = {}
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """In the order of their numbers."""
+        return [self._gaps[first] for first in self._firsts]
+
+    @property
+    def upto(self) -> int:
+        """Every number up to this one is stored, or was given up by the gateway itself."""
+        for first in self._firsts:
+            if self._gaps[first].why is not Why.ANNOUNCED:
+                return first - 1
+        return self.highest
+
+    def load(self, gap: Gap) -> None:
+        """A gap as the store has it."""
+        self._firsts.insert(bisect_left(self._firsts, gap.first), gap.first)
+        self._gaps[gap.first] = gap
+
+    def written(self) -> None:
+        self.changed.clear()
+        self.removed.clear()
+
+    def has(self, sequence: int) -> bool:
+        """Whether the event was stored; it may have been deleted since, when its time was over."""
+        return 0 < sequence <= self.highest and self._gap_with(sequence) is None
+
+    def add(self, sequence: int, now_ms: int, why: Why = Why.MISSING) -> None:
+        """One more is stored, which ``has`` did not know. Numbers that it leaps over are missing for
+        ``why``."""
+        gap = self._gap_with(sequence)
+        if gap is not None:
+            self.late += 1
+            self._replace(gap, sequence, sequence, None)
+            return
+        self.expect(sequence - 1, now_ms, why)
+        self.highest = sequence
+
+    def expect(self, upto: int, now_ms: int, why: Why = Why.MISSING) -> None:
+        """The gateway has numbered events up to this one."""
+        if upto > self.highest:
+            self._put(Gap(self.highest + 1, upto, why, now_ms))
+            self.highest = upto
+
+    def announce(self, first: int, last: int, now_ms: int) -> int:
+        """The gateway says that it gave these up. How many of them were missing; the others are here."""
+        self.expect(last, now_ms)
+        explained = 0
+        position = max(0, bisect_right(self._firsts, first) - 1)
+        for start in self._firsts[position : bisect_right(self._firsts, last)]:
+            gap = self._gaps[start]
+            low, high = max(first, gap.first), min(last, gap.last)
+            if low <= high and gap.why is not Why.ANNOUNCED:
+                self._replace(gap, low, high, Why.ANNOUNCED)
+                explained += high - low + 1
+        return explained
+
+    def _gap_with(self, sequence: int) -> Gap | None:
+        position = bisect_right(self._firsts, sequence) - 1
+        if position < 0:
+            return None
+        gap = self._gaps[self._firsts[position]]
+        return gap if sequence <= gap.last else None
+
+    def _replace(self, gap: Gap, low: int, high: int, why: Why | None) -> None:
+        """``low`` to ``high`` of the gap are missing for another reason, or, None, not any more."""
+        self._take(gap)
+        if gap.first < low:
+            self._put(Gap(gap.first, low - 1, gap.why, gap.found_ms))
+        if why is not None:
+            self._put(Gap(low, high, why, gap.found_ms))
+        if high < gap.last:
+            self._put(Gap(high + 1, gap.last, gap.why, gap.found_ms))
+
+    def _put(self, gap: Gap) -> None:
+        self.load(gap)
+        self.changed[gap.first] = gap
+        self.removed.discard(gap.first)
+
+    def _take(self, gap: Gap) -> None:
+        del self._firsts[bisect_left(self._firsts, gap.first)]
+        del self._gaps[gap.first]
+        self.changed.pop(gap.first, None)
+        self.removed.add(gap.first)

@@ -1,0 +1,158 @@
+"""The tables, once for SQLite and PostgreSQL; docs/design/central.md says why they are so.
+
+Times are milliseconds since 1970, UTC. What comes from the wire is kept as the bytes that came.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+# SQLite numbers rows by itself only where the type is exactly INTEGER.
+_Row = BigInteger().with_variant(Integer(), "sqlite")
+_Milliseconds = BigInteger
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("ward", Text, nullable=False),
+    Column("first_ms", _Milliseconds, nullable=False),
+    Column("last_ms", _Milliseconds, nullable=False),  # anything heard of it
+    Column("state", Text),  # online, stopped, offline; null: cleared, or never heard
+    Column("state_session", Text),
+    Column("state_reason", Text),
+    Column("state_ms", _Milliseconds),
+    Column("birth", LargeBinary),
+    Column("birth_session", Text),
+    Column("birth_ms", _Milliseconds),
+    Column("heartbeat", LargeBinary),
+    Column("heartbeat_ms", _Milliseconds),
+    Column("heartbeat_session", Text),
+    Column("epoch", Text),  # of the newest heartbeat
+    Column("sequence", BigInteger),  # that it had reached there
+)
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("highest", BigInteger, nullable=False),
+    Column("late", BigInteger, nullable=False),
+    Column("first_ms", _Milliseconds, nullable=False),
+    UniqueConstraint("gateway", "epoch"),
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("stream", Integer, primary_key=True),
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("found_ms", _Milliseconds, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    # Grows with every commit and is never used again, also after a deletion.
+    Column("cursor", _Row, primary_key=True, autoincrement=True),
+    Column("stream", Integer, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("ward", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("time_ms", _Milliseconds, nullable=False),
+    Column("received_ms", _Milliseconds, nullable=False),
+    Column("event_id", Text),
+    Column("phase", Text),
+    Column("payload", LargeBinary, nullable=False),
+    # (source, id) of CloudEvents is (gateway, epoch, sequence): the id is made of them, and checked.
+    UniqueConstraint("stream", "sequence"),
+    Index("event_by_ward", "ward", "cursor"),
+    Index("event_by_time", "time_ms"),
+    sqlite_autoincrement=True,
+)
+_with_id = event.c.event_id.is_not(None)
+Index("event_by_event_id", event.c.event_id, sqlite_where=_with_id, postgresql_where=_with_id)
+
+loss = Table(
+    "loss",
+    metadata,
+    Column("stream", Integer, primary_key=True),  # that said it
+    Column("sequence", BigInteger, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),  # given up
+    Column("reason", Text, nullable=False),
+    Column("received_ms", _Milliseconds, nullable=False),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("media_id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("sha256", Text, nullable=False),  # also names its file
+    Column("bytes", Integer, nullable=False),
+    Column("sealed", Boolean, nullable=False),
+    Column("received_ms", _Milliseconds, nullable=False),
+    Index("media_by_event", "event_id"),
+    Index("media_by_time", "received_ms"),
+)
+
+health = Table(
+    "health",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("slot_ms", _Milliseconds, primary_key=True),
+    Column("temperature_c", Float),
+    Column("cpu_percent", Float),
+    Column("memory_percent", Float),
+    Column("disk_percent", Float),
+    Column("outbox_depth", BigInteger),
+    Column("outbox_oldest_s", Float),
+    Column("clock_offset_ms", Float),
+    Column("cameras", Text, nullable=False),  # {"cam-1": ["online", 10.0], ...}: state, packets a second
+    Index("health_by_time", "slot_ms"),
+)
+
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("received_ms", _Milliseconds, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
