@@ -4,7 +4,8 @@
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
-# make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11
+# make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
+#                    FOR=centre: what the server of the centre installs
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
@@ -52,8 +53,9 @@ deploy: setup $(VENV)/.deploy
 
 ARCH ?= aarch64
 PY ?= 3.13
+FOR ?= box
 wheelhouse: setup
-	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $(ARCH) --python $(PY)
+	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $(ARCH) --python $(PY) --for $(FOR)
 
 # For boxes that are containers of this machine.
 wheelhouse-here: setup

@@ -6,6 +6,8 @@ See docs/design/architecture.md: stages never import each other, foreign librari
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,8 +67,11 @@ COMPOSITION = {
     "doctor",
     "cameras_cli",
     "replay",
+    "central",
     "__main__",
 }
+CENTRE = {"config", "mqtt", "logs", "device"}
+"""What the centre takes of the agent beside the foundation: no pictures, no detectors, no outbox."""
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},
@@ -79,6 +84,8 @@ HOMES: dict[str, set[str]] = {
     "psutil": {"device", "onvif"},
     "onveef": {"onvif"},
     "httpx": {"onvif"},
+    "sqlalchemy": {"central"},
+    "psycopg": {"central"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
     "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly", "doctor"},
 }
@@ -138,6 +145,22 @@ def test_imports_point_down_the_architecture(path: Path) -> None:
             f"{here}: give this module a place in tests/test_imports.py"
         )
         assert used <= FOUNDATION | {"config"}
+
+
+def test_the_centre_takes_little_of_the_agent() -> None:
+    used = {name for path in modules() if place(path) == "central" for name in own_imports(path)}
+    assert used <= FOUNDATION | CENTRE
+
+
+def test_a_gateway_never_loads_the_centre() -> None:
+    """Only the command line knows it, and what it knows needs no library of the extra."""
+    code = (
+        "import sys; from edge_agent import agent, cli, doctor, cameras_cli; cli._parser(); "
+        "print([name for name in sys.modules if name.partition('.')[0] in ('sqlalchemy', 'psycopg')"
+        " or name.startswith('edge_agent.central.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['edge_agent.central.command']"
 
 
 @pytest.mark.parametrize("path", modules(), ids=ids)

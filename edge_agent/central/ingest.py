@@ -64,8 +64,9 @@ class Ingest:
         self._held: list[Delivered] = []
         self._beats: dict[str, Delivered] = {}
         self._retry_mono = 0.0
-        self._beats_mono = self._acks_mono = self._noted_mono = clock.monotonic()
-        self._cleaned_mono = self._noted_mono - CLEAN_EVERY_S
+        self._beats_mono = self._acks_mono = clock.monotonic()
+        self._noted_mono = self._beats_mono - NOTE_EVERY_S
+        self._cleaned_mono = self._beats_mono - CLEAN_EVERY_S
 
     def start(self) -> None:
         self.loop.start()

@@ -1,0 +1,229 @@
+"""A gateway's messages as the agent makes them, and a centre that runs in this process or in one of its
+own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from sqlalchemy import select
+
+from edge_agent import wire
+from edge_agent.central import tables
+from edge_agent.central.config import load
+from edge_agent.central.database import open_engine
+from edge_agent.central.service import Central
+from edge_agent.central.settings import Database
+from edge_agent.central.status import CentralStatus, read_status
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+WARD = "de-tham"
+TIME = "2026-11-24T13:42:15.123Z"
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+
+
+@dataclass(frozen=True)
+class Box:
+    """One gateway."""
+
+    id: str = "dt-001"
+    ward: str = WARD
+    epoch: str = "3f2a0001"
+
+    @property
+    def up(self) -> str:
+        return f"tb/v1/{self.ward}/{self.id}/up"
+
+    @property
+    def down(self) -> str:
+        return f"tb/v1/{self.ward}/{self.id}/down"
+
+    def event(self, sequence: int, label: str = "person", camera: str = "cam-1") -> tuple[str, bytes]:
+        return self._enveloped(
+            "object", sequence, camera, {"phase": "moment", "event_id": "e1", "label": label}
+        )
+
+    def loss(self, sequence: int, *ranges: tuple[int, int], epoch: str | None = None) -> tuple[str, bytes]:
+        count = sum(last - first + 1 for first, last in ranges)
+        data = wire.LossData(
+            epoch=epoch or self.epoch, ranges=list(ranges), count=count, reason="outbox-full"
+        )
+        return self._enveloped("loss", sequence, "gateway", msgspec.to_builtins(data))
+
+    def _enveloped(self, kind: str, sequence: int, subject: str, data: dict[str, Any]) -> tuple[str, bytes]:
+        number = f"{sequence:016d}"
+        event = wire.CloudEvent(
+            id=f"{self.id}/{self.epoch}/{number}",
+            source=f"/tb/{self.id}",
+            subject=subject,
+            type=f"{wire.TYPE_PREFIX}{kind}.v1",
+            time=TIME,
+            dataschema=f"{wire.SCHEMA_BASE}{kind}.json",
+            sequence=number,
+            epoch=self.epoch,
+            prevhash="0" * 64,
+            recordedtime=TIME,
+            bootid="boot",
+            bootms="1",
+            severitynumber=13,
+            severitytext="WARN",
+            clock="synced",
+            ward=self.ward,
+            data=msgspec.Raw(msgspec.json.encode(data)),  # type: ignore[type-var]
+        )
+        return f"{self.up}/event/{subject}", msgspec.json.encode(event)
+
+    def heartbeat(self, session: str, sequence: int = 0, **more: Any) -> tuple[str, bytes]:
+        document = {
+            "schema": "heartbeat/1",
+            "time": TIME,
+            "session": session,
+            "outbox": {"depth": 0, "bytes": 0, "oldest_s": 0, "sequence": sequence, "epoch": self.epoch},
+            "box": {"temperature_c": 61.5, "disk_percent": 40.0},
+            "cameras": {"cam-1": {"state": "online", "packet_fps": 10.0}},
+            **more,
+        }
+        return f"{self.up}/heartbeat", json.dumps(document).encode()
+
+    def birth(self, session: str) -> tuple[str, bytes]:
+        document = {
+            "schema": "birth/1",
+            "gateway": self.id,
+            "ward": self.ward,
+            "session": session,
+            "time": TIME,
+        }
+        return f"{self.up}/birth", json.dumps(document).encode()
+
+    def state(self, state: str, session: str) -> tuple[str, bytes]:
+        document = {"schema": "state/1", "state": state, "session": session, "time": TIME, "reason": "why"}
+        return f"{self.up}/state", json.dumps(document).encode()
+
+
+class Centre:
+    """``edge-agent central run``: on a thread of this process, or, where it is to be killed, in one of its
+    own."""
+
+    def __init__(self, folder: Path, port: int, *wards: str, database: str = "sqlite", **keys: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "edge-central.yaml"
+        self.state_dir = folder / "state"
+        settings = {
+            "wards": list(wards or (WARD,)),
+            "state_dir": str(self.state_dir),
+            "database": database,
+            "mqtt": {"brokers": [f"mqtt://127.0.0.1:{port}"]},
+            **keys,
+        }
+        self.config.write_text(json.dumps(settings), encoding="utf-8")
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self.kill()
+
+    @property
+    def database(self) -> Database:
+        return load(self.config).database
+
+    def start(self) -> None:
+        self._stop.clear()
+        central = Central(load(self.config), self._stop)
+        self._thread = threading.Thread(target=central.run, name="centre")
+        self._thread.start()
+
+    def start_process(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "edge_agent", "central", "run", str(self.config)],
+            stderr=subprocess.DEVNULL,
+        )
+
+    def stop(self) -> None:
+        """As by SIGTERM."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(10)
+            assert not self._thread.is_alive(), "the centre does not stop"
+            self._thread = None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def status(self, now_ms: int = 0) -> CentralStatus:
+        return read_status(self.database, now_ms)
+
+    def numbers(self, box: Box) -> list[int]:
+        """What is stored of a gateway, in the order in which it was."""
+        engine = open_engine(self.database, read_only=True)
+        try:
+            with engine.connect() as connection:
+                wanted = select(tables.event.c.sequence).where(tables.event.c.gateway == box.id)
+                return list(connection.scalars(wanted.order_by(tables.event.c.cursor)))
+        finally:
+            engine.dispose()
+
+
+class Boxes(Subscriber):
+    """What gateways say and hear: one client for all of them, since the broker here asks for no
+    certificate."""
+
+    def __init__(self, broker: Mosquitto, *topics: str) -> None:
+        names = topics or ("tb/v1/+/+/down/#", "tb/v1/central/#")
+        super().__init__(broker.port, *names, client_id=f"boxes-{threading.get_ident()}")
+
+    def say(self, *messages: tuple[str, bytes]) -> None:
+        for topic, payload in messages:
+            self.publish(topic, payload)
+
+    def picture(self, box: Box, media_id: str, payload: bytes = JPEG, sha256: str | None = None) -> None:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        digest = sha256 or hashlib.sha256(payload).hexdigest()
+        properties.UserProperty = [("event_id", "e1"), ("camera", "cam-1"), ("sha256", digest)]
+        topic = f"{box.up}/media/{media_id}"
+        self._client.publish(topic, payload, qos=1, properties=properties).wait_for_publish(10)
+
+    def acks(self, box: Box) -> list[dict[str, Any]]:
+        return [json.loads(m.payload) for m in self.messages if m.topic == f"{box.down}/ack"]
+
+    def confirmed(self, box: Box) -> set[int]:
+        """The sequences that the acks so far cover."""
+        found: set[int] = set()
+        for ack in self.acks(box):
+            if ack["epoch"] == box.epoch:
+                found |= set(range(1, ack["upto"] + 1)) | set(ack.get("also", []))
+        return found
+
+    def confirmed_media(self, box: Box) -> set[str]:
+        return {name for ack in self.acks(box) for name in ack.get("media", [])}
+
+    def standing(self) -> str | None:
+        """The latest state of the centre."""
+        told = self.on("central/state")
+        return None if not told else str(json.loads(told[-1].payload)["state"])
+
+    def wait_standing(self, state: str, timeout_s: float = 10.0) -> None:
+        self.wait_for(lambda: self.standing() == state, timeout_s)
+
+    def wait_confirmed(self, box: Box, *sequences: int) -> None:
+        self.wait_for(lambda: set(sequences) <= self.confirmed(box))
