@@ -59,8 +59,8 @@ class Inbox:
     are never taken for news of the present one.
 
     ``Arrived`` is bounded: the newest beyond ``max_arrived`` is dropped and counted. What must be
-    acknowledged is bounded by the broker, and is never dropped; the others by the window of unacknowledged messages. Any
-    thread puts, which calls ``wake``; one thread takes.
+    acknowledged is bounded by the broker, and is never dropped; the others by the window of unacknowledged
+    messages. Any thread puts, which calls ``wake``; one thread takes.
     """
 
     def __init__(self, wake: Callable[[], None], max_arrived: int = 64) -> None:
