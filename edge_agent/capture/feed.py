@@ -109,12 +109,15 @@ class FrameFeed:
 
     def wake(self) -> None:
         """The frame just taken differs: give back all since the one before it, in order, and itself."""
-        if self._decoding is None:
-            return
+        if self._decoding is not None:
+            self._gearbox.wake(self._handed_mono)
+            self._go_back(self._decoding)
+
+    def _go_back(self, decoding: Decoding) -> None:
+        """To the keyframe before what was looked at last."""
         begin, now_mono = self._ring.keyframe_at(self._seen_mono), self._clock.monotonic()
-        self._gearbox.wake(self._handed_mono)
         self._woken_mono = now_mono
-        self._decoding.rewind(self._seen_mono)
+        decoding.rewind(self._seen_mono)
         self._sampler.restart(self._seen_mono)
         self._needs_keyframe = begin is None
         if begin is None:
@@ -264,7 +267,8 @@ class FrameFeed:
         newest = packets[-1]
         if self._gearbox.must_wake:
             self._handed_mono = newest.stamp_mono
-            self.wake()
+            self._gearbox.resume(newest.stamp_mono)
+            self._go_back(decoding)
             return None
         item = next((item for item in reversed(packets) if item.keyframe), None)
         if item is None or item.stamp_mono < self._seen_mono + self._idle_step_s:

@@ -146,6 +146,11 @@ class Gearbox:
         self._gear = Gear.CATCH_UP
         self._wake_ups += 1
 
+    def resume(self, stamp_mono: float) -> None:
+        """It was idle for a heat that is over: nothing differed, so no wake-up and no alarm is counted."""
+        self._alarm_mono, self._moved = stamp_mono, True
+        self._gear = Gear.CATCH_UP
+
     def caught_up(self) -> None:
         self._gear = Gear.FULL
 
@@ -167,9 +172,9 @@ class Gearbox:
     def _rest(self, now_mono: float, choice: GearChoice) -> None:
         self._kept_full_text = self._kept_full(now_mono, choice)
         if self._kept_full_text is None:
-            self._false_alarms += not self._moved
-            self._rested_mono = now_mono
             self._for_heat = choice is not self._configured
+            self._false_alarms += not self._moved and not self._for_heat
+            self._rested_mono = now_mono
             self._gear = Gear.IDLE
 
     def _kept_full(self, now_mono: float, choice: GearChoice) -> str | None:

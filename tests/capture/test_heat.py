@@ -62,6 +62,7 @@ def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     assert len([time for time in times if 60 < time < last]) <= 2
     assert site.gearbox.gear is Gear.FULL
     assert site.gearbox.stats.kept_full is None
+    assert site.gearbox.stats.wake_ups == 0, "nothing differed: the heat was over"
 
 
 def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path) -> None:
@@ -129,3 +130,57 @@ def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides
         gears.keyframe(float(stamp_mono))
     gears.attend(5.0, busy=False)
     assert gears.gear is Gear.FULL or gears.must_wake
+
+
+class Attended:
+    """A gearbox whose camera gives a keyframe and a quiet picture each second."""
+
+    def __init__(self) -> None:
+        self.allowance = Allowance()
+        self.gears = Gearbox(GearChoice.AUTO, 20.0, self.allowance)
+        self.now_mono = 0.0
+
+    def second(self) -> None:
+        self.now_mono += 1.0
+        self.gears.keyframe(self.now_mono)
+        self.gears.attend(self.now_mono, busy=False)
+
+    def until_idle_s(self, most_s: int = 60) -> float:
+        began_mono = self.now_mono
+        for _ in range(most_s):
+            if self.gears.gear is Gear.IDLE:
+                break
+            self.second()
+        return self.now_mono - began_mono
+
+    def false_alarm_s(self) -> float:
+        """How long it takes until one is over."""
+        self.gears.wake(self.now_mono)
+        self.gears.caught_up()
+        return self.until_idle_s()
+
+
+@pytest.mark.parametrize("in_doubt", [False, True], ids=["at rest", "while a wake-up is judged"])
+def test_the_end_of_heat_is_no_false_alarm(in_doubt: bool) -> None:
+    """Each false alarm keeps the camera awake twice as long as the one before; heat has no part in it."""
+    camera = Attended()
+    camera.until_idle_s()
+    if in_doubt:
+        camera.gears.wake(camera.now_mono)
+        camera.gears.caught_up()
+    else:
+        camera.gears.wake(camera.now_mono)
+        camera.gears.attend(camera.now_mono, busy=True)  # a true one
+        camera.gears.caught_up()
+    before = camera.gears.stats.wake_ups
+    camera.allowance.now = KEYFRAMES_ONLY
+    camera.second()
+    assert camera.gears.gear is Gear.IDLE
+    camera.allowance.now = Limits()
+    assert camera.gears.must_wake
+    camera.gears.resume(camera.now_mono)
+    camera.gears.caught_up()
+    assert camera.until_idle_s() == 20.0, "as after every movement: the whole quiet_s"
+    assert camera.gears.stats.wake_ups == before
+    assert camera.false_alarm_s() == 3.0, "the first false alarm"
+    assert camera.false_alarm_s() == 6.0
