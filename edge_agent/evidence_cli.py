@@ -95,21 +95,23 @@ def _verify(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _export(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.device.privileges import as_agent
     from edge_agent.evidence.bundle import Exporter, make_bundle, write_bundle
     from edge_agent.evidence.check import SUMS
     from edge_agent.evidence.keys import public_keys
 
     settings = _load(args.config)
     state_dir = settings.state_dir
-    with _readable(state_dir):
+    # Who owns the folder can put a link in the place of a picture: root would follow it to anybody's file.
+    with _readable(state_dir), as_agent(state_dir):
         selection = _archive(state_dir).select(args.event)
         if not selection.asked:
             told = "".join(f"; {gap.en}" for gap in selection.missing)
             raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
         media = _media(settings, selection.asked)
-        keys = public_keys(state_dir)
+        keys, clocks = public_keys(state_dir), _camera_clocks(state_dir)
     exporter = Exporter(args.by, rfc3339(SystemClock().now()), _clock_synced(), f"edge-agent {__version__}")
-    bundle = make_bundle(selection, media, keys, exporter, _device(settings), _camera_clocks(state_dir))
+    bundle = make_bundle(selection, media, keys, exporter, _device(settings), clocks)
     write_bundle(bundle.files, args.out)
     events, heads = len(selection.payloads), len(selection.heads)
     out.write(f"{args.out}: {events} events, {heads} heads, {len(media)} media\n")
@@ -141,9 +143,11 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent.device.privileges import become_agent
     from edge_agent.evidence.held import held_lines
 
     settings = _load(args.config)
+    become_agent(settings.state_dir)
     with _readable(settings.state_dir):
         lines = held_lines(_store(settings))
     out.writelines(f"{line}\n" for line in lines)

@@ -13,6 +13,7 @@ from edge_agent import config
 from edge_agent.cameras_cli.asking import asked, host_of, login_of, open_ledger
 from edge_agent.clock import SystemClock
 from edge_agent.device.clock_sync import read_kernel_sync
+from edge_agent.device.privileges import become_agent
 from edge_agent.errors import CameraSetupError
 from edge_agent.onvif.configure import Outcome, apply, plan, read
 from edge_agent.onvif.listing import write_plan, write_results
@@ -36,6 +37,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     host = host_of(camera.url)
     if not host or login is None:
         raise CameraSetupError(f"{camera.id}: it needs a network address and a login: {masked(camera.url)}")
+    become_agent(args.state_dir)  # the login is known; what a camera answers is not read as root
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
     site = Site(site_now.utcoffset() or timedelta(0), site_now)

@@ -9,6 +9,7 @@ from edge_agent import config
 from edge_agent.cameras_cli.asking import asked, login_of, open_ledger, progress
 from edge_agent.cameras_cli.known import Known
 from edge_agent.clock import SystemClock, rfc3339
+from edge_agent.device.privileges import as_agent, become_agent
 from edge_agent.errors import CameraSetupError
 from edge_agent.onvif.discover import Discovery, Search
 from edge_agent.onvif.drop_in import chosen, with_ids, write
@@ -22,11 +23,14 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
     where = Search(parse_subnet(args.subnet) if args.subnet else None)
     login = login_of(args)
     known = Known.read(args.config)
-    discovery = Discovery(open_ledger(args.state_dir), SystemClock(), progress)
-    found = discovery.search(where)
-    picked = chosen(found, args.choose) if args.choose else found
-    if login is not None:
-        found = [discovery.log_in(camera, login) if camera in picked else camera for camera in found]
+    if args.write is None:
+        become_agent(args.state_dir)
+    with as_agent(args.state_dir):  # what cameras answer is not read as root; the drop-in is written as root
+        discovery = Discovery(open_ledger(args.state_dir), SystemClock(), progress)
+        found = discovery.search(where)
+        picked = chosen(found, args.choose) if args.choose else found
+        if login is not None:
+            found = [discovery.log_in(camera, login) if camera in picked else camera for camera in found]
     (write_json if args.json else write_list)(found, known.ids_by_host(), out)
     if not found:
         progress(_nothing(args.subnet))

@@ -3,8 +3,10 @@ below the state directory needs none of it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
 
 AGENT = "edge-agent"
@@ -27,6 +29,27 @@ def become_agent(state_dir: Path) -> str | None:
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     return name or str(uid)
+
+
+@contextlib.contextmanager
+def as_agent(state_dir: Path) -> Iterator[None]:
+    """The same for the time of a ``with``, where root is needed again after it: files are opened and
+    cameras are asked with the agent's rights. All threads change with it. No place for what decodes."""
+    user = _agent(state_dir) if os.geteuid() == 0 else None
+    if user is None:
+        yield
+        return
+    name, uid, gid = user
+    groups, own_gid = os.getgroups(), os.getegid()
+    os.setgroups(os.getgrouplist(name, gid) if name else [gid])
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(own_gid)
+        os.setgroups(groups)
 
 
 def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:

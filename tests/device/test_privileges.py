@@ -23,7 +23,7 @@ except PermissionError:
 ENTER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && exec "$2" -c "$3" "$4"'
 
 
-def becomes(folder: Path, passwd: str, group: str, owner: int | None = None) -> str:
+def becomes(folder: Path, passwd: str, group: str, owner: int | None = None, program: str = PROGRAM) -> str:
     """``owner``: of the state directory; None: it is not there yet."""
     if os.geteuid() != 0:
         pytest.skip("only root has something to give up")
@@ -34,7 +34,7 @@ def becomes(folder: Path, passwd: str, group: str, owner: int | None = None) -> 
         state_dir.mkdir()
         os.chown(state_dir, owner, owner)
     files = [str(folder / "passwd"), str(folder / "group")]
-    command = ["unshare", "--mount", "sh", "-c", ENTER, *files, sys.executable, PROGRAM, str(state_dir)]
+    command = ["unshare", "--mount", "sh", "-c", ENTER, *files, sys.executable, program, str(state_dir)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
@@ -46,6 +46,26 @@ GROUPS = "edge-agent:x:4712:\nvideo:x:44:edge-agent\n"
 def test_root_becomes_the_agents_user_for_good(tmp_path: Path, owner: int | None) -> None:
     told = becomes(tmp_path, AGENT, GROUPS, owner)
     assert told == "edge-agent (4711, 4711, 4711) (4712, 4712, 4712) [44, 4712]\nfor good\n"
+
+
+FOR_A_WHILE = """
+import os, sys
+from pathlib import Path
+from edge_agent.device.privileges import as_agent
+before = os.getgroups()
+with as_agent(Path(sys.argv[1])):
+    print(os.geteuid(), os.getegid(), sorted(os.getgroups()))
+    try:
+        Path("/etc/shadow").read_bytes()
+    except PermissionError:
+        print("closed")
+print(os.getresuid(), os.getresgid(), os.getgroups() == before)
+"""
+
+
+def test_for_a_while_root_is_the_agents_user_and_then_root_again(tmp_path: Path) -> None:
+    told = becomes(tmp_path, AGENT, GROUPS, 4711, FOR_A_WHILE)
+    assert told == "4711 4712 [44, 4712]\nclosed\n(0, 0, 0) (0, 0, 0) True\n"
 
 
 def test_whoever_owns_the_state_directory_is_the_agents_user(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import BinaryIO
 
-from tests.doctor.small_server import SmallServer
+from tests.testbed.small_server import SmallServer
 
 CHALLENGE = (
     "RTSP/1.0 401 Unauthorized\r\nCSeq: {cseq}\r\n"

@@ -354,6 +354,31 @@ def test_who_owns_the_state_directory_cannot_have_root_give_away_what_is_roots(
     assert {path.stat().st_uid for path in (held, *held.parents[:2])} == {NOBODY}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
+def test_who_owns_the_state_directory_cannot_have_root_read_what_is_roots(
+    config: Path, tmp_path: Path
+) -> None:
+    state, secret = tmp_path / "state", tmp_path / "of-root.key"
+    secret.write_bytes(b"only root knows")
+    secret.chmod(0o600)
+    for path in (state, *state.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    let_pass(tmp_path)
+    of_root = tmp_path / "of-root"  # where the case is put, which the agent's user cannot
+    of_root.mkdir(0o700)
+    picture = state / "media" / "m-1.jpg"
+    picture.rename(state / "true.jpg")
+    picture.symlink_to(secret)
+    command = ["-m", "edge_agent", "evidence", "export", "yard-night-t1-1", str(config), "--by", "x", "--out"]
+    export = [*open_python(tmp_path), *command, str(of_root / "case")]
+    done = subprocess.run(export, check=False, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, list(of_root.iterdir())) == (1, []), done.stderr
+    assert "m-1.jpg: no permission" in done.stderr
+    (state / "true.jpg").replace(picture)
+    subprocess.run(export, check=True, timeout=60)
+    assert (of_root / "case" / "media" / "m-1.jpg").read_bytes() == JPEG
+
+
 def test_to_hold_what_nobody_knows_is_told(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from tests.testbed.mosquitto import wait_until
+from tests.testbed.small_server import SmallServer
 
 CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 
@@ -21,8 +20,8 @@ class Published:
     payload: bytes
 
 
-class StrictBroker:
-    """Serves one client on ``port``. ``acknowledges(topic)`` says which QoS 1 messages get their PUBACK at
+class StrictBroker(SmallServer):
+    """Serves one client at a time. ``acknowledges(topic)`` says which QoS 1 messages get their PUBACK at
     once, with ``reason(topic)``; the others wait, ``most_waiting`` at worst."""
 
     def __init__(
@@ -31,6 +30,7 @@ class StrictBroker:
         acknowledges: Callable[[str], bool] = lambda topic: True,
         reason: Callable[[str], int] = lambda topic: 0,
     ) -> None:
+        super().__init__()
         self.most_waiting = 0
         self.goodbyes = 0  # DISCONNECT packets
         self._maximum = receive_maximum
@@ -38,20 +38,6 @@ class StrictBroker:
         self._reason = reason
         self._waiting = 0
         self._received: list[Published] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve, name="strict-broker", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)
 
     @property
     def received(self) -> list[Published]:
@@ -61,17 +47,10 @@ class StrictBroker:
     def wait_for(self, topic: str) -> None:
         wait_until(lambda: topic in [message.topic for message in self.received], what=topic)
 
-    def _serve(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return
-        with connection, connection.makefile("rb") as stream:
-            try:
-                while (head := stream.read(1)) and (body := self._body(stream)) is not None:
-                    connection.sendall(self._answer(head[0], body))
-            except ConnectionError:
-                pass  # cut by the client
+    def talk(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as stream:
+            while (head := stream.read(1)) and (body := self._body(stream)) is not None:
+                connection.sendall(self._answer(head[0], body))
 
     def _body(self, stream: BinaryIO) -> bytes | None:
         length = shift = 0
