@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import re
 import sys
 from pathlib import Path
 
@@ -66,9 +65,3 @@ def asked(question: str) -> str:
 
 def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def host_of(url: str) -> str:
-    """Of a camera's URL; empty for a file or device."""
-    match = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#]*@)?(\[[^\]]*\]|[^/?#:]*)", url)
-    return match[1] if match else ""

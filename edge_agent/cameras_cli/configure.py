@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import TextIO
 
 from edge_agent import config
-from edge_agent.cameras_cli.asking import asked, host_of, login_of, open_ledger
+from edge_agent.cameras_cli.asking import asked, login_of, open_ledger
 from edge_agent.clock import SystemClock
+from edge_agent.config.addresses import host_of
 from edge_agent.device.clock_sync import read_kernel_sync
 from edge_agent.device.privileges import become_agent
 from edge_agent.errors import CameraSetupError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.cameras_cli.asking import host_of
 from edge_agent.config import tree
+from edge_agent.config.addresses import host_of
 from edge_agent.config.loader import merged_tree
 
 

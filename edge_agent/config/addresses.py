@@ -82,6 +82,15 @@ class CameraAddress(ScalarKind):
             reading.warn(place, text)
 
 
+def host_of(url: str) -> str:
+    """Of a camera's URL, with or without a login in it; IPv6 in its brackets. Empty for a file or device."""
+    match = _URL.fullmatch(url)
+    if match is None or len(match["slashes"]) != 2:
+        return ""
+    address = _HOST.match(_split(match["rest"])[0].rpartition("@")[2])
+    return (address and address["host"]) or ""
+
+
 def _wrong_scheme(match: re.Match[str], valid: tuple[str, ...], what: str) -> Refused:
     scheme = match["scheme"].lower()
     if scheme in valid:

@@ -20,6 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_agent.clock import Clock, rfc3339
+from edge_agent.config.addresses import host_of
 from edge_agent.config.settings import Camera
 from edge_agent.loop import Loop
 from edge_agent.state_file import read_record, write_record
@@ -76,7 +77,7 @@ class CameraClocks:
             return
         self._next_mono = self._clock.monotonic() + EVERY_S
         if self._round is None or not self._round.running:
-            hosts = [(camera.id, host) for camera in cameras if (host := _host(camera.url)) is not None]
+            hosts = [(camera.id, host) for camera in cameras if (host := host_of(camera.url))]
             self._round = Loop("camera-clocks", lambda loop: self._measure(hosts, loop))
             self._round.start()
 
@@ -152,8 +153,3 @@ def _with(kept: list[Offset], new: Offset) -> list[Offset]:
     if len(kept) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in kept[-2:]):
         return [*kept[:-1], new]
     return [*kept, new][-MOST_KEPT:]
-
-
-def _host(url: str) -> str | None:
-    match = re.match(r"(?:rtsps?|https?)://([^/?#:@\[\]]+)", url)
-    return match[1] if match else None

@@ -12,28 +12,24 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.panel import ClockSettings, NoSuchStream, Site, StreamSettings, StreamWish
+from edge_agent.onvif.panel import (
+    ClockSettings,
+    NoSuchStream,
+    OwnInterface,
+    Site,
+    StreamSettings,
+    StreamWish,
+    codec_name,
+)
 from edge_agent.onvif.text import clean
 from edge_agent.onvif.vendors import stream_key
-from edge_agent.onvif.web import Web
-from edge_agent.secrets import Credentials
 
 MOST_CHANNELS = 64
 
 
-class Dahua:
+class Dahua(OwnInterface):
     name = "Dahua's CGI"
-    sets_smart = True
-
-    def __init__(self, web: Web, base: str, login: Credentials) -> None:
-        self._web = web
-        self._base = base
-        self._login = login
-
-    @staticmethod
-    def answers(web: Web, base: str) -> bool:
-        """Without a login: it is there when it asks for one."""
-        return web.ask("GET", f"{base}/cgi-bin/magicBox.cgi?action=getDeviceType").asks_for_digest
+    front_door = "/cgi-bin/magicBox.cgi?action=getDeviceType"
 
     def model(self) -> str:
         text = self._get("magicBox.cgi?action=getDeviceType")
@@ -46,7 +42,7 @@ class Dahua:
             raise NoSuchStream(f"{self._web.host}: it has no stream {url}")
         smart = self._smart(url)
         return StreamSettings(
-            codec=clean(rows[f"{at}.Compression"], 12).upper().replace("H.26", "H26"),
+            codec=codec_name(rows[f"{at}.Compression"]),
             width=_number(rows.get(f"{at}.Width")),
             height=_number(rows.get(f"{at}.Height")),
             fps=_number(rows.get(f"{at}.FPS")),

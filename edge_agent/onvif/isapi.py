@@ -13,29 +13,25 @@ from datetime import UTC, datetime, timedelta
 from onveef import parsers
 
 from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.panel import ClockSettings, NoSuchStream, Site, StreamSettings, StreamWish
+from edge_agent.onvif.panel import (
+    ClockSettings,
+    NoSuchStream,
+    OwnInterface,
+    Site,
+    StreamSettings,
+    StreamWish,
+    codec_name,
+)
 from edge_agent.onvif.text import clean
 from edge_agent.onvif.vendors import stream_key
-from edge_agent.onvif.web import Web
-from edge_agent.secrets import Credentials
 
 _TIME = "/ISAPI/System/time"
 _NTP = "/ISAPI/System/time/ntpServers/1"
 
 
-class Isapi:
+class Isapi(OwnInterface):
     name = "ISAPI"
-    sets_smart = True
-
-    def __init__(self, web: Web, base: str, login: Credentials) -> None:
-        self._web = web
-        self._base = base
-        self._login = login
-
-    @staticmethod
-    def answers(web: Web, base: str) -> bool:
-        """Without a login: it is there when it asks for one."""
-        return web.ask("GET", f"{base}/ISAPI/System/deviceInfo").asks_for_digest
+    front_door = "/ISAPI/System/deviceInfo"
 
     def model(self) -> str:
         return clean(_value(self._get("/ISAPI/System/deviceInfo"), "model"))
@@ -45,7 +41,7 @@ class Isapi:
         smart = re.search(r"<SmartCodec>\s*<enabled>\s*(\w+)", text)
         fps = _number(text, "maxFrameRate")
         return StreamSettings(
-            codec=clean(_value(text, "videoCodecType"), 12).upper().replace("H.26", "H26"),
+            codec=codec_name(_value(text, "videoCodecType")),
             width=_number(text, "videoResolutionWidth"),
             height=_number(text, "videoResolutionHeight"),
             fps=fps / 100 if fps else None,  # 0: as many as the sensor gives

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from edge_agent.errors import CameraSetupError
+from edge_agent.onvif.text import clean
+from edge_agent.onvif.web import Web
+from edge_agent.secrets import Credentials
 
 
 class NoSuchStream(CameraSetupError):
@@ -73,3 +76,25 @@ class Panel(Protocol):
     def set_clock(self, site: Site) -> None:
         """Once, to the box's time."""
         ...
+
+
+class OwnInterface:
+    """What the vendors' own interfaces have in common: HTTP with digest at a base address."""
+
+    sets_smart = True
+    front_door: ClassVar[str]  # a path that asks everybody for a login
+
+    def __init__(self, web: Web, base: str, login: Credentials) -> None:
+        self._web = web
+        self._base = base
+        self._login = login
+
+    @classmethod
+    def answers(cls, web: Web, base: str) -> bool:
+        """Without a login: it is there when it asks for one."""
+        return web.ask("GET", f"{base}{cls.front_door}").asks_for_digest
+
+
+def codec_name(text: str) -> str:
+    """``H.264`` and ``h264`` are H264."""
+    return clean(text, 12).upper().replace("H.26", "H26")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from edge_agent.config import tree
-from edge_agent.config.addresses import CameraAddress, CameraUrl
+from edge_agent.config.addresses import CameraAddress, CameraUrl, host_of
 from edge_agent.config.kinds import Number, Size
 from edge_agent.config.settings import Clip, ClipPolicy, Report, Ring
 from edge_agent.config.spec import Field, Section, Values
@@ -101,13 +99,9 @@ def _warn_main(values: Values) -> None:
     if clip.main_url == url.url:
         values.reading.warn(place, "main_url is the same as url: the camera is asked twice for one stream")
     lends = clip.main_credentials is None and (url.credentials is not None or values.given("username"))
-    if lends and "://" in clip.main_url and _host(clip.main_url) != _host(url.url):
+    if lends and "://" in clip.main_url and host_of(clip.main_url) != host_of(url.url):
         text = "main_url is on another host than url, and gets the login of this camera all the same"
         values.reading.warn(place, text)
-
-
-def _host(url: str) -> str:
-    return re.sub(r"^[^:]*://|(:\d+)?([/?#].*)?$", "", url)
 
 
 def _warn_short_ring(values: Values) -> None:
