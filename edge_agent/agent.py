@@ -50,6 +50,7 @@ from edge_agent.mqtt.usage import Usage
 from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
 from edge_agent.state_file import make_folder
+from edge_agent.updates import make_updates
 from edge_agent.uplink import UplinkControl
 from edge_agent.wire import Birth
 
@@ -118,6 +119,7 @@ class Agent:
         self._certificates = CertificateWatch(
             settings, clock, self._clock_sync, self._events, self._room.outbox
         )
+        self._root_update, self._updates = make_updates(state_dir, clock, sysroot)
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -170,6 +172,7 @@ class Agent:
             reloads=self._reloads,
             status=self._status_document,
             publish_birth=self._publisher.publish_birth,
+            updates=self._updates,
         )
 
     def _health_sources(self, settings: Settings, sysroot: Path) -> HealthSources:
@@ -197,6 +200,7 @@ class Agent:
             thermal=self._heat.health,
             uplink=self._uplink.health,
             certificates=self._certificates.health,
+            update=self._root_update.health,
             platform=platform,
             evidence=self._room.health,
             commands=self._commands.desk.health,
@@ -253,6 +257,7 @@ class Agent:
         self._heat.tend()
         self._uplink.tend()
         self._certificates.tend()
+        self._updates.tend()
         self._cameras.tend()
         self._commands.desk.tend()
         self._box_events.tell_clock()

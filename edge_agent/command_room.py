@@ -24,6 +24,7 @@ from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import PlainAction
 from edge_agent.commands.replies import Replies
 from edge_agent.commands.signature import Operators
+from edge_agent.commands.update import Updates
 from edge_agent.config.settings import Settings
 from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Relearn, Reload
 from edge_agent.device.local_server import LocalServer
@@ -55,6 +56,7 @@ class Reach:
     reloads: Reloads
     status: Callable[[], StatusDocument]
     publish_birth: Callable[[], None]
+    updates: Updates
 
 
 class CommandRoom:
@@ -143,6 +145,7 @@ class CommandRoom:
         yield _plain("status", partial(_status, reach.status), may_be_unwritten=True)
         yield _plain("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
         yield _plain("reload", partial(_reload, orders))
+        yield from reach.updates.actions()
         yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
 
 

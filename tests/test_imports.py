@@ -55,6 +55,7 @@ COMPOSITION = {
     "box_events",
     "heat",
     "uplink",
+    "updates",
     "certificate_watch",
     "cameras",
     "reload",

@@ -15,6 +15,7 @@ from edge_agent import __version__
 from edge_agent.clock import Clock, rfc3339, wall_time_of
 from edge_agent.config.settings import Settings
 from edge_agent.device import degraded
+from edge_agent.device.root_update import update_lines
 from edge_agent.model import CameraStatus
 from edge_agent.outbox_model import OutboxStats
 from edge_agent.wire import (
@@ -30,6 +31,7 @@ from edge_agent.wire import (
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
+    UpdateHealth,
     UplinkHealth,
 )
 
@@ -73,6 +75,7 @@ class HealthSources:
     uplink: Callable[[], UplinkHealth] = UplinkHealth
     commands: Callable[[], CommandsHealth] = CommandsHealth
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
+    update: Callable[[], UpdateHealth] = UpdateHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -97,6 +100,7 @@ class HeartbeatMaker:
         uplink = sources.uplink()
         commands = sources.commands()
         certificates = sources.certificates()
+        update = sources.update()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -115,6 +119,7 @@ class HeartbeatMaker:
             uplink=uplink,
             commands=commands,
             certificates=certificates,
+            update=update,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
@@ -128,6 +133,7 @@ class HeartbeatMaker:
                 *sources.units(),
                 *degraded.thermal_lines(thermal, now, zone),
                 *degraded.command_lines(commands),
+                *update_lines(update, now, zone),
                 *sources.platform,
             ],
         )

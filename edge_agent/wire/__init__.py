@@ -35,8 +35,11 @@ from edge_agent.wire.commands import (
     CameraArguments,
     Command,
     NoArguments,
+    Pieces,
     Reply,
     ReplyStatus,
+    UpdateArguments,
+    UpdatePieceArguments,
 )
 from edge_agent.wire.configuration import ConfigHealth, SetConfigArgs
 from edge_agent.wire.counts import CountsData, LineCountsData
@@ -56,6 +59,7 @@ from edge_agent.wire.health import (
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
+    UpdateHealth,
     UplinkHealth,
 )
 from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
@@ -130,6 +134,7 @@ __all__ = [
     "NoArguments",
     "ObjectData",
     "OutboxHealth",
+    "Pieces",
     "Reply",
     "ReplyStatus",
     "RuleData",
@@ -143,6 +148,9 @@ __all__ = [
     "Time",
     "TrackRuleData",
     "Unit",
+    "UpdateArguments",
+    "UpdateHealth",
+    "UpdatePieceArguments",
     "UplinkData",
     "UplinkHealth",
     "WireBox",

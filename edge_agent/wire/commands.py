@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.base import Id, Message, Time
+from edge_agent.wire.base import Id, Message, Sha256, Time
 
 CommandTime = Annotated[
     str,
@@ -28,11 +28,43 @@ class CameraArguments(Arguments, frozen=True, kw_only=True):
     camera: Id
 
 
+class Pieces(Arguments, frozen=True, kw_only=True):
+    """How a wheel is cut: the last piece is what is left."""
+
+    bytes: Annotated[int, Meta(ge=1024, le=131_072, description="of each piece but the last")]
+    sha256: Annotated[list[Sha256], Meta(min_length=1, max_length=64)]
+
+
+class UpdateArguments(Arguments, frozen=True, kw_only=True):
+    """A release, signed with the fleet's release key, and where the wheels come from that the box has not."""
+
+    manifest: Annotated[str, Meta(max_length=100_000, description="the text of manifest.json, to the byte")]
+    signature: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{86}==$", description="manifest.json.sig, base64")]
+    url: Annotated[
+        Annotated[str, Meta(pattern=r"^https://[!-~]+$", max_length=500)] | None,
+        Meta(description="the folder with wheels/; null: they come as update-piece"),
+    ] = None
+    pieces: Annotated[dict[str, Pieces], Meta(max_length=16, description="by the wheel's file name")] = field(
+        default_factory=dict
+    )
+
+
+class UpdatePieceArguments(Arguments, frozen=True, kw_only=True):
+    """A piece of a wheel; without data it asks what is missing."""
+
+    update: Annotated[Id, Meta(description="id of the update that waits for it")]
+    wheel: Annotated[str, Meta(max_length=204)] | None = None
+    index: Annotated[int, Meta(ge=0, le=63)] | None = None
+    data: Annotated[Annotated[str, Meta(max_length=175_000)] | None, Meta(description="base64")] = None
+
+
 ARGUMENTS: dict[str, type[Struct]] = {
     "rebirth": NoArguments,
     "relearn": CameraArguments,
     "reload": NoArguments,
     "status": NoArguments,
+    "update": UpdateArguments,
+    "update-piece": UpdatePieceArguments,
 }
 """The arguments of each type of command."""
 

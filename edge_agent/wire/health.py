@@ -157,6 +157,17 @@ class CertificatesHealth(Message, frozen=True, kw_only=True):
     next_trouble: str | None = None  # why the certificate in the next slot is not in force
 
 
+class UpdateHealth(Message, frozen=True, kw_only=True):
+    """What root does about releases, and the release that went back last, until another one is tried."""
+
+    version: str | None = None  # that is being installed or tried; null: none
+    phase: Literal["fetching", "installing", "trial"] | None = None
+    until: Time | None = None  # when there is a verdict on the trial at the latest
+    reverted: str | None = None  # version
+    reverted_at: Time | None = None
+    why: str | None = None
+
+
 class Heartbeat(Message, frozen=True, kw_only=True):
     schema: Literal["heartbeat/1"] = "heartbeat/1"
     time: Time
@@ -176,4 +187,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     uplink: UplinkHealth = UplinkHealth()
     commands: CommandsHealth = CommandsHealth()
     certificates: CertificatesHealth = CertificatesHealth()
+    update: UpdateHealth = UpdateHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

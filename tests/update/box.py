@@ -1,4 +1,4 @@
-"""A box with the root side of updates: its real program on folders of the test."""
+"""A box with the root side of updates: its real program, below a folder of the test as on a real box."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UpdatingBox:
 
     @property
     def settings(self) -> Path:
-        return self.folder / "update.json"
+        return self.folder / "etc/edge-agent/update.json"
 
     @property
     def wheels(self) -> Path:
@@ -38,29 +38,28 @@ class UpdatingBox:
 
     @property
     def releases(self) -> Path:
-        return self.folder / "opt"
+        return self.folder / "opt/edge-agent"
 
     @property
     def inbox(self) -> Path:
-        return self.folder / "agents/update"
+        return self.folder / "var/lib/edge-agent/update"
 
     @property
     def request(self) -> Path:
-        return self.folder / "agents/requests/update"
+        return self.folder / "run/edge-agent/requests/update"
 
     @property
     def state(self) -> Path:
-        return self.folder / "state/state.json"
+        return self.folder / "var/lib/edge-agent-update/state.json"
 
     def set(self, **changes: object) -> None:
         kept = json.loads(self.settings.read_text()) if self.settings.exists() else {}
         self.settings.write_text(json.dumps(kept | changes))
 
     def set_up(self, url: str = "", ca_file: str = "") -> None:
+        for folder in (self.settings.parent, self.releases, self.request.parent, self.inbox):
+            folder.mkdir(parents=True)
         (self.folder / "site-id").write_text("dt-001\n")
-        self.releases.mkdir()
-        self.request.parent.mkdir(parents=True)
-        self.inbox.mkdir()
         self.set(
             public_key=str(self.server.public),
             url=url,

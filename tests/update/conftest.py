@@ -24,7 +24,7 @@ def box(tmp_path: Path, update_authority: Authority) -> Iterator[UpdatingBox]:
     socket = tmp_path / "status.sock"
     with (
         WheelServer(tmp_path / "server", update_authority) as server,
-        Systemd(tmp_path / "systemd", tmp_path / "opt", socket) as systemd,
+        Systemd(tmp_path / "systemd", tmp_path / "opt/edge-agent", socket) as systemd,
     ):
         box = UpdatingBox(tmp_path, server, systemd)
         box.set_up()

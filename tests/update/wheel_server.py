@@ -44,6 +44,7 @@ class WheelServer:
     def __init__(
         self, folder: Path, authority: Authority, address: str = "127.0.0.1", *, ranges: bool = True
     ) -> None:
+        self.ca = authority.cert
         self.served, self.key, self.public = folder / "www", folder / "release.key", folder / "release.pem"
         self.served.mkdir(parents=True)
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.key)], check=True)

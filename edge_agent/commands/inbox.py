@@ -1,0 +1,210 @@
+"""Wheels of a release that the box does not have yet, in pieces or from a server, until root has copied them.
+
+Nothing here is believed by root; what is checked here saves the uplink.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import http.client
+import re
+import shutil
+import ssl
+import threading
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from edge_agent.commands.action import Failed, Refused
+from edge_agent.wire import Pieces
+
+WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
+VERSION = re.compile(r"[0-9][A-Za-z0-9.+!-]{0,63}")
+KEEP_FREE = 100_000_000
+MOST_PIECES = 64
+"""8 MB; what is larger comes from a server. The journal of commands keeps a record of each."""
+BLOCK = 65536
+
+
+class Wheel(Struct, frozen=True):
+    """As the manifest lists it."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class Manifest(Struct, frozen=True):
+    version: str
+    wheels: list[Wheel]
+
+    @classmethod
+    def of(cls, text: str) -> Manifest:
+        """Raises ``Refused``. Whether it is signed is for root to say."""
+        try:
+            manifest = msgspec.json.decode(text.encode(), type=cls)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Refused(f"the manifest cannot be read: {error}", "bad-arguments") from error
+        if not VERSION.fullmatch(manifest.version) or not all(
+            WHEEL.fullmatch(wheel.name) and wheel.bytes > 0 for wheel in manifest.wheels
+        ):
+            raise Refused("the manifest names a version or a wheel that cannot be one", "bad-arguments")
+        return manifest
+
+
+class Inbox:
+    """``folder`` is the agent's, ``have`` root's wheels. Not thread-safe."""
+
+    def __init__(self, folder: Path, have: Path) -> None:
+        self._folder = folder
+        self._have = have
+
+    def missing(self, manifest: Manifest) -> list[Wheel]:
+        """Wheels that are neither root's already nor here. Reads what has the name: some seconds for all."""
+        return [
+            wheel
+            for wheel in manifest.wheels
+            if not any(_is(folder / wheel.name, wheel) for folder in (self._have, self._folder))
+        ]
+
+    def make_room(self, wheels: list[Wheel]) -> None:
+        """Raises ``Refused`` where the disk is too full for them."""
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        needed = sum(wheel.bytes for wheel in wheels) + KEEP_FREE
+        free = shutil.disk_usage(self._folder).free
+        if free < needed:
+            raise Refused(f"the wheels need {needed / 1e6:.0f} MB of disk, {free / 1e6:.0f} are free")
+
+    def clear(self, but: list[Wheel] | None = None) -> None:
+        """All goes, except what came of the wheels ``but``."""
+        kept = {wheel.name for wheel in but or ()}
+        for path in self._folder.glob("*"):
+            if not any(path.name.startswith(name) for name in kept):
+                path.unlink(missing_ok=True)
+
+    # --- in pieces ---
+
+    def pieces_missing(self, wheel: Wheel, pieces: Pieces) -> list[int]:
+        return [
+            index
+            for index in range(len(pieces.sha256))
+            if not self._is_piece(self._piece(wheel, index), _size(wheel, pieces, index))
+        ]
+
+    def put(self, wheel: Wheel, pieces: Pieces, index: int, data: str) -> None:
+        """One piece, base64. Raises ``Refused``: it is none of this wheel."""
+        try:
+            content = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Refused("the piece is not base64", "bad-arguments") from error
+        if index >= len(pieces.sha256) or hashlib.sha256(content).hexdigest() != pieces.sha256[index]:
+            raise Refused(f"that is not the piece {index} of {wheel.name} that was signed", "bad-arguments")
+        path = self._piece(wheel, index)
+        new = path.with_name(path.name + ".new")
+        new.write_bytes(content)
+        new.replace(path)
+
+    def assemble(self, wheel: Wheel, pieces: Pieces) -> bool:
+        """Whether it is whole now; a piece that a power cut has damaged goes, and is asked for again."""
+        paths = [self._piece(wheel, index) for index in range(len(pieces.sha256))]
+        part = self._folder / f"{wheel.name}.part"
+        with part.open("wb") as target:
+            for path in paths:
+                target.write(path.read_bytes())
+        whole = _is(part, wheel)
+        if whole:
+            part.replace(self._folder / wheel.name)
+        for path, sha256 in zip(paths, pieces.sha256, strict=True):
+            if whole or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+                path.unlink()
+        return whole
+
+    def _piece(self, wheel: Wheel, index: int) -> Path:
+        return self._folder / f"{wheel.name}.{index}"
+
+    @staticmethod
+    def _is_piece(path: Path, size: int) -> bool:
+        return path.is_file() and path.stat().st_size == size
+
+    # --- from a server ---
+
+    def fetch(self, wheel: Wheel, url: str, ca_file: str | None, stopping: Callable[[], bool]) -> bool:
+        """Goes on where it ended. False: the agent stops. Raises OSError; ``Failed`` for another wheel."""
+        url, part = f"{url}/wheels/{wheel.name}", self._folder / f"{wheel.name}.part"
+        have = part.stat().st_size if part.is_file() else 0
+        if have > wheel.bytes:
+            have = 0
+        if have < wheel.bytes and not _download(url, part, have, wheel, ca_file, stopping):
+            return False
+        if not _is(part, wheel):
+            part.unlink()
+            raise Failed(f"{url} is not what the manifest says; nothing was changed")
+        part.replace(self._folder / wheel.name)
+        return True
+
+
+def check_pieces(wheels: list[Wheel], pieces: dict[str, Pieces]) -> None:
+    """Raises ``Refused`` unless each missing wheel comes in pieces that add up to it."""
+    for wheel in wheels:
+        listed = pieces.get(wheel.name)
+        if listed is None:
+            raise Refused(f"the box does not have {wheel.name}, and it is not among the pieces: give a url")
+        if len(listed.sha256) != -(-wheel.bytes // listed.bytes):
+            raise Refused(f"the pieces do not add up to {wheel.name}", "bad-arguments")
+    if sum(len(pieces[wheel.name].sha256) for wheel in wheels) > MOST_PIECES:
+        raise Refused(f"that is more than {MOST_PIECES} pieces: give a url")
+
+
+def _size(wheel: Wheel, pieces: Pieces, index: int) -> int:
+    return min(pieces.bytes, wheel.bytes - index * pieces.bytes)
+
+
+def _is(path: Path, wheel: Wheel) -> bool:
+    try:
+        if path.stat().st_size != wheel.bytes:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == wheel.sha256
+    except OSError:
+        return False
+
+
+def _download(
+    url: str, part: Path, have: int, wheel: Wheel, ca_file: str | None, stopping: Callable[[], bool]
+) -> bool:
+    """Append from ``have`` on, at most the wheel's size. False: the agent stops."""
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    tls = ssl.create_default_context(cafile=ca_file)
+    try:
+        with (
+            urllib.request.urlopen(request, timeout=60, context=tls) as answer,
+            part.open("r+b" if have else "wb") as target,
+        ):
+            if have and answer.status == 206:
+                target.seek(have)
+            else:  # a server that always begins at the start
+                target.truncate(0)
+                have = 0
+            while have < wheel.bytes and (block := answer.read(min(BLOCK, wheel.bytes - have))):
+                if stopping():
+                    return False
+                target.write(block)
+                have += len(block)
+    except (ValueError, http.client.HTTPException) as error:
+        raise OSError(f"{url}: {error}") from error
+    if have < wheel.bytes:
+        raise OSError(f"{url} ended after {have} of {wheel.bytes} bytes")
+    return True
+
+
+def pause(seconds: float, stopping: Callable[[], bool]) -> None:
+    """Wait, but not for an agent that stops."""
+    for _ in range(int(seconds * 2)):
+        if stopping():
+            return
+        threading.Event().wait(0.5)

@@ -1,0 +1,254 @@
+"""``update`` and ``update-piece``: the wheels that are missing come into the inbox, then root is asked.
+
+Root installs, tries and judges, and restarts the agent on the way; the answer comes from what root has told.
+See docs/design/update.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edge_agent.clock import Clock
+from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.inbox import Inbox, Manifest, Wheel, check_pieces, pause
+from edge_agent.commands.plain import PlainAction
+from edge_agent.wire import ARGUMENTS, UpdateArguments, UpdatePieceArguments
+
+log = logging.getLogger(__name__)
+
+WITHIN_S = 6 * 3600.0
+"""Over a bad link, with pieces that come when they come; the trial itself takes minutes."""
+ATTEMPTS = 5
+WAIT_S = 20.0
+UNHEARD_S = 120.0
+"""Root's path unit answers at once, unless it is busy, which it tells."""
+
+
+class Now(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def phase(self) -> str: ...
+    @property
+    def until(self) -> str | None: ...
+
+
+class Last(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class Told(Protocol):
+    @property
+    def now(self) -> Now | None: ...
+    @property
+    def last(self) -> Last | None: ...
+
+
+class Root(Protocol):
+    """Root's program, as far as the agent sees it."""
+
+    @property
+    def is_there(self) -> bool: ...
+    @property
+    def ca_file(self) -> str | None: ...
+    def has(self, version: str) -> bool: ...
+    def told(self) -> Told: ...
+    def ask(self, id_: str, manifest: str, signature: str) -> None: ...
+    def withdraw(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Open:
+    """The one update that is under way."""
+
+    order: Order[UpdateArguments]
+    manifest: Manifest
+    missing: list[Wheel]  # wheels that are to come in pieces
+    asked_mono: float | None = None  # when root was asked
+    phase: str = ""  # told last
+
+
+class Updates:
+    """The actions run on the desk's threads; ``tend`` is for the main one."""
+
+    def __init__(self, root: Root, inbox: Inbox, clock: Clock, version: str, wait_s: float = WAIT_S) -> None:
+        """``version`` is in force; ``wait_s`` between two attempts at a server."""
+        self._root = root
+        self._inbox = inbox
+        self._clock = clock
+        self._version = version
+        self._wait_s = wait_s
+        self._lock = threading.RLock()  # protects what is below, and the inbox while something is open
+        self._open: _Open | None = None
+
+    def actions(self) -> Iterator[Action[Any]]:
+        yield PlainAction(
+            "update", ARGUMENTS["update"], self.begin, self.resume, signed=True, slow=True, within_s=WITHIN_S
+        )
+        yield PlainAction("update-piece", ARGUMENTS["update-piece"], self.take_piece)
+
+    # --- update, on the slow thread ---
+
+    def begin(self, order: Order[UpdateArguments]) -> Outcome | Handed:
+        manifest = Manifest.of(order.args.manifest)
+        if not self._root.is_there:
+            raise Refused("this box takes no signed releases: root's program is not set up (role update)")
+        if manifest.version == self._version:
+            return Outcome(f"{manifest.version} is in force", {"version": manifest.version})
+        self._make_way()
+        return self._go_on(order, manifest)
+
+    def resume(self, order: Order[UpdateArguments]) -> Outcome | Handed | Failed:
+        """After a restart: most often it is root who restarted the agent, to try the release."""
+        manifest, told = Manifest.of(order.args.manifest), self._root.told()
+        if told.last is not None and told.last.id == order.id:
+            self._inbox.clear()
+            return _answer(told.last)
+        if told.now is not None and told.now.id == order.id:
+            with self._lock:
+                self._open = _Open(order, manifest, [], self._clock.monotonic(), told.now.phase)
+            return Handed(_doing(told.now))
+        return self._go_on(order, manifest)
+
+    def _make_way(self) -> None:
+        """Raises ``Refused`` where root is at another one already; one that waits for pieces gives way."""
+        with self._lock:
+            other = self._open
+            if other is None:
+                return
+            if other.asked_mono is not None:
+                raise Refused(f"update {other.order.id} is under way", "busy")
+            self._open = None
+        other.order.finish(Failed("another update took its place; nothing was changed"))
+
+    def _go_on(self, order: Order[UpdateArguments], manifest: Manifest) -> Handed:
+        """What the box needs comes, or is waited for; then root is asked."""
+        missing = [] if self._root.has(manifest.version) else self._inbox.missing(manifest)
+        self._inbox.make_room(missing)
+        self._inbox.clear(but=manifest.wheels)
+        open_ = _Open(order, manifest, missing)
+        if missing and order.args.url is None:
+            check_pieces(missing, order.args.pieces)
+            with self._lock:
+                self._open = open_
+            return Handed(self._waits_for(open_))
+        if missing and not self._fetch(open_):
+            return Handed("the agent stops; it goes on with the next start")
+        self._ask(open_)
+        return Handed(f"{manifest.version} is here, root was asked to install it")
+
+    def _fetch(self, open_: _Open) -> bool:
+        """False: the agent stops. Raises ``Failed``; what came is kept."""
+        order, url = open_.order, (open_.order.args.url or "").rstrip("/")
+        for count, wheel in enumerate(open_.missing, 1):
+            order.progress(f"fetching {count} of {len(open_.missing)} wheels: {wheel.name}")
+            for attempt in range(ATTEMPTS):
+                try:
+                    if not self._inbox.fetch(wheel, url, self._root.ca_file, order.stopping):
+                        return False
+                    break
+                except OSError as error:
+                    if attempt == ATTEMPTS - 1:
+                        told = f"{wheel.name} cannot be fetched: {error}; what came is kept"
+                        raise Failed(f"{told} for the next update") from error
+                    log.info("update: %s: %s, attempt %d", wheel.name, error, attempt + 1)
+                    pause(self._wait_s, order.stopping)
+        return True
+
+    def _ask(self, open_: _Open) -> None:
+        args = open_.order.args
+        try:
+            self._root.ask(open_.order.id, args.manifest, args.signature)
+        except OSError as error:
+            raise Failed(f"root cannot be asked: {error.strerror or error}; nothing was changed") from error
+        with self._lock:
+            open_.asked_mono = self._clock.monotonic()
+            self._open = open_
+
+    # --- update-piece, on the quick thread ---
+
+    def take_piece(self, order: Order[UpdatePieceArguments]) -> Outcome:
+        """``result`` says what is missing still; without ``data`` nothing else is done."""
+        args = order.args
+        with self._lock:
+            open_ = self._open
+            if open_ is None or open_.order.id != args.update or open_.asked_mono is not None:
+                raise Refused(f"no update {args.update} waits for pieces")
+            try:
+                if args.data is not None:
+                    self._put(open_, args)
+                missing = self._pieces_missing(open_)
+            except OSError as error:
+                raise Failed(f"the piece cannot be kept: {error.strerror or error}") from error
+            if not missing:
+                self._ask(open_)
+                open_.order.progress(f"{open_.manifest.version} is here, root was asked to install it")
+            return Outcome(self._waits_for(open_), {"missing": missing})
+
+    def _put(self, open_: _Open, args: UpdatePieceArguments) -> None:
+        wheel = next((each for each in open_.missing if each.name == args.wheel), None)
+        if wheel is None or args.index is None or args.data is None:
+            raise Refused(f"{args.wheel} is not missing", "bad-arguments")
+        pieces = open_.order.args.pieces[wheel.name]
+        self._inbox.put(wheel, pieces, args.index, args.data)
+        if not self._inbox.pieces_missing(wheel, pieces) and self._inbox.assemble(wheel, pieces):
+            open_.missing.remove(wheel)
+
+    def _pieces_missing(self, open_: _Open) -> dict[str, list[int]]:
+        pieces = open_.order.args.pieces
+        return {wheel.name: self._inbox.pieces_missing(wheel, pieces[wheel.name]) for wheel in open_.missing}
+
+    def _waits_for(self, open_: _Open) -> str:
+        count = sum(map(len, self._pieces_missing(open_).values()))
+        return f"{open_.manifest.version} waits for {count} pieces of {len(open_.missing)} wheels"
+
+    # --- what root tells, on the main thread ---
+
+    def tend(self) -> None:
+        """About once a second."""
+        with self._lock:
+            open_ = self._open
+            if open_ is None or open_.asked_mono is None:
+                return
+            told, id_ = self._root.told(), open_.order.id
+            answer: Outcome | Failed | None = None
+            if told.last is not None and told.last.id == id_:
+                answer = _answer(told.last)
+            elif told.now is not None:
+                open_.asked_mono = self._clock.monotonic()  # it may be busy with another one first
+                if told.now.id == id_ and told.now.phase != open_.phase:
+                    open_.phase = told.now.phase
+                    open_.order.progress(_doing(told.now))
+            elif self._clock.monotonic() - open_.asked_mono > UNHEARD_S:
+                self._root.withdraw()
+                answer = Failed("root's program does not answer: look at edge-agent-update.path on the box")
+            if answer is None:
+                return
+            self._open = None
+            self._inbox.clear()
+        open_.order.finish(answer)
+
+
+def _doing(now: Now) -> str:
+    if now.phase == "trial":
+        return f"{now.version} is on trial until {now.until} at the latest"
+    return f"{now.version}: {now.phase}"
+
+
+def _answer(last: Last) -> Outcome | Failed:
+    if last.outcome == "in-force":
+        return Outcome(last.text, {"version": last.version})
+    return Failed(last.text)

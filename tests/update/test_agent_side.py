@@ -1,0 +1,276 @@
+"""The agent's part: missing wheels come in, root's real program is asked, and the centre is answered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.inbox import Inbox
+from edge_agent.commands.update import UNHEARD_S, Updates
+from edge_agent.device.root_update import RootUpdate, update_lines
+from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
+from tests.device.fakes import FakeClock
+from tests.update.agents import installed, library, wheel
+from tests.update.box import UpdatingBox
+
+PIECE = 1024
+WHEEL = "edge_agent-0.2.0-py3-none-any.whl"
+
+
+@dataclass
+class Ordered:
+    """A command that was taken, and what is told of it."""
+
+    args: Any
+    id: str = "order-1"
+    texts: list[str] = field(default_factory=list)
+    answer: Outcome | Failed | None = None
+
+    @property
+    def order(self) -> Order[Any]:
+        return Order(self.id, self.args, "key", self.texts.append, self._finish, lambda: False)
+
+    def _finish(self, answer: Outcome | Failed) -> None:
+        assert self.answer is None, "answered once"
+        self.answer = answer
+
+
+class Side:
+    """The agent of a box, which may be restarted."""
+
+    def __init__(self, box: UpdatingBox) -> None:
+        self.box, self.clock = box, FakeClock()
+        self.root = RootUpdate(box.folder)
+        self.start()
+
+    def start(self) -> None:
+        inbox = Inbox(self.box.inbox, self.root.releases / "wheels")
+        self.updates = Updates(self.root, inbox, self.clock, "0.1.0", wait_s=0)
+
+    def trust(self) -> None:
+        """The server of releases is one that root's settings name the CA of."""
+        self.box.set(ca_file=str(self.box.server.ca))
+
+    def piece(
+        self, index: int | None = None, *, name: str = WHEEL, of: str = "order-1"
+    ) -> dict[str, list[int]]:
+        """Sends one, or asks; what is missing then."""
+        data = None
+        if index is not None:
+            whole = (self.box.server.served / "wheels" / WHEEL).read_bytes()
+            data = base64.b64encode(whole[index * PIECE : (index + 1) * PIECE]).decode()
+        args = UpdatePieceArguments(update=of, wheel=name, index=index, data=data)
+        found: dict[str, list[int]] = self.updates.take_piece(Ordered(args).order).result["missing"]
+        return found
+
+
+@pytest.fixture
+def side(box: UpdatingBox) -> Side:
+    """0.1.0 runs, 0.2.0 is published."""
+    box.have("0.1.0")
+    box.run_on("0.1.0")
+    wheel(box.wheels, "0.2.0", needs=f"Summary: {'x' * 700}\n")  # three pieces
+    box.publish("0.2.0")
+    return Side(box)
+
+
+def arguments(
+    box: UpdatingBox, url: str | None = None, pieces: dict[str, Pieces] | None = None
+) -> UpdateArguments:
+    served = box.server.served
+    found = {path.name: cut(path.read_bytes()) for path in (served / "wheels").iterdir()}
+    return UpdateArguments(
+        manifest=(served / "manifest.json").read_text(),
+        signature=base64.b64encode((served / "manifest.json.sig").read_bytes()).decode(),
+        url=url,
+        pieces={} if url else found | (pieces or {}),
+    )
+
+
+def cut(whole: bytes) -> Pieces:
+    parts = [whole[at : at + PIECE] for at in range(0, len(whole), PIECE)]
+    return Pieces(bytes=PIECE, sha256=[hashlib.sha256(part).hexdigest() for part in parts])
+
+
+def text_of(answer: Struct | Outcome | Handed | Failed | None) -> str:
+    assert isinstance(answer, (Outcome, Handed, Failed))
+    return str(answer) if isinstance(answer, Failed) else answer.text
+
+
+def test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered(side: Side) -> None:
+    ordered = Ordered(arguments(side.box))
+    assert text_of(side.updates.begin(ordered.order)) == "0.2.0 waits for 3 pieces of 1 wheels"
+    assert side.piece(2) == {WHEEL: [0, 1]}
+    side.start()
+    assert text_of(side.updates.resume(ordered.order)) == "0.2.0 waits for 2 pieces of 1 wheels"
+    assert side.piece() == {WHEEL: [0, 1]}
+    assert side.piece(0) == {WHEEL: [1]}
+    assert not side.box.request.exists()
+    assert side.piece(1) == {}
+    assert (side.box.inbox / WHEEL).read_bytes() == (side.box.server.served / "wheels" / WHEEL).read_bytes()
+    assert side.box.request.exists()
+
+    installed(side.box.releases, "0.2.0")
+    assert side.box.update()[0] == 0
+    side.updates.tend()
+    assert text_of(ordered.answer) == "0.2.0 is in force and connected; before it was 0.1.0"
+    assert list(side.box.inbox.iterdir()) == []
+
+
+def test_only_wheels_that_the_box_does_not_have_are_waited_for(side: Side) -> None:
+    library(side.box.wheels, "1.0")
+    side.box.publish("0.2.0")
+    library(side.box.releases / "wheels", "1.0")
+    # A zip file holds the time it was made at.
+    name = "depended-1.0-py3-none-any.whl"
+    (side.box.releases / "wheels" / name).write_bytes((side.box.wheels / name).read_bytes())
+    side.updates.begin(Ordered(arguments(side.box)).order)
+    assert side.piece() == {WHEEL: [0, 1, 2]}
+
+
+def test_a_piece_that_was_not_signed_for_is_refused(side: Side) -> None:
+    side.updates.begin(Ordered(arguments(side.box)).order)
+    served = side.box.server.served / "wheels" / WHEEL
+    good = served.read_bytes()
+    served.write_bytes(b"X" + good[1:])
+    with pytest.raises(Refused, match="is not the piece 0"):
+        side.piece(0)
+    with pytest.raises(Refused, match="is not the piece 7"):
+        side.piece(7)
+    with pytest.raises(Refused, match=r"other\.whl is not missing"):
+        side.piece(0, name="other.whl")
+    with pytest.raises(Refused, match="no update order-9 waits"):
+        side.piece(of="order-9")
+    assert side.piece() == {WHEEL: [0, 1, 2]}
+
+
+def test_a_piece_that_a_power_cut_damaged_is_asked_for_again(side: Side) -> None:
+    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.piece(0)
+    kept = side.box.inbox / f"{WHEEL}.0"
+    kept.write_bytes(bytes(len(kept.read_bytes())))
+    side.piece(1)
+    assert side.piece(2) == {WHEEL: [0]}
+    assert side.piece(0) == {}
+
+
+def test_a_download_goes_on_where_it_ended(side: Side) -> None:
+    served = side.box.server.served / "wheels" / WHEEL
+    good = served.read_bytes()
+    (side.box.inbox / f"{WHEEL}.part").write_bytes(good[:500])
+    served.write_bytes(bytes(500) + good[500:])  # who begins anew would notice
+    side.trust()
+    ordered = Ordered(arguments(side.box, side.box.server.url))
+    assert text_of(side.updates.begin(ordered.order)) == "0.2.0 is here, root was asked to install it"
+    assert (side.box.inbox / WHEEL).read_bytes() == good
+    assert ordered.texts == [f"fetching 1 of 1 wheels: {WHEEL}"]
+
+
+def test_a_server_that_breaks_off_leaves_what_came(side: Side) -> None:
+    served = side.box.server.served / "wheels" / WHEEL
+    good = served.read_bytes()
+    served.write_bytes(good[:500])
+    side.trust()
+    with pytest.raises(Failed, match=r"ended after 500 of \d+ bytes; what came is kept"):
+        side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
+    assert (side.box.inbox / f"{WHEEL}.part").read_bytes() == good[:500]
+    served.write_bytes(good[:-1] + b"X")
+    with pytest.raises(Failed, match="is not what the manifest says"):
+        side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
+    assert not side.box.request.exists()
+
+
+def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> None:
+    installed(side.box.releases, "0.2.0", "deaf")
+    ordered = Ordered(arguments(side.box))
+    assert text_of(side.updates.begin(ordered.order)) == "0.2.0 is here, root was asked to install it"
+    assert side.box.update()[0] == 1
+    side.start()
+    answer = side.updates.resume(ordered.order)
+    assert isinstance(answer, Failed)
+    assert str(answer) == "0.2.0 did not do: deaf: no broker for 1 s; back to 0.1.0"
+    told = side.root.health()
+    now = datetime.fromisoformat(told.reverted_at or "")
+    (line,) = update_lines(told, now, UTC)
+    assert line == f"update: went back at {now:%H:%M}: {answer}"
+
+
+def test_an_agent_that_starts_in_the_middle_of_its_trial_answers_after_the_verdict(side: Side) -> None:
+    told = side.box.state.with_name("told.json")
+    told.parent.mkdir(parents=True)
+    until = "2026-11-25T04:05:06Z"
+    now = {"id": "order-1", "version": "0.2.0", "phase": "trial", "until": until}
+    told.write_text(json.dumps({"now": now, "last": None}))
+    ordered = Ordered(arguments(side.box))
+    assert text_of(side.updates.resume(ordered.order)) == f"0.2.0 is on trial until {until} at the latest"
+    side.updates.tend()
+    assert ordered.answer is None
+    (line,) = update_lines(side.root.health(), datetime(2026, 11, 25, 4, 0, tzinfo=UTC), UTC)
+    assert line == "update: 0.2.0 on trial until 04:05"
+    last = {"id": "order-1", "version": "0.2.0", "outcome": "in-force", "text": "it stays", "time": until}
+    told.write_text(json.dumps({"now": None, "last": last}))
+    side.updates.tend()
+    assert text_of(ordered.answer) == "it stays"
+
+
+def test_a_request_that_a_power_cut_took_is_made_again(side: Side) -> None:
+    installed(side.box.releases, "0.2.0")
+    ordered = Ordered(arguments(side.box))
+    side.updates.begin(ordered.order)
+    side.box.request.unlink()
+    side.start()
+    side.updates.resume(ordered.order)
+    assert side.box.request.exists()
+
+
+def test_one_that_waits_for_pieces_gives_way_and_one_that_root_works_on_does_not(side: Side) -> None:
+    first = Ordered(arguments(side.box))
+    side.updates.begin(first.order)
+    installed(side.box.releases, "0.2.0")
+    side.updates.begin(Ordered(arguments(side.box), "order-2").order)
+    assert text_of(first.answer) == "another update took its place; nothing was changed"
+    with pytest.raises(Refused, match="update order-2 is under way") as refused:
+        side.updates.begin(Ordered(arguments(side.box), "order-3").order)
+    assert refused.value.code == "busy"
+
+
+def test_a_root_that_does_not_answer_is_told(side: Side) -> None:
+    installed(side.box.releases, "0.2.0")
+    ordered = Ordered(arguments(side.box))
+    side.updates.begin(ordered.order)
+    side.clock.advance(UNHEARD_S + 1)
+    side.updates.tend()
+    assert text_of(ordered.answer).startswith("root's program does not answer")
+    assert not side.box.request.exists()
+
+
+def test_what_cannot_be_done_is_refused_at_once(side: Side) -> None:
+    few = Pieces(bytes=PIECE, sha256=["0" * 64])
+    cases = {
+        "the manifest cannot be read": UpdateArguments(manifest="{", signature=""),
+        "cannot be one": UpdateArguments(manifest='{"version": "../x", "wheels": []}', signature=""),
+        "give a url": UpdateArguments(manifest=arguments(side.box).manifest, signature=""),
+        "do not add up": arguments(side.box, pieces={WHEEL: few}),
+    }
+    for why, args in cases.items():
+        with pytest.raises(Refused, match=why):
+            side.updates.begin(Ordered(args).order)
+    side.box.settings.unlink()
+    with pytest.raises(Refused, match="takes no signed releases"):
+        side.updates.begin(Ordered(arguments(side.box)).order)
+    assert list(side.box.inbox.iterdir()) == []
+
+
+def test_the_release_in_force_is_no_work(side: Side) -> None:
+    side.box.publish("0.1.0")
+    answer = side.updates.begin(Ordered(arguments(side.box)).order)
+    assert text_of(answer) == "0.1.0 is in force"
+    assert not side.box.request.exists()
