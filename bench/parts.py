@@ -9,6 +9,7 @@ from functools import partial
 from bench import (
     backlog,
     inference,
+    ingest,
     latency,
     motion_quality,
     outbox,
@@ -49,6 +50,7 @@ PARTS = (
     Part("motion", "motion detection on painted scenes", motion_quality.measure),
     Part("inference", "one look at a 160-pixel crop", inference.measure),
     Part("outbox", "durable events", outbox.measure),
+    Part("ingest", "a backlog of 465 gateways into the centre", ingest.measure),
     Part("backlog", "a full outbox into a broker", backlog.measure),
 )
 

@@ -1,0 +1,212 @@
+"""The same at SQLite and at a real PostgreSQL: what is stored, what comes again, what the database
+refuses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from edge_agent.central import tables
+from edge_agent.central.database import StoreUnusable, open_engine
+from edge_agent.central.intake import Intake, Stored
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.settings import Database, History
+from edge_agent.central.status import CentralStatus, read_status
+from edge_agent.central.store import MOST_REJECTED, Store
+from edge_agent.central.streams import Why
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.inbox import Arrived
+from tests.central.parts import Box, Boxes, Centre
+from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.postgresql import PostgreSQL, programs
+
+NOW_MS = 1_700_000_000_000
+_names = (f"edge{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    if programs() is None:
+        pytest.skip("postgresql is not installed, or there is no user postgres: tests/testbed/install.sh")
+    with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "sqlite":
+        return Database(f"sqlite:///{tmp_path}/central.db")
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return Database(server.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
+
+
+@dataclass
+class Shop:
+    """A store and an intake without a broker."""
+
+    database: Database
+    store: Store
+    intake: Intake
+
+    def take(self, *messages: tuple[str, bytes], now_ms: int = NOW_MS) -> Stored:
+        """One batch, into what is known from the database alone: as after a restart."""
+        known = self.store.load()
+        with self.store.batch() as batch:
+            return self.intake.take([Arrived(*message, 1) for message in messages], known, batch, now_ms)
+
+    def status(self) -> CentralStatus:
+        return read_status(self.database, NOW_MS)
+
+    def cursors(self) -> list[int]:
+        engine = open_engine(self.database, read_only=True)
+        with engine.connect() as connection:
+            found = list(connection.scalars(select(tables.event.c.cursor).order_by(tables.event.c.cursor)))
+        engine.dispose()
+        return found
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path) -> Iterator[Shop]:
+    topics = CentralTopics("tb/v1", "central")
+    intake = Intake(topics, ["de-tham", "bo-xuyen"], Pictures(tmp_path / "media"), History(600, 30))
+    store = Store(database)
+    yield Shop(database, store, intake)
+    store.close()
+
+
+def test_gaps_and_numbers_are_the_same_after_a_restart(shop: Shop) -> None:
+    box = Box()
+    shop.take(box.event(1), box.event(9), box.loss(10, (2, 3)))
+    shop.take(box.event(5), box.event(10))
+    stream = shop.store.load().streams[box.id, box.epoch]
+    assert [(gap.first, gap.last, gap.why) for gap in stream.gaps] == [
+        (2, 3, Why.ANNOUNCED),
+        (4, 4, Why.MISSING),
+        (6, 8, Why.MISSING),
+    ]
+    assert (stream.highest, stream.upto, stream.late) == (10, 3, 1)
+    status = shop.status()
+    assert (status.events, status.missing, status.announced, status.late) == (4, 4, 2, 1)
+
+
+def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(shop: Shop) -> None:
+    box = Box()
+    assert shop.take(box.event(1), box.event(1)).duplicates == 1
+    again = shop.take(box.event(1), box.event(1, "a cow"))
+    assert (again.duplicates, again.rejected) == (2, 1)
+    assert again.numbers[box.id, box.epoch] == [1, 1], (
+        "both are confirmed, or the box would send them for ever"
+    )
+    assert shop.status().events == 1
+    assert "conflict" in shop.status().newest_rejected[0].reason
+
+
+def test_cursors_only_grow_also_when_a_batch_fails_in_between(shop: Shop) -> None:
+    box = Box()
+    shop.take(box.event(1), box.event(2))
+    known = shop.store.load()
+    with pytest.raises(RuntimeError), shop.store.batch() as batch:
+        shop.intake.take([Arrived(*box.event(3), 1)], known, batch, NOW_MS)
+        batch.flush()
+        raise RuntimeError("in the middle")
+    shop.take(box.event(3))
+    cursors = shop.cursors()
+    assert len(cursors) == 3
+    assert cursors == sorted(set(cursors))
+    assert cursors[2] > cursors[1]
+
+
+def test_what_was_before_the_centre_is_no_loss(shop: Shop) -> None:
+    old, new = Box(), Box(epoch="3f2a0002")
+    shop.take(old.event(100))
+    assert (shop.status().before, shop.status().missing) == (99, 0)
+    shop.take(new.event(3))
+    assert (shop.status().before, shop.status().missing) == (99, 2)
+
+
+def test_the_end_of_an_epoch_that_was_lost_is_missing(shop: Shop) -> None:
+    """The box said that it was at 5; then its outbox was reset, and 4 and 5 were never seen."""
+    old, new = Box(), Box(epoch="3f2a0002")
+    shop.take(*map(old.event, (1, 2, 3)), old.heartbeat("s-1", sequence=5))
+    assert shop.status().gateways[0].behind == 2
+    assert shop.status().missing == 0, "they may be on their way"
+    shop.take(new.heartbeat("s-2", sequence=0))
+    assert [(gap.epoch, gap.first, gap.last) for gap in shop.status().gaps] == [(old.epoch, 4, 5)]
+
+
+def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(shop: Shop) -> None:
+    box = Box()
+    shop.take(box.state("online", "s-1"), box.state("online", "s-2"), box.state("offline", "s-1"))
+    assert shop.status().gateways[0].state == "online"
+    shop.take(box.state("offline", "s-2"))
+    assert shop.status().gateways[0].state == "offline"
+
+
+def test_a_box_that_moves_keeps_its_history(shop: Shop) -> None:
+    box, moved = Box(), Box(ward="bo-xuyen")
+    shop.take(box.birth("s-1"), box.state("online", "s-1"), box.event(1))
+    shop.take(moved.birth("s-2"), moved.state("online", "s-2"), moved.event(2))
+    shop.take((f"{box.up}/state", b""), (f"{box.up}/birth", b""))  # move-site clears the old ward
+    (gateway,) = shop.status().gateways
+    assert (gateway.ward, gateway.state) == ("bo-xuyen", "online")
+    assert shop.status().missing == 0
+
+
+def test_history_of_health_is_thinned(shop: Shop) -> None:
+    box = Box()
+    for minute in range(0, 30, 5):
+        shop.take(box.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
+    engine = open_engine(shop.database, read_only=True)
+    with engine.connect() as connection:
+        rows = connection.execute(select(tables.health.c.slot_ms, tables.health.c.temperature_c)).all()
+    engine.dispose()
+    assert len(rows) == 4  # slots of ten minutes; the first begins before NOW_MS
+    assert {row.temperature_c for row in rows} == {61.5}
+    with shop.store.batch() as batch:
+        batch.forget_health(NOW_MS + 3_600_000)
+    assert not shop.store.load().gateways[box.id].slot_ms
+
+
+def test_rejected_messages_are_bounded(shop: Shop) -> None:
+    with shop.store.batch() as batch:
+        row = {"received_ms": 0, "topic": "t", "reason": "r", "bytes": 0, "head": b""}
+        batch.rejected.extend(dict(row) for _ in range(MOST_REJECTED + 50))
+    shop.take(("tb/v1/de-tham/dt-001/up/state", b"nonsense"))
+    engine = open_engine(shop.database, read_only=True)
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.rejected)) == MOST_REJECTED
+    engine.dispose()
+    assert shop.status().rejected == MOST_REJECTED + 51
+
+
+def test_a_database_of_a_newer_version_is_left_alone(shop: Shop) -> None:
+    shop.take(Box().event(1))
+    with shop.store.batch() as batch:
+        batch.note("schema", "99")
+    shop.store.close()
+    with pytest.raises(StoreUnusable, match="newer version"):
+        shop.store.load()
+
+
+def test_a_postgresql_that_goes_away_stops_confirmations_until_it_is_back(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    box, url = Box(), postgresql.create(next(_names))
+    with Mosquitto(tmp_path) as broker, Boxes(broker) as boxes:
+        with Centre(tmp_path / "centre", broker.port, database=url) as centre:
+            boxes.wait_standing("online")
+            boxes.say(box.event(1))
+            boxes.wait_confirmed(box, 1)
+            postgresql.stop()
+            boxes.say(box.event(2))
+            boxes.wait_standing("degraded")
+            assert boxes.confirmed(box) == {1}
+            postgresql.start()
+            boxes.wait_confirmed(box, 2)
+            boxes.wait_standing("online")
+            assert centre.numbers(box) == [1, 2]

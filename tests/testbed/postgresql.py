@@ -1,0 +1,110 @@
+"""A real PostgreSQL on a Unix socket in a folder of its own, run by somebody who is not root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.testbed.mosquitto import wait_until
+
+PORT = 5432
+"""Only the name of the socket."""
+
+
+def programs() -> Path | None:
+    """Debian's folder of the newest installed version; None: it is not installed, or nobody can run it."""
+    if os.geteuid() == 0 and _servant() is None:
+        return None
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    return found[-1].parent if found else None
+
+
+def _servant() -> str | None:
+    """PostgreSQL refuses to run as root: Debian's package brings a user."""
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        return None
+
+
+class PostgreSQL:
+    """One server with an empty database ``edge``."""
+
+    def __init__(self) -> None:
+        found = programs()
+        assert found is not None
+        self._programs = found
+        self._user = _servant() if os.geteuid() == 0 else None
+        # A short name: a socket's path has at most 107 characters, and pytest's folders are closed to others.
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        if self._user is not None:
+            shutil.chown(self._folder, self._user)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._run(
+            "initdb", "-D", "data", "-A", "trust", "-U", "edge", "-E", "UTF8", "--locale=C", "--no-sync"
+        )
+        self.start()
+        self._run("createdb", "-h", str(self._folder), "-U", "edge", "edge")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        return self.url_of("edge")
+
+    def url_of(self, name: str) -> str:
+        return f"postgresql://edge@/{name}?host={self._folder}"
+
+    def create(self, name: str) -> str:
+        """Another empty database; its URL."""
+        self._run("createdb", "-h", str(self._folder), "-U", "edge", name)
+        return self.url_of(name)
+
+    def start(self) -> None:
+        socket = self._folder / f".s.PGSQL.{PORT}"
+        options = [
+            "-c",
+            "listen_addresses=",
+            "-c",
+            f"unix_socket_directories={self._folder}",
+            "-c",
+            "fsync=off",
+        ]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", "data", "-p", str(PORT), *options],
+                cwd=self._folder, user=self._user, stdout=log, stderr=log,
+            )  # fmt: skip
+        ready = [str(self._programs / "pg_isready"), "-q", "-h", str(self._folder)]
+        wait_until(
+            lambda: socket.exists() and subprocess.run(ready, check=False).returncode == 0,
+            what=f"PostgreSQL; {(self._folder / 'log').read_text()}",
+        )
+
+    def stop(self) -> None:
+        """Connections are ended, and nobody waits for them."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(20)
+            self._process = None
+
+    def _run(self, program: str, *words: str) -> None:
+        done = subprocess.run(
+            [self._programs / program, *words],
+            cwd=self._folder, user=self._user, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
