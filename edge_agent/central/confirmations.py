@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from edge_agent.central.documents import ACK_EXPIRY_S, Ack, message
+from edge_agent import wire
+from edge_agent.central.documents import ACK_EXPIRY_S, message
 from edge_agent.central.intake import Stored
 from edge_agent.central.known import Known
 from edge_agent.mqtt.central_topics import CentralTopics
@@ -46,7 +47,7 @@ class Confirmations:
             also = sorted(number for number in confirmed if number > upto)
             for start in range(0, max(1, len(also)), MOST_NUMBERS):
                 part = also[start : start + MOST_NUMBERS]
-                yield self._message(gateway, Ack(epoch=epoch, upto=upto, also=part))
+                yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, also=part))
         for gateway in list(self._media):
             yield from self._of_media(gateway, known)
 
@@ -59,9 +60,9 @@ class Confirmations:
         upto = stream.upto if stream is not None else 0
         for start in range(0, len(media), MOST_MEDIA):
             part = media[start : start + MOST_MEDIA]
-            yield self._message(gateway, Ack(epoch=epoch, upto=upto, media=part))
+            yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, media=part))
 
-    def _message(self, gateway: str, ack: Ack) -> Message:
+    def _message(self, gateway: str, ack: wire.Ack) -> Message:
         return message(self._topics.ack(self._wards[gateway], gateway), ack, expiry_s=ACK_EXPIRY_S)
 
 

@@ -27,15 +27,6 @@ class CentralState(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-class Ack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``down/ack``: stored and committed. Of one epoch: all numbers up to ``upto``, and those of ``also``."""
-
-    epoch: str
-    upto: int
-    also: list[int] = []
-    media: list[str] = []
-
-
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """``down/cmd/<type>``, see docs/design/commands.md."""
 

@@ -28,7 +28,7 @@ MOST_BYTES = {
     UpKind.MEDIA: 2_097_152,
 }
 _JPEG = b"\xff\xd8\xff"
-_EPOCH = re.compile(r"[A-Za-z0-9-]{1,64}")
+_EPOCH = re.compile(r"[a-z0-9-]{1,63}")
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _MEDIA_ID = re.compile(r"[a-z0-9-]{1,128}")
 _SEQUENCE = re.compile(r"[0-9]{16}")
@@ -113,7 +113,7 @@ class _Outbox(msgspec.Struct):
     depth: Number = 0
     oldest_s: float = 0.0
     sequence: Number = 0
-    epoch: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{0,64}$")] = ""
+    epoch: Annotated[str, Meta(pattern="^[a-z0-9-]{0,63}$")] = ""
 
 
 class _Camera(msgspec.Struct):
@@ -231,7 +231,7 @@ def _event(topic: UpTopic, payload: bytes) -> Event:
     _must(found.ward == topic.ward, "ward is another one than the topic's")
     _must(found.subject == topic.name and _matches(_ID, found.subject), "subject is not the topic's camera")
     _must(_matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0, "sequence is not 16 digits from 1")
-    _must(_matches(_EPOCH, found.epoch), "epoch is not 1 to 64 letters and digits")
+    _must(_matches(_EPOCH, found.epoch), "epoch is not 1 to 63 of a-z, 0-9 and -")
     _must(found.id == f"{gateway}/{found.epoch}/{found.sequence}", "id is not gateway/epoch/sequence")
     _must(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
     if kind is None:

@@ -31,10 +31,10 @@ class _Asked:
 
 
 class Rebirths:
-    def __init__(self, topics: CentralTopics, clock: Clock, settle_s: float = SETTLE_S) -> None:
+    def __init__(self, topics: CentralTopics, clock: Clock, settle_s: float | None = None) -> None:
         self._topics = topics
         self._clock = clock
-        self._settle_s = settle_s
+        self._settle_s = SETTLE_S if settle_s is None else settle_s
         self._asked: dict[str, _Asked] = {}
         self._doubted: dict[str, str | None] = {}
 

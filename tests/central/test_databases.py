@@ -3,6 +3,7 @@ refuses."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,10 +111,11 @@ def test_cursors_only_grow_also_when_a_batch_fails_in_between(shop: Shop) -> Non
     box = Box()
     shop.take(box.event(1), box.event(2))
     known = shop.store.load()
-    with pytest.raises(RuntimeError), shop.store.batch() as batch:
+    with contextlib.suppress(RuntimeError), shop.store.batch() as batch:
         shop.intake.take([Arrived(*box.event(3), 1)], known, batch, NOW_MS)
         batch.flush()
         raise RuntimeError("in the middle")
+    assert shop.status().events == 2
     shop.take(box.event(3))
     cursors = shop.cursors()
     assert len(cursors) == 3
@@ -165,7 +167,7 @@ def test_history_of_health_is_thinned(shop: Shop) -> None:
     with engine.connect() as connection:
         rows = connection.execute(select(tables.health.c.slot_ms, tables.health.c.temperature_c)).all()
     engine.dispose()
-    assert len(rows) == 4  # slots of ten minutes; the first begins before NOW_MS
+    assert len(rows) == 3, "slots of ten minutes"
     assert {row.temperature_c for row in rows} == {61.5}
     with shop.store.batch() as batch:
         batch.forget_health(NOW_MS + 3_600_000)
@@ -197,16 +199,19 @@ def test_a_postgresql_that_goes_away_stops_confirmations_until_it_is_back(
     postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     box, url = Box(), postgresql.create(next(_names))
-    with Mosquitto(tmp_path) as broker, Boxes(broker) as boxes:
-        with Centre(tmp_path / "centre", broker.port, database=url) as centre:
-            boxes.wait_standing("online")
-            boxes.say(box.event(1))
-            boxes.wait_confirmed(box, 1)
-            postgresql.stop()
-            boxes.say(box.event(2))
-            boxes.wait_standing("degraded")
-            assert boxes.confirmed(box) == {1}
-            postgresql.start()
-            boxes.wait_confirmed(box, 2)
-            boxes.wait_standing("online")
-            assert centre.numbers(box) == [1, 2]
+    with (
+        Mosquitto(tmp_path) as broker,
+        Boxes(broker) as boxes,
+        Centre(tmp_path / "centre", broker.port, database=url) as centre,
+    ):
+        boxes.wait_standing("online")
+        boxes.say(box.event(1))
+        boxes.wait_confirmed(box, 1)
+        postgresql.stop()
+        boxes.say(box.event(2))
+        boxes.wait_standing("degraded")
+        assert boxes.confirmed(box) == {1}
+        postgresql.start()
+        boxes.wait_confirmed(box, 2)
+        boxes.wait_standing("online")
+        assert centre.numbers(box) == [1, 2]

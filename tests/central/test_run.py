@@ -37,7 +37,7 @@ def test_what_is_confirmed_is_stored_and_comes_once(centre: Centre, boxes: Boxes
     box = Box()
     boxes.say(box.event(1), box.event(2), box.event(1), box.event(5), box.event(2))
     boxes.wait_confirmed(box, 1, 2, 5)
-    assert boxes.acks(box)[-1] == {"epoch": box.epoch, "upto": 2, "also": [5]}
+    assert boxes.acks(box)[-1] == {"epoch": box.epoch, "upto": 2, "also": [5], "media": []}
     assert centre.numbers(box) == [1, 2, 5]
     centre.stop()
     boxes.wait_standing("stopped")

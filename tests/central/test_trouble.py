@@ -1,0 +1,151 @@
+"""What the centre does when the disk, the database or a gateway misbehaves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.central import rebirth
+from edge_agent.central.intake import Intake
+from tests.central.parts import Box, Boxes, Centre
+from tests.fleet.broker_side import FleetBroker
+from tests.testbed.mosquitto import Mosquitto, wait_until
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path, "max_inflight_messages 100") as started:
+        yield started
+
+
+@pytest.fixture
+def boxes(broker: Mosquitto) -> Iterator[Boxes]:
+    with Boxes(broker) as talking:
+        yield talking
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small tmpfs needs root and the right to mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_a_full_disk_stops_confirmations_and_room_brings_them_back(
+    broker: Mosquitto, boxes: Boxes, small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = Box()
+    with Centre(small_disk / "centre", broker.port) as centre:
+        boxes.wait_standing("online")
+        boxes.say(box.event(1))
+        boxes.wait_confirmed(box, 1)
+        filler = small_disk / "filler"
+        fill(filler)
+        boxes.say(*(box.event(number, "x" * 2_000) for number in range(2, 150)))
+        boxes.picture(box, "m-1")
+        boxes.wait_standing("degraded")
+        confirmed = boxes.confirmed(box)
+        assert confirmed <= set(centre.numbers(box))
+        assert not boxes.confirmed_media(box)
+        assert "disk is full" in caplog.text
+        filler.unlink()
+        boxes.wait_confirmed(box, *range(1, 150))
+        boxes.wait_for(lambda: boxes.confirmed_media(box) == {"m-1"})
+        boxes.wait_standing("online")
+        assert sorted(centre.numbers(box)) == list(range(1, 150))
+
+
+def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
+    broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a fault of ours nobody knows yet: it is made here."""
+    sound = Intake._read
+
+    def faulty(intake: Intake, arrived: object) -> object:
+        if b"poison" in arrived.payload:  # type: ignore[attr-defined]
+            raise ZeroDivisionError
+        return sound(intake, arrived)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Intake, "_read", faulty)
+    box = Box()
+    with Centre(tmp_path / "centre", broker.port) as centre:
+        boxes.wait_standing("online")
+        boxes.say(*(box.event(number, "poison" if number == 4 else "cow") for number in range(1, 9)))
+        boxes.wait_confirmed(box, 1, 2, 3, 5, 6, 7, 8)
+        assert 4 not in boxes.confirmed(box), "the box keeps what is not stored"
+        assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
+
+
+def test_a_gateway_is_asked_for_its_birth_when_there_is_none_or_an_old_one(
+    broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebirth, "SETTLE_S", 0.0)
+    one, two = Box("dt-001"), Box("dt-002")
+    with Centre(tmp_path / "centre", broker.port) as centre:
+        boxes.wait_standing("online")
+        boxes.say(one.birth("s-1"), one.heartbeat("s-1"), two.heartbeat("s-1"))
+        boxes.wait_for(lambda: [m.topic for m in boxes.on("/cmd/rebirth")] == [f"{two.down}/cmd/rebirth"])
+        boxes.say(one.heartbeat("s-2"))
+        wait_until(lambda: centre.status().gateways[0].heartbeat_s is not None)
+        boxes.say(two.birth("s-1"), two.heartbeat("s-1"), one.heartbeat("s-2"))
+        boxes.wait_for(lambda: len(boxes.on("/cmd/rebirth")) == 2)
+        assert boxes.on("/cmd/rebirth")[1].topic == f"{one.down}/cmd/rebirth"
+
+
+def test_with_a_certificate_at_the_fleets_own_broker(tmp_path: Path) -> None:
+    box, out = Box(), tmp_path / "heard"
+    ward = {"name": "ward-dt", "ward": box.ward}
+    with FleetBroker(tmp_path, {box.id: box.ward}, [ward]) as broker:
+        own = broker.issue("central")
+        files = {"ca_file": str(broker.ca), "cert_file": str(own.cert), "key_file": str(own.key)}
+        mqtt = {"brokers": [f"mqtts://127.0.0.1:{broker.port}"], **files}
+        asked = ("-q", "1", "-C", "1", "-t", f"{box.down}/ack")
+        with out.open("w") as file:
+            listening = subprocess.Popen(broker.client("mosquitto_sub", ward["name"], *asked), stdout=file)
+        try:
+            with Centre(tmp_path / "centre", broker.port, mqtt=mqtt) as centre:
+                wait_until(lambda: " as central " in broker.log and " as ward-dt " in broker.log)
+                topic, payload = box.event(1)
+
+                def heard() -> bool:  # sent until it is confirmed, as the agent does
+                    return broker.publish(box.id, topic, payload.decode()).code != 0 or listening.poll() == 0
+
+                wait_until(heard, 15, "down/ack")
+                assert centre.numbers(box) == [1]
+        finally:
+            listening.kill()
+            listening.wait(10)
+    assert '"upto":1' in out.read_text()
+
+
+def test_without_its_libraries_the_command_says_what_to_install(tmp_path: Path) -> None:
+    """As on a gateway, where the extra is not installed."""
+    hidden = "import sys; sys.modules['sqlalchemy'] = None; from edge_agent.cli import main; sys.exit(main())"
+    config = tmp_path / "edge-central.yaml"
+    config.write_text("wards: []\nmqtt: {brokers: [mqtt://localhost]}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, "central", "run", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "edge-agent[central]" in done.stderr
+    assert "Traceback" not in done.stderr
