@@ -42,6 +42,7 @@ from edge_agent.device.systemd import Systemd
 from edge_agent.device.units import FailedUnits
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.healing import HealingControl
 from edge_agent.heat import HeatControl
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
@@ -128,6 +129,9 @@ class Agent:
         self._camera_clocks = CameraClocks(state_dir / CAMERA_CLOCKS, clock, self._synced)
         thermal = settings.profile.thermal
         self._heat = HeatControl(thermal, allowance, clock, self._events, self._room.outbox, sysroot)
+        self._healing = HealingControl(
+            settings, self._publisher, clock, boot_id, self._events, self._room.outbox, sysroot
+        )
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
         self._commands.furnish(self._reach(config_path))
         self._systemd = Systemd()
@@ -201,6 +205,7 @@ class Agent:
             uplink=self._uplink.health,
             certificates=self._certificates.health,
             update=self._root_update.health,
+            healing=self._healing.health,
             platform=platform,
             evidence=self._room.health,
             commands=self._commands.desk.health,
@@ -258,6 +263,7 @@ class Agent:
         self._uplink.tend()
         self._certificates.tend()
         self._updates.tend()
+        self._healing.tend()
         self._cameras.tend()
         self._commands.desk.tend()
         self._box_events.tell_clock()
@@ -339,6 +345,7 @@ class Agent:
         self._room.finish_clips()
         self._heat.end()
         self._uplink.end()
+        self._healing.end()
         self._room.sign()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))

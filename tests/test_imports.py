@@ -57,6 +57,7 @@ COMPOSITION = {
     "uplink",
     "updates",
     "certificate_watch",
+    "healing",
     "cameras",
     "reload",
     "config_push",

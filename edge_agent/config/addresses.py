@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from edge_agent.config import tree
 from edge_agent.config.mainstream import main_stream_hint
-from edge_agent.config.settings import Broker
+from edge_agent.config.settings import Broker, Witness
 from edge_agent.config.spec import Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, listed
 from edge_agent.secrets import Credentials, Secret, masked
@@ -209,3 +209,17 @@ class BrokerAddress(ScalarKind):
         if known:
             return Refused(f"must be {self.describe()} (did you mean '{known}'?)")
         return _wrong_scheme(match, schemes, self.describe())
+
+
+@dataclass(frozen=True)
+class HostPort(ScalarKind):
+    """host:port."""
+
+    def describe(self) -> str:
+        return "host:port"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Witness:
+        host, port = _host_and_port(scalar.text.strip(), "must be host:port, without a scheme")
+        if port is None:
+            raise Refused("must be host:port; the port is missing")
+        return Witness(host.strip("[]"), port)

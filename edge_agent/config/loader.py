@@ -82,6 +82,7 @@ def _settings(
         heartbeat_s=checked.heartbeat_s,
         mqtt=checked.mqtt,
         uplink=checked.uplink,
+        healing=checked.healing,
         outbox=checked.outbox,
         storage=checked.storage,
         commands=checked.commands,

@@ -15,12 +15,23 @@ from edge_agent.config.sections.camera import CAMERA
 from edge_agent.config.sections.commands import COMMANDS
 from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
+from edge_agent.config.sections.healing import HEALING
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.config.sections.outbox import OUTBOX
 from edge_agent.config.sections.storage import STORAGE
 from edge_agent.config.sections.uplink import UPLINK
 from edge_agent.config.sections.whole import warn_idle_rules
-from edge_agent.config.settings import Camera, Commands, Detector, Gateway, Mqtt, Outbox, Storage, Uplink
+from edge_agent.config.settings import (
+    Camera,
+    Commands,
+    Detector,
+    Gateway,
+    Healing,
+    Mqtt,
+    Outbox,
+    Storage,
+    Uplink,
+)
 from edge_agent.config.spec import Field, Reload, Section, Values, plain
 
 STATE_DIR = Path("/var/lib/edge-agent")
@@ -38,6 +49,7 @@ class Checked:
     heartbeat_s: float
     mqtt: Mqtt
     uplink: Uplink
+    healing: Healing
     outbox: Outbox
     storage: Storage
     commands: Commands
@@ -96,6 +108,7 @@ ROOT = Section(
         ),
         Field("mqtt", MQTT, MQTT.doc),
         Field("uplink", UPLINK, UPLINK.doc, {}),
+        Field("healing", HEALING, HEALING.doc, {}),
         Field("outbox", OUTBOX, OUTBOX.doc, {}),
         Field("storage", STORAGE, STORAGE.doc, {}),
         Field("commands", COMMANDS, COMMANDS.doc, {}),

@@ -91,6 +91,24 @@ class Uplink:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """A host beyond the site whose answer shows that the network is well."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """What a gateway does by itself after so many hours without a broker; 0: never."""
+
+    reconnect_h: float = 1.0
+    reset_h: float = 4.0
+    reboot_h: float = 12.0
+    witnesses: tuple[Witness, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outbox:
     max_bytes: int
 
@@ -316,6 +334,7 @@ class Settings:
     version: int = 0  # the highest is in force, of the file and of what the centre pushed
     uplink: Uplink = field(default_factory=Uplink)
     commands: Commands = field(default_factory=Commands)
+    healing: Healing = field(default_factory=Healing)
 
     @property
     def all_credentials(self) -> tuple[Credentials, ...]:

@@ -22,6 +22,7 @@ from edge_agent.wire import (
     CommandsHealth,
     DetectorHealth,
     EvidenceHealth,
+    HealingHealth,
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
@@ -107,6 +108,15 @@ def delivery_lines(
         yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:
         yield "clock not synchronised, times may be wrong"
+
+
+def healing_lines(healing: HealingHealth) -> Iterator[str]:
+    if not healing.tried:
+        return
+    last = healing.tried[-1]
+    detail = f": {masked(last.detail)}" if last.detail else ""
+    away_h = healing.without_s / 3600
+    yield f"broker: away for {away_h:.1f} h; tried last: {last.step}, {last.outcome}{detail}"
 
 
 WAITS = ("", "pictures wait", "pictures and infos wait", "pictures and infos wait, heartbeats are slow")

@@ -27,6 +27,7 @@ from edge_agent.wire import (
     ConfigHealth,
     DetectorHealth,
     EvidenceHealth,
+    HealingHealth,
     Heartbeat,
     MqttHealth,
     OutboxHealth,
@@ -76,6 +77,7 @@ class HealthSources:
     commands: Callable[[], CommandsHealth] = CommandsHealth
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
     update: Callable[[], UpdateHealth] = UpdateHealth
+    healing: Callable[[], HealingHealth] = HealingHealth
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -97,10 +99,10 @@ class HeartbeatMaker:
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
-        uplink = sources.uplink()
         commands = sources.commands()
         certificates = sources.certificates()
         update = sources.update()
+        uplink, healing = sources.uplink(), sources.healing()
         now, zone = self._clock.now(), settings.gateway.timezone
         return Heartbeat(
             time=rfc3339(now),
@@ -120,10 +122,13 @@ class HeartbeatMaker:
             commands=commands,
             certificates=certificates,
             update=update,
+            healing=healing,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
+                *degraded.delivery_lines(outbox, mqtt, online, clock),
+                *degraded.healing_lines(healing),
                 *degraded.uplink_lines(uplink),
                 *degraded.certificate_lines(certificates),
                 *degraded.evidence_lines(evidence),

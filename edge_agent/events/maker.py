@@ -249,6 +249,10 @@ class EventMaker:
         grave = Severity.ALARM if hit.alarm else Severity.WARNING
         return self._envelope.draft(GATEWAY, Severity.INFO if ended else grave, now, data)
 
+    def healing(self, data: wire.HealingData, severity: Severity) -> Draft:
+        """``healing``: the broker is back, and what was tried without it."""
+        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
         data = wire.LossData(

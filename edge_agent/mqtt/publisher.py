@@ -115,6 +115,7 @@ class Publisher:
         self._dropped_told = 0
         self._last_error: str | None = None
         self._failed: str | None = None
+        self._scratch_wanted = False  # flags need no lock
         self._birth_wanted = False  # another one than the session has sent; a flag needs no lock
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
@@ -143,6 +144,12 @@ class Publisher:
     def publish_birth(self) -> None:
         """The inventory has changed: send it again; without a session the next one begins with it."""
         self._birth_wanted = True
+        self._outbox.wake()
+
+    def reconnect(self) -> None:
+        """Give up the attempt that runs, if any, and begin from scratch with the next broker. A
+        session that is there stays."""
+        self._scratch_wanted = True
         self._outbox.wake()
 
     @property
@@ -203,6 +210,8 @@ class Publisher:
         now = self._clock.monotonic()
         self._rotation.look(now)
         try:
+            if self._scratch_wanted:
+                self._begin_from_scratch(now)
             if self._connection is None:
                 if now >= self._next_attempt_mono:
                     self._attempt(now)
@@ -221,6 +230,14 @@ class Publisher:
         if now - self._settled_mono >= TICK_S:
             self._settle_traffic()
         self._usage.save_if_due()
+
+    def _begin_from_scratch(self, now: float) -> None:
+        self._scratch_wanted = False
+        if self._online:
+            return
+        self._drop_connection(say_goodbye=False)
+        self._reconnect.from_scratch()
+        self._next_attempt_mono = now
 
     def _patience_s(self) -> float:
         if self._broken_mono is not None:

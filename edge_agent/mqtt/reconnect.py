@@ -44,6 +44,11 @@ class Reconnect:
         """After the agent's start."""
         return self._uniform(0.0, self._spread_s)
 
+    def from_scratch(self) -> None:
+        """Somebody thinks that it has taken too long: the next broker, with short delays."""
+        self._next = (self._next + 1) % len(self._brokers)
+        self._backoff.succeeded(GOOD_AFTER_S)
+
     def after_failure_s(self, trouble: Trouble) -> float:
         """After an attempt that never became a session."""
         self.failures += 1

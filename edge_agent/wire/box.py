@@ -84,6 +84,29 @@ class CertificateData(Message, frozen=True, kw_only=True):
     end_reason: Literal["renewed"] | None = None
 
 
+class HealingStep(Message, frozen=True, kw_only=True):
+    """Something that a gateway without a broker has tried."""
+
+    step: Literal["reconnect", "reset", "reboot"]
+    at: Time
+    after_s: Annotated[float, Meta(description="so long it had been without a broker")]
+    outcome: Annotated[
+        Literal["asked", "done", "failed", "refused", "held", "no-answer"],
+        Meta(description="held: not done, since the network is well; no-answer: root's part is not there"),
+    ]
+    detail: str = ""
+
+
+class HealingData(Message, frozen=True, kw_only=True):
+    """``healing``: the broker is back, and this is what was tried without it; docs/design/healing.md."""
+
+    since_at: Time
+    back_at: Time
+    without_s: Annotated[float, Meta(description="at least, if it was rebooted meanwhile")]
+    tried: list[HealingStep]
+    left_out: Annotated[Count, Meta(description="older ones of tried")] = 0
+
+
 class LossData(Message, frozen=True, kw_only=True):
     """``loss``: events that were given up; a gap that is not announced is a fault."""
 

@@ -7,7 +7,14 @@ from typing import Annotated, Generic, Literal, TypeVar
 from msgspec import Meta
 
 from edge_agent.wire.base import Id, Message, Sha256, Time
-from edge_agent.wire.box import CertificateData, ClockCorrectionData, LossData, ThermalData, UplinkData
+from edge_agent.wire.box import (
+    CertificateData,
+    ClockCorrectionData,
+    HealingData,
+    LossData,
+    ThermalData,
+    UplinkData,
+)
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.evidence import ChainHeadData, EvidenceData
@@ -39,6 +46,7 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "thermal": ThermalData,
     "uplink": UplinkData,
     "certificate": CertificateData,
+    "healing": HealingData,
     "loss": LossData,
 }
 Data = TypeVar("Data", bound=Message)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
-from edge_agent.wire.box import HeldBack, LoadLimits
+from edge_agent.wire.box import HealingStep, HeldBack, LoadLimits
 from edge_agent.wire.configuration import ConfigHealth
 
 
@@ -166,6 +166,12 @@ class UpdateHealth(Message, frozen=True, kw_only=True):
     reverted: str | None = None  # version
     reverted_at: Time | None = None
     why: str | None = None
+class HealingHealth(Message, frozen=True, kw_only=True):
+    """What a gateway without a broker is doing about it; as its defaults while there is one."""
+
+    since: Time | None = None
+    without_s: float = 0.0
+    tried: list[HealingStep] = field(default_factory=list)  # the last ones
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
@@ -188,4 +194,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     commands: CommandsHealth = CommandsHealth()
     certificates: CertificatesHealth = CertificatesHealth()
     update: UpdateHealth = UpdateHealth()
+    healing: HealingHealth = HealingHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

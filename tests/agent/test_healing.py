@@ -1,0 +1,273 @@
+"""A gateway without a broker heals itself: the control with root's real program, and with a real broker that
+is stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent import config
+from edge_agent.config.settings import Settings
+from edge_agent.device.degraded import healing_lines
+from edge_agent.device.healing import HOUR_S
+from edge_agent.device.witnesses import Verdict, Witnesses
+from edge_agent.healing import FILE, HealingControl
+from edge_agent.wire import HealingHealth, HealingStep
+from tests.device.fakes import FakeClock
+from tests.events.parts import maker, valid
+from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.mqtt.conftest import gateway as gateway
+from tests.systemd.test_heal import EDGE_HEAL, Root
+from tests.testbed.agent import write_config
+from tests.testbed.gears import Told
+from tests.testbed.mosquitto import Mosquitto, wait_until
+
+
+class Session:
+    def __init__(self) -> None:
+        self.online, self.reconnects = True, 0
+
+    def reconnect(self) -> None:
+        self.reconnects += 1
+
+
+class Answering(Witnesses):
+    """Witnesses whose answer the test decides."""
+
+    def __init__(self, *answered: str, can_tell: bool = True) -> None:
+        super().__init__((), ())
+        self.answered, self._can_tell, self.asked = answered, can_tell, 0
+
+    @property
+    def can_tell(self) -> bool:
+        return self._can_tell
+
+    def ask(self) -> None:
+        self.asked += 1
+
+    def verdict(self) -> Verdict:
+        return Verdict(self.answered)
+
+
+class Box:
+    """The control in a box of files, with root's program on the other side of its requests."""
+
+    def __init__(self, folder: Path, *, root_there: bool = True) -> None:
+        self.root, self.root_there = Root(folder / "root"), root_there
+        self.settings = settings(folder)
+        self.clock, self.session, self.told = FakeClock(), Session(), Told()
+        self.witnesses, self.up_s = Answering(), 48 * HOUR_S
+        self.start("boot-1")
+        self.wait(0.1)
+
+    def start(self, boot_id: str) -> None:
+        self.control = HealingControl(
+            self.settings,
+            self.session,
+            self.clock,
+            boot_id,
+            maker(),
+            self.told,
+            self.root.folder,
+            self.witnesses,
+        )
+
+    def wait(self, hours: float) -> HealingHealth:
+        """Looks every minute, every ten for a long time; systemd wakes root's program for what it finds."""
+        step_s = 60 if hours <= 1 else 600
+        for _ in range(round(hours * 3600 / step_s)):
+            self.clock.advance(step_s)
+            self.up_s += step_s
+            self.control.tend()
+            if self.root_there:
+                self._serve()
+        return self.control.health()
+
+    def _serve(self) -> None:
+        for action, name in EDGE_HEAL.REQUESTS.items():
+            if (self.root.requests / name).exists():
+                self.root.up(self.up_s)
+                EDGE_HEAL.heal(action, self.root.folder)
+
+    def tried(self, step: str) -> list[tuple[str, str]]:
+        record = json.loads((self.settings.state_dir / FILE).read_bytes())
+        return [(t["outcome"], t["detail"]) for t in record["tried"] if t["step"] == step]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self.told.events
+
+
+def settings(folder: Path, healing: dict[str, float] | None = None) -> Settings:
+    found = config.load(write_config(folder, cameras=[], broker_port=1, healing=healing or {}))
+    found.state_dir.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_a_dead_modem_is_reset_and_the_box_rebooted_and_all_of_it_is_told_when_the_broker_is_back(
+    box: Box,
+) -> None:
+    box.root.configure(reset=[[box.root.program("usr/bin/modem", f"echo reset >> {box.root.ran}")]])
+    box.session.online = False
+    health = box.wait(6)
+    assert box.session.reconnects >= 4
+    assert box.tried("reset") == [("done", f"{box.root.folder}/usr/bin/modem")]
+    assert health.without_s == pytest.approx(6 * HOUR_S, abs=900)
+    assert next(healing_lines(health)).startswith("broker: away for 5.8 h; tried last: re")
+    box.wait(10)
+    assert box.root.done.count("--no-block reboot") == 1
+    assert [outcome for outcome, _ in box.tried("reboot")] == ["done"]
+    box.up_s = 60.0
+    box.start("boot-2")
+    box.session.online = True
+    assert box.wait(0.1) == HealingHealth()
+    (event,) = box.events
+    valid(json.dumps(event).encode())
+    assert (event["type"], event["severitytext"]) == ("vn.thaibinh.edge.healing.v1", "WARN")
+    steps = [tried["step"] for tried in event["data"]["tried"]]
+    assert {"reconnect", "reset", "reboot"} == set(steps)
+    assert event["data"]["without_s"] == pytest.approx(16 * HOUR_S, abs=900)
+    box.wait(1)
+    assert len(box.events) == 1
+
+
+def test_root_reboots_once_a_day_however_often_the_agent_asks(box: Box, tmp_path: Path) -> None:
+    box.root.configure()
+    box.settings = settings(tmp_path, {"reconnect_h": 0, "reset_h": 0})
+    box.start("boot-1")
+    box.up_s, box.session.online = 0.0, False
+    box.wait(31)
+    told = [outcome for outcome, _ in box.tried("reboot")]
+    assert told[0] == "refused", "the box had been up for less than a day"
+    assert box.root.done == ["--no-block reboot"] * told.count("done")
+    assert box.root.done, "and then it was"
+
+
+def test_a_broker_that_is_away_reboots_nobody_while_the_network_is_well(box: Box) -> None:
+    box.root.configure(reset=[[box.root.program("usr/bin/modem", f"echo reset >> {box.root.ran}")]])
+    box.witnesses.answered = ("the name server of mqtt.example.vn",)
+    box.session.online = False
+    health = box.wait(30)
+    assert box.root.done == []
+    why = "the network is well: the name server of mqtt.example.vn answers"
+    assert box.tried("reboot")[-1] == ("held", why)
+    assert health.tried
+    box.session.online = True
+    box.wait(0.1)
+    assert box.events[0]["severitytext"] == "WARN"
+
+
+def test_who_cannot_ask_anybody_resets_the_modem_and_does_not_reboot(box: Box) -> None:
+    box.root.configure(reset=[[box.root.program("usr/bin/modem", f"echo reset >> {box.root.ran}")]])
+    box.witnesses._can_tell = False
+    box.session.online = False
+    box.wait(16)
+    assert set(box.root.done) == {"reset"}
+    assert "set healing.witnesses" in box.tried("reboot")[-1][1]
+
+
+def test_without_roots_part_the_request_is_withdrawn_and_the_reason_told(tmp_path: Path) -> None:
+    box = Box(tmp_path, root_there=False)
+    box.session.online = False
+    box.wait(6)
+    assert box.tried("reset") == [
+        ("no-answer", "root's part does not answer: is edge-agent-heal.path enabled?")
+    ]
+    assert not list(box.root.requests.iterdir())
+
+
+def test_without_a_run_directory_nothing_is_asked(tmp_path: Path) -> None:
+    box = Box(tmp_path, root_there=False)
+    box.root.requests.rmdir()
+    box.root.requests.parent.rmdir()
+    box.session.online = False
+    box.wait(6)
+    assert box.tried("reset") == [("no-answer", "cannot ask root: No such file or directory")]
+
+
+def test_a_stop_takes_the_request_along_and_a_start_goes_on_with_the_outage(tmp_path: Path) -> None:
+    box = Box(tmp_path, root_there=False)
+    box.session.online = False
+    while not list(box.root.requests.iterdir()):
+        box.wait(1 / 60)
+    box.control.end()
+    assert not list(box.root.requests.iterdir())
+    box.start("boot-1")
+    assert box.wait(1 / 60).without_s > 4 * HOUR_S
+    assert box.tried("reset")[-1][0] == "asked"
+    box.session.online = True
+    box.wait(0.1)
+    assert box.events[0]["data"]["tried"][-1]["outcome"] == "no-answer"
+
+
+def test_off_is_off(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.settings = settings(tmp_path, {"reconnect_h": 0, "reset_h": 0, "reboot_h": 0})
+    box.start("boot-1")
+    box.session.online = False
+    box.wait(20)
+    box.session.online = True
+    box.wait(0.1)
+    assert (box.session.reconnects, box.root.done, box.events) == (0, [], [])
+
+
+def test_a_real_broker_that_is_stopped_and_one_that_takes_its_place(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with Mosquitto(tmp_path / "1") as first, Mosquitto(tmp_path / "2") as second:
+        second.kill()
+        with gateway(mqtt_settings(first.port, second.port)) as site:
+            alone = settings(tmp_path)
+            alone = replace(alone, mqtt=replace(alone.mqtt, brokers=mqtt_settings(first.port).brokers))
+            told = Told()
+            control = HealingControl(alone, site.publisher, site.clock, "boot-1", maker(), told, tmp_path)
+
+            def until(true: Callable[[], object]) -> None:
+                """Two minutes pass every hundredth of a second."""
+
+                def looked() -> bool:
+                    site.later(120.0)
+                    control.tend()
+                    return bool(true())
+
+                wait_until(looked)
+
+            def held() -> list[HealingStep]:
+                return [tried for tried in control.health().tried if tried.outcome == "held"]
+
+            site.wait_online()
+            until((alone.state_dir / FILE).exists)
+            first.kill()
+            until(held)
+            assert held()[0].step == "reset"
+            assert held()[0].detail == f"the network is well: 127.0.0.1:{first.port} answers", "it refuses"
+            second.start()
+            until(lambda: told.events)
+            data = told.events[0]["data"]
+            assert data["tried"][0]["step"] == "reconnect"
+            assert data["without_s"] > 4 * HOUR_S
+
+
+def test_a_reconnect_from_scratch_goes_to_the_next_broker_at_once_and_leaves_a_session_alone(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with Mosquitto(tmp_path / "1") as silent, Mosquitto(tmp_path / "2") as broker:
+        silent.freeze()
+        with gateway(mqtt_settings(silent.port, broker.port)) as site:
+            site.publisher.reconnect()  # the sign-on would take 45 s to be given up
+            site.wait_online()
+            session = site.publisher.session
+            site.publisher.reconnect()
+            site.append()
+            wait_until(lambda: site.outbox.depth == 0 or site.publisher.health().inflight == 0)
+            assert site.publisher.session == session
