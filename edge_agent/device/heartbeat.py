@@ -127,7 +127,6 @@ class HeartbeatMaker:
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
-                *degraded.delivery_lines(outbox, mqtt, online, clock),
                 *degraded.healing_lines(healing),
                 *degraded.uplink_lines(uplink),
                 *degraded.certificate_lines(certificates),
