@@ -166,6 +166,8 @@ class UpdateHealth(Message, frozen=True, kw_only=True):
     reverted: str | None = None  # version
     reverted_at: Time | None = None
     why: str | None = None
+
+
 class HealingHealth(Message, frozen=True, kw_only=True):
     """What a gateway without a broker is doing about it; as its defaults while there is one."""
 
