@@ -109,7 +109,7 @@ class Agent:
         self._uplink = UplinkControl(
             settings.uplink, state_dir, clock, self._usage, self._events, self._room.outbox
         )
-        self._commands = CommandRoom(
+        self.commands = CommandRoom(
             settings,
             clock,
             stop,
@@ -133,7 +133,7 @@ class Agent:
             settings, self._publisher, clock, boot_id, self._events, self._room.outbox, sysroot
         )
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
-        self._commands.furnish(self._reach(config_path))
+        self.commands.furnish(self._reach(config_path))
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
 
@@ -145,8 +145,8 @@ class Agent:
             usage=self._usage,
             clock=self._clock,
             birth=lambda session: msgspec.json.encode(self._birth(session)),
-            on_down=self._commands.take,
-            replies=self._commands.replies,
+            on_down=self.commands.take,
+            replies=self.commands.replies,
             clock_trusted=self._clock_sync.trusted,
             pace=self._uplink.pace,
             rotation=self._certificates.rotation,
@@ -208,7 +208,7 @@ class Agent:
             healing=self._healing.health,
             platform=platform,
             evidence=self._room.health,
-            commands=self._commands.desk.health,
+            commands=self.commands.desk.health,
         )
 
     def run(self) -> int:
@@ -216,7 +216,7 @@ class Agent:
         self._start()
         fatal = self._watch()
         self._shut_down(fatal)
-        return self._commands.exit_code if fatal is None else 1
+        return self.commands.exit_code if fatal is None else 1
 
     # --- start ---
 
@@ -225,12 +225,12 @@ class Agent:
         self._boot.mark_running()
         self._room.chain.open()
         self._room.close_left_open()
-        self._commands.listen(self._supervisor)
+        self.commands.listen(self._supervisor)
         self._publisher.start()
         self._sight.start()
         self._room.recorder.start()
         self._cameras.start()
-        self._commands.start(self._supervisor)
+        self.commands.start(self._supervisor)
         for loop in (self._publisher.loop, self._room.recorder.loop, *self._sight.loops):
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
@@ -265,7 +265,7 @@ class Agent:
         self._updates.tend()
         self._healing.tend()
         self._cameras.tend()
-        self._commands.desk.tend()
+        self.commands.desk.tend()
         self._box_events.tell_clock()
         statuses = self._cameras.statuses()
         self._box_events.tell_cameras(statuses)
@@ -337,7 +337,7 @@ class Agent:
         if fatal is None:
             self._boot.mark_stopped()
         self._reloads.close()
-        self._commands.desk.stop()
+        self.commands.desk.stop()
         self._camera_clocks.stop()
         self._cameras.stop()
         self._sight.stop()
@@ -349,7 +349,7 @@ class Agent:
         self._room.sign()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
-        self._commands.close()
+        self.commands.close()
         self._room.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._room.chain.close()
         self._usage.save()

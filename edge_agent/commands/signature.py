@@ -61,9 +61,10 @@ def looks_signed(payload: bytes) -> bool:
 
 def payload_of(jws: bytes) -> bytes:
     """What it says, whoever says it; empty where that cannot be read. For answers only."""
+    part = jws.split(b".")[1]
     try:
-        return _base64(jws.split(b".")[1])
-    except (ValueError, IndexError):
+        return base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+    except ValueError:
         return b""
 
 

@@ -1,0 +1,157 @@
+"""A desk of every command that the agent has, with actions that are only counted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent import config
+from edge_agent.agent import Agent
+from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
+from edge_agent.commands.desk import Arrival, Desk
+from edge_agent.commands.journal import Journal
+from edge_agent.commands.plain import is_interrupted
+from edge_agent.commands.signature import Operators
+from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public
+from tests.testbed.agent import write_config
+from tests.testbed.mosquitto import wait_until
+
+OPERATOR = Ed25519PrivateKey.generate()
+STRANGER = Ed25519PrivateKey.generate()
+
+
+class Clock:
+    """The real time, which a test moves on."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta()
+        self.synced = True
+        self._begun = datetime.now(UTC)
+        self._mono = 1000.0
+
+    def monotonic(self) -> float:
+        return self._mono + self.shift.total_seconds()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.shift
+
+
+@dataclass
+class Counted:
+    """An action of the agent that does nothing when it runs but to count."""
+
+    real: Action[Any]
+    does: Callable[[Order[Any]], Outcome | Handed] = lambda order: Outcome("it is done", {"n": 1})
+    ran: list[str] = field(default_factory=list)  # ids
+    resumed: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.real.name
+
+    @property
+    def arguments(self) -> type[Any]:
+        return self.real.arguments
+
+    @property
+    def slow(self) -> bool:
+        return self.real.slow
+
+    @property
+    def within_s(self) -> float:
+        return self.real.within_s
+
+    def needs_signature(self, args: Any) -> bool:
+        return self.real.needs_signature(args)
+
+    def run(self, order: Order[Any]) -> Outcome | Handed:
+        self.ran.append(order.id)
+        return self.does(order)
+
+    def resume(self, order: Order[Any]) -> Outcome | Handed | Failed:
+        self.resumed.append(order.id)
+        return is_interrupted(order)
+
+
+def all_actions(folder: Path) -> dict[str, Action[Any]]:
+    """Those of the real agent, which is not started."""
+    folder.mkdir()
+    settings = config.load(write_config(folder, cameras=[], broker_port=1, detector="none"))
+    return dict(Agent(settings, threading.Event()).commands.desk.actions)
+
+
+@dataclass
+class Counter:
+    """The desk, seen from its broker."""
+
+    state_dir: Path
+    actions: dict[str, Counted]
+    keys: Path
+    clock: Clock = field(default_factory=Clock)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def opened(self) -> Iterator[Counter]:
+        """As long as the agent lives; what it says reaches the broker."""
+        self.desk = Desk(
+            GATEWAY,
+            Journal(self.state_dir / "commands"),
+            Operators([self.keys]),
+            clock=self.clock,
+            synced=lambda: self.clock.synced,
+            session=lambda: "session-1",
+            wake=lambda: None,
+        )
+        self.desk.register(self.actions.values())
+        self.desk.start()
+        try:
+            yield self
+        finally:
+            self.desk.stop()
+            self.desk.join(5)
+            assert [loop.failure for loop in self.desk.loops] == [None, None]
+
+    def deliver(self, type_: str, payload: bytes, until_mono: float | None = None) -> None:
+        """One message; returns when the desk has looked at it."""
+        taken = threading.Event()
+        self.desk.take(Arrival(type_, payload, taken.set, until_mono))
+        assert taken.wait(10), "the desk has not looked at it"
+
+    def replies(self, id_: str) -> list[dict[str, Any]]:
+        """All that the desk has said to this command, as the broker got it."""
+        while (waiting := self.desk.replies.pending(())) is not None:
+            reply = msgspec.json.decode(waiting.payload)
+            REPLY.validate(reply)
+            self.sent.append(reply)
+            self.desk.replies.delivered(waiting.number)
+        return [reply for reply in self.sent if reply["id"] == id_]
+
+    def answer(self, id_: str) -> dict[str, Any]:
+        wait_until(
+            lambda: any(each["status"] in FINAL for each in self.replies(id_)), what=f"answer to {id_}"
+        )
+        return self.replies(id_)[-1]
+
+    @property
+    def ran(self) -> list[str]:
+        """Ids of what was begun."""
+        return [id_ for action in self.actions.values() for id_ in (*action.ran, *action.resumed)]
+
+    def files(self) -> dict[str, bytes]:
+        """All that is on the disk."""
+        return {str(path): path.read_bytes() for path in self.state_dir.rglob("*") if path.is_file()}
+
+
+def counter_in(folder: Path, actions: dict[str, Action[Any]]) -> Counter:
+    write_public(folder / "operators/one.pem", OPERATOR)
+    state_dir = folder / "state"
+    state_dir.mkdir(exist_ok=True)
+    return Counter(state_dir, {name: Counted(each) for name, each in actions.items()}, folder / "operators")

@@ -1,0 +1,25 @@
+"""An example of every command. A command without one fails the tests of this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """``args`` are right for the agent of ``test_over_mqtt.py``, where it ends as ``ends`` says; where that agent
+    cannot show it, ``shown_by`` names the test that does, ``tests/…py::test_…``."""
+
+    args: dict[str, Any] = field(default_factory=dict)
+    ends: str = "succeeded"
+    code: str = "ok"
+    shown_by: str | None = None
+
+
+EXAMPLES: dict[str, Example] = {
+    "rebirth": Example(),
+    "relearn": Example({"camera": "cam-1"}),
+    "reload": Example(),
+    "status": Example(),
+}

@@ -1,0 +1,180 @@
+"""What holds for every command that there is: add yours to ``table.py``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from edge_agent import wire
+from edge_agent.commands.action import Action
+from edge_agent.schema import schema_of
+from tests.commands.centre import document, encoded, moment, signed
+from tests.commands.counter import OPERATOR, STRANGER, Counter, all_actions, counter_in
+from tests.commands.table import EXAMPLES
+
+NAMES = sorted(EXAMPLES)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
+    return all_actions(tmp_path_factory.mktemp("agent") / "box")
+
+
+@pytest.fixture
+def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Iterator[Counter]:
+    with counter_in(tmp_path, actions).opened() as counter:
+        yield counter
+
+
+def is_risky(box: Counter, name: str) -> bool:
+    action = box.actions[name]
+    return action.needs_signature(action.arguments(**EXAMPLES[name].args))
+
+
+def right(box: Counter, name: str, **other: object) -> tuple[str, bytes]:
+    """Id and payload of the example, signed where it has to be."""
+    asked = document(name, EXAMPLES[name].args, **other)
+    return asked["id"], signed(asked, OPERATOR) if is_risky(box, name) else encoded(asked)
+
+
+def test_every_command_of_the_agent_stands_in_the_table(actions: dict[str, Action[Any]]) -> None:
+    assert set(actions) == set(EXAMPLES) == set(wire.ARGUMENTS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_obeyed_once_and_a_repeat_gets_the_same_answer(name: str, box: Counter) -> None:
+    id_, payload = right(box, name)
+    box.deliver(name, payload)
+    answer = box.answer(id_)
+    assert [each["status"] for each in box.replies(id_)] == ["accepted", "running", "succeeded"]
+    box.deliver(name, payload)
+    assert box.replies(id_)[3:] == [answer]
+    assert box.ran == box.actions[name].ran == [id_]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_repeat_after_a_restart_gets_the_same_answer_also_when_it_has_expired(
+    name: str, tmp_path: Path, actions: dict[str, Action[Any]]
+) -> None:
+    box = counter_in(tmp_path, actions)
+    with box.opened():
+        id_, payload = right(box, name)
+        box.deliver(name, payload)
+        answer = box.answer(id_)
+    box.clock.shift = timedelta(hours=1)
+    with box.opened():
+        box.deliver(name, payload)
+        assert box.replies(id_)[-1] == answer
+    assert box.ran == [id_]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_document_under_its_id_is_refused(name: str, box: Counter) -> None:
+    id_, payload = right(box, name)
+    box.deliver(name, payload)
+    box.answer(id_)
+    _, other = right(box, name, id=id_, issued=moment(NOW - timedelta(seconds=7)))
+    box.deliver(name, other)
+    assert box.replies(id_)[-1]["code"] == "id-reused"
+    assert box.ran == [id_]
+
+
+Make = Callable[[str, dict[str, Any]], bytes]
+WRONG: dict[str, tuple[str, Make]] = {
+    "expired": (
+        "expired",
+        lambda _, asked: sign(
+            asked, issued=moment(NOW - timedelta(hours=1)), expires=moment(NOW - timedelta(seconds=2))
+        ),
+    ),
+    "issued tomorrow": (
+        "not-yet-valid",
+        lambda _, asked: sign(
+            asked, issued=moment(NOW + timedelta(days=1)), expires=moment(NOW + timedelta(days=2))
+        ),
+    ),
+    "valid for years": ("malformed", lambda _, asked: sign(asked, expires="2099-01-01T00:00:00Z")),
+    "valid for less than nothing": ("malformed", lambda _, asked: sign(asked, expires=asked["issued"])),
+    "no such day": ("malformed", lambda _, asked: sign(asked, expires="2026-02-30T00:00:00Z")),
+    "another gateway": ("wrong-gateway", lambda _, asked: sign(asked, gateway="dt-002")),
+    "another type within": ("malformed", lambda _, asked: sign(asked, type="something-else")),
+    "an argument too many": ("bad-arguments", lambda _, asked: sign(asked, args={**asked["args"], "x": 1})),
+    "arguments that are a list": ("malformed", lambda _, asked: sign(asked, args=[])),
+    "no arguments at all": ("malformed", lambda _, asked: sign({k: asked[k] for k in asked if k != "args"})),
+    "a time that is a number": ("malformed", lambda _, asked: sign(asked, issued=1)),
+    "signed by a stranger": ("unknown-key", lambda _, asked: signed(asked, STRANGER)),
+    "signed and changed": ("bad-signature", lambda _, asked: changed(signed(asked, OPERATOR))),
+    "of 10 MB": ("oversized", lambda _, asked: encoded({**asked, "more": "x" * 10_000_000})),
+    "signed and of 400 kB": ("oversized", lambda _, asked: sign(asked, more="x" * 400_000)),
+    "with two ids": ("malformed", lambda _, asked: b'{"id": "cmd-0",' + encoded(asked)[1:]),
+}
+
+
+def sign(asked: dict[str, Any], **other: object) -> bytes:
+    return signed({**asked, **other}, OPERATOR)
+
+
+def changed(jws: bytes) -> bytes:
+    """The same text under a signature with another first digit."""
+    head, _, signature = jws.rpartition(b".")
+    return head + b"." + (b"A" if signature[:1] != b"A" else b"B") + signature[1:]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_wrong_is_refused_with_its_code_and_changes_nothing(
+    name: str, wrong: str, box: Counter
+) -> None:
+    code, make = WRONG[wrong]
+    asked = document(name, EXAMPLES[name].args)
+    before = box.files()
+    box.deliver(name, make(name, asked))
+    reply = box.answer(asked["id"])
+    assert (reply["code"], reply["status"]) == (code, "expired" if code == "expired" else "rejected")
+    assert reply["text"]
+    assert (box.ran, box.files()) == ([], before)
+    assert box.desk.health().rejected == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_signature_it_is_refused_where_it_is_risky(name: str, box: Counter) -> None:
+    asked = document(name, EXAMPLES[name].args)
+    before = box.files()
+    box.deliver(name, encoded(asked))
+    reply = box.answer(asked["id"])
+    if is_risky(box, name):
+        assert (reply["code"], box.ran, box.files()) == ("unsigned", [], before)
+    else:
+        assert reply["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_risky_one_waits_for_a_clock_that_is_right(name: str, box: Counter) -> None:
+    box.clock.synced = False
+    id_, payload = right(box, name)
+    box.deliver(name, payload)
+    reply = box.answer(id_)
+    assert reply["code"] == ("clock-not-synchronised" if is_risky(box, name) else "ok")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_message_that_expired_on_the_way_is_refused(name: str, box: Counter) -> None:
+    id_, payload = right(box, name)
+    box.deliver(name, payload, until_mono=box.clock.monotonic() - 1)
+    assert (box.answer(id_)["status"], box.ran) == ("expired", [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_example_is_what_its_schema_says_and_an_argument_too_many_is_not(name: str) -> None:
+    schema = Draft202012Validator(schema_of(f"command-{name}"))
+    asked = document(name, EXAMPLES[name].args)
+    schema.validate(json.loads(encoded(asked)))
+    assert not schema.is_valid({**asked, "args": {**asked["args"], "x": 1}})
+    assert not schema.is_valid({**asked, "type": "another"})
