@@ -162,6 +162,7 @@ class Agent:
             settings.gateway.holidays,
             settings.storage.seal_to,
             allowance,
+            self.commands.overrides,
         )
         folder, recorder = settings.state_dir / "cameras", self._room.recorder
         return Cameras(
@@ -208,7 +209,7 @@ class Agent:
             healing=self._healing.health,
             platform=platform,
             evidence=self._room.health,
-            commands=self.commands.desk.health,
+            commands=self.commands.health,
         )
 
     def run(self) -> int:
@@ -265,7 +266,7 @@ class Agent:
         self._updates.tend()
         self._healing.tend()
         self._cameras.tend()
-        self.commands.desk.tend()
+        self.commands.tend()
         self._box_events.tell_clock()
         statuses = self._cameras.statuses()
         self._box_events.tell_cameras(statuses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,7 @@ from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
 from edge_agent.hits import ViewHit
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
+from edge_agent.overrides import Override, Overrides
 from edge_agent.pipeline import LookStage, Pipeline, Rule, ViewStage
 from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.crowding import CrowdWatch
@@ -68,6 +70,14 @@ class Site:
     holidays: frozenset[date]
     seal_to: bytes | None = None  # X25519 public key of the centre
     allowance: Allowance = field(default_factory=Allowance)
+    overrides: Overrides = field(default_factory=Overrides)
+
+    def arming(self, camera_id: str, rule: AnyRule) -> Arming:
+        override = partial(self.overrides.of, camera_id, rule.id)
+        return Arming(rule.schedule, self.timezone, self.holidays, override)
+
+    def is_masked(self, camera_id: str, rule_id: str) -> bool:
+        return self.overrides.of(camera_id, rule_id) is Override.MASK
 
 
 def as_far_as_useful(camera: Camera, eyes: Eyes | None) -> Camera:
@@ -126,7 +136,14 @@ def build_pipeline(
         tracking=Tracker(camera.id, boot_tag, site.min_score),
         evidence=pictures,
         rules=_rules(camera, site, folder),
-        sink=EventSink(camera.id, site.events, site.outbox, pictures, clips or NoClips()),
+        sink=EventSink(
+            camera.id,
+            site.events,
+            site.outbox,
+            pictures,
+            clips or NoClips(),
+            partial(site.is_masked, camera.id),
+        ),
     )
 
 
@@ -168,7 +185,7 @@ def change_rules(pipeline: Pipeline, old: Camera, new: Camera, site: Site, folde
     wanted = _reports(new)
 
     def rules() -> list[Rule]:
-        return [present.get(report) or _rule_stage(report, site, folder) for report in wanted]
+        return [present.get(report) or _rule_stage(new.id, report, site, folder) for report in wanted]
 
     ended = [rule for report, rule in present.items() if report not in wanted]
     pipeline.change_rules(ended, rules, "reload")
@@ -200,21 +217,20 @@ def _reports(camera: Camera) -> list[_Report]:
 
 
 def _rules(camera: Camera, site: Site, folder: Path | None) -> list[Rule]:
-    return [_rule_stage(report, site, folder) for report in _reports(camera)]
+    return [_rule_stage(camera.id, report, site, folder) for report in _reports(camera)]
 
 
-def _rule_stage(report: _Report, site: Site, folder: Path | None) -> Rule:
+def _rule_stage(camera_id: str, report: _Report, site: Site, folder: Path | None) -> Rule:
     match report:
         case _Objects():
             return ObjectReporter()
         case _Counts(every_s):
             return ObjectCounter(every_s)
         case _:
-            return _rule(report, site, folder)
+            return _rule(report, site.arming(camera_id, report), site, folder)
 
 
-def _rule(rule: AnyRule, site: Site, folder: Path | None) -> Rule:
-    arming = Arming(rule.schedule, site.timezone, site.holidays)
+def _rule(rule: AnyRule, arming: Arming, site: Site, folder: Path | None) -> Rule:
     match rule:
         case LineRule():
             return LineWatch(rule, arming, site.timezone, folder)

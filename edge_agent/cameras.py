@@ -23,7 +23,6 @@ from edge_agent.lane import Change, Lane
 from edge_agent.loop import Loop
 from edge_agent.model import CameraState, CameraStatus, Gear
 from edge_agent.pipeline import Pipeline
-from edge_agent.rules.schedule import Arming
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +133,9 @@ class RunningCamera:
         """Whether a rule may tell something now of which a clip is made. On the main stream's thread."""
         now, site = self._clock.now(), self._site
         return any(
-            Arming(rule.schedule, site.timezone, site.holidays).armed(now)
+            site.arming(self.camera.id, rule).armed(now)
             for rule in self.camera.rules
-            if rule.enabled and rule.severity in KEPT
+            if rule.enabled and rule.severity in KEPT and not site.is_masked(self.camera.id, rule.id)
         )
 
 

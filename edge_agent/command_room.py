@@ -7,6 +7,7 @@ A new command: its arguments in ``wire/commands.py``, its action in ``commands/`
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from typing import Any
 import msgspec
 
 from edge_agent.cameras import Cameras
-from edge_agent.clock import Clock
+from edge_agent.clock import Clock, read_boot_id
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
 from edge_agent.commands.desk import Arrival, Desk
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import PlainAction
 from edge_agent.commands.replies import Replies
+from edge_agent.commands.rules import rule_actions
 from edge_agent.commands.signature import Operators
 from edge_agent.commands.update import Updates
 from edge_agent.config.settings import Settings
@@ -34,12 +36,14 @@ from edge_agent.device.supervisor import Supervisor
 from edge_agent.errors import EdgeAgentError
 from edge_agent.mqtt.topics import DownKind, DownMessage
 from edge_agent.orders import Orders
+from edge_agent.overrides import Overrides
 from edge_agent.reload import Reloads
-from edge_agent.wire import ARGUMENTS, CameraArguments
+from edge_agent.wire import ARGUMENTS, CameraArguments, CommandsHealth, RuleOverride
 
 log = logging.getLogger(__name__)
 
 FOLDER = "commands"
+OVERRIDES = "overrides.json"
 SET_CONFIG = "set-config"
 """``down/config`` is this command, retained."""
 EX_TEMPFAIL = 75
@@ -79,6 +83,7 @@ class CommandRoom:
         self._clock = clock
         self._stop = stop
         self._servers: tuple[LocalServer, ...] = ()
+        self.overrides = Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced)
         self.desk = Desk(
             settings.gateway.id,
             Journal(settings.state_dir / FOLDER),
@@ -116,6 +121,18 @@ class CommandRoom:
         for loop in self.desk.loops:
             supervisor.watch(loop)
 
+    def tend(self) -> None:
+        """About once a second."""
+        self.desk.tend()
+        self.overrides.tend()
+
+    def health(self) -> CommandsHealth:
+        rules = [
+            RuleOverride(camera=each.camera, rule=each.rule, what=each.what.value, left_s=round(each.left_s))
+            for each in self.overrides.standing()
+        ]
+        return msgspec.structs.replace(self.desk.health(), rules=rules)
+
     def close(self) -> None:
         """The agent ends: nobody is answered any more."""
         for server in self._servers:
@@ -147,6 +164,18 @@ class CommandRoom:
         yield _plain("reload", partial(_reload, orders))
         yield from reach.updates.actions()
         yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
+        yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
+        yield from rule_actions(reach.settings, self.overrides)
+
+    def _restart(self, order: Order[Any]) -> Handed:
+        if not os.environ.get("NOTIFY_SOCKET"):
+            raise Refused("this agent was not started by systemd: nobody would start it again")
+        self.restart(f"command {order.id}")
+        return Handed("the agent ends and is started again")
+
+
+def _has_restarted(order: Order[Any]) -> Outcome:
+    return Outcome("the agent has been started again")
 
 
 def _plain(name: str, do: Callable[[Order[Any]], Outcome | Handed], **how: Any) -> PlainAction:

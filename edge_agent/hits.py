@@ -48,6 +48,7 @@ class RuleRef:
     id: str
     kind: str  # of its events on the wire
     severity: Severity
+    masked: bool = False  # for now it tells infos only
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ FOUNDATION = {
     "model",
     "hits",
     "outbox_model",
+    "overrides",
     "errors",
     "clock",
     "loop",

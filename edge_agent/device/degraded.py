@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
+from math import ceil
 
 from edge_agent.config.boards import Thermal
 from edge_agent.config.settings import Settings
@@ -171,6 +172,15 @@ def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:
 def command_lines(commands: CommandsHealth) -> Iterator[str]:
     if commands.degraded:
         yield f"commands: {commands.degraded}, most are refused"
+    for each in commands.rules:
+        left = _duration(each.left_s)
+        yield f"rule {each.rule} of {each.camera}: {each.what} for {left} more, as the centre asked"
+
+
+def _duration(seconds: float) -> str:
+    """In minutes: a text that changes every second is sent to systemd every second."""
+    minutes = ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
 def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[str]:

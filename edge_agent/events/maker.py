@@ -87,6 +87,7 @@ class EventMaker:
             end_reason=hit.end_reason if ended else None,
             model=self._model,
             snapshot=_reference(media),
+            masked=hit.rule.masked,
             **facts,
             **({} if hit.track is None else _named(hit.track)),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.events.maker import EventMaker, object_event_id
 from edge_agent.hits import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
-from edge_agent.model import FULL_PICTURE, Box, Frame, Track, Tracks
+from edge_agent.model import FULL_PICTURE, Box, Frame, Severity, Track, Tracks
 from edge_agent.outbox_model import Draft, Media, Stamp, Told
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
@@ -77,18 +79,22 @@ class EventSink:
         outbox: Appender,
         snapshots: SnapshotSource,
         clips: ClipSource,
+        is_masked: Callable[[str], bool] = lambda rule_id: False,
     ) -> None:
+        """``is_masked``: this rule shall raise no alarm now."""
         self._camera_id = camera_id
         self._events = events
         self._outbox = outbox
         self._snapshots = snapshots
         self._clips = clips
+        self._is_masked = is_masked
 
     def accept(self, hit: Hit, frame: Frame) -> None:
         match hit:
             case ObjectHit():
                 self._object(hit, frame)
             case RuleHit():
+                hit = self._weighed(hit)
                 media = self._picture(hit.event_id, hit.phase, hit.box, frame)
                 self._tell(hit, self._events.rule_event(self._camera_id, hit, frame, media))
             case ViewHit():
@@ -98,6 +104,13 @@ class EventSink:
                 self._outbox.append(self._events.counts(self._camera_id, hit, frame))
             case LineCountsHit():
                 self._outbox.append(self._events.line_counts(self._camera_id, hit))
+
+    def _weighed(self, hit: RuleHit) -> RuleHit:
+        """With the severity that its rule has now."""
+        if not self._is_masked(hit.rule.id):
+            return hit
+        rule = dataclasses.replace(hit.rule, severity=Severity.INFO, masked=True)
+        return dataclasses.replace(hit, rule=rule)
 
     def _object(self, hit: ObjectHit, frame: Frame) -> None:
         media = self._snapshots.take(object_event_id(hit.track), hit.phase, hit.track, frame)

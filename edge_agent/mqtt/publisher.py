@@ -422,6 +422,8 @@ class Publisher:
         last state is on its way; if not, the will has to speak."""
         deadline = self._clock.monotonic() + GOODBYE_S
         try:
+            if self._connection is not None:
+                self._acknowledge(self._connection)
             self._sender.fill_replies()
             self._sender.fill_events()
             self._sender.send_own("state", message)

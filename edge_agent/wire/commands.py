@@ -58,10 +58,24 @@ class UpdatePieceArguments(Arguments, frozen=True, kw_only=True):
     data: Annotated[Annotated[str, Meta(max_length=175_000)] | None, Meta(description="base64")] = None
 
 
+class RuleForArguments(Arguments, frozen=True, kw_only=True):
+    """One rule of a camera, for a time. The last one of these commands counts."""
+
+    camera: Id
+    rule: Id
+    for_s: Annotated[
+        float, Meta(ge=0, le=604_800, description="from now on, over restarts; 0: it is as configured again")
+    ]
+
+
 ARGUMENTS: dict[str, type[Struct]] = {
+    "arm": RuleForArguments,
+    "disarm": RuleForArguments,
+    "mask": RuleForArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,
     "reload": NoArguments,
+    "restart": NoArguments,
     "status": NoArguments,
     "update": UpdateArguments,
     "update-piece": UpdatePieceArguments,

@@ -140,13 +140,23 @@ class UplinkHealth(Message, frozen=True, kw_only=True):
     heartbeat_s: float | None = None  # heartbeats come only so often now
 
 
+class RuleOverride(Message, frozen=True, kw_only=True):
+    """A rule that is for a time not as it is configured, because the centre asked for it."""
+
+    camera: str
+    rule: str
+    what: Literal["mask", "arm", "disarm"]
+    left_s: float
+
+
 class CommandsHealth(Message, frozen=True, kw_only=True):
     """What the centre asks for; docs/design/commands.md."""
 
     waiting: Count = 0  # not done yet
     rejected: Count = 0  # since the agent started
     unanswerable: Count = 0  # without an id, since then
-    degraded: str | None = None  # why it cannot be written down what was obeyed: risky commands are refused
+    degraded: str | None = None  # why it cannot be written down what was obeyed: most are refused
+    rules: list[RuleOverride] = field(default_factory=list)
 
 
 class CertificatesHealth(Message, frozen=True, kw_only=True):

@@ -70,6 +70,9 @@ class RuleData(Message, frozen=True, kw_only=True):
     ] = None
     model: ModelRef
     snapshot: SnapshotRef | None = None
+    masked: Annotated[
+        bool, Meta(description="somebody expects it and asked for no alarm: its severity is info")
+    ] = False
 
 
 class TrackRuleData(RuleData, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Example:
-    """``args`` are right for the agent of ``test_over_mqtt.py``, where it ends as ``ends`` says; where that agent
-    cannot show it, ``shown_by`` names the test that does, ``tests/…py::test_…``."""
+    """``args`` are right for the agent of ``test_over_mqtt.py``, where it ends as ``ends`` says; where it
+    cannot be shown, ``shown_by`` names the test that does, ``tests/…py::test_…``."""
 
     args: dict[str, Any] = field(default_factory=dict)
     ends: str = "succeeded"
@@ -18,8 +18,14 @@ class Example:
 
 
 EXAMPLES: dict[str, Example] = {
+    "arm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
+    "disarm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
+    "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),
     "reload": Example(),
+    "restart": Example(
+        shown_by="tests/commands/test_over_mqtt.py::test_a_restart_is_answered_by_the_agent_after_it"
+    ),
     "status": Example(),
 }

@@ -2,28 +2,170 @@
 
 from __future__ import annotations
 
+import importlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.commands.centre import centre_at, document
-from tests.testbed.agent import AgentProcess, write_config
+import pytest
+
+from tests.commands.centre import Centre, centre_at, document, encoded, signed, write_public
+from tests.commands.counter import OPERATOR, STRANGER
+from tests.commands.synced_agent import COMMAND
+from tests.commands.table import EXAMPLES, Example
+from tests.testbed.agent import AgentProcess, wait_until, write_config
+from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto
 
+SHOWN_HERE = sorted(name for name, example in EXAMPLES.items() if example.shown_by is None)
+YARD = {
+    "zones": {"yard": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}},
+    "rules": [{"id": "yard", "kind": "zone-intrusion", "zone": "yard", "severity": "alarm"}],
+}
 
-def test_a_status_is_answered_and_its_repeat_after_a_restart_is_the_same_answer(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
-        config = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none")
-        with AgentProcess(config) as agent:
+
+@dataclass
+class Site:
+    centre: Centre
+    agent: AgentProcess
+    broker: Mosquitto
+    config: Path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A box with one camera and one rule, which an operator may command."""
+    folder = tmp_path_factory.mktemp("site")
+    camera = {"id": "cam-1", "url": str(make_clip(folder / "clip.mp4", seconds=5)), **YARD}
+    keys = write_public(folder / "operators/one.pem", OPERATOR).parent
+    commands = {"operator_keys": [str(keys)]}
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
+        Mosquitto(folder) as broker,
+        centre_at(broker.port) as centre,
+    ):
+        notify.bind(str(folder / "notify"))
+        config = write_config(
+            folder, cameras=[camera], broker_port=broker.port, detector="none", commands=commands
+        )
+        systemd = {"NOTIFY_SOCKET": str(folder / "notify")}
+        with AgentProcess(config, "--repeat-files", command=COMMAND, environ=systemd) as agent:
             centre.wait_for_gateway()
-            asked = document("status")
-            answer = centre.answer(centre.send(asked))
-            assert [reply["status"] for reply in centre.replies(asked["id"])] == [
-                "accepted",
-                "running",
-                "succeeded",
-            ]
-            assert answer["result"]["gateway"] == "dt-001"
-            agent.kill()
-            agent.start()
-            centre.send(asked)
-            centre.subscriber.wait_for(lambda: len(centre.replies(asked["id"])) == 4)
-            assert centre.replies(asked["id"])[-1] == answer
+            yield Site(centre, agent, broker, config)
+
+
+def payload(asked: dict[str, Any]) -> bytes:
+    """Signed, which is right for every type."""
+    return signed(asked, OPERATOR)
+
+
+@pytest.mark.parametrize("name", SHOWN_HERE)
+def test_every_command_is_obeyed(name: str, site: Site) -> None:
+    example: Example = EXAMPLES[name]
+    asked = document(name, example.args)
+    answer = site.centre.answer(site.centre.send(asked, payload(asked)), 30)
+    assert (answer["status"], answer["code"]) == (example.ends, example.code), answer["text"]
+    assert [each["status"] for each in site.centre.replies(asked["id"])][:2] == ["accepted", "running"]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - set(SHOWN_HERE)))
+def test_what_is_not_shown_here_is_shown_elsewhere(name: str) -> None:
+    path, _, test = str(EXAMPLES[name].shown_by).partition("::")
+    assert hasattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), test)
+
+
+def test_status_tells_what_edge_agent_status_tells(site: Site) -> None:
+    answer = site.centre.answer(site.centre.send(document("status")))
+    ours = site.agent.status()
+    assert ours is not None
+    told = answer["result"]
+    assert (told["schema"], told["pid"], told["gateway"]) == ("status/1", ours["pid"], "dt-001")
+    assert told["heartbeat"]["cameras"].keys() == {"cam-1"}
+
+
+def test_rebirth_sends_the_birth_message_again(site: Site) -> None:
+    births = len(site.centre.subscriber.on("/up/birth"))
+    site.centre.answer(site.centre.send(document("rebirth")))
+    site.centre.subscriber.wait_for(lambda: len(site.centre.subscriber.on("/up/birth")) > births)
+
+
+def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> None:
+    rule = {"camera": "cam-1", "rule": "yard"}
+    site.centre.answer(site.centre.send(document("mask", {**rule, "for_s": 3600})))
+    beat = site.agent.wait_for_status(lambda beat: beat["commands"]["rules"], "the mask")
+    (told,) = beat["commands"]["rules"]
+    assert (told["camera"], told["rule"], told["what"]) == ("cam-1", "yard", "mask")
+    assert 3500 < told["left_s"] <= 3600
+    assert "rule yard of cam-1: mask for 60 min more, as the centre asked" in beat["degraded"]
+    site.centre.answer(site.centre.send(document("mask", {**rule, "for_s": 0})))
+    site.agent.wait_for_status(lambda beat: not beat["commands"]["rules"], "its end")
+
+
+@pytest.mark.parametrize(
+    ("type_", "args", "told"),
+    [
+        ("relearn", {"camera": "cam-9"}, "there is no camera cam-9; there are: cam-1"),
+        (
+            "mask",
+            {"camera": "cam-9", "rule": "yard", "for_s": 1},
+            "there is no camera cam-9; there are: cam-1",
+        ),
+        ("arm", {"camera": "cam-1", "rule": "gate", "for_s": 1}, "cam-1 has no rule gate; it has: yard"),
+    ],
+)
+def test_what_the_box_cannot_do_is_refused_with_the_reason(
+    type_: str, args: dict[str, Any], told: str, site: Site
+) -> None:
+    answer = site.centre.answer(site.centre.send(document(type_, args)))
+    assert (answer["status"], answer["code"]) == ("rejected", "not-possible")
+    assert told in answer["text"]
+
+
+def test_another_ward_and_another_gateway_hear_nothing(site: Site) -> None:
+    asked = document("status")
+    for topic in ("tb/v1/other-ward/dt-001/down/cmd/status", "tb/v1/de-tham/dt-002/down/cmd/status"):
+        site.centre.subscriber.publish(topic, encoded(asked))
+    site.centre.answer(site.centre.send(document("rebirth")))
+    assert site.centre.replies(asked["id"]) == []
+
+
+def test_a_payload_of_10_mb_ends_no_session_and_has_no_effect(site: Site) -> None:
+    before = len(site.centre.subscriber.on("/up/state"))
+    site.centre.send(document("status", more="x" * 10_000_000))
+    site.centre.answer(site.centre.send(document("status")))
+    assert len(site.centre.subscriber.on("/up/state")) == before
+
+
+def test_a_key_that_is_added_counts_at_once(site: Site) -> None:
+    asked = document("status")
+    site.centre.send(asked, signed(asked, STRANGER))
+    assert site.centre.answer(asked["id"])["code"] == "unknown-key"
+    added = write_public(site.config.parent / "operators/two.pem", STRANGER)
+    again = document("status")
+    site.centre.send(again, signed(again, STRANGER))
+    assert site.centre.answer(again["id"])["status"] == "succeeded"
+    added.unlink()
+
+
+def test_an_answer_outlives_a_kill_and_what_waited_at_the_broker_is_obeyed(site: Site) -> None:
+    asked, missed = document("status"), document("status")
+    answer = site.centre.answer(site.centre.send(asked))
+    site.agent.kill()
+    site.centre.send(missed)
+    site.agent.start()
+    assert site.centre.answer(missed["id"], 30)["result"]["pid"] == site.agent.process.pid
+    site.centre.send(asked)
+    site.centre.subscriber.wait_for(lambda: len(site.centre.replies(asked["id"])) == 4)
+    assert site.centre.replies(asked["id"])[-1] == answer
+
+
+def test_a_restart_is_answered_by_the_agent_after_it(site: Site) -> None:
+    asked = document("restart")
+    site.centre.send(asked)
+    assert site.agent.process.wait(20) == 75
+    site.agent.start()
+    assert site.centre.answer(asked["id"], 30)["status"] == "succeeded"
+    assert [each["status"] for each in site.centre.replies(asked["id"])][:2] == ["accepted", "running"]
+    wait_until(site.agent.status, what="the agent")

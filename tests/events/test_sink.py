@@ -90,6 +90,22 @@ def test_an_intrusion_is_an_alarm_with_its_picture_and_closed_after_a_crash(tmp_
         assert outbox.left_open() == []
 
 
+def test_of_a_masked_rule_there_are_infos_and_no_alarm(tmp_path: Path) -> None:
+    masked = {"yard-night"}
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips(), masked.__contains__)
+        sink.accept(STAY, frame())
+        masked.clear()
+        sink.accept(replace(STAY, phase=Phase.UPDATE), frame())
+        told = sorted(
+            (valid(event.payload) for event in outbox.pending(10)), key=lambda each: each["sequence"]
+        )
+    assert [(each["severitytext"], each["data"]["masked"]) for each in told] == [
+        ("INFO", True),
+        ("ERROR", False),
+    ]
+
+
 def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())

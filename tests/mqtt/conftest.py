@@ -20,6 +20,7 @@ from edge_agent.model import Severity
 from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.rotation import Rotation
+from edge_agent.mqtt.sender import RepliesPort
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox_model import Confirmation, Media, StoredEvent
@@ -210,6 +211,7 @@ class MakeGateway(Protocol):
         birth: Callable[[str], bytes] = small_birth,
         pace: Pace | None = None,
         rotation: Rotation | None = None,
+        replies: RepliesPort | None = None,
     ) -> AbstractContextManager[Gateway]: ...
 
 
@@ -226,6 +228,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
         birth: Callable[[str], bytes] = small_birth,
         pace: Pace | None = None,
         rotation: Rotation | None = None,
+        replies: RepliesPort | None = None,
     ) -> Iterator[Gateway]:
         clock = ShiftedClock()
         outbox = MemoryOutbox(clock)
@@ -239,6 +242,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
             clock=clock,
             birth=birth,
             on_down=down.append,
+            replies=replies,
             clock_trusted=clock_trusted,
             pace=pace,
             rotation=rotation,

@@ -215,8 +215,14 @@ class Subscriber:
     def events(self) -> list[Received]:
         return [message for message in self.messages if "/up/event/" in message.topic]
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(LIFE_SIGN_S)
+    def publish(
+        self, topic: str, payload: bytes, retain: bool = False, expires_in_s: int | None = None
+    ) -> None:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if expires_in_s is not None:
+            properties.MessageExpiryInterval = expires_in_s
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        info.wait_for_publish(LIFE_SIGN_S)
 
     def wait_for(self, true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S) -> None:
         """Until ``true()``, looked at whenever something arrives. Raises AssertionError."""

@@ -1,0 +1,131 @@
+"""Rules that are masked, armed or disarmed for a time: over restarts, reboots and wrong clocks."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config.settings import OnHolidays, Schedule
+from edge_agent.overrides import Override, Overrides
+from edge_agent.rules.schedule import Arming
+from tests.device.fakes import FakeClock
+
+HOUR_S = 3600.0
+
+
+@dataclasses.dataclass
+class Box:
+    """One box over several lives of its agent."""
+
+    folder: Path
+    clock: FakeClock = dataclasses.field(default_factory=FakeClock)
+    boot: str = "boot-1"
+    synced: bool = True
+
+    def agent(self) -> Overrides:
+        return Overrides(self.folder / "overrides.json", self.clock, self.boot, lambda: self.synced)
+
+    def reboot(self, off_s: float, *, clock_kept: bool = True) -> None:
+        now = self.clock.now() + timedelta(seconds=off_s)
+        self.boot += "x"
+        self.clock = FakeClock(now if clock_kept else datetime(1970, 1, 1, tzinfo=UTC), mono=20.0)
+        self.synced = clock_kept
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_it_ends_by_itself_and_a_repeat_prolongs_it(box: Box) -> None:
+    agent = box.agent()
+    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    box.clock.advance(HOUR_S - 1)
+    assert agent.of("cam-1", "yard") is Override.MASK
+    assert agent.of("cam-2", "yard") is agent.of("cam-1", "gate") is None
+    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    box.clock.advance(HOUR_S - 1)
+    assert agent.of("cam-1", "yard") is Override.MASK
+    box.clock.advance(1)
+    assert agent.of("cam-1", "yard") is None
+    assert agent.standing() == []
+    agent.tend()
+    assert box.agent().standing() == []
+
+
+def test_the_last_word_counts_and_it_can_be_taken_back(box: Box) -> None:
+    agent = box.agent()
+    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent.ask("cam-1", "yard", Override.ARM, 10)
+    assert agent.of("cam-1", "yard") is box.agent().of("cam-1", "yard") is Override.ARM
+    agent.end("cam-1", "yard")
+    assert agent.of("cam-1", "yard") is box.agent().of("cam-1", "yard") is None
+
+
+def test_a_clock_that_jumps_changes_nothing(box: Box) -> None:
+    agent = box.agent()
+    agent.ask("cam-1", "yard", Override.DISARM, HOUR_S)
+    box.clock.jump(box.clock.now() + timedelta(days=400))
+    agent.tend()
+    assert [round(each.left_s) for each in (*agent.standing(), *box.agent().standing())] == [3600, 3600]
+
+
+def test_a_restart_of_the_agent_takes_no_time_off_it_and_adds_none(box: Box) -> None:
+    box.agent().ask("cam-1", "yard", Override.DISARM, HOUR_S)
+    box.clock.advance(600)
+    assert [round(each.left_s) for each in box.agent().standing()] == [3000]
+
+
+def test_the_time_that_the_box_was_off_counts_where_the_clock_is_right(box: Box) -> None:
+    box.agent().ask("cam-1", "yard", Override.MASK, HOUR_S)
+    box.reboot(600)
+    agent = box.agent()
+    agent.tend()
+    assert [round(each.left_s) for each in agent.standing()] == [3000]
+
+
+def test_without_a_clock_it_lasts_as_long_as_was_left_until_the_clock_is_right(box: Box) -> None:
+    agent = box.agent()
+    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    at = box.clock.now()
+    box.clock.advance(1200)
+    agent.tend()  # writes down what is left
+    box.reboot(1000, clock_kept=False)
+    agent = box.agent()
+    agent.tend()
+    assert [round(each.left_s) for each in agent.standing()] == [2400]
+    box.clock.jump(at + timedelta(seconds=2200))
+    box.synced = True
+    agent.tend()
+    assert [round(each.left_s) for each in agent.standing()] == [1400]
+    box.clock.advance(1400)
+    agent.tend()
+    assert agent.standing() == []
+
+
+def test_a_disk_that_does_not_take_it_is_told(box: Box) -> None:
+    box.folder = box.folder / "gone"
+    agent = box.agent()
+    assert not agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    assert agent.of("cam-1", "yard") is Override.MASK
+
+
+NOON, NIGHT = datetime(2026, 11, 24, 5, tzinfo=UTC), datetime(2026, 11, 24, 23, tzinfo=UTC)
+AT_NIGHT = Schedule(frozenset(range(7)), time(22), time(5), OnHolidays.USUAL)
+
+
+@pytest.mark.parametrize(
+    ("asked", "armed"),
+    [
+        (None, (False, True)),
+        (Override.MASK, (False, True)),
+        (Override.ARM, (True, True)),
+        (Override.DISARM, (False, False)),
+    ],
+)
+def test_a_schedule_gives_way_to_what_is_asked(asked: Override | None, armed: tuple[bool, bool]) -> None:
+    arming = Arming(AT_NIGHT, UTC, frozenset(), lambda: asked)
+    assert (arming.armed(NOON), arming.armed(NIGHT)) == armed

@@ -1,0 +1,106 @@
+"""Commands stay with the broker until they are taken; replies with us until the broker has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.commands.replies import Replies
+from edge_agent.wire import Reply
+from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.strict_broker import StrictBroker
+
+COMMAND = "tb/v1/de-tham/dt-001/down/cmd/status"
+
+
+def reply(id_: str, status: str = "succeeded") -> Reply:
+    return Reply(
+        id=id_,
+        type="status",
+        gateway="dt-001",
+        session="s",
+        time="2026-11-25T03:00:00.000Z",
+        status=status,  # type: ignore[arg-type]
+        code="ok",
+        text="it is done",
+    )
+
+
+def publish_until_it_arrives(centre: Subscriber, box: Gateway, expires_in_s: int | None = None) -> None:
+    """What is published before the subscription is lost."""
+
+    def arrives() -> bool:
+        centre.publish(COMMAND, b"1", expires_in_s=expires_in_s)
+        return bool(box.down)
+
+    wait_until(arrives, what="the subscription")
+
+
+def test_a_command_that_nobody_took_comes_again_with_the_next_session(
+    tmp_path: Path, gateway: MakeGateway
+) -> None:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/+/+/up/state") as centre:
+        with gateway(mqtt_settings(broker.port), name="first") as box:
+            box.wait_online()
+            publish_until_it_arrives(centre, box)
+        with gateway(mqtt_settings(broker.port), name="second") as box:
+            wait_until(lambda: bool(box.down), what="the command, again")
+            for message in box.down:
+                message.taken()
+            centre.publish(COMMAND, b"2")
+            wait_until(lambda: box.down[-1].payload == b"2", what="the next one")
+            box.down[-1].taken()
+        with gateway(mqtt_settings(broker.port), name="third") as box:
+            box.wait_online()
+            centre.publish(COMMAND, b"3")
+            wait_until(lambda: bool(box.down), what="the last one")
+            assert {message.payload for message in box.down} == {b"3"}
+
+
+def test_the_messages_own_expiry_is_handed_on(tmp_path: Path, gateway: MakeGateway) -> None:
+    with (
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port, "tb/v1/+/+/up/state") as centre,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.wait_online()
+        publish_until_it_arrives(centre, box, expires_in_s=77)
+        assert box.down[0].expires_in_s in (76, 77)
+
+
+def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgotten(
+    gateway: MakeGateway,
+) -> None:
+    told: list[str] = []
+    replies = Replies(lambda: None, lambda sent: told.append(sent.id))
+    with (
+        StrictBroker(acknowledges=lambda topic: "reply/" not in topic) as broker,
+        gateway(mqtt_settings(broker.port), replies=replies, name="first") as box,
+    ):
+        replies.put(reply("cmd-1"))
+        box.outbox.wake()
+        broker.wait_for("reply/cmd-1")
+    assert told == []
+    with StrictBroker() as broker, gateway(mqtt_settings(broker.port), replies=replies, name="second") as box:
+        broker.wait_for("reply/cmd-1")
+        wait_until(lambda: told == ["cmd-1"], what="its PUBACK")
+        assert box.usage.totals()[0].reply > 100
+    assert replies.pending(()) is None
+
+
+def test_replies_are_bounded_and_what_says_least_goes_first() -> None:
+    replies = Replies(lambda: None, lambda sent: None, most=3)
+    for each in (
+        reply("a"),
+        reply("b", "running"),
+        reply("c", "rejected"),
+        reply("d"),
+        reply("e"),
+        reply("f"),
+    ):
+        replies.put(each)
+    left = []
+    while (waiting := replies.pending(())) is not None:
+        left.append(waiting.command_id)
+        replies.delivered(waiting.number)
+    assert left == ["d", "e", "f"]
