@@ -28,4 +28,9 @@ EXAMPLES: dict[str, Example] = {
         shown_by="tests/commands/test_over_mqtt.py::test_a_restart_is_answered_by_the_agent_after_it"
     ),
     "status": Example(),
+    "update": Example(
+        {"manifest": "{}", "signature": "A" * 86 + "=="},
+        shown_by="tests/update/test_agent_side.py::test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered",
+    ),
+    "update-piece": Example({"update": "update-1"}, ends="rejected", code="not-possible"),
 }
