@@ -1,6 +1,7 @@
-"""``python3 -m fleet check | build | generate | publish``, run in the ``ansible`` folder.
+"""``python3 -m fleet check | build | generate | publish | push``, run in the ``ansible`` folder.
 
-Exit codes: 0 good, 1 the sheet has mistakes (all of them are printed), 2 wrong usage.
+Exit codes: 0 good, 1 the sheet has mistakes (all of them are printed) or the release that was pushed is not
+in force, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from fleet import across
@@ -15,6 +17,7 @@ from fleet.build import build
 from fleet.generate import write_generated
 from fleet.problems import Problems
 from fleet.publish import publish
+from fleet.push import Broker, PushError, Release, desk_at, push
 from fleet.sites import Site, read_sites, read_wards
 
 HERE = Path(__file__).resolve().parents[1]
@@ -32,8 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{args.version} with {count} wheels is in {args.folder}, for {args.percent} % of the boxes"
             )
             return 0
+        if args.command == "push":
+            return _push(args)
         return _check_or_build(args)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, PushError) as error:
         print(f"fleet {args.command}: {error}", file=sys.stderr)
         return 1
 
@@ -52,6 +57,14 @@ def _check_or_build(args: argparse.Namespace) -> int:
     if args.command == "build":
         _build(args.out or args.csv.parent, sites, args.prune)
     return 0
+
+
+def _push(args: argparse.Namespace) -> int:
+    broker = Broker(args.broker, args.root, args.ca, args.cert, args.key)
+    with desk_at(broker, args.ward, args.gateway, args.operator) as desk:
+        wait = timedelta(seconds=args.wait_s)
+        good = push(desk, Release(args.folder), args.url, wait, lambda told: print(told, flush=True))
+    return 0 if good else 1
 
 
 def _build(folder: Path, sites: list[Site], prune: bool) -> None:
@@ -107,6 +120,18 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument("--version", required=True)
     out.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
     out.add_argument("--percent", type=int, default=100, help="so many of the boxes take it")
+    sent = commands.add_parser("push", help="a published release to one gateway, through the broker")
+    sent.add_argument("gateway")
+    sent.add_argument("folder", type=Path, help="what publish has filled")
+    sent.add_argument("--ward", required=True, help="id of the gateway's ward")
+    sent.add_argument("--operator", type=Path, required=True, help="Ed25519 private key of an operator, PEM")
+    sent.add_argument("--broker", required=True, help="mqtts://broker.example:8883")
+    sent.add_argument("--root", default="tb/v1", help="of the topics")
+    sent.add_argument("--ca", type=Path, help="of the broker")
+    sent.add_argument("--cert", type=Path, help="certificate of a central user, with --key")
+    sent.add_argument("--key", type=Path)
+    sent.add_argument("--url", help="where the gateway fetches it; else pieces through the broker")
+    sent.add_argument("--wait-s", type=float, default=3600.0, help="for the verdict")
     return parser
 
 

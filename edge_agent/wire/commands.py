@@ -44,7 +44,7 @@ class UpdateArguments(Arguments, frozen=True, kw_only=True):
         Annotated[str, Meta(pattern=r"^https://[!-~]+$", max_length=500)] | None,
         Meta(description="the folder with wheels/; null: they come as update-piece"),
     ] = None
-    pieces: Annotated[dict[str, Pieces], Meta(max_length=16, description="by the wheel's file name")] = field(
+    pieces: Annotated[dict[str, Pieces], Meta(max_length=64, description="by the wheel's file name")] = field(
         default_factory=dict
     )
 

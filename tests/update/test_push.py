@@ -1,0 +1,92 @@
+"""``fleet push`` to the real agent over a real broker; root's real program does the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from edge_agent import config
+from edge_agent.agent import Agent
+from edge_agent.config.settings import Settings
+from edge_agent.device.clock_sync import KernelSync
+from edge_agent.device.status import ask_status
+from fleet.__main__ import main
+from tests.agent.test_left_open import running
+from tests.commands.centre import write_public
+from tests.testbed.agent import write_config
+from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.update.agents import installed, wheel
+from tests.update.box import UpdatingBox
+
+
+@pytest.fixture
+def operator(box: UpdatingBox) -> Path:
+    """Private key of an operator whom the box knows."""
+    key = Ed25519PrivateKey.generate()
+    write_public(box.folder / "etc/edge-agent/operators/one.pem", key)
+    path = box.folder / "operator.key"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def is_connected(settings: Settings) -> bool:
+    document = ask_status(settings).document
+    return document is not None and document.connected
+
+
+@contextmanager
+def root_beside(box: UpdatingBox, version: str) -> Iterator[None]:
+    """Root's program, as the path unit starts it; the release's environment is there when its wheel is."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.02):
+            if box.request.exists():
+                installed(box.releases, version)
+                box.update()
+                return
+
+    thread = threading.Thread(target=watch, name="root")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
+    box: UpdatingBox, operator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box.have("0.1.0")
+    box.run_on("0.1.0")
+    wheel(box.wheels, "0.2.0", needs=f"Summary: {'x' * 200_000}\n")  # two pieces
+    box.publish("0.2.0")
+    stop = threading.Event()
+    with Mosquitto(tmp_path) as broker:
+        keys = {"operator_keys": [str(operator.parent / "etc/edge-agent/operators")]}
+        path = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none", commands=keys)
+        settings = config.load(path)
+        # The inbox is where root looks for it.
+        box.set(inbox=str(settings.state_dir / "update"))
+        agent = Agent(
+            settings, stop, sysroot=box.folder, kernel_sync=lambda: KernelSync(synced=True, offset_ms=0.0)
+        )
+        with running(agent, stop), root_beside(box, "0.2.0"):
+            wait_until(lambda: is_connected(settings), what="the agent at the broker")
+            sent = ["push", "dt-001", str(box.server.served), "--ward", "de-tham", "--wait-s", "60"]
+            code = main([*sent, "--operator", str(operator), "--broker", f"mqtt://127.0.0.1:{broker.port}"])
+    said = capsys.readouterr()
+    assert code == 0, said
+    lines = said.out.splitlines()
+    name = "edge_agent-0.2.0-py3-none-any.whl"
+    assert f"sent piece 0 of {name}, 1 are missing" in lines
+    assert f"sent piece 1 of {name}, 0 are missing" in lines
+    assert lines[-1] == "succeeded: 0.2.0 is in force and connected; before it was 0.1.0"
+    assert box.in_force == "0.2.0"
