@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_agent.detection.detector import Fit, ModelInfo, floors, interpolation, refine
 from edge_agent.detection.labels import read_labels
-from edge_agent.detection.mapped import forget_read_pages
+from edge_agent.detection.mapped import forget_read_pages, mapped_name, own_copy
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import Decoder, Tensor, TensorInfo, describe
 from edge_agent.detection.yolox import YoloxDecoder
@@ -48,9 +48,14 @@ class LiteRtDetector:
         delegate: str | None = None,
     ) -> None:
         self.name = path.stem
-        self.model = ModelInfo(path.stem, _digest(path))
         self._path = path
-        self._runtime = _Runtime(path, threads, delegate)
+        _check_size(path)
+        try:
+            with own_copy(path) as file:
+                self.model = ModelInfo(path.stem, _digest(path, file))
+                self._runtime, mapped = _Runtime(path, file, threads, delegate), mapped_name(file)
+        except OSError as error:
+            raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
         self.degraded = self._runtime.degraded
         self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
         self._labels = read_labels(path, self._decoder.classes)
@@ -64,7 +69,7 @@ class LiteRtDetector:
         self._resized = np.full((height, width, 3), _PAD, np.uint8)
         self._filled = (width, height)
         self.detect(self._resized.copy())  # the first inference allocates; better now than on a frame
-        forget_read_pages(path)  # the runtime has packed the weights for itself
+        forget_read_pages(mapped)  # the runtime has packed the weights for itself
 
     def detect(self, crop: Colour) -> list[Detection]:
         size = (crop.shape[1], crop.shape[0])
@@ -92,19 +97,16 @@ class LiteRtDetector:
 
 
 class _Runtime:
-    """The interpreter: one input, some outputs.
+    """The interpreter: one input, some outputs. It maps ``file``, a copy of ``path``; to hold the model as
+    bytes costs 4 MB that nobody reads twice."""
 
-    It maps the file: a model that is exchanged while it runs has to be renamed into its place, as
-    ``models fetch`` does it. To hold it as bytes costs 4 MB that nobody reads twice.
-    """
-
-    def __init__(self, path: Path, threads: int, delegate: str | None) -> None:
+    def __init__(self, path: Path, file: Path, threads: int, delegate: str | None) -> None:
         module = _import_runtime()
-        self._path = path
+        self._path, self._file = path, file
         self.degraded: str | None = None
         try:
             self._interpreter = self._on_delegate(module, threads, delegate) or _interpreter(
-                module, path, threads, None
+                module, file, threads, None
             )
             inputs = [_info(d) for d in self._interpreter.get_input_details()]
             self.outputs = [_info(d) for d in self._interpreter.get_output_details()]
@@ -123,7 +125,7 @@ class _Runtime:
             # load_delegate leaves a half-made object that complains in its __del__, so try the library first.
             if not hasattr(ctypes.CDLL(delegate), "tflite_plugin_create_delegate"):
                 raise OSError("no TFLite delegate in it")
-            return _interpreter(module, self._path, threads, [module.load_delegate(delegate)])
+            return _interpreter(module, self._file, threads, [module.load_delegate(delegate)])
         except (OSError, ValueError, RuntimeError) as error:
             self.degraded = f"delegate {delegate} cannot be used ({_first_line(error)}): running on the CPU"
             log.warning("detector: %s", self.degraded)
@@ -146,18 +148,21 @@ def _interpreter(module: Any, path: Path, threads: int, delegates: list[Any] | N
     return made
 
 
-def _digest(path: Path) -> str:
-    """SHA-256 of the file, checked as far as keeps the C++ runtime from aborting on what is no model."""
+def _check_size(path: Path) -> None:
     try:
         size = path.stat().st_size
-        if not _SMALLEST_BYTES <= size <= _LARGEST_BYTES:
-            raise DetectorError(f"{path}: {size} bytes is no model that can be used here")
-        with path.open("rb") as file:
-            identifier = file.read(8)[4:]
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
+    if not _SMALLEST_BYTES <= size <= _LARGEST_BYTES:
+        raise DetectorError(f"{path}: {size} bytes is no model that can be used here")
+
+
+def _digest(path: Path, copy: Path) -> str:
+    """SHA-256 of what runs, checked as far as keeps the C++ runtime from aborting on what is no model."""
+    with copy.open("rb") as file:
+        identifier = file.read(8)[4:]
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if identifier != _IDENTIFIER:
         raise DetectorError(f"{path}: not a TFLite model (identifier {identifier!r} instead of b'TFL3')")
     return digest

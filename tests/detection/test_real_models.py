@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -136,20 +140,63 @@ def test_a_model_file_is_not_kept_in_memory_and_may_be_exchanged_by_renaming(
     shutil.copy(test_data / "models" / SSD, path)
     detector = LiteRtDetector(path, LABELS, 0.3)
     before = detector.detect(street(test_data))
-    assert resident_kb(path) < path.stat().st_size / 1024 / 4
+    mapped = resident_kb(tmp_path)
+    assert mapped, "its own copy is mapped"
+    assert sum(mapped) < path.stat().st_size / 1024 / 4
+    assert [each.name for each in tmp_path.iterdir()] == [SSD], "and lies in no folder"
     other = tmp_path / "other"
     other.write_bytes(b"another model")
     other.rename(path)
     assert detector.detect(street(test_data)) == before
 
 
-def resident_kb(path: Path) -> int:
-    """Of this process's mappings of the file."""
-    found, within = 0, False
+def resident_kb(folder: Path) -> list[int]:
+    """Of each of this process's mappings of files in the folder that have no name there."""
+    found, within = [], False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         first, *rest = line.split()
         if "-" in first and not first.endswith(":"):
-            within = bool(rest) and rest[-1] == str(path)
+            within = len(rest) > 4 and rest[4].startswith(f"{folder}/#")
         elif within and first == "Rss:":
-            found += int(rest[0])
+            found.append(int(rest[0]))
     return found
+
+
+WRITES_OVER = """
+import sys
+from pathlib import Path
+import numpy as np
+from edge_agent.detection.litert import LiteRtDetector
+path = Path(sys.argv[1])
+crop = np.random.default_rng(1).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+detector = LiteRtDetector(path, ("person",), 0.01)
+before = detector.detect(crop)
+with path.open("r+b") as file:
+    file.truncate(0)
+assert before and all(detector.detect(crop) == before for _ in range(3))
+"""
+
+
+def test_a_model_that_is_written_over_while_it_runs_does_not_end_the_process(
+    test_data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / SSD
+    shutil.copy(test_data / "models" / SSD, path)
+    done = subprocess.run([sys.executable, "-c", WRITES_OVER, str(path)], check=False, timeout=60)
+    assert done.returncode == 0, "a negative one is the kernel's signal"
+
+
+def test_a_model_in_a_folder_that_takes_no_copy_runs_where_it_lies(
+    test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / SSD
+    shutil.copy(test_data / "models" / SSD, path)
+
+    def read_only(*args: object, **more: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edge_agent.detection.mapped.os.open", read_only)
+        detector = LiteRtDetector(path, LABELS, 0.3)
+    assert detector.model.sha256 == LiteRtDetector(path, LABELS, 0.3).model.sha256
+    assert detector.detect(street(test_data))

@@ -28,7 +28,8 @@ from edge_agent import cli
 from edge_agent.cameras_cli import discover
 from edge_agent.onvif.probing import Ports
 port, *words = sys.argv[1:]
-discover.Search = partial(discover.Search, ports=Ports(int(port), int(port)), listen_s=0.1)
+near = {"addresses": ["127.0.0.1"], "ports": Ports(int(port), int(port)), "listen_s": 0.1}
+discover.Search = partial(discover.Search, **near)
 sys.exit(cli.main(["cameras", "discover", "--subnet", "127.0.0.1/32", *words]))
 """
 
