@@ -24,6 +24,7 @@ from edge_agent.capture.versions import library_versions
 from edge_agent.certificate_watch import CertificateWatch
 from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.command_room import CommandRoom, Reach
+from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
 from edge_agent.device.birth import make_birth
 from edge_agent.device.boot import BootHistory
@@ -74,14 +75,15 @@ class Agent:
         load: Callable[[], Settings] | None = None,
         instead: Instead | None = None,
         hangup: threading.Event | None = None,
-        config_path: Path | None = None,
+        source: ConfigSource | None = None,
+        log_lines: Callable[[], list[str]] = list,
         repeat_files: bool = False,
         clock: Clock | None = None,
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
         sysroot: Path = Path("/"),
     ) -> None:
         """``load`` reads the configuration again, when ``hangup`` is set or somebody asks, from
-        ``config_path``; ``instead``: see ``Configuration``. What follows is for tests."""
+        ``source``; ``instead``: see ``Configuration``; ``log_lines``: the newest. The rest is for tests."""
         use_one_opencv_thread()
         state_dir, gateway = settings.state_dir, settings.gateway
         make_folder(state_dir)
@@ -133,7 +135,7 @@ class Agent:
             settings, self._publisher, clock, boot_id, self._events, self._room.outbox, sysroot
         )
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
-        self.commands.furnish(self._reach(config_path))
+        self.commands.furnish(self._reach(source, log_lines))
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
 
@@ -169,15 +171,20 @@ class Agent:
             settings.cameras, site, self._clock, self._supervisor, recorder, folder, repeat_files=repeat_files
         )
 
-    def _reach(self, config_path: Path | None) -> Reach:
+    def _reach(self, source: ConfigSource | None, log_lines: Callable[[], list[str]]) -> Reach:
         return Reach(
             settings=lambda: self._configuration.settings,
-            config_path=config_path,
+            config_path=None if source is None else source.path,
             cameras=self._cameras,
             reloads=self._reloads,
             status=self._status_document,
             publish_birth=self._publisher.publish_birth,
             updates=self._updates,
+            online=lambda: self._publisher.online,
+            events=self._events,
+            room=self._room,
+            source=source,
+            log_lines=log_lines,
         )
 
     def _health_sources(self, settings: Settings, sysroot: Path) -> HealthSources:
@@ -200,7 +207,9 @@ class Agent:
             online=lambda: self._publisher.online,
             detector=self._sight.stats,
             cameras=self._cameras.statuses,
-            configuration=self._configuration.lines,
+            configuration=lambda: (*self._configuration.lines(), *self.commands.config_lines()),
+            config=self.commands.config,
+            storm=self.commands.storm,
             units=FailedUnits(self._clock, sysroot).lines,
             thermal=self._heat.health,
             uplink=self._uplink.health,
@@ -275,8 +284,13 @@ class Agent:
         if now >= self._next_heartbeat_mono:
             usual_s = self._configuration.settings.heartbeat_s
             self._next_heartbeat_mono = now + next_interval_s(self._uplink.heartbeat_s(usual_s))
-            self._publisher.publish_heartbeat(compact(self._heartbeats.make()))
+            self._beat()
         self._report_to_systemd(statuses)
+
+    def _beat(self) -> None:
+        heartbeat = compact(self._heartbeats.make())
+        self._publisher.publish_heartbeat(heartbeat)
+        self.commands.beaten(heartbeat)
 
     def _reload(self) -> Answer:
         self._systemd.reloading()
@@ -338,7 +352,7 @@ class Agent:
         if fatal is None:
             self._boot.mark_stopped()
         self._reloads.close()
-        self.commands.desk.stop()
+        self.commands.stop()
         self._camera_clocks.stop()
         self._cameras.stop()
         self._sight.stop()

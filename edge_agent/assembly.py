@@ -128,7 +128,7 @@ def build_pipeline(
 ) -> Pipeline:
     """``boot_tag`` makes track ids unique over restarts of the agent; in ``folder`` its stages keep what has
     to survive one (None: nowhere)."""
-    pictures = _pictures(camera, site.seal_to)
+    pictures = pictures_of(camera, site.seal_to)
     return Pipeline(
         motion=MotionDetector(camera.masks),
         view=_view_stage(camera, site, folder),
@@ -163,7 +163,8 @@ def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
     return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
 
 
-def _pictures(camera: Camera, seal_to: bytes | None) -> PictureMaker:
+def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:
+    """What makes pictures of that camera; none with ``snapshots: none``."""
     pictures = _snapshots(camera)
     return pictures if seal_to is None else SealedSnapshots(pictures, seal_to)
 

@@ -6,12 +6,12 @@ import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from edge_agent.assembly import Site, as_far_as_useful, build_pipeline, change_rules
+from edge_agent.assembly import Site, as_far_as_useful, build_pipeline, change_rules, pictures_of
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.reader import Reader
 from edge_agent.clock import Clock
@@ -19,9 +19,11 @@ from edge_agent.config.settings import Camera, ClipPolicy
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.evidence.clips import KEPT
 from edge_agent.evidence.recorder import STOPPED, Recorder
+from edge_agent.hits import Phase
 from edge_agent.lane import Change, Lane
 from edge_agent.loop import Loop
-from edge_agent.model import CameraState, CameraStatus, Gear
+from edge_agent.model import FULL_PICTURE, CameraState, CameraStatus, Gear, Severity
+from edge_agent.outbox_model import Media, Told
 from edge_agent.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,17 @@ class RunningCamera:
             return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.trouble)
         return status
 
+    def picture(self, event_id: str, taken: Callable[[Media | None], None]) -> None:
+        """Have ``taken`` called with the next view, privacy masks applied, on the lane's thread."""
+        pictures = pictures_of(self.camera, self._site.seal_to)
+        self.lane.show(lambda frame: taken(pictures.now(event_id, FULL_PICTURE, frame)))
+
+    def film(self, event_id: str, from_mono: float, to_mono: float) -> None:
+        """Have a clip made from one time to another, as far as there are packets. Any thread."""
+        limits = self.camera.clip
+        begin, end = from_mono + limits.pre_s, to_mono - limits.post_s
+        self.clips.follow(Told(event_id, Phase.MOMENT, Severity.WARNING, begin, end))
+
     def _build(self, camera: Camera) -> Pipeline:
         # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
         tag = secrets.token_hex(3)
@@ -216,6 +229,10 @@ class Cameras:
         if running is not None:
             running.lane.relearn()
         return running is not None
+
+    def find(self, camera_id: str) -> RunningCamera | None:
+        """The camera as it runs now; None where there is none of that id. Any thread."""
+        return self._running.get(camera_id)
 
     def _started(self, camera: Camera) -> RunningCamera:
         folder = self._folder / camera.id

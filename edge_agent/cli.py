@@ -76,7 +76,8 @@ def _run(args: argparse.Namespace) -> int:
     from edge_agent.reload import Instead
 
     camera_ids: set[str] = set()
-    masker = logs.setup_logging(args.log_format, args.log_level, camera_ids)
+    tail = logs.LogTail()
+    masker = logs.setup_logging(args.log_format, args.log_level, camera_ids, tail=tail)
 
     def known(settings: Settings) -> Settings:
         camera_ids.update(camera.id for camera in settings.cameras)
@@ -109,7 +110,8 @@ def _run(args: argparse.Namespace) -> int:
         load=load,
         instead=instead,
         hangup=hangup,
-        config_path=args.config,
+        source=source,
+        log_lines=tail.lines,
         repeat_files=args.repeat_files,
     ).run()
     ignore_hangups()

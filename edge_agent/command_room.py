@@ -18,27 +18,44 @@ from typing import Any
 import msgspec
 
 from edge_agent.cameras import Cameras
+from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, read_boot_id
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
 from edge_agent.commands.desk import Arrival, Desk
+from edge_agent.commands.files import Clip, Diagnostics, EvidenceHold, Snapshot
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import PlainAction
 from edge_agent.commands.replies import Replies
 from edge_agent.commands.rules import rule_actions
 from edge_agent.commands.signature import Operators
+from edge_agent.commands.storm import FILE as STORM_FILE
+from edge_agent.commands.storm import StormMode
 from edge_agent.commands.update import Updates
+from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
+from edge_agent.config_push import ConfigPush, SitePort
 from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Relearn, Reload
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
 from edge_agent.device.status import StatusDocument, StatusServer
 from edge_agent.device.supervisor import Supervisor
+from edge_agent.diagnostics import HealthHistory, bundle, configuration_text, listing
 from edge_agent.errors import EdgeAgentError
+from edge_agent.events import EventMaker
+from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.media_room import MediaRoom
 from edge_agent.mqtt.topics import DownKind, DownMessage
 from edge_agent.orders import Orders
 from edge_agent.overrides import Overrides
 from edge_agent.reload import Reloads
-from edge_agent.wire import ARGUMENTS, CameraArguments, CommandsHealth, RuleOverride
+from edge_agent.wire import (
+    ARGUMENTS,
+    CameraArguments,
+    CommandsHealth,
+    ConfigHealth,
+    RuleOverride,
+    StormHealth,
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +78,11 @@ class Reach:
     status: Callable[[], StatusDocument]
     publish_birth: Callable[[], None]
     updates: Updates
+    online: Callable[[], bool]
+    events: EventMaker
+    room: EvidenceRoom
+    source: ConfigSource | None  # None: there is no file
+    log_lines: Callable[[], list[str]]
 
 
 class CommandRoom:
@@ -84,6 +106,10 @@ class CommandRoom:
         self._stop = stop
         self._servers: tuple[LocalServer, ...] = ()
         self.overrides = Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced)
+        self._stopping = threading.Event()
+        self._push: ConfigPush | None = None
+        self._storm: StormMode | None = None
+        self._history = HealthHistory()
         self.desk = Desk(
             settings.gateway.id,
             Journal(settings.state_dir / FOLDER),
@@ -97,7 +123,9 @@ class CommandRoom:
     def furnish(self, reach: Reach) -> None:
         """With all commands that there are."""
         orders = Orders(reach.settings, reach.cameras, reach.reloads, reach.config_path)
+        self._push = self._config_push(reach)
         self.desk.register(self._actions(reach, orders))
+        self.desk.register(self._file_actions(reach))
         state_dir, gateway = self._settings.state_dir, self._settings.gateway.id
         control = places_to_listen(state_dir, name=CONTROL_SOCKET)
         self._servers = (
@@ -125,6 +153,10 @@ class CommandRoom:
         """About once a second."""
         self.desk.tend()
         self.overrides.tend()
+        if self._storm is not None:
+            self._storm.tend()
+        if self._push is not None:
+            self._push.tend()
 
     def health(self) -> CommandsHealth:
         rules = [
@@ -132,6 +164,25 @@ class CommandRoom:
             for each in self.overrides.standing()
         ]
         return msgspec.structs.replace(self.desk.health(), rules=rules)
+
+    def beaten(self, heartbeat: bytes) -> None:
+        """A heartbeat was made: some are kept for ``diagnostics``."""
+        self._history.add(heartbeat)
+
+    def storm(self) -> StormHealth | None:
+        return None if self._storm is None else self._storm.health()
+
+    def config(self) -> ConfigHealth:
+        return ConfigHealth() if self._push is None else self._push.health()
+
+    def config_lines(self) -> Iterator[str]:
+        if self._push is not None:
+            yield from self._push.lines()
+
+    def stop(self) -> None:
+        """Ask for the end of what runs; does not wait."""
+        self._stopping.set()
+        self.desk.stop()
 
     def close(self) -> None:
         """The agent ends: nobody is answered any more."""
@@ -166,16 +217,63 @@ class CommandRoom:
         yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
         yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
         yield from rule_actions(reach.settings, self.overrides)
+        if self._push is not None:
+            yield self._push
 
     def _restart(self, order: Order[Any]) -> Handed:
-        if not os.environ.get("NOTIFY_SOCKET"):
-            raise Refused("this agent was not started by systemd: nobody would start it again")
+        refuse_without_systemd()
         self.restart(f"command {order.id}")
         return Handed("the agent ends and is started again")
+
+    def _config_push(self, reach: Reach) -> ConfigPush | None:
+        if reach.source is None:
+            return None
+        site = SitePort(
+            settings=reach.settings,
+            cameras=reach.cameras.statuses,
+            online=reach.online,
+            reload=reach.reloads.ask,
+            want_reload=reach.reloads.want,
+            may_restart=refuse_without_systemd,
+            restart=self.restart,
+        )
+        return ConfigPush(reach.source, site, self._clock)
+
+    def _file_actions(self, reach: Reach) -> Iterator[Action[Any]]:
+        room, pause = reach.room, self._stopping.wait
+        files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock)
+        path = self._settings.state_dir / STORM_FILE
+        self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.take)
+        yield self._storm
+        yield Snapshot(files, files)
+        yield Clip(files, files, pause)
+        yield EvidenceHold(files)
+        yield Diagnostics(partial(self._bundle, reach), files, pause)
+
+    def _bundle(self, reach: Reach) -> bytes:
+        parts: dict[str, Callable[[], bytes]] = {
+            "status.json": lambda: msgspec.json.encode(reach.status()),
+            "health.jsonl": self._history.lines,
+            "files.txt": lambda: listing(self._settings.state_dir),
+            "versions.json": lambda: msgspec.json.encode(library_versions()),
+        }
+        if (path := reach.config_path) is not None:
+            parts["configuration.txt"] = lambda: configuration_text(path)
+        return bundle(parts, reach.log_lines())
+
+
+def refuse_without_systemd() -> None:
+    """Raises ``Refused``."""
+    if not os.environ.get("NOTIFY_SOCKET"):
+        raise Refused("this agent was not started by systemd: nobody would start it again")
 
 
 def _has_restarted(order: Order[Any]) -> Outcome:
     return Outcome("the agent has been started again")
+
+
+def _camera_ids(reach: Reach) -> list[str]:
+    return [camera.id for camera in reach.settings().cameras]
 
 
 def _plain(name: str, do: Callable[[Order[Any]], Outcome | Handed], **how: Any) -> PlainAction:

@@ -1,6 +1,6 @@
 """A configuration that the centre pushes: checked, tried, and taken back when it cuts the box off.
 
-``propose`` (command thread) checks and keeps it, notes what has to be up again, and has the agent take it
+``run`` (command thread) checks and keeps it, notes what has to be up again, and has the agent take it
 over: by a reload, or by a restart where that is not enough. ``tend`` (main thread, every second) watches:
 the broker is connected and every camera that was up is up, within the window. Else the configuration before
 it comes back by itself, and the answer says why. Each step is durable before it takes effect:
@@ -24,7 +24,7 @@ from edge_agent.device.control import EXIT_DONE, Answer
 from edge_agent.errors import ConfigError
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.secrets import masked
-from edge_agent.wire import ConfigHealth, SetConfigArgs
+from edge_agent.wire import ConfigHealth, SetConfigArguments
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class SitePort:
     online: Callable[[], bool]
     reload: Callable[[], Answer]  # blocks until it is done; not on the main thread
     want_reload: Callable[[], None]  # returns at once
+    may_restart: Callable[[], None]  # raises Refused where nobody would start it again
     restart: Callable[[str], None]  # returns at once; the agent ends and is started again
 
 
@@ -54,7 +55,13 @@ class _Watch:
 
 
 class ConfigPush:
-    """``propose`` and ``resume`` on the command thread, ``tend`` on the main one, ``health`` on any."""
+    """The command ``set-config``, and ``down/config``: ``run`` and ``resume`` on the slow command thread,
+    ``tend`` on the main one, ``health`` on any."""
+
+    name = "set-config"
+    arguments = SetConfigArguments
+    slow = True
+    within_s = 1200.0  # ``confirm_s`` is at most 900
 
     def __init__(
         self, source: ConfigSource, site: SitePort, clock: Clock, settled_s: float = SETTLED_S
@@ -87,13 +94,18 @@ class ConfigPush:
 
     # --- the command thread ---
 
-    def propose(self, order: Order[SetConfigArgs]) -> Outcome | Handed:
+    def needs_signature(self, args: SetConfigArguments) -> bool:
+        return True
+
+    def run(self, order: Order[SetConfigArguments]) -> Outcome | Handed:
         """Raises Refused, and Failed."""
         with self._lock:
             if (known := self._known(order.args)) is not None:
                 return known
             wanted = self._staged(order.args)
             restart = changed(self._site.settings(), wanted).restart
+            if restart:
+                self._site.may_restart()
             self._begin(order)
         if restart:
             self._site.restart(f"configuration version {order.args.version} changes {', '.join(restart)}")
@@ -108,7 +120,7 @@ class ConfigPush:
             self._watch = _Watch(self._clock.monotonic() + order.args.confirm_s, order.finish)
         return Handed(answer.text)
 
-    def resume(self, order: Order[SetConfigArgs]) -> Outcome | Handed | Failed:
+    def resume(self, order: Order[SetConfigArguments]) -> Outcome | Handed | Failed:
         """The agent was restarted: the answer is known, or comes later."""
         with self._lock:
             if self._watch is not None and self._store.trial and self._store.trial.command == order.id:
@@ -116,7 +128,7 @@ class ConfigPush:
                 return Handed("the agent has restarted; it is watched")
             return self._verdict(order)
 
-    def _verdict(self, order: Order[SetConfigArgs]) -> Outcome | Failed:
+    def _verdict(self, order: Order[SetConfigArguments]) -> Outcome | Failed:
         gone = self._store.given_up
         if gone is not None and gone.command == order.id:
             return Failed(gone.reason, "reverted")
@@ -124,7 +136,7 @@ class ConfigPush:
             return _in_force(order.args.version)
         return Failed("the agent was restarted before it was taken over; nothing was changed", "interrupted")
 
-    def _known(self, args: SetConfigArgs) -> Outcome | None:
+    def _known(self, args: SetConfigArguments) -> Outcome | None:
         """Answered without doing anything. Raises Refused."""
         if (trial := self._store.trial) is not None:
             raise Refused(f"version {trial.version} is on trial; nothing was changed", "busy")
@@ -138,7 +150,7 @@ class ConfigPush:
             raise Refused(f"version {gone.version} was tried and given up: {gone.reason}", "outdated")
         return None
 
-    def _staged(self, args: SetConfigArgs) -> Settings:
+    def _staged(self, args: SetConfigArguments) -> Settings:
         """The text is on disk and valid. Raises Refused."""
         _refuse_passwords(args.config)
         text = args.config.encode()
@@ -159,7 +171,7 @@ class ConfigPush:
             raise Refused(f"this configuration has mistakes:\n{problems}", "bad-arguments") from error
         return wanted
 
-    def _refuse_moving(self, wanted: Settings, args: SetConfigArgs) -> None:
+    def _refuse_moving(self, wanted: Settings, args: SetConfigArguments) -> None:
         if wanted.version != args.version:
             told = f"the configuration itself says version {wanted.version}, the command {args.version}"
             raise Refused(told, "bad-arguments")
@@ -171,8 +183,11 @@ class ConfigPush:
         ):
             if before != after:
                 raise Refused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
+        if ours.commands.operator_keys and not wanted.commands.operator_keys:
+            told = "it names no commands.operator_keys: nobody could push another one"
+            raise Refused(told, "bad-arguments")
 
-    def _begin(self, order: Order[SetConfigArgs]) -> None:
+    def _begin(self, order: Order[SetConfigArguments]) -> None:
         up = [each.camera_id for each in self._site.cameras() if each.state is not CameraState.OFFLINE]
         args = order.args
         try:
@@ -240,7 +255,7 @@ class ConfigPush:
             self._site.want_reload()
 
 
-def _same(kept: Confirmed | GivenUp | None, args: SetConfigArgs) -> bool:
+def _same(kept: Confirmed | GivenUp | None, args: SetConfigArguments) -> bool:
     return kept is not None and (kept.version, kept.sha256) == (args.version, args.sha256)
 
 

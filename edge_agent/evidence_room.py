@@ -41,7 +41,7 @@ class EvidenceRoom:
         self._events = events
         self._life = LifeSign(state_dir / "alive.json", clock, boot_id)
         self._filmed = {camera.id for camera in settings.cameras if films(camera)}
-        self._store = store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
+        self.store = store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
         self.chain = EvidenceChain(
             state_dir,
             settings.gateway.id,
@@ -119,5 +119,5 @@ class EvidenceRoom:
 
     def _has_clip(self, event_id: str) -> bool:
         with contextlib.suppress(StorageError):  # a folder that cannot be read has no clip to show
-            return any(".mp4" in path.suffixes for path in self._store.files_of(event_id))
+            return any(".mp4" in path.suffixes for path in self.store.files_of(event_id))
         return False

@@ -73,6 +73,7 @@ class Lane:
         self._build = build
         self._pipeline: Pipeline | None = None  # built with the first frame
         self._changes: deque[Change] = deque()  # asked for, not yet made; appending is atomic
+        self._viewers: deque[Callable[[Frame], None]] = deque()  # who wants to see a frame; likewise
         self._end_reason = "restart"
         self._failed_in_a_row = 0
         self._last_frame_mono = time.monotonic()
@@ -86,6 +87,10 @@ class Lane:
     def change(self, change: Change) -> None:
         """To be made before the next frame is looked at, by the lane's own thread. Any thread may ask."""
         self._changes.append(change)
+
+    def show(self, viewer: Callable[[Frame], None]) -> None:
+        """Call it with the next frame, on the lane's own thread. Any thread may ask."""
+        self._viewers.append(viewer)
 
     def relearn(self) -> None:
         """The camera looks elsewhere on purpose: learn anew what its view is like. Any thread may ask."""
@@ -105,6 +110,8 @@ class Lane:
         while self._changes:
             self._make(self._changes.popleft())
         if frame is not None:
+            while self._viewers:
+                self._show(self._viewers.popleft(), frame)
             self._process(frame)
             self._last_frame_mono = time.monotonic()  # afterwards: a slow look is no loss
         elif time.monotonic() - self._last_frame_mono > max(
@@ -144,6 +151,12 @@ class Lane:
         if self._failed_in_a_row % MANY_FAILURES == 0:
             log.error("%s: %d frames in a row failed, starting afresh", self.camera_id, self._failed_in_a_row)
             self._end("restart")
+
+    def _show(self, viewer: Callable[[Frame], None], frame: Frame) -> None:
+        try:
+            viewer(frame)
+        except Exception:  # whoever asked waits in vain; the frame is analysed all the same
+            log.exception("%s: no picture could be made of this frame", self.camera_id)
 
     def _make(self, change: Change) -> None:
         self._build = change.build

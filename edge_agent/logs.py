@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -107,14 +108,30 @@ class JsonFormatter(logging.Formatter):
         return head if colon and head in self._camera_ids else None
 
 
+class LogTail(logging.Handler):
+    """The newest lines in memory, as they were written: the agent's user cannot read the journal."""
+
+    def __init__(self, length: int = 1500) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=length)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+
+    def lines(self) -> list[str]:
+        return list(self._lines)
+
+
 def setup_logging(
     format: Literal["text", "json"] = "text",
     level: str = "info",
     camera_ids: Collection[str] = (),
     stream: TextIO | None = None,
     environ: Mapping[str, str] | None = None,
+    tail: LogTail | None = None,
 ) -> Masker:
-    """Send everything to ``stream`` (default stderr). Returns the masker: register secrets there.
+    """Send everything to ``stream`` (default stderr), and to ``tail``. Returns the masker: register secrets
+    there.
 
     ``camera_ids`` may grow later. Replaces what an earlier call set up. Libraries are heard from WARNING on,
     ours from ``level``.
@@ -130,6 +147,9 @@ def setup_logging(
     for old in [h for h in root.handlers if isinstance(h.formatter, TextFormatter | JsonFormatter)]:
         root.removeHandler(old)
     root.addHandler(handler)
+    if tail is not None:
+        tail.setFormatter(TextFormatter(masker, journal=False))
+        root.addHandler(tail)
     root.setLevel(logging.WARNING)
     logging.getLogger("edge_agent").setLevel(level.upper())
     for name, quiet in QUIET.items():

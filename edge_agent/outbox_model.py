@@ -17,6 +17,7 @@ NOTHING_BEFORE = "0" * 64
 """In place of a hash, in the first event of an epoch."""
 SEALED_MAGIC = b"EASEAL1\n"
 """What a sealed file begins with; the rest is in ``evidence/seal.py``."""
+SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,13 @@ class Plain:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Media:
-    """A picture that belongs to an event and goes out after it."""
+    """A file that belongs to an event and goes out after it: a picture as a rule."""
 
     media_id: str  # [a-z0-9-], unique per gateway
     event_id: str
     camera: str
     sha256: str  # of ``payload``
-    payload: bytes  # JPEG, or a JPEG sealed to the centre's key
+    payload: bytes  # JPEG, MP4 or gzip; or one of these sealed to the centre's key
     box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
     plain: Plain | None = None  # of a sealed one that has not been in the outbox yet
 
@@ -52,6 +53,19 @@ class Media:
     def sealed(self) -> bool:
         """Whether only the centre can open it."""
         return self.payload.startswith(SEALED_MAGIC)
+
+    @property
+    def content_type(self) -> str:
+        return content_type_of(self.payload)
+
+
+def content_type_of(payload: bytes) -> str:
+    """By its first bytes: the row of a file on disk does not say it."""
+    if payload.startswith(SEALED_MAGIC):
+        return SEALED_TYPE
+    if payload[4:8] == b"ftyp":
+        return "video/mp4"
+    return "application/gzip" if payload.startswith(b"\x1f\x8b") else "image/jpeg"
 
 
 @dataclass(frozen=True, slots=True)

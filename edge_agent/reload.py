@@ -164,6 +164,10 @@ class Reloads:
             asked.answered.wait(ANSWERED_WITHIN_S)
         return asked.answer or Answer(EXIT_FAILED, "the agent is stopping or busy, ask again")
 
+    def want(self) -> None:
+        """Returns at once; nobody is answered."""
+        self._hangup.set()
+
     def wanted(self) -> bool:
         return self._hangup.is_set() or not self._asked.empty()
 

@@ -62,11 +62,11 @@ def schema_of(name: str) -> Schema:
         root["required"] = ["schema", *root["required"]]
     head = {"$schema": DIALECT, "$id": f"{wire.SCHEMA_BASE}{name}.json"}
     schema = {**head, **root, **({"$defs": parts} if parts else {})}
-    _unindent_descriptions(schema)
+    unindent_descriptions(schema)
     return schema
 
 
-def _unindent_descriptions(node: object) -> None:
+def unindent_descriptions(node: object) -> None:
     """Python 3.13 takes the indentation out of docstrings, 3.11 leaves it in: one text for both."""
     if isinstance(node, dict):
         if isinstance(node.get("description"), str):
@@ -74,7 +74,7 @@ def _unindent_descriptions(node: object) -> None:
         node = list(node.values())
     if isinstance(node, list):
         for part in node:
-            _unindent_descriptions(part)
+            unindent_descriptions(part)
 
 
 def schema_text(name: str) -> str:

@@ -50,6 +50,7 @@ STAGES = {
     "commands",
 }
 COMPOSITION = {
+    "asyncapi",
     "assembly",
     "sight",
     "evidence_room",
@@ -62,6 +63,8 @@ COMPOSITION = {
     "cameras",
     "reload",
     "config_push",
+    "diagnostics",
+    "media_room",
     "orders",
     "command_room",
     "agent",

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 
-from edge_agent.logs import Masker, is_journal, setup_logging
+from edge_agent.logs import LogTail, Masker, is_journal, setup_logging
 from edge_agent.secrets import Secret
 
 log = logging.getLogger("edge_agent.capture.reader")
@@ -128,3 +128,15 @@ def test_second_setup_replaces_the_first() -> None:
     log.info("once")
     assert first.getvalue() == ""
     assert len(second.getvalue().splitlines()) == 1
+
+
+def test_the_newest_lines_stay_in_memory_without_secrets() -> None:
+    tail = LogTail(length=2)
+    masker = setup_logging(stream=io.StringIO(), environ={}, tail=tail)
+    masker.register(Secret("hunter2"))
+    for number in range(3):
+        log.info("cam-%d: the password is hunter2", number)
+    assert [line.rpartition("reader: ")[2] for line in tail.lines()] == [
+        "cam-1: the password is ***",
+        "cam-2: the password is ***",
+    ]

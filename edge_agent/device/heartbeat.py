@@ -31,6 +31,7 @@ from edge_agent.wire import (
     Heartbeat,
     MqttHealth,
     OutboxHealth,
+    StormHealth,
     ThermalHealth,
     UpdateHealth,
     UplinkHealth,
@@ -73,6 +74,7 @@ class HealthSources:
     units: Callable[[], Iterable[str]] = tuple  # lines: units of the box that failed
     thermal: Callable[[], ThermalHealth] = ThermalHealth
     config: Callable[[], ConfigHealth] = ConfigHealth
+    storm: Callable[[], StormHealth | None] = lambda: None
     uplink: Callable[[], UplinkHealth] = UplinkHealth
     commands: Callable[[], CommandsHealth] = CommandsHealth
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
@@ -118,6 +120,7 @@ class HeartbeatMaker:
             evidence=evidence,
             thermal=thermal,
             config=sources.config(),
+            storm=sources.storm(),
             uplink=uplink,
             commands=commands,
             certificates=certificates,

@@ -170,6 +170,18 @@ class EventMaker:
         now, key = self._envelope.now(), clip_key(data.event_id)
         return self._envelope.draft(camera_id, severity, now, data, closes=key)
 
+    def file(self, media: Media, command_id: str, severity: Severity = Severity.INFO) -> Draft:
+        """``evidence``: a file that a command asked for, and the file itself."""
+        ref = wire.FileRef(
+            media_id=media.media_id,
+            sha256=media.sha256,
+            bytes=len(media.payload),
+            content_type=media.content_type,
+            command_id=command_id,
+        )
+        data = wire.EvidenceData(event_id=media.event_id, clip=None, file=ref)
+        return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
+
     def awaits_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
         """``draft`` is the last one of its event, and a clip follows: until then it is remembered."""
         awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())

@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 JSON_TYPE = "application/json"
 EVENT_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-PICTURE_TYPE = "image/jpeg"
-SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
 
 REMEMBERED_PICTURES = 64
 """So many refused pictures have their attempts counted; one forgotten, or shed by the outbox meanwhile, would
@@ -252,8 +250,7 @@ class Sender:
         except ValueError:
             return None
         properties = ("event_id", media.event_id), ("camera", media.camera), ("sha256", media.sha256)
-        content_type = SEALED_TYPE if media.sealed else PICTURE_TYPE
-        return Message(topic, media.payload, content_type=content_type, properties=properties)
+        return Message(topic, media.payload, content_type=media.content_type, properties=properties)
 
     def _send(self, kind: TrafficClass, item: StoredEvent | Media, message: Message | None) -> None:
         assert self._connection is not None

@@ -9,6 +9,7 @@ from edge_agent.wire.ack import Ack
 from edge_agent.wire.base import (
     SCHEMA_BASE,
     TYPE_PREFIX,
+    Arguments,
     CameraCause,
     Count,
     Day,
@@ -33,7 +34,6 @@ from edge_agent.wire.box import (
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.commands import (
     ARGUMENTS,
-    Arguments,
     CameraArguments,
     Command,
     NoArguments,
@@ -44,11 +44,20 @@ from edge_agent.wire.commands import (
     UpdateArguments,
     UpdatePieceArguments,
 )
-from edge_agent.wire.configuration import ConfigHealth, SetConfigArgs
+from edge_agent.wire.configuration import ConfigHealth, SetConfigArguments
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.doctor import Doctor, DoctorCamera, DoctorLine
 from edge_agent.wire.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
-from edge_agent.wire.evidence import ChainHeadData, ClipRef, EvidenceData
+from edge_agent.wire.evidence import ChainHeadData, ClipRef, EvidenceData, FileRef
+from edge_agent.wire.files import (
+    ClipArguments,
+    DiagnosticsArguments,
+    HoldArguments,
+    SentFile,
+    SnapshotArguments,
+    StormArguments,
+    StormHealth,
+)
 from edge_agent.wire.health import (
     BoxHealth,
     BytesByClass,
@@ -106,6 +115,7 @@ __all__ = [
     "CertificateData",
     "CertificatesHealth",
     "ChainHeadData",
+    "ClipArguments",
     "ClipRef",
     "ClockCorrectionData",
     "ClockHealth",
@@ -119,17 +129,20 @@ __all__ = [
     "Data",
     "Day",
     "DetectorHealth",
+    "DiagnosticsArguments",
     "Doctor",
     "DoctorCamera",
     "DoctorLine",
     "EvidenceData",
     "EvidenceHealth",
+    "FileRef",
     "FrameSize",
     "HealingData",
     "HealingHealth",
     "HealingStep",
     "Heartbeat",
     "HeldBack",
+    "HoldArguments",
     "Id",
     "LineCountsData",
     "LineCrossingData",
@@ -148,11 +161,16 @@ __all__ = [
     "RuleData",
     "RuleForArguments",
     "RuleOverride",
+    "SentFile",
     "SetConfigArgs",
+    "SetConfigArguments",
     "Sha256",
+    "SnapshotArguments",
     "SnapshotRef",
     "State",
     "StoppedVehicleData",
+    "StormArguments",
+    "StormHealth",
     "ThermalData",
     "ThermalHealth",
     "Time",

@@ -35,3 +35,7 @@ SCHEMA_BASE = "https://edge.thaibinh.vn/schemas/v1/"
 
 class Message(Struct, frozen=True, kw_only=True):
     """Base of all messages. Consumers ignore fields they do not know: fields may be added in v1."""
+
+
+class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all arguments: what a gateway does not know it refuses, instead of doing half of it."""

@@ -6,16 +6,20 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.base import Id, Message, Sha256, Time
+from edge_agent.wire.base import Arguments, Id, Message, Sha256, Time
+from edge_agent.wire.configuration import SetConfigArguments
+from edge_agent.wire.files import (
+    ClipArguments,
+    DiagnosticsArguments,
+    HoldArguments,
+    SnapshotArguments,
+    StormArguments,
+)
 
 CommandTime = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$", description="UTC, RFC 3339"),
 ]
-
-
-class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all arguments: what a gateway does not know it refuses, instead of doing half of it."""
 
 
 class NoArguments(Arguments, frozen=True, kw_only=True):
@@ -70,13 +74,19 @@ class RuleForArguments(Arguments, frozen=True, kw_only=True):
 
 ARGUMENTS: dict[str, type[Struct]] = {
     "arm": RuleForArguments,
+    "clip": ClipArguments,
+    "diagnostics": DiagnosticsArguments,
     "disarm": RuleForArguments,
+    "evidence-hold": HoldArguments,
     "mask": RuleForArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,
     "reload": NoArguments,
     "restart": NoArguments,
+    "set-config": SetConfigArguments,
+    "snapshot": SnapshotArguments,
     "status": NoArguments,
+    "storm-mode": StormArguments,
     "update": UpdateArguments,
     "update-piece": UpdatePieceArguments,
 }

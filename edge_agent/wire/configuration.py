@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from edge_agent.wire.base import Count, Message, Sha256
+from edge_agent.wire.base import Arguments, Count, Message, Sha256
 
 
-class SetConfigArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SetConfigArguments(Arguments, frozen=True, kw_only=True):
     """The whole file ``edge-agent.yaml`` anew."""
 
     version: Annotated[int, Meta(ge=1, description="as the text's own key version; the highest is in force")]

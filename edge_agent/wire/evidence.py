@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Message, Sha256, Time
+from edge_agent.wire.base import Count, Id, Message, Sha256, Time
 
 
 class ClipRef(Message, frozen=True, kw_only=True):
@@ -28,12 +28,23 @@ class ClipRef(Message, frozen=True, kw_only=True):
     cut_short: str | None = None  # why it ends before the event and its post-roll, or null
 
 
+class FileRef(Message, frozen=True, kw_only=True):
+    """A file that a command asked for; it follows on ``up/media/<media_id>``."""
+
+    media_id: str
+    sha256: Annotated[Sha256, Meta(description="of what is sent")]
+    bytes: Count
+    content_type: str
+    command_id: Id
+
+
 class EvidenceData(Message, frozen=True, kw_only=True):
     """``evidence``: what was not ready when the event itself went. The file is complete and on the box."""
 
     event_id: str
     clip: ClipRef | None
     missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
+    file: Annotated[FileRef | None, Meta(description="what a command asked for, or null")] = None
 
 
 class ChainHeadData(Message, frozen=True, kw_only=True):

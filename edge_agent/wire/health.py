@@ -9,6 +9,7 @@ from msgspec import Meta, field
 from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
 from edge_agent.wire.box import HealingStep, HeldBack, LoadLimits
 from edge_agent.wire.configuration import ConfigHealth
+from edge_agent.wire.files import StormHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):
@@ -202,6 +203,7 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     evidence: EvidenceHealth = EvidenceHealth()
     thermal: ThermalHealth = ThermalHealth()
     config: ConfigHealth = ConfigHealth()
+    storm: StormHealth | None = None  # storm mode, while it goes on
     uplink: UplinkHealth = UplinkHealth()
     commands: CommandsHealth = CommandsHealth()
     certificates: CertificatesHealth = CertificatesHealth()

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
 from edge_agent.commands.desk import Arrival, Desk
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import is_interrupted
 from edge_agent.commands.signature import Operators
+from edge_agent.config.pushed import ConfigSource
 from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import wait_until
@@ -84,8 +84,8 @@ class Counted:
 def all_actions(folder: Path) -> dict[str, Action[Any]]:
     """Those of the real agent, which is not started."""
     folder.mkdir()
-    settings = config.load(write_config(folder, cameras=[], broker_port=1, detector="none"))
-    return dict(Agent(settings, threading.Event()).commands.desk.actions)
+    source = ConfigSource(write_config(folder, cameras=[], broker_port=1, detector="none"))
+    return dict(Agent(source.load(), threading.Event(), source=source).commands.desk.actions)
 
 
 @dataclass

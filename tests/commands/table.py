@@ -19,7 +19,10 @@ class Example:
 
 EXAMPLES: dict[str, Example] = {
     "arm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
+    "clip": Example({"event_id": "zone-1"}, ends="rejected", code="not-possible"),
+    "diagnostics": Example(),
     "disarm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
+    "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),
@@ -27,7 +30,13 @@ EXAMPLES: dict[str, Example] = {
     "restart": Example(
         shown_by="tests/commands/test_over_mqtt.py::test_a_restart_is_answered_by_the_agent_after_it"
     ),
+    "set-config": Example(
+        {"version": 1, "config": "version: 1", "sha256": "0" * 64},
+        shown_by="tests/commands/test_push_over_mqtt.py::test_it_is_taken_over_proved_and_survives_a_restart",
+    ),
+    "snapshot": Example({"camera": "cam-1"}),
     "status": Example(),
+    "storm-mode": Example({"for_s": 60}),
     "update": Example(
         {"manifest": "{}", "signature": "A" * 86 + "=="},
         shown_by="tests/update/test_agent_side.py::test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered",

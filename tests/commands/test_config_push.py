@@ -21,7 +21,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.config_push import ConfigPush, SitePort
 from edge_agent.device.control import EXIT_DONE, Answer
 from edge_agent.model import CameraState, CameraStatus, Cause
-from edge_agent.wire import SetConfigArgs
+from edge_agent.wire import SetConfigArguments
 from tests.device.fakes import FakeClock
 
 NOW = "2026-11-25T03:00:00.000Z"
@@ -67,6 +67,7 @@ class Site:
             online=lambda: self.online,
             reload=self._reload,
             want_reload=self._want_reload,
+            may_restart=lambda: None,
             restart=self.restarts.append,
         )
         self.push = ConfigPush(self.source, port, self.clock, settled_s=10)
@@ -79,9 +80,9 @@ class Site:
         self.wanted_reloads += 1
         self.settings = self.source.load()
 
-    def order(self, version: int, text: str | None = None, **changes: Any) -> Order[SetConfigArgs]:
+    def order(self, version: int, text: str | None = None, **changes: Any) -> Order[SetConfigArguments]:
         config = pushed(version) if text is None else text
-        args = SetConfigArgs(
+        args = SetConfigArguments(
             version=version,
             config=config,
             sha256=hashlib.sha256(config.encode()).hexdigest(),
@@ -93,7 +94,7 @@ class Site:
         )
 
     def propose(self, version: int, text: str | None = None, **changes: Any) -> Outcome | Handed:
-        return self.push.propose(self.order(version, text, **changes))
+        return self.push.run(self.order(version, text, **changes))
 
     def pass_s(self, seconds: float) -> None:
         for _ in range(round(seconds)):
@@ -106,9 +107,9 @@ class Site:
         return self.source.chosen.origin
 
 
-def replace_args(args: SetConfigArgs, **changes: Any) -> SetConfigArgs:
+def replace_args(args: SetConfigArguments, **changes: Any) -> SetConfigArguments:
     kept = {name: getattr(args, name) for name in args.__struct_fields__}
-    return SetConfigArgs(**(kept | changes))
+    return SetConfigArguments(**(kept | changes))
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from tests.testbed import examples
+
 LIFE_SIGN_S = 10.0
 
 
@@ -250,6 +252,7 @@ class Subscriber:
             getattr(properties, "ContentType", None),
             dict(getattr(properties, "UserProperty", [])),
         )
+        examples.keep(received.topic, received.payload)
         with self._changed:
             self._messages.append(received)
             self._changed.notify_all()

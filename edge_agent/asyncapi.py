@@ -1,0 +1,181 @@
+"""The whole interface as one AsyncAPI 3 document, made from ``wire/`` like the JSON Schemas.
+
+``python -m edge_agent.asyncapi`` in the repository renews ``docs/reference/asyncapi.json``; a test keeps it
+current, and ``make check-contract`` has AsyncAPI's own parser read it. Its examples are messages of real
+runs, ``docs/reference/examples/<message>.json``; ``make examples`` collects them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent import __version__, wire
+from edge_agent.schema import message_types, unindent_descriptions
+
+DOCS = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = "tb/v1"
+REFERENCES = "#/components/schemas/{name}"
+JSON = "application/json"
+EVENTS = "application/cloudevents+json; charset=utf-8"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One topic, and what comes there."""
+
+    name: str
+    below: str  # the rest of the topic, below the gateway's
+    says: str
+    messages: tuple[str, ...]  # names of ``message_types``, or of ``FILES``
+    qos: int = 1
+    retain: bool = False
+    from_gateway: bool = True
+
+
+CONFIG = "The desired configuration: a command set-config as a compact JWS."
+FILES = {
+    "media": "A file of an event: image/jpeg, video/mp4, application/gzip, or sealed to the centre's key.",
+    "config": CONFIG,
+}
+"""Messages that are no JSON."""
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """Each type, and what it is for."""
+    for name, arguments in wire.ARGUMENTS.items():
+        yield name, " ".join((arguments.__doc__ or name).split())
+
+
+def channels() -> tuple[Channel, ...]:
+    events = tuple(f"event-{kind}" for kind in wire.DATA_OF_KIND)
+    return (
+        Channel(
+            "state", "up/state", "Whether the gateway is there; also its last will.", ("state",), retain=True
+        ),
+        Channel("birth", "up/birth", "What the gateway is; at every connect.", ("birth",), retain=True),
+        Channel("heartbeat", "up/heartbeat", "How box and cameras are.", ("heartbeat",), qos=0),
+        Channel("event", "up/event/{camera}", "Events of a camera; `gateway` for the box.", events),
+        Channel("media", "up/media/{media_id}", "Files of events, after their events.", ("media",)),
+        Channel("reply", "up/reply/{command_id}", "What became of a command.", ("reply",)),
+        *(
+            Channel(f"command-{name}", f"down/cmd/{name}", says, (f"command-{name}",), from_gateway=False)
+            for name, says in sorted(_commands())
+        ),
+        Channel("config", "down/config", CONFIG, ("config",), retain=True, from_gateway=False),
+        Channel("ack", "down/ack", "What the central store has.", ("ack",), from_gateway=False),
+    )
+
+
+def document(examples: Mapping[str, Any]) -> Document:
+    """``examples``: payloads by the name of their message."""
+    types = {name: kind for name, kind in message_types().items() if name in set(_json_messages())}
+    references, schemas = msgspec.json.schema_components(list(types.values()), ref_template=REFERENCES)
+    unindent_descriptions(schemas)
+    _to_draft_7(schemas)
+    payloads = dict(zip(types, references, strict=True))
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "edge-agent",
+            "version": __version__,
+            "description": "Camera gateways over MQTT 5. In words: docs/reference/.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": JSON,
+        "channels": {channel.name: _channel(channel) for channel in channels()},
+        "operations": {_operation_name(channel): _operation(channel) for channel in channels()},
+        "components": {
+            "messages": {
+                name: _message(name, payloads.get(name), examples.get(name))
+                for channel in channels()
+                for name in channel.messages
+            },
+            "schemas": {**schemas, "Id": {"type": "string", "pattern": "^[a-z0-9-]{1,63}$"}},
+        },
+    }
+
+
+def _json_messages() -> Iterator[str]:
+    for channel in channels():
+        yield from (name for name in channel.messages if name not in FILES)
+
+
+def _channel(channel: Channel) -> Document:
+    address = f"{ROOT}/{{ward}}/{{gateway}}/{channel.below}"
+    names = [part.strip("{}") for part in address.split("/") if part.startswith("{")]
+    return {
+        "address": address,
+        "description": channel.says,
+        "parameters": {name: {"description": PARAMETERS[name]} for name in names},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in channel.messages},
+    }
+
+
+PARAMETERS = {
+    "ward": "id of the ward",
+    "gateway": "id of the gateway: its certificate's CN, client id and broker user",
+    "camera": "id of the camera, or `gateway`",
+    "media_id": "as the event names it",
+    "command_id": "id of the command",
+    "type": "type of the command",
+}
+
+
+def _operation_name(channel: Channel) -> str:
+    return f"{'send' if channel.from_gateway else 'receive'}{channel.name.title().replace('-', '')}"
+
+
+def _operation(channel: Channel) -> Document:
+    return {
+        "action": "send" if channel.from_gateway else "receive",
+        "channel": {"$ref": f"#/channels/{channel.name}"},
+        "summary": channel.says,
+        "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, "bindingVersion": "0.2.0"}},
+        "messages": [{"$ref": f"#/channels/{channel.name}/messages/{name}"} for name in channel.messages],
+    }
+
+
+def _message(name: str, payload: Document | None, example: Any) -> Document:
+    message: Document = {"name": name, "contentType": EVENTS if name.startswith("event-") else JSON}
+    if payload is None:
+        message |= {"summary": FILES[name], "contentType": "application/octet-stream"}
+        message["payload"] = {"type": "string", "format": "binary"}
+        return message
+    message["payload"] = payload
+    if example is not None:
+        message["examples"] = [{"name": "real", "payload": example}]
+    return message
+
+
+def _to_draft_7(node: object) -> None:
+    """AsyncAPI's schemas are of JSON Schema's draft 7: a tuple is written otherwise there."""
+    if isinstance(node, dict):
+        if "prefixItems" in node:
+            node["items"], node["additionalItems"] = node.pop("prefixItems"), False
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            _to_draft_7(part)
+
+
+def examples_in(folder: Path) -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def text(docs: Path = DOCS) -> str:
+    return json.dumps(document(examples_in(docs / "examples")), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit("usage: python -m edge_agent.asyncapi")
+    (DOCS / "asyncapi.json").write_text(text(), encoding="utf-8")

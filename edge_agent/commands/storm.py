@@ -1,0 +1,111 @@
+"""``storm-mode``: streets flood, and the centre wants a picture of chosen cameras every few minutes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import StormArguments, StormHealth
+
+FILE = "storm.json"
+
+
+class _Storm(msgspec.Struct, frozen=True):
+    """What goes on, also over a restart."""
+
+    command: str
+    cameras: list[str]
+    every_s: float
+    until: str
+    left_s: float  # from when it was written: a clock that jumps cannot make it longer
+
+
+class StormMode:
+    """``run`` on the command thread, ``tend`` on the main one, ``health`` on any.
+
+    ``take(camera, event_id, command_id)`` has a picture taken and sent, and returns at once.
+    """
+
+    name = "storm-mode"
+    arguments = StormArguments
+    slow = False
+    within_s = 30.0
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        cameras: Callable[[], Sequence[str]],
+        take: Callable[[str, str, str], None],
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._cameras = cameras
+        self._take = take
+        self._lock = threading.Lock()  # protects what is below
+        self._storm = read_record(path, _Storm)
+        self._until_mono = self._next_mono = clock.monotonic()
+        self._number = 0
+        if self._storm is not None:
+            left_s = (datetime.fromisoformat(self._storm.until) - clock.now()).total_seconds()
+            self._until_mono += min(max(0.0, left_s), self._storm.left_s)
+
+    def needs_signature(self, args: StormArguments) -> bool:
+        return False
+
+    def run(self, order: Order[StormArguments]) -> Outcome:
+        args = order.args
+        known = list(self._cameras())
+        wanted = known if args.cameras is None else args.cameras
+        if unknown := [camera for camera in wanted if camera not in known]:
+            raise Refused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
+        if args.for_s == 0:
+            self._end()
+            return Outcome("storm mode has ended")
+        until = self._clock.now() + timedelta(seconds=args.for_s)
+        storm = _Storm(order.id, wanted, args.every_s, rfc3339(until), args.for_s)
+        with self._lock:
+            self._storm, self._number = storm, 0
+            self._next_mono = self._clock.monotonic()
+            self._until_mono = self._next_mono + args.for_s
+        write_record(self._path, storm)
+        text = f"a picture of {', '.join(wanted)} every {args.every_s:g} s until {storm.until}"
+        return Outcome(text, {"cameras": wanted, "until": storm.until})
+
+    def resume(self, order: Order[StormArguments]) -> Outcome | Handed | Failed:
+        if self._storm is not None and self._storm.command == order.id:
+            return Outcome(f"storm mode until {self._storm.until}")
+        return self.run(order)
+
+    def tend(self) -> None:
+        with self._lock:
+            storm, now = self._storm, self._clock.monotonic()
+            if storm is None or now < min(self._next_mono, self._until_mono):
+                return
+            over = now >= self._until_mono
+            self._next_mono = now + storm.every_s
+            self._number += 1
+            number = self._number
+        if over:
+            self._end()
+            return
+        for camera in storm.cameras:
+            self._take(camera, f"storm-{storm.command}-{number}", storm.command)
+
+    def health(self) -> StormHealth | None:
+        """None: there is no storm."""
+        if (storm := self._storm) is None:
+            return None
+        return StormHealth(cameras=storm.cameras, every_s=storm.every_s, until=storm.until)
+
+    def _end(self) -> None:
+        with self._lock:
+            self._storm = None
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""The bundle of ``diagnostics``: what a developer asks for first, without a secret, in one small file."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from edge_agent.secrets import masked
+
+MOST_BYTES = 1_500_000
+"""Of the compressed bundle: the broker takes 2 MiB, and a SIM card is paid by the byte."""
+MOST_CONFIG_BYTES = 262_144
+HISTORY_EVERY_S = 300.0
+HISTORY_LENGTH = 288  # a day; about 150 kB compressed
+
+Parts = Mapping[str, Callable[[], bytes]]
+"""What is in it, by file name; each is made when it is asked for."""
+
+
+class HealthHistory:
+    """Heartbeats of the last day in memory, one every five minutes: no card wears out for it."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._kept: deque[bytes] = deque(maxlen=HISTORY_LENGTH)
+        self._next_mono = 0.0
+
+    def add(self, heartbeat: bytes) -> None:
+        now = self._now()
+        if now >= self._next_mono:
+            self._next_mono = now + HISTORY_EVERY_S
+            self._kept.append(zlib.compress(heartbeat))
+
+    def lines(self) -> bytes:
+        return b"".join(zlib.decompress(kept) + b"\n" for kept in list(self._kept))
+
+
+def bundle(parts: Parts, log: Sequence[str], most_bytes: int = MOST_BYTES) -> bytes:
+    """A gzipped tar. Of the log only so much of its end as there is room for; a part that fails is left out,
+    and ``missing.txt`` says why."""
+    made: dict[str, bytes] = {}
+    missing: list[str] = []
+    for name, make in parts.items():
+        try:
+            made[name] = make()
+        except Exception as error:  # noqa: BLE001 - a broken box is why somebody asks
+            missing.append(f"{name}: {type(error).__name__}: {error}")
+    if missing:
+        made["missing.txt"] = masked("\n".join(missing)).encode()
+    lines = list(log)
+    while True:
+        packed = _packed({**made, "log.txt": "\n".join(lines).encode()})
+        if len(packed) <= most_bytes or not lines:
+            return packed
+        lines = lines[len(lines) // 2 + 1 :]
+
+
+def configuration_text(path: Path) -> bytes:
+    """The file and its drop-ins as they are written, users and passwords in addresses left out."""
+    return "".join(_config_files(path)).encode()
+
+
+def _config_files(path: Path) -> Iterator[str]:
+    for file in (path, *sorted((path.parent / "conf.d").glob("*.yaml"))):
+        try:
+            with file.open(encoding="utf-8", errors="replace") as opened:
+                yield f"# --- {file}\n{masked(opened.read(MOST_CONFIG_BYTES))}\n"
+        except OSError as error:
+            yield f"# --- {file}: {error.strerror}\n"
+
+
+def listing(folder: Path) -> bytes:
+    """Files below it with size and time: what takes the room, and what was written when."""
+    lines = []
+    for path in sorted(folder.rglob("*"))[:2000]:
+        try:
+            found = path.lstat()
+        except OSError:
+            continue
+        lines.append(f"{found.st_size:>12} {int(found.st_mtime)} {path.relative_to(folder)}")
+    return "\n".join(lines).encode()
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=6) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"diagnostics/{name}")
+            info.size, info.mtime, info.mode = len(content), int(time.time()), 0o600
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()

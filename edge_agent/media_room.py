@@ -1,0 +1,116 @@
+"""What commands may ask of cameras and of the evidence: pictures, clips, holds, and the sending of files."""
+
+from __future__ import annotations
+
+import logging
+import queue
+
+from edge_agent.cameras import Cameras, RunningCamera
+from edge_agent.clock import Clock
+from edge_agent.commands.action import Failed, Refused
+from edge_agent.config.settings import SnapshotPolicy
+from edge_agent.errors import EdgeAgentError, StorageError
+from edge_agent.events import EventMaker
+from edge_agent.evidence.clips import films
+from edge_agent.evidence.names import MediaName
+from edge_agent.evidence.store import MediaStore
+from edge_agent.model import CameraState
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Media
+
+log = logging.getLogger(__name__)
+
+
+class MediaRoom:
+    """``commands.files.CameraDesk`` and ``FileRoom``. Any thread."""
+
+    def __init__(
+        self, cameras: Cameras, store: MediaStore, events: EventMaker, outbox: Outbox, clock: Clock
+    ) -> None:
+        self._cameras = cameras
+        self._store = store
+        self._events = events
+        self._outbox = outbox
+        self._clock = clock
+
+    # --- cameras ---
+
+    def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
+        taken: queue.SimpleQueue[Media | None] = queue.SimpleQueue()
+        self._seeing(camera).picture(event_id, taken.put)
+        try:
+            media = taken.get(timeout=timeout_s)
+        except queue.Empty:
+            raise Failed(f"{camera} showed nothing within {timeout_s:.0f} s", "timed-out") from None
+        if media is None:
+            raise Failed(f"{camera}: the picture could not be made; the log says why")
+        return media
+
+    def take(self, camera: str, event_id: str, command_id: str) -> None:
+        """Have a picture taken and sent; returns at once. A camera that shows nothing is left out."""
+        try:
+            running = self._seeing(camera)
+        except Refused as error:
+            log.info("storm mode: %s", error)
+            return
+
+        def send(media: Media | None) -> None:
+            if media is not None:
+                self.send(media, command_id)
+
+        running.picture(event_id, send)
+
+    def film(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
+        running = self._online(camera)
+        if not films(running.camera):
+            raise Refused(f"{camera}: no clips are made of it (report.clips, privacy_masks)")
+        now = self._clock.monotonic()
+        running.film(event_id, now - last_s, now + next_s)
+
+    def _seeing(self, camera: str) -> RunningCamera:
+        running = self._online(camera)
+        if running.camera.report.snapshots is SnapshotPolicy.NONE:
+            raise Refused(f"{camera}: no pictures leave the box (report.snapshots is none)")
+        return running
+
+    def _online(self, camera: str) -> RunningCamera:
+        running = self._cameras.find(camera)
+        if running is None:
+            there = ", ".join(status.camera_id for status in self._cameras.statuses())
+            raise Refused(f"there is no camera {camera}; there are: {there}")
+        status = running.status()
+        if status.state is CameraState.OFFLINE:
+            raise Refused(f"{camera} is offline ({status.cause}): {status.detail}")
+        return running
+
+    # --- files ---
+
+    def send(self, media: Media, command_id: str) -> None:
+        try:
+            self._outbox.append(self._events.file(media, command_id))
+        except EdgeAgentError as error:
+            raise Failed(f"it cannot be sent: {error}") from error
+
+    def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
+        try:
+            for path in reversed(self._store.files_of(event_id)):
+                name = MediaName.parsed(path)
+                if name is not None and name.suffix == "mp4":
+                    return name.camera, path.read_bytes()
+        except StorageError as error:
+            raise Refused(str(error), "bad-arguments") from error
+        except OSError as error:
+            raise Failed(f"the clip of {event_id} cannot be read: {error.strerror}") from error
+        return None
+
+    def hold(self, event_id: str, why: str, who: str) -> None:
+        try:
+            self._store.hold(event_id, who, why)
+        except StorageError as error:
+            raise Refused(str(error)) from error
+
+    def release(self, event_id: str) -> bool:
+        try:
+            return self._store.release(event_id)
+        except StorageError as error:
+            raise Refused(str(error)) from error

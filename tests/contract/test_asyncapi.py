@@ -1,0 +1,46 @@
+"""The AsyncAPI document is the code's, whole, and its examples are valid messages."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from edge_agent import asyncapi
+from edge_agent.schema import message_types, schema_of
+
+EXAMPLES = asyncapi.examples_in(asyncapi.DOCS / "examples")
+NO_MESSAGE = {"doctor"}  # is printed, not sent
+
+
+def test_the_document_in_docs_is_current() -> None:
+    assert (asyncapi.DOCS / "asyncapi.json").read_text(encoding="utf-8") == asyncapi.text(), (
+        "run: python -m edge_agent.asyncapi"
+    )
+
+
+def test_every_message_has_a_channel() -> None:
+    sent = {name for channel in asyncapi.channels() for name in channel.messages} - set(asyncapi.FILES)
+    whole = {name for name in message_types() if f"event-{name}" not in message_types()}
+    assert sent == whole - NO_MESSAGE
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_an_example_is_a_valid_message(name: str) -> None:
+    jsonschema.validate(EXAMPLES[name], schema_of(name))
+
+
+def test_each_reference_of_the_document_leads_somewhere() -> None:
+    document = json.loads(asyncapi.text())
+
+    def references(node: object) -> set[str]:
+        if isinstance(node, dict):
+            inner = set().union(*(references(part) for part in node.values()), set())
+            return inner | ({node["$ref"]} if "$ref" in node else set())
+        return set().union(*(references(part) for part in node), set()) if isinstance(node, list) else set()
+
+    for reference in references(document):
+        found = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]

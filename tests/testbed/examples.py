@@ -1,0 +1,66 @@
+"""Keeps one message of each kind that a real run gave, for docs/reference/examples: ``make examples``.
+
+Where ``EDGE_AGENT_EXAMPLES`` names a folder, every test that listens to a broker or replays a clip leaves
+there what it saw; otherwise nothing happens. The first of a kind stays, unless one that says more comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from edge_agent.schema import schema_of
+from edge_agent.wire import TYPE_PREFIX
+
+FOLDER = "EDGE_AGENT_EXAMPLES"
+LARGEST_BYTES = 5000  # more says no more
+
+
+def keep(topic: str, payload: bytes) -> None:
+    """A message as it came over the broker."""
+    if (folder := os.environ.get(FOLDER)) is None or (name := _name(topic, payload)) is None:
+        return
+    _write(Path(folder) / f"{name}.json", json.loads(payload))
+
+
+def keep_event(event: dict[str, Any]) -> None:
+    """An event as a replay printed it."""
+    if (folder := os.environ.get(FOLDER)) is not None:
+        _write(Path(folder) / f"event-{_kind(event)}.json", event)
+
+
+def _name(topic: str, payload: bytes) -> str | None:
+    levels = topic.split("/")
+    direction = next((level for level in ("up", "down") if level in levels), None)
+    if direction is None or not payload.startswith(b"{"):
+        return None
+    stream, *rest = levels[levels.index(direction) + 1 :]
+    match stream:
+        case "event":
+            return f"event-{_kind(json.loads(payload))}"
+        case "reply":
+            return "reply"
+        case "cmd" if rest:
+            return f"command-{rest[0]}"
+        case "media" | "config" | "probe":
+            return None
+    return stream
+
+
+def _kind(event: dict[str, Any]) -> str:
+    return str(event["type"]).removeprefix(TYPE_PREFIX).removesuffix(".v1")
+
+
+def _write(path: Path, message: dict[str, Any]) -> None:
+    text = json.dumps(message, indent=2, ensure_ascii=False) + "\n"
+    size = len(text.encode())
+    if path.exists() and not path.stat().st_size < size < LARGEST_BYTES:
+        return
+    with contextlib.suppress(KeyError, jsonschema.ValidationError):  # what tests send to be refused
+        jsonschema.validate(message, schema_of(path.stem))
+        path.write_text(text, encoding="utf-8")
