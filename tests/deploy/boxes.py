@@ -69,11 +69,11 @@ class Box:
         assert done.returncode == 0, f"{self.name}: {command}: {done.returncode}: {done.stderr}{done.stdout}"
         return done.stdout.strip()
 
-    def inventory_line(self) -> str:
-        """``dt-001 ansible_host=...``: enough for Ansible to come in."""
+    def inventory_line(self, name: str = "") -> str:
+        """``dt-001 ansible_host=...``: enough for Ansible to come in. ``name``: instead of the box's own."""
         options = " ".join(_SSH_OPTIONS)
         return (
-            f"{self.name} ansible_host={self.address} ansible_user={self.user} "
+            f"{name or self.name} ansible_host={self.address} ansible_user={self.user} "
             f"ansible_ssh_private_key_file={self.key} ansible_ssh_common_args='{options}'"
         )
 

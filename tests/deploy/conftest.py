@@ -1,14 +1,24 @@
-"""Boxes for the tests: none of them runs where systemd-nspawn cannot."""
+"""Boxes for the tests: none of them runs where systemd-nspawn cannot.
+
+Two families of tests run beside each other, each with boxes of its own: a fleet of stand-ins, and one site
+with the real agent. Within a family the tests follow one another.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 
+from tests.deploy import footage
 from tests.deploy.boxes import Boxes
 from tests.deploy.network import Network
 from tests.deploy.root import missing
+from tests.deploy.site import PASSWORD, ROOT, Provisioning
+from tests.testbed.rtsp import RtspServer
+
+WHEELHOUSE = ROOT / "dist/wheelhouse/cp313-x86_64"
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +34,48 @@ def network() -> Iterator[Network]:
 def boxes(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
     with Boxes(tmp_path_factory.mktemp("boxes"), network) as boxes:
         yield boxes
+
+
+@pytest.fixture(scope="session")
+def site_boxes(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
+    with Boxes(tmp_path_factory.mktemp("site-boxes"), network) as boxes:
+        yield boxes
+
+
+@pytest.fixture(scope="session")
+def cameras(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """Both cameras of the site; they are off until a test starts them."""
+    clips = footage.sub_streams(tmp_path_factory.mktemp("footage"))
+    with RtspServer(clips, user="viewer", password=PASSWORD, address=network.address(1)) as server:
+        server.kill()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def blank_site(
+    site_boxes: Boxes, cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory
+) -> Provisioning:
+    """A broker and a box that nobody has touched yet. The site's only camera is not delivered."""
+    if not WHEELHOUSE.is_dir():
+        pytest.skip(f"{WHEELHOUSE} is missing: make wheelhouse ARCH=x86_64")
+    site = Provisioning(tmp_path_factory.mktemp("control"), site_boxes, WHEELHOUSE, cameras.url("/cam-1"))
+    if model := footage.model():
+        sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+        labels = str(model.with_name(footage.LABELS))
+        site.vars["edge_agent_models"] = [{"src": str(model), "sha256": sha256, "labels": labels}]
+    return site
+
+
+@pytest.fixture(scope="session")
+def site(blank_site: Provisioning) -> Provisioning:
+    """The same, provisioned."""
+    blank_site.provision()
+    return blank_site
+
+
+@pytest.fixture(scope="session")
+def filmed(site: Provisioning, cameras: RtspServer) -> Provisioning:
+    """Both cameras are delivered and in the inventory."""
+    cameras.start()
+    site.give_cameras([cameras.url("/cam-1"), cameras.url("/cam-2")], PASSWORD)
+    return site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -64,6 +65,10 @@ class Control:
         sheet = self.inventory / "sites.csv"
         sheet.write_text(_HEADER + "".join(rows), encoding="utf-8")
         assert fleet(["build", str(sheet), "--prune"]) == 0
+
+    def set_variables(self, **variables: str) -> None:
+        """Of every host, from now on."""
+        (self._groups / "own.json").write_text(json.dumps(variables), encoding="utf-8")
 
     def play(self, book: str | Path, *arguments: str, timeout_s: float = 600) -> Play:
         """A playbook of ``ansible/``, or any by its path."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.deploy.boxes import Boxes
+from tests.deploy.boxes import Box, Boxes
+from tests.testbed.mosquitto import Subscriber
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = "dt-001"
+WARD = "de-tham"
+PASSWORD = "s3cret-of-cam-1"
+WATCHER = "watcher"
+"""A subscriber of the centre, with a certificate of the same CA."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,10 @@ class Provisioning:
 
     def __init__(self, folder: Path, boxes: Boxes, wheelhouse: Path, camera_url: str) -> None:
         self.broker, self.box = boxes.start("broker-1"), boxes.start(SITE)
+        self.stands = False
+        self.closed = False
         self._folder = folder
         self._inventory = folder / "inventory.ini"
-        self._inventory.write_text(
-            f"[gateways]\n{self.box.inventory_line()}\n[brokers]\n{self.broker.inventory_line()}\n[central]\n"
-        )
         self._vars = folder / "vars.json"
         self.vars: dict[str, object] = {
             "pki_ca_passphrase": "only for this test of provisioning",
@@ -45,19 +51,42 @@ class Provisioning:
             "release_wheelhouse": str(wheelhouse),
             "broker_certificate_names": ["DNS:broker-1", f"IP:{self.broker.address}"],
             "base_admin_keys": [boxes.public_key],
-            "edge_agent_ward": "de-tham",
+            "time_sources": [{"address": "ntp.ward.example"}, {"address": "vn.pool.ntp.org", "kind": "pool"}],
+            "servers_base": True,
+            "broker_central_users": ["central", WATCHER],
+            "edge_agent_ward": WARD,
             "edge_agent_site_name": "Lý Thường Kiệt – Lê Quý Đôn",
             "edge_agent_latitude": 20.4463,
             "edge_agent_longitude": 106.3366,
             "edge_agent_board": "generic-x86_64",
             "edge_agent_brokers": [f"mqtts://{self.broker.address}:8883"],
             "edge_agent_cameras": [{"id": "cam-1", "url": camera_url, "username": "viewer"}],
-            "edge_agent_camera_passwords": {"cam-1": "s3cret-of-cam-1"},
+            "edge_agent_camera_passwords": {"cam-1": PASSWORD},
             "edge_agent_settings": {"mqtt": {"spread_s": 0}, "heartbeat_s": 5},
         }
 
+    def give_cameras(self, urls: Sequence[str], password: str) -> None:
+        """``cam-1`` and so on, in the inventory."""
+        names = {f"cam-{number}": url for number, url in enumerate(urls, 1)}
+        self.vars["edge_agent_cameras"] = [
+            {"id": name, "url": url, "username": "viewer"} for name, url in names.items()
+        ]
+        self.vars["edge_agent_camera_passwords"] = dict.fromkeys(names, password)
+
+    def provision(self) -> None:
+        """From blank boxes to a site whose camera is not delivered yet, where that was not done before."""
+        if not self.stands:
+            self.play_well("servers.yml")
+            self.play_well("depot.yml")
+            self.play_well("site.yml", site_accepts_red=True)
+            self.stands = True
+
     def play(self, book: str, *options: str, **more: object) -> Played:
         """Runs a playbook of ``ansible/``; ``more`` are variables of this run."""
+        self._inventory.write_text(
+            f"[gateways]\n{'' if self.closed else self.box.inventory_line(SITE)}\n"
+            f"[brokers]\n{self.broker.inventory_line()}\n[central]\n"
+        )
         self._vars.write_text(json.dumps(self.vars | more), encoding="utf-8")
         program = str(Path(sys.executable).with_name("ansible-playbook"))
         done = subprocess.run(
@@ -87,3 +116,28 @@ class Provisioning:
         played = self.play(book, *options, **more)
         assert played.code == 0, played.text[-6000:]
         return played
+
+    def retained(self) -> dict[str, str]:
+        """What the broker keeps of the site: ward, state, version."""
+        found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-fleet states"))
+        return found.get(SITE, {})
+
+    def reports(self, version: str = "") -> bool:
+        known = self.retained()
+        return known.get("state") == "online" and version in ("", known.get("version"))
+
+    def watch(self, *topics: str) -> Subscriber:
+        """Subscribed with a certificate that the role pki makes, over the open port, as the centre is."""
+        folder = "/root/watcher"
+        if not (self.broker.root / folder[1:]).exists():
+            self.play_well(
+                str(Path(__file__).with_name("watcher.yml")), watcher=WATCHER, watcher_folder=folder
+            )
+        kept = self.broker.root / folder[1:]
+        tls = ssl.create_default_context(cafile=str(kept / "ca.crt"))
+        tls.load_cert_chain(kept / "client.crt", kept / "client.key")
+        return Subscriber(8883, *topics, client_id=WATCHER, host=self.broker.address, tls=tls)
+
+
+def agent_pid(box: Box) -> int:
+    return int(box.run("systemctl show -P MainPID edge-agent"))

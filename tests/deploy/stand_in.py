@@ -82,7 +82,7 @@ def main():
 '''
 
 
-def wheelhouse(folder: Path, version: str, bad_on: tuple[str, ...] = ()) -> Path:
+def wheelhouse(folder: Path, version: str, bad_on: tuple[str, ...] = (), needs: str = "paho-mqtt") -> Path:
     """A folder with one release and what it needs; it does not start on the gateways of ``bad_on``."""
     folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob("paho_mqtt-*.whl")):
@@ -92,7 +92,7 @@ def wheelhouse(folder: Path, version: str, bad_on: tuple[str, ...] = ()) -> Path
     files = {
         "stand_in.py": _AGENT.format(version=version, bad_on=bad_on),
         f"{meta}/METADATA": "Metadata-Version: 2.1\nName: edge-agent\n"
-        f"Version: {version}\nRequires-Dist: paho-mqtt\n",
+        f"Version: {version}\nRequires-Dist: {needs}\n",
         f"{meta}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{meta}/entry_points.txt": "[console_scripts]\nedge-agent = stand_in:main\n",
     }

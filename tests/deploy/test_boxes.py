@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.deploy.boxes import Boxes
 from tests.deploy.network import Network
+
+pytestmark = pytest.mark.xdist_group("fleet")
 
 
 def test_two_blank_boxes_see_each_other_and_share_no_file(boxes: Boxes) -> None:

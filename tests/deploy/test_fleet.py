@@ -18,6 +18,8 @@ from tests.deploy.stand_in import wheelhouse
 from tests.testbed.mosquitto import Authority, wait_until
 from tests.update.wheel_server import WheelServer
 
+pytestmark = pytest.mark.xdist_group("fleet")
+
 DE_THAM, BO_XUYEN = "Đề Thám", "Bồ Xuyên"
 STAND_IN = Path(__file__).parent / "stand_in.yml"
 SITES = ("dt-001", "dt-002", "dt-003")
@@ -86,6 +88,16 @@ def test_a_certificate_is_renewed_for_the_same_key_before_it_ends(fleet: Fleet) 
     assert handshake(box, fleet, tls) == "let in"
 
 
+def test_a_release_that_cannot_be_installed_leaves_nothing_of_it(fleet: Fleet) -> None:
+    wheelhouse(fleet.control.wheels, "0.1.5", needs="a-wheel-that-is-missing")
+    play = fleet.control.play("rollout.yml", "-e", "version=0.1.5")
+    assert play.code != 0
+    assert "dt-001: 0.1.5 cannot be installed, and nothing of it is left" in play.text
+    assert "a-wheel-that-is-missing" in play.text, "and why"
+    assert set(fleet.boxes["dt-001"].run("ls /opt/edge-agent").split()) == {"current", "wheels", "0.1.0"}
+    assert fleet.versions() == dict.fromkeys(SITES, "0.1.0")
+
+
 def test_a_bad_release_stops_at_the_box_it_breaks_and_that_box_comes_back(fleet: Fleet) -> None:
     fleet.boxes["dt-003"].run("systemctl stop edge-agent")
     wait_until(lambda: "dt-003" not in fleet.versions(), 30, "dt-003 offline")
@@ -110,6 +122,11 @@ def test_the_next_good_release_goes_everywhere(fleet: Fleet) -> None:
     assert fleet.versions() == dict.fromkeys(SITES, "0.3.0")
     kept = set(fleet.boxes["dt-001"].run("ls /opt/edge-agent").split())
     assert kept == {"current", "wheels", "0.2.0", "0.3.0"}, "the one before stays, older ones go"
+    wheels = {
+        name.split("-")[1]
+        for name in fleet.boxes["dt-001"].run("ls /opt/edge-agent/wheels/edge_agent-*").split()
+    }
+    assert wheels == {"0.2.0", "0.3.0"}, "and their wheels with them"
 
 
 def test_a_site_moves_to_another_ward_with_its_id(fleet: Fleet) -> None:
@@ -178,6 +195,39 @@ def test_a_box_that_no_ssh_reaches_pulls_a_signed_release_and_leaves_a_bad_one(
         assert "0.5.0 did not do: crashing: it ended" in box.run("journalctl -u edge-agent-update.service")
         assert fleet.in_force("dt-003") == "0.4.0"
         wait_until(lambda: fleet.versions().get("dt-003") == "0.4.0", 30, "the box on its old release")
+
+
+def test_certificates_may_come_from_somebody_elses_ca(fleet: Fleet, tmp_path: Path) -> None:
+    authority, own = Authority(tmp_path, "somebody else's CA"), tmp_path / "own"
+    own.mkdir()
+    names = f"DNS:broker-1,IP:{fleet.broker.address},IP:127.0.0.1"
+    made = {name: authority.issue(name, san=names) for name in ("broker-1", "dt-003", "fleet-operator")}
+    for name, issued in made.items():
+        (own / f"{name}.crt").write_bytes(issued.cert.read_bytes())
+        (own / f"{name}.key").write_bytes(issued.key.read_bytes())
+    authority.write_crl(own / "crl.pem")
+    fleet.control.set_variables(
+        pki_source="own",
+        pki_own_ca=str(authority.cert),
+        pki_own_crl=str(own / "crl.pem"),
+        pki_own_certificate=f"{own}/{{{{ inventory_hostname }}}}.crt",
+        pki_own_key=f"{own}/{{{{ inventory_hostname }}}}.key",
+        broker_operator_own_certificate=f"{own}/fleet-operator.crt",
+        broker_operator_own_key=f"{own}/fleet-operator.key",
+    )
+    fleet.control.play_well("servers.yml")
+    box = fleet.boxes["dt-003"]
+    assert handshake(box, fleet, "/etc/edge-agent/tls") != "let in", "the CA before is nobody's any more"
+    fleet.control.play_well(STAND_IN, "-l", "dt-003")
+    box.run("systemctl restart edge-agent")
+    wait_until(lambda: "dt-003" in fleet.versions(), 30, "dt-003 online with its own certificate")
+    assert "somebody else" in box.run("openssl x509 -in /etc/edge-agent/tls/client.crt -noout -issuer")
+
+    made["dt-003"].cert.replace(own / "dt-002.crt")
+    (own / "dt-003.key").rename(own / "dt-002.key")
+    wrong = fleet.control.play(STAND_IN, "-l", "dt-002")
+    assert wrong.code != 0
+    assert "is for dt-003" in wrong.text, "nobody gets another one's certificate by accident"
 
 
 def handshake(box: Box, fleet: Fleet, folder: str) -> str:

@@ -5,35 +5,19 @@ The tests follow one another, as the life of a box does.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.boxes import Box, Boxes
-from tests.deploy.network import Network
-from tests.deploy.site import ROOT, SITE, Provisioning
+from tests.deploy.boxes import Box
+from tests.deploy.site import SITE, Provisioning, agent_pid
 from tests.testbed.mosquitto import wait_until
 
-WHEELHOUSE = ROOT / "dist/wheelhouse/cp313-x86_64"
+pytestmark = pytest.mark.xdist_group("site")
+
 RESTART_S = 90.0  # WatchdogSec=60, RestartSec=2, and the start
 
 UPLINK_BYTES = 5_000_000
-
-
-@pytest.fixture(scope="module")
-def site(boxes: Boxes, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Provisioning:
-    if not WHEELHOUSE.is_dir():
-        pytest.skip(f"{WHEELHOUSE} is missing: make wheelhouse ARCH=x86_64")
-    # Nobody answers there: a site whose camera is not delivered yet. The agent runs and says so.
-    camera = f"rtsp://{network.address(1)}:8554/sub"
-    return Provisioning(tmp_path_factory.mktemp("control"), boxes, WHEELHOUSE, camera)
-
-
-def retained(site: Provisioning) -> dict[str, str]:
-    """What the broker keeps of the site: state, version."""
-    found: dict[str, dict[str, str]] = json.loads(site.broker.run("edge-fleet states"))
-    return found.get(SITE, {})
 
 
 def travelled(box: Box) -> int:
@@ -41,26 +25,20 @@ def travelled(box: Box) -> int:
     return sum(map(int, box.run("cat /sys/class/net/host0/statistics/[rt]x_bytes").split()))
 
 
-def agent_pid(box: Box) -> int:
-    return int(box.run("systemctl show -P MainPID edge-agent"))
-
-
-def reports(site: Provisioning) -> bool:
-    return retained(site).get("state") == "online"
-
-
 def restarted(box: Box, before: int) -> bool:
     return agent_pid(box) not in (0, before) and box.ssh("systemctl is-active edge-agent").returncode == 0
 
 
-def test_a_blank_box_becomes_a_site_that_reports(site: Provisioning) -> None:
+def test_a_blank_box_becomes_a_site_that_reports(blank_site: Provisioning) -> None:
+    site = blank_site
     site.play_well("servers.yml")
     site.play_well("depot.yml")
     before = travelled(site.box)
     at_the_pole = site.play_well("site.yml", site_accepts_red=True)
     assert travelled(site.box) - before < UPLINK_BYTES
     assert "cam-1" in at_the_pole.text, "the verdict names the camera that does not answer"
-    wait_until(lambda: reports(site), 180, "dt-001 online")
+    wait_until(site.reports, 180, "dt-001 online")
+    site.stands = True
 
 
 def test_the_second_run_changes_nothing_and_a_dry_run_finds_nothing(site: Provisioning) -> None:
@@ -111,21 +89,11 @@ def test_the_agent_is_a_user_of_its_own_and_no_password_lies_open(site: Provisio
     assert "s3cret" not in box.run("journalctl --no-pager; ps axww; cat /etc/edge-agent/edge-agent.yaml")
 
 
-def test_nothing_but_ssh_comes_in(site: Provisioning) -> None:
-    listening = "python3 -m http.server 8080 --bind 0.0.0.0"
-    site.box.run(f"systemd-run --unit=listener {listening}")
-    wait_until(lambda: ":8080" in site.box.run("ss -tlnH"), 20, "a listener")
-    knock = f"timeout 3 bash -c '</dev/tcp/{site.box.address}/%d'"
-    assert site.broker.ssh(knock % 22).returncode == 0
-    assert site.broker.ssh(knock % 8080).returncode != 0
-    site.box.run("systemctl stop listener")
-
-
 def test_an_agent_that_is_killed_comes_back(site: Provisioning) -> None:
     before = agent_pid(site.box)
     site.box.run(f"kill -9 {before}")
     wait_until(lambda: restarted(site.box, before), RESTART_S, "the agent started again")
-    wait_until(lambda: reports(site), 180, "dt-001 online")
+    wait_until(site.reports, 180, "dt-001 online")
 
 
 def test_an_agent_that_hangs_is_started_again(site: Provisioning) -> None:
@@ -133,7 +101,7 @@ def test_an_agent_that_hangs_is_started_again(site: Provisioning) -> None:
     site.box.run(f"kill -STOP {before}")
     wait_until(lambda: restarted(site.box, before), RESTART_S, "the watchdog")
     assert "watchdog" in site.box.run("journalctl --no-pager -u edge-agent").lower()
-    wait_until(lambda: reports(site), 180, "dt-001 online")
+    wait_until(site.reports, 180, "dt-001 online")
 
 
 def test_a_failed_unit_of_the_box_is_in_its_health(site: Provisioning) -> None:

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -176,6 +177,8 @@ class Subscriber:
         client_id: str = "centre",
         username: str | None = None,
         password: str | None = None,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._topics = topics or ("#",)
         self._changed = threading.Condition()
@@ -186,15 +189,17 @@ class Subscriber:
         )
         self._client.reconnect_delay_set(1, 1)
         self._client.username_pw_set(username, password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
-        self._port = port
+        self._host, self._port = host, port
 
     def __enter__(self) -> Self:
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = 3600
-        self._client.connect("127.0.0.1", self._port, clean_start=False, properties=session)
+        self._client.connect(self._host, self._port, clean_start=False, properties=session)
         self._client.loop_start()
         self.wait_for(lambda: self.subscriptions > 0)
         return self

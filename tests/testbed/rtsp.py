@@ -37,10 +37,13 @@ class RtspServer:
         user: str | None = None,
         password: str = "",
         auth: str = "digest",
+        address: str = "127.0.0.1",
     ) -> None:
+        """``address``: of this machine, to listen on."""
         self.port = 0
+        self._address = address
         self._process: subprocess.Popen[str] | None = None
-        self._arguments: list[str] = []
+        self._arguments: list[str] = ["--address", address]
         for mount, files in mounts.items():
             names = [files] if isinstance(files, Path) else files
             self._arguments += ["--mount", f"{mount}={','.join(str(name) for name in names)}"]
@@ -69,7 +72,7 @@ class RtspServer:
 
     def url(self, mount: str) -> str:
         """Without credentials."""
-        return f"rtsp://127.0.0.1:{self.port}{mount}"
+        return f"rtsp://{self._address}:{self.port}{mount}"
 
     def start(self) -> None:
         """Start it, on the port it had before if there was one; returns when it listens."""

@@ -4,7 +4,7 @@ Runs under Debian's own Python, which has ``gi`` (gir1.2-gst-rtsp-server-1.0):
 
     /usr/bin/python3 tests/testbed/rtsp_server.py --mount /stream=clip.mp4 [--mount /other=a.mp4,b.mp4]
         [--audio /voice] [--drop /stream=25,26] [--damage /stream=25] [--user U --password P --auth digest]
-        [--port 0]
+        [--address 127.0.0.1] [--port 0]
 
 Prints its port as one line when it is ready. A mount of several files plays them one after the other, so
 that the picture size changes in mid-stream. ``--drop`` leaves out access units, ``--damage`` overwrites the
@@ -209,10 +209,11 @@ def main() -> None:
     parser.add_argument("--password", default="")
     parser.add_argument("--auth", choices=("basic", "digest"), default="digest")
     parser.add_argument("--port", default="0")
+    parser.add_argument("--address", default="127.0.0.1", help="to listen on")
     options = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer.new()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(options.port)
     factories = {mount: audio_factory() for mount in options.audio}
     for mount, _, files in (o.partition("=") for o in options.mount):

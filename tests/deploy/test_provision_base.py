@@ -1,0 +1,108 @@
+"""What the roles base and time left on the box, as the box's own programs tell it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.deploy.site import Provisioning
+from tests.testbed.mosquitto import wait_until
+
+pytestmark = pytest.mark.xdist_group("site")
+
+
+def options(text: str) -> dict[str, str]:
+    """``name value`` lines, names in small letters."""
+    return {name.lower(): value for name, _, value in (line.partition(" ") for line in text.splitlines())}
+
+
+def test_ssh_takes_keys_only_and_nobody_is_root(site: Provisioning) -> None:
+    told = options(site.box.run("sshd -T"))
+    assert told["passwordauthentication"] == "no"
+    assert told["kbdinteractiveauthentication"] == "no"
+    assert told["permitrootlogin"] == "no"
+    assert told["pubkeyauthentication"] == "yes"
+    assert (told["maxauthtries"], told["x11forwarding"], told["allowagentforwarding"]) == ("3", "no", "no")
+    asked = site.broker.ssh(
+        f"ssh -v -o StrictHostKeyChecking=no -o PreferredAuthentications=none root@{site.box.address}"
+    )
+    assert "Authentications that can continue: publickey\n" in asked.stderr.replace("\r", "")
+
+
+def test_nothing_but_ssh_comes_in(site: Provisioning) -> None:
+    box = site.box
+    chain = box.run("nft list chain inet edge_base input")
+    assert "policy drop" in chain
+    opened = [line.strip() for line in chain.splitlines() if "dport" in line and "accept" in line]
+    assert [line for line in opened if "@edge_agent_aim" not in line] == [
+        "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
+        "tcp dport 22 accept",
+    ]
+    assert "elements" not in box.run("nft list set inet edge_base edge_agent_aim"), "nobody is aiming"
+    box.run("systemd-run --unit=listener python3 -m http.server 8080 --bind 0.0.0.0")
+    wait_until(lambda: ":8080" in box.run("ss -tlnH"), 20, "a listener")
+    knock = f"timeout 3 bash -c '</dev/tcp/{box.address}/%d'"
+    assert site.broker.ssh(knock % 22).returncode == 0
+    assert site.broker.ssh(knock % 8080).returncode != 0
+    box.run("nft flush chain inet edge_base input && nft add rule inet edge_base input accept")
+    assert site.broker.ssh(knock % 8080).returncode == 0, "it was the firewall that refused"
+    box.run("systemctl stop listener && systemctl restart nftables")
+    assert box.run("nft list chain inet edge_base input") == chain, "the rules come back with the box"
+
+
+def test_the_broker_machine_serves_the_broker_and_nothing_else(site: Provisioning) -> None:
+    chain = site.broker.run("nft list chain inet edge_base input")
+    opened = [line.strip() for line in chain.splitlines() if "tcp dport" in line and "@" not in line]
+    assert opened == ["tcp dport 22 accept", "tcp dport 8883 accept"]
+    site.broker.run("systemd-run --unit=listener python3 -m http.server 8080 --bind 0.0.0.0")
+    wait_until(lambda: ":8080" in site.broker.run("ss -tlnH"), 20, "a listener")
+    # Asked from here: the box's own firewall has no say in it.
+    assert [reaches(site.broker.address, port) for port in (8883, 8080, 8884)] == [True, False, False]
+    site.broker.run("systemctl stop listener")
+
+
+def reaches(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 3).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_security_upgrades_come_by_themselves(site: Provisioning) -> None:
+    known = site.box.run("apt-config dump --format '%F%f %v%n' APT::Periodic Unattended-Upgrade")
+    assert "APT::Periodic::Update-Package-Lists 1" in known
+    assert "APT::Periodic::Unattended-Upgrade 1" in known
+    assert "Unattended-Upgrade::Automatic-Reboot true" in known
+    assert "Unattended-Upgrade::Automatic-Reboot-Time 03:30" in known
+    tried = site.box.run("unattended-upgrade --dry-run --debug 2>&1", 180)
+    assert "label=Debian-Security" in tried, "security is among what it takes"
+    timers = site.box.run("systemctl is-active apt-daily.timer apt-daily-upgrade.timer")
+    assert timers.split() == ["active", "active"]
+
+
+def test_the_journal_stays_small_and_in_memory(site: Provisioning) -> None:
+    box = site.box
+    assert box.run("ls /run/log/journal/*/system.journal")
+    assert box.run("ls /var/log/journal/*/*.journal 2>/dev/null | wc -l") == "0"
+    begun = box.run("journalctl -b -u systemd-journald --grep 'Runtime Journal' -o cat | tail -n 1")
+    assert "max 32M" in begun, begun
+    box.run("logger -p user.err 'worth keeping' && systemctl start edge-keep-journal")
+    assert "worth keeping" in box.run("cat /var/log/edge/last.log")
+
+
+def test_a_box_that_hangs_is_reset(site: Provisioning) -> None:
+    asked = site.box.run("systemctl show -P RuntimeWatchdogUSec -P RebootWatchdogUSec")
+    assert asked.split() == ["15s", "2min"]
+
+
+def test_the_time_comes_from_the_inventorys_sources_and_is_given_to_nobody(site: Provisioning) -> None:
+    lines = site.box.run("chronyd -p -f /etc/chrony/chrony.conf").splitlines()
+    assert [line for line in lines if line.split()[0] in ("server", "pool")] == [
+        "server ntp.ward.example iburst prefer",
+        "pool vn.pool.ntp.org iburst",
+    ]
+    assert {"port 0", "cmdport 0", "rtcsync"} <= set(lines)
+    assert site.box.run("systemctl is-enabled chrony") == "enabled"
+    assert site.box.run("readlink /etc/localtime") == "/usr/share/zoneinfo/Asia/Ho_Chi_Minh"

@@ -1,0 +1,63 @@
+"""A provisioned site whose cameras are there: real streams, the real agent and its model, a green verdict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy import footage
+from tests.deploy.site import SITE, WARD, Provisioning
+from tests.testbed.mosquitto import Received
+
+pytestmark = pytest.mark.xdist_group("site")
+
+# A box in a container has its host's clock, which perhaps nobody sets; without a model there is OpenCV's own.
+BETTER = {"clock"} if footage.model() else {"clock", "detector"}
+RULE = """\
+cameras:
+  - id: cam-1
+    zones: {path: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}}
+    rules: [{id: somebody, kind: zone-intrusion, zone: path, labels: [person], severity: alarm}]
+"""
+
+
+def test_with_its_cameras_the_verdict_is_green(filmed: Provisioning, tmp_path: Path) -> None:
+    accepted = filmed.play_well("site.yml", site_language="en", site_reports=str(tmp_path))
+    assert f"{SITE} (Lý Thường Kiệt – Lê Quý Đôn) is READY: no faults." in accepted.text
+    told = json.loads(filmed.box.run("edge-agent doctor --lang en --json"))
+    assert told["verdict"] == "passed"
+    levels = {line["check"]: line["level"] for line in told["lines"]}
+    assert {check for check, level in levels.items() if level not in ("green", "skipped")} <= BETTER, told
+    green = {"cam-1", "cam-1/picture", "cam-2", "cam-2/picture", "broker", "certificate", "agent"}
+    assert {check for check in green if levels[check] != "green"} == set()
+    page = (tmp_path / f"{SITE}.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/jpeg') == 2, "a picture of each camera"
+
+
+def test_the_broker_hears_of_both_cameras_and_of_somebody_in_the_picture(filmed: Provisioning) -> None:
+    up = f"tb/v1/{WARD}/{SITE}/up"
+    with filmed.watch(f"{up}/#") as centre:
+        filmed.box.run(f"cat > /etc/edge-agent/conf.d/rules.yaml <<'END'\n{RULE}END\n")
+        filmed.box.run("edge-agent reload")
+
+        def online() -> bool:
+            beats = [body(message)["cameras"] for message in centre.on("/up/heartbeat")]
+            return any({c["state"] for c in seen.values()} == {"online"} and len(seen) == 2 for seen in beats)
+
+        centre.wait_for(online, 60)
+        alarms = "vn.thaibinh.edge.zone-intrusion.v1"
+        centre.wait_for(lambda: any(body(event)["type"] == alarms for event in centre.events()), 90)
+        alarm = next(body(event) for event in centre.events() if body(event)["type"] == alarms)
+        assert alarm["subject"] == "cam-1"
+        assert alarm["ward"] == WARD
+        assert alarm["data"]["label"] == "person"
+        picture = f"{up}/media/{alarm['data']['snapshot']['media_id']}"
+        centre.wait_for(lambda: any(message.topic == picture for message in centre.messages), 30)
+
+
+def body(message: Received) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(message.payload)
+    return found

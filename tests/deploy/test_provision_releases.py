@@ -1,0 +1,95 @@
+"""The later life of a site with the real agent: a bad release, another ward, new hardware, the end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.deploy.boxes import Box, Boxes
+from tests.deploy.conftest import WHEELHOUSE
+from tests.deploy.releases import CRASHES, GOOD, wheelhouse
+from tests.deploy.site import SITE, Provisioning
+from tests.testbed.mosquitto import wait_until
+
+pytestmark = pytest.mark.xdist_group("site")
+
+MERGED_INTO = "bo-xuyen"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def releases(filmed: Provisioning, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("releases") / "wheels"
+    filmed.vars["release_wheelhouse"] = str(wheelhouse(folder, WHEELHOUSE))
+
+
+def status(box: Box) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(box.run("edge-agent status --json"))
+    return found
+
+
+def sees(box: Box) -> bool:
+    """Both cameras, and it is connected."""
+    told = status(box)
+    return told["connected"] and [c["state"] for c in told["heartbeat"]["cameras"].values()] == ["online"] * 2
+
+
+def in_force(box: Box) -> str:
+    return box.run("readlink /opt/edge-agent/current")
+
+
+def test_a_release_goes_out_and_the_next_one_that_crashes_is_taken_back(filmed: Provisioning) -> None:
+    site = filmed
+    before = in_force(site.box)
+    site.play_well("rollout.yml", version=GOOD)
+    assert in_force(site.box) == GOOD
+    wait_until(lambda: sees(site.box), 60, "both cameras with the new release")
+    bad = site.play("rollout.yml", version=CRASHES)
+    assert bad.code != 0
+    assert f"It is back on {GOOD} and reports." in bad.text
+    assert in_force(site.box) == GOOD
+    assert site.reports(GOOD)
+    wait_until(lambda: sees(site.box), 60, "both cameras with the release before")
+    assert "this release does not work" in site.box.run("journalctl -u edge-agent")
+    assert {before, GOOD} <= set(site.box.run("ls /opt/edge-agent").split())
+
+
+def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisioning) -> None:
+    site = filmed
+    epoch = status(site.box)["heartbeat"]["outbox"]["epoch"]
+    site.vars["edge_agent_ward"] = MERGED_INTO
+    site.play_well("move-site.yml", site=SITE)
+    assert site.retained()["ward"] == MERGED_INTO
+    assert site.broker.run(f"edge-fleet clear {SITE} --keep-ward {MERGED_INTO}") == "[]", (
+        "the old ward is empty"
+    )
+    with site.watch(f"tb/v1/{MERGED_INTO}/{SITE}/up/#") as centre:
+        centre.wait_for(lambda: bool(centre.on("/up/heartbeat")), 60)
+    told = status(site.box)
+    assert (told["connected"], told["heartbeat"]["outbox"]["epoch"]) == (True, epoch)
+
+
+def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
+    filmed: Provisioning, site_boxes: Boxes
+) -> None:
+    site, old = filmed, filmed.box
+    site.box = site_boxes.start("spare")
+    site.play_well("depot.yml", version=GOOD, pki_replace=True)
+    site.play_well("replace-box.yml", site=SITE)
+    green = site.play_well("site.yml", site_language="en")
+    assert f"{SITE} (Lý Thường Kiệt – Lê Quý Đôn) is READY: no faults." in green.text
+    wait_until(lambda: sees(site.box), 60, "the new box with both cameras")
+    assert site.box.run("cat /etc/edge-agent/site-id") == SITE
+    wait_until(lambda: not status(old)["connected"], 60, "the old box refused")
+    assert "certificate revoked" in site.broker.run("journalctl -u mosquitto --no-pager")
+    assert site.reports(GOOD)
+
+
+def test_a_closed_site_is_out_and_leaves_nothing(filmed: Provisioning) -> None:
+    site = filmed
+    site.closed = True
+    site.play_well("decommission.yml", site=SITE)
+    assert site.retained() == {}
+    wait_until(lambda: not status(site.box)["connected"], 60, "the box refused")
+    assert SITE not in site.broker.run("cat /etc/mosquitto/edge/acl")

@@ -1,0 +1,55 @@
+"""The batches of rollout.yml at the city's size, as Ansible itself makes them from the keys of the play."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+SITES = [f"tb-{number:03}" for number in range(1, 466)]
+WHO_AND_WHEN = ("name", "hosts", "order", "serial", "max_fail_percentage", "gather_facts")
+BATCH = {
+    "name": "A batch begins",
+    "ansible.builtin.debug": {
+        "msg": "batch {{ ansible_play_batch | length }} from {{ ansible_play_batch[0] }}"
+    },
+    "run_once": True,
+}
+
+
+def begun(folder: Path, sites: list[str], *more: dict[str, Any]) -> list[tuple[int, str]]:
+    """Size and first site of each batch, in their order. ``more``: instead of tasks that switch a box."""
+    plays = yaml.safe_load((ANSIBLE / "rollout.yml").read_text(encoding="utf-8"))
+    (play,) = [play for play in plays if play["hosts"] == "rollout_targets"]
+    book, inventory = folder / "book.yml", folder / "hosts.ini"
+    kept = {key: play[key] for key in WHO_AND_WHEN}
+    book.write_text(yaml.safe_dump([kept | {"tasks": [BATCH, *more]}]), encoding="utf-8")
+    # Not in the order of the roll-out.
+    inventory.write_text("[rollout_targets]\n" + "".join(f"{site}\n" for site in reversed(sites)))
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(book)],
+        env=os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(folder)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return [(int(size), site) for size, site in re.findall(r"batch (\d+) from (\S+)", done.stdout)]
+
+
+def test_the_city_gets_one_box_then_five_then_a_tenth_at_a_time(tmp_path: Path) -> None:
+    batches = begun(tmp_path, SITES)
+    assert [size for size, _ in batches] == [1, 5, *[46] * 9, 45]
+    assert [site for _, site in batches][:4] == ["tb-001", "tb-002", "tb-007", "tb-053"]
+
+
+def test_after_one_bad_box_of_a_tenth_no_other_tenth_begins(tmp_path: Path) -> None:
+    breaks = {
+        "name": "The release works",
+        "ansible.builtin.fail": {"msg": "it does not"},
+        "when": "inventory_hostname == 'tb-030'",
+    }
+    assert begun(tmp_path, SITES, breaks) == [(1, "tb-001"), (5, "tb-002"), (46, "tb-007")]
