@@ -14,8 +14,8 @@ from tests.testbed.mosquitto import Received
 
 pytestmark = pytest.mark.xdist_group("site")
 
-# A container has its host's clock, which perhaps nobody sets, and cannot arm its watchdog; without a model there is
-# OpenCV's own detector.
+# A container has its host's clock, which perhaps nobody sets, and cannot arm its watchdog; without a model
+# there is OpenCV's own detector.
 BETTER = {"clock", "board/watchdog"} | (set() if footage.model() else {"detector"})
 RULE = """\
 cameras:
