@@ -43,8 +43,13 @@ class FleetBroker:
     """Mosquitto with the role's own configuration: everything but the paths and ports is as on the broker."""
 
     def __init__(
-        self, folder: Path, gateways: Mapping[str, str], ward_users: Sequence[Mapping[str, str]] = ()
+        self,
+        folder: Path,
+        gateways: Mapping[str, str],
+        ward_users: Sequence[Mapping[str, str]] = (),
+        **limits: int,
     ) -> None:
+        """``limits``: variables of the role, instead of their defaults."""
         self.folder = folder / "broker"
         self.folder.mkdir()
         self.port, self.operator_port = free_port(), free_port()
@@ -71,6 +76,7 @@ class FleetBroker:
             broker_bind_address="127.0.0.1",
             broker_port=self.port,
             broker_operator_port=self.operator_port,
+            **limits,
         )
         moved = {
             "user mosquitto": "user root",

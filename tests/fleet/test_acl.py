@@ -166,6 +166,22 @@ def test_a_site_that_moves_loses_its_old_topics_with_a_reload(broker: FleetBroke
     assert REFUSED not in broker.publish("dt-020", new).err
 
 
+def test_no_more_than_the_limit_come_in_and_the_operator_still_does(tmp_path: Path) -> None:
+    three = {"dt-001": "de-tham", "dt-002": "de-tham", "dt-003": "de-tham"}
+    with (
+        FleetBroker(tmp_path, three, broker_max_connections=2) as small,
+        listening(small, "dt-001", tmp_path, "tb/v1/de-tham/dt-001/down/#"),
+        listening(small, "dt-002", tmp_path, "tb/v1/de-tham/dt-002/down/#") as second,
+    ):
+        assert small.publish("dt-003", "tb/v1/de-tham/dt-003/up/state").code != 0
+        command = small.client(
+            "mosquitto_pub", OPERATOR, "-q", "1", "-t", "tb/v1/de-tham/dt-002/down/config", "-m", "still in",
+            port=small.operator_port,
+        )  # fmt: skip
+        assert subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+        wait_until(lambda: "still in" in second.read_text(), what="a message to one that was in before")
+
+
 ids = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 
 
