@@ -122,10 +122,8 @@ def test_the_next_good_release_goes_everywhere(fleet: Fleet) -> None:
     assert fleet.versions() == dict.fromkeys(SITES, "0.3.0")
     kept = set(fleet.boxes["dt-001"].run("ls /opt/edge-agent").split())
     assert kept == {"current", "wheels", "0.2.0", "0.3.0"}, "the one before stays, older ones go"
-    wheels = {
-        name.split("-")[1]
-        for name in fleet.boxes["dt-001"].run("ls /opt/edge-agent/wheels/edge_agent-*").split()
-    }
+    left = fleet.boxes["dt-001"].run("cd /opt/edge-agent/wheels && ls edge_agent-*").split()
+    wheels = {name.split("-")[1] for name in left}
     assert wheels == {"0.2.0", "0.3.0"}, "and their wheels with them"
 
 
