@@ -61,6 +61,7 @@ wheelhouse: setup
 # For boxes that are containers of this machine.
 wheelhouse-here: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $$(uname -m) --python 3.13
+	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $$(uname -m) --python 3.13 --for centre
 
 # Root and wheels stay in .cache/arm64 for the next time.
 test-arm64: setup

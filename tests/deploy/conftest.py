@@ -19,6 +19,14 @@ from tests.deploy.site import PASSWORD, ROOT, Provisioning
 from tests.testbed.rtsp import RtspServer
 
 WHEELHOUSE = ROOT / "dist/wheelhouse/cp313-x86_64"
+CENTRE = WHEELHOUSE.with_name("cp313-x86_64-centre")
+RULE = """\
+cameras:
+  - id: cam-1
+    zones: {path: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}}
+    rules: [{id: somebody, kind: zone-intrusion, zone: path, labels: [person], severity: alarm}]
+"""
+"""What a technician adds on site."""
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +64,9 @@ def blank_site(
     site_boxes: Boxes, cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Provisioning:
     """A broker and a box that nobody has touched yet. The site's only camera is not delivered."""
-    if not WHEELHOUSE.is_dir():
-        pytest.skip(f"{WHEELHOUSE} is missing: make wheelhouse ARCH=x86_64")
+    for folder, words in ((WHEELHOUSE, ""), (CENTRE, " FOR=centre")):
+        if not folder.is_dir():
+            pytest.skip(f"{folder} is missing: make wheelhouse ARCH=x86_64{words}")
     site = Provisioning(tmp_path_factory.mktemp("control"), site_boxes, WHEELHOUSE, cameras.url("/cam-1"))
     if model := footage.model():
         sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
@@ -75,7 +84,9 @@ def site(blank_site: Provisioning) -> Provisioning:
 
 @pytest.fixture(scope="session")
 def filmed(site: Provisioning, cameras: RtspServer) -> Provisioning:
-    """Both cameras are delivered and in the inventory."""
+    """Both cameras are delivered and in the inventory, and one has a rule."""
     cameras.start()
     site.give_cameras([cameras.url("/cam-1"), cameras.url("/cam-2")], PASSWORD)
+    site.box.run(f"cat > /etc/edge-agent/conf.d/rules.yaml <<'END'\n{RULE}END\n")
+    site.accepted = site.play_well("site.yml", site_language="en").text
     return site

@@ -41,19 +41,22 @@ class Provisioning:
     def __init__(self, folder: Path, boxes: Boxes, wheelhouse: Path, camera_url: str) -> None:
         self.broker, self.box = boxes.start("broker-1"), boxes.start(SITE)
         self.stands = False
+        self.wheelhouse = wheelhouse
         self.closed = False
+        self.accepted = ""
+        """What `site.yml` said when the cameras were there."""
         self._folder = folder
         self._inventory = folder / "inventory.ini"
         self._vars = folder / "vars.json"
         self.vars: dict[str, object] = {
             "pki_ca_passphrase": "only for this test of provisioning",
             "pki_directory": str(folder / "pki"),
-            "release_wheelhouse": str(wheelhouse),
             "broker_certificate_names": ["DNS:broker-1", f"IP:{self.broker.address}"],
             "base_admin_keys": [boxes.public_key],
             "time_sources": [{"address": "ntp.ward.example"}, {"address": "vn.pool.ntp.org", "kind": "pool"}],
             "servers_base": True,
             "broker_central_users": ["central", WATCHER],
+            "site_reports": str(folder / "reports"),
             "edge_agent_ward": WARD,
             "edge_agent_site_name": "Lý Thường Kiệt – Lê Quý Đôn",
             "edge_agent_latitude": 20.4463,
@@ -62,7 +65,7 @@ class Provisioning:
             "edge_agent_brokers": [f"mqtts://{self.broker.address}:8883"],
             "edge_agent_cameras": [{"id": "cam-1", "url": camera_url, "username": "viewer"}],
             "edge_agent_camera_passwords": {"cam-1": PASSWORD},
-            "edge_agent_settings": {"mqtt": {"spread_s": 0}, "heartbeat_s": 5},
+            "edge_agent_settings": {"mqtt": {"spread_s": 0, "delivery": "confirmed"}, "heartbeat_s": 5},
         }
 
     def give_cameras(self, urls: Sequence[str], password: str) -> None:
@@ -85,7 +88,9 @@ class Provisioning:
         """Runs a playbook of ``ansible/``; ``more`` are variables of this run."""
         self._inventory.write_text(
             f"[gateways]\n{'' if self.closed else self.box.inventory_line(SITE)}\n"
-            f"[brokers]\n{self.broker.inventory_line()}\n[central]\n"
+            # The centre has a wheelhouse of its own, and here the broker's machine.
+            f"[gateways:vars]\nrelease_wheelhouse={self.wheelhouse}\n"
+            f"[brokers]\n{self.broker.inventory_line()}\n[central]\n{self.broker.name}\n"
         )
         self._vars.write_text(json.dumps(self.vars | more), encoding="utf-8")
         program = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -116,6 +121,11 @@ class Provisioning:
         played = self.play(book, *options, **more)
         assert played.code == 0, played.text[-6000:]
         return played
+
+    @property
+    def report(self) -> str:
+        """The commissioning report, as `site.yml` fetched it last."""
+        return Path(str(self.vars["site_reports"]), f"{SITE}.html").read_text(encoding="utf-8")
 
     def retained(self) -> dict[str, str]:
         """What the broker keeps of the site: ward, state, version."""

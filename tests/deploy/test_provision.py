@@ -5,8 +5,6 @@ The tests follow one another, as the life of a box does.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.deploy.boxes import Box
@@ -56,11 +54,11 @@ def test_a_red_verdict_is_no_accepted_site(site: Provisioning) -> None:
     assert "is NOT READY: 1 fault to correct: cam-1" in refused.text
 
 
-def test_a_known_defect_is_accepted_with_its_reason_and_reported(site: Provisioning, tmp_path: Path) -> None:
+def test_a_known_defect_is_accepted_with_its_reason_and_reported(site: Provisioning) -> None:
     known = {"cam-1": "chưa giao camera"}
-    accepted = site.play_well("site.yml", site_accept=known, site_reports=str(tmp_path))
+    accepted = site.play_well("site.yml", site_accept=known)
     assert "LỖI cam-1" in accepted.text
-    page = (tmp_path / f"{SITE}.html").read_text(encoding="utf-8")
+    page = site.report
     assert "chưa giao camera" in page
     assert "Lý Thường Kiệt" in page
     assert len(page) < 1_000_000, "it may have to pass a SIM card"

@@ -21,7 +21,7 @@ MERGED_INTO = "bo-xuyen"
 @pytest.fixture(scope="module", autouse=True)
 def releases(filmed: Provisioning, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("releases") / "wheels"
-    filmed.vars["release_wheelhouse"] = str(wheelhouse(folder, WHEELHOUSE))
+    filmed.wheelhouse = wheelhouse(folder, WHEELHOUSE)
 
 
 def status(box: Box) -> dict[str, Any]:
@@ -68,6 +68,8 @@ def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisio
         centre.wait_for(lambda: bool(centre.on("/up/heartbeat")), 60)
     told = status(site.box)
     assert (told["connected"], told["heartbeat"]["outbox"]["epoch"]) == (True, epoch)
+    known = "/opt/edge-agent/current/bin/edge-agent central status --json"
+    wait_until(lambda: f'"ward": "{MERGED_INTO}"' in site.broker.run(known), 60, "the centre takes it in")
 
 
 def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(

@@ -1,0 +1,68 @@
+"""The centre, provisioned beside the broker: it stores what a provisioned box sees, and confirms it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.deploy.boxes import Box
+from tests.deploy.site import SITE, WARD, Provisioning
+from tests.testbed.mosquitto import wait_until
+
+pytestmark = pytest.mark.xdist_group("site")
+
+CENTRE = "/opt/edge-agent/current/bin/edge-agent central"
+STORED = (
+    "import json, sqlite3, sys; "
+    "rows = sqlite3.connect('file:/var/lib/edge-central/central.db?mode=ro', uri=True)"
+    ".execute('select payload from event where gateway = ? and kind = ?', sys.argv[1:]); "
+    "print(json.dumps([json.loads(row[0]) for row in rows]))"
+)
+
+
+def status(machine: Box) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(machine.run(f"{CENTRE} status --json"))
+    return found
+
+
+def stored(machine: Box, kind: str) -> list[dict[str, Any]]:
+    """Events of the site as the database has them."""
+    found: list[dict[str, Any]] = json.loads(machine.run(f'python3 -c "{STORED}" {SITE} {kind}'))
+    return found
+
+
+def main_pid(machine: Box) -> int:
+    return int(machine.run("systemctl show -P MainPID edge-central"))
+
+
+def test_what_the_box_sees_is_stored_at_the_centre(filmed: Provisioning) -> None:
+    machine = filmed.broker
+    assert machine.run("ps -o user= -p $(systemctl show -P MainPID edge-central)") == "edge-central"
+    wait_until(lambda: bool(stored(machine, "zone-intrusion")), 120, "an alarm of cam-1 in the database")
+    alarm = stored(machine, "zone-intrusion")[0]
+    assert (alarm["subject"], alarm["ward"], alarm["data"]["label"]) == ("cam-1", WARD, "person")
+    wait_until(lambda: status(machine)["media"] > 0, 60, "its picture")
+    (gateway,) = status(machine)["gateways"]
+    assert (gateway["gateway"], gateway["ward"], gateway["state"]) == (SITE, WARD, "online")
+
+
+def test_what_is_stored_is_confirmed_and_leaves_the_box(filmed: Provisioning) -> None:
+    def waiting() -> int:
+        told = json.loads(filmed.box.run("edge-agent status --json"))
+        return int(told["heartbeat"]["outbox"]["depth"])
+
+    wait_until(lambda: waiting() == 0, 120, "nothing waits on the box")
+    assert status(filmed.broker)["missing"] == 0
+
+
+def test_a_centre_that_is_killed_comes_back_and_misses_nothing(filmed: Provisioning) -> None:
+    machine = filmed.broker
+    before, known = main_pid(machine), len(stored(machine, "zone-intrusion"))
+    machine.run(f"kill -9 {before}")
+    wait_until(lambda: main_pid(machine) not in (0, before), 60, "the centre started again")
+    wait_until(lambda: len(stored(machine, "zone-intrusion")) > known, 180, "another alarm")
+    assert status(machine)["missing"] == 0
+    again = filmed.play_well("servers.yml")
+    assert again.changed == 0, again.text
