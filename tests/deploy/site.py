@@ -65,7 +65,12 @@ class Provisioning:
             "edge_agent_brokers": [f"mqtts://{self.broker.address}:8883"],
             "edge_agent_cameras": [{"id": "cam-1", "url": camera_url, "username": "viewer"}],
             "edge_agent_camera_passwords": {"cam-1": PASSWORD},
-            "edge_agent_settings": {"mqtt": {"spread_s": 0, "delivery": "confirmed"}, "heartbeat_s": 5},
+            "edge_agent_settings": {
+                "mqtt": {"spread_s": 0, "delivery": "confirmed"},
+                "heartbeat_s": 5,
+                # Of the profile's 10: this machine has other things to do.
+                "detector": {"budget_per_s": 2},
+            },
         }
 
     def give_cameras(self, urls: Sequence[str], password: str) -> None:
