@@ -1,0 +1,147 @@
+"""Certificates of boxes that no ssh reaches: renewed here for the same key, fetched by the boxes from a server.
+
+A certificate is public and its key never leaves its box, so all that is needed is the certificate before. The
+state of the CA is that of the role ``pki``: ``issued/``, ``superseded/``, ``also-trusted/``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from fleet.signing import sign
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    renewed: tuple[str, ...]
+    left: tuple[str, ...]  # good for longer
+    unknown: tuple[str, ...]  # never had one, or it was revoked
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """In days."""
+
+    days: int = 730
+    renew_days: int = 240
+
+
+class Authority:
+    """The CA in ``folder``. Raises OSError and ValueError. ``passphrase`` is asked for when it is needed."""
+
+    def __init__(self, folder: Path, passphrase: Callable[[], str]) -> None:
+        self.folder = folder
+        self.certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+        self._passphrase = passphrase
+        self._key: EllipticCurvePrivateKey | None = None
+
+    def issued(self, site: str) -> Path:
+        return self.folder / "issued" / f"{site}.crt"
+
+    def bundle(self) -> str:
+        """What boxes trust: this CA, and those of a change that is under way."""
+        others = sorted((self.folder / "also-trusted").glob("*.crt"))
+        return "".join(path.read_text(encoding="ascii") for path in (self.folder / "ca.crt", *others))
+
+    def is_due(self, old: x509.Certificate, lives: Lives, now: datetime) -> bool:
+        if old.not_valid_after_utc - now < timedelta(days=lives.renew_days):
+            return True
+        try:
+            old.verify_directly_issued_by(self.certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return True  # of the CA before
+        return False
+
+    def renew(self, site: str, old: x509.Certificate, lives: Lives, now: datetime) -> None:
+        """For the same name and key; the one before is kept, so that it can be revoked."""
+        ca_key = self._unlocked()
+        issuer = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
+        own_key = old.public_key()
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(old.subject)
+            .issuer_name(self.certificate.subject)
+            .public_key(own_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now)
+            .not_valid_after(min(now + timedelta(days=lives.days), self.certificate.not_valid_after_utc))
+            .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(own_key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False
+            )
+            .sign(ca_key, SHA256())
+        )
+        kept = self.folder / "superseded" / f"{site}_{old.serial_number}.crt"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(self.issued(site).read_bytes())
+        _write(self.issued(site), made.public_bytes(Encoding.PEM))
+
+    def _unlocked(self) -> EllipticCurvePrivateKey:
+        if self._key is None:
+            pem = (self.folder / "ca.key").read_bytes()
+            try:
+                key = load_pem_private_key(pem, self._passphrase().encode() or None)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{self.folder / 'ca.key'} does not open with that passphrase") from error
+            if not isinstance(key, EllipticCurvePrivateKey):
+                raise ValueError(f"{self.folder / 'ca.key'} is no key of an elliptic curve")
+            self._key = key
+        return self._key
+
+
+def publish_certificates(
+    authority: Authority, sites: Sequence[str], folder: Path, signing_key: Path, lives: Lives
+) -> Outcome:
+    """Renew what is due, and write all of it below ``folder``. Raises OSError and ValueError."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    renewed, left, unknown = [], [], []
+    for site in sites:
+        if not authority.issued(site).is_file():
+            unknown.append(site)
+            continue
+        old = x509.load_pem_x509_certificate(authority.issued(site).read_bytes())
+        if authority.is_due(old, lives, now):
+            authority.renew(site, old, lives, now)
+            renewed.append(site)
+        else:
+            left.append(site)
+    served = folder / "certificates"
+    served.mkdir(parents=True, exist_ok=True)
+    _serve(authority, [*renewed, *left], served)
+    _list_authorities(authority, served, signing_key)
+    return Outcome(tuple(renewed), tuple(left), tuple(unknown))
+
+
+def _serve(authority: Authority, sites: Iterable[str], served: Path) -> None:
+    wanted = {f"{site}.crt": authority.issued(site).read_bytes() for site in sites}
+    for name, pem in wanted.items():
+        _write(served / name, pem)
+    for path in served.glob("*.crt"):
+        if path.name not in wanted:
+            path.unlink()
+
+
+def _list_authorities(authority: Authority, served: Path, signing_key: Path) -> None:
+    """The CAs, signed: a box believes the server nothing. A serial that only grows keeps an old list out."""
+    path, bundle = served / "authorities.json", authority.bundle()
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["ca"] == bundle:
+        return
+    sign(path, json.dumps({"serial": int(time.time()), "ca": bundle}) + "\n", signing_key)
+
+
+def _write(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(content)
+    new.replace(path)

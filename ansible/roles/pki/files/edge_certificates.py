@@ -1,0 +1,352 @@
+#!/usr/bin/python3
+"""``edge-certificates``: root's side of the two slots in /etc/edge-agent/tls; docs/design/certificates.md.
+
+``stage`` puts what comes on stdin, ``{"certificate": PEM, "ca": PEM, "key": PEM}`` with any of them left
+out, into the next slot. ``promote`` moves the next slot over the first once the agent has noted that the broker
+let it in. ``fetch`` is ``stage`` for a box that no ssh reaches: from the server of ``edge-pull``.
+
+Needs nothing but Python and openssl. Exit codes: 0 done, or nothing to do; 1 refused, nothing was changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import ssl
+import stat
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+KEY, CA, CERTIFICATE = FILES = ("client.key", "ca.crt", "client.crt")
+"""In the order in which they are written and moved: the certificate is what makes a slot another one."""
+MOST_BYTES = 100_000
+
+
+class Refused(Exception):
+    """Why nothing was changed."""
+
+
+class Slots:
+    """The folder of the first slot, with the next one in ``next`` below it."""
+
+    def __init__(self, folder: Path, note: Path) -> None:
+        self.folder = folder
+        self.next = folder / "next"
+        self._note = note
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One at a time: a playbook and a timer may come together."""
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def first(self) -> dict[str, bytes]:
+        return _read(self.folder)
+
+    def following(self) -> dict[str, bytes]:
+        """The next slot: what it does not have is the first one's. The same while it is being moved."""
+        return self.first() | _read(self.next)
+
+    def proven(self) -> bool:
+        """Whether the agent noted that the broker let in what is in the next slot. The note is the agent's,
+        who is less than root: it is only compared."""
+        try:
+            handle = os.open(self._note, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return False
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return False
+            try:
+                noted = json.loads(file.read(MOST_BYTES))
+            except ValueError:
+                return False
+        return isinstance(noted, dict) and noted.get("proven") == fingerprint(self.following())
+
+    def promote(self) -> bool:
+        """Whether there was something to move. A power cut in between leaves the rest for the next time."""
+        waiting = [name for name in FILES if (self.next / name).is_file()]
+        if not waiting or not self.proven():
+            return False
+        for name in waiting:
+            (self.next / name).replace(self.folder / name)
+            _sync(self.folder)
+            _sync(self.next)
+        return True
+
+    def write(self, folder: Path, files: dict[str, bytes]) -> None:
+        """Durable; readable for the group that the first slot's folder belongs to."""
+        group = self.folder.stat().st_gid
+        if not folder.is_dir():
+            folder.mkdir(mode=0o750)
+            os.chown(folder, -1, group)
+            _sync(folder.parent)
+        for name in [name for name in FILES if name in files]:
+            new = folder / f".{name}.new"
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+                target.write(files[name])
+                target.flush()
+                os.fchown(target.fileno(), -1, group)
+                os.fchmod(target.fileno(), 0o640)
+                os.fsync(target.fileno())
+            new.replace(folder / name)
+            _sync(folder)
+
+    def clear(self, *kept: str) -> bool:
+        """Without what is not ``kept``; the certificate first. Whether there was any."""
+        gone = [name for name in reversed(FILES) if name not in kept and (self.next / name).is_file()]
+        for name in gone:
+            (self.next / name).unlink()
+        return bool(gone)
+
+
+def stage(slots: Slots, given: dict[str, bytes], name: str, *, only_later: bool = False) -> str:
+    """What was done, in one sentence. ``only_later``: a certificate that ends no later than the present ones
+    is left alone. Raises Refused."""
+    moved = "; the one before is in force" if slots.promote() else ""
+    first, following = slots.first(), slots.following()
+    if only_later and CERTIFICATE in given and not _later(given[CERTIFICATE], first, following):
+        given = given | {CERTIFICATE: following[CERTIFICATE]}
+    wanted = first | given
+    changed = {file: content for file, content in wanted.items() if first.get(file) != content}
+    if not changed:
+        withdrawn = slots.clear()
+        return f"withdrawn: the slot in force is what is wanted{moved}" if withdrawn else f"unchanged{moved}"
+    if wanted == following:
+        return f"unchanged: it waits in the next slot{moved}"
+    _check(wanted, first, name)
+    if _pair_fits(first) and CA in first:
+        slots.clear(*changed)
+        slots.write(slots.next, changed)
+        return f"staged: in force when the broker has let the agent in with it{moved}"
+    slots.clear()
+    slots.write(slots.folder, changed)
+    return "in force: there was none that could be used"
+
+
+def _later(pem: bytes, *slots: dict[str, bytes]) -> bool:
+    return all(_end(pem) > _end(slot[CERTIFICATE]) for slot in slots if CERTIFICATE in slot)
+
+
+def _check(wanted: dict[str, bytes], first: dict[str, bytes], name: str) -> None:
+    """Raises Refused for what can be seen to be wrong without a broker."""
+    if missing := [file for file in FILES if file not in wanted]:
+        raise Refused(f"there is no {' and no '.join(missing)}")
+    if not _pair_fits(wanted):
+        raise Refused("the certificate is not of this box's key")
+    if (found := _name(wanted[CERTIFICATE])) != name:
+        raise Refused(f"the certificate is {found or 'nobody'}'s and not {name}'s")
+    fault = _chain_fault(wanted)
+    # A broker may ask for certificates of another CA than its own: then nothing here can tell.
+    dated = fault is not None and ("expired" in fault or "not yet valid" in fault)
+    if fault is not None and (dated or _chain_fault(first, dates=False) is None):
+        raise Refused(f"the certificate is not good: {fault}")
+
+
+# -- for a box that no ssh reaches
+
+
+def fetch(slots: Slots, settings: Path) -> str:
+    """``stage`` what the server has for this box. Raises Refused."""
+    kept = json.loads(settings.read_text(encoding="utf-8"))
+    url, name = str(kept["url"]).rstrip("/"), str(kept["gateway"])
+    if not url.startswith("https://"):
+        raise Refused(f"url in {settings} must begin with https://")
+    server, seen = Server(url, str(kept["ca_file"])), Path(kept["state"]).with_name("authorities.json")
+    certificate = server.get(f"certificates/{name}.crt")
+    if certificate is None:
+        return f"unchanged: the server has no certificate for {name}"
+    given, serial = {CERTIFICATE: certificate}, 0
+    if (listed := server.get("certificates/authorities.json")) is not None:
+        signature = server.get("certificates/authorities.json.sig") or b""
+        authorities = _signed(listed, signature, str(kept["public_key"]))
+        serial = int(authorities["serial"])
+        if serial < _serial(seen):
+            raise Refused(
+                f"the server's list of CAs is older ({serial}) than one seen before ({_serial(seen)})"
+            )
+        given[CA] = str(authorities["ca"]).encode()
+    with slots.locked():
+        told = stage(slots, given, name, only_later=True)
+    if serial > _serial(seen):
+        new = seen.with_suffix(".new")
+        new.write_text(json.dumps({"serial": serial}), encoding="utf-8")
+        new.replace(seen)
+    return told
+
+
+class Server:
+    def __init__(self, url: str, ca_file: str) -> None:
+        self._url = url
+        self._tls = ssl.create_default_context(cafile=ca_file or None)
+
+    def get(self, name: str) -> bytes | None:
+        """None: there is no such file. Raises Refused."""
+        address = f"{self._url}/{name}"
+        try:
+            with urllib.request.urlopen(address, timeout=60, context=self._tls) as answer:
+                found: bytes = answer.read(MOST_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            if error.code == http.HTTPStatus.NOT_FOUND:
+                return None
+            raise Refused(f"{address}: {error}") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Refused(f"{address}: {error}") from error
+        if len(found) > MOST_BYTES:
+            raise Refused(f"{address} is longer than it may be")
+        return found
+
+
+def _signed(text: bytes, signature: bytes, public_key: str) -> dict[str, Any]:
+    with _on_disk({"text": text, "signature": signature}) as folder:
+        verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", public_key, "-rawin"]
+        files = ["-in", str(folder / "text"), "-sigfile", str(folder / "signature")]
+        if _run([*verify, *files]).returncode:
+            raise Refused("the server's list of CAs is not signed with the fleet's key")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _serial(seen: Path) -> int:
+    """Of the newest list of CAs; a damaged memory is an error: an older list would be obeyed."""
+    try:
+        return int(json.loads(seen.read_text(encoding="utf-8"))["serial"])
+    except FileNotFoundError:
+        return 0
+
+
+# -- what is in a slot
+
+
+def fingerprint(slot: dict[str, bytes]) -> str:
+    """As edge_agent/mqtt/slots.py has it: of the certificate and the CA."""
+    digest = hashlib.sha256()
+    for name in (CERTIFICATE, CA):
+        content = slot.get(name, b"")
+        digest.update(b"%d:" % len(content) + content)
+    return digest.hexdigest()
+
+
+def _pair_fits(slot: dict[str, bytes]) -> bool:
+    if CERTIFICATE not in slot or KEY not in slot:
+        return False
+    with _on_disk(slot) as folder:
+        own = _run(["openssl", "x509", "-in", str(folder / CERTIFICATE), "-noout", "-pubkey"])
+        key = _run(["openssl", "pkey", "-in", str(folder / KEY), "-pubout", "-passin", "pass:"])
+    return own.returncode == 0 and key.returncode == 0 and own.stdout.strip() == key.stdout.strip()
+
+
+def _name(pem: bytes) -> str:
+    told = _about(pem, "-subject", "-nameopt", "RFC2253")
+    return told.partition("subject=")[2].strip().removeprefix("CN=")
+
+
+def _end(pem: bytes) -> int:
+    """Seconds since 1970; 0 for what is no certificate."""
+    try:
+        return ssl.cert_time_to_seconds(_about(pem, "-enddate").partition("=")[2].strip())
+    except ValueError:
+        return 0
+
+
+def _about(pem: bytes, *asked: str) -> str:
+    with _on_disk({CERTIFICATE: pem}) as folder:
+        return _run(["openssl", "x509", "-in", str(folder / CERTIFICATE), "-noout", *asked]).stdout
+
+
+def _chain_fault(slot: dict[str, bytes], *, dates: bool = True) -> str | None:
+    """What a broker with this CA would have against the certificate."""
+    if CERTIFICATE not in slot or CA not in slot:
+        return "there is none"
+    with _on_disk(slot) as folder:
+        own, ca = str(folder / CERTIFICATE), str(folder / CA)
+        verify = ["openssl", "verify", "-purpose", "sslclient", "-CAfile", ca, "-untrusted", own]
+        done = _run([*verify, *([] if dates else ["-no_check_time"]), own])
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error ")]
+    return lines[0].partition(": ")[2] if lines else "openssl cannot read it"
+
+
+@contextlib.contextmanager
+def _on_disk(files: dict[str, bytes]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:  # of mode 0700
+        for name, content in files.items():
+            Path(folder, name).write_bytes(content)
+        yield Path(folder)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def main() -> int:
+    args = _parser().parse_args()
+    slots = Slots(args.folder, args.note)
+    try:
+        if args.command == "fetch":
+            print(fetch(slots, args.settings))
+            return 0
+        with slots.locked():
+            if args.command == "promote":
+                print(
+                    "promoted" if slots.promote() else "unchanged: nothing that the broker has let in waits"
+                )
+                return 0
+            names = {"key": KEY, "ca": CA, "certificate": CERTIFICATE}
+            given = {names[key]: str(pem).encode() for key, pem in json.load(sys.stdin).items()}
+            print(stage(slots, given, args.name))
+    except (Refused, OSError, ValueError, KeyError, TypeError) as error:
+        print(f"edge-certificates: {error}; nothing was changed", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-certificates", description="The two slots of a box.")
+    parser.add_argument("--folder", type=Path, default=Path("/etc/edge-agent/tls"))
+    parser.add_argument("--note", type=Path, default=Path("/var/lib/edge-agent/certificates.json"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    staging = commands.add_parser("stage", help="put what comes on stdin into the next slot")
+    staging.add_argument("--name", required=True, help="the gateway's id")
+    commands.add_parser("promote", help="what the broker has let in becomes the first slot")
+    fetching = commands.add_parser("fetch", help="get this box's certificate from the server of edge-pull")
+    fetching.add_argument("settings", type=Path, nargs="?", default=Path("/etc/edge-agent/pull.json"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
