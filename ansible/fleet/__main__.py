@@ -1,4 +1,4 @@
-"""``python3 -m fleet check | build | generate | publish | push``, run in the ``ansible`` folder.
+"""``python3 -m fleet check | build | generate | publish | push | certificates``, run in ``ansible/``.
 
 Exit codes: 0 good, 1 the sheet has mistakes (all of them are printed) or the release that was pushed is not
 in force, 2 wrong usage.
@@ -7,13 +7,15 @@ in force, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from fleet import across
 from fleet.build import build
+from fleet.certificates import Authority, Lives, publish_certificates
 from fleet.generate import write_generated
 from fleet.problems import Problems
 from fleet.publish import publish
@@ -37,10 +39,32 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if args.command == "push":
             return _push(args)
+        if args.command == "certificates":
+            return _certificates(args)
         return _check_or_build(args)
     except (OSError, ValueError, PushError) as error:
         print(f"fleet {args.command}: {error}", file=sys.stderr)
         return 1
+
+
+def _certificates(args: argparse.Namespace) -> int:
+    sites, found = load(args.csv, args.wards, args.profiles)
+    if any(problems.errors for problems in found):
+        raise ValueError(f"{args.csv} has mistakes: python3 -m fleet check")
+    pulling = [site.id for site in sites if not site.ssh_host]
+    authority = Authority(args.authority, _passphrase_of(args.passphrase_file))
+    lives = Lives(args.days, args.renew_days)
+    outcome = publish_certificates(authority, pulling, args.folder, args.key, lives)
+    for site in outcome.unknown:
+        print(f"{site} has no certificate of this CA: depot.yml gives the first one", file=sys.stderr)
+    print(f"{len(outcome.renewed)} renewed, {len(outcome.left)} are good for longer, in {args.folder}")
+    return 0
+
+
+def _passphrase_of(path: Path | None) -> Callable[[], str]:
+    if path is None:
+        return lambda: getpass.getpass("Passphrase of the CA's key: ")
+    return lambda: path.read_text(encoding="utf-8").strip()
 
 
 def _check_or_build(args: argparse.Namespace) -> int:
@@ -132,6 +156,18 @@ def _parser() -> argparse.ArgumentParser:
     sent.add_argument("--key", type=Path)
     sent.add_argument("--url", help="where the gateway fetches it; else pieces through the broker")
     sent.add_argument("--wait-s", type=float, default=3600.0, help="for the verdict")
+    renew = commands.add_parser(
+        "certificates", help="renewed certificates for boxes that no ssh reaches, on the server of releases"
+    )
+    renew.add_argument("authority", type=Path, help="folder of the CA, pki_directory of the role pki")
+    renew.add_argument("folder", type=Path, help="what an https server hands out")
+    renew.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
+    renew.add_argument("--csv", type=Path, default=HERE / "inventory/sites.csv")
+    renew.add_argument("--wards", type=Path, default=HERE / "inventory/wards.csv")
+    renew.add_argument("--profiles", type=Path, default=HERE.parent / "firmware_profiles")
+    renew.add_argument("--days", type=int, default=Lives().days, help="life of a certificate")
+    renew.add_argument("--renew-days", type=int, default=Lives().renew_days, help="least that are left")
+    renew.add_argument("--passphrase-file", type=Path, help="instead of asking for the CA's passphrase")
     return parser
 
 

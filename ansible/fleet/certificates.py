@@ -1,4 +1,4 @@
-"""Certificates of boxes that no ssh reaches: renewed here for the same key, fetched by the boxes from a server.
+"""Certificates of boxes that no ssh reaches: renewed here for the same key, fetched from a server.
 
 A certificate is public and its key never leaves its box, so all that is needed is the certificate before. The
 state of the CA is that of the role ``pki``: ``issued/``, ``superseded/``, ``also-trusted/``.
@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.signing import sign
 
@@ -76,7 +77,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now)
             .not_valid_after(min(now + timedelta(days=lives.days), self.certificate.not_valid_after_utc))
-            .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(own_key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False

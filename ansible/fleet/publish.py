@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import time
 from pathlib import Path
+
+from fleet.signing import sign
 
 
 def publish(wheelhouse: Path, version: str, key: Path, folder: Path, percent: int) -> int:
@@ -34,27 +35,5 @@ def publish(wheelhouse: Path, version: str, key: Path, folder: Path, percent: in
         body = wheel.read_bytes()
         listed.append({"name": wheel.name, "sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)})
     manifest = {"version": version, "serial": int(time.time()), "percent": percent, "wheels": listed}
-    _sign(folder, json.dumps(manifest, indent=1) + "\n", key)
+    sign(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n", key)
     return len(wheels)
-
-
-def _sign(folder: Path, text: str, key: Path) -> None:
-    new, signature = folder / "manifest.json.new", folder / "manifest.json.sig.new"
-    new.write_text(text, encoding="utf-8")
-    sign = [
-        "openssl",
-        "pkeyutl",
-        "-sign",
-        "-rawin",
-        "-inkey",
-        str(key),
-        "-in",
-        str(new),
-        "-out",
-        str(signature),
-    ]
-    # openssl itself asks for the key's passphrase on the terminal.
-    if subprocess.run(sign, check=False).returncode:
-        raise ValueError(f"the manifest cannot be signed with {key}: see above")
-    signature.replace(folder / "manifest.json.sig")
-    new.replace(folder / "manifest.json")

@@ -15,6 +15,8 @@ EXPOSED_AT_MOST = {
     "edge-agent.service": 1.5,
     "edge-central.service": 1.5,
     "edge-agent-units.service": 0.5,
+    # Root, with the network: it gives certificates to the agent's group.
+    "edge-agent-certificates.service": 1.7,
     # Root, with the network: it installs what a box runs.
     "edge-agent-update.service": 1.6,
     # Root, and what somebody's modem asks for: interfaces, /sys, /dev, the network.

@@ -306,6 +306,25 @@ class Authority:
         )
         return made
 
+    def renew(
+        self, common_name: str, key: Path, *, valid: tuple[str, str] | None = None, days: int = 3
+    ) -> Certificate:
+        """Another certificate for a key that is there."""
+        number = len(list(self._folder.iterdir()))
+        made = Certificate(self._folder / f"{number}.pem", key)
+        period = ("-days", str(days)) if valid is None else _period(valid)
+        signed = ("-key", str(key), "-CA", str(self.cert), "-CAkey", str(self._key))
+        more = ("-addext", "extendedKeyUsage=clientAuth", "-addext", "basicConstraints=critical,CA:FALSE")
+        subject = ("-subj", f"/CN={common_name}", "-out", str(made.cert))
+        self._openssl("req", "-x509", *signed, *period, *subject, *more)
+        return made
+
+    def copy_to(self, folder: Path, passphrase: str) -> None:
+        """As the role pki keeps it: ``ca.crt``, and ``ca.key`` under a passphrase."""
+        (folder / "ca.crt").write_bytes(self.cert.read_bytes())
+        locked = ("-aes256", "-passout", f"pass:{passphrase}", "-out", str(folder / "ca.key"))
+        self._openssl("pkey", "-in", str(self._key), *locked)
+
     def write_crl(self, path: Path, revoked: Sequence[Certificate] = ()) -> None:
         """The list of revoked certificates, as PEM."""
         index, config = self._folder / "index.txt", self._folder / "crl.cnf"

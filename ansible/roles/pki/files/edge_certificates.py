@@ -2,8 +2,9 @@
 """``edge-certificates``: root's side of the two slots in /etc/edge-agent/tls; docs/design/certificates.md.
 
 ``stage`` puts what comes on stdin, ``{"certificate": PEM, "ca": PEM, "key": PEM}`` with any of them left
-out, into the next slot. ``promote`` moves the next slot over the first once the agent has noted that the broker
-let it in. ``fetch`` is ``stage`` for a box that no ssh reaches: from the server of ``edge-pull``.
+out, into the next slot. ``promote`` moves the next slot over the first once the agent has noted that the
+broker let it in. ``tend`` is ``promote``, and then ``stage`` of what the server of releases has for this box,
+where one is asked.
 
 Needs nothing but Python and openssl. Exit codes: 0 done, or nothing to do; 1 refused, nothing was changed.
 """
@@ -35,6 +36,10 @@ MOST_BYTES = 100_000
 
 class Refused(Exception):
     """Why nothing was changed."""
+
+
+class Unreachable(Refused):
+    """The server is not there: another time."""
 
 
 class Slots:
@@ -162,13 +167,17 @@ def _check(wanted: dict[str, bytes], first: dict[str, bytes], name: str) -> None
 # -- for a box that no ssh reaches
 
 
-def fetch(slots: Slots, settings: Path) -> str:
-    """``stage`` what the server has for this box. Raises Refused."""
-    kept = json.loads(settings.read_text(encoding="utf-8"))
-    url, name = str(kept["url"]).rstrip("/"), str(kept["gateway"])
+def fetch(slots: Slots, settings: Path, site_id: Path, seen: Path) -> str:
+    """``stage`` what the server has for this box. ``settings`` are those of updates. Raises Refused."""
+    if not settings.is_file() or not site_id.is_file():
+        return "no server is asked"
+    kept, name = json.loads(settings.read_text(encoding="utf-8")), site_id.read_text(encoding="utf-8").strip()
+    url = str(kept.get("url", "")).rstrip("/")
+    if not url:
+        return "no server is asked"
     if not url.startswith("https://"):
         raise Refused(f"url in {settings} must begin with https://")
-    server, seen = Server(url, str(kept["ca_file"])), Path(kept["state"]).with_name("authorities.json")
+    server = Server(url, str(kept.get("ca_file", "")))
     certificate = server.get(f"certificates/{name}.crt")
     if certificate is None:
         return f"unchanged: the server has no certificate for {name}"
@@ -205,9 +214,9 @@ class Server:
         except urllib.error.HTTPError as error:
             if error.code == http.HTTPStatus.NOT_FOUND:
                 return None
-            raise Refused(f"{address}: {error}") from error
+            raise Unreachable(f"{address}: {error}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Refused(f"{address}: {error}") from error
+            raise Unreachable(f"{address}: {error}") from error
         if len(found) > MOST_BYTES:
             raise Refused(f"{address} is longer than it may be")
         return found
@@ -317,8 +326,10 @@ def main() -> int:
     args = _parser().parse_args()
     slots = Slots(args.folder, args.note)
     try:
-        if args.command == "fetch":
-            print(fetch(slots, args.settings))
+        if args.command == "tend":
+            with slots.locked():
+                print("promoted" if slots.promote() else "nothing to promote")
+            print(fetch(slots, args.settings, args.site_id, args.seen))
             return 0
         with slots.locked():
             if args.command == "promote":
@@ -329,6 +340,8 @@ def main() -> int:
             names = {"key": KEY, "ca": CA, "certificate": CERTIFICATE}
             given = {names[key]: str(pem).encode() for key, pem in json.load(sys.stdin).items()}
             print(stage(slots, given, args.name))
+    except Unreachable as error:
+        print(f"edge-certificates: {error}; asked again another time", file=sys.stderr)
     except (Refused, OSError, ValueError, KeyError, TypeError) as error:
         print(f"edge-certificates: {error}; nothing was changed", file=sys.stderr)
         return 1
@@ -343,8 +356,12 @@ def _parser() -> argparse.ArgumentParser:
     staging = commands.add_parser("stage", help="put what comes on stdin into the next slot")
     staging.add_argument("--name", required=True, help="the gateway's id")
     commands.add_parser("promote", help="what the broker has let in becomes the first slot")
-    fetching = commands.add_parser("fetch", help="get this box's certificate from the server of edge-pull")
-    fetching.add_argument("settings", type=Path, nargs="?", default=Path("/etc/edge-agent/pull.json"))
+    tending = commands.add_parser("tend", help="promote, and ask the server of releases for a certificate")
+    tending.add_argument("--settings", type=Path, default=Path("/etc/edge-agent/update.json"))
+    tending.add_argument("--site-id", type=Path, default=Path("/etc/edge-agent/site-id"))
+    tending.add_argument(
+        "--seen", type=Path, default=Path("/var/lib/edge-agent-certificates/authorities.json")
+    )
     return parser
 
 
