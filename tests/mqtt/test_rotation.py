@@ -181,7 +181,7 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
         outbox.close(timeout_s=2)
         centre.wait_for(lambda: b"stopped" in centre.on("/up/state")[-1].payload)
         told = [json.loads(event.payload)["sequence"] for event in centre.events()]
-        assert broker.log.count(" as dt-001 ") == 4
+        assert broker.log.count(" as dt-001 ") >= 4
     assert len(sent) > 50
     assert sorted(set(told)) == list(range(1, len(sent) + 1)), "every event, and no gap"
 

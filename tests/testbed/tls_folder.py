@@ -28,8 +28,10 @@ class Tls:
                 (place / f"{name}.new").replace(place / name)
 
     def promote(self) -> None:
-        for path in (self.folder / "next").iterdir():
-            path.replace(self.folder / path.name)
+        """In the order of root's program."""
+        for name in ("client.key", "ca.crt", "client.crt"):
+            if (self.folder / "next" / name).exists():
+                (self.folder / "next" / name).replace(self.folder / name)
 
     def mqtt(self, port: int) -> dict[str, object]:
         """The section of a configuration."""
