@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "evidence": _evidence,
         "doctor": _doctor,
         "cameras": _cameras,
+        "command": _command,
         "central": _central,
     }[args.command]
     try:
@@ -219,6 +220,12 @@ def _central(args: argparse.Namespace) -> int:
         return 1
 
 
+def _command(args: argparse.Namespace) -> int:
+    from edge_agent.command_cli import run_command
+
+    return run_command(args, sys.stdout)
+
+
 def _aim(args: argparse.Namespace) -> int:
     from edge_agent.device.signals import stop_on_signals
 
@@ -297,7 +304,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for action in (listing, fetching):
         action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
-    from edge_agent import cameras_cli, evidence_cli
+    from edge_agent import cameras_cli, command_cli, evidence_cli
     from edge_agent.doctor import arguments
 
     doctor = commands.add_parser("doctor", help="examine the box, its cameras and its broker; say what to do")
@@ -310,6 +317,8 @@ def _parser() -> argparse.ArgumentParser:
 
     central = commands.add_parser("central", help="what runs at the centre: take in what all gateways send")
     central_command.add_commands(central)
+    command = commands.add_parser("command", help="send a gateway a command and print what it answers")
+    command_cli.add_arguments(command)
     return parser
 
 

@@ -67,6 +67,7 @@ COMPOSITION = {
     "media_room",
     "orders",
     "command_room",
+    "command_cli",
     "agent",
     "cli",
     "evidence_cli",

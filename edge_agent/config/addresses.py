@@ -187,7 +187,11 @@ class BrokerAddress(ScalarKind):
         return "mqtts://host:port, or mqtt://host:port in a lab"
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> Broker:
-        match = _URL.fullmatch(scalar.text.strip())
+        return self.read_text(scalar.text)
+
+    def read_text(self, text: str) -> Broker:
+        """Raises Refused."""
+        match = _URL.fullmatch(text.strip())
         if match is None or len(match["slashes"]) != 2 or match["scheme"].lower() not in BROKER_PORTS:
             raise self._refused(match)
         if "@" in match["rest"]:

@@ -79,6 +79,10 @@ class Topics:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/media/{media_id}"
 
+    def command(self, type_: str) -> str:
+        """Where the centre writes a command."""
+        return f"{self._down}/cmd/{_checked(type_)}"
+
     def reply(self, command_id: str) -> str:
         """What became of a command."""
         return f"{self._up}/reply/{_checked(command_id)}"

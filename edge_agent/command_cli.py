@@ -1,0 +1,202 @@
+"""``edge-agent command``: send a command to a gateway and print what it answers; make an operator's key.
+
+For the centre and for control machines: it needs the broker, no configuration and no agent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import secrets
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from edge_agent.clock import rfc3339
+from edge_agent.commands.operator_key import make_key, read_private
+from edge_agent.commands.signature import sign
+from edge_agent.config.addresses import BrokerAddress
+from edge_agent.config.settings import Broker, Delivery, Mqtt
+from edge_agent.config.spec import Refused
+from edge_agent.errors import EdgeAgentError
+from edge_agent.secrets import Credentials, Secret
+from edge_agent.wire import ARGUMENTS, Command, Reply
+
+KEYGEN = "keygen"
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+class CommandError(EdgeAgentError):
+    """A command cannot be sent; says why, and that nothing was."""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    types = ", ".join(ARGUMENTS)
+    command.add_argument("type", metavar="TYPE|keygen", help=f"what to do: {types}; keygen makes a key")
+    command.add_argument("out", type=Path, nargs="?", help="keygen: file of the private key")
+    command.add_argument("--broker", metavar="URL", help="mqtts://host:8883, or mqtt://host in a lab")
+    command.add_argument("--gateway", metavar="ID")
+    command.add_argument("--ward", metavar="ID")
+    command.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    command.add_argument(
+        "--arg",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an argument of the command; lists and mappings as JSON, @FILE for what a file holds",
+    )
+    command.add_argument("--key", type=Path, metavar="PEM", help="sign with this operator's private key")
+    command.add_argument("--expires-s", type=int, default=300, help="what has not begun by then is not done")
+    command.add_argument("--wait-s", type=float, default=60.0, help="longest silence until it is given up")
+    command.add_argument("--id", help="send a command again under its id: it is not done twice")
+    command.add_argument("--json", action="store_true", help="print the replies as they are, one a line")
+    tls = command.add_argument_group("how the broker knows us")
+    tls.add_argument("--ca-file", type=Path, help="default: the system's trust store")
+    tls.add_argument("--cert-file", type=Path)
+    tls.add_argument("--key-file", type=Path, help="of --cert-file")
+    tls.add_argument("--username")
+    tls.add_argument("--password-file", type=Path)
+
+
+def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
+    """0: done; 1: failed, refused or not answered; 2: wrong usage."""
+    if args.type == KEYGEN:
+        return _keygen(args.out, stdout)
+    try:
+        document = _document(args)
+        broker = _broker(args.broker)
+    except CommandError as error:
+        print(f"edge-agent command: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    payload = msgspec.json.encode(document)
+    if args.key is not None:
+        payload = sign(payload, read_private(args.key))
+    return _send(args, broker, document, payload, stdout)
+
+
+def _send(
+    args: argparse.Namespace, broker: Broker, document: Command[Any], payload: bytes, stdout: TextIO
+) -> int:
+    from edge_agent.mqtt.commanding import CentreConnection
+    from edge_agent.mqtt.topics import Topics
+
+    topics = Topics(args.root, args.ward, args.gateway)
+    with CentreConnection(
+        broker, _settings(args, broker), topics, f"command-{secrets.token_hex(6)}"
+    ) as centre:
+        heard = centre.send(args.type, document.id, payload, args.expires_s)
+        if not args.json:
+            print(f"{args.gateway}: {args.type} sent as {document.id}", file=stdout, flush=True)
+        if not heard:
+            text = f"the broker knows no gateway {args.gateway} in {args.ward} that would get it"
+            print(f"{args.gateway}: {text}", file=sys.stderr)
+            return EXIT_FAILED
+        for payload in centre.replies(args.wait_s):
+            reply = msgspec.json.decode(payload, type=Reply)
+            _print(reply, payload, args.json, stdout)
+            if reply.status not in ("accepted", "running"):
+                return EXIT_DONE if reply.status == "succeeded" else EXIT_FAILED
+    told = f"no answer for {args.wait_s:.0f} s; until {document.expires} the gateway may still do it"
+    print(f"{args.gateway}: {told}. Ask again with --id {document.id}", file=sys.stderr)
+    return EXIT_FAILED
+
+
+def _print(reply: Reply, payload: bytes, as_json: bool, stdout: TextIO) -> None:
+    if as_json:
+        print(payload.decode(), file=stdout, flush=True)
+        return
+    code = "" if reply.code in ("ok", reply.status) else f" ({reply.code})"
+    print(f"{reply.gateway}: {reply.status}{code}: {reply.text}", file=stdout, flush=True)
+    if reply.result:
+        print(json.dumps(reply.result, indent=2, ensure_ascii=False), file=stdout, flush=True)
+
+
+def _document(args: argparse.Namespace) -> Command[Any]:
+    for option in ("broker", "gateway", "ward"):
+        if getattr(args, option) is None:
+            raise CommandError(f"--{option} is missing; nothing was sent")
+    for id_ in (args.gateway, args.ward, *([args.id] if args.id else [])):
+        if re.fullmatch(r"[a-z0-9-]{1,63}", id_) is None:
+            raise CommandError(f"{id_!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
+    if args.type not in ARGUMENTS:
+        raise CommandError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
+    now = datetime.now(UTC)
+    return Command(
+        id=args.id or f"{args.type}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}",
+        type=args.type,
+        gateway=args.gateway,
+        issued=rfc3339(now),
+        expires=rfc3339(now + timedelta(seconds=args.expires_s)),
+        args=_arguments(args.type, args.arg),
+    )
+
+
+def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
+    """As the schema of the type wants them. What has a default is left to the gateway."""
+    found: dict[str, Any] = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not equals:
+            raise CommandError(f"--arg {each}: write KEY=VALUE; nothing was sent")
+        found[key] = _value(key, value)
+    try:
+        checked = msgspec.convert(found, ARGUMENTS[type_], strict=False)
+    except msgspec.ValidationError as error:
+        raise CommandError(f"the arguments of {type_} are wrong: {error}; nothing was sent") from None
+    return {key: msgspec.to_builtins(getattr(checked, key)) for key in found}
+
+
+def _value(key: str, text: str) -> Any:
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"--arg {key}: {text[1:]} cannot be read: {error}") from None
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise CommandError(f"--arg {key}: no JSON: {error}") from None
+    return text
+
+
+def _broker(url: str) -> Broker:
+    try:
+        return BrokerAddress().read_text(url)
+    except Refused as error:
+        raise CommandError(f"--broker: {error}; nothing was sent") from None
+
+
+def _settings(args: argparse.Namespace, broker: Broker) -> Mqtt:
+    credentials = None
+    if args.username is not None:
+        password = (
+            "" if args.password_file is None else args.password_file.read_text(encoding="utf-8").rstrip("\n")
+        )
+        credentials = Credentials(args.username, Secret(password))
+    return Mqtt(
+        brokers=(broker,),
+        root=args.root,
+        ca_file=args.ca_file,
+        cert_file=args.cert_file,
+        key_file=args.key_file,
+        credentials=credentials,
+        delivery=Delivery.BROKER,
+        spread_s=0.0,
+    )
+
+
+def _keygen(path: Path | None, stdout: TextIO) -> int:
+    """A pair of keys, which openssl reads as well. Never over a file that is there."""
+    if path is None:
+        print("edge-agent command keygen: name the file of the private key", file=sys.stderr)
+        return EXIT_USAGE
+    public_path, id_ = make_key(path)
+    print(f"{path}: the private key. It signs commands: keep it off gateways and servers", file=stdout)
+    print(f"{public_path}: the public key, for commands.operator_keys of the gateways", file=stdout)
+    print(f"its id is {id_}", file=stdout)
+    return EXIT_DONE

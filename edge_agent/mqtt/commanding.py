@@ -1,0 +1,134 @@
+"""One command sent by a person, and what the gateway answers to it: the other end of ``publisher.py``."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config.settings import Broker, Mqtt
+from edge_agent.errors import MqttError
+from edge_agent.mqtt import causes
+from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.topics import Topics
+from edge_agent.mqtt.window import NO_SUBSCRIBER
+
+CONNECT_S = 10.0
+KEEPALIVE_S = 30
+REFUSED = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """``what``: connected, subscribed, published, reply or gone."""
+
+    what: str
+    reason: int = 0
+    payload: bytes = b""
+
+
+class CentreConnection:
+    """While the ``with`` lasts. Raises MqttError for whatever the broker does not let us do."""
+
+    def __init__(self, broker: Broker, settings: Mqtt, topics: Topics, client_id: str) -> None:
+        self._broker = broker
+        self._settings = settings
+        self._topics = topics
+        self._told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+        self._client = self._make_client(client_id)
+
+    def __enter__(self) -> CentreConnection:
+        try:
+            if self._broker.tls:
+                self._client.tls_set_context(make_context(self._settings))
+            self._client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError, MqttError) as error:
+            raise MqttError(causes.of_connect(error, self._broker, clock_trusted=True).text) from error
+        self._client.loop_start()
+        self._wait_for("connected")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def send(self, type_: str, id_: str, payload: bytes, expires_in_s: int) -> bool:
+        """Subscribes to the replies first. False: the broker knows no gateway that would get it."""
+        self._client.subscribe(self._topics.reply(id_), 1)
+        self._wait_for("subscribed")
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = expires_in_s
+        self._client.publish(self._topics.command(type_), payload, qos=1, properties=properties)
+        return self._wait_for("published") != NO_SUBSCRIBER
+
+    def replies(self, within_s: float) -> Iterator[bytes]:
+        """As they come; ends when none has come for so long."""
+        while True:
+            try:
+                told = self._told.get(timeout=within_s)
+            except queue.Empty:
+                return
+            if told.what == "gone":
+                raise MqttError(
+                    f"{self._broker.host} has closed the connection: {causes.of_reason(told.reason).text}"
+                )
+            if told.what == "reply":
+                yield told.payload
+
+    def _wait_for(self, what: str) -> int:
+        """Its reason code."""
+        kept: list[_Told] = []
+        deadline = time.monotonic() + CONNECT_S
+        try:
+            while True:
+                told = self._told.get(timeout=max(0.0, deadline - time.monotonic()))
+                if told.what == "gone" or (told.what == what and told.reason >= REFUSED):
+                    text = causes.of_reason(told.reason).text
+                    raise MqttError(
+                        f"{self._broker.host} does not let us: {text} (reason 0x{told.reason:02x})"
+                    )
+                if told.what == what:
+                    return told.reason
+                kept.append(told)
+        except queue.Empty:
+            raise MqttError(
+                f"{self._broker.host} does not answer: not {what} within {CONNECT_S:.0f} s"
+            ) from None
+        finally:
+            for each in kept:  # a reply may be faster than the PUBACK
+                self._told.put(each)
+
+    def _make_client(self, client_id: str) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
+        )
+        client.connect_timeout = CONNECT_S
+
+        def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+            self._told.put(_Told("connected", reason.value))
+
+        def on_disconnect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+            self._told.put(_Told("gone", reason.value))
+
+        def on_subscribe(_: object, __: object, ___: int, reasons: list[ReasonCode], ____: object) -> None:
+            self._told.put(_Told("subscribed", reasons[0].value))
+
+        def on_publish(_: object, __: object, ___: int, reason: ReasonCode, ____: object) -> None:
+            self._told.put(_Told("published", reason.value))
+
+        def on_message(_: object, __: object, message: paho.MQTTMessage) -> None:
+            self._told.put(_Told("reply", payload=bytes(message.payload)))
+
+        client.on_connect, client.on_disconnect = on_connect, on_disconnect
+        client.on_subscribe, client.on_publish, client.on_message = on_subscribe, on_publish, on_message
+        if self._settings.credentials is not None:
+            credentials = self._settings.credentials
+            client.username_pw_set(credentials.username, credentials.password.reveal())
+        return client

@@ -1,0 +1,103 @@
+"""``edge-agent command``: what people send commands with."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edge_agent import cli
+from edge_agent.commands.signature import read_public
+from tests.commands.centre import new_id
+from tests.commands.test_over_mqtt import Site
+from tests.commands.test_over_mqtt import site as site  # the same box
+from tests.testbed.mosquitto import free_port
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*words: str) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = cli.main(["command", *words])
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def at(port: int, gateway: str = "dt-001") -> list[str]:
+    return ["--broker", f"mqtt://127.0.0.1:{port}", "--gateway", gateway, "--ward", "de-tham"]
+
+
+def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> None:
+    id_ = new_id()
+    done = run(
+        "mask",
+        *at(site.broker.port),
+        "--id",
+        id_,
+        "--arg",
+        "camera=cam-1",
+        "--arg",
+        "rule=yard",
+        "--arg",
+        "for_s=5",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"dt-001: mask sent as {id_}",
+        "dt-001: accepted: it waits for its turn",
+        "dt-001: running: it is being done",
+        "dt-001: succeeded: cam-1: rule yard is masked: what it tells is an info and no alarm, for 5 s",
+    ]
+
+
+def test_what_is_refused_ends_with_1(site: Site) -> None:
+    done = run("relearn", *at(site.broker.port), "--arg", "camera=cam-9")
+    assert done.returncode == 1
+    assert "dt-001: rejected (not-possible): there is no camera cam-9" in done.stdout
+
+
+def test_it_signs_with_a_key_that_it_made(site: Site, tmp_path: Path) -> None:
+    made = run("keygen", str(tmp_path / "operator.pem"))
+    assert made.returncode == 0
+    assert (tmp_path / "operator.pem").stat().st_mode & 0o777 == 0o600
+    read_public((tmp_path / "operator.pub.pem").read_text())
+    signed = ["status", *at(site.broker.port), "--key", str(tmp_path / "operator.pem"), "--json"]
+    refused = run(*signed)
+    assert (refused.returncode, json.loads(refused.stdout)["code"]) == (1, "unknown-key")
+    known = site.config.parent / "operators/made.pem"
+    known.write_bytes((tmp_path / "operator.pub.pem").read_bytes())
+    assert run(*signed).returncode == 0
+    known.unlink()
+    again = run("keygen", str(tmp_path / "operator.pem"))
+    assert (again.returncode, "File exists" in again.stderr) == (1, True)
+
+
+def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
+    done = run("status", *at(site.broker.port, "dt-404"))
+    assert done.returncode == 1
+    assert "the broker knows no gateway dt-404" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["stauts"], "there is no command 'stauts'"),
+        (["mask", "--arg", "camera=cam-1"], "missing required field `rule`"),
+        (["mask", "--arg", "camera"], "write KEY=VALUE"),
+        (["status", "--arg", "x=1"], "unknown field `x`"),
+        (["status", "--id", "Ä"], "is no id"),
+        (["relearn", "--arg", "camera=@/nowhere"], "/nowhere cannot be read"),
+    ],
+)
+def test_what_is_written_wrong_is_not_sent(words: list[str], told: str) -> None:
+    done = run(*words, *at(free_port()))
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
