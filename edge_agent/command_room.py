@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from edge_agent.commands.desk import Arrival, Desk
 from edge_agent.commands.files import Clip, Diagnostics, EvidenceHold, Snapshot
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.reboot import Reboot
 from edge_agent.commands.replies import Replies
 from edge_agent.commands.rules import rule_actions
 from edge_agent.commands.signature import Operators
@@ -37,6 +39,7 @@ from edge_agent.config_push import ConfigPush, SitePort
 from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Relearn, Reload
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
+from edge_agent.device.root_requests import RootRequest
 from edge_agent.device.status import StatusDocument, StatusServer
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.diagnostics import HealthHistory, bundle, configuration_text, listing
@@ -61,6 +64,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = "commands"
 OVERRIDES = "overrides.json"
+REBOOT = "reboot.json"
+REBOOT_ANSWER = Path("run/edge-agent-reboot/answer.json")
 SET_CONFIG = "set-config"
 """``down/config`` is this command, retained."""
 EX_TEMPFAIL = 75
@@ -215,10 +220,16 @@ class CommandRoom:
         yield _plain("reload", partial(_reload, orders))
         yield from reach.updates.actions()
         yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
+        yield self._reboot().action()
         yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
         yield from rule_actions(reach.settings, self.overrides)
         if self._push is not None:
             yield self._push
+
+    def _reboot(self) -> Reboot:
+        request = RootRequest("reboot", REBOOT_ANSWER)
+        # CLOCK_BOOTTIME would count a suspend as well; these boxes know none.
+        return Reboot(request, self._settings.state_dir / REBOOT, read_boot_id(), time.monotonic)
 
     def _restart(self, order: Order[Any]) -> Handed:
         refuse_without_systemd()

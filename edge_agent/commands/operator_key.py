@@ -33,7 +33,7 @@ def read_private(path: Path) -> Ed25519PrivateKey:
 
 
 def make_key(path: Path) -> tuple[Path, str]:
-    """A pair of keys, which openssl reads as well: the file of the public one, and its id. Raises ``OSError``,
+    """A pair of keys, which openssl reads as well: file of the public one, and its id. Raises ``OSError``,
     also for a file that is there already."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

@@ -79,6 +79,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "disarm": RuleForArguments,
     "evidence-hold": HoldArguments,
     "mask": RuleForArguments,
+    "reboot": NoArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,
     "reload": NoArguments,

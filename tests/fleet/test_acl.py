@@ -122,6 +122,24 @@ def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
     assert REFUSED in broker.publish("central", f"{UP}/state").err
 
 
+@pytest.mark.parametrize(
+    ("user", "may"),
+    [("central", True), (OPERATOR, True), ("ward-dt", False), ("dt-001", False), ("dt-002", False)],
+)
+def test_commands_come_from_the_centre_and_the_operators_only(
+    broker: FleetBroker, user: str, may: bool
+) -> None:
+    answer = broker.publish(user, "tb/v1/de-tham/dt-001/down/cmd/restart")
+    assert (REFUSED not in answer.err) is may, answer
+
+
+def test_an_operator_hears_replies_and_confirms_nothing(broker: FleetBroker, tmp_path: Path) -> None:
+    with listening(broker, OPERATOR, tmp_path, "tb/v1/+/+/up/reply/+") as out:
+        broker.publish("dt-001", f"{UP}/reply/cmd-1", "reply-of-dt")
+        wait_until(lambda: "reply-of-dt" in out.read_text(), what="the reply")
+    assert REFUSED in broker.publish(OPERATOR, "tb/v1/de-tham/dt-001/down/ack").err
+
+
 def test_nobody_comes_in_without_a_certificate(broker: FleetBroker) -> None:
     for more in ([], ["-u", "dt-001", "-P", "x"]):
         done = subprocess.run(

@@ -22,6 +22,7 @@ EXPOSED_AT_MOST = {
     # Root, and what somebody's modem asks for: interfaces, /sys, /dev, the network.
     "edge-agent-heal.service": 3.0,
     "edge-agent-heal-reboot.service": 1.5,
+    "edge-agent-reboot.service": 1.5,
 }
 WITH_DEVICES_AT_MOST = 1.8
 PROGRAM = "/opt/edge-agent/current/bin/edge-agent"
@@ -121,6 +122,7 @@ PLAIN = {"Description", "Restart", "User", "Type", "NotifyAccess", "ExecStart", 
         "edge-agent-update.service",
         "edge-agent-heal.service",
         "edge-agent-heal-reboot.service",
+        "edge-agent-reboot.service",
     ],
 )
 def test_every_line_of_a_unit_has_its_reason(unit: str) -> None:

@@ -1,0 +1,105 @@
+"""``reboot``: root is asked (docs/design/commands.md); the agent that starts after it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.plain import PlainAction
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import ARGUMENTS, NoArguments
+
+LEAST_UP_S = 600.0
+"""As root has it (edge-agent-reboot.service): no command makes a box do nothing but boot."""
+TAKEN_WITHIN_S = 15.0
+"""systemd wakes root's program at once; a request that lies longer has nobody."""
+LOOK_EVERY_S = 0.1
+WITHIN_S = 180.0
+
+
+class Refusal(Protocol):
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class Request(Protocol):
+    """To root's program."""
+
+    @property
+    def waits(self) -> bool: ...
+    def ask(self) -> None: ...
+    def withdraw(self) -> None: ...
+    def answer(self) -> Refusal | None: ...
+
+
+class _Asked(Struct, frozen=True):
+    """Which command, and in which boot."""
+
+    id: str
+    boot_id: str
+
+
+class Reboot:
+    """``path``: what is remembered over the reboot. ``up_s``: since the box has booted."""
+
+    def __init__(
+        self,
+        request: Request,
+        path: Path,
+        boot_id: str,
+        up_s: Callable[[], float],
+        taken_within_s: float = TAKEN_WITHIN_S,
+    ) -> None:
+        self._request = request
+        self._path = path
+        self._boot_id = boot_id
+        self._up_s = up_s
+        self._taken_within_s = taken_within_s
+        self._look = threading.Event()  # never set: only waited for
+
+    def action(self) -> PlainAction:
+        return PlainAction(
+            "reboot",
+            ARGUMENTS["reboot"],
+            self.run,
+            self.resume,
+            signed=True,
+            within_s=WITHIN_S,
+            may_be_unwritten=True,
+        )
+
+    def run(self, order: Order[NoArguments]) -> Handed:
+        up_s = self._up_s()
+        if up_s < LEAST_UP_S:
+            raise Refused(
+                f"the box has booted {up_s:.0f} s ago, and reboots after {LEAST_UP_S:.0f} s at the earliest"
+            )
+        write_record(self._path, _Asked(order.id, self._boot_id))
+        try:
+            self._request.ask()
+        except OSError as error:
+            raise Refused(f"root cannot be asked: {error.strerror or error}") from error
+        waited_s = 0.0
+        while self._request.waits and waited_s < self._taken_within_s and not order.stopping():
+            self._look.wait(LOOK_EVERY_S)
+            waited_s += LOOK_EVERY_S
+        if self._request.waits and not order.stopping():
+            self._request.withdraw()
+            raise Refused("nobody takes the request on this box: edge-agent-reboot.path does not run")
+        answer = self._request.answer()
+        if answer is not None and answer.outcome == "refused":
+            raise Refused(f"root does not reboot: {answer.detail}")
+        return Handed("root reboots the box")
+
+    def resume(self, order: Order[NoArguments]) -> Outcome | Failed:
+        asked = read_record(self._path, _Asked)
+        if asked is not None and asked.id == order.id and asked.boot_id != self._boot_id:
+            return Outcome("the box has booted again")
+        return Failed("the agent was started again, the box was not", "interrupted")

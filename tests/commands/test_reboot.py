@@ -1,0 +1,115 @@
+"""``reboot``: root is asked, and the agent after the reboot answers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.reboot import Reboot
+from edge_agent.device.root_requests import RootRequest
+from edge_agent.wire import NoArguments
+
+UNIT = Path(__file__).resolve().parents[2] / "systemd/edge-agent-reboot.service"
+ANSWER = Path("run/edge-agent-reboot/answer.json")
+
+
+def order(id_: str = "cmd-1") -> Order[NoArguments]:
+    return Order(id_, NoArguments(), "key", lambda text: None, lambda outcome: None, lambda: False)
+
+
+class Box:
+    """The files of a box; root is the very line of the unit, with systemctl and the uptime of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for needed in ("run/edge-agent/requests", "run/edge-agent-reboot", "proc", "bin"):
+            (folder / needed).mkdir(parents=True)
+        systemctl = folder / "bin/systemctl"
+        systemctl.write_text(f'#!/bin/sh\necho "$@" >> {folder}/ran\n')
+        systemctl.chmod(0o755)
+
+    def reboot(
+        self, *, boot_id: str = "boot-1", up_s: float = 7200.0, taken_within_s: float = 10.0
+    ) -> Reboot:
+        request = RootRequest("reboot", ANSWER, self.folder)
+        return Reboot(request, self.folder / "reboot.json", boot_id, lambda: up_s, taken_within_s)
+
+    def root(self, up_s: float) -> None:
+        """What systemd starts when the request is there."""
+        (self.folder / "proc/uptime").write_text(f"{up_s:.2f} 1.00\n")
+        found = re.search(r"^ExecStart=/bin/sh -ec '(.*)'$", UNIT.read_text(), re.MULTILINE)
+        assert found is not None
+        # As systemd reads it: $$ is $, %% is %, \" within quotes is ".
+        script = found[1].replace("$$", "$").replace("%%", "%").replace('\\\\"', '\\"')
+        subprocess.run(
+            ["/bin/sh", "-ec", script.replace("/proc/uptime", f"{self.folder}/proc/uptime")],
+            cwd=self.folder / "run/edge-agent-reboot",
+            env={
+                "PATH": f"{self.folder}/bin:/usr/bin:/bin",
+                "REQUEST": str(self.folder / "run/edge-agent/requests/reboot"),
+                "LEAST_UP_S": "600",
+            },
+            check=True,
+        )
+
+    def while_root_answers(self, up_s: float, do: Callable[[], Handed]) -> Handed:
+        request = self.folder / "run/edge-agent/requests/reboot"
+        done = threading.Event()
+
+        def path_unit() -> None:
+            while not done.wait(0.02):
+                if request.exists():
+                    self.root(up_s)
+                    return
+
+        watching = threading.Thread(target=path_unit)
+        watching.start()
+        try:
+            return do()
+        finally:
+            done.set()
+            watching.join()
+
+    @property
+    def ran(self) -> str:
+        path = self.folder / "ran"
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_after_the_reboot_the_agent_answers(box: Box) -> None:
+    handed = box.while_root_answers(7200, lambda: box.reboot().run(order()))
+    assert (handed.text, box.ran) == ("root reboots the box", "reboot\n")
+    assert isinstance(box.reboot(boot_id="boot-2").resume(order()), Outcome)
+
+
+def test_an_agent_that_only_was_restarted_says_so(box: Box) -> None:
+    box.while_root_answers(7200, lambda: box.reboot().run(order()))
+    for resumed in (box.reboot().resume(order()), box.reboot(boot_id="boot-2").resume(order("cmd-2"))):
+        assert isinstance(resumed, Failed)
+        assert resumed.code == "interrupted"
+
+
+def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box) -> None:
+    with pytest.raises(Refused, match="has booted 599 s ago"):
+        box.reboot(up_s=599).run(order())
+    assert not RootRequest("reboot", ANSWER, box.folder).waits
+    with pytest.raises(Refused, match="root does not reboot: the box has been up for 599 s"):
+        box.while_root_answers(599, lambda: box.reboot().run(order()))
+    assert box.ran == ""
+
+
+def test_a_box_without_roots_part_says_so_and_takes_the_request_back(box: Box) -> None:
+    with pytest.raises(Refused, match=r"edge-agent-reboot\.path does not run"):
+        box.reboot(taken_within_s=0.2).run(order())
+    assert not RootRequest("reboot", ANSWER, box.folder).waits
