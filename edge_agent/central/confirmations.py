@@ -27,7 +27,7 @@ class Confirmations:
     def __init__(self, topics: CentralTopics) -> None:
         self._topics = topics
         self._numbers: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-        self._media: defaultdict[str, list[str]] = defaultdict(list)
+        self._media: defaultdict[str, dict[str, None]] = defaultdict(dict)  # each once, in order
         self._wards: dict[str, str] = {}
 
     def note(self, stored: Stored) -> None:
@@ -35,7 +35,7 @@ class Confirmations:
         for key, numbers in stored.numbers.items():
             self._numbers[key].update(numbers)
         for gateway, media in stored.media.items():
-            self._media[gateway].extend(media)
+            self._media[gateway].update(dict.fromkeys(media))
         self._wards.update(stored.wards)
 
     def take(self, known: Known) -> Iterator[Message]:
@@ -55,7 +55,7 @@ class Confirmations:
         epoch = _epoch_of(gateway, known)
         if epoch is None:
             return
-        media = self._media.pop(gateway)
+        media = list(self._media.pop(gateway))
         stream = known.streams.get((gateway, epoch))
         upto = stream.upto if stream is not None else 0
         for start in range(0, len(media), MOST_MEDIA):

@@ -25,6 +25,7 @@ BEATS_EVERY_S = 1.0
 """Heartbeats wait for the commit of an event, but no longer than this for one of their own."""
 RETRY_S = 3.0
 """After the database took nothing."""
+CUT_S = 0.3
 NOTE_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
 MOST_IN_A_BATCH = 1_000
@@ -77,8 +78,10 @@ class Ingest:
         self._wake.set()
 
     def _run(self, loop: Loop) -> None:
-        # A loop that is started again knows nothing: what it held is in the broker.
+        # A loop that is started again knows nothing. What it held is with the broker, which sends it again on
+        # another connection only.
         self._known, self._held, self._beats = None, [], {}
+        self._link.close(None, CUT_S)
         while not loop.stopping:
             loop.beat()
             for delivered in self._link.step():
