@@ -16,6 +16,7 @@ from edge_agent.doctor.cameras import CameraCheck, Seen
 from edge_agent.doctor.certificates import check_certificates
 from edge_agent.doctor.check import Check, Level, Result, run_checks
 from edge_agent.doctor.words import level_of
+from edge_agent.mqtt.slots import in_force
 
 OF_THE_BOX = (
     "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",
@@ -100,7 +101,9 @@ def examine(
         Check(
             "certificate",
             SHORT_S,
-            lambda: check_certificates(settings.mqtt, clock.now(), clock_trusted=now.trusted),
+            lambda: check_certificates(
+                in_force(settings.mqtt, settings.state_dir), clock.now(), clock_trusted=now.trusted
+            ),
         ),
         *(Check(link.name, broker.LIMIT_S, link.look) for link in links),
         Check("outbox", SHORT_S, lambda: running.check_outbox(asked, settings)),
