@@ -6,6 +6,8 @@
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: what the server of the centre installs
+# make test-chaos    broker, ingest and agent killed 100 times at random while events flow, about half an hour; CHAOS_ROUNDS, CHAOS_SEED
+# make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
@@ -18,7 +20,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-deploy test-arm64 test-browser deploy wheelhouse wheelhouse-here run bench clean
+.PHONY: help setup check test test-deploy test-arm64 test-browser test-chaos deploy wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -72,6 +74,11 @@ test-arm64: setup
 test-browser: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh browser
 	EDGE_AGENT_SCREENSHOTS="$(SCREENSHOTS)" $(BIN)/python -m pytest tests/browser
+
+# Half an hour.
+test-chaos: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh
+	CHAOS_ROUNDS="$(or $(CHAOS_ROUNDS),100)" CHAOS_SEED="$(CHAOS_SEED)" $(BIN)/python -m pytest tests/chaos
 
 # Ansible with its collections: 500 MB, for those who try a deployment.
 $(VENV)/.deploy: setup.cfg pyproject.toml

@@ -1,0 +1,16 @@
+"""``edge-agent run``, with what is not confirmed sent again after a second instead of a minute, and with
+reconnects at once: for a test that has half a minute. ``python -m tests.chaos.short_rests run CONFIG``."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+from edge_agent.cli import main
+from edge_agent.mqtt import publisher, reconnect
+from edge_agent.mqtt.centre import Resending
+
+if __name__ == "__main__":
+    publisher.Resending = partial(Resending, first_s=1.0, per_s=50.0)  # type: ignore[assignment,misc]
+    reconnect.CAP_S = 1.0
+    sys.exit(main())
