@@ -92,16 +92,16 @@ def delivery_lines(
     outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth, now: datetime, zone: tzinfo
 ) -> Iterator[str]:
     """``mqtt.last_error`` is history while ``online``, and the reason while not."""
-    silent = centre_is_silent(outbox, mqtt)
+    waiting = outbox.depth - (outbox.unconfirmed if online else 0)
     if outbox.degraded:
         yield f"outbox: {outbox.degraded}"
     if outbox.shed:
         yield f"outbox: {outbox.shed} events given up since start, it was full"
-    if silent:
+    if online and centre_is_silent(outbox, mqtt):
         yield _silence(outbox, mqtt, now, zone)
-    elif outbox.depth and outbox.oldest_s > WAITING_TOO_LONG_S:
+    elif waiting > 0 and outbox.oldest_s > WAITING_TOO_LONG_S:
         refused = f"; it refused {mqtt.refused} since start" if mqtt.refused else ""
-        yield f"broker: {outbox.depth} events wait, the oldest for {outbox.oldest_s:.0f} s{refused}"
+        yield f"broker: {waiting} events wait, the oldest for {outbox.oldest_s:.0f} s{refused}"
     if not online:
         reason = mqtt.last_error or "the first attempt is to come (mqtt.spread_s)"
         yield f"broker: not connected: {masked(reason)}"
@@ -157,8 +157,8 @@ def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo
     if heard_s is not None:
         since = since_text(now - timedelta(seconds=heard_s), now, zone)
     return (
-        f"centre: nothing confirmed since {since}: {outbox.unconfirmed} events are sent and kept, "
-        f"the oldest for {outbox.oldest_unconfirmed_s:.0f} s"
+        f"centre: nothing confirmed since {since}: {outbox.unconfirmed} events are sent and kept, the oldest "
+        f"for {outbox.oldest_unconfirmed_s:.0f} s"
     )
 
 

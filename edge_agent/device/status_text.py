@@ -57,6 +57,7 @@ def _parts(document: StatusDocument) -> Iterator[str]:
         "outbox",
         f"{outbox.depth} events and {outbox.media_depth} pictures wait, {outbox.bytes / 1e6:.1f} MB",
         f"oldest {duration(outbox.oldest_s)}" if outbox.depth else None,
+        f"{outbox.unconfirmed} sent and not confirmed" if outbox.unconfirmed else None,
         f"sequence {outbox.sequence} of epoch {outbox.epoch}",
     )
     evidence = beat.evidence

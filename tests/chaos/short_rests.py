@@ -11,6 +11,6 @@ from edge_agent.mqtt import publisher, reconnect
 from edge_agent.mqtt.centre import Resending
 
 if __name__ == "__main__":
-    publisher.Resending = partial(Resending, first_s=1.0, per_s=50.0)  # type: ignore[assignment,misc]
+    setattr(publisher, "Resending", partial(Resending, first_s=1.0, per_s=50.0))  # noqa: B010
     reconnect.CAP_S = 1.0
     sys.exit(main())

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from edge_agent.outbox.reading import waiting_payloads
 from tests.testbed.agent import AgentProcess, wait_until, write_config
@@ -24,6 +24,12 @@ from tests.testbed.mosquitto import Mosquitto
 
 ROOT = Path(__file__).parents[2]
 NOTHING_BEFORE = "0" * 64
+
+
+class Part(Protocol):
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class IngestProcess:
@@ -62,7 +68,6 @@ class Site:
     folder: Path
     cameras: Sequence[dict[str, object]]
     command: Sequence[str]
-    more: dict[str, object] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> Self:
@@ -71,9 +76,8 @@ class Site:
         self.ingest = IngestProcess(self.broker.port, self.folder / "centre.db")
         self.ingest.start()
         mqtt = {"brokers": [f"mqtt://127.0.0.1:{self.broker.port}"], "spread_s": 0, "delivery": "confirmed"}
-        config = write_config(
-            self.folder, cameras=self.cameras, broker_port=self.broker.port, mqtt=mqtt, **self.more
-        )
+        port = self.broker.port
+        config = write_config(self.folder, cameras=self.cameras, broker_port=port, mqtt=mqtt)
         self.agent = AgentProcess(config, "--repeat-files", command=self.command)
         self.agent.start()
         return self
@@ -88,7 +92,7 @@ class Site:
 
     def strike(self, dice: random.Random, longest_s: float) -> None:
         """Kill -9 one or more of the three, leave them dead for a while, start them again."""
-        parts = {"broker": self.broker, "ingest": self.ingest, "agent": self.agent}
+        parts: dict[str, Part] = {"broker": self.broker, "ingest": self.ingest, "agent": self.agent}
         victims = dice.sample(sorted(parts), dice.choices([1, 2, 3], [8, 3, 1])[0])
         if "agent" in victims and dice.random() < 0.5:  # it needs 10 s until it sees somebody
             victims.remove("agent")

@@ -28,6 +28,7 @@ from edge_agent.schema import schema_of
 from tests.device.fakes import PI_4, TODAY, FakeClock, camera, plant, settings
 
 OUTBOX = OutboxStats(0, 40960, 0.0, 12345, "3f2a9c1e", 0, None, 0)
+UNCONFIRMED = replace(OUTBOX, depth=7, oldest_s=400.0, unconfirmed=7, oldest_unconfirmed_s=390.0)
 SENT = wire.BytesByClass(event=1_234_567, heartbeat=51_234_567, media=1_234_567)
 MQTT = wire.MqttHealth(reconnects=1, bytes_today=SENT, bytes_month=SENT)
 DETECTOR = wire.DetectorHealth(name="coco_ssd_mobilenet_v1", queue=0, latency_ms=45.123, inferences=123456)
@@ -186,6 +187,31 @@ def test_unknown_is_null_and_still_valid() -> None:
             ),
             "broker: 7 events wait, the oldest for 95 s; it refused 7 since start",
         ),
+        (
+            replace(
+                WELL,
+                outbox=lambda: replace(UNCONFIRMED, depth=9),
+                mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=3600.0),
+            ),
+            "centre: nothing confirmed since 11:03: 7 events are sent and kept, the oldest for 390 s",
+        ),
+        (
+            replace(
+                WELL,
+                outbox=lambda: replace(UNCONFIRMED, depth=7),
+                mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed"),
+            ),
+            "centre: nothing confirmed since the agent started: "
+            "7 events are sent and kept, the oldest for 390 s",
+        ),
+        (
+            replace(
+                WELL,
+                outbox=lambda: replace(UNCONFIRMED, depth=9),
+                mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=2.0),
+            ),
+            "broker: 2 events wait, the oldest for 400 s",
+        ),
         (replace(WELL, units=lambda: ["unit chrony.service failed"]), "unit chrony.service failed"),
         (replace(WELL, box=lambda: wire.BoxHealth(throttled=True)), "the processor is throttled"),
         (replace(WELL, box=lambda: wire.BoxHealth(disk_percent=93.2)), "disk 93 % full"),
@@ -196,6 +222,28 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
     message = beat(sources)
     assert message.degraded == [line]
     assert_valid(message)
+
+
+@pytest.mark.parametrize(
+    ("unconfirmed", "oldest_s", "mqtt"),
+    [
+        pytest.param(7, 250.0, wire.MqttHealth(reconnects=0, delivery="confirmed"), id="a few minutes only"),
+        pytest.param(
+            7,
+            900.0,
+            wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=9.0),
+            id="one is left",
+        ),
+        pytest.param(0, 0.0, wire.MqttHealth(reconnects=0, delivery="confirmed"), id="nothing waits"),
+    ],
+)
+def test_a_centre_that_has_nothing_to_confirm_or_is_at_it_is_no_fault(
+    unconfirmed: int, oldest_s: float, mqtt: wire.MqttHealth
+) -> None:
+    outbox = replace(
+        OUTBOX, depth=unconfirmed, oldest_s=oldest_s, unconfirmed=unconfirmed, oldest_unconfirmed_s=oldest_s
+    )
+    assert beat(replace(WELL, outbox=lambda: outbox, mqtt=lambda: mqtt)).degraded == []
 
 
 def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
