@@ -44,7 +44,7 @@ def outbox_in(folder: Path) -> Outbox:
     )
 
 
-def _written_bytes() -> int:
+def written_bytes() -> int:
     """Of this process so far."""
     lines = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(lines["write_bytes"])
@@ -61,7 +61,7 @@ def _timed(name: str, one: Callable[[int], object], count: int, threads: int = 1
             waits.append(time.perf_counter() - began)
 
     workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
-    bytes_before, cpu_before, began = _written_bytes(), time.process_time(), time.perf_counter()
+    bytes_before, cpu_before, began = written_bytes(), time.process_time(), time.perf_counter()
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -71,7 +71,7 @@ def _timed(name: str, one: Callable[[int], object], count: int, threads: int = 1
         "per_s": count / took,
         "p50_ms": percentile(waits, 50) * 1e3,
         "p99_ms": percentile(waits, 99) * 1e3,
-        "bytes_each": (_written_bytes() - bytes_before) / count,
+        "bytes_each": (written_bytes() - bytes_before) / count,
         "cpu_ms_each": cpu_s / count * 1e3,
     }
     return Result("outbox", name, {figure: round(value, 3) for figure, value in figures.items()})

@@ -8,6 +8,7 @@ from functools import partial
 
 from bench import (
     backlog,
+    delivery,
     inference,
     ingest,
     latency,
@@ -52,6 +53,7 @@ PARTS = (
     Part("outbox", "durable events", outbox.measure),
     Part("ingest", "a backlog of 465 gateways into the centre", ingest.measure),
     Part("backlog", "a full outbox into a broker", backlog.measure),
+    Part("delivery", "an event on the broker's word and on the centre's", delivery.measure),
 )
 
 

@@ -153,7 +153,7 @@ class Failover:
         # Only now: while none can be opened, the old one goes on being read.
         self._queue.close_disk()
         self._queue.disk = disk
-        owed = self._queue.owed
+        owed = self._queue.owed()
         kept = disk.adopt(memory, owed, self._open_events)
         self._open_events.found(disk.open_events())
         self._queue.settle(owed)

@@ -45,6 +45,9 @@ FLUSH_AFTER_S = 5.0
 FLUSH_AT = 200
 """Deletions ride on the next append's transaction; without one they get their own after this time or
 number. Losing them in a crash only means a resend."""
+MAX_DELETED = 1000
+"""Of what one message of the centre confirms, so many events at most go with one transaction: whoever appends
+waits for it, and 10,000 are 14 MB to write."""
 CLOSE_WITHIN_S = 0.5
 CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the removal is kept as well
 
@@ -78,6 +81,7 @@ class Outbox:
         self._commit_lock = threading.Lock()
         self._is_open = False  # changes under the commit lock only
         self._committing = 0  # tickets of the transaction that runs
+        self._max_deleted = MAX_DELETED
         # Protects everything below; taken inside the commit lock, never the other way round.
         self._lock = threading.RLock()
         self._queue = SendQueue()
@@ -107,6 +111,7 @@ class Outbox:
         with self._commit_lock, self._lock:
             self._failover.open()
             self._is_open = True
+            self._max_deleted = MAX_DELETED
 
     def close(self, timeout_s: float | None = CLOSE_WITHIN_S) -> None:
         """Store what was appended, delete what is owed, and close; raises nothing.
@@ -135,6 +140,7 @@ class Outbox:
             if not self._is_open:
                 return
             self._failover.retry_mono = 0.0  # the last chance to save what only memory holds
+            self._max_deleted = sys.maxsize
             while self._appended:
                 self._store_next()
             with self._lock:
@@ -362,7 +368,7 @@ class Outbox:
     def _write(self, batch: list[Ticket], *, may_replace: bool) -> bool:
         """One transaction; False when the disk did not take it."""
         with self._lock:
-            disk, owed = self._queue.disk, self._queue.owed
+            disk, owed = self._queue.disk, self._queue.owed(self._max_deleted)
         assert disk is not None
         try:
             stored = disk.write(batch, owed, self._clock.monotonic())

@@ -43,13 +43,30 @@ class OwedRows:
         self._single.add(row)
 
     def add_range(self, low: int, high: int) -> Rows | None:
-        """Returns what of it is new. Ranges of one epoch begin at the same row and grow."""
+        """Returns what of it is new, and perhaps some that is not."""
         ends = self._ranges[rank_of(low)]
-        before = ends.get(low)
-        if before is not None and before >= high:
+        for first, last in tuple(ends.items()):
+            if low <= first and last <= high:
+                del ends[first]
+            elif first <= low <= last:
+                low = last + 1
+            elif first <= high <= last:
+                high = first - 1
+        if low > high:
             return None
         ends[low] = high
-        return (low if before is None else before + 1), high
+        return low, high
+
+    def part(self, most: int) -> tuple[Rows, ...]:
+        """Of the ranges, no more than so many rows."""
+        parts: list[Rows] = []
+        for low, high in self.ranges:
+            if most <= 0:
+                break
+            high = min(high, low + most - 1)
+            most -= high - low + 1
+            parts.append((low, high))
+        return tuple(parts)
 
     def settle(self, single: frozenset[int], ranges: tuple[Rows, ...]) -> None:
         """These deletions are committed."""

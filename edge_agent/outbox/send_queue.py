@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -66,10 +67,10 @@ class SendQueue:
     def _owed_media(self) -> set[int]:
         return self._media_backlog.owed if self._media_backlog is not None else set()
 
-    @property
-    def owed(self) -> Owed:
-        backlog = self._backlog
-        return Owed(backlog.owed.single, frozenset(self._owed_media), backlog.owed.ranges, backlog.sent.text)
+    def owed(self, most: int = sys.maxsize) -> Owed:
+        """Of the ranges that the centre confirmed, no more than so many rows."""
+        backlog, media = self._backlog, frozenset(self._owed_media)
+        return Owed(backlog.owed.single, media, backlog.owed.part(most), backlog.sent.text)
 
     @property
     def owed_count(self) -> int:

@@ -1,7 +1,7 @@
 """A central ingest of a few lines, for tests: what a gateway with ``mqtt.delivery: confirmed`` talks to.
 
 One row an event, by (source, id); PUBACK and ``down/ack`` after the commit. As a process, to be killed:
-``python -m tests.testbed.ingest PORT DATABASE``. The real one is in ``edge_agent/central/``.
+``python -m tests.testbed.ingest PORT DATABASE [mute]``. The real one is in ``edge_agent/central/``.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Store:
 
 
 class Ingest:
-    """Runs while the ``with`` lasts. ``deaf`` and ``mute`` make it forget what arrives, or not say so."""
+    """Runs while the ``with`` lasts. While ``mute`` it stores and does not say so."""
 
     def __init__(self, port: int, database: Path) -> None:
         self.store = Store(database)
@@ -155,9 +155,11 @@ def faults(database: Path) -> list[str]:
         return [*gaps, *(text for (text,) in db.execute("SELECT text FROM fault"))]
 
 
-def main(port: int, database: Path) -> None:
-    Ingest(port, database).run_for_ever()
+def main(port: int, database: Path, mute: bool) -> None:
+    ingest = Ingest(port, database)
+    ingest.mute = mute
+    ingest.run_for_ever()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), "mute" in sys.argv[3:])
