@@ -4,10 +4,10 @@
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
+# make test-chaos    broker, ingest and agent are killed 100 times while events flow, 12 to 30 minutes;
+#                    CHAOS_ROUNDS, CHAOS_SEED
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: what the server of the centre installs
-# make test-chaos    broker, ingest and agent killed 100 times at random while events flow, about half an hour; CHAOS_ROUNDS, CHAOS_SEED
-# make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
@@ -75,7 +75,7 @@ test-browser: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh browser
 	EDGE_AGENT_SCREENSHOTS="$(SCREENSHOTS)" $(BIN)/python -m pytest tests/browser
 
-# Half an hour.
+# 12 to 30 minutes: what was sent in vain again and again rests for 15.
 test-chaos: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	CHAOS_ROUNDS="$(or $(CHAOS_ROUNDS),100)" CHAOS_SEED="$(CHAOS_SEED)" $(BIN)/python -m pytest tests/chaos

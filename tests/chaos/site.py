@@ -35,9 +35,10 @@ class Part(Protocol):
 class IngestProcess:
     """``tests.testbed.ingest``."""
 
-    def __init__(self, port: int, database: Path) -> None:
+    def __init__(self, broker: Mosquitto, database: Path) -> None:
         self.database = database
-        self._command = [sys.executable, "-m", "tests.testbed.ingest", str(port), str(database)]
+        self._broker = broker
+        self._command = [sys.executable, "-m", "tests.testbed.ingest", str(broker.port), str(database)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -48,6 +49,11 @@ class IngestProcess:
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
+
+    @property
+    def subscribed(self) -> bool:
+        """Since the broker's last start, which keeps nothing of the time before: mosquitto's log says so."""
+        return self._broker.log.rpartition(" starting")[2].count("as ingest") > 0
 
     @property
     def stored(self) -> int:
@@ -68,15 +74,16 @@ class Site:
     folder: Path
     cameras: Sequence[dict[str, object]]
     command: Sequence[str]
+    delivery: str = "confirmed"
     kills: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> Self:
         self.broker = Mosquitto(self.folder, persistent=True)
         self.broker.start()
-        self.ingest = IngestProcess(self.broker.port, self.folder / "centre.db")
+        self.ingest = IngestProcess(self.broker, self.folder / "centre.db")
         self.ingest.start()
-        mqtt = {"brokers": [f"mqtt://127.0.0.1:{self.broker.port}"], "spread_s": 0, "delivery": "confirmed"}
         port = self.broker.port
+        mqtt = {"brokers": [f"mqtt://127.0.0.1:{port}"], "spread_s": 0, "delivery": self.delivery}
         config = write_config(self.folder, cameras=self.cameras, broker_port=port, mqtt=mqtt)
         self.agent = AgentProcess(config, "--repeat-files", command=self.command)
         self.agent.start()

@@ -13,12 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos.site import Site, seed_of
+from tests.chaos.stored import store_events
+from tests.testbed.agent import wait_until
 from tests.testbed.walker import walking_clip
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "100"))
 LONGEST_DEAD_S = 3.0
 BETWEEN_S = (2.0, 7.0)
 CAMERAS = 6
+COMMAND = (sys.executable, "-m", "edge_agent", "run")
 PATIENCE_S = 1200.0
 """What was sent again five times in vain rests for a quarter of an hour."""
 
@@ -39,8 +42,7 @@ def test_a_hundred_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(
     say(f"\nCHAOS_SEED={seed} CHAOS_ROUNDS={ROUNDS}")
     dice, began = random.Random(seed), time.monotonic()
     clip = walking_clip(tmp_path / "walker.mp4", empty_s=1.0, walk_s=3.0, tail_s=0.5)
-    command = (sys.executable, "-m", "edge_agent", "run")
-    with Site(tmp_path, cameras(clip), command) as site:
+    with Site(tmp_path, cameras(clip), COMMAND) as site:
         for number in range(1, ROUNDS + 1):
             time.sleep(dice.uniform(*BETWEEN_S))  # the moment of the kill, not a wait for something
             site.strike(dice, LONGEST_DEAD_S)
@@ -54,3 +56,26 @@ def test_a_hundred_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(
         say(f"killed: {dict(site.kills)}; since its last start the agent sent {mqtt['resends']} again")
         assert site.faults() == []
     assert sequence > 3 * ROUNDS, "too few events flowed to show anything"
+
+
+def test_on_the_brokers_word_one_kill_loses_what_it_had_acknowledged(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    """What ``faults`` is there to find, and why there is another word than the broker's."""
+    with Site(tmp_path, [{"id": "cam-1", "url": "none.mp4"}], COMMAND, delivery="broker") as site:
+        site.agent.wait_for_status(lambda beat: site.ingest.subscribed, "the ingest")
+        site.ingest.kill()
+        site.agent.kill()
+        store_events(tmp_path / "state", 200)
+        site.agent.start()
+        site.agent.wait_for_status(
+            lambda beat: beat["outbox"]["sequence"] >= 200 and not beat["outbox"]["depth"], "every PUBACK"
+        )
+        site.broker.kill()
+        site.broker.start()
+        site.ingest.start()
+        wait_until(lambda: site.ingest.subscribed, what="the ingest")
+        assert site.agent.stop() == 0
+        lost = 200 - site.ingest.stored
+    say(f"on the broker's word: {lost} of 200 lost")
+    assert lost > 0
