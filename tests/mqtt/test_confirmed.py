@@ -146,10 +146,10 @@ def test_a_puback_is_no_promise_and_the_same_bytes_come_again(
     with box_at(broker.port, tmp_path) as box:
         box.append(3)
         wait_until(lambda: box.unconfirmed == 3)
-        box.later(50)
+        box.later(30)
         box.append()
         centre.wait_for(lambda: sequences(centre) == [1, 2, 3, 4])
-        box.later(20)
+        box.later(31)
         centre.wait_for(lambda: len(centre.events()) == 7)
         again = centre.events()[4:]
         assert [event.payload for event in again] == [event.payload for event in centre.events()[:3]]
@@ -164,11 +164,11 @@ def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(
         box.append()
         for number, rest_s in enumerate([60, 120, 240, 480, 900, 900], start=1):
             wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
-            box.later(rest_s - 5)
+            box.later(rest_s * 0.6)
             (new,) = box.append()  # what is due goes before it
             wait_until(lambda s=new.sequence: s in sequences(centre))  # type: ignore[misc]
             assert sequences(centre).count(1) == number
-            box.later(5)
+            box.later(rest_s * 0.4)
 
 
 def test_a_dead_ingest_holds_up_no_live_event_and_gets_no_flood(
