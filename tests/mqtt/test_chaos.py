@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.chaos.site import Site
 from tests.chaos.stored import store_events
 
-ROUNDS = 4
-EVENTS = 400
+ROUNDS = 3
+EVENTS = 200
 
 
 def test_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(tmp_path: Path) -> None:
