@@ -1,0 +1,32 @@
+"""The real centre, and a real outbox and publisher: nothing leaves the box before it is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.outbox.reading import waiting_count
+from tests.central.parts import Box, Centre
+from tests.chaos.stored import store_events
+from tests.mqtt.test_confirmed import box_at
+from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+
+EVENTS = 60
+
+
+def test_the_outbox_is_empty_when_the_centre_has_everything(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    store_events(state_dir, EVENTS)
+    with (
+        Mosquitto(tmp_path, "max_inflight_messages 100") as broker,
+        Subscriber(broker.port, "tb/v1/central/state") as watch,
+        Centre(tmp_path / "centre", broker.port) as centre,
+    ):
+        watch.wait_for(lambda: any(b"online" in message.payload for message in watch.messages))
+        with box_at(broker.port, tmp_path, per_s=1000) as box:
+            wait_until(lambda: box.depth == 0 or box.publisher.health().no_subscriber)
+            if box.depth:
+                box.later(61)  # the centre subscribes right after it is online
+            wait_until(lambda: box.depth == 0, timeout_s=20)
+            assert box.publisher.health().ignored_acks == 0
+            assert len(centre.numbers(Box())) == EVENTS
+    assert waiting_count(state_dir) == 0
