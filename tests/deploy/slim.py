@@ -1,0 +1,65 @@
+"""Releases of the real agent that take seconds to install: the libraries lie beside them, once."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2] / "edge_agent"
+LIBRARIES = "opt/libraries"
+
+# The clock of a box that is a container is this machine's, which may have none to follow.
+SYNCED = """
+
+def read_kernel_sync() -> KernelSync | None:
+    return KernelSync(True, 0.0)
+"""
+
+
+def libraries(wheelhouse: Path, root: Path) -> None:
+    """What the agent needs, unpacked on the box whose file system ``root`` is."""
+    for wheel in wheelhouse.glob("*.whl"):
+        if not wheel.name.startswith("edge_agent-"):
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(root / LIBRARIES)
+
+
+def release(folder: Path, version: str, changes: Mapping[str, tuple[str, str]] | None = None) -> None:
+    """A wheel of this checkout as ``version``. ``changes``: in a file, one text for another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    meta = f"edge_agent-{version}.dist-info"
+    with zipfile.ZipFile(
+        folder / f"edge_agent-{version}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED
+    ) as wheel:
+        for name in _files():
+            wheel.writestr(f"edge_agent/{name}", _content(PACKAGE / name, name, version, changes or {}))
+        wheel.writestr("libraries.pth", f"/{LIBRARIES}\n")
+        wheel.writestr(f"{meta}/METADATA", f"Metadata-Version: 2.1\nName: edge-agent\nVersion: {version}\n")
+        wheel.writestr(f"{meta}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{meta}/entry_points.txt", "[console_scripts]\nedge-agent = edge_agent.cli:main\n")
+        wheel.writestr(f"{meta}/RECORD", "")
+
+
+def _files() -> Iterator[str]:
+    # The folder of profiles is a link.
+    for folder, _, names in os.walk(PACKAGE, followlinks=True):
+        for name in names:
+            if not name.endswith(".pyc"):
+                yield str(Path(folder, name).relative_to(PACKAGE))
+
+
+def _content(path: Path, name: str, version: str, changes: Mapping[str, tuple[str, str]]) -> bytes:
+    if path.suffix != ".py":
+        return path.read_bytes()
+    text = path.read_text(encoding="utf-8")
+    if name == "__init__.py":
+        return f'"""The agent."""\n\n__version__ = "{version}"\n'.encode()
+    if name == "device/clock_sync.py":
+        return (text + SYNCED).encode()
+    if name in changes:
+        old, new = changes[name]
+        assert old in text, f"{name} does not say {old!r} any more"
+        text = text.replace(old, new)
+    return text.encode()
