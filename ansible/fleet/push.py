@@ -126,34 +126,37 @@ def push(desk: Desk, release: Release, url: str | None, wait: timedelta, say: Ca
     """Whether the release is in force there now. Raises PushError and OSError."""
     until = datetime.now(UTC) + wait
     update = desk.send("update", release.arguments(url), wait, signed=True)
+    complete = bool(url)
     for reply in desk.answers(update, until):
         say(f"{reply['status']}: {reply['text']}")
         if reply["status"] in FINAL:
             return bool(reply["status"] == "succeeded")
-        if reply["status"] == "running" and not url:
-            _send_pieces(desk, release, update.id, until, say)
+        if reply["status"] == "running" and not complete:
+            complete = _send_pieces(desk, release, update.id, until, say)
     raise AssertionError("answers ends with a final one")
 
 
 def _send_pieces(
     desk: Desk, release: Release, update: str, until: datetime, say: Callable[[str], None]
-) -> None:
-    """Unless the gateway waits for none, or not yet."""
+) -> bool:
+    """Whether the gateway has all; it may wait for none, not yet, or no more after a restart."""
     missing = _piece(desk, {"update": update}, until)
     while missing:
         wheel, indexes = next(iter(missing.items()))
         data = base64.b64encode(release.pieces(wheel)[indexes[0]]).decode()
         args = {"update": update, "wheel": wheel, "index": indexes[0], "data": data}
         missing = _piece(desk, args, until)
-        say(f"sent piece {indexes[0]} of {wheel}, {sum(map(len, missing.values()))} are missing")
+        if missing is not None:
+            say(f"sent piece {indexes[0]} of {wheel}, {sum(map(len, missing.values()))} are missing")
+    return missing is not None
 
 
-def _piece(desk: Desk, args: dict[str, Any], until: datetime) -> dict[str, list[int]]:
-    """What is missing then. Raises PushError."""
+def _piece(desk: Desk, args: dict[str, Any], until: datetime) -> dict[str, list[int]] | None:
+    """What is missing then; None: no piece is waited for. Raises PushError."""
     sent = desk.send("update-piece", args, until - datetime.now(UTC), signed=False)
     *_, last = desk.answers(sent, until)
-    if last["status"] == "rejected" and "data" not in args:
-        return {}
+    if last.get("code") == "not-possible":
+        return None
     if last["status"] != "succeeded":
         raise PushError(f"a piece was not taken: {last['text']}")
     found: dict[str, list[int]] = last["result"]["missing"]

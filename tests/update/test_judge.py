@@ -82,6 +82,8 @@ def judged(script: list[str]) -> tuple[str, float]:
         ([WELL] * 50 + ["b new c cam-1"], "deaf: no picture from cam-2 for 100 s", 150),
         # dies at once, again and again
         (["a ?", "b ?", "c ?", "d ?", "d ?"], "crashing: it ended 3 times in 4 s", 4),
+        # dies after a while, and not often enough
+        (["a ?"] * 40 + ["b ?"] * 40 + ["c ?"], "crashing: it ended 2 times in 100 s", 100),
         # exit code 78: systemd does not try again
         (["a ?", "F"], "crashing: systemd has given it up", 2),
         # neither well nor unwell for long

@@ -16,6 +16,7 @@ from edge_update.memory import Trial
 from edge_update.running import Process, Status
 from edge_update.settings import Settings
 
+SILENT = "it does not answer"
 CRASHES = 3
 """One may be the box's fault; systemd takes about 12 s for three of a release that dies at import."""
 
@@ -45,8 +46,9 @@ class Judge:
                 seen.clear()
             if process.failed:
                 return "crashing: systemd has given it up"
+            crashing = f"crashing: it ended {ends.count_of} times in {now - begun:.0f} s"
             if ends.count_of >= CRASHES:
-                return f"crashing: it ended {ends.count_of} times in {now - begun:.0f} s"
+                return crashing
             missing = list(self._missing(process, seen))
             if missing or again:
                 unwell_since = unwell_since if well_since is None else now
@@ -56,6 +58,8 @@ class Judge:
             if well_since is not None and now - well_since >= self.settings.trial_s:
                 return ""
             if missing and now - unwell_since >= self.settings.settle_s:
+                if ends.count_of and missing[0] == SILENT:
+                    return crashing
                 return f"deaf: {missing[0]} for {now - unwell_since:.0f} s"
             if now - begun >= longest_s(self.settings):
                 return f"it was never well for {self.settings.trial_s:.0f} s without a break"
@@ -65,7 +69,7 @@ class Judge:
         """``seen``: cameras that this process has had a picture from; one is enough."""
         status = self.status() if process.invocation else None
         if status is None:
-            yield "it does not answer"
+            yield SILENT
         elif status.version != self.trial.version:
             yield f"{status.version} answers"
         else:
