@@ -52,7 +52,7 @@ from edge_agent.mqtt.usage import Usage
 from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
 from edge_agent.state_file import make_folder
-from edge_agent.updates import make_updates
+from edge_agent.updates import UpdateRoom
 from edge_agent.uplink import UplinkControl
 from edge_agent.wire import Birth
 
@@ -122,7 +122,7 @@ class Agent:
         self._certificates = CertificateWatch(
             settings, clock, self._clock_sync, self._events, self._room.outbox
         )
-        self._root_update, self._updates = make_updates(state_dir, clock, sysroot)
+        self._updates = UpdateRoom(state_dir, clock, self._events, self._room.outbox, sysroot)
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -179,7 +179,7 @@ class Agent:
             reloads=self._reloads,
             status=self._status_document,
             publish_birth=self._publisher.publish_birth,
-            updates=self._updates,
+            updates=self._updates.commands,
             online=lambda: self._publisher.online,
             events=self._events,
             room=self._room,
@@ -214,7 +214,7 @@ class Agent:
             thermal=self._heat.health,
             uplink=self._uplink.health,
             certificates=self._certificates.health,
-            update=self._root_update.health,
+            update=self._updates.health,
             healing=self._healing.health,
             platform=platform,
             evidence=self._room.health,

@@ -266,6 +266,11 @@ class EventMaker:
         """``healing``: the broker is back, and what was tried without it."""
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
+    def update(self, data: wire.UpdateData) -> Draft:
+        """``update``: what root has decided about a release."""
+        severity = Severity.INFO if data.outcome == "in-force" else Severity.WARNING
+        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
         data = wire.LossData(

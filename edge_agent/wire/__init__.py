@@ -29,6 +29,7 @@ from edge_agent.wire.box import (
     LoadLimits,
     LossData,
     ThermalData,
+    UpdateData,
     UplinkData,
 )
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
@@ -177,6 +178,7 @@ __all__ = [
     "TrackRuleData",
     "Unit",
     "UpdateArguments",
+    "UpdateData",
     "UpdateHealth",
     "UpdatePieceArguments",
     "UplinkData",

@@ -107,6 +107,16 @@ class HealingData(Message, frozen=True, kw_only=True):
     left_out: Annotated[Count, Meta(description="older ones of tried")] = 0
 
 
+class UpdateData(Message, frozen=True, kw_only=True):
+    """``update``: a release was tried, and stays or went back; docs/design/update.md."""
+
+    version: str
+    outcome: Literal["in-force", "reverted"]
+    why: Annotated[str, Meta(description="one line for humans")]
+    decided_at: Time
+    command_id: Annotated[str | None, Meta(description="null: the box fetched it by itself")] = None
+
+
 class LossData(Message, frozen=True, kw_only=True):
     """``loss``: events that were given up; a gap that is not announced is a fault."""
 

@@ -13,6 +13,7 @@ from edge_agent.wire.box import (
     HealingData,
     LossData,
     ThermalData,
+    UpdateData,
     UplinkData,
 )
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
@@ -47,6 +48,7 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "uplink": UplinkData,
     "certificate": CertificateData,
     "healing": HealingData,
+    "update": UpdateData,
     "loss": LossData,
 }
 Data = TypeVar("Data", bound=Message)

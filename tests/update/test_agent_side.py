@@ -7,6 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,11 @@ from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
 from edge_agent.commands.inbox import Inbox
 from edge_agent.commands.update import UNHEARD_S, Updates
 from edge_agent.device.root_update import RootUpdate, update_lines
+from edge_agent.updates import UpdateRoom
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
 from tests.device.fakes import FakeClock
+from tests.events.parts import maker, valid
+from tests.outbox.parts import outbox_in
 from tests.update.agents import installed, library, wheel
 from tests.update.box import UpdatingBox
 
@@ -203,10 +207,32 @@ def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> N
     assert line == f"update: went back at {now:%H:%M}: {answer}"
 
 
+def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: Path) -> None:
+    box = side.box
+    installed(box.releases, "0.2.0", "deaf")
+    side.updates.begin(Ordered(arguments(box)).order)
+    box.update()
+    state = tmp_path / "state"
+    with outbox_in(state) as outbox:
+        for _ in range(2):
+            room = UpdateRoom(state, side.clock, maker(), outbox, box.folder)
+            room.tend()
+            room.tend()
+        (event,) = [valid(item.payload) for item in outbox.pending(10)]
+    assert event["data"] == {
+        "version": "0.2.0",
+        "outcome": "reverted",
+        "why": "0.2.0 did not do: deaf: no broker for 1 s; back to 0.1.0",
+        "decided_at": box.told["last"]["time"],
+        "command_id": "order-1",
+    }
+    assert event["severitytext"] == "WARN"
+
+
 def test_an_agent_that_starts_in_the_middle_of_its_trial_answers_after_the_verdict(side: Side) -> None:
     told = side.box.state.with_name("told.json")
     told.parent.mkdir(parents=True)
-    until = "2026-11-25T04:05:06Z"
+    until = "2026-11-25T04:05:06.000Z"
     now = {"id": "order-1", "version": "0.2.0", "phase": "trial", "until": until}
     told.write_text(json.dumps({"now": now, "last": None}))
     ordered = Ordered(arguments(side.box))

@@ -119,7 +119,8 @@ class Memory:
 
 
 def rfc3339(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    """In milliseconds, as the agent's messages have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
 
 
 def write_durably(path: Path, text: str) -> None:
