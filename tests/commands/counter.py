@@ -52,6 +52,7 @@ class Counted:
     does: Callable[[Order[Any]], Outcome | Handed] = lambda order: Outcome("it is done", {"n": 1})
     ran: list[str] = field(default_factory=list)  # ids
     resumed: list[str] = field(default_factory=list)
+    may_be_unwritten: bool = False
 
     @property
     def name(self) -> str:

@@ -1,0 +1,283 @@
+"""What was obeyed is known over a kill at any step, a damaged record and a full disk; what takes long."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.commands import journal
+from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.journal import Entry, Journal
+from edge_agent.wire import Reply
+from tests.commands.centre import document, encoded, signed
+from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.testbed.mosquitto import wait_until
+
+SLOW = "diagnostics"
+"""Messages are looked at while it runs, which the quick thread does between two actions."""
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
+    return all_actions(tmp_path_factory.mktemp("agent") / "box")
+
+
+@pytest.fixture
+def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
+    return counter_in(tmp_path, actions)
+
+
+def does(box: Counter, name: str, what: Callable[[Order[Any]], Outcome | Handed]) -> None:
+    box.actions[name].does = what
+
+
+def copy(state_dir: Path, disk: Path) -> None:
+    """Without what is being written: that is no record yet."""
+    shutil.copytree(state_dir, disk, ignore=shutil.ignore_patterns("*.new"))
+
+
+def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
+    """The disk as a kill leaves it while the command stands there, in another box."""
+    disk, gate = tmp_path / f"at-{step}", threading.Event()
+
+    def kept(order: Order[Any]) -> Outcome:
+        if step == "running":
+            copy(box.state_dir, disk)
+        gate.wait(10)
+        return Outcome("it is done")
+
+    does(box, SLOW, kept)
+    first, second = document(SLOW), document(SLOW)
+    with box.opened():
+        box.deliver(SLOW, encoded(first))
+        wait_until(lambda: box.ran == [first["id"]])
+        box.deliver(SLOW, encoded(second))
+        if step == "accepted":
+            copy(box.state_dir, disk)
+        gate.set()
+        wait_until(lambda: b'"done"' in (box.state_dir / f"commands/{second['id']}.json").read_bytes())
+        if step == "done":
+            copy(box.state_dir, disk)
+    other = Counter(disk, box.actions, box.keys)
+    does(other, SLOW, lambda order: Outcome("it is done"))
+    for action in other.actions.values():
+        action.ran.clear()
+    return (second if step == "accepted" else first)["id"], other
+
+
+def test_what_was_accepted_runs_after_the_kill(box: Counter, tmp_path: Path) -> None:
+    id_, after = killed_at(box, "accepted", tmp_path)
+    with after.opened():
+        assert after.answer(id_)["status"] == "succeeded"
+        assert after.actions[SLOW].ran == [id_]
+
+
+def test_what_was_accepted_and_has_expired_does_not_run(box: Counter, tmp_path: Path) -> None:
+    id_, after = killed_at(box, "accepted", tmp_path)
+    after.clock.shift = timedelta(hours=1)
+    with after.opened():
+        assert after.answer(id_)["status"] == "expired"
+    assert after.actions[SLOW].ran == []
+
+
+def test_what_was_running_is_asked_what_became_of_it(box: Counter, tmp_path: Path) -> None:
+    id_, after = killed_at(box, "running", tmp_path)
+    with after.opened():
+        answer = after.answer(id_)
+    assert (answer["status"], answer["code"]) == ("failed", "interrupted")
+    assert (after.actions[SLOW].ran, after.actions[SLOW].resumed) == ([], [id_])
+
+
+def test_what_was_done_is_answered_again_where_the_broker_had_no_answer(box: Counter, tmp_path: Path) -> None:
+    id_, after = killed_at(box, "done", tmp_path)
+    with after.opened():
+        assert after.answer(id_)["status"] == "succeeded"
+        wait_until(lambda: b'"sent":true' in (after.state_dir / f"commands/{id_}.json").read_bytes())
+    with after.opened():
+        assert after.desk.replies.pending(()) is None or after.replies(id_)
+    assert after.actions[SLOW].ran == []
+
+
+def test_a_damaged_record_counts_as_obeyed_and_half_a_file_as_none(box: Counter) -> None:
+    asked = document("reload")
+    folder = box.state_dir / "commands"
+    folder.mkdir()
+    (folder / f"{asked['id']}.json").write_bytes(b'{"id":')
+    (folder / "cmd-x.json.new").write_bytes(b'{"id":')
+    with box.opened():
+        box.deliver("reload", encoded(asked))
+        answer = box.answer(asked["id"])
+        assert (answer["status"], answer["code"]) == ("failed", "interrupted")
+    assert box.ran == []
+    assert not (folder / "cmd-x.json.new").exists()
+
+
+def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(
+    box: Counter, actions: dict[str, Action[Any]]
+) -> None:
+    (box.state_dir / "commands").write_text("in the way")
+    ends = {}
+    with box.opened():
+        for name in ("reload", "relearn", "status", "rebirth", "restart", "reboot"):
+            box.actions[name].may_be_unwritten = getattr(actions[name], "may_be_unwritten", False)
+            asked = document(name, {"camera": "cam-1"} if name == "relearn" else {})
+            box.deliver(name, signed(asked, OPERATOR))
+            ends[name] = box.answer(asked["id"])["code"]
+            box.deliver(name, signed(asked, OPERATOR))  # a repeat, which this run still knows
+        degraded = box.desk.health().degraded
+    assert ends == {
+        "reload": "not-possible",
+        "relearn": "not-possible",
+        "status": "ok",
+        "rebirth": "ok",
+        "restart": "ok",
+        "reboot": "ok",
+    }
+    assert degraded is not None
+    assert [len(box.actions[name].ran) for name in ends] == [0, 0, 1, 1, 1, 1]
+
+
+def entry(number: int, *, signed_by: str | None = None, expires_in: timedelta) -> Entry:
+    now = datetime.now(UTC)
+    return Entry(
+        id=f"cmd-{number}",
+        type="status",
+        digest="d",
+        issued=now,
+        expires=now + expires_in,
+        received=now,
+        signed_by=signed_by,
+        step="done",
+        reply=Reply(
+            id=f"cmd-{number}", type="status", gateway="g", session="", time="2026-11-25T00:00:00.000Z",
+            status="succeeded", code="ok", text="",
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Journal:
+    monkeypatch.setattr(journal, "MOST", 64)
+    monkeypatch.setattr(journal, "MOST_UNSIGNED", 3)
+    found = Journal(tmp_path / "commands")
+    found.open()
+    return found
+
+
+def test_a_full_journal_leaves_room_for_the_operators_and_forgets_only_what_has_expired(
+    small: Journal,
+) -> None:
+    now = datetime.now(UTC)
+    for number in range(3):
+        assert small.has_room(signed=False, now=now)
+        small.write(entry(number, expires_in=timedelta(hours=1)))
+    assert not small.has_room(signed=False, now=now)
+    assert small.has_room(signed=True, now=now)
+    assert small.has_room(signed=False, now=now + timedelta(hours=2))
+    assert [small.digest(f"cmd-{number}") for number in range(3)] == [None, "d", "d"]
+
+
+def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
+    small: Journal, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    small.write(entry(1, expires_in=timedelta(minutes=1)))
+    small.write(entry(2, expires_in=timedelta(days=20)))
+    small.has_room(signed=True, now=now + timedelta(days=6, hours=23))
+    assert small.digest("cmd-1") == "d"
+    small.has_room(signed=True, now=now + timedelta(days=8))
+    assert [small.digest("cmd-1"), small.digest("cmd-2")] == [None, "d"]
+    assert [path.name for path in (tmp_path / "commands").iterdir()] == ["cmd-2.json"]
+
+
+def test_more_than_16_that_wait_are_refused_until_one_is_done(box: Counter) -> None:
+    gate = threading.Event()
+
+    def waits(order: Order[Any]) -> Outcome:
+        gate.wait(10)
+        return Outcome("it is done")
+
+    does(box, SLOW, waits)
+    asked = [document(SLOW) for _ in range(17)]
+    with box.opened():
+        for each in asked:
+            box.deliver(SLOW, encoded(each))
+        assert box.answer(asked[16]["id"])["code"] == "busy"
+        gate.set()
+        wait_until(lambda: box.desk.health().waiting == 0)
+        box.deliver(SLOW, encoded(asked[16]))
+        wait_until(lambda: box.replies(asked[16]["id"])[-1]["status"] == "succeeded")
+    assert sorted(box.ran) == sorted(each["id"] for each in asked)
+
+
+def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_out(box: Counter) -> None:
+    gate = threading.Event()
+
+    def hangs(order: Order[Any]) -> Outcome:
+        order.progress("a third is done")
+        gate.wait(10)
+        return Outcome("too late")
+
+    does(box, SLOW, hangs)
+    long, quick = document(SLOW), document("status")
+    with box.opened():
+        box.deliver(SLOW, encoded(long))
+        wait_until(lambda: box.ran == [long["id"]])
+        box.deliver("status", encoded(quick))
+        assert box.answer(quick["id"])["status"] == "succeeded"
+        wait_until(lambda: box.replies(long["id"])[-1]["text"] == "a third is done")
+        box.clock.shift = timedelta(seconds=box.actions[SLOW].within_s + 1)
+        box.desk.tend()
+        assert box.answer(long["id"])["code"] == "timed-out"
+        gate.set()
+    assert [each["status"] for each in box.replies(long["id"])].count("succeeded") == 0
+
+
+def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> None:
+    orders: list[Order[Any]] = []
+
+    def hands_on(order: Order[Any]) -> Handed:
+        orders.append(order)
+        return Handed("somebody is at it")
+
+    does(box, "reload", hands_on)
+    asked = document("reload")
+    with box.opened():
+        box.deliver("reload", encoded(asked))
+        wait_until(lambda: bool(box.replies(asked["id"])[2:]))
+        assert [each["text"] for each in box.replies(asked["id"])][2] == "somebody is at it"
+        orders[0].finish(Failed("it broke"))
+        orders[0].finish(Outcome("no, it works"))
+        answer = box.answer(asked["id"])
+        assert (answer["status"], answer["code"], answer["text"]) == ("failed", "failed", "it broke")
+        box.deliver("reload", encoded(asked))
+        assert box.replies(asked["id"])[-1] == answer
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "told"),
+    [
+        (Refused("no such thing"), "rejected", "not-possible", "no such thing"),
+        (Failed("it broke", "reverted"), "failed", "reverted", "it broke"),
+        (RuntimeError("password=hunter2"), "failed", "failed", "the gateway failed at it; its log says more"),
+        (Failed("at rtsp://u:hunter2@10.0.0.1/"), "failed", "failed", "at rtsp://***@10.0.0.1/"),
+    ],
+)
+def test_what_an_action_raises_is_the_answer_without_secrets(
+    error: Exception, status: str, code: str, told: str, box: Counter
+) -> None:
+    def raises(order: Order[Any]) -> Outcome:
+        raise error
+
+    does(box, "reload", raises)
+    asked = document("reload")
+    with box.opened():
+        box.deliver("reload", encoded(asked))
+        answer = box.answer(asked["id"])
+    assert (answer["status"], answer["code"], answer["text"]) == (status, code, told)
