@@ -9,6 +9,8 @@
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: what the server of the centre installs
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
+# make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
+# make examples  messages of real runs into docs/reference/examples/, about 6 minutes
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
@@ -20,7 +22,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-deploy test-arm64 test-browser test-chaos deploy wheelhouse wheelhouse-here run bench clean
+.PHONY: help setup check check-contract examples test test-deploy test-arm64 test-browser test-chaos deploy wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -84,6 +86,20 @@ test-chaos: setup
 $(VENV)/.deploy: setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[deploy]'
 	@touch $@
+
+# The parser is 54 MB; kept in .cache for the next time.
+check-contract: setup
+	$(BIN)/python -m edge_agent.asyncapi
+	@mkdir -p .cache/asyncapi
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi '@asyncapi/parser@3'
+	@node tests/contract/parse.mjs "$$PWD/.cache/asyncapi" docs/reference/asyncapi.json
+
+# Tests that listen to a real agent, or replay real footage, keep what they hear.
+examples: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh
+	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 2 --dist loadfile -q \
+		tests/agent tests/commands tests/contract tests/replay/test_traffic.py tests/replay/test_lines.py tests/replay/test_people.py
+	$(BIN)/python -m edge_agent.asyncapi
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "doctor": _doctor,
         "cameras": _cameras,
         "command": _command,
+        "conformance": _conformance,
         "central": _central,
     }[args.command]
     try:
@@ -226,6 +227,12 @@ def _command(args: argparse.Namespace) -> int:
     return run_command(args, sys.stdout)
 
 
+def _conformance(args: argparse.Namespace) -> int:
+    from edge_agent.conformance.command import run_conformance
+
+    return run_conformance(args, sys.stdout)
+
+
 def _aim(args: argparse.Namespace) -> int:
     from edge_agent.device.signals import stop_on_signals
 
@@ -305,6 +312,7 @@ def _parser() -> argparse.ArgumentParser:
     for action in (listing, fetching):
         action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
     from edge_agent import cameras_cli, command_cli, evidence_cli
+    from edge_agent.conformance import arguments as checks
     from edge_agent.doctor import arguments
 
     doctor = commands.add_parser("doctor", help="examine the box, its cameras and its broker; say what to do")
@@ -319,6 +327,8 @@ def _parser() -> argparse.ArgumentParser:
     central_command.add_commands(central)
     command = commands.add_parser("command", help="send a gateway a command and print what it answers")
     command_cli.add_arguments(command)
+    conformance = commands.add_parser("conformance", help="look whether a live gateway keeps the contract")
+    checks.add_arguments(conformance)
     return parser
 
 

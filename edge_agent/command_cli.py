@@ -54,7 +54,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--wait-s", type=float, default=60.0, help="longest silence until it is given up")
     command.add_argument("--id", help="send a command again under its id: it is not done twice")
     command.add_argument("--json", action="store_true", help="print the replies as they are, one a line")
-    tls = command.add_argument_group("how the broker knows us")
+    add_tls_arguments(command)
+
+
+def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
+    tls = parser.add_argument_group("how the broker knows us")
     tls.add_argument("--ca-file", type=Path, help="default: the system's trust store")
     tls.add_argument("--cert-file", type=Path)
     tls.add_argument("--key-file", type=Path, help="of --cert-file")
@@ -68,7 +72,7 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
         return _keygen(args.out, stdout)
     try:
         document = _document(args)
-        broker = _broker(args.broker)
+        broker = broker_of(args.broker)
     except CommandError as error:
         print(f"edge-agent command: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -85,9 +89,7 @@ def _send(
     from edge_agent.mqtt.topics import Topics
 
     topics = Topics(args.root, args.ward, args.gateway)
-    with CentreConnection(
-        broker, _settings(args, broker), topics, f"command-{secrets.token_hex(6)}"
-    ) as centre:
+    with CentreConnection(broker, mqtt_of(args, broker), topics, f"command-{secrets.token_hex(6)}") as centre:
         heard = centre.send(args.type, document.id, payload, args.expires_s)
         if not args.json:
             print(f"{args.gateway}: {args.type} sent as {document.id}", file=stdout, flush=True)
@@ -119,9 +121,7 @@ def _document(args: argparse.Namespace) -> Command[Any]:
     for option in ("broker", "gateway", "ward"):
         if getattr(args, option) is None:
             raise CommandError(f"--{option} is missing; nothing was sent")
-    for id_ in (args.gateway, args.ward, *([args.id] if args.id else [])):
-        if re.fullmatch(r"[a-z0-9-]{1,63}", id_) is None:
-            raise CommandError(f"{id_!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
+    refuse_bad_ids(args.gateway, args.ward, *([args.id] if args.id else []))
     if args.type not in ARGUMENTS:
         raise CommandError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
     now = datetime.now(UTC)
@@ -133,6 +133,13 @@ def _document(args: argparse.Namespace) -> Command[Any]:
         expires=rfc3339(now + timedelta(seconds=args.expires_s)),
         args=_arguments(args.type, args.arg),
     )
+
+
+def refuse_bad_ids(*ids: str) -> None:
+    """Raises CommandError: they are levels of topics."""
+    for id_ in ids:
+        if re.fullmatch(r"[a-z0-9-]{1,63}", id_) is None:
+            raise CommandError(f"{id_!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
 
 
 def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
@@ -164,14 +171,14 @@ def _value(key: str, text: str) -> Any:
     return text
 
 
-def _broker(url: str) -> Broker:
+def broker_of(url: str) -> Broker:
     try:
         return BrokerAddress().read_text(url)
     except Refused as error:
         raise CommandError(f"--broker: {error}; nothing was sent") from None
 
 
-def _settings(args: argparse.Namespace, broker: Broker) -> Mqtt:
+def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
     credentials = None
     if args.username is not None:
         password = (

@@ -50,6 +50,7 @@ STAGES = {
     "commands",
 }
 COMPOSITION = {
+    "conformance",
     "asyncapi",
     "assembly",
     "sight",

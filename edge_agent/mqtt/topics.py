@@ -83,6 +83,11 @@ class Topics:
         """Where the centre writes a command."""
         return f"{self._down}/cmd/{_checked(type_)}"
 
+    @property
+    def everything(self) -> str:
+        """All that the gateway says: for who listens to one gateway."""
+        return f"{self._up}/#"
+
     def reply(self, command_id: str) -> str:
         """What became of a command."""
         return f"{self._up}/reply/{_checked(command_id)}"

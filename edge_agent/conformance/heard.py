@@ -1,0 +1,216 @@
+"""The checks that only listen. Each gets what was heard, says what it found, or raises Broken or NotSeen."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.conformance.verdict import Broken, NotSeen
+from edge_agent.mqtt.observing import Heard
+
+EVENT_TYPE = "application/cloudevents+json"
+SEVERITIES = {9: "INFO", 13: "WARN", 17: "ERROR"}
+MEDIA_ID = re.compile(r"[a-z0-9-]{1,120}")
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Whom we listen to."""
+
+    id: str
+    ward: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event and the message it came in."""
+
+    heard: Heard
+    envelope: wire.CloudEvent[Any]
+
+    @property
+    def number(self) -> int:
+        return int(self.envelope.sequence)
+
+
+def decoded(heard: Heard, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(heard.payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Broken(f"{heard.topic}: {error}") from error
+
+
+def on(heard: Sequence[Heard], topic: str) -> list[Heard]:
+    return [each for each in heard if each.topic == topic or each.topic.startswith(f"{topic}/")]
+
+
+def events(heard: Sequence[Heard]) -> list[Event]:
+    return [Event(each, _event(each)) for each in on(heard, "event")]
+
+
+def _event(heard: Heard) -> wire.CloudEvent[Any]:
+    envelope: wire.CloudEvent[Any] = decoded(heard, wire.CloudEvent[Any])
+    kind = envelope.type.removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
+    data = wire.DATA_OF_KIND.get(kind)
+    if data is None:
+        raise Broken(f"{envelope.id}: there is no type {envelope.type}")
+    return decoded(heard, wire.CloudEvent[data])  # type: ignore[valid-type]
+
+
+# --- state, birth, heartbeat ---
+
+
+def state(heard: Sequence[Heard], gateway: Gateway) -> str:
+    states = on(heard, "state")
+    if not states:
+        raise Broken("no state: a retained message has to be there when somebody subscribes")
+    if not states[0].retained:
+        raise Broken("the first state that came was not a retained one")
+    told = [decoded(each, wire.State) for each in states]
+    return f"{told[-1].state}: {told[-1].reason}"
+
+
+def birth(heard: Sequence[Heard], gateway: Gateway) -> str:
+    births = on(heard, "birth")
+    if not births:
+        raise Broken("no birth: a retained message has to be there when somebody subscribes")
+    told = decoded(births[-1], wire.Birth)
+    if (told.gateway, told.ward) != (gateway.id, gateway.ward):
+        raise Broken(f"its birth says gateway {told.gateway} in {told.ward}")
+    if any("@" in camera.url for camera in told.cameras):
+        raise Broken("a camera's address in its birth has a user part")
+    return f"version {told.version}, {len(told.cameras)} cameras"
+
+
+def heartbeat(heard: Sequence[Heard], gateway: Gateway) -> str:
+    beats = on(heard, "heartbeat")
+    if not beats:
+        raise NotSeen("no heartbeat came")
+    for each in beats:
+        if each.retained or each.qos:
+            raise Broken(f"a heartbeat came retained or with QoS {each.qos}; it is QoS 0 and not retained")
+    told = [decoded(each, wire.Heartbeat) for each in beats]
+    gaps = [later.at_mono - earlier.at_mono for earlier, later in pairwise(beats)]
+    rhythm = f", {min(gaps):.0f} to {max(gaps):.0f} s apart" if gaps else ""
+    return f"{len(told)}{rhythm}; degraded: {len(told[-1].degraded)} lines"
+
+
+def one_session(heard: Sequence[Heard], gateway: Gateway) -> str:
+    """State, birth and heartbeats of one connection carry the same session."""
+    states = [decoded(each, wire.State) for each in on(heard, "state")]
+    beats = [decoded(each, wire.Heartbeat) for each in on(heard, "heartbeat")]
+    if not states or not beats:
+        raise NotSeen("a state and a heartbeat are needed")
+    sessions = {each.session for each in states if each.state == "online"}
+    strangers = {beat.session for beat in beats} - sessions
+    if strangers:
+        raise Broken(f"a heartbeat of session {strangers.pop()}, which no online state has told")
+    return beats[-1].session
+
+
+# --- events ---
+
+
+def envelopes(heard: Sequence[Heard], gateway: Gateway) -> str:
+    found = _some(heard)
+    for event in found:
+        _check_envelope(event, gateway)
+    kinds = sorted({each.envelope.type.removeprefix(wire.TYPE_PREFIX) for each in found})
+    return f"{len(found)} events: {', '.join(kinds)}"
+
+
+def _check_envelope(event: Event, gateway: Gateway) -> None:
+    told, heard = event.envelope, event.heard
+    wanted = {
+        "source": (told.source, f"/tb/{gateway.id}"),
+        "id": (told.id, f"{gateway.id}/{told.epoch}/{told.sequence}"),
+        "ward": (told.ward, gateway.ward),
+        "subject": (told.subject, heard.topic.removeprefix("event/")),
+        "severitytext": (told.severitytext, SEVERITIES[told.severitynumber]),
+        "content type": ((heard.content_type or "").split(";")[0], EVENT_TYPE),
+        "QoS": (heard.qos, 1),
+    }
+    for what, (found, right) in wanted.items():
+        if found != right:
+            raise Broken(f"{told.id}: {what} is {found!r}, not {right!r}")
+
+
+def no_gap(heard: Sequence[Heard], gateway: Gateway) -> str:
+    """Of each epoch no number between the lowest and the highest that came is missing, but for those that a
+    ``loss`` announces."""
+    epochs: dict[str, set[int]] = {}
+    for event in _some(heard):
+        epochs.setdefault(event.envelope.epoch, set()).add(event.number)
+        if isinstance(event.envelope.data, wire.LossData):
+            lost = event.envelope.data
+            for first, last in lost.ranges:
+                epochs.setdefault(lost.epoch, set()).update(range(first, last + 1))
+    for epoch, numbers in epochs.items():
+        missing = sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
+        if missing:
+            raise NotSeen(
+                f"epoch {epoch}: {missing[:5]} did not come yet; later ones did (order is by severity)"
+            )
+    return ", ".join(f"{min(each)} to {max(each)} of {epoch}" for epoch, each in epochs.items())
+
+
+def same_bytes(heard: Sequence[Heard], gateway: Gateway) -> str:
+    """A resend is the same event, byte for byte."""
+    seen: dict[str, bytes] = {}
+    again = 0
+    for event in _some(heard):
+        before = seen.setdefault(event.envelope.id, event.heard.payload)
+        if before is not event.heard.payload:
+            again += 1
+            if before != event.heard.payload:
+                raise Broken(f"{event.envelope.id} came twice and was not the same")
+    return f"{again} came again"
+
+
+def chain(heard: Sequence[Heard], gateway: Gateway) -> str:
+    """``prevhash`` is the SHA-256 of the event before it in its epoch."""
+    by_number = {(each.envelope.epoch, each.number): each for each in _some(heard)}
+    links = 0
+    for (epoch, number), event in by_number.items():
+        before = by_number.get((epoch, number - 1))
+        if before is None:
+            continue
+        links += 1
+        if event.envelope.prevhash != hashlib.sha256(before.heard.payload).hexdigest():
+            raise Broken(f"{event.envelope.id}: prevhash is not the hash of the event before it")
+    if not links:
+        raise NotSeen("no two events in a row came")
+    return f"{links} links"
+
+
+def media(heard: Sequence[Heard], gateway: Gateway) -> str:
+    found = on(heard, "media")
+    if not found:
+        raise NotSeen("no media came")
+    for each in found:
+        name = each.topic.removeprefix("media/")
+        if MEDIA_ID.fullmatch(name) is None:
+            raise Broken(f"media/{name} is no id")
+        missing = {"event_id", "camera", "sha256"} - set(each.properties)
+        if missing:
+            raise Broken(f"media/{name} has no user property {', '.join(sorted(missing))}")
+        if each.properties["sha256"] != hashlib.sha256(each.payload).hexdigest():
+            raise Broken(f"media/{name}: the file is not what its sha256 says")
+        if each.content_type is None:
+            raise Broken(f"media/{name} has no content type")
+    return f"{len(found)} files, {sum(len(each.payload) for each in found)} bytes"
+
+
+def _some(heard: Sequence[Heard]) -> list[Event]:
+    if not (found := events(heard)):
+        raise NotSeen("no event came")
+    return found

@@ -1,0 +1,3 @@
+from tests.agent.conftest import walker
+
+__all__ = ["walker"]

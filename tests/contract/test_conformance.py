@@ -1,0 +1,214 @@
+"""``edge-agent conformance``: a real agent keeps the contract; each way to break it is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.conformance import heard
+from edge_agent.conformance.command import ASKED, HEARD
+from edge_agent.conformance.heard import Gateway
+from edge_agent.conformance.verdict import Broken, NotSeen
+from edge_agent.mqtt.observing import Heard
+from tests.testbed.agent import AgentProcess, file_camera, write_config
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+BASE = "tb/v1/de-tham/dt-001"
+GATEWAY = Gateway("dt-001", "de-tham")
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def conformance(port: int, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, dict[str, Any]]:
+    command = ["conformance", "--broker", f"mqtt://127.0.0.1:{port}", "--gateway", "dt-001"]
+    code = main([*command, "--ward", "de-tham", "--json", *more])
+    findings: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return code, findings
+
+
+def test_the_real_agent_keeps_the_contract(
+    tmp_path: Path, walker: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
+        with (
+            AgentProcess(config, "--repeat-files") as agent,
+            Subscriber(broker.port, f"{BASE}/up/#") as subscriber,
+        ):
+            agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
+            subscriber.wait_for(lambda: bool(subscriber.on("/up/birth")))
+            code, findings = conformance(broker.port, capsys, "--listen-s", "12")
+    unsynced = {"cmd-expired"}  # where this machine's clock is not synchronised
+    assert {name: each for name, each in findings.items() if each["verdict"] == "broken"} == {}
+    assert {name for name, each in findings.items() if each["verdict"] != "kept"} <= unsynced, findings
+    assert set(findings) == {*HEARD, *ASKED}
+    assert code == 0
+
+
+def test_a_gateway_that_says_yes_to_everything_breaks_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Mosquitto(tmp_path) as broker, YesMan(broker.port):
+        code, findings = conformance(broker.port, capsys, "--listen-s", "0.5")
+    broken = {name for name, each in findings.items() if each["verdict"] == "broken"}
+    rejections = {"reused", "gateway", "malformed", "unknown", "arguments", "unsigned"}
+    assert broken >= {"state", "birth", *(f"cmd-{name}" for name in rejections)}
+    assert code == 1
+
+
+class YesMan(Subscriber):
+    """Answers each command at once with the same words, and publishes nothing else."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port, f"{BASE}/down/cmd/+", client_id="yes-man")
+        self._client.on_message = self._answer
+
+    def _answer(self, client: Any, _: object, message: Any) -> None:
+        try:
+            id_ = json.loads(message.payload)["id"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return
+        reply = {
+            "schema": "reply/1",
+            "id": id_,
+            "type": "status",
+            "gateway": "dt-001",
+            "session": "s",
+            "time": "2026-11-25T04:00:00.000Z",
+            "code": "ok",
+            "text": "yes",
+            "result": {"heartbeat": {"clock": {"synced": True}}},
+        }
+        for status in ("accepted", "running", "succeeded"):
+            client.publish(f"{BASE}/up/reply/{id_}", json.dumps({**reply, "status": status}), qos=1)
+
+
+# --- what is only listened to ---
+
+
+def example(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCS / "examples" / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> Heard:
+    payload = message if isinstance(message, bytes) else json.dumps(message).encode()
+    event = topic.startswith("event/")
+    defaults: dict[str, Any] = {
+        "qos": 0 if topic == "heartbeat" else 1,
+        "retained": topic in ("state", "birth"),
+        "content_type": "application/cloudevents+json; charset=utf-8" if event else None,
+        "properties": {},
+        "at_mono": 0.0,
+    }
+    return Heard(topic, payload, **(defaults | other))
+
+
+def event(number: int, before: Heard | None = None, **other: Any) -> Heard:
+    told = example("event-object") | {"epoch": "e", "source": "/tb/dt-001", "ward": "de-tham"}
+    told |= {"sequence": f"{number:016d}", "id": f"dt-001/e/{number:016d}"}
+    told["prevhash"] = hashlib.sha256(before.payload).hexdigest() if before else "0" * 64
+    told |= other
+    return came(f"event/{told['subject']}", told)
+
+
+def picture(payload: bytes = b"\xff\xd8", **properties: str) -> Heard:
+    right = {"event_id": "e", "camera": "cam-1", "sha256": hashlib.sha256(payload).hexdigest()}
+    return came("media/m-1", payload, content_type="image/jpeg", properties=right | properties)
+
+
+STATE = example("state") | {"state": "online"}
+BIRTH = example("birth")
+BEAT = example("heartbeat") | {"session": STATE["session"]}
+ONE = event(1)
+
+KEPT: dict[str, tuple[Callable[..., str], list[Heard]]] = {
+    "state": (heard.state, [came("state", STATE)]),
+    "birth": (heard.birth, [came("birth", BIRTH)]),
+    "heartbeat": (heard.heartbeat, [came("heartbeat", BEAT)]),
+    "session": (heard.one_session, [came("state", STATE), came("heartbeat", BEAT)]),
+    "envelope": (heard.envelopes, [ONE]),
+    "sequence": (heard.no_gap, [ONE, event(2)]),
+    "resend": (heard.same_bytes, [ONE, ONE]),
+    "chain": (heard.chain, [ONE, event(2, before=ONE)]),
+    "media": (heard.media, [picture()]),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_right_is_kept(name: str) -> None:
+    check, messages = KEPT[name]
+    assert check(messages, GATEWAY)
+
+
+BROKEN: list[tuple[str, Callable[..., str], list[Heard]]] = [
+    ("no state", heard.state, []),
+    ("not a retained one", heard.state, [came("state", STATE, retained=False)]),
+    ("Invalid enum", heard.state, [came("state", STATE | {"state": "happy"})]),
+    ("no birth", heard.birth, []),
+    ("says gateway dt-002", heard.birth, [came("birth", BIRTH | {"gateway": "dt-002"})]),
+    (
+        "user part",
+        heard.birth,
+        [came("birth", BIRTH | {"cameras": [BIRTH["cameras"][0] | {"url": "rtsp://u:p@h/"}]})],
+    ),
+    ("retained or with QoS", heard.heartbeat, [came("heartbeat", BEAT, retained=True)]),
+    ("missing required field", heard.heartbeat, [came("heartbeat", {"schema": "heartbeat/1"})]),
+    (
+        "no online state has told",
+        heard.one_session,
+        [came("state", STATE), came("heartbeat", BEAT | {"session": "x"})],
+    ),
+    ("source", heard.envelopes, [event(1, source="/tb/dt-002")]),
+    ("id is", heard.envelopes, [event(1, id="x")]),
+    ("ward", heard.envelopes, [event(1, ward="bo-xuyen")]),
+    ("severitytext", heard.envelopes, [event(1, severitytext="ERROR")]),
+    ("no type", heard.envelopes, [event(1, type="vn.thaibinh.edge.ufo.v1")]),
+    ("subject", heard.envelopes, [came("event/cam-9", json.loads(ONE.payload))]),
+    ("content type", heard.envelopes, [came(ONE.topic, ONE.payload, content_type="text/plain")]),
+    ("QoS", heard.envelopes, [came(ONE.topic, ONE.payload, qos=0)]),
+    ("came twice", heard.same_bytes, [ONE, event(1, time="2026-11-25T04:00:00.000Z")]),
+    ("prevhash", heard.chain, [ONE, event(2)]),
+    ("not what its sha256 says", heard.media, [picture(sha256="0" * 64)]),
+    ("no user property", heard.media, [came("media/m-1", b"x", content_type="image/jpeg")]),
+    ("content type", heard.media, [came("media/m-1", b"\xff\xd8", properties=picture().properties)]),
+]
+
+
+@pytest.mark.parametrize(("says", "check", "messages"), BROKEN, ids=[row[0] for row in BROKEN])
+def test_what_is_wrong_is_broken(says: str, check: Callable[..., str], messages: list[Heard]) -> None:
+    with pytest.raises(Broken, match=says):
+        check(messages, GATEWAY)
+
+
+def test_what_was_not_seen_is_no_verdict() -> None:
+    for check in (heard.heartbeat, heard.envelopes, heard.media, heard.one_session):
+        with pytest.raises(NotSeen):
+            check([], GATEWAY)
+    with pytest.raises(NotSeen, match=r"\[2\] did not come"):
+        heard.no_gap([ONE, event(3)], GATEWAY)
+    loss = event(4, type="vn.thaibinh.edge.loss.v1", data=dict(LOSS, ranges=[[2, 3]]))
+    assert heard.no_gap([ONE, loss], GATEWAY) == "1 to 4 of e"
+
+
+LOSS = {"epoch": "e", "count": 2, "reason": "outbox-full", "ranges": []}
+
+
+def test_the_written_list_has_every_check() -> None:
+    text = (DOCS / "conformance.md").read_text(encoding="utf-8")
+    for name, (rule, _) in (HEARD | ASKED).items():
+        assert f"| `{name}` | {rule} |" in text
+
+
+def test_the_table_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Mosquitto(tmp_path) as broker:
+        command = ["conformance", "--broker", f"mqtt://127.0.0.1:{broker.port}", "--gateway", "dt-001"]
+        assert main([*command, "--ward", "de-tham", "--no-commands", "--listen-s", "0.1"]) == 1
+        assert "broken       state          its state is retained and valid" in capsys.readouterr().out
+    assert main([*command, "--ward", "de-tham"]) == 1
+    assert "127.0.0.1" in capsys.readouterr().err
