@@ -1,0 +1,302 @@
+"""Which gateways are there: a state machine that says each change once. Pure: no clock, no broker, no database.
+
+A gateway is offline by its last will, or when three heartbeats have not come. Time is monotonic seconds
+(``mono``) for every decision and milliseconds since 1970 (``now_ms``) as a label.
+
+- A will or stop of an older session is late, and is ignored.
+- Short absences are not told: offline is told after ``hold_s``, and only if it lasts.
+- A gateway that goes again and again is told as unstable, once, until it has been calm.
+- When many of one ward go at once, that is one outage of the ward, and not many gateways offline.
+- While the centre itself is away from the broker, and for a while after, nobody's absence means anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    STOPPED = "stopped"  # by somebody who meant it
+    UNSTABLE = "unstable"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Lower ones tell sooner, and more often for nothing."""
+
+    missed: float = 3.3  # heartbeats: they come every 30 s, give or take 10 %
+    shortest_s: float = 10.0  # between two of them, as far as is believed
+    longest_s: float = 3_600.0
+    hold_s: float = 30.0  # the wills of one cut come within half a keepalive
+    together_s: float = 120.0  # gateways that go within this go together
+    outage_hold_s: float = 5.0  # a broker that stops sends all wills, and is gone itself a moment later
+    outage_share: float = 0.5  # of the gateways of a ward that were there
+    outage_least: int = 3
+    falls: int = 4  # within ``falls_s``: unstable
+    falls_s: float = 3_600.0
+    calm_s: float = 900.0  # without a change, until it is stable again
+    grace_s: float = 90.0  # after our own connect: gateways come back over 30 s, and later
+
+
+USUAL_INTERVAL_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class BoxReport:
+    """``standing`` is None when the gateway was taken away."""
+
+    gateway: str
+    ward: str
+    standing: Standing | None
+    why: str
+    since_ms: int
+    interval_s: float = USUAL_INTERVAL_S
+
+
+@dataclass(frozen=True, slots=True)
+class OutageReport:
+    """``gateways`` went together, of so many that were there; none: it is over."""
+
+    ward: str
+    gateways: tuple[str, ...]
+    of: int
+    since_ms: int
+
+
+Report = BoxReport | OutageReport
+
+
+@dataclass(slots=True)
+class _Box:
+    gateway: str
+    ward: str
+    now: Standing | None  # what it is, before anything is damped
+    why: str
+    changed_mono: float
+    changed_ms: int
+    told: Standing | None = None
+    interval_s: float = USUAL_INTERVAL_S
+    heard_mono: float | None = None
+    session: str | None = None  # of its newest ``online``
+    beat_session: str | None = None  # that two heartbeats in a row have named
+    doubted: str | None = None
+    ended: str | None = None  # the session that is over
+    distances_s: deque[float] = field(default_factory=lambda: deque(maxlen=3))
+    falls_mono: deque[float] = field(default_factory=deque)
+
+
+@dataclass(slots=True)
+class _Outage:
+    since_ms: int
+    began_mono: float
+    gateways: set[str]
+    of: int
+    complete: bool = False  # told with everybody who went
+
+
+class Presence:
+    """One thread uses it. ``told`` is what was reported before a restart."""
+
+    def __init__(self, told: Iterable[Report] = (), bounds: Bounds | None = None, mono: float = 0.0) -> None:
+        self._bounds = bounds or Bounds()
+        self._boxes: dict[str, _Box] = {}
+        self._outages: dict[str, _Outage] = {}
+        self._gone: list[BoxReport] = []
+        for report in told:
+            match report:
+                case BoxReport():
+                    self._remember(report, mono)
+                case OutageReport():
+                    down = set(report.gateways)
+                    self._outages[report.ward] = _Outage(report.since_ms, mono, down, report.of, True)
+        for outage in self._outages.values():
+            for box in (self._boxes[each] for each in outage.gateways if each in self._boxes):
+                box.now, box.why = Standing.OFFLINE, "went with its ward"
+
+    def heartbeat(
+        self, gateway: str, ward: str, session: str, every_s: float | None, mono: float, now_ms: int
+    ) -> None:
+        """``every_s`` is how often they come now, where the gateway says so."""
+        box = self._box(gateway, ward, mono, now_ms)
+        if box.ended == session and box.now is not Standing.ONLINE:
+            return  # made before its end, and overtaken by it
+        self._learn_interval(box, every_s, mono)
+        box.heard_mono, box.ward = mono, ward
+        if box.doubted == session:
+            box.beat_session = session
+        box.doubted = session
+        self._become(box, Standing.ONLINE, "heartbeat", mono, now_ms)
+
+    def state(
+        self, gateway: str, ward: str, state: str, session: str, why: str, mono: float, now_ms: int
+    ) -> None:
+        """What the retained message says: online, stopped or offline."""
+        box = self._box(gateway, ward, mono, now_ms)
+        if state == Standing.ONLINE:
+            box.session, box.beat_session, box.doubted, box.ended = session, None, None, None
+            box.heard_mono, box.ward = mono, ward
+            box.distances_s.clear()
+            self._become(box, Standing.ONLINE, why, mono, now_ms)
+        elif box.session is None or session in (box.session, box.beat_session):
+            box.ended = session
+            self._become(box, Standing(state), why, mono, now_ms)
+
+    def forget(self, gateway: str, ward: str, now_ms: int) -> None:
+        """Its retained messages were cleared: it is gone for good. In another ward it is only a move."""
+        box = self._boxes.get(gateway)
+        if box is not None and box.ward == ward:
+            del self._boxes[gateway]
+            self._gone.append(BoxReport(gateway, ward, None, "taken away", now_ms))
+
+    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> list[Report]:
+        """What is to be told now; ``connected_mono``: since when we have a session, None: we have none."""
+        reports: list[Report] = [*self._gone]
+        self._gone.clear()
+        if connected_mono is None:
+            return reports
+        settled = mono - connected_mono >= self._bounds.grace_s
+        for box in self._boxes.values():
+            self._judge_silence(box, mono, now_ms, connected_mono)
+        if settled:
+            reports += self._judge_wards(mono, now_ms)
+        for box in self._boxes.values():
+            report = self._settle(box, mono, settled)
+            if report is not None:
+                reports.append(report)
+        return reports
+
+    def standing(self) -> list[Report]:
+        """All that was told and still holds."""
+        told: list[Report] = [_report(box, box.told) for box in self._boxes.values() if box.told is not None]
+        return told + [self._outage_report(ward) for ward in self._outages]
+
+    # --- gateways ---
+
+    def _remember(self, report: BoxReport, mono: float) -> None:
+        if report.standing is None:
+            return
+        now = Standing.ONLINE if report.standing is Standing.UNSTABLE else report.standing
+        box = _Box(report.gateway, report.ward, now, report.why, mono, report.since_ms, report.standing)
+        box.interval_s = report.interval_s
+        self._boxes[report.gateway] = box
+
+    def _box(self, gateway: str, ward: str, mono: float, now_ms: int) -> _Box:
+        box = self._boxes.get(gateway)
+        if box is None:
+            box = self._boxes[gateway] = _Box(gateway, ward, None, "", mono, now_ms)
+        return box
+
+    def _become(self, box: _Box, now: Standing, why: str, mono: float, now_ms: int) -> None:
+        if box.now is now:
+            return
+        if now is Standing.OFFLINE:
+            box.falls_mono.append(mono)
+        box.now, box.why, box.changed_mono, box.changed_ms = now, why, mono, now_ms
+
+    def _learn_interval(self, box: _Box, every_s: float | None, mono: float) -> None:
+        """The shortest of three distances: a heartbeat that was lost does not make them twice as long."""
+        bounds = self._bounds
+        if box.heard_mono is not None:
+            box.distances_s.append(mono - box.heard_mono)
+        if every_s is None:
+            every_s = min(box.distances_s) if len(box.distances_s) == 3 else box.interval_s
+        box.interval_s = min(bounds.longest_s, max(bounds.shortest_s, every_s))
+
+    def _judge_silence(self, box: _Box, mono: float, now_ms: int, connected_mono: float) -> None:
+        heard_mono = max(connected_mono, box.heard_mono or connected_mono)
+        silent_s = mono - heard_mono
+        if box.now is Standing.ONLINE and silent_s > self._bounds.missed * box.interval_s:
+            why = f"no heartbeat for {silent_s:.0f} s"
+            self._become(box, Standing.OFFLINE, why, mono, now_ms)
+
+    def _settle(self, box: _Box, mono: float, settled: bool) -> BoxReport | None:
+        bounds = self._bounds
+        while box.falls_mono and mono - box.falls_mono[0] > bounds.falls_s:
+            box.falls_mono.popleft()
+        if box.now is None or (box.now is box.told and len(box.falls_mono) < bounds.falls):
+            return None
+        if box.told is Standing.UNSTABLE:
+            if mono - box.changed_mono < bounds.calm_s:
+                return None
+            box.falls_mono.clear()
+        elif len(box.falls_mono) >= bounds.falls:
+            why = f"went offline {len(box.falls_mono)} times in {bounds.falls_s / 60:.0f} min"
+            box.told = Standing.UNSTABLE
+            return BoxReport(box.gateway, box.ward, box.told, why, box.changed_ms, box.interval_s)
+        if box.now is Standing.OFFLINE and not self._may_tell_offline(box, mono, settled):
+            return None
+        box.told = box.now
+        return _report(box, box.told)
+
+    def _may_tell_offline(self, box: _Box, mono: float, settled: bool) -> bool:
+        outage = self._outages.get(box.ward)
+        in_outage = outage is not None and box.gateway in outage.gateways
+        return settled and not in_outage and mono - box.changed_mono >= self._bounds.hold_s
+
+    # --- wards ---
+
+    def _judge_wards(self, mono: float, now_ms: int) -> list[Report]:
+        reports: list[Report] = []
+        for ward in sorted({box.ward for box in self._boxes.values()} | self._outages.keys()):
+            boxes = [box for box in self._boxes.values() if box.ward == ward]
+            if ward in self._outages:
+                reports += self._go_on(ward, boxes, mono, now_ms)
+            elif fallen := self._fallen_together(boxes, mono):
+                of = sum(box.told is not Standing.OFFLINE for box in _expected(boxes))
+                since_ms = min(box.changed_ms for box in fallen)
+                self._outages[ward] = _Outage(since_ms, mono, set(), of)
+                self._add(self._outages[ward], fallen)
+                reports.append(self._outage_report(ward))
+        return reports
+
+    def _fallen_together(self, boxes: Collection[_Box], mono: float) -> list[_Box]:
+        """Those that make an outage; empty: too few, or only just."""
+        bounds = self._bounds
+        were_there = [box for box in _expected(boxes) if box.told is not Standing.OFFLINE]
+        fallen = [
+            box
+            for box in were_there
+            if box.now is Standing.OFFLINE and mono - box.changed_mono <= bounds.together_s
+        ]
+        if len(fallen) < max(bounds.outage_least, bounds.outage_share * len(were_there)):
+            return []
+        first_mono = min(box.changed_mono for box in fallen)
+        return fallen if mono - first_mono >= bounds.outage_hold_s else []
+
+    def _go_on(self, ward: str, boxes: Collection[_Box], mono: float, now_ms: int) -> list[Report]:
+        bounds, outage = self._bounds, self._outages[ward]
+        if mono - outage.began_mono <= bounds.together_s:
+            new = [box for box in boxes if box.now is Standing.OFFLINE and box.told is not Standing.OFFLINE]
+            self._add(outage, [box for box in new if box.gateway not in outage.gateways])
+        down = [box for box in boxes if box.gateway in outage.gateways and box.now is Standing.OFFLINE]
+        if len(down) < bounds.outage_least or len(down) <= bounds.outage_share / 2 * outage.of:
+            del self._outages[ward]
+            return [OutageReport(ward, (), outage.of, now_ms)]
+        if not outage.complete and mono - outage.began_mono >= bounds.hold_s:
+            outage.complete = True
+            return [self._outage_report(ward)]
+        return []
+
+    def _add(self, outage: _Outage, fallen: Collection[_Box]) -> None:
+        for box in fallen:
+            outage.gateways.add(box.gateway)
+            if box.falls_mono:
+                box.falls_mono.pop()  # the cut's, not its own
+
+    def _outage_report(self, ward: str) -> OutageReport:
+        outage = self._outages[ward]
+        return OutageReport(ward, tuple(sorted(outage.gateways)), outage.of, outage.since_ms)
+
+
+def _expected(boxes: Collection[_Box]) -> list[_Box]:
+    """That should be there: not stopped, and heard of."""
+    return [box for box in boxes if box.told in (Standing.ONLINE, Standing.OFFLINE, Standing.UNSTABLE)]
+
+
+def _report(box: _Box, standing: Standing | None) -> BoxReport:
+    return BoxReport(box.gateway, box.ward, standing, box.why, box.changed_ms, box.interval_s)
