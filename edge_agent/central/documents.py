@@ -27,6 +27,27 @@ class CentralState(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
+class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained: whether a gateway is there, told once for each change that lasts."""
+
+    schema: Literal["central-presence/1"] = "central-presence/1"
+    gateway: str
+    ward: str
+    state: Literal["online", "offline", "stopped", "unstable"]
+    since: str
+    why: str
+
+
+class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained while it lasts, then cleared: many gateways of a ward went at once."""
+
+    schema: Literal["central-outage/1"] = "central-outage/1"
+    ward: str
+    since: str
+    gateways: list[str]
+    of: int
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """``down/cmd/<type>``, see docs/design/commands.md."""
 

@@ -16,6 +16,7 @@ from edge_agent.central.link import Delivered, Link
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.report import GapReport, Running
 from edge_agent.central.store import Store
+from edge_agent.central.watch import Watch
 from edge_agent.clock import Clock
 from edge_agent.loop import Loop
 
@@ -26,6 +27,7 @@ BEATS_EVERY_S = 1.0
 RETRY_S = 3.0
 """After the database took nothing."""
 CUT_S = 0.3
+WATCH_EVERY_S = 1.0
 NOTE_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
 MOST_IN_A_BATCH = 1_000
@@ -44,6 +46,7 @@ class Ingest:
         intake: Intake,
         confirmations: Confirmations,
         rebirths: Rebirths,
+        watch: Watch,
         clock: Clock,
         wake: threading.Event,
         *,
@@ -56,6 +59,7 @@ class Ingest:
         self._intake = intake
         self._confirmations = confirmations
         self._rebirths = rebirths
+        self._watch = watch
         self._clock = clock
         self._wake = wake
         self._history_ms = round(history_days * 86_400_000)
@@ -65,7 +69,7 @@ class Ingest:
         self._held: list[Delivered] = []
         self._beats: dict[str, Delivered] = {}
         self._retry_mono = 0.0
-        self._beats_mono = self._acks_mono = clock.monotonic()
+        self._beats_mono = self._acks_mono = self._watched_mono = clock.monotonic()
         self._noted_mono = self._beats_mono - NOTE_EVERY_S
         self._cleaned_mono = self._beats_mono - CLEAN_EVERY_S
 
@@ -112,9 +116,13 @@ class Ingest:
         try:
             if self._known is None:
                 self._known = self._store.load()
+                self._watch.begin(self._store.told())
             if self._held or (self._beats and now - self._beats_mono >= BEATS_EVERY_S):
                 self._beats_mono = now
                 self._take()
+            if now - self._watched_mono >= WATCH_EVERY_S:
+                self._watched_mono = now
+                self._look()
             if now - self._noted_mono >= NOTE_EVERY_S:
                 self._noted_mono = now
                 self._note(now)
@@ -184,6 +192,7 @@ class Ingest:
         self._link.confirm(delivered)
         self._confirmations.note(stored)
         self._running.count(stored)
+        self._watch.heard(stored)
         assert self._known is not None
         for gateway in stored.reborn:
             self._rebirths.arrived(gateway)
@@ -195,6 +204,15 @@ class Ingest:
         assert self._known is not None
         for message in self._confirmations.take(self._known):
             self._link.publish(message)
+
+    def _look(self) -> None:
+        """Tell who came and who went."""
+        connected_mono = self._link.since_mono if self._link.online else None
+        self._watch.tick(self._link.session, connected_mono, self._link.publish)
+        if self._watch.has_news:
+            with self._store.batch() as batch:
+                count = self._watch.write(batch)
+            self._watch.written(count)
 
     def _note(self, now: float) -> None:
         assert self._known is not None

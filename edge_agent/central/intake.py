@@ -48,6 +48,7 @@ class Stored:
     wards: dict[str, str] = field(default_factory=dict)  # where each of these gateways listens
     reborn: set[str] = field(default_factory=set)
     heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
+    signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
 
 
 class Intake:
@@ -239,6 +240,7 @@ class _Taking:
     def _heartbeat(self, gateway: Gateway, beat: Heartbeat) -> None:
         health = beat.health
         self.stored.heard.add(gateway.id)
+        self.stored.signs.append(beat)
         if gateway.epoch and gateway.epoch != health.outbox.epoch and gateway.sequence:
             # The outbox was lost, and the end of its numbers with it, unless that is still on its way.
             self._stream(gateway.id, gateway.epoch).expect(gateway.sequence, self._now_ms)
@@ -266,6 +268,7 @@ class _Taking:
 
     def _state(self, gateway: Gateway, state: State) -> None:
         document = state.document
+        self.stored.signs.append(state)
         if document is None:
             if state.ward == gateway.ward:
                 gateway.set(state=None, state_session=None, state_reason=None, state_ms=self._now_ms)

@@ -121,6 +121,10 @@ class _Camera(msgspec.Struct):
     packet_fps: float = 0.0
 
 
+class _Uplink(msgspec.Struct):
+    heartbeat_s: float | None = None
+
+
 class Health(msgspec.Struct):
     """Of a heartbeat what the centre itself looks at; the whole of it is kept as it came."""
 
@@ -131,6 +135,7 @@ class Health(msgspec.Struct):
     clock: _Clock = msgspec.field(default_factory=_Clock)
     box: _Box = msgspec.field(default_factory=_Box)
     outbox: _Outbox = msgspec.field(default_factory=_Outbox)
+    uplink: _Uplink = msgspec.field(default_factory=_Uplink)
     cameras: dict[str, _Camera] = msgspec.field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""Which gateways are there: a state machine that says each change once. Pure: no clock, no broker, no database.
+"""Which gateways are there: a state machine that says each change once. Pure: no clock, no broker.
 
 A gateway is offline by its last will, or when three heartbeats have not come. Time is monotonic seconds
 (``mono``) for every decision and milliseconds since 1970 (``now_ms``) as a label.
@@ -242,8 +242,10 @@ class Presence:
 
     def _judge_wards(self, mono: float, now_ms: int) -> list[Report]:
         reports: list[Report] = []
-        for ward in sorted({box.ward for box in self._boxes.values()} | self._outages.keys()):
-            boxes = [box for box in self._boxes.values() if box.ward == ward]
+        by_ward: dict[str, list[_Box]] = {ward: [] for ward in self._outages}
+        for box in self._boxes.values():
+            by_ward.setdefault(box.ward, []).append(box)
+        for ward, boxes in by_ward.items():
             if ward in self._outages:
                 reports += self._go_on(ward, boxes, mono, now_ms)
             elif fallen := self._fallen_together(boxes, mono):

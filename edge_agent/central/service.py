@@ -14,9 +14,11 @@ from edge_agent.central.ingest import Ingest
 from edge_agent.central.intake import Intake
 from edge_agent.central.link import Link
 from edge_agent.central.pictures import Pictures
+from edge_agent.central.presence import Bounds
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.settings import CentralSettings
 from edge_agent.central.store import Store
+from edge_agent.central.watch import Watch
 from edge_agent.clock import Clock, SystemClock, rfc3339
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
@@ -34,7 +36,12 @@ GOODBYE_S = 1.0
 
 class Central:
     def __init__(
-        self, settings: CentralSettings, stop: threading.Event, *, clock: Clock | None = None
+        self,
+        settings: CentralSettings,
+        stop: threading.Event,
+        *,
+        clock: Clock | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._settings = settings
         self._stop = stop
@@ -52,6 +59,7 @@ class Central:
             Intake(self._topics, settings.wards, Pictures(settings.pictures), settings.history),
             Confirmations(self._topics),
             Rebirths(self._topics, self._clock),
+            Watch(self._topics, self._clock, bounds),
             self._clock,
             wake,
             history_days=settings.history.days,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TextIO
 
 import msgspec
@@ -10,8 +11,10 @@ from sqlalchemy import Connection, func, select
 
 from edge_agent.central import tables
 from edge_agent.central.database import open_engine, size_bytes, translated
+from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
 from edge_agent.central.report import RunningNote
 from edge_agent.central.settings import Database
+from edge_agent.central.store import told_of
 from edge_agent.central.streams import Why
 from edge_agent.errors import CentralError
 
@@ -24,10 +27,20 @@ LINES = 20
 class GatewayStatus(msgspec.Struct, kw_only=True):
     gateway: str
     ward: str
-    state: str | None
+    state: str | None  # its own newest word
+    presence: str | None  # as it was told: online, offline, stopped, unstable
+    presence_s: float | None  # since when
+    why: str | None
     last_s: float  # since anything was heard
     heartbeat_s: float | None
     behind: int  # numbered by the gateway, not here: on their way, or lost
+
+
+class OutageStatus(msgspec.Struct, kw_only=True):
+    ward: str
+    gateways: list[str]
+    of: int
+    age_s: float
 
 
 class GapStatus(msgspec.Struct, kw_only=True):
@@ -69,6 +82,7 @@ class CentralStatus(msgspec.Struct, kw_only=True):
     rejected: int
     database_bytes: int
     gateways: list[GatewayStatus]
+    outages: list[OutageStatus]
     gaps: list[GapStatus]
     losses: list[LossStatus]
     newest_rejected: list[RejectedStatus]
@@ -96,7 +110,7 @@ def read_status(database: Database, now_ms: int) -> CentralStatus:
 
 def status_lines(status: CentralStatus) -> list[str]:
     """For people: what is wrong comes after the summary."""
-    online = sum(each.state == "online" for each in status.gateways)
+    online = sum(each.presence == "online" for each in status.gateways)
     lines = [
         _running_line(status),
         f"gateways   {len(status.gateways)} seen, {online} online",
@@ -107,18 +121,31 @@ def status_lines(status: CentralStatus) -> list[str]:
         f"rejected   {status.rejected}",
         f"database   {status.database_bytes / 1e6:.1f} MB",
     ]
-    lines += _listed("gap", [_gap_line(gap) for gap in status.gaps if gap.why == Why.MISSING])
-    lines += _listed("loss", [f"{each.gateway}: {each.count} given up ({each.reason}), {_age(each.age_s)} ago"
-                              for each in status.losses])  # fmt: skip
-    lines += _listed("rejected", [f"{each.topic}: {each.reason}, {_age(each.age_s)} ago"
-                                  for each in status.newest_rejected])  # fmt: skip
-    lines += _listed("gateway", [_gateway_line(each) for each in status.gateways])
+    lines += _listed("outage", map(_outage_line, status.outages))
+    lines += _listed("gap", (_gap_line(gap) for gap in status.gaps if gap.why == Why.MISSING))
+    lines += _listed("loss", map(_loss_line, status.losses))
+    lines += _listed("rejected", map(_rejected_line, status.newest_rejected))
+    lines += _listed("gateway", map(_gateway_line, status.gateways))
     return lines
 
 
-def _listed(word: str, lines: list[str]) -> list[str]:
+def _listed(word: str, all_lines: Iterable[str]) -> list[str]:
+    lines = list(all_lines)
     shown = [f"{word:10} {line}" for line in lines[:LINES]]
-    return shown + ([f"{word:10} … and {len(lines) - LINES} more, see --json"] if len(lines) > LINES else [])
+    more = [f"{word:10} … and {len(lines) - LINES} more, see --json"]
+    return shown + (more if len(lines) > LINES else [])
+
+
+def _outage_line(outage: OutageStatus) -> str:
+    return f"{outage.ward}: {len(outage.gateways)} of {outage.of} gateways, for {_age(outage.age_s)}"
+
+
+def _loss_line(loss: LossStatus) -> str:
+    return f"{loss.gateway}: {loss.count} given up ({loss.reason}), {_age(loss.age_s)} ago"
+
+
+def _rejected_line(rejected: RejectedStatus) -> str:
+    return f"{rejected.topic}: {rejected.reason}, {_age(rejected.age_s)} ago"
 
 
 def _running_line(status: CentralStatus) -> str:
@@ -144,7 +171,11 @@ def _gap_line(gap: GapStatus) -> str:
 def _gateway_line(gateway: GatewayStatus) -> str:
     beat = "no heartbeat yet" if gateway.heartbeat_s is None else f"heartbeat {_age(gateway.heartbeat_s)} ago"
     behind = f", {gateway.behind} events behind" if gateway.behind else ""
-    return f"{gateway.gateway} ({gateway.ward}): {gateway.state or 'state unknown'}, {beat}{behind}"
+    if gateway.presence is None or gateway.presence_s is None:
+        return f"{gateway.gateway} ({gateway.ward}): not known whether it is there, {beat}{behind}"
+    why = "" if gateway.presence == Standing.ONLINE else f" ({gateway.why})"
+    since = f"{gateway.presence} for {_age(gateway.presence_s)}{why}"
+    return f"{gateway.gateway} ({gateway.ward}): {since}, {beat}{behind}"
 
 
 def _age(seconds: float) -> str:
@@ -166,6 +197,7 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
     losses = select(tables.loss).order_by(tables.loss.c.received_ms.desc()).limit(1000)
     rejected = select(tables.rejected).order_by(tables.rejected.c.id.desc()).limit(100)
     newest = connection.execute(rejected).all()
+    told = told_of(connection)
     return CentralStatus(
         running=running,
         note_age_s=None if running is None else (now_ms - running.time_ms) / 1000,
@@ -178,7 +210,17 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
         media=_count(connection, tables.media),
         rejected=newest[0].id if newest else 0,
         database_bytes=size_bytes(connection),
-        gateways=_gateways(connection, now_ms),
+        gateways=_gateways(connection, told, now_ms),
+        outages=[
+            OutageStatus(
+                ward=each.ward,
+                gateways=list(each.gateways),
+                of=each.of,
+                age_s=(now_ms - each.since_ms) / 1000,
+            )
+            for each in told
+            if isinstance(each, OutageReport)
+        ],
         gaps=gaps,
         losses=[
             LossStatus(
@@ -196,7 +238,8 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
     )
 
 
-def _gateways(connection: Connection, now_ms: int) -> list[GatewayStatus]:
+def _gateways(connection: Connection, told: list[Report], now_ms: int) -> list[GatewayStatus]:
+    there = {each.gateway: each for each in told if isinstance(each, BoxReport)}
     highest = {
         (row.gateway, row.epoch): row.highest
         for row in connection.execute(
@@ -213,6 +256,9 @@ def _gateways(connection: Connection, now_ms: int) -> list[GatewayStatus]:
             gateway=row.id,
             ward=row.ward,
             state=row.state,
+            presence=there[row.id].standing if row.id in there else None,
+            presence_s=(now_ms - there[row.id].since_ms) / 1000 if row.id in there else None,
+            why=there[row.id].why if row.id in there else None,
             last_s=(now_ms - row.last_ms) / 1000,
             heartbeat_s=None if row.heartbeat_ms is None else (now_ms - row.heartbeat_ms) / 1000,
             behind=max(0, (row.sequence or 0) - highest.get((row.id, row.epoch), 0)),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from edge_agent.central import tables
 from edge_agent.central.database import lock_writers, open_engine, prepare, translated
 from edge_agent.central.known import Gateway, Known
+from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
 from edge_agent.central.settings import Database
 from edge_agent.central.streams import Gap, Stream, Why
 
@@ -55,6 +56,13 @@ class Store:
             except BaseException:
                 self.close()
                 raise
+
+    def told(self) -> list[Report]:
+        """What ``Batch.keep`` kept. Raises StoreUnusable."""
+        with translated("the database cannot be read"):
+            connection = self._connected()
+            with connection.begin():
+                return told_of(connection)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
@@ -176,6 +184,21 @@ class Batch:
         """Rows of history whose time is over."""
         self._connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
 
+    def keep(self, report: Report) -> None:
+        """What was told of a gateway or a ward, for the next start."""
+        match report:
+            case BoxReport():
+                self._replace(
+                    tables.presence, tables.presence.c.gateway == report.gateway, _presence_row(report)
+                )
+            case OutageReport():
+                self._replace(tables.outage, tables.outage.c.ward == report.ward, _outage_row(report))
+
+    def _replace(self, table: Table, which: ColumnElement[bool], row: Row | None) -> None:
+        self._connection.execute(delete(table).where(which))
+        if row is not None:
+            self._connection.execute(insert(table), row)
+
     def note(self, key: str, value: str) -> None:
         """A row of ``meta``."""
         make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
@@ -213,6 +236,40 @@ class Batch:
             self._connection.execute(
                 statement.values({column: bindparam(f"new_{column}") for column in columns}), rows
             )
+
+
+def told_of(connection: Connection) -> list[Report]:
+    """Gateways by ward, then outages."""
+    boxes: list[Report] = [
+        BoxReport(row.gateway, row.ward, Standing(row.standing), row.why, row.since_ms, row.interval_s)
+        for row in connection.execute(
+            select(tables.presence).order_by(tables.presence.c.ward, tables.presence.c.gateway)
+        )
+    ]
+    outages = connection.execute(select(tables.outage).order_by(tables.outage.c.ward))
+    return boxes + [
+        OutageReport(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in outages
+    ]
+
+
+def _presence_row(report: BoxReport) -> Row | None:
+    if report.standing is None:
+        return None
+    return {
+        "gateway": report.gateway,
+        "ward": report.ward,
+        "standing": report.standing.value,
+        "why": report.why,
+        "since_ms": report.since_ms,
+        "interval_s": report.interval_s,
+    }
+
+
+def _outage_row(report: OutageReport) -> Row | None:
+    if not report.gateways:
+        return None
+    names = " ".join(report.gateways)
+    return {"ward": report.ward, "gateways": names, "of": report.of, "since_ms": report.since_ms}
 
 
 def _gap_row(stream: int, gap: Gap) -> Row:

@@ -145,6 +145,26 @@ health = Table(
     Index("health_by_time", "slot_ms"),
 )
 
+presence = Table(
+    "presence",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("ward", Text, nullable=False),
+    Column("standing", Text, nullable=False),  # as it was told last
+    Column("why", Text, nullable=False),
+    Column("since_ms", _Milliseconds, nullable=False),
+    Column("interval_s", Float, nullable=False),
+)
+
+outage = Table(
+    "outage",
+    metadata,
+    Column("ward", Text, primary_key=True),
+    Column("gateways", Text, nullable=False),  # ids with blanks between them
+    Column("of", Integer, nullable=False),
+    Column("since_ms", _Milliseconds, nullable=False),
+)
+
 rejected = Table(
     "rejected",
     metadata,

@@ -42,6 +42,14 @@ class CentralTopics:
         self.state = f"{own}/state"
         """Retained; also the last will. Of a second centre beside ``central`` one level below."""
 
+    def presence(self, ward: str, gateway: str) -> str:
+        """Retained."""
+        return f"{self._root}/central/presence/{ward}/{gateway}"
+
+    def outage(self, ward: str) -> str:
+        """Retained while it lasts."""
+        return f"{self._root}/central/outage/{ward}"
+
     def subscriptions(self, ward: str) -> tuple[str, ...]:
         """Exactly the kinds that are taken in: what a later version sends besides is not queued for us."""
         base = f"{self._root}/{ward}/+/up"

@@ -22,6 +22,7 @@ from edge_agent import wire
 from edge_agent.central import tables
 from edge_agent.central.config import load
 from edge_agent.central.database import open_engine
+from edge_agent.central.presence import Bounds
 from edge_agent.central.service import Central
 from edge_agent.central.settings import Database
 from edge_agent.central.status import CentralStatus, read_status
@@ -126,6 +127,7 @@ class Centre:
             **keys,
         }
         self.config.write_text(json.dumps(settings), encoding="utf-8")
+        self.bounds: Bounds | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -146,7 +148,7 @@ class Centre:
 
     def start(self) -> None:
         self._stop.clear()
-        central = Central(load(self.config), self._stop)
+        central = Central(load(self.config), self._stop, bounds=self.bounds)
         self._thread = threading.Thread(target=central.run, name="centre")
         self._thread.start()
 
@@ -221,6 +223,16 @@ class Boxes(Subscriber):
         """The latest state of the centre."""
         told = self.on("central/state")
         return None if not told else str(json.loads(told[-1].payload)["state"])
+
+    def presence(self, box: Box) -> str | None:
+        """What the centre told last of a gateway."""
+        told = self.on(f"central/presence/{box.ward}/{box.id}")
+        return None if not told else str(json.loads(told[-1].payload)["state"])
+
+    def outage(self, ward: str) -> list[str] | None:
+        """Who went with it; None: there is none."""
+        told = self.on(f"central/outage/{ward}")
+        return json.loads(told[-1].payload)["gateways"] if told and told[-1].payload else None
 
     def wait_standing(self, state: str, timeout_s: float = 10.0) -> None:
         self.wait_for(lambda: self.standing() == state, timeout_s)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.central.presence import Bounds
 from tests.central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -168,16 +169,41 @@ def test_pictures_lie_beside_the_database_under_their_digest(centre: Centre, box
     assert centre.status().media == 1
 
 
+def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
+    broker: Mosquitto, boxes: Boxes, tmp_path: Path
+) -> None:
+    five = [Box(f"dt-00{number}") for number in range(1, 6)]
+    centre = Centre(tmp_path / "centre", broker.port)
+    centre.bounds = Bounds(hold_s=2.0, outage_hold_s=0.5, grace_s=0.0)
+    with centre:
+        boxes.wait_standing("online")
+        boxes.say(*(box.state("online", "s-1") for box in five))
+        boxes.wait_for(lambda: [boxes.presence(box) for box in five] == ["online"] * 5)
+        boxes.say(five[4].state("offline", "s-0"), five[4].state("offline", "s-1"))
+        boxes.wait_for(lambda: boxes.presence(five[4]) == "offline")
+        boxes.say(*(box.state("offline", "s-1") for box in five[:4]))
+        boxes.wait_for(lambda: boxes.outage("de-tham") is not None)
+        assert boxes.outage("de-tham") == [box.id for box in five[:4]]
+        assert boxes.presence(five[0]) == "online", "the ward is told, not each of it"
+    before = len(boxes.on("outage/de-tham"))
+    with centre:
+        boxes.wait_for(lambda: len(boxes.on("outage/de-tham")) > before)
+        assert boxes.outage("de-tham") == [box.id for box in five[:4]]
+        boxes.say(*(box.state("online", "s-2") for box in five))
+        boxes.wait_for(lambda: boxes.outage("de-tham") is None and boxes.presence(five[4]) == "online")
+        assert not centre.status().outages
+
+
 def test_status_says_who_was_seen_and_what_is_missing(centre: Centre, boxes: Boxes) -> None:
     box = Box()
     boxes.say(box.state("online", "s-1"), box.heartbeat("s-1", sequence=4), box.event(1), box.event(3))
     boxes.wait_confirmed(box, 1, 3)
-    wait_until(lambda: any(each.behind for each in centre.status().gateways))
+    wait_until(lambda: any(each.behind and each.presence for each in centre.status().gateways))
     words = ["central", "status", str(centre.config)]
     done = subprocess.run(
         [sys.executable, "-m", "edge_agent", *words], capture_output=True, text=True, timeout=20, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "dt-001 (de-tham): online, heartbeat" in done.stdout
+    assert "dt-001 (de-tham): online for" in done.stdout
     assert "1 events behind" in done.stdout
     assert "1 missing, 2 to 2 of epoch" in done.stdout

@@ -1,0 +1,121 @@
+"""Tells who is there: feeds the state machine, publishes what it says, keeps it for the next start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from edge_agent.central.documents import OutageDocument, PresenceDocument, message
+from edge_agent.central.intake import Stored
+from edge_agent.central.messages import Heartbeat
+from edge_agent.central.presence import Bounds, BoxReport, OutageReport, Presence, Report, Standing
+from edge_agent.central.store import Batch
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.client import Message
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """``begin`` with what was told before; one thread uses it."""
+
+    def __init__(self, topics: CentralTopics, clock: Clock, bounds: Bounds | None = None) -> None:
+        self._topics = topics
+        self._clock = clock
+        self._bounds = bounds
+        self._presence: Presence | None = None
+        self._session = ""
+        self._unwritten: list[Report] = []
+
+    def begin(self, told: list[Report]) -> None:
+        """Once; later calls change nothing."""
+        if self._presence is None:
+            self._presence = Presence(told, self._bounds, self._clock.monotonic())
+
+    def heard(self, stored: Stored) -> None:
+        """Of a committed batch."""
+        if self._presence is None:
+            return
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        for sign in stored.signs:
+            if isinstance(sign, Heartbeat):
+                every_s, session = sign.health.uplink.heartbeat_s, sign.health.session
+                self._presence.heartbeat(sign.gateway, sign.ward, session, every_s, mono, now_ms)
+            elif sign.document is None:
+                self._presence.forget(sign.gateway, sign.ward, now_ms)
+            else:
+                told, why = sign.document, sign.document.reason[:200].replace("\0", "")
+                self._presence.state(sign.gateway, sign.ward, told.state, told.session, why, mono, now_ms)
+
+    def tick(self, session: str, connected_mono: float | None, publish: Callable[[Message], None]) -> None:
+        """Tell what is new; to a new session with the broker, which may have forgotten it, all that holds."""
+        if self._presence is None:
+            return
+        reports = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
+        for report in reports:
+            _log(report)
+        self._unwritten += reports
+        if connected_mono is not None and session != self._session:
+            self._session = session
+            reports = [*(report for report in reports if _clears(report)), *self._presence.standing()]
+        if connected_mono is not None:
+            for report in reports:
+                publish(self._message(report))
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._unwritten)
+
+    def write(self, batch: Batch) -> int:
+        """How many reports, for ``written``."""
+        for report in self._unwritten:
+            batch.keep(report)
+        return len(self._unwritten)
+
+    def written(self, count: int) -> None:
+        """That transaction is committed."""
+        del self._unwritten[:count]
+
+    def _message(self, report: Report) -> Message:
+        """Cleared where there is nothing to say any more."""
+        match report:
+            case BoxReport(gateway, ward, standing):
+                topic = self._topics.presence(ward, gateway)
+                if standing is None:
+                    return Message(topic, b"", retain=True)
+                since = _time(report.since_ms)
+                document = PresenceDocument(
+                    gateway=gateway, ward=ward, state=standing.value, since=since, why=report.why
+                )
+                return message(topic, document, retain=True)
+            case OutageReport(ward, gateways, of):
+                topic = self._topics.outage(ward)
+                if not gateways:
+                    return Message(topic, b"", retain=True)
+                since = _time(report.since_ms)
+                outage = OutageDocument(ward=ward, since=since, gateways=list(gateways), of=of)
+                return message(topic, outage, retain=True)
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)
+
+
+def _clears(report: Report) -> bool:
+    return not report.gateways if isinstance(report, OutageReport) else report.standing is None
+
+
+def _time(milliseconds: int) -> str:
+    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def _log(report: Report) -> None:
+    match report:
+        case BoxReport(gateway, ward, standing, why):
+            bad = standing in (Standing.OFFLINE, Standing.UNSTABLE)
+            log.log(logging.WARNING if bad else logging.INFO, "%s (%s): %s: %s", gateway, ward, standing, why)
+        case OutageReport(ward, (), of):
+            log.warning("%s: the outage of the ward is over", ward)
+        case OutageReport(ward, gateways, of):
+            log.error("%s: %d of %d gateways went at once", ward, len(gateways), of)
