@@ -191,7 +191,7 @@ def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
         assert boxes.outage("de-tham") == [box.id for box in five[:4]]
         boxes.say(*(box.state("online", "s-2") for box in five))
         boxes.wait_for(lambda: boxes.outage("de-tham") is None and boxes.presence(five[4]) == "online")
-        assert not centre.status().outages
+        wait_until(lambda: not centre.status().outages)
 
 
 def test_status_says_who_was_seen_and_what_is_missing(centre: Centre, boxes: Boxes) -> None:

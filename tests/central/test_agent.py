@@ -1,0 +1,86 @@
+"""A real outbox and its publisher, ``delivery: confirmed``, and a real centre: two ends of one promise."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent import wire
+from edge_agent.clock import SystemClock, rfc3339
+from edge_agent.config.settings import Broker, Delivery, Gateway, Mqtt
+from edge_agent.events.envelope import Envelope
+from edge_agent.model import Severity
+from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.topics import Topics
+from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Media
+from tests.central.parts import JPEG, Box, Boxes, Centre
+from tests.testbed.mosquitto import Mosquitto, wait_until
+
+BOX = Box()
+CLOCK = SystemClock()
+EVENTS = 40
+
+
+def publisher(folder: Path, port: int, outbox: Outbox) -> Publisher:
+    mqtt = Mqtt(
+        (Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, Delivery.CONFIRMED, spread_s=0.0
+    )
+    return Publisher(
+        mqtt,
+        Topics("tb/v1", BOX.ward, BOX.id),
+        outbox,
+        usage=Usage(folder / "usage.json", ZoneInfo("UTC"), CLOCK, lambda: True),
+        clock=CLOCK,
+        birth=lambda session: BOX.birth(session)[1],
+        on_down=lambda message: None,
+        clock_trusted=lambda: True,
+    )
+
+
+def fill(outbox: Outbox) -> None:
+    """Events of two priorities, so that they leave in another order than they came in; one with a picture."""
+    envelope = Envelope(
+        Gateway(BOX.id, BOX.ward, "Đề Thám", ZoneInfo("UTC")),
+        clock=CLOCK,
+        boot_id="boot",
+        clock_synced=lambda: True,
+    )
+    for number in range(EVENTS):
+        severity = Severity.ALARM if number % 3 == 0 else Severity.INFO
+        data = wire.ClockCorrectionData(offset_ms=number, source="ntp", corrected_at=rfc3339(CLOCK.now()))
+        media = None
+        if number == 5:
+            digest = hashlib.sha256(JPEG).hexdigest()
+            media = Media("m-5", "e-5", "cam-1", digest, JPEG)
+        outbox.append(envelope.draft("gateway", severity, envelope.now(), data, media=media))
+
+
+def test_an_outbox_is_empty_when_the_centre_has_everything_in_its_database(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path) as broker,
+        Boxes(broker) as boxes,
+        Centre(tmp_path / "centre", broker.port) as centre,
+        Outbox(
+            tmp_path / "outbox",
+            max_bytes=10**8,
+            clock=CLOCK,
+            boot_id="boot",
+            encode_loss=lambda stamp, loss: b"",
+        ) as outbox,
+    ):
+        boxes.wait_standing("online")
+        fill(outbox)
+        sender = publisher(tmp_path, broker.port, outbox)
+        sender.start()
+        try:
+            wait_until(lambda: outbox.stats().depth == 0 and outbox.stats().media_depth == 0, 30, "empty")
+        finally:
+            sender.stop()
+            sender.join(5)
+        assert sorted(centre.numbers(BOX)) == list(range(1, EVENTS + 1))
+        status = centre.status()
+        assert (status.missing, status.rejected, status.media) == (0, 0, 1)
+        wait_until(lambda: centre.status().gateways[0].presence == "stopped")
