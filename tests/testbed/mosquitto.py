@@ -228,6 +228,7 @@ class Subscriber:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if expires_in_s is not None:
             properties.MessageExpiryInterval = expires_in_s
+        examples.keep(topic, payload)
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         info.wait_for_publish(LIFE_SIGN_S)
 
