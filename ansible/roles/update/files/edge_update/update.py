@@ -160,8 +160,8 @@ class Updater:
             self._memory.end_trial()
             return ""
         status = running.status(self._settings.status_socket)
-        if status is None or status.version != trial.version:
-            running.restart()
+        if not running.process().invocation or (status is not None and status.version != trial.version):
+            running.restart()  # at boot it starts anyway
         return self._judge(trial)
 
     def _judge(self, trial: Trial) -> str:
