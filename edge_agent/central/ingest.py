@@ -138,10 +138,8 @@ class Ingest:
 
     def _take(self) -> None:
         """Store what is held, at most so much, and confirm it."""
-        held = self._held[:MOST_IN_A_BATCH]
-        self._commit([*self._beats.values(), *held])
+        self._commit([*self._beats.values(), *self._held[:MOST_IN_A_BATCH]])
         self._beats.clear()
-        del self._held[: len(held)]
 
     def _commit(self, delivered: Sequence[Delivered]) -> None:
         try:
@@ -189,6 +187,9 @@ class Ingest:
             return self._intake.reject(delivered.arrived, reason[:300], batch, self._now_ms())
 
     def _committed(self, delivered: Sequence[Delivered], stored: Stored) -> None:
+        # At once, also of half a batch: a second PUBACK could be taken for that of another message.
+        done = {id(each) for each in delivered}
+        self._held = [each for each in self._held if id(each) not in done]
         self._link.confirm(delivered)
         self._confirmations.note(stored)
         self._running.count(stored)

@@ -93,6 +93,27 @@ def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
         assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
 
 
+def test_an_ingest_that_dies_is_started_again_and_gets_back_what_it_held(
+    broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, box = Intake.take, Box()
+    deaths: list[int] = []
+
+    def deadly(intake: Intake, *rest: object) -> object:
+        if not deaths:
+            deaths.append(1)
+            raise SystemExit("not even caught as an error")
+        return sound(intake, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Intake, "take", deadly)
+    with Centre(tmp_path / "centre", broker.port) as centre:
+        boxes.wait_standing("online")
+        boxes.say(box.event(1), box.event(2))
+        boxes.wait_confirmed(box, 1, 2)
+        assert deaths
+        assert sorted(centre.numbers(box)) == [1, 2]
+
+
 def test_a_gateway_is_asked_for_its_birth_when_there_is_none_or_an_old_one(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
