@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     sent.add_argument("--broker", required=True, help="mqtts://broker.example:8883")
     sent.add_argument("--root", default="tb/v1", help="of the topics")
     sent.add_argument("--ca", type=Path, help="of the broker")
-    sent.add_argument("--cert", type=Path, help="certificate of a central user, with --key")
+    sent.add_argument("--cert", type=Path, help="certificate of who may write commands, with --key")
     sent.add_argument("--key", type=Path)
     sent.add_argument("--url", help="where the gateway fetches it; else pieces through the broker")
     sent.add_argument("--wait-s", type=float, default=3600.0, help="for the verdict")
