@@ -29,6 +29,7 @@ def tell_systemd(text):
 def answer(client):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("/run/edge-agent/status.sock")
+        os.chmod("/run/edge-agent/status.sock", 0o660)
         server.listen()
         while True:
             asker, _ = server.accept()
