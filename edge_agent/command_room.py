@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from edge_agent.camera_reboot import camera_reboot_action
 from edge_agent.cameras import Cameras
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, read_boot_id
@@ -221,6 +222,7 @@ class CommandRoom:
         yield from reach.updates.actions()
         yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
         yield self._reboot().action()
+        yield camera_reboot_action(reach.settings)
         yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
         yield from rule_actions(reach.settings, self.overrides)
         if self._push is not None:

@@ -69,6 +69,7 @@ COMPOSITION = {
     "orders",
     "command_room",
     "command_cli",
+    "camera_reboot",
     "agent",
     "cli",
     "evidence_cli",

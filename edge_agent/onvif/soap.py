@@ -127,6 +127,9 @@ class Onvif:
         self._told("device", body)
         self._clock_moves = True  # now, or when its NTP server has answered
 
+    def reboot(self) -> None:
+        self._told("device", envelopes.device_system_reboot())
+
     def encoder(self, token: str) -> ET.Element:
         """The camera's own XML of one video encoder configuration."""
         body = envelopes.media_get_video_encoder_configurations(use_media2=self.media == "media2")

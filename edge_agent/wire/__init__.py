@@ -36,6 +36,7 @@ from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.commands import (
     ARGUMENTS,
     CameraArguments,
+    CameraRebootArguments,
     Command,
     NoArguments,
     Pieces,
@@ -111,6 +112,7 @@ __all__ = [
     "CameraArguments",
     "CameraCause",
     "CameraHealth",
+    "CameraRebootArguments",
     "CameraStateData",
     "CameraViewData",
     "CertificateData",

@@ -32,6 +32,12 @@ class CameraArguments(Arguments, frozen=True, kw_only=True):
     camera: Id
 
 
+class CameraRebootArguments(CameraArguments, frozen=True, kw_only=True):
+    """Which camera boots again."""
+
+    port: Annotated[int, Meta(ge=1, le=65_535, description="of its web page, where ONVIF answers")] = 80
+
+
 class Pieces(Arguments, frozen=True, kw_only=True):
     """How a wheel is cut: the last piece is what is left."""
 
@@ -74,6 +80,7 @@ class RuleForArguments(Arguments, frozen=True, kw_only=True):
 
 ARGUMENTS: dict[str, type[Struct]] = {
     "arm": RuleForArguments,
+    "camera-reboot": CameraRebootArguments,
     "clip": ClipArguments,
     "diagnostics": DiagnosticsArguments,
     "disarm": RuleForArguments,

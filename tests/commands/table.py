@@ -19,6 +19,7 @@ class Example:
 
 EXAMPLES: dict[str, Example] = {
     "arm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
+    "camera-reboot": Example({"camera": "cam-1"}, ends="rejected", code="not-possible"),
     "clip": Example({"event_id": "zone-1"}, ends="rejected", code="not-possible"),
     "diagnostics": Example(),
     "disarm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),

@@ -42,10 +42,16 @@ def answer(camera: OnvifCamera, name: str, call: ET.Element) -> bytes:
         "GetNTP": _ntp,
         "SetNTP": _set_ntp,
         "SetSystemDateAndTime": _set_clock,
+        "SystemReboot": _reboot,
     }.get(name)
     if told is None:
         return fault("ter:ActionNotSupported", "Optional Action Not Implemented")
     return envelope(told(camera, call))
+
+
+def _reboot(camera: OnvifCamera, _: ET.Element) -> str:
+    camera.wrote("reboot")
+    return "<tds:SystemRebootResponse><tds:Message>Rebooting</tds:Message></tds:SystemRebootResponse>"
 
 
 def _clock(camera: OnvifCamera, _: ET.Element) -> str:
