@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from edge_agent.central.streams import Why
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box, Boxes, Centre
-from tests.testbed.mosquitto import Mosquitto
+from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL, programs
 
 NOW_MS = 1_700_000_000_000
@@ -193,6 +194,34 @@ def test_a_database_of_a_newer_version_is_left_alone(shop: Shop) -> None:
     shop.store.close()
     with pytest.raises(StoreUnusable, match="newer version"):
         shop.store.load()
+
+
+def test_a_second_writer_waits_so_that_cursors_appear_in_order(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    database = Database(postgresql.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
+    topics = CentralTopics("tb/v1", "central")
+    intake = Intake(topics, ["de-tham"], Pictures(tmp_path / "media"), History(600, 30))
+    first, second, done = Store(database), Store(database), threading.Event()
+
+    def write(store: Store, box: Box) -> None:
+        known = store.load()
+        with store.batch() as batch:
+            intake.take([Arrived(*box.event(1), 1)], known, batch, NOW_MS)
+        done.set()
+
+    known = first.load()
+    second.load()
+    other = threading.Thread(target=write, args=(second, Box("dt-002")))
+    with first.batch() as batch:
+        intake.take([Arrived(*Box("dt-001").event(1), 1)], known, batch, NOW_MS)
+        other.start()
+        wait_until(lambda: done.is_set() or postgresql.waiting(), what="the second writer at the lock")
+        assert not done.is_set(), "its cursor would be seen before a smaller one"
+    other.join(10)
+    assert Shop(database, first, intake).cursors() == [1, 2]
+    first.close()
+    second.close()
 
 
 def test_a_postgresql_that_goes_away_stops_confirmations_until_it_is_back(

@@ -13,6 +13,11 @@ import pytest
 
 from edge_agent.central import rebirth
 from edge_agent.central.intake import Intake
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.settings import History
+from edge_agent.central.store import Store
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box, Boxes, Centre
 from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -91,6 +96,27 @@ def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
         boxes.wait_confirmed(box, 1, 2, 3, 5, 6, 7, 8)
         assert 4 not in boxes.confirmed(box), "the box keeps what is not stored"
         assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
+
+
+def test_what_somebody_else_has_stored_meanwhile_counts_as_a_repeat(
+    broker: Mosquitto, boxes: Boxes, tmp_path: Path
+) -> None:
+    """A second ingest on the same ward, by mistake: what this one knows is out of date."""
+    box = Box()
+    with Centre(tmp_path / "centre", broker.port) as centre:
+        boxes.wait_standing("online")
+        boxes.say(box.event(1))
+        boxes.wait_confirmed(box, 1)
+        store, topics = Store(centre.database), CentralTopics("tb/v1", "central")
+        known = store.load()
+        with store.batch() as batch:
+            intake = Intake(topics, [box.ward], Pictures(tmp_path / "media"), History(600, 30))
+            intake.take([Arrived(*box.event(2), 1)], known, batch, 0)
+        store.close()
+        boxes.say(box.event(2), box.event(3))
+        boxes.wait_confirmed(box, 2, 3)
+        assert centre.numbers(box) == [1, 2, 3]
+        assert centre.status().rejected == 0
 
 
 def test_an_ingest_that_dies_is_started_again_and_gets_back_what_it_held(

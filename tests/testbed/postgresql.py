@@ -74,6 +74,11 @@ class PostgreSQL:
         self._run("createdb", "-h", str(self._folder), "-U", "edge", name)
         return self.url_of(name)
 
+    def waiting(self) -> bool:
+        """Whether somebody waits for an advisory lock."""
+        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return self._run("psql", "-h", str(self._folder), "-U", "edge", "-Atc", query, "edge").strip() != "0"
+
     def start(self) -> None:
         socket = self._folder / f".s.PGSQL.{PORT}"
         options = [
@@ -102,9 +107,10 @@ class PostgreSQL:
             self._process.wait(20)
             self._process = None
 
-    def _run(self, program: str, *words: str) -> None:
+    def _run(self, program: str, *words: str) -> str:
         done = subprocess.run(
             [self._programs / program, *words],
             cwd=self._folder, user=self._user, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+        return done.stdout
