@@ -20,6 +20,16 @@ def test_data() -> Path:
     return Path(folder)
 
 
+LONG = ("agent", "replay", "view", "commands", "update", "fleet", "evidence", "demo", "outbox", "mqtt")
+"""Folders with files that take many seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: with several workers, none is left to wait for at the end."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in LONG)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if os.environ.get(REQUIRE_TEST_DATA):
         for report in terminalreporter.stats.get("skipped", []):

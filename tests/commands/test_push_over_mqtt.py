@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import threading
@@ -30,12 +31,14 @@ class Site:
 
     def __init__(self, folder: Path, centre: Centre, port: int) -> None:
         self.folder, self.centre, self.port = folder, centre, port
+        self.pushed = folder / "state/pushed"
         write_public(folder / "operators/one.pem", OPERATOR)
         clip = make_clip(folder / "clip.mp4", seconds=5)
         self._camera = {"id": "cam-1", "url": str(clip)}
         self.path = self.write()
         systemd = {"NOTIFY_SOCKET": str(folder / "notify")}
         self.agent = AgentProcess(self.path, "--repeat-files", command=COMMAND, environ=systemd)
+        self._versions = itertools.count(13)
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._keep)
 
@@ -45,6 +48,9 @@ class Site:
         return write_config(
             folder or self.folder, cameras=[camera], broker_port=self.port, detector="none", **everything
         )
+
+    def next_version(self) -> int:
+        return next(self._versions)
 
     def text(self, version: int, **more: Any) -> str:
         elsewhere = self.folder / "elsewhere"
@@ -69,8 +75,11 @@ class Site:
     def start(self) -> None:
         self.agent.start()
         self._keeper.start()
-        self.agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
+        self.wait_for_camera()
         self.centre.wait_for_gateway()
+
+    def wait_for_camera(self) -> None:
+        self.agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
 
     def stop(self) -> None:
         self._over.set()
@@ -83,75 +92,87 @@ class Site:
                 self.agent.start()
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
-        found = Site(tmp_path, centre, broker.port)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests here: each begins with the configuration that the one before left in force."""
+    folder = tmp_path_factory.mktemp("site")
+    with Mosquitto(folder) as broker, centre_at(broker.port) as centre:
+        found = Site(folder, centre, broker.port)
         found.start()
         yield found
         found.stop()
 
 
 def test_it_is_taken_over_proved_and_survives_a_restart(site: Site) -> None:
-    asked = site.push(site.text(13, heartbeat_s=60), 13, confirm_s=5)
+    version = site.next_version()
+    asked = site.push(site.text(version, heartbeat_s=4), version, confirm_s=5)
     answer = site.centre.answer(asked["id"], 30)
-    assert (answer["status"], answer["result"]) == ("succeeded", {"version": 13})
-    assert site.configuration() == {"version": 13, "origin": "pushed", "given_up": None}
+    assert (answer["status"], answer["result"]) == ("succeeded", {"version": version})
+    assert site.configuration() == {"version": version, "origin": "pushed", "given_up": None}
     site.agent.kill()
     wait_until(lambda: site.agent.status(), what="the agent")
-    assert site.configuration()["origin"] == "pushed"
+    assert site.configuration() == {"version": version, "origin": "pushed", "given_up": None}
 
 
 def test_one_that_cuts_off_the_broker_comes_back_by_itself_and_says_why(site: Site) -> None:
-    text = site.text(13, mqtt={"brokers": [f"mqtt://127.0.0.1:{free_port()}"], "spread_s": 0})
-    asked = site.push(text, 13, confirm_s=6)
+    before, version = site.configuration(), site.next_version()
+    text = site.text(version, mqtt={"brokers": [f"mqtt://127.0.0.1:{free_port()}"], "spread_s": 0})
+    asked = site.push(text, version, confirm_s=5)
     answer = site.centre.answer(asked["id"], 60)
     assert (answer["status"], answer["code"]) == ("failed", "reverted")
     assert "the broker was not connected" in answer["text"]
-    assert site.configuration()["version"] == 0
-    assert "version 13: within 6 s the broker was not connected" in site.configuration()["given_up"]
+    assert site.configuration()["version"] == before["version"]
+    why = f"version {version}: within 5 s the broker was not connected"
+    assert why in site.configuration()["given_up"]
 
 
 def test_one_that_loses_a_camera_comes_back_without_a_restart(site: Site) -> None:
-    asked = site.push(site.text(13, camera={"id": "cam-1", "url": "rtsp://127.0.0.1:1/x"}), 13, confirm_s=6)
+    site.wait_for_camera()
+    version = site.next_version()
+    text = site.text(version, camera={"id": "cam-1", "url": "rtsp://127.0.0.1:1/x"})
+    asked = site.push(text, version, confirm_s=5)
     answer = site.centre.answer(asked["id"], 60)
     assert (answer["status"], answer["code"]) == ("failed", "reverted")
     assert "camera cam-1, which was up, did not come up again" in answer["text"]
-    site.agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
+    site.wait_for_camera()
 
 
 def refusals(site: Site) -> dict[str, Callable[[], str]]:
-    good = site.text(13)
+    version = site.next_version()
+    good = site.text(version)
     sha256 = hashlib.sha256(good.encode()).hexdigest()
 
     def unsigned() -> str:
-        asked = document("set-config", {"version": 13, "config": good, "sha256": sha256})
+        asked = document("set-config", {"version": version, "config": good, "sha256": sha256})
         site.centre.subscriber.publish(f"{BASE}/down/config", json.dumps(asked).encode(), retain=True)
         return str(asked["id"])
 
     return {
-        "bad-arguments": lambda: str(site.push(site.text(13, hearbeat_s=3), 13)["id"]),
+        "bad-arguments": lambda: str(site.push(site.text(version, hearbeat_s=3), version)["id"]),
         "unsigned": unsigned,
-        "wrong-gateway": lambda: str(site.push(good, 13, gateway="dt-002")["id"]),
+        "wrong-gateway": lambda: str(site.push(good, version, gateway="dt-002")["id"]),
     }
 
 
 def test_what_is_wrong_is_rejected_and_changes_nothing(site: Site) -> None:
-    cases = refusals(site)
-    for code, send in cases.items():
+    def kept() -> list[tuple[str, bytes]]:
+        return [(path.name, path.read_bytes()) for path in sorted(site.pushed.glob("*.yaml"))]
+
+    before = site.configuration(), kept()
+    for code, send in refusals(site).items():
         answer = site.centre.answer(send(), 20)
         assert (answer["status"], answer["code"]) == ("rejected", code), answer
-    keyless = site.push(site.text(13, commands={}), 13)
+    version = site.next_version()
+    keyless = site.push(site.text(version, commands={}), version)
     assert "nobody could push another one" in site.centre.answer(keyless["id"], 20)["text"]
-    assert site.configuration() == {"version": 0, "origin": "file", "given_up": None}
-    assert not list((site.folder / "state").glob("pushed/*.yaml"))
+    assert (site.configuration(), kept()) == before
 
 
 def test_killed_at_any_moment_it_ends_with_one_of_both_and_the_answer_says_which(site: Site) -> None:
     rounds, dice = 2, random.Random(6)
-    in_force = 0
+    in_force = site.configuration()["version"]
     for round_ in range(1, rounds + 1):
-        version = round_ * 10
+        version = site.next_version()
         restarts = {"outbox": {"max_bytes": f"{100 + round_}MB"}} if round_ % 2 else {}
         asked = site.push(site.text(version, **restarts), version, confirm_s=5)
         for _ in range(2):

@@ -53,6 +53,7 @@ class MemoryOutbox:
         self._clock = clock
         self._lock = threading.Condition()
         self._news = False
+        self._waits, self._waiting = 0, False
         self._events: dict[tuple[int, str], tuple[StoredEvent, float]] = {}
         self._media: dict[str, tuple[Media, float]] = {}
         self._sequence = 0
@@ -89,9 +90,16 @@ class MemoryOutbox:
             if self.deadly_news:
                 self.deadly_news -= 1
                 raise RuntimeError("out of order")
+            self._waits, self._waiting = self._waits + 1, True
             told = self._lock.wait_for(lambda: self._news, timeout_s)
-            self._news = False
+            self._news = self._waiting = False
             return told
+
+    @property
+    def idle(self) -> int:
+        """Which wait of the publisher's lasts; 0: it has something to look at."""
+        with self._lock:
+            return self._waits if self._waiting and not self._news else 0
 
     def _notify(self) -> None:
         self._news = True
@@ -182,6 +190,15 @@ class Gateway:
         """Let that much time pass for the publisher."""
         self.clock.shift_s += seconds
         self.outbox.wake()
+
+    def settle(self) -> None:
+        """Until all is answered, and the answers are dealt with: only then may ``later`` follow."""
+
+        def is_settled() -> bool:
+            wait = self.outbox.idle
+            return wait > 0 and self.publisher.health().inflight == 0 and self.outbox.idle == wait
+
+        wait_until(is_settled, 30.0, "quiet")
 
     def wait_online(self) -> None:
         wait_until(lambda: self.publisher.online, what="session")

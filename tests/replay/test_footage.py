@@ -19,7 +19,7 @@ LABELS = ["person", "bicycle", "motorcycle", "car", "bus", "truck"]
 def cut(source: Path, target: Path, *filters: str, seconds: float) -> Path:
     """The first seconds of a clip, encoded anew."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(source), *filters, "-t", str(seconds)]
-    subprocess.run([*command, "-c:v", "libx264", "-crf", "16", "-an", str(target)], check=True, timeout=120)
+    subprocess.run([*command, "-c:v", "libx264", "-crf", "16", "-an", str(target)], check=True, timeout=300)
     return target
 
 
@@ -61,55 +61,44 @@ def test_a_vietnamese_street_of_3_s(test_data: Path, tmp_path: Path, fps: str) -
     assert crossed["a-to-b"] == 0
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(29, []), (31, ["start", "end"])])
-def test_a_car_that_is_held_for_31_s_has_stopped(
-    test_data: Path, tmp_path: Path, seconds: int, expected: list[str]
-) -> None:
+def test_a_car_that_is_held_for_31_s_has_stopped(test_data: Path, tmp_path: Path) -> None:
     """The motorway stands still at 12 s, with a camera's noise, and goes on: the white car is in the zone."""
     source = test_data / "video" / "bgslibrary_video02_motorway.avi"
-    hold = f"loop=loop={seconds * 25}:size=1:start=300,setpts=N/25/TB,noise=alls=6:allf=t"
-    clip = cut(source, tmp_path / "held.mp4", "-vf", hold, seconds=seconds + 16)
+    hold = f"loop=loop={31 * 25}:size=1:start=300,setpts=N/25/TB,noise=alls=6:allf=t"
+    clip = cut(source, tmp_path / "held.mp4", "-vf", hold, seconds=31 + 16)
     zone = {"lane": {"polygon": [[0.58, 0.6], [0.78, 0.6], [0.78, 0.8], [0.58, 0.8]]}}
-    rule = {"id": "stop", "kind": "stopped-vehicle", "zone": "lane", "still_s": 30}
-    events = replayed(tmp_path, clip, {"zones": zone, "rules": [rule]}, detector=str(test_data / MODEL))
-    assert [data["phase"] for data in of_kind(events, "stopped-vehicle")] == expected
+    rules = [
+        {"id": f"stop-{still_s}", "kind": "stopped-vehicle", "zone": "lane", "still_s": still_s}
+        for still_s in (30, 32)
+    ]
+    events = replayed(tmp_path, clip, {"zones": zone, "rules": rules}, detector=str(test_data / MODEL))
+    told = [(data["rule_id"], data["phase"]) for data in of_kind(events, "stopped-vehicle")]
+    assert told == [("stop-30", "start"), ("stop-30", "end")], "and it has not stopped for 32 s"
 
 
-@pytest.mark.parametrize(
-    ("arrow", "told"),
-    [
-        ({"from": [0.35, 0.95], "to": [0.8, 0.4]}, False),  # along the traffic
-        ({"from": [0.35, 0.4], "to": [0.8, 0.95]}, False),  # across it, nearly
-        ({"from": [0.8, 0.4], "to": [0.35, 0.95]}, True),
-    ],
-)
-def test_the_motorway_against_its_arrow(
-    test_data: Path, tmp_path: Path, arrow: dict[str, Any], told: bool
-) -> None:
+def test_the_motorway_against_its_arrow(test_data: Path, tmp_path: Path) -> None:
     source = test_data / "video" / "bgslibrary_video02_motorway.avi"
     clip = cut(source, tmp_path / "motorway.mp4", seconds=10)
     zone = {"lane": {"polygon": [[0.2, 1.0], [0.55, 0.5], [0.85, 0.35], [0.95, 0.35], [0.8, 1.0]]}}
-    rule = {
-        "id": "way",
-        "kind": "wrong-way",
-        "zone": "lane",
-        "arrow": arrow,
-        "cooldown_s": 0,
-        "angle_deg": 45,
+    arrows = {
+        "along": {"from": [0.35, 0.95], "to": [0.8, 0.4]},
+        "nearly-across": {"from": [0.35, 0.4], "to": [0.8, 0.95]},
+        "against": {"from": [0.8, 0.4], "to": [0.35, 0.95]},
     }
-    events = replayed(tmp_path, clip, {"zones": zone, "rules": [rule]}, detector=str(test_data / MODEL))
-    starts = [data for data in of_kind(events, "wrong-way") if data["phase"] == "start"]
-    assert len(starts) >= 4 if told else starts == []
+    every = {"kind": "wrong-way", "zone": "lane", "cooldown_s": 0, "angle_deg": 45}
+    rules = [every | {"id": name, "arrow": arrow} for name, arrow in arrows.items()]
+    events = replayed(tmp_path, clip, {"zones": zone, "rules": rules}, detector=str(test_data / MODEL))
+    starts = [data["rule_id"] for data in of_kind(events, "wrong-way") if data["phase"] == "start"]
+    assert set(starts) == {"against"}
+    assert len(starts) >= 4
 
 
-@pytest.mark.parametrize(("count", "told"), [(8, True), (20, False)])
-def test_a_street_with_motorbikes_is_a_crowd_of_eight(
-    test_data: Path, tmp_path: Path, count: int, told: bool
-) -> None:
+def test_a_street_with_motorbikes_is_a_crowd_of_eight(test_data: Path, tmp_path: Path) -> None:
     """About fourteen two-wheelers near enough to be named, by eye, at any time of its 2.9 s."""
     clip = test_data / "video" / "vn_street_motorbikes.mp4"
     zone = {"road": {"polygon": [[0.0, 0.1], [1.0, 0.1], [1.0, 1.0], [0.0, 1.0]]}}
-    rule = {"id": "crowd", "kind": "crowding", "zone": "road", "count": count, "min_duration_s": 0.5}
-    camera = {"zones": zone, "rules": [rule]}
+    every = {"kind": "crowding", "zone": "road", "min_duration_s": 0.5}
+    rules = [every | {"id": f"crowd-{count}", "count": count} for count in (8, 20)]
+    camera = {"zones": zone, "rules": rules}
     events = replayed(tmp_path, clip, camera, "--fps", "10", detector=str(test_data / MODEL))
-    assert bool(of_kind(events, "crowding")) is told
+    assert {data["rule_id"] for data in of_kind(events, "crowding")} == {"crowd-8"}
