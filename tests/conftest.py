@@ -20,7 +20,8 @@ def test_data() -> Path:
     return Path(folder)
 
 
-LONG = ("agent", "replay", "view", "commands", "update", "fleet", "evidence", "demo", "outbox", "mqtt")
+LONG = {"agent", "central", "commands", "demo", "doctor", "evidence", "fleet", "mqtt", "outbox"}
+LONG |= {"playbooks", "replay", "update", "view"}
 """Folders with files that take many seconds."""
 
 

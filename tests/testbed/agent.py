@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from edge_agent.device.status import run_status
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+"""An agent was seen to take half a minute to start on a machine with far too much to do."""
 
 
 def write_config(
@@ -97,11 +98,11 @@ class AgentProcess:
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(30)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def status(self) -> dict[str, Any] | None:
         """What ``edge-agent status --json`` prints, or None while nobody answers."""
