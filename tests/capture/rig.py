@@ -102,7 +102,7 @@ def running(reader: Reader) -> Iterator[Reader]:
         assert taker.loop.failure is None
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Return when ``condition`` holds; fail when it does not within ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     tick = threading.Event()

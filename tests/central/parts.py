@@ -26,7 +26,7 @@ from edge_agent.central.presence import Bounds
 from edge_agent.central.service import Central
 from edge_agent.central.settings import Database
 from edge_agent.central.status import CentralStatus, read_status
-from tests.testbed.mosquitto import Mosquitto, Subscriber
+from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber
 
 WARD = "de-tham"
 TIME = "2026-11-24T13:42:15.123Z"
@@ -234,7 +234,7 @@ class Boxes(Subscriber):
         told = self.on(f"central/outage/{ward}")
         return json.loads(told[-1].payload)["gateways"] if told and told[-1].payload else None
 
-    def wait_standing(self, state: str, timeout_s: float = 10.0) -> None:
+    def wait_standing(self, state: str, timeout_s: float = LIFE_SIGN_S) -> None:
         self.wait_for(lambda: self.standing() == state, timeout_s)
 
     def wait_confirmed(self, box: Box, *sequences: int) -> None:

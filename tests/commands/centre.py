@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from edge_agent.commands.signature import sign
 from edge_agent.schema import schema_of
-from tests.testbed.mosquitto import Subscriber, wait_until
+from tests.testbed.mosquitto import LIFE_SIGN_S, Subscriber, wait_until
 
 GATEWAY = "dt-001"
 BASE = f"tb/v1/de-tham/{GATEWAY}"
@@ -94,7 +94,7 @@ class Centre:
         wait_until(is_heard, 30.0, "the gateway")
         self.answer(asked["id"])
 
-    def answer(self, id_: str, timeout_s: float = 10.0) -> dict[str, Any]:
+    def answer(self, id_: str, timeout_s: float = LIFE_SIGN_S) -> dict[str, Any]:
         """The last reply."""
         self.subscriber.wait_for(lambda: self._is_answered(id_), timeout_s)
         return self.replies(id_)[-1]

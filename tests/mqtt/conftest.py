@@ -25,7 +25,7 @@ from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox_model import Confirmation, Media, StoredEvent
 from edge_agent.secrets import Credentials
-from tests.testbed.mosquitto import wait_until
+from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until
 
 GATEWAY = "dt-001"
 TOPICS = Topics("tb/v1", "de-tham", GATEWAY)
@@ -206,7 +206,7 @@ class Gateway:
     def has_error(self, words: str) -> bool:
         return words in (self.publisher.health().last_error or "")
 
-    def wait_for_error(self, words: str, timeout_s: float = 10.0) -> str:
+    def wait_for_error(self, words: str, timeout_s: float = LIFE_SIGN_S) -> str:
         """The last error, once it has these words."""
         wait_until(lambda: self.has_error(words), timeout_s, words)
         return self.publisher.health().last_error or ""
