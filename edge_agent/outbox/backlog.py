@@ -25,6 +25,9 @@ without subscribers, or a dead ingest, meets an outbox of half a million events.
 RowsBetween = Callable[[int, int], Iterable[int]]
 """Stored rows behind the first argument and up to the second, ascending."""
 
+FirstStored = Callable[[int, int], int | None]
+"""The first stored row from the first argument up to the second; None: none is."""
+
 
 class Backlog:
     """Row ids of events by what may be done with them. The caller locks."""
@@ -95,10 +98,17 @@ class Backlog:
         """What was stored in this run and never sent; ascending."""
         return self._passing(self._fresh, rank, rows(self._fresh[rank], rank_range(rank)[1]))
 
-    def confirm(self, low: int, high: int) -> list[Rows]:
-        """Rows of one rank, as far as they were sent, are delivered. Returns what of it is new."""
-        parts = (self.owed.add_range(*sent) for sent in self.sent.within(low, high))
-        new = [part for part in parts if part is not None]
+    def confirm(self, low: int, high: int, first_stored: FirstStored) -> list[Rows]:
+        """Rows of one rank, as far as they were sent, are delivered. Returns what of it is new.
+
+        A range begins where something is stored: the centre names the whole epoch in each confirmation, and
+        to delete what is long gone once more would hold up what is there.
+        """
+        new: list[Rows] = []
+        for begin, end in self.sent.within(low, high):
+            first = first_stored(begin, end)
+            part = None if first is None else self.owed.add_range(first, end)
+            new += [part] if part is not None else []
         for part in new:
             self._pass_over(*part)
         return new

@@ -230,9 +230,12 @@ class DiskStore:
         """How many rows are stored from ``low`` to ``high``; reads them all."""
         return integer(self._reader, "SELECT count(*) FROM event WHERE id BETWEEN ? AND ?", low, high)
 
-    def holds_any(self, low: int, high: int) -> bool:
-        sql = "SELECT EXISTS (SELECT 1 FROM event WHERE id BETWEEN ? AND ?)"
-        return integer(self._reader, sql, low, high) > 0
+    def first(self, low: int, high: int) -> int | None:
+        """The first row that is stored from ``low`` to ``high``."""
+        found = self._reader.execute(
+            "SELECT min(id) FROM event WHERE id BETWEEN ? AND ?", (low, high)
+        ).fetchone()
+        return None if found[0] is None else int(found[0])
 
     def find(self, sequence: int, epoch: str) -> int | None:
         """The row of an event that is stored, or None."""

@@ -203,8 +203,8 @@ class SendQueue:
     def _confirm_upto(self, disk: DiskStore, base: int, n: int) -> bool:
         news = False
         for rank in Rank:
-            for low, high in self._backlog.confirm(row_id(rank, base + 1), row_id(rank, n)):
-                news = news or disk.holds_any(low, high)
+            for low, high in self._backlog.confirm(row_id(rank, base + 1), row_id(rank, n), disk.first):
+                news = news or disk.first(low, high) is not None
                 if (media := self._media_backlog) is not None:
                     for row in disk.media_between(low, high):
                         media.release(row)

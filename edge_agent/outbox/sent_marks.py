@@ -41,19 +41,19 @@ class SentMarks:
         marks = self._new if row > self._found[rank] else self._old
         if row > marks[rank]:
             marks[rank] = row
-            self._count += 1
+            self._count += not self._is_refused(row)
 
     def refuse(self, row: int) -> None:
-        """It did not get anywhere."""
-        if row in self:
+        """It did not get anywhere; perhaps it was not even on its way, and the mark has yet to pass it."""
+        if not self._is_refused(row):
+            self._count -= row in self
             insort(self._refused, row)
-            self._count -= 1
 
     def accept(self, row: int) -> None:
         """The broker has it."""
         if self._is_refused(row):
             self._refused.remove(row)
-            self._count += 1
+            self._count += row in self
 
     def gone(self, row: int) -> None:
         """It was given up."""

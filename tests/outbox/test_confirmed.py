@@ -103,6 +103,17 @@ def test_what_the_broker_refused_stays_whatever_is_confirmed(tmp_path: Path) -> 
     assert stored(tmp_path) == [2]
 
 
+def test_what_never_got_on_its_way_stays_although_later_ones_did(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        epoch = appended(outbox, *[Severity.INFO] * 4)
+        send(outbox, limit=1)
+        outbox.deferred(2, epoch, 1e9)  # larger than the broker takes: it is not tried
+        send(outbox)
+        outbox.confirmed(epoch, 4, [2])
+        assert (outbox.stats().depth, outbox.stats().unconfirmed) == (1, 0)
+    assert stored(tmp_path) == [2]
+
+
 def outbox_event(outbox: Outbox, epoch: str, sequence: int) -> StoredEvent:
     return StoredEvent(sequence, epoch, "cam-1", "object", Severity.INFO.number, 0, b"")
 
@@ -257,6 +268,21 @@ def test_thousands_of_events_are_confirmed_by_one_message(memory_folder: Path) -
             left.append(waiting_count(memory_folder))
             assert left[-2] - 1000 <= left[-1] < left[-2], "no appender waits for all the deletions"
         assert (outbox.stats().depth, outbox.stats().unconfirmed) == (2, 2)
+
+
+def test_an_ack_deletes_at_once_however_many_were_deleted_before_it(memory_folder: Path) -> None:
+    with outbox_in(memory_folder) as outbox:
+        epoch = appended(outbox, *[Severity.INFO] * 5_000)
+        send(outbox)
+        outbox.confirmed(epoch, 5_000, [])
+        while waiting_count(memory_folder):
+            outbox.maintain()
+        for number in range(3):  # each a message of its own, as on a quiet day
+            appended(outbox, *[Severity.INFO] * 200)
+            send(outbox)
+            outbox.confirmed(epoch, 5_200 + 200 * number, [])
+            outbox.maintain()
+            assert waiting_count(memory_folder) == 0
 
 
 def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memory_folder: Path) -> None:
