@@ -122,12 +122,14 @@ class Rotation:
             self._prove(self._shown)
             return
         self._shown_other = False
-        self._next_is_in_force = not self._next_is_in_force
         self._prove(self._shown)
+        # The files may have changed since ``choose``: what is there now is in force only if it was shown.
+        was_in_force = self._next_is_in_force
+        self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._shown
         if self._next_is_in_force:
             self.notice, self._refusals = None, 0
             log.info("mqtt: the next certificate is in force, the broker has let it in")
-        else:
+        elif was_in_force:
             self._rest("the broker does not let in the next certificate any more", now_mono)
 
     def failed(self, trouble: Trouble, now_mono: float) -> bool:

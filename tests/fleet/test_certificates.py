@@ -252,6 +252,26 @@ def test_a_box_that_pulls_gets_a_renewed_certificate_for_its_own_key(
     assert "unchanged" in box.tend()[1]
 
 
+@pytest.mark.parametrize("trick", ["[" * 99_000, "folder", "pipe", "link"])
+def test_a_note_that_is_none_keeps_no_renewed_certificate_away(
+    box: Box, control: Control, capsys: pytest.CaptureFixture[str], trick: str
+) -> None:
+    control.publish()
+    assert "staged" in box.tend()[1]
+    note = box.folder / "certificates.json"
+    match trick:
+        case "folder":
+            note.mkdir()
+        case "pipe":
+            os.mkfifo(note)
+        case "link":
+            note.symlink_to(note)
+        case text:
+            note.write_text(text)
+    code, said = box.tend()
+    assert (code, "it waits in the next slot" in said) == (0, True), f"the server was not asked: {said}"
+
+
 def test_a_server_that_gives_an_older_or_a_strangers_certificate_changes_nothing(
     box: Box, control: Control, own: Certificate, authority: Authority, tmp_path: Path
 ) -> None:

@@ -365,3 +365,18 @@ def test_a_try_that_the_network_failed_is_made_again_soon(tls: Tls, fleet: Fleet
     assert rotation.choose(2.0) == settings_of(tls, 1)
     assert rotation.notice is None
     assert rotation.choose(61.0) != settings_of(tls, 1)
+
+
+def test_a_slot_that_took_the_place_of_the_one_shown_is_not_in_force_for_it(
+    tls: Tls, fleet: Fleet, tmp_path: Path
+) -> None:
+    tls.put(fleet.authority.issue("dt-001"))
+    rotation = Rotation(settings_of(tls, 1), "dt-001", tmp_path)
+    rotation.choose(0.0)
+    tls.put(fleet.authority.issue("dt-001"))  # root, while the broker is asked
+    rotation.look(2.0)
+    rotation.connected(3.0)
+    assert rotation.in_force == settings_of(tls, 1), "no broker has seen the newest one"
+    assert rotation.choose(4.0) != settings_of(tls, 1), "it is tried in its turn"
+    rotation.connected(5.0)
+    assert rotation.in_force == in_force(settings_of(tls, 1), tmp_path) != settings_of(tls, 1)

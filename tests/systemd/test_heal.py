@@ -113,6 +113,16 @@ def test_a_reset_comes_once_an_hour_and_a_refusal_does_not_prolong_that(root: Ro
     assert root.done == ["reset", "reset"]
 
 
+def test_a_reset_that_cannot_be_written_down_is_not_done(root: Root) -> None:
+    root.configure(reset=[[root.program("usr/bin/modem", f"echo reset >> {root.ran}")]])
+    (root.folder / "run/edge-agent-heal").write_text(
+        "in place of the folder: nothing can be written, as in a full /run"
+    )
+    with pytest.raises(OSError, match="edge-agent-heal"):
+        root.ask("reset")
+    assert root.done == [], "or an agent that fills /run could have one after the other"
+
+
 @pytest.mark.parametrize(
     ("script", "detail"),
     [

@@ -13,9 +13,10 @@ from edge_update.trial import Judge
 
 TRIAL_S, SETTLE_S, POLL_S = 60.0, 100.0, 2.0
 
-# What a second of the trial is like: process ("a", "b": another one; "F": systemd has given up), then what
-# its status says: version, "c" when connected, cameras. "?": it does not answer.
+# What a second of the trial is like: process ("a", "b": another one; "F": systemd has given up; "-":
+# it does not say), then what its status says: version, "c" when connected, cameras. "?": it does not answer.
 WELL = "a new c cam-1 cam-2"
+THIRD = "c new c cam-1 cam-2"
 NO_BROKER = "a new - cam-1 cam-2"
 NO_CAMERA = "a new c cam-1"
 
@@ -38,7 +39,9 @@ class Second:
     def process(self) -> Process:
         name = self._words()[0]
         letters = [entry.split()[0] for entry in self._script[: int(self.now) + 1]]
-        runs = [one for i, one in enumerate(letters) if one != "F" and one not in letters[:i]]
+        runs = [one for i, one in enumerate(letters) if one not in "F-" and one not in letters[:i]]
+        if name == "-":
+            return Process("", 0, False)
         return Process("" if name == "F" else name, max(0, len(runs) - 1), name == "F")
 
     def status(self) -> Status | None:
@@ -71,6 +74,8 @@ def judged(script: list[str]) -> tuple[str, float]:
         (["a new c cam-1"] * 10 + ["a new c cam-2"], "", 10 + 60),
         # a restart in the middle: the new process has to show everything again
         ([WELL] * 50 + ["b new c cam-1 cam-2"], "", 52 + 60),
+        # systemd does not say for a moment: what had ended before is not counted once more
+        (["a ?", "b ?", *[THIRD] * 20, *["-"] * 4, THIRD], "", 26 + 60),
         # no broker, no picture, no answer, another release
         ([NO_BROKER], "deaf: no broker for 100 s", 100),
         ([NO_CAMERA], "deaf: no picture from cam-2 for 100 s", 100),

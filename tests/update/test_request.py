@@ -82,6 +82,21 @@ def test_a_folder_of_requests_that_is_a_link_is_refused(asked: UpdatingBox) -> N
     assert (asked.folder / "elsewhere/update").exists(), "nothing is removed behind a link"
 
 
+def test_a_folder_of_requests_that_cannot_be_looked_into_may_hold_one(tmp_path: Path) -> None:
+    folder = tmp_path / "requests"
+    assert not request.waits(folder / "update")
+    folder.symlink_to(
+        folder
+    )  # as a folder that is closed to us: systemd sees the request and starts us for it
+    assert request.waits(folder / "update"), "or the service would start again and again without a rest"
+
+
+def test_a_disk_that_takes_nothing_is_told_and_asked_for_once(asked: UpdatingBox) -> None:
+    (asked.releases / "wheels").write_text("no folder, and so no room")
+    assert "File exists" in refused(asked)
+    assert asked.told["last"].items() >= {"id": "order-1", "outcome": "refused"}.items()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -21,6 +21,7 @@ from pathlib import Path
 REQUESTS = {"reset": "heal", "reboot": "heal-reboot"}
 CONFIG = "etc/edge-agent/healing.json"
 ANSWERS = "run/edge-agent-heal"
+LAST = "last-reset.json"
 HOUR_S, DAY_S = 3600.0, 86_400.0
 TIMEOUT_S = 120.0
 TOLD_BYTES = 500
@@ -82,12 +83,14 @@ def _config(path: Path) -> dict[str, object]:
 
 def _reset(config: dict[str, object], root: Path, uptime_s: float) -> str:
     commands = _commands(config.get("reset") or [])
-    last_s = _last_done_s(root / ANSWERS / "reset.json")
+    last_s = _last_reset_s(root / ANSWERS / LAST)
     if last_s is not None and 0 <= uptime_s - last_s < HOUR_S:
         raise Refused("the last reset is less than an hour ago")
     timeout_s = config.get("timeout_s", TIMEOUT_S)
     if not isinstance(timeout_s, int | float) or not 1 <= timeout_s <= 600:
         raise Refused("timeout_s must be from 1 to 600")
+    # Before it is done: the agent can fill /run, and what is not written down would be done again and again.
+    _write(root / ANSWERS / LAST, {"uptime_s": uptime_s})
     for words in commands:
         _run(words, float(timeout_s))
     return "; ".join(words[0] for words in commands)
@@ -148,22 +151,24 @@ def _failure(error: OSError | subprocess.SubprocessError) -> str:
     return str(error)
 
 
-def _last_done_s(path: Path) -> float | None:
-    """When the last reset of this boot was done, by its uptime: the folder is gone with the boot."""
+def _last_reset_s(path: Path) -> float | None:
+    """When the last reset of this boot was begun, by its uptime: the folder is gone with the boot."""
     try:
-        done = json.loads(path.read_bytes()).get("done_s")
+        begun = json.loads(path.read_bytes()).get("uptime_s")
     except (OSError, ValueError, AttributeError):
         return None
-    return float(done) if isinstance(done, int | float) else None
+    return float(begun) if isinstance(begun, int | float) else None
 
 
 def _answer(path: Path, outcome: str, detail: str, uptime_s: float) -> None:
+    _write(path, {"outcome": outcome, "detail": detail[:TOLD_BYTES], "uptime_s": uptime_s})
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
     """In one step: the agent never reads half of it."""
-    last_s = uptime_s if outcome != "refused" else _last_done_s(path)
-    answer = {"outcome": outcome, "detail": detail[:TOLD_BYTES], "uptime_s": uptime_s, "done_s": last_s}
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(answer), encoding="utf-8")
+    new.write_text(json.dumps(content), encoding="utf-8")
     new.chmod(0o644)
     new.replace(path)
 

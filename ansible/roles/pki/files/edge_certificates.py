@@ -71,16 +71,9 @@ class Slots:
         """Whether the agent noted that the broker let in what is in the next slot. The note is the agent's,
         who is less than root: it is only compared."""
         try:
-            handle = os.open(self._note, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+            noted = json.loads(_read_plain(self._note))
+        except (OSError, ValueError, RecursionError):
             return False
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return False
-            try:
-                noted = json.loads(file.read(MOST_BYTES))
-            except ValueError:
-                return False
         return isinstance(noted, dict) and noted.get("proven") == fingerprint(self.following())
 
     def promote(self) -> bool:
@@ -312,6 +305,17 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 def _read(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+
+
+def _read_plain(path: Path) -> bytes:
+    """Of a file in a folder of somebody who is less than root. Raises OSError for what is no plain file."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is no plain file")
+        return os.read(handle, MOST_BYTES)
+    finally:
+        os.close(handle)
 
 
 def _sync(folder: Path) -> None:

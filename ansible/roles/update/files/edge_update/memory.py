@@ -76,11 +76,15 @@ class Memory:
     # -- the open trial
 
     def trial(self) -> Trial | None:
+        """Raises UpdateError once for a damaged file, which is gone then: it would stop every update."""
         try:
             kept = json.loads(self._trial.read_text(encoding="utf-8"))
+            return Trial(**kept | {"cameras": tuple(kept["cameras"])})
         except FileNotFoundError:
             return None
-        return Trial(**kept | {"cameras": tuple(kept["cameras"])})
+        except (ValueError, KeyError, TypeError) as error:
+            self.end_trial()
+            raise UpdateError(f"{self._trial} is damaged: {error!r}; what it was for stays") from error
 
     def note(self, trial: Trial, **changes: Any) -> Trial:
         trial = replace(trial, **changes)
@@ -111,7 +115,7 @@ class Memory:
 
     def quiet(self) -> None:
         """Nothing is being done: whatever a killed run has left said is over."""
-        with contextlib.suppress(UpdateError):
+        with contextlib.suppress(UpdateError, OSError):  # a full disk must not keep a trial from its end
             self._tell(None, self.state().get("last"))
 
     def _tell(self, now: dict[str, Any] | None, last: dict[str, Any] | None) -> None:

@@ -40,6 +40,10 @@ class Releases:
     def complete(self, version: str) -> bool:
         return (self._folder / version / ".complete").exists()
 
+    def runs(self, version: str) -> bool:
+        """Whether there is something to put in force."""
+        return bool(version) and os.access(self._agent(version), os.X_OK)
+
     def install(self, manifest: Manifest) -> None:
         """From root's own wheels. Raises UpdateError; a half installed release does not stay."""
         place = self._folder / manifest.version
@@ -48,11 +52,11 @@ class Releases:
         shutil.rmtree(place, ignore_errors=True)
         try:
             self._build(manifest, place)
-        except UpdateError:
+            os.sync()  # a power cut must not leave the stamp without what it stands for
+            (place / ".complete").touch()
+        except (UpdateError, OSError):
             shutil.rmtree(place, ignore_errors=True)
             raise
-        os.sync()  # a power cut must not leave the stamp without what it stands for
-        (place / ".complete").touch()
 
     def need_room(self, manifest: Manifest) -> None:
         """Raises UpdateError where the disk is too full for the wheels and what is in them."""

@@ -27,7 +27,14 @@ class Request:
 
 
 def waits(path: Path) -> bool:
-    return os.path.lexists(path)
+    """Also where its folder cannot be looked into: systemd can, and starts us for it."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def read(path: Path) -> Request:

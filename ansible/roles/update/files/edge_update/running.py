@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +48,18 @@ def restart() -> None:
     run(["systemctl", "restart", "--no-block", UNIT], timeout_s=300)
 
 
-def status(path: Path) -> Status | None:
+def status(path: Path, timeout_s: float = TIMEOUT_S) -> Status | None:
     """None: it does not answer. It is the agent user's word: read with care, and used for a verdict only."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-            asker.settimeout(TIMEOUT_S)
+            until = time.monotonic() + timeout_s
+            asker.settimeout(timeout_s)
             asker.connect(str(path))
             text = b""
             while len(text) < MOST_BYTES and (block := asker.recv(65536)):
                 text += block
+                # For the whole answer: a byte now and then would hold root for ever.
+                asker.settimeout(max(0.001, until - time.monotonic()))
         raw = json.loads(text)
         beat, connected = raw["heartbeat"], raw["connected"]
         cameras = {name for name, camera in beat.get("cameras", {}).items() if _gives_pictures(camera)}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 from edge_update import request, running, wheels
 from edge_update.manifest import MANIFEST_BYTES, Manifest, verified
@@ -55,7 +57,7 @@ class Updater:
     def _report(self, work: Callable[[], str]) -> bool:
         try:
             told = work()
-        except UpdateError as error:
+        except (UpdateError, OSError) as error:  # a full disk, mostly
             self._say(str(error))
             return False
         if told:
@@ -110,7 +112,7 @@ class Updater:
             return told
         try:
             self._prepare(order)
-        except UpdateError as error:
+        except (UpdateError, OSError) as error:
             if order.id:
                 self._memory.conclude(order.id, version, "refused", str(error))
             else:
@@ -165,23 +167,32 @@ class Updater:
         return self._judge(trial)
 
     def _judge(self, trial: Trial) -> str:
-        trial = self._memory.note(trial, begun=trial.begun + 1)
-        self._memory.say(trial.id, trial.version, "trial", longest_s(self._settings))
+        trial = self._noted(trial, begun=trial.begun + 1)
+        with suppress(UpdateError, OSError):  # not told; judged all the same
+            self._memory.say(trial.id, trial.version, "trial", longest_s(self._settings))
         if trial.begun > MOST_BEGUN:
             why = f"crashing: its trial was cut off {MOST_BEGUN} times"
         else:
             status = self._settings.status_socket
             why = Judge(trial, self._settings, running.process, lambda: running.status(status)).verdict()
         if why:
-            return self._go_back(self._memory.note(trial, bad=why))
+            return self._go_back(self._noted(trial, bad=why))
         return self._keep(self._memory.note(trial, good=True))
+
+    def _noted(self, trial: Trial, **changes: Any) -> Trial:
+        """Where there is room for it: what a full disk does not remember is found out again."""
+        try:
+            return self._memory.note(trial, **changes)
+        except OSError as error:
+            self._say(f"the trial of {trial.version} is not noted: {error}")
+            return replace(trial, **changes)
 
     def _keep(self, trial: Trial) -> str:
         """May be interrupted and begun again anywhere."""
         told = f"{trial.version} is in force and connected; before it was {trial.before or 'nothing'}"
         self._memory.trust(trial.version)
         self._memory.conclude(trial.id, trial.version, "in-force", told)
-        self._releases.prune(trial.version, trial.before)
+        self._releases.prune(trial.version, trial.before, self._releases.in_force())
         self._memory.end_trial()
         return told
 
@@ -190,13 +201,22 @@ class Updater:
 
         A release is not given up for a broker that was away before it, too.
         """
+        told = f"{trial.version} did not do: {trial.bad}; {self._put_back(trial)}"
         if trial.connected or "no broker" not in trial.bad:
             self._memory.give_up(trial.version)
-        if trial.before:
-            if self._releases.in_force() != trial.before:
-                self._releases.switch(trial.before)
-            running.restart()
-        told = f"{trial.version} did not do: {trial.bad}; back to {trial.before or 'nothing'}"
         self._memory.conclude(trial.id, trial.version, "reverted", told)
+        self._releases.prune(self._releases.in_force(), trial.before, trial.version)
         self._memory.end_trial()
         raise WentBack(told)
+
+    def _put_back(self, trial: Trial) -> str:
+        """First of all, and without a note: a full disk or a damaged memory keeps no bad release in force."""
+        found = self._releases.in_force()
+        if found not in (trial.version, trial.before):
+            return f"somebody has put {found or 'nothing'} in force, which stays"
+        if not self._releases.runs(trial.before):
+            return f"there is no {trial.before or 'other release'} to go back to, so it stays"
+        if found != trial.before:
+            self._releases.switch(trial.before)
+        running.restart()
+        return f"back to {trial.before}"

@@ -1,0 +1,103 @@
+"""Root's program after its own trouble: a full disk, a damaged note, releases that others have changed."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_update.running import status
+from tests.testbed.mosquitto import wait_until
+from tests.update.box import UpdatingBox
+
+
+@pytest.fixture
+def tried(box: UpdatingBox) -> UpdatingBox:
+    """0.2.0, which never finds the broker, is on trial after 0.1.0; the program was killed meanwhile."""
+    box.have("0.1.0")
+    box.have("0.2.0", "deaf")
+    box.run_on("0.2.0")
+    wait_until((box.folder / "status.sock").exists, what="the agent")
+    box.state.parent.mkdir(parents=True)
+    note(box)
+    return box
+
+
+def note(box: UpdatingBox, **changes: object) -> None:
+    trial = {"id": "order-1", "version": "0.2.0", "before": "0.1.0", "cameras": ["cam-1"], "connected": True}
+    (box.state.parent / "trial.json").write_text(json.dumps(trial | changes))
+
+
+def no_room(box: UpdatingBox) -> None:
+    """Nothing can be written durably: each file is written beside first."""
+    for name in ("state", "trial", "told"):
+        (box.state.parent / f"{name}.new").mkdir()
+
+
+def test_a_bad_release_goes_back_although_the_disk_is_full(tried: UpdatingBox) -> None:
+    no_room(tried)
+    code, said = tried.update()
+    assert (code, tried.in_force) == (1, "0.1.0"), said
+    assert "the trial of 0.2.0 is not noted" in said
+
+
+def test_a_bad_release_goes_back_although_the_memory_is_damaged(tried: UpdatingBox) -> None:
+    tried.state.write_text("{")
+    note(tried, bad="deaf: no broker for 300 s")
+    code, said = tried.update()
+    assert (code, tried.in_force) == (1, "0.1.0"), said
+
+
+def test_what_somebody_else_has_put_in_force_stays(tried: UpdatingBox) -> None:
+    tried.have("0.3.0")
+    (tried.releases / "current").unlink()
+    tried.run_on("0.3.0")
+    note(tried, bad="deaf: 0.3.0 answers for 300 s")
+    tried.update()
+    assert tried.in_force == "0.3.0"
+    assert tried.told["last"]["text"].endswith("somebody has put 0.3.0 in force, which stays")
+
+
+def test_a_release_that_is_gone_is_not_gone_back_to(tried: UpdatingBox) -> None:
+    note(tried, before="0.0.9", bad="deaf: no broker for 300 s")
+    tried.update()
+    assert tried.in_force == "0.2.0", "a bad agent can be told what to do, none cannot"
+    assert tried.told["last"]["text"].endswith("there is no 0.0.9 to go back to, so it stays")
+
+
+def test_a_damaged_note_of_a_trial_stops_no_update(tried: UpdatingBox) -> None:
+    (tried.state.parent / "trial.json").write_text("{}")
+    assert "trial.json is damaged" in tried.update()[1]
+    assert tried.update() == (0, "")
+
+
+def test_of_releases_that_failed_only_the_last_stays_on_the_disk(tried: UpdatingBox) -> None:
+    for version in ("0.1.8", "0.1.9"):
+        tried.have(version)
+    note(tried, bad="deaf: no broker for 300 s")
+    tried.update()
+    assert {path.name for path in tried.releases.glob("[0-9]*")} == {"0.1.0", "0.2.0"}
+
+
+def test_an_agent_that_answers_a_byte_now_and_then_does_not_hold_root(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        asker, _ = server.accept()
+        with asker:
+            while not over.wait(0.05):
+                asker.sendall(b" ")
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "status.sock"))
+        server.listen()
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        threading.Timer(10, over.set).start()
+        assert status(tmp_path / "status.sock", timeout_s=0.3) is None
+        assert time.monotonic() - began < 5
+        over.set()
