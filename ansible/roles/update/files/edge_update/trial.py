@@ -88,8 +88,8 @@ class _Ends:
         self._seen: Process | None = None
 
     def count(self, process: Process) -> bool:
-        """Whether it is another process than at the last look. While none runs, or systemd does not say, there
-        is nothing to compare."""
+        """Whether it is another process than at the last look. While none runs, or systemd does not say,
+        there is nothing to compare."""
         if not process.invocation:
             return False
         before, self._seen = self._seen, process
