@@ -3,12 +3,8 @@ real model: nothing of it is an object, nothing of it is a tamper."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -21,7 +17,7 @@ from bench.view.clips import HEIGHT, WIDTH
 from bench.view.layers import Maker
 from bench.view.world import Light, Place, World
 from edge_agent.hits import TAMPER
-from tests.testbed.agent import file_camera, write_config
+from tests.replay.command import replayed
 
 FPS = 5
 LEARN_S, EVENT_S = 30.0, 50.0
@@ -53,14 +49,6 @@ def film(path: Path, lit: Light, make: Maker) -> Path:
     return path
 
 
-def replayed(folder: Path, clip: Path, model: Path) -> list[dict[str, Any]]:
-    config = write_config(folder, cameras=[file_camera(clip)], broker_port=1883, detector=str(model))
-    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
-    done = subprocess.run([*command, str(clip)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.mark.parametrize(
     ("lit", "make", "told"),
     [
@@ -75,7 +63,8 @@ def test_ordinary_life_is_neither_an_object_nor_a_tamper(
     model = test_data / "models" / MODEL
     if not model.exists():
         pytest.skip(f"{model.name} is not in the test data")
-    events = replayed(tmp_path, film(tmp_path / "film.mp4", lit, make), model)
+    clip = film(tmp_path / "film.mp4", lit, make)
+    events = replayed(tmp_path, clip, {"report": {"objects": True}}, detector=str(model))
     assert not [event for event in events if event["type"].endswith(".object.v1")]
     states = {event["data"]["state"] for event in events if event["type"].endswith(".camera-view.v1")}
     assert not states & TAMPER

@@ -6,6 +6,7 @@ there what it saw; otherwise nothing happens. The first of a kind stays, unless 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -26,14 +27,23 @@ def keep(topic: str, payload: bytes) -> None:
     if (folder := os.environ.get(FOLDER)) is None:
         return
     with contextlib.suppress(ValueError, KeyError, RecursionError):  # what tests send to be refused
-        if (name := _name(topic, payload)) is not None:
-            _write(Path(folder) / f"{name}.json", json.loads(payload))
+        document = _inside(payload)
+        if (name := _name(topic, document)) is not None:
+            _write(Path(folder) / f"{name}.json", json.loads(document))
 
 
 def keep_event(event: dict[str, Any]) -> None:
     """An event as a replay printed it."""
     if (folder := os.environ.get(FOLDER)) is not None:
         _write(Path(folder) / f"event-{_kind(event)}.json", event)
+
+
+def _inside(payload: bytes) -> bytes:
+    """The document of a compact JWS; anything else as it is."""
+    parts = payload.split(b".")
+    if payload.startswith(b"{") or len(parts) != 3:
+        return payload
+    return base64.urlsafe_b64decode(parts[1] + b"=" * (-len(parts[1]) % 4))
 
 
 def _name(topic: str, payload: bytes) -> str | None:
@@ -49,7 +59,9 @@ def _name(topic: str, payload: bytes) -> str | None:
             return "reply"
         case "cmd" if rest:
             return f"command-{rest[0]}"
-        case "media" | "config" | "probe":
+        case "config":
+            return "command-set-config"
+        case "media" | "probe":
             return None
     return stream
 
