@@ -6,18 +6,21 @@ PostgreSQL: its default, ``synchronous_commit=on``, promises the same.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
 from edge_agent.central.settings import Database
 from edge_agent.central.tables import SCHEMA_VERSION, meta, metadata
 from edge_agent.errors import CentralError
+
+log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5
@@ -111,7 +114,8 @@ def _words(error: exc.DBAPIError) -> str:
 
 
 def prepare(connection: Connection) -> None:
-    """Tables and version, in one transaction. Raises StoreUnusable for a database of a newer version."""
+    """Tables and version, in one transaction: what is missing is made, also in a database that is in use.
+    Raises StoreUnusable for a database of a newer version."""
     with connection.begin():
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
@@ -124,6 +128,19 @@ def prepare(connection: Connection) -> None:
                 f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "
                 "install that version, or name another database"
             )
+        elif int(version) < SCHEMA_VERSION:
+            _upgrade(connection, int(version))
+
+
+def _upgrade(connection: Connection, version: int) -> None:
+    """New tables are there already; here are indexes of old ones, and the version."""
+    log.info("the database is of schema %d and becomes %d", version, SCHEMA_VERSION)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # an index takes as long as it takes
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+    connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
 
 
 def lock_writers(connection: Connection) -> None:

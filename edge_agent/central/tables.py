@@ -20,7 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: alerts, retention, and the indexes that retention needs."""
 
 metadata = MetaData()
 # SQLite numbers rows by itself only where the type is exactly INTEGER.
@@ -98,6 +99,7 @@ event = Table(
     UniqueConstraint("stream", "sequence"),
     Index("event_by_ward", "ward", "cursor"),
     Index("event_by_time", "time_ms"),
+    Index("event_by_kind", "kind", "received_ms"),  # retention
     sqlite_autoincrement=True,
 )
 _with_id = event.c.event_id.is_not(None)
@@ -127,6 +129,7 @@ media = Table(
     Column("received_ms", _Milliseconds, nullable=False),
     Index("media_by_event", "event_id"),
     Index("media_by_time", "received_ms"),
+    Index("media_by_file", "sha256"),  # a file goes with the last row that names it
 )
 
 health = Table(
@@ -174,5 +177,91 @@ rejected = Table(
     Column("reason", Text, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("head", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# --- alerts ---
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("ward", Text, nullable=False),
+    Column("gateway", Text, nullable=False),  # empty: the ward itself
+    Column("camera", Text, nullable=False),  # empty: the box itself
+    Column("rule", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),  # as of events: 9, 13, 17
+    Column("text", Text, nullable=False),  # why, one line for humans
+    Column("value", Float),  # measured when it was opened
+    Column("since_ms", _Milliseconds, nullable=False),  # so long it is as the rule says
+    Column("opened_ms", _Milliseconds, nullable=False),
+    Column("cleared_ms", _Milliseconds),  # null: open
+    Column("cleared_text", Text),
+    Column("folded", Boolean, nullable=False),  # told by another one: its box or ward is away
+    Index("alert_by_time", "opened_ms"),
+    sqlite_autoincrement=True,
+)
+_open = alert.c.cleared_ms.is_(None)
+Index(
+    "alert_open",
+    *(alert.c.ward, alert.c.gateway, alert.c.rule, alert.c.camera),
+    unique=True,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+
+alert_pending = Table(
+    "alert_pending",  # as a rule says, but not for long enough
+    metadata,
+    Column("ward", Text, primary_key=True),
+    Column("gateway", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("camera", Text, primary_key=True),
+    Column("since_ms", _Milliseconds, nullable=False),
+)
+
+notification = Table(
+    "notification",  # waits for the webhook
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("made_ms", _Milliseconds, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# --- retention ---
+
+hold = Table(
+    "hold",  # events, with their pictures, that retention leaves alone: of one event_id, or of a time
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("event_id", Text),
+    Column("gateway", Text),  # with from_ms and to_ms, both included
+    Column("camera", Text),  # null: all of the gateway
+    Column("from_ms", _Milliseconds),
+    Column("to_ms", _Milliseconds),
+    Column("why", Text, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("placed_ms", _Milliseconds, nullable=False),
+    Column("released_by", Text),
+    Column("released_ms", _Milliseconds),  # null: in force
+    sqlite_autoincrement=True,
+)
+
+deletion = Table(
+    "deletion",  # what retention has deleted: one row a run, rule and kind
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("begun_ms", _Milliseconds, nullable=False),
+    Column("ended_ms", _Milliseconds, nullable=False),
+    Column("what", Text, nullable=False),  # event, media, alert
+    Column("kind", Text, nullable=False),  # of the events; empty otherwise
+    Column("rule", Text, nullable=False),  # the setting: info_days: 90
+    Column("rows", BigInteger, nullable=False),
+    Column("first_cursor", BigInteger),  # of events
+    Column("last_cursor", BigInteger),
+    Column("first_ms", _Milliseconds, nullable=False),  # received
+    Column("last_ms", _Milliseconds, nullable=False),
+    Column("held", BigInteger, nullable=False),  # whose time is over, and that a hold keeps
     sqlite_autoincrement=True,
 )

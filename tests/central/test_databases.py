@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent.central import tables
 from edge_agent.central.database import StoreUnusable, open_engine
@@ -194,6 +194,27 @@ def test_a_database_of_a_newer_version_is_left_alone(shop: Shop) -> None:
     shop.store.close()
     with pytest.raises(StoreUnusable, match="newer version"):
         shop.store.load()
+
+
+def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(shop: Shop) -> None:
+    shop.take(Box().event(1))
+    engine = open_engine(shop.database)
+    new = [tables.alert, tables.alert_pending, tables.notification, tables.hold, tables.deletion]
+    with engine.connect() as connection, connection.begin():
+        tables.metadata.drop_all(connection, tables=new)
+        for name in ("event_by_kind", "media_by_file"):
+            connection.execute(text(f"DROP INDEX {name}"))
+        connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="1"))
+    shop.store.close()
+    shop.take(Box().event(2))
+    with engine.connect() as connection:
+        found = inspect(connection)
+        assert {table.name for table in new} <= set(found.get_table_names())
+        assert "event_by_kind" in {each["name"] for each in found.get_indexes("event")}
+        version = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "schema"))
+    engine.dispose()
+    assert version == str(tables.SCHEMA_VERSION)
+    assert shop.status().events == 2
 
 
 def test_a_second_writer_waits_so_that_cursors_appear_in_order(
