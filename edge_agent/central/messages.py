@@ -10,12 +10,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from edge_agent import wire
+from edge_agent.central.health import Health
 from edge_agent.central.streams import HIGHEST_SEQUENCE
 from edge_agent.mqtt.central_topics import UpKind, UpTopic
 from edge_agent.outbox_model import SEALED_MAGIC
@@ -91,52 +90,6 @@ class Picture:
     sha256: str
     sealed: bool
     payload: bytes
-
-
-class _Clock(msgspec.Struct):
-    synced: bool = False
-    offset_ms: float | None = None
-
-
-class _Box(msgspec.Struct):
-    cpu_percent: float | None = None
-    memory_percent: float | None = None
-    disk_percent: float | None = None
-    temperature_c: float | None = None
-    undervoltage: bool | None = None
-
-
-Number = Annotated[int, Meta(ge=0, le=HIGHEST_SEQUENCE)]
-
-
-class _Outbox(msgspec.Struct):
-    depth: Number = 0
-    oldest_s: float = 0.0
-    sequence: Number = 0
-    epoch: Annotated[str, Meta(pattern="^[a-z0-9-]{0,63}$")] = ""
-
-
-class _Camera(msgspec.Struct):
-    state: str = ""
-    packet_fps: float = 0.0
-
-
-class _Uplink(msgspec.Struct):
-    heartbeat_s: float | None = None
-
-
-class Health(msgspec.Struct):
-    """Of a heartbeat what the centre itself looks at; the whole of it is kept as it came."""
-
-    time: str
-    session: str
-    version: str = ""
-    config_hash: str = ""
-    clock: _Clock = msgspec.field(default_factory=_Clock)
-    box: _Box = msgspec.field(default_factory=_Box)
-    outbox: _Outbox = msgspec.field(default_factory=_Outbox)
-    uplink: _Uplink = msgspec.field(default_factory=_Uplink)
-    cameras: dict[str, _Camera] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

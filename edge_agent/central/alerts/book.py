@@ -1,0 +1,261 @@
+"""Which alerts are open: a state machine over heartbeats and presence. Pure: no clock, no broker, no table.
+
+Time is monotonic seconds (``mono``) for every decision and milliseconds since 1970 (``now_ms``) as a label.
+
+- An alert opens when its rule has said so for ``for_s``, and is over when all was well for ``clear_s``.
+- A box that is away says nothing: what was open of it is folded into the alert that says so, or into its
+  ward's, and comes back when the box says it again.
+- A box that came back is not asked about its cameras for a while.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from edge_agent.central.alerts import measures
+from edge_agent.central.alerts.measures import OF_BOX, OF_CAMERA, Measure, Reading
+from edge_agent.central.alerts.model import Alert, Change, Key, What
+from edge_agent.central.alerts.rules import AlertRule, AlertSettings
+from edge_agent.central.alerts.subject import Episode, Subject
+from edge_agent.central.health import Health
+from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
+from edge_agent.device.firmware import is_older
+
+SETTLED_S = 90.0
+"""After our own connect nobody's absence means anything for so long."""
+FLEET_SHARE = 0.1
+"""Of the boxes must have a version before the others are behind it: one that is only tried is not meant."""
+
+_STANDINGS = {
+    Measure.OFFLINE: Standing.OFFLINE,
+    Measure.STOPPED: Standing.STOPPED,
+    Measure.UNSTABLE: Standing.UNSTABLE,
+}
+
+
+class Book:
+    """One thread uses it. ``alerts`` and ``pending`` are what was open, or about to be, before a restart."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        alerts: Iterable[Alert] = (),
+        pending: Mapping[Key, int] | None = None,  # since when, in milliseconds since 1970
+        mono: float = 0.0,
+        now_ms: int = 0,
+    ) -> None:
+        self._grace_s = settings.boot_grace_s
+        self._rules = {rule.id: rule for rule in settings.rules}
+        self._of_box = [rule for rule in settings.rules if rule.measure in OF_BOX]
+        self._of_camera = [rule for rule in settings.rules if rule.measure in OF_CAMERA]
+        self._boxes: dict[str, Subject] = {}
+        self._wards: dict[str, Subject] = {}
+        self._out: dict[str, set[str]] = {}  # ward -> boxes that went with it and were not heard since
+        self._went: dict[str, set[str]] = {}  # ward -> all of them
+        self._versions: Counter[str] = Counter()
+        self._newest = ""
+        self._late: list[Change] = []
+        for alert in alerts:
+            self._remember(alert, mono, now_ms)
+        for key, since_ms in (pending or {}).items():
+            self._remember_pending(key, since_ms, mono, now_ms)
+
+    # --- what is heard ---
+
+    def heartbeat(
+        self, gateway: str, ward: str, health: Health, mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        box = self._box(gateway, ward)
+        if box.ward != ward:
+            yield from box.end_all(f"the box has moved to {ward}", now_ms)
+            box.ward = ward
+        back = box.away or gateway in self._out.get(ward, ())
+        self._out.get(ward, set()).discard(gateway)
+        if back:
+            box.come_back(mono, self._grace_s)
+        for uptime_s in (health.uptime_s, health.box.uptime_s):
+            if uptime_s is not None and uptime_s < self._grace_s:
+                box.come_back(mono, self._grace_s - uptime_s)
+        box.heard_mono = mono
+        self._note_version(box, health.version)
+        yield from self._judge_health(box, health, mono, now_ms)
+
+    def view(
+        self, gateway: str, camera: str, state: str, present: bool, mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """An event says that a camera's view is tampered with, or is not any more; the next heartbeat says it
+        too."""
+        box = self._boxes.get(gateway)
+        if box is None or box.away:
+            return
+        reading = Reading(float(present), f"view {state}" if present else "the view is as it was")
+        for rule in self._of_camera:
+            if rule.measure is Measure.TAMPER:
+                yield from box.judge(rule, camera, reading, mono, now_ms)
+
+    def missing(self, counts: Mapping[str, int], mono: float, now_ms: int) -> Iterator[Change]:
+        """Events of each gateway that are missing, and nobody has said why."""
+        for rule in self._with(Measure.MISSING_EVENTS):
+            for gateway, box in self._boxes.items():
+                count = counts.get(gateway, 0)
+                if box.away:
+                    continue
+                if count or (rule.id, "") in box.episodes:
+                    reading = measures.missing_events(count)
+                    yield from box.judge(rule, "", reading, mono, now_ms)
+
+    def report(self, report: Report, mono: float, now_ms: int) -> Iterator[Change]:
+        """What presence tells."""
+        match report:
+            case BoxReport(gateway, ward, None):
+                box = self._boxes.pop(gateway, None)
+                if box is not None:
+                    self._note_version(box, "")
+                    yield from box.end_all("the box was taken away", now_ms)
+            case BoxReport():
+                yield from self._stands(report, mono, now_ms)
+            case OutageReport(ward, ()):
+                self._out.pop(ward, None)
+                self._went.pop(ward, None)
+                yield from self._outage(ward, Reading(0.0, "most of the boxes are back"), mono, now_ms)
+            case OutageReport(ward, gateways, of):
+                went = self._went.setdefault(ward, set())
+                new = set(gateways) - went
+                went |= new
+                self._out.setdefault(ward, set()).update(new)
+                text = f"{len(gateways)} of {of} boxes went at once"
+                yield from self._outage(ward, Reading(float(len(gateways)), text), mono, now_ms)
+                for gateway in sorted(new):
+                    box = self._box(gateway, ward)
+                    box.go_away()
+                    yield from self._fold(box)
+
+    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[Change]:
+        """What has lasted long enough by now; ``connected_mono``: since when we have a session."""
+        late, self._late = self._late, []
+        yield from late
+        if connected_mono is None:
+            return
+        settled = mono - connected_mono >= SETTLED_S
+        for subject in self._subjects():
+            for change in subject.settle(mono, now_ms, settled, connected_mono):
+                yield change
+                if change.what is What.OPENED and self._rules[change.alert.key.rule].measure in measures.AWAY:
+                    yield from subject.fold()
+
+    # --- what holds ---
+
+    def open(self) -> list[Alert]:
+        return [
+            episode.alert
+            for subject in self._subjects()
+            for episode in subject.episodes.values()
+            if episode.alert is not None
+        ]
+
+    def pending(self, least_s: float) -> dict[Key, int]:
+        """Of rules that wait so long, and would wait anew after a restart: since when."""
+        return {
+            Key(subject.ward, subject.gateway, *at): episode.since_ms
+            for subject in self._subjects()
+            for at, episode in subject.episodes.items()
+            if episode.alert is None and episode.rule.for_s >= least_s
+        }
+
+    # --- inside ---
+
+    def _subjects(self) -> list[Subject]:
+        return [*self._wards.values(), *self._boxes.values()]
+
+    def _with(self, measure: Measure) -> list[AlertRule]:
+        return [rule for rule in self._rules.values() if rule.measure is measure]
+
+    def _box(self, gateway: str, ward: str) -> Subject:
+        return self._boxes.setdefault(gateway, Subject(ward, gateway))
+
+    def _judge_health(self, box: Subject, health: Health, mono: float, now_ms: int) -> Iterator[Change]:
+        for rule in self._of_box:
+            yield from box.judge(rule, "", OF_BOX[rule.measure](health), mono, now_ms)
+        for rule in self._with(Measure.VERSION_BEHIND):
+            reading = measures.version_behind(health.version, rule.version or self._newest)
+            yield from box.judge(rule, "", reading, mono, now_ms)
+        for name, camera in health.cameras.items():
+            for rule in self._of_camera:
+                yield from box.judge(rule, name, OF_CAMERA[rule.measure](camera), mono, now_ms)
+        for at in [at for at in box.episodes if at[1] and at[1] not in health.cameras]:
+            yield from box.end(at, "the camera is not configured any more", now_ms)
+
+    def _stands(self, report: BoxReport, mono: float, now_ms: int) -> Iterator[Change]:
+        box = self._box(report.gateway, report.ward)
+        if report.standing in (Standing.OFFLINE, Standing.STOPPED):
+            box.go_away()
+        elif box.away:
+            box.come_back(mono, self._grace_s)
+        for measure, standing in _STANDINGS.items():
+            for rule in self._with(measure):
+                so = report.standing is standing
+                text = f"{standing}: {report.why}" if so else f"{report.standing}: {report.why}"
+                yield from box.judge(rule, "", Reading(float(so), text), mono, now_ms)
+        if box.away and box.explained:
+            yield from box.fold()
+
+    def _outage(self, ward: str, reading: Reading, mono: float, now_ms: int) -> Iterator[Change]:
+        subject = self._wards.setdefault(ward, Subject(ward))
+        for rule in self._with(Measure.WARD_OUTAGE):
+            before = subject.episodes.get((rule.id, ""))
+            yield from subject.judge(rule, "", reading, mono, now_ms)
+            if before is not None and before.alert is not None and reading.value:
+                text = measures.plain(reading.text)
+                if text != before.alert.text:
+                    before.alert = replace(before.alert, text=text, value=reading.value)
+                    yield Change(What.CHANGED, before.alert)
+
+    def _fold(self, box: Subject) -> Iterator[Change]:
+        """Only where there is an alert of the ward to fold into."""
+        ward = self._wards.get(box.ward)
+        if ward is not None and any(episode.alert is not None for episode in ward.episodes.values()):
+            yield from box.fold()
+
+    def _note_version(self, box: Subject, version: str) -> None:
+        if version == box.version:
+            return
+        self._versions[box.version] -= 1
+        box.version = version
+        self._versions[version] += 1
+        self._newest = _newest(self._versions)
+
+    def _remember(self, alert: Alert, mono: float, now_ms: int) -> None:
+        key = alert.key
+        rule = self._rules.get(key.rule)
+        if rule is None:
+            over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
+            self._late.append(Change(What.CLEARED, over))
+            return
+        episode = Episode(rule, mono, alert.since_ms, alert.text, alert.value, alert)
+        self._subject(key).episodes[key.rule, key.camera] = episode
+
+    def _remember_pending(self, key: Key, since_ms: int, mono: float, now_ms: int) -> None:
+        rule = self._rules.get(key.rule)
+        if rule is not None:
+            since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)
+            at = (key.rule, key.camera)
+            self._subject(key).episodes.setdefault(at, Episode(rule, since_mono, since_ms, "", None))
+
+    def _subject(self, key: Key) -> Subject:
+        if not key.gateway:
+            return self._wards.setdefault(key.ward, Subject(key.ward))
+        return self._box(key.gateway, key.ward)
+
+
+def _newest(versions: Mapping[str, int]) -> str:
+    """That enough boxes have; empty: none of them."""
+    known: Collection[str] = [version for version, count in versions.items() if version and count > 0]
+    least = FLEET_SHARE * sum(versions[version] for version in known)
+    common = [version for version in known if versions[version] >= least]
+    newest = ""
+    for version in common:
+        if not newest or is_older(newest, version):
+            newest = version
+    return newest

@@ -1,0 +1,178 @@
+"""What alert rules can look at: one number or fact of a box, a camera or a ward, with its words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.central.health import CameraHealth, Health
+from edge_agent.device.firmware import is_older
+from edge_agent.hits import TAMPER
+
+LONGEST_TEXT = 200
+
+
+class Measure(StrEnum):
+    """In the order of the reference."""
+
+    WARD_OUTAGE = "ward_outage"
+    OFFLINE = "offline"
+    STOPPED = "stopped"
+    UNSTABLE = "unstable"
+    CAMERA_OFFLINE = "camera_offline"
+    CAMERA_DEGRADED = "camera_degraded"
+    TAMPER = "tamper"
+    DISK_PERCENT = "disk_percent"
+    MEMORY_PERCENT = "memory_percent"
+    TEMPERATURE_C = "temperature_c"
+    UNDERVOLTAGE = "undervoltage"
+    THROTTLED = "throttled"
+    CLOCK_UNSYNCED = "clock_unsynced"
+    CERTIFICATE_DAYS = "certificate_days"
+    OUTBOX_OLDEST_S = "outbox_oldest_s"
+    OUTBOX_DEGRADED = "outbox_degraded"
+    VERSION_BEHIND = "version_behind"
+    MISSING_EVENTS = "missing_events"
+    UPLINK_PERCENT = "uplink_percent"
+    FAILED_UNITS = "failed_units"
+    DETECTOR_DEGRADED = "detector_degraded"
+    EVIDENCE_DEGRADED = "evidence_degraded"
+    UPDATE_REVERTED = "update_reverted"
+    CONFIG_GIVEN_UP = "config_given_up"
+
+
+NUMBERS = frozenset(
+    {
+        Measure.DISK_PERCENT,
+        Measure.MEMORY_PERCENT,
+        Measure.TEMPERATURE_C,
+        Measure.CERTIFICATE_DAYS,
+        Measure.OUTBOX_OLDEST_S,
+        Measure.MISSING_EVENTS,
+        Measure.UPLINK_PERCENT,
+    }
+)
+"""Those that need a bound."""
+PRESENCE = frozenset({Measure.OFFLINE, Measure.STOPPED, Measure.UNSTABLE})
+AWAY = frozenset({Measure.OFFLINE, Measure.STOPPED})
+"""While one of these is told of a box, it explains all else."""
+GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
+"""After a power cut cameras come up later than their box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``value`` is None where nobody knows; 1 or 0 for what is so or not."""
+
+    value: float | None
+    text: str
+
+
+def plain(text: str) -> str:
+    """One line of what a gateway says of itself."""
+    return " ".join(text.replace("\0", "").split())[:LONGEST_TEXT]
+
+
+def _fact(holds: bool | None, text: str, otherwise: str) -> Reading:
+    if holds is None:
+        return Reading(None, "not known any more")
+    return Reading(float(holds), plain(text) if holds else otherwise)
+
+
+def _number(value: float | None, text: str) -> Reading:
+    return Reading(value, text.format(value) if value is not None else "not known any more")
+
+
+def _of(what: str, trouble: str | None) -> Reading:
+    """``trouble`` is None where all is well."""
+    return _fact(trouble is not None, f"{what}: {trouble}", f"{what}: well")
+
+
+def _certificate_days(health: Health) -> Reading:
+    own, ca = health.certificates.client_days, health.certificates.ca_days
+    days = [each for each in (own, ca) if each is not None]
+    if not days:
+        return Reading(None, "not known any more")
+    what = "the gateway's certificate" if own is not None and own == min(days) else "the CA that it trusts"
+    return Reading(float(min(days)), f"{what} ends in {min(days)} days")
+
+
+def _outbox_oldest(health: Health) -> Reading:
+    held = health.uplink.held
+    if "info" in held:  # it waits because the budget of the uplink asks for it
+        return Reading(None, "events wait for the uplink's budget")
+    return _number(health.outbox.oldest_s, "the oldest event waits for {:.0f} s")
+
+
+def _uplink_percent(health: Health) -> Reading:
+    uplink = health.uplink
+    if not uplink.monthly_bytes:
+        return Reading(None, "there is no budget any more")
+    used, budget = uplink.used_bytes / 1e6, uplink.monthly_bytes / 1e6
+    return Reading(100.0 * used / budget, f"{used:,.0f} of {budget:,.0f} MB of the period used")
+
+
+def _failed_units(health: Health) -> Reading:
+    lines = [line for line in health.degraded if line.startswith(("unit ", "units: "))]
+    return _fact(bool(lines), "; ".join(lines), "no unit has failed")
+
+
+def _reverted(health: Health) -> Reading:
+    update = health.update
+    return _of("update", None if update.reverted is None else f"went back: {update.reverted}: {update.why}")
+
+
+OF_BOX: dict[Measure, Callable[[Health], Reading]] = {
+    Measure.DISK_PERCENT: lambda health: _number(health.box.disk_percent, "disk {:.0f} % full"),
+    Measure.MEMORY_PERCENT: lambda health: _number(health.box.memory_percent, "memory {:.0f} % used"),
+    Measure.TEMPERATURE_C: lambda health: _number(health.box.temperature_c, "processor at {:.0f} °C"),
+    Measure.UNDERVOLTAGE: lambda health: _fact(
+        health.box.undervoltage, "undervoltage: the power supply is too weak", "the voltage is well"
+    ),
+    Measure.THROTTLED: lambda health: _fact(
+        health.box.throttled, "the processor is throttled", "the processor is not throttled"
+    ),
+    Measure.CLOCK_UNSYNCED: lambda health: _fact(
+        not health.clock.synced, "clock not synchronised, times may be wrong", "clock synchronised"
+    ),
+    Measure.CERTIFICATE_DAYS: _certificate_days,
+    Measure.OUTBOX_OLDEST_S: _outbox_oldest,
+    Measure.OUTBOX_DEGRADED: lambda health: _of("outbox", health.outbox.degraded),
+    Measure.UPLINK_PERCENT: _uplink_percent,
+    Measure.FAILED_UNITS: _failed_units,
+    Measure.DETECTOR_DEGRADED: lambda health: _of("detector", health.detector.degraded),
+    Measure.EVIDENCE_DEGRADED: lambda health: _of("evidence", health.evidence.degraded),
+    Measure.UPDATE_REVERTED: _reverted,
+    Measure.CONFIG_GIVEN_UP: lambda health: _of("configuration taken back", health.config.given_up),
+}
+"""From a heartbeat."""
+
+
+def _state(camera: CameraHealth, state: str) -> Reading:
+    cause = f" ({camera.cause})" if camera.cause else ""
+    return _fact(camera.state == state, f"{state}{cause}", camera.state)
+
+
+def _tamper(camera: CameraHealth) -> Reading:
+    found = [state for state in camera.view if state in TAMPER]
+    return _fact(bool(found), f"view {', '.join(found)}", "the view is as it was")
+
+
+OF_CAMERA: dict[Measure, Callable[[CameraHealth], Reading]] = {
+    Measure.CAMERA_OFFLINE: lambda camera: _state(camera, "offline"),
+    Measure.CAMERA_DEGRADED: lambda camera: _state(camera, "degraded"),
+    Measure.TAMPER: _tamper,
+}
+
+
+def version_behind(version: str, wanted: str) -> Reading:
+    """``wanted`` is empty where nobody knows."""
+    if not version or not wanted:
+        return Reading(None, "not known any more")
+    older = is_older(version, wanted)
+    return _fact(older, f"version {version}, the others have {wanted}", f"version {version}")
+
+
+def missing_events(count: int) -> Reading:
+    return Reading(float(count), f"{count} events are missing, and nobody has said why")

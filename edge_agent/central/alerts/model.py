@@ -1,0 +1,44 @@
+"""An alert, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.model import Severity
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """What an alert is about: at most one is open for each. ``gateway`` is empty for the ward itself,
+    ``camera`` for the box."""
+
+    ward: str
+    gateway: str
+    rule: str
+    camera: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    key: Key
+    severity: Severity
+    text: str  # why, one line for humans
+    value: float | None  # as measured when it was opened
+    since_ms: int  # so long it is as the rule says
+    opened_ms: int
+    cleared_ms: int | None = None  # None: open
+    cleared_text: str | None = None
+    folded: bool = False  # told by another one: its box or ward is away
+
+
+class What(StrEnum):
+    OPENED = "opened"
+    CHANGED = "changed"  # still open: folded, told by itself again, or with other words
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    what: What
+    alert: Alert

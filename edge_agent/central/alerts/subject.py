@@ -1,0 +1,128 @@
+"""What is known of one box, or of a ward, as far as alerts go. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from edge_agent.central.alerts.measures import AWAY, GRACED, PRESENCE, Measure, Reading, plain
+from edge_agent.central.alerts.model import Alert, Change, Key, What
+from edge_agent.central.alerts.rules import AlertRule
+
+WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE}
+
+
+@dataclass(slots=True)
+class Episode:
+    """One rule says so of one thing; ``alert`` is None until it has lasted long enough."""
+
+    rule: AlertRule
+    since_mono: float
+    since_ms: int
+    text: str
+    value: float | None
+    alert: Alert | None = None
+    well_mono: float | None = None  # since when an open one is well
+    well_text: str = ""
+
+
+@dataclass(slots=True)
+class Subject:
+    ward: str
+    gateway: str = ""  # empty: the ward itself
+    away: bool = False  # nothing that was known of it can be relied on
+    heard_mono: float | None = None
+    grace_until_mono: float = 0.0
+    version: str = ""
+    episodes: dict[tuple[str, str], Episode] = field(default_factory=dict)  # by rule and camera
+
+    def judge(
+        self, rule: AlertRule, camera: str, reading: Reading, mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """A new reading of what the rule looks at."""
+        at = (rule.id, camera)
+        episode = self.episodes.get(at)
+        is_open = episode is not None and episode.alert is not None
+        if not rule.is_ill(reading, is_open):
+            if episode is None:
+                return
+            if episode.alert is None:
+                del self.episodes[at]
+                return
+            if episode.well_mono is None:
+                episode.well_mono, episode.well_text = mono, plain(reading.text)
+        elif episode is None:
+            words = plain(rule.words(reading))
+            episode = self.episodes[at] = Episode(rule, mono, now_ms, words, reading.value)
+        elif episode.alert is None:
+            episode.text, episode.value = plain(rule.words(reading)), reading.value
+        else:
+            episode.well_mono = None
+            yield from self._told_by_itself(episode, mono)
+        yield from self._settle(at, episode, mono, now_ms)
+
+    def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[Change]:
+        """What has lasted long enough by now, as far as it is known from after our own connect."""
+        heard = self.heard_mono is not None and self.heard_mono >= connected_mono
+        for at, episode in list(self.episodes.items()):
+            if settled if episode.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
+                yield from self._settle(at, episode, mono, now_ms)
+
+    def go_away(self) -> None:
+        """What was about to be told of it is not known any more."""
+        self.away = True
+        for at, episode in list(self.episodes.items()):
+            if episode.alert is None and episode.rule.measure not in WARD_OR_PRESENCE:
+                del self.episodes[at]
+
+    def come_back(self, mono: float, grace_s: float) -> None:
+        self.away = False
+        self.grace_until_mono = max(self.grace_until_mono, mono + grace_s)
+
+    def fold(self) -> Iterator[Change]:
+        """Another alert explains what is open here."""
+        for episode in self.episodes.values():
+            if episode.alert is not None and episode.rule.measure not in WARD_OR_PRESENCE:
+                yield from _changed(episode, folded=True)
+
+    @property
+    def explained(self) -> bool:
+        """It is told as away."""
+        return any(
+            episode.alert is not None and episode.rule.measure in AWAY for episode in self.episodes.values()
+        )
+
+    def end(self, at: tuple[str, str], why: str, now_ms: int) -> Iterator[Change]:
+        """Whatever the rule says."""
+        episode = self.episodes.pop(at, None)
+        if episode is not None and episode.alert is not None:
+            yield Change(What.CLEARED, replace(episode.alert, cleared_ms=now_ms, cleared_text=why))
+
+    def end_all(self, why: str, now_ms: int) -> Iterator[Change]:
+        for at in list(self.episodes):
+            yield from self.end(at, why, now_ms)
+
+    def _settle(self, at: tuple[str, str], episode: Episode, mono: float, now_ms: int) -> Iterator[Change]:
+        rule = episode.rule
+        if episode.alert is None:
+            graced = rule.measure in GRACED and mono < self.grace_until_mono
+            if mono - episode.since_mono >= rule.for_s and not graced:
+                key = Key(self.ward, self.gateway, *at)
+                episode.alert = Alert(
+                    key, rule.severity, episode.text, episode.value, episode.since_ms, now_ms
+                )
+                yield Change(What.OPENED, episode.alert)
+        elif episode.well_mono is not None and mono - episode.well_mono >= rule.clear_s:
+            yield from self.end(at, episode.well_text, now_ms)
+
+    def _told_by_itself(self, episode: Episode, mono: float) -> Iterator[Change]:
+        """Again, unless its camera may still be coming up."""
+        if not (episode.rule.measure in GRACED and mono < self.grace_until_mono):
+            yield from _changed(episode, folded=False)
+
+
+def _changed(episode: Episode, *, folded: bool) -> Iterator[Change]:
+    assert episode.alert is not None
+    if episode.alert.folded != folded:
+        episode.alert = replace(episode.alert, folded=folded)
+        yield Change(What.CHANGED, episode.alert)

@@ -1,0 +1,89 @@
+"""Of a heartbeat what the centre itself looks at; the whole of it is kept as it came."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edge_agent.central.streams import HIGHEST_SEQUENCE
+
+
+class ClockHealth(msgspec.Struct):
+    synced: bool = False
+    offset_ms: float | None = None
+
+
+class BoxHealth(msgspec.Struct):
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    disk_percent: float | None = None
+    temperature_c: float | None = None
+    undervoltage: bool | None = None
+    throttled: bool | None = None
+    uptime_s: float | None = None
+
+
+Number = Annotated[int, Meta(ge=0, le=HIGHEST_SEQUENCE)]
+
+
+class OutboxHealth(msgspec.Struct):
+    depth: Number = 0
+    oldest_s: float = 0.0
+    sequence: Number = 0
+    epoch: Annotated[str, Meta(pattern="^[a-z0-9-]{0,63}$")] = ""
+    degraded: str | None = None
+
+
+class CameraHealth(msgspec.Struct):
+    state: str = ""
+    packet_fps: float = 0.0
+    cause: str | None = None
+    view: list[str] = msgspec.field(default_factory=list)
+
+
+class UplinkHealth(msgspec.Struct):
+    heartbeat_s: float | None = None
+    monthly_bytes: int | None = None
+    used_bytes: int = 0
+    held: list[str] = msgspec.field(default_factory=list)
+
+
+class CertificatesHealth(msgspec.Struct):
+    client_days: int | None = None
+    ca_days: int | None = None
+
+
+class PartHealth(msgspec.Struct):
+    """Of the detector and of what is kept."""
+
+    degraded: str | None = None
+
+
+class UpdateHealth(msgspec.Struct):
+    reverted: str | None = None
+    why: str | None = None
+
+
+class ConfigHealth(msgspec.Struct):
+    given_up: str | None = None
+
+
+class Health(msgspec.Struct):
+    time: str
+    session: str
+    version: str = ""
+    config_hash: str = ""
+    uptime_s: float | None = None
+    clock: ClockHealth = msgspec.field(default_factory=ClockHealth)
+    box: BoxHealth = msgspec.field(default_factory=BoxHealth)
+    outbox: OutboxHealth = msgspec.field(default_factory=OutboxHealth)
+    uplink: UplinkHealth = msgspec.field(default_factory=UplinkHealth)
+    certificates: CertificatesHealth = msgspec.field(default_factory=CertificatesHealth)
+    detector: PartHealth = msgspec.field(default_factory=PartHealth)
+    evidence: PartHealth = msgspec.field(default_factory=PartHealth)
+    update: UpdateHealth = msgspec.field(default_factory=UpdateHealth)
+    config: ConfigHealth = msgspec.field(default_factory=ConfigHealth)
+    cameras: dict[str, CameraHealth] = msgspec.field(default_factory=dict)
+    degraded: list[str] = msgspec.field(default_factory=list)
