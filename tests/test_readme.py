@@ -35,6 +35,9 @@ SHOWN_ELSEWHERE = {
     "../.venv/bin/ansible-playbook": "tests/deploy/test_provision.py",
     "pip install .": "test_pip_install_gives_the_command",
     "pip install '.[cameras]'": "tests/onvif, with the same packages from the extra dev",
+    "edge-agent command": "tests/commands/test_tool.py",
+    "edge-agent conformance": "tests/contract/test_conformance.py",
+    "edge-agent central": "tests/central/test_run.py",
     "edge-agent cameras": "tests/onvif/test_cli.py",
     "edge-agent doctor": "tests/doctor/test_command.py",
     "edge-agent evidence": "tests/evidence/test_bundle.py, tests/agent/test_evidence.py",
@@ -43,7 +46,8 @@ SHOWN_ELSEWHERE = {
 
 
 def commands(page: Path) -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.secrets import Credentials, Secret
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
-from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port, wait_until
+from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, disconnect
 
 ODD_PASSWORD = "p@ss:w/o#r%d \"đ'\\ €"
@@ -125,6 +126,7 @@ def test_a_network_thread_that_dies_is_noticed_and_replaced(
 ) -> None:
     with Mosquitto(tmp_path) as broker, gateway(mqtt_settings(broker.port)) as box:
         box.wait_online()
+        dying = [thread for thread in threading.enumerate() if thread.name.startswith("paho")]
         box.outbox.deadly_wakes = deaths  # paho's thread calls it for the next PUBACK
         box.append()
         wait_until(lambda: box.outbox.deadly_wakes == 0)
@@ -133,6 +135,8 @@ def test_a_network_thread_that_dies_is_noticed_and_replaced(
         box.later(130)
         box.wait_online()
         assert box.publisher.health().reconnects == 1
+        for thread in dying:
+            thread.join(LIFE_SIGN_S)  # what it died of is told here, and not in the next test
 
 
 def test_events_blamed_for_a_lost_connection_step_back(gateway: MakeGateway) -> None:
