@@ -95,6 +95,10 @@ HOMES: dict[str, set[str]] = {
     "httpx": {"onvif"},
     "sqlalchemy": {"central"},
     "psycopg": {"central"},
+    "starlette": {"central"},
+    "uvicorn": {"central"},
+    "h11": {"central"},
+    "jinja2": {"central"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
     "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly", "doctor"},
 }
@@ -165,11 +169,12 @@ def test_a_gateway_never_loads_the_centre() -> None:
     """Only the command line knows it, and what it knows needs no library of the extra."""
     code = (
         "import sys; from edge_agent import agent, cli, doctor, cameras_cli; cli._parser(); "
-        "print([name for name in sys.modules if name.partition('.')[0] in ('sqlalchemy', 'psycopg')"
+        "print([name for name in sys.modules"
+        " if name.partition('.')[0] in ('sqlalchemy', 'psycopg', 'starlette')"
         " or name.startswith('edge_agent.central.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['edge_agent.central.command']"
+    assert done.stdout.strip() == "['edge_agent.central.user_arguments', 'edge_agent.central.command']"
 
 
 @pytest.mark.parametrize("path", modules(), ids=ids)

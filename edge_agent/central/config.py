@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from edge_agent.central.settings import CentralSettings, Database, History
+from edge_agent.central.web.config import CONSOLE
 from edge_agent.clock import SystemClock
 from edge_agent.config import tree
 from edge_agent.config.files import Files, reason
@@ -69,7 +70,7 @@ def _build(values: Values) -> CentralSettings:
         f"sqlite:///{state_dir.absolute() / 'central.db'}" if address == SQLITE else address,
         values["database_password_file"],
     )
-    own = {key: values[key] for key in ("id", "wards", "state_dir", "mqtt", "history")}
+    own = {key: values[key] for key in ("id", "wards", "state_dir", "mqtt", "history", "console")}
     return CentralSettings(database=database, **own)
 
 
@@ -132,6 +133,7 @@ ROOT = Section(
         ),
         Field("mqtt", BROKER, BROKER.doc),
         Field("history", HISTORY, HISTORY.doc, {}),
+        Field("console", CONSOLE, CONSOLE.doc, None, "nothing listens"),
     ),
     _build,
     _check,

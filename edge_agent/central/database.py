@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from edge_agent.central.settings import Database
 from edge_agent.central.tables import SCHEMA_VERSION, meta, metadata
@@ -38,9 +38,10 @@ class StoreRefused(CentralError):
     """The database does not take these values: trying them again would not help."""
 
 
-def open_engine(database: Database, *, read_only: bool = False) -> Engine:
+def open_engine(database: Database, *, read_only: bool = False, connections: int = 0) -> Engine:
     """Lazy: nothing is connected yet. Parameters never get into an error's text. ``read_only`` makes no
-    file, and waits for no writer."""
+    file, and waits for no writer. So many ``connections`` are kept for the next user; 0: the one who connects
+    keeps his."""
     url = make_url(database.url)
     if database.embedded:
         if read_only:
@@ -52,15 +53,21 @@ def open_engine(database: Database, *, read_only: bool = False) -> Engine:
         )
         _explicit_transactions(engine, read_only)
         return engine
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if connections:
+        pool = {"poolclass": QueuePool, "pool_size": connections, "pool_pre_ping": True}
+    options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
     return create_engine(
         _with_password(url, database),
         hide_parameters=True,
-        poolclass=NullPool,  # the writer keeps its one connection itself
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "edge-central",
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            "options": f"{options} -c default_transaction_read_only=on"
+            if read_only and connections
+            else options,
         },
+        **pool,
     )
 
 

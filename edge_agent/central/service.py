@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.central import documents
+from edge_agent.central.child import Child
 from edge_agent.central.confirmations import Confirmations
 from edge_agent.central.documents import Standing
 from edge_agent.central.ingest import Ingest
@@ -32,6 +33,7 @@ TICK_S = 1.0
 STOP_WITHIN_S = 10.0
 """A commit that has begun is waited for."""
 GOODBYE_S = 1.0
+CONSOLE_STOP_S = 5.0
 
 
 class Central:
@@ -42,8 +44,10 @@ class Central:
         *,
         clock: Clock | None = None,
         bounds: Bounds | None = None,
+        console: Child | None = None,
     ) -> None:
         self._settings = settings
+        self._console = console
         self._stop = stop
         self._clock = clock or SystemClock()
         self._systemd = Systemd()
@@ -75,6 +79,8 @@ class Central:
         log.info("edge-agent %s central runs as %s for %s", __version__, self._settings.id, wards)
         self._ingest.start()
         self._supervisor.watch(self._ingest.loop)
+        if self._console is not None:
+            self._console.start()
         self._systemd.ready("started")
         fatal = self._watch()
         self._shut_down(fatal)
@@ -88,18 +94,24 @@ class Central:
                 return fatal
             if self._supervisor.all_progressing():
                 self._systemd.watchdog()
+            if self._console is not None:
+                self._console.check()
             broker = "connected" if self._link.online else "not connected"
             self._systemd.status(f"broker {broker}, {self._ingest.trouble or 'storing'}")
         return None
 
     def _shut_down(self, fatal: str | None) -> None:
         self._systemd.stopping()
+        if self._console is not None:
+            self._console.stop()
         self._ingest.stop()
         ended = self._ingest.loop.join(STOP_WITHIN_S)
         farewell = None
         if fatal is None and ended:
             farewell = self._state_message(self._link.session, "stopped")
         self._link.close(farewell, GOODBYE_S)
+        if self._console is not None:
+            self._console.join(CONSOLE_STOP_S)
         log.info("the centre has stopped")
 
     def _state_message(self, session: str, kind: Standing) -> Message:

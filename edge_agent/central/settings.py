@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from edge_agent.config.settings import Mqtt
 from edge_agent.secrets import Secret
@@ -30,6 +32,42 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the console listens; ``host`` is an address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    cert_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The web server of the centre."""
+
+    listen: Listen
+    tls: Tls | None
+    proxies: tuple[IPv4Network | IPv6Network, ...]  # who speaks TLS for us, and says who asks
+    idle_s: float  # a session that nobody uses ends after this
+    session_s: float  # and every session after this
+    timezone: ZoneInfo
+    sites_file: Path | None
+    access_days: float  # who opened which picture is remembered for so long
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it by https."""
+        return self.tls is not None or bool(self.proxies)
+
+
+@dataclass(frozen=True, slots=True)
 class CentralSettings:
     id: str  # MQTT client id; at a broker with certificates also the CN
     wards: tuple[str, ...]
@@ -37,6 +75,7 @@ class CentralSettings:
     database: Database
     mqtt: Mqtt
     history: History
+    console: Console | None = None  # None: nothing listens
     warnings: tuple[str, ...] = ()
 
     @property

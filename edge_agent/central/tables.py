@@ -265,3 +265,45 @@ deletion = Table(
     Column("held", BigInteger, nullable=False),  # whose time is over, and that a hold keeps
     sqlite_autoincrement=True,
 )
+
+# --- The console: who may see what, who is in, who looked at what.
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("wards", Text, nullable=False),  # ids with blanks between them; of an admin none
+    Column("password", Text),  # scrypt$...; null: cannot log in
+    Column("token_sha256", Text, unique=True),  # of the API
+    Column("created_ms", _Milliseconds, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_sha256", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("created_ms", _Milliseconds, nullable=False),
+    Column("seen_ms", _Milliseconds, nullable=False),
+    Column("address", Text, nullable=False),
+    Index("session_by_account", "account"),
+)
+
+access = Table(
+    "access",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("time_ms", _Milliseconds, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("what", Text, nullable=False),  # Access in web/access.py
+    Column("ward", Text),
+    Column("gateway", Text),
+    Column("camera", Text),
+    Column("media_id", Text),
+    Column("event_id", Text),
+    Index("access_by_time", "time_ms"),
+    Index("access_by_account", "account", "id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,142 @@
+"""``edge-agent central user``: who may use the console and the API.
+
+A password comes from the terminal or a file, never from the command line, where every user of the machine
+sees it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from edge_agent.central.config import load
+from edge_agent.central.settings import CentralSettings
+from edge_agent.central.web import accounts, passwords
+from edge_agent.central.web.accounts import NAME, NAME_RULE, Account, Role
+from edge_agent.central.web.connections import Connections
+from edge_agent.clock import SystemClock
+from edge_agent.errors import CentralError
+
+MOST_PASSWORD_BYTES = 4_096
+
+
+def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
+    """Raises CentralError, ConfigError."""
+    settings = load(args.config)
+    if args.todo != "list" and not re.fullmatch(NAME, args.name):
+        raise CentralError(f"a name is {NAME_RULE}, not {args.name!r}; nothing was changed")
+    connections = Connections(settings.database)
+    try:
+        for line in _TODO[args.todo](args, settings, connections):
+            print(line, file=stdout)
+    finally:
+        connections.close()
+    return 0
+
+
+def _add(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+    role = Role(args.role)
+    wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
+    with connections.reading() as connection:
+        if accounts.find(connection, args.name) is not None:
+            raise CentralError(f"{args.name} is there already; nothing was changed")
+    digest = passwords.hashed(_password(args.password_file))
+    with connections.writing() as connection:
+        accounts.add(connection, Account(args.name, role, wards, _now_ms()), password=digest)
+    yield f"{args.name}: {role}, {_of(wards)}"
+
+
+def _list(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+    with connections.reading() as connection:
+        found = accounts.all_accounts(connection)
+    for each in found:
+        since = datetime.fromtimestamp(each.created_ms / 1000, UTC)
+        yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {since:%Y-%m-%d}"
+
+
+def _passwd(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+    with connections.reading() as connection:
+        account = accounts.find(connection, args.name)
+    if account is None or account.role is Role.API:
+        raise CentralError(f"there is no person {args.name}; nothing was changed")
+    digest = passwords.hashed(_password(args.password_file))
+    with connections.writing() as connection:
+        accounts.set_password(connection, args.name, digest)
+    yield f"{args.name}: the new password holds, all sessions have ended"
+
+
+def _remove(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+    with connections.writing() as connection:
+        if not accounts.remove(connection, args.name):
+            raise CentralError(f"there is no {args.name}; nothing was changed")
+    yield f"{args.name}: removed; what it looked at stays on record"
+
+
+def _token(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+    """The token alone on its line, for ``> file``; everything else goes to stderr."""
+    token = f"eac_{passwords.new_token()}"
+    with connections.writing() as connection:
+        account = accounts.find(connection, args.name)
+        if args.renew:
+            if account is None or account.role is not Role.API or args.ward:
+                raise CentralError(
+                    f"--renew wants the name of a program and no ward: {args.name}; nothing was changed"
+                )
+            accounts.set_token(connection, args.name, token)
+        elif account is not None:
+            raise CentralError(
+                f"{args.name} is there already: --renew makes it another token; nothing was changed"
+            )
+        else:
+            account = Account(args.name, Role.API, _wards(args.ward, settings, needed=True), _now_ms())
+            accounts.add(connection, account, token=token)
+    print(f"{args.name}: {_of(account.wards)}; this token is shown once, keep it secret", file=sys.stderr)
+    yield token
+
+
+_TODO = {"add": _add, "list": _list, "passwd": _passwd, "remove": _remove, "token": _token}
+
+
+def _wards(given: list[str], settings: CentralSettings, *, needed: bool) -> tuple[str, ...]:
+    if not needed:
+        if given:
+            raise CentralError("an admin sees all wards: leave --ward out; nothing was changed")
+        return ()
+    if not given:
+        raise CentralError("name at least one --ward; nothing was changed")
+    unknown = sorted(set(given) - set(settings.wards))
+    if unknown:
+        known = ", ".join(settings.wards)
+        raise CentralError(f"{unknown[0]} is no ward of this centre ({known}); nothing was changed")
+    return tuple(sorted(set(given)))
+
+
+def _password(file: Path | None) -> str:
+    if file is not None:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as opened:
+            lines = opened.read(MOST_PASSWORD_BYTES).decode("utf-8").splitlines()
+        password = lines[0] if lines else ""
+    else:
+        if not sys.stdin.isatty():
+            raise CentralError("there is no terminal to ask at: name a --password-file; nothing was changed")
+        password = getpass.getpass("password: ")
+        if password != getpass.getpass("again: "):
+            raise CentralError("the two passwords differ; nothing was changed")
+    refused = passwords.why_refused(password)
+    if refused is not None:
+        raise CentralError(f"{refused}; nothing was changed")
+    return password
+
+
+def _of(wards: tuple[str, ...]) -> str:
+    return ", ".join(wards) or "all wards"
+
+
+def _now_ms() -> int:
+    return round(SystemClock().now().timestamp() * 1000)

@@ -1,0 +1,75 @@
+"""Who opened which snapshot or clip: written down before it is shown, and shown to admins."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Connection, delete, insert, select
+from starlette.responses import Response
+
+from edge_agent.central import tables
+from edge_agent.central.web.accounts import ADMINS
+from edge_agent.central.web.front import Page
+from edge_agent.central.web.refusals import BadRequest
+from edge_agent.central.web.visit import Visit
+
+LINES = 100
+
+
+class Access(StrEnum):
+    SNAPSHOT = "snapshot"
+    CLIP = "clip"
+    LOGIN = "login"
+
+
+def note(
+    connection: Connection,
+    what: Access,
+    account: str,
+    address: str,
+    now_ms: int,
+    *,
+    ward: str | None = None,
+    gateway: str | None = None,
+    camera: str | None = None,
+    media_id: str | None = None,
+    event_id: str | None = None,
+) -> None:
+    """In a transaction that is committed before the picture goes out."""
+    connection.execute(
+        insert(tables.access).values(
+            time_ms=now_ms,
+            account=account,
+            address=address,
+            what=what.value,
+            ward=ward,
+            gateway=gateway,
+            camera=camera,
+            media_id=media_id,
+            event_id=event_id,
+        )
+    )
+
+
+def forget(connection: Connection, before_ms: int) -> int:
+    """Whose time is over; how many."""
+    return connection.execute(delete(tables.access).where(tables.access.c.time_ms < before_ms)).rowcount
+
+
+def access_page(visit: Visit) -> Response:
+    """The newest first, of everybody; admins see all wards."""
+    columns = tables.access.c
+    wanted = select(tables.access).order_by(columns.id.desc()).limit(LINES + 1)
+    before, account = visit.query("before"), visit.query("account")
+    if before is not None:
+        if not before.isdecimal() or len(before) > 18:
+            raise BadRequest("before is the id of a line")
+        wanted = wanted.where(columns.id < int(before))
+    if account is not None:
+        wanted = wanted.where(columns.account == account)
+    lines = visit.connection.execute(wanted).all()
+    more = len(lines) > LINES
+    return visit.render("access.html", lines=lines[:LINES], more=more, who=account)
+
+
+PAGES = (Page("/access", access_page, roles=ADMINS),)

@@ -1,0 +1,104 @@
+"""Who may come in, what he may do, and whose things he sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from edge_agent.central import tables
+from edge_agent.central.scope import EVERYWHERE, Scope
+from edge_agent.central.web.passwords import token_digest
+
+NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
+NAME_RULE = "1 to 63 of a-z, 0-9, dot, _ and -"
+
+
+class Role(StrEnum):
+    ADMIN = "admin"  # sees all wards, and who looked at what
+    OFFICER = "officer"  # acts: acknowledges, asks for clips
+    VIEWER = "viewer"  # looks
+    API = "api"  # a program with a token
+
+
+PEOPLE = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
+ACTING = frozenset({Role.ADMIN, Role.OFFICER})
+ADMINS = frozenset({Role.ADMIN})
+ANYBODY = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    name: str
+    role: Role
+    wards: tuple[str, ...]  # of an admin none: he sees all
+    created_ms: int = 0
+    has_password: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        return EVERYWHERE if self.role is Role.ADMIN else Scope(frozenset(self.wards))
+
+
+def all_accounts(connection: Connection) -> list[Account]:
+    return [
+        _account(row) for row in connection.execute(select(tables.account).order_by(tables.account.c.name))
+    ]
+
+
+def find(connection: Connection, name: str) -> Account | None:
+    row = connection.execute(select(tables.account).where(tables.account.c.name == name)).first()
+    return None if row is None else _account(row)
+
+
+def with_token(connection: Connection, token: str) -> Account | None:
+    """Whose API token that is."""
+    wanted = tables.account.c.token_sha256 == token_digest(token)
+    row = connection.execute(select(tables.account).where(wanted)).first()
+    return None if row is None else _account(row)
+
+
+def password_of(connection: Connection, name: str) -> str | None:
+    """The stored digest; None: there is no such account, or it has none."""
+    return connection.scalar(select(tables.account.c.password).where(tables.account.c.name == name))
+
+
+def add(
+    connection: Connection, account: Account, *, password: str | None = None, token: str | None = None
+) -> None:
+    """``password`` is the stored digest. Raises StoreRefused where the name is taken."""
+    connection.execute(
+        insert(tables.account).values(
+            name=account.name,
+            role=account.role.value,
+            wards=" ".join(account.wards),
+            password=password,
+            token_sha256=None if token is None else token_digest(token),
+            created_ms=account.created_ms,
+        )
+    )
+
+
+def set_password(connection: Connection, name: str, password: str) -> None:
+    """``password`` is the stored digest. All sessions of the account end."""
+    connection.execute(update(tables.account).where(tables.account.c.name == name).values(password=password))
+    connection.execute(delete(tables.session).where(tables.session.c.account == name))
+
+
+def set_token(connection: Connection, name: str, token: str) -> None:
+    """The token before it is worth nothing from now on."""
+    which = tables.account.c.name == name
+    connection.execute(update(tables.account).where(which).values(token_sha256=token_digest(token)))
+
+
+def remove(connection: Connection, name: str) -> bool:
+    """Also its sessions; what it looked at stays on record. False: there is no such account."""
+    connection.execute(delete(tables.session).where(tables.session.c.account == name))
+    return connection.execute(delete(tables.account).where(tables.account.c.name == name)).rowcount > 0
+
+
+def _account(row: Row[tuple[object, ...]]) -> Account:
+    return Account(
+        row.name, Role(row.role), tuple(row.wards.split()), row.created_ms, row.password is not None
+    )

@@ -1,0 +1,50 @@
+"""The routes: every address of the console in one place."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from edge_agent.central.web import access, login, refused, start, statics
+from edge_agent.central.web.front import Front, OpenPage, Page
+from edge_agent.central.web.headers import Headers
+from edge_agent.central.web.refusals import Refusal
+
+log = logging.getLogger(__name__)
+
+PAGES: tuple[Page | OpenPage, ...] = (
+    *start.PAGES,
+    *login.PAGES,
+    *access.PAGES,
+)
+"""A new module of pages joins here."""
+
+
+def build(front: Front) -> Headers:
+    """The ASGI application."""
+    routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
+    app = Starlette(routes=[*routes, *statics.ROUTES])
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        refusal = Refusal()
+        refusal.status = error.status_code
+        refusal.code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")
+        response = refused.answer(request, refusal, front.services.templates, front.lang(request))
+        response.headers.update(error.headers or {})
+        return response
+
+    async def own_error(request: Request, error: Exception) -> Response:
+        # Starlette raises it again, and uvicorn logs the traceback.
+        refusal = Refusal()
+        refusal.status, refusal.code = 500, "internal"
+        return refused.answer(request, refusal, front.services.templates, front.lang(request))
+
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, own_error)
+    return Headers(app, secure=front.services.console.secure)

@@ -1,0 +1,130 @@
+"""``console:`` of the centre's configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from zoneinfo import ZoneInfo
+
+from edge_agent.central.settings import Console, Listen, Tls
+from edge_agent.config import tree
+from edge_agent.config.kinds import Number, ReadableFile, text_of
+from edge_agent.config.many import ListOf
+from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.times import TimeZone
+from edge_agent.config.words import shown
+
+DEFAULT_LISTEN = Listen("127.0.0.1", 8443)
+HOME = "Asia/Ho_Chi_Minh"
+
+
+@dataclass(frozen=True)
+class ListenKind(ScalarKind):
+    """An address and a port of this machine."""
+
+    def describe(self) -> str:
+        return "address:port, such as 127.0.0.1:8443, 0.0.0.0:8443 or '[::]:8443'"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> Listen:
+        text = text_of(scalar, self.describe())
+        match = re.fullmatch(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>\d{1,5})", text)
+        if match is None or not 0 < int(match["port"]) < 65_536:
+            raise Refused(f"must be {self.describe()}, not {shown(text)}")
+        try:
+            host = ipaddress.ip_address(match["six"] or match["four"])
+        except ValueError:
+            raise Refused(f"must be {self.describe()}, not {shown(text)}") from None
+        return Listen(str(host), int(match["port"]))
+
+
+@dataclass(frozen=True)
+class NetworkKind(ScalarKind):
+    """An address, or a network of them."""
+
+    def describe(self) -> str:
+        return "an address or network, such as 127.0.0.1 or 10.0.0.0/24"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> IPv4Network | IPv6Network:
+        text = text_of(scalar, self.describe())
+        try:
+            return ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise Refused(f"must be {self.describe()}, not {shown(text)}") from None
+
+
+def _check(values: Values) -> None:
+    values.together("cert_file", "key_file")
+    listen: Listen | None = values.valid("listen")
+    if listen is None or values.given("cert_file") or values.given("proxies"):
+        return
+    if not ipaddress.ip_address(listen.host).is_loopback:
+        values.reading.refuse(
+            values.place("listen"),
+            f"passwords would cross the network in clear at {listen}: give cert_file and key_file, or "
+            "proxies that speak TLS, or listen at 127.0.0.1",
+        )
+
+
+def _build(values: Values) -> Console:
+    cert_file, key_file = values["cert_file"], values["key_file"]
+    return Console(
+        listen=values["listen"],
+        tls=None if cert_file is None else Tls(cert_file, key_file),
+        proxies=values["proxies"],
+        idle_s=values["idle_min"] * 60,
+        session_s=values["session_h"] * 3600,
+        timezone=values["timezone"],
+        sites_file=values["sites_file"],
+        access_days=values["access_days"],
+    )
+
+
+CONSOLE = Section(
+    "console",
+    "The web server: the console and the API. Without this section nothing listens.",
+    (
+        Field(
+            "listen",
+            ListenKind(),
+            "where; other addresses than loopback need TLS, of its own or of a proxy",
+            DEFAULT_LISTEN,
+            f"`{DEFAULT_LISTEN}`",
+        ),
+        Field(
+            "cert_file",
+            ReadableFile("a certificate file"),
+            "server certificate with its chain; a renewed one is taken within a minute",
+            None,
+            "none",
+        ),
+        Field("key_file", ReadableFile("a key file", private=True), "private key of cert_file", None, "none"),
+        Field(
+            "proxies",
+            ListOf(NetworkKind(), "addresses", most=16, unique=True),
+            "reverse proxies that speak TLS: their X-Forwarded-For and X-Forwarded-Proto are believed, "
+            "nobody else's",
+            (),
+        ),
+        Field("idle_min", Number(5, 1440, "minutes"), "a session that nobody uses ends after this", 60.0),
+        Field("session_h", Number(1, 720, "hours"), "every session ends after this: a shift", 12.0),
+        Field("timezone", TimeZone(), "in which times show", ZoneInfo(HOME), f"`{HOME}`"),
+        Field(
+            "sites_file",
+            ReadableFile("a CSV file"),
+            "the sheet of the fleet, sites.csv: names of cameras, coordinates; read again when it changes",
+            None,
+            "none: what the gateways say of themselves",
+        ),
+        Field(
+            "access_days",
+            Number(1, 3660, "days"),
+            "who opened which picture or clip is remembered for so long",
+            365.0,
+        ),
+    ),
+    _build,
+    _check,
+    {"port": "write listen: 127.0.0.1:8443", "tls": "write cert_file: and key_file:"},
+)

@@ -1,0 +1,248 @@
+"""Between the routes and the pages: reads what was asked, finds out who asks, checks that he may, calls the
+page on a worker thread, and makes an answer of whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from sqlalchemy import Connection
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from edge_agent.central.database import StoreRefused, StoreUnusable
+from edge_agent.central.web import accounts, cookies, refused
+from edge_agent.central.web.accounts import PEOPLE, Account, Role
+from edge_agent.central.web.connections import MOST_AT_ONCE
+from edge_agent.central.web.refusals import (
+    BadRequest,
+    Forbidden,
+    NotLoggedIn,
+    Refusal,
+    TooLarge,
+    Unavailable,
+)
+from edge_agent.central.web.services import Services
+from edge_agent.central.web.sessions import SEEN_EVERY_MS, Session, csrf_matches
+from edge_agent.central.web.visit import Call, Visit
+from edge_agent.central.web.words import Lang, chosen
+
+log = logging.getLogger(__name__)
+
+MOST_FORM_BYTES = 65_536
+FORM_WITHIN_S = 15.0
+MOST_WAITING = 64
+"""Requests that wait for a thread; more are told to come again."""
+RETRY_AFTER_S = 3
+PACK_FROM_BYTES = 1_400
+"""What fits one packet does not get faster."""
+PACK_LEVEL = 4
+PACKED = ("text/", "application/json", "application/problem+json", "image/svg+xml")
+
+T = TypeVar("T")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Something that whoever is logged in may ask for. A ``POST`` comes with a token of a form of ours."""
+
+    path: str
+    answer: Callable[[Visit], Response]
+    method: str = "GET"
+    roles: frozenset[Role] = PEOPLE
+    slow: bool = False
+    """Takes more than a query: a password. On threads that keep nobody else waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPage:
+    """Something for everybody; it checks for itself what is to be checked."""
+
+    path: str
+    answer: Callable[[Call], Response]
+    method: str = "GET"
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who asks."""
+
+    account: Account
+    session: Session | None
+    secret: str
+
+
+class _Threads:
+    def __init__(self, name: str, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, name)
+        self._asked = 0
+        self._most_asked = most + MOST_WAITING
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Raises Unavailable where too many wait already."""
+        if self._asked >= self._most_asked:
+            raise Unavailable("too many requests at once", retry_after_s=RETRY_AFTER_S)
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._asked -= 1
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+class Front:
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._quick = _Threads("console", MOST_AT_ONCE)
+        self._slow = _Threads("console-slow", 2)
+
+    def close(self) -> None:
+        self._quick.close()
+        self._slow.close()
+
+    def endpoint(self, page: Page | OpenPage) -> Endpoint:
+        """For a route of Starlette."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                form = await _form(request) if page.method == "POST" else {}
+                threads = self._slow if page.slow else self._quick
+                return await threads.run(partial(self._answer, page, request, form))
+            except Refusal as refusal:
+                return self.refuse(request, refusal)
+
+        return answer
+
+    async def thread(self, work: Callable[[], T]) -> T:
+        """``work`` on one of the threads that may wait for the database. Raises Unavailable."""
+        return await self._quick.run(work)
+
+    def known(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Known:
+        """By an API token where there is one, else by the cookie. Raises NotLoggedIn, Forbidden."""
+        found = self._by_token(request, connection) or self._by_cookie(request, connection)
+        if found.account.role not in roles:
+            raise Forbidden("your role does not allow this")
+        return found
+
+    def refuse(self, request: Request, refusal: Refusal) -> Response:
+        """The answer to somebody who does not get what he asked for."""
+        if isinstance(refusal, NotLoggedIn) and _wants_page(request):
+            url = request.url
+            here = f"{url.path}?{url.query}" if url.query else url.path
+            return RedirectResponse("/login" if here == "/" else f"/login?next={quote(here, safe='')}", 303)
+        return refused.answer(request, refusal, self.services.templates, self.lang(request))
+
+    def lang(self, request: Request) -> Lang:
+        cookie = self.services.cookies.get(request, cookies.LANG)
+        return chosen(cookie, request.headers.get("accept-language", ""))
+
+    def _answer(self, page: Page | OpenPage, request: Request, form: Mapping[str, str]) -> Response:
+        try:
+            with self.services.connections.reading() as connection:
+                response = self._of_page(page, request, form, connection)
+        except Refusal:
+            raise
+        except (StoreUnusable, StoreRefused) as error:
+            log.warning("%s: %s", request.url.path, error)
+            raise Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) from error
+        return packed(request, response)
+
+    def _of_page(
+        self, page: Page | OpenPage, request: Request, form: Mapping[str, str], connection: Connection
+    ) -> Response:
+        now_ms = self.services.now_ms()
+        call = (request, form, self.services, connection, self.lang(request), now_ms)
+        if page.method == "POST":
+            check_origin(request)
+        if isinstance(page, OpenPage):
+            return page.answer(Call(*call))
+        known = self.known(request, connection, page.roles)
+        if page.method == "POST":
+            token = form.get("csrf") or request.headers.get("x-csrf-token")
+            if known.session is None or not csrf_matches(token, known.secret):
+                raise Forbidden("this form is not of your session: load the page again")
+        return page.answer(Visit(*call, known.account, known.session, known.secret))
+
+    def _by_token(self, request: Request, connection: Connection) -> Known | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        account = accounts.with_token(connection, token.strip())
+        if account is None:
+            raise NotLoggedIn("this token is not known")
+        return Known(account, None, "")
+
+    def _by_cookie(self, request: Request, connection: Connection) -> Known:
+        token, now_ms = self.services.cookies.get(request, cookies.SESSION), self.services.now_ms()
+        session = self.services.sessions.find(connection, token, now_ms)
+        if session is None or token is None:
+            raise NotLoggedIn("log in, or send a token")
+        if now_ms - session.seen_ms >= SEEN_EVERY_MS:
+            self._seen(session, now_ms)
+        return Known(session.account, session, token)
+
+    def _seen(self, session: Session, now_ms: int) -> None:
+        try:
+            with self.services.connections.writing() as connection:
+                self.services.sessions.seen(connection, {session.key}, now_ms)
+        except (StoreUnusable, StoreRefused) as error:
+            log.debug("a session is not noted as used: %s", error)  # the page can be read all the same
+
+
+def check_origin(request: Request) -> None:
+    """A form of another site: browsers say where it comes from. Raises Forbidden."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden("this form is not of this site")
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise Forbidden("this form is not of this site")
+
+
+def packed(request: Request, response: Response) -> Response:
+    """With gzip, where that helps. On a worker thread: it takes a while."""
+    kind = response.headers.get("content-type", "")
+    if not kind.startswith(PACKED) or "content-encoding" in response.headers:
+        return response
+    response.headers.add_vary_header("Accept-Encoding")
+    if len(response.body) >= PACK_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        response.body = gzip.compress(response.body, PACK_LEVEL, mtime=0)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+    return response
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Raises BadRequest, TooLarge."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", ""):
+        raise BadRequest("a form is application/x-www-form-urlencoded")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(FORM_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_FORM_BYTES:
+                    raise TooLarge(f"a form has at most {MOST_FORM_BYTES} bytes")
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+    except TimeoutError:
+        raise BadRequest(f"the form did not come within {FORM_WITHIN_S:.0f} s") from None
+    except (ValueError, ClientDisconnect):
+        raise BadRequest("this is no form") from None
+
+
+def _wants_page(request: Request) -> bool:
+    """Somebody looks at pages, in contrast to a script of one or a program."""
+    if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
+        return False
+    return request.headers.get("sec-fetch-mode", "navigate") == "navigate"

@@ -1,0 +1,43 @@
+"""A refusal as an answer: a page for people, a problem document (RFC 9457) for programs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from edge_agent.central.web.refusals import Refusal
+from edge_agent.central.web.templates import Templates
+from edge_agent.central.web.words import ALL, Lang
+
+PROBLEM = "application/problem+json"
+
+
+def answer(request: Request, refusal: Refusal, templates: Templates, lang: Lang) -> Response:
+    path = request.url.path
+    response = problem(refusal) if path.startswith("/api/") else page(refusal, templates, lang)
+    if refusal.retry_after_s is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after_s)
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def problem(refusal: Refusal) -> Response:
+    document = {
+        "type": f"about:blank#{refusal.code}",
+        "title": HTTPStatus(refusal.status).phrase,
+        "status": refusal.status,
+        "code": refusal.code,
+        "detail": refusal.text,
+        **refusal.more,
+    }
+    return Response(msgspec.json.encode(document), refusal.status, media_type=PROBLEM)
+
+
+def page(refusal: Refusal, templates: Templates, lang: Lang) -> Response:
+    status = refusal.status if f"error-{refusal.status}" in ALL else 400
+    text = templates.render("error.html", lang, {"account": None, "status": status})
+    return HTMLResponse(text, refusal.status)

@@ -1,0 +1,123 @@
+"""``edge-agent central console``: the composition of the web server, and its life as a process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+from pathlib import Path
+
+from edge_agent.central.settings import CentralSettings
+from edge_agent.central.web.app import build
+from edge_agent.central.web.connections import Connections
+from edge_agent.central.web.cookies import Cookies
+from edge_agent.central.web.front import Front
+from edge_agent.central.web.server import WebServer, bound, stop_with
+from edge_agent.central.web.services import Services
+from edge_agent.central.web.sessions import Sessions
+from edge_agent.central.web.templates import Templates
+from edge_agent.central.web.throttle import Devices, Throttle
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.errors import CentralError, ConfigError
+from edge_agent.state_file import create_file
+
+log = logging.getLogger(__name__)
+
+KEY_BYTES = 32
+NICE = 5
+"""The ingest comes first."""
+KILL_FIRST = 500
+"""oom_score_adj(5): when memory runs out, this process goes, not the ingest."""
+
+
+class ConsoleServer:
+    """One web server. ``run`` once."""
+
+    def __init__(
+        self, settings: CentralSettings, stop: threading.Event, *, clock: Clock | None = None
+    ) -> None:
+        if settings.console is None:
+            raise ConfigError("there is no console: in the configuration; nothing was started")
+        self._settings, self._console = settings, settings.console
+        self._stop = stop
+        self._clock = clock or SystemClock()
+        self._socket: socket.socket | None = None
+
+    def bind(self) -> int:
+        """The port at which it will listen. Raises CentralError."""
+        self._socket = bound(self._console.listen)
+        return int(self._socket.getsockname()[1])
+
+    def run(self) -> int:
+        """Until ``stop``; 0. Raises CentralError."""
+        if self._socket is None:
+            self.bind()
+        assert self._socket is not None
+        connections = Connections(self._settings.database)
+        front = Front(self._services(connections))
+        server = WebServer(build(front), self._console, lambda: None)
+        stop_with(server, self._stop)
+        scheme = "https" if self._console.tls else "http"
+        log.info("the console listens at %s://%s", scheme, self._console.listen)
+        try:
+            server.run([self._socket])
+        finally:
+            front.close()
+            connections.close()
+        log.info("the console has stopped")
+        return 0
+
+    def _services(self, connections: Connections) -> Services:
+        return Services(
+            settings=self._settings,
+            console=self._console,
+            clock=self._clock,
+            connections=connections,
+            sessions=Sessions(self._console),
+            cookies=Cookies(self._console.secure),
+            templates=Templates(self._console.timezone),
+            throttle=Throttle(self._clock),
+            devices=Devices(_device_key(self._settings.state_dir)),
+            live_mark=lambda: "",
+        )
+
+
+def step_back() -> None:
+    """Behind the ingest, where the system lets us."""
+    try:
+        os.nice(NICE)
+        Path("/proc/self/oom_score_adj").write_text(str(KILL_FIRST), encoding="ascii")
+    except OSError as error:
+        log.debug("the console runs with the priority of its parent: %s", error)
+
+
+def stop_with_parent(stop: threading.Event) -> None:
+    """When standard input ends, whoever holds its other end has gone, however he went."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _device_key(folder: Path) -> bytes:
+    """Made once. Without it the console no longer knows which browsers it has seen before, and that is all.
+    Raises CentralError."""
+    path = folder / "console.key"
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if path.exists() and len(key := path.read_bytes()) == KEY_BYTES:
+            return key
+        path.unlink(missing_ok=True)
+        with os.fdopen(create_file(path, os.O_WRONLY, 0o600), "wb") as file:
+            file.write(key := secrets.token_bytes(KEY_BYTES))
+    except OSError as error:
+        raise CentralError(
+            f"state_dir {folder} cannot be used: {error.strerror}; nothing was started"
+        ) from error
+    return key

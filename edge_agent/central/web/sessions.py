@@ -1,0 +1,113 @@
+"""Who is logged in: a random token in a cookie, its digest in the database."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from edge_agent.central import tables
+from edge_agent.central.settings import Console
+from edge_agent.central.web.accounts import Account, find
+from edge_agent.central.web.passwords import new_token, token_digest
+
+SEEN_EVERY_MS = 60_000
+"""More exact than that nobody has to know when a session was used last: a page costs no commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser of one account; ``key`` is the digest of its token."""
+
+    key: str
+    account: Account
+    seen_ms: int
+
+
+class Sessions:
+    """Wall time: they outlive a restart."""
+
+    def __init__(self, console: Console) -> None:
+        self._idle_ms = round(console.idle_s * 1000)
+        self._life_ms = round(console.session_s * 1000)
+
+    def begin(self, connection: Connection, account: str, address: str, now_ms: int) -> str:
+        """The token of a new session."""
+        token = new_token()
+        self.forget_old(connection, now_ms)
+        connection.execute(
+            insert(tables.session).values(
+                token_sha256=token_digest(token),
+                account=account,
+                created_ms=now_ms,
+                seen_ms=now_ms,
+                address=address,
+            )
+        )
+        return token
+
+    def find(self, connection: Connection, token: str | None, now_ms: int) -> Session | None:
+        """The session of a token, unless its time is over."""
+        if not token:
+            return None
+        key, columns = token_digest(token), tables.session.c
+        row = connection.execute(select(tables.session).where(columns.token_sha256 == key)).first()
+        if row is None or row.seen_ms < now_ms - self._idle_ms or row.created_ms < now_ms - self._life_ms:
+            return None
+        account = find(connection, row.account)
+        return None if account is None else Session(key, account, row.seen_ms)
+
+    def alive(self, connection: Connection, keys: set[str], now_ms: int) -> set[str]:
+        """Which of these sessions still hold."""
+        columns = tables.session.c
+        return set(
+            connection.scalars(
+                select(columns.token_sha256)
+                .join(tables.account, tables.account.c.name == columns.account)
+                .where(columns.token_sha256.in_(keys))
+                .where(columns.seen_ms >= now_ms - self._idle_ms)
+                .where(columns.created_ms >= now_ms - self._life_ms)
+            )
+        )
+
+    def seen(self, connection: Connection, keys: set[str], now_ms: int) -> None:
+        """They are being used."""
+        columns = tables.session.c
+        connection.execute(
+            update(tables.session).where(columns.token_sha256.in_(keys)).values(seen_ms=now_ms)
+        )
+
+    def end(self, connection: Connection, key: str) -> None:
+        connection.execute(delete(tables.session).where(tables.session.c.token_sha256 == key))
+
+    def forget_old(self, connection: Connection, now_ms: int) -> None:
+        columns = tables.session.c
+        over = (columns.seen_ms < now_ms - self._idle_ms) | (columns.created_ms < now_ms - self._life_ms)
+        connection.execute(delete(tables.session).where(over))
+
+
+def csrf_token(secret: str) -> str:
+    """For the forms of one page; ``secret`` is the value of the cookie that only this browser has. Another
+    one every time, or a compressed page would give it away bit by bit (BREACH)."""
+    mask = secrets.token_bytes(32)
+    return base64.urlsafe_b64encode(mask + _xor(mask, _mac(secret))).decode()
+
+
+def csrf_matches(token: str | None, secret: str) -> bool:
+    try:
+        octets = base64.urlsafe_b64decode((token or "").encode("ascii"))
+    except (ValueError, UnicodeError):
+        return False
+    return len(octets) == 64 and hmac.compare_digest(_xor(octets[:32], octets[32:]), _mac(secret))
+
+
+def _mac(secret: str) -> bytes:
+    return hmac.new(secret.encode(), b"form", hashlib.sha256).digest()
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,48 @@
+"""Files of ``static/``: all of them read at the start, no path of a request ever names a file."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from edge_agent.central.web.front import packed
+from edge_agent.central.web.templates import STATIC
+
+KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    body: bytes
+    kind: str
+
+
+@cache
+def files() -> dict[str, Static]:
+    """By name."""
+    return {
+        path.name: Static(
+            path.read_bytes(), KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
+        )
+        for path in sorted(STATIC.iterdir())
+        if path.is_file()
+    }
+
+
+async def _static(request: Request) -> Response:
+    found = files().get(request.path_params["name"])
+    if found is None:
+        return Response(status_code=404)
+    response = Response(found.body, media_type=found.kind)
+    # With its digest in the address it never changes; without one it is asked for again.
+    response.headers["Cache-Control"] = FOR_EVER if "v" in request.query_params else "no-cache"
+    return packed(request, response)
+
+
+ROUTES = (Route("/static/{name}", _static, methods=["GET"]),)

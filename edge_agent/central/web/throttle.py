@@ -1,0 +1,132 @@
+"""How often a password may be guessed, without a lock that shuts its owner out.
+
+Attempts count against the address that they come from and against the name that they try. Whoever has
+logged in from this browser before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with
+Device Cookies"): his attempts count against that alone, so that somebody who guesses his password all day,
+or at the next desk behind the same address, does not keep him out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from edge_agent.clock import Clock
+
+WINDOW_S = 15 * 60.0
+OF_ADDRESS = 10
+OF_NAME = 20
+OF_DEVICE = 10
+MOST_KEPT = 20_000
+"""Of each kind: who tries names or addresses without end drives out the oldest ones."""
+
+
+@dataclass(slots=True)
+class _Count:
+    until_mono: float
+    attempts: int = 0
+
+
+class _Counts:
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+
+    def left_s(self, key: str, now: float) -> float:
+        """0: may try."""
+        count = self._counts.get(key)
+        if count is None or now >= count.until_mono or count.attempts < self._most:
+            return 0.0
+        return count.until_mono - now
+
+    def add(self, key: str, now: float) -> None:
+        count = self._counts.get(key)
+        if count is None or now >= count.until_mono:
+            count = self._counts[key] = _Count(now + WINDOW_S)
+        self._counts.move_to_end(key)
+        count.attempts += 1
+        while len(self._counts) > MOST_KEPT:
+            self._counts.popitem(last=False)
+
+    def take_back(self, key: str) -> None:
+        count = self._counts.get(key)
+        if count is not None and count.attempts > 0:
+            count.attempts -= 1
+
+
+class Devices:
+    """The value of a device cookie: worth something for one name only, made with a key of this server."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def new(self, name: str) -> str:
+        nonce = secrets.token_hex(16)
+        return f"{nonce}.{self._mac(name, nonce)}"
+
+    def known(self, value: str | None, name: str) -> str | None:
+        """Its nonce; None: it says nothing about this name."""
+        nonce, _, mac = (value or "").partition(".")
+        return nonce if hmac.compare_digest(mac.encode(), self._mac(name, nonce).encode()) else None
+
+    def _mac(self, name: str, nonce: str) -> str:
+        return hmac.new(self._key, f"{name}\n{nonce}".encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    counted: tuple[tuple[_Counts, str], ...]
+
+
+class Throttle:
+    """In memory: a restart forgets. Any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # Guards the counts: of many attempts at once none comes through for free.
+        self._lock = threading.Lock()
+        self._addresses, self._names, self._devices = (
+            _Counts(OF_ADDRESS),
+            _Counts(OF_NAME),
+            _Counts(OF_DEVICE),
+        )
+
+    def begin(self, address: str, name: str, device: str | None) -> Attempt | float:
+        """An attempt, counted until ``succeeded``; or the seconds that have to be waited. ``name`` may be
+        that of nobody: it makes no difference."""
+        now = self._clock.monotonic()
+        with self._lock:
+            wanted: tuple[tuple[_Counts, str], ...]
+            if device is not None and self._devices.left_s(device, now) == 0.0:
+                wanted = ((self._devices, device),)
+            else:
+                wanted = ((self._addresses, _network(address)), (self._names, name[:64]))
+            left_s = max(counts.left_s(key, now) for counts, key in wanted)
+            if left_s > 0.0:
+                return left_s
+            for counts, key in wanted:
+                counts.add(key, now)
+            return Attempt(wanted)
+
+    def succeeded(self, attempt: Attempt) -> None:
+        with self._lock:
+            for counts, key in attempt.counted:
+                counts.take_back(key)
+
+
+def _network(address: str) -> str:
+    """A household or a host: of IPv6 everybody has a /64 to himself."""
+    try:
+        asker = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(asker, ipaddress.IPv6Address):
+        if asker.ipv4_mapped is not None:
+            return str(asker.ipv4_mapped)
+        return str(ipaddress.ip_network((asker, 64), strict=False))
+    return str(asker)

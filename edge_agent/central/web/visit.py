@@ -1,0 +1,110 @@
+"""What a page is given: who asks, what for, and an open connection. A page is a function from it to a
+response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge_agent.central.scope import Scope
+from edge_agent.central.web.accounts import ACTING, ADMINS, Account
+from edge_agent.central.web.cookies import Cookies
+from edge_agent.central.web.refusals import NotFound
+from edge_agent.central.web.services import Services
+from edge_agent.central.web.sessions import Session, csrf_token
+from edge_agent.central.web.words import Lang
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Somebody asks; who it is does not matter, or is not known yet. On one worker thread."""
+
+    request: Request
+    form: Mapping[str, str]
+    """Fields of a POST; of those that come twice the last."""
+    services: Services
+    connection: Connection
+    """For reading: one state of the database, as it was when the page began."""
+    lang: Lang
+    now_ms: int
+
+    @property
+    def address(self) -> str:
+        """Of who asks, as far as trusted proxies tell."""
+        return self.request.client.host if self.request.client else ""
+
+    @property
+    def cookies(self) -> Cookies:
+        return self.services.cookies
+
+    def query(self, name: str) -> str | None:
+        """None where it is missing or empty."""
+        return self.request.query_params.get(name) or None
+
+    def path(self, name: str) -> str:
+        """The part of the path that the page calls ``{name}``."""
+        return str(self.request.path_params[name])
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """One transaction. ``connection`` does not see it: answer a POST with ``redirect``."""
+        return self.services.connections.writing()
+
+    def render(self, template: str, status: int = 200, **context: Any) -> Response:
+        text = self.services.templates.render(template, self.lang, self._context() | context)
+        return HTMLResponse(text, status)
+
+    def redirect(self, to: str) -> Response:
+        """After a POST; ``to`` is a path of ours."""
+        return RedirectResponse(to, 303)
+
+    def _context(self) -> dict[str, Any]:
+        url = self.request.url
+        here = f"{url.path}?{url.query}" if url.query else url.path
+        return {"account": None, "now_ms": self.now_ms, "path": url.path, "here": quote(here, safe="/")}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit(Call):
+    """Somebody who is known asks."""
+
+    account: Account
+    session: Session | None
+    """None: a program with a token."""
+    secret: str
+    """Value of the session's cookie; empty for a program."""
+
+    @property
+    def scope(self) -> Scope:
+        """For every question to the database."""
+        return self.account.scope
+
+    @property
+    def may_act(self) -> bool:
+        return self.account.role in ACTING
+
+    @property
+    def is_admin(self) -> bool:
+        return self.account.role in ADMINS
+
+    def ward(self, ward: str) -> Scope:
+        """The scope of that ward alone. Raises NotFound where it is not his to see."""
+        if not self.scope.admits(ward):
+            raise NotFound
+        return self.scope.narrowed(ward)
+
+    def _context(self) -> dict[str, Any]:
+        # Not super(): with slots the class is made anew, and super() without arguments means the old one.
+        return Call._context(self) | {
+            "account": self.account,
+            "csrf": csrf_token(self.secret),
+            "may_act": self.may_act,
+            "is_admin": self.is_admin,
+            "live": self.services.live_mark(),
+        }

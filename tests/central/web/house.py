@@ -1,0 +1,170 @@
+"""A centre's database with things in it, and its console in this process at a free port."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from edge_agent.central.config import load
+from edge_agent.central.intake import Intake, Stored
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.presence import Report
+from edge_agent.central.settings import CentralSettings, Listen
+from edge_agent.central.store import Store
+from edge_agent.central.web import accounts, passwords
+from edge_agent.central.web.accounts import Account, Role
+from edge_agent.central.web.connections import Connections
+from edge_agent.central.web.service import ConsoleServer
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.inbox import Arrived
+
+WARDS = ("de-tham", "bo-xuyen")
+PASSWORD = "lúa vàng 1234"
+PATIENCE_S = 30.0
+_DIGESTS = {PASSWORD: passwords.hashed(PASSWORD)}
+"""Made once: a digest takes a fifth of a second."""
+
+
+class House:
+    """``keys`` are those of ``console:``. Without ``start`` only the database is there."""
+
+    def __init__(
+        self, folder: Path, *, database: str = "sqlite", clock: Clock | None = None, **keys: Any
+    ) -> None:
+        self.folder = folder
+        self.config = folder / "edge-central.yaml"
+        document = {
+            "wards": list(WARDS),
+            "state_dir": str(folder / "state"),
+            "database": database,
+            "mqtt": {"brokers": ["mqtt://127.0.0.1:1"]},
+            "console": keys,
+        }
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        self.config.write_text(json.dumps(document), encoding="utf-8")
+        self.settings: CentralSettings = load(self.config)
+        self.clock = clock or SystemClock()
+        self.connections = Connections(self.settings.database)
+        self._store = Store(self.settings.database)
+        topics = CentralTopics("tb/v1", "central")
+        self._intake = Intake(topics, WARDS, Pictures(self.settings.pictures), self.settings.history)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._clients: list[httpx.Client] = []
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in self._clients:
+            client.close()
+        self.stop()
+        self._store.close()
+        self.connections.close()
+
+    # --- what is in it
+
+    def take(self, *messages: tuple[str, bytes], properties: dict[str, str] | None = None) -> Stored:
+        """As the ingest would, in one commit."""
+        known = self._store.load()
+        arrived = [Arrived(topic, payload, 1, properties or {}) for topic, payload in messages]
+        with self._store.batch() as batch:
+            return self._intake.take(arrived, known, batch, self.now_ms())
+
+    def tell(self, *reports: Report) -> None:
+        """What the watch says of gateways and wards."""
+        self._store.load()
+        with self._store.batch() as batch:
+            for report in reports:
+                batch.keep(report)
+
+    def person(self, name: str, role: Role, *wards: str, password: str = PASSWORD) -> str:
+        digest = _DIGESTS.setdefault(password, passwords.hashed(password))
+        with self.connections.writing() as connection:
+            accounts.add(connection, Account(name, role, wards, self.now_ms()), password=digest)
+        return name
+
+    def token(self, name: str, *wards: str) -> str:
+        """Of a program."""
+        token = passwords.new_token()
+        with self.connections.writing() as connection:
+            accounts.add(connection, Account(name, Role.API, wards, self.now_ms()), token=token)
+        return token
+
+    def now_ms(self) -> int:
+        return round(self.clock.now().timestamp() * 1000)
+
+    # --- its console
+
+    def start(self) -> Self:
+        assert self.settings.console is not None
+        console = replace(self.settings.console, listen=Listen("127.0.0.1", 0))
+        server = ConsoleServer(replace(self.settings, console=console), self._stop, clock=self.clock)
+        self.port = server.bind()  # from now on a connection waits until it is taken
+        self._thread = threading.Thread(target=server.run, name="console")
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(PATIENCE_S)
+            assert not self._thread.is_alive(), "the console does not stop"
+            self._thread = None
+        self._stop.clear()
+
+    @property
+    def url(self) -> str:
+        assert self.settings.console is not None
+        return f"{'https' if self.settings.console.tls else 'http'}://127.0.0.1:{self.port}"
+
+    def anybody(self, **more: Any) -> httpx.Client:
+        """A browser that nobody has logged in with."""
+        client = httpx.Client(base_url=self.url, timeout=PATIENCE_S, **more)
+        self._clients.append(client)
+        return client
+
+    def browser(self, name: str, password: str = PASSWORD) -> Browser:
+        """Logged in by the form."""
+        browser = Browser(self.anybody())
+        answer = browser.log_in(name, password)
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    def program(self, token: str) -> httpx.Client:
+        return self.anybody(headers={"Authorization": f"Bearer {token}"})
+
+
+class Browser:
+    """Posts forms as a browser does: with the token of the page that it has loaded."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.client.get(path, **more)
+
+    def post(self, path: str, fields: dict[str, str] | None = None, *, page: str = "/") -> httpx.Response:
+        """``page`` is where the form stands."""
+        form = {"csrf": csrf_of(self.client.get(page).text), **(fields or {})}
+        return self.client.post(path, data=form)
+
+    def log_in(self, name: str, password: str = PASSWORD, **more: str) -> httpx.Response:
+        return self.post("/login", {"name": name, "password": password, **more}, page="/login")
+
+
+def csrf_of(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None, page
+    return found[1]
