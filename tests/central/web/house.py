@@ -75,10 +75,10 @@ class House:
 
     # --- what is in it
 
-    def take(self, *messages: tuple[str, bytes], properties: dict[str, str] | None = None) -> Stored:
+    def take(self, *messages: tuple[str, bytes] | Arrived) -> Stored:
         """As the ingest would, in one commit."""
         known = self._store.load()
-        arrived = [Arrived(topic, payload, 1, properties or {}) for topic, payload in messages]
+        arrived = [each if isinstance(each, Arrived) else Arrived(*each, 1) for each in messages]
         with self._store.batch() as batch:
             return self._intake.take(arrived, known, batch, self.now_ms())
 
