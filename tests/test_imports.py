@@ -79,8 +79,9 @@ COMPOSITION = {
     "central",
     "__main__",
 }
-CENTRE = {"config", "mqtt", "logs", "device"}
-"""What the centre takes of the agent beside the foundation: no pictures, no detectors, no outbox."""
+CENTRE = {"config", "mqtt", "logs", "device", "evidence"}
+"""What the centre takes of the agent beside the foundation: no pictures, no detectors, no outbox. Of the
+evidence it is how that is verified."""
 
 HOMES: dict[str, set[str]] = {
     "av": {"capture", "replay", "evidence"},
@@ -163,6 +164,15 @@ def test_imports_point_down_the_architecture(path: Path) -> None:
 def test_the_centre_takes_little_of_the_agent() -> None:
     used = {name for path in modules() if place(path) == "central" for name in own_imports(path)}
     assert used <= FOUNDATION | CENTRE
+
+
+def test_the_centre_verifies_evidence_without_what_makes_it() -> None:
+    code = (
+        "import sys; from edge_agent.central.console import verdict; "
+        "print([name for name in ('cv2', 'av', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_gateway_never_loads_the_centre() -> None:

@@ -16,7 +16,20 @@ Resolve = Callable[[str], bool]
 def check(sites: Sequence[Site], problems: Problems) -> None:
     _boxes(sites, problems)
     _cameras(sites, problems)
+    _channels(sites, problems)
     _lookalikes(sites, problems)
+
+
+def _channels(sites: Sequence[Site], problems: Problems) -> None:
+    """Two wards may have a recorder each; within one, a number that is there twice sends people astray."""
+    first: dict[tuple[str, str], str] = {}
+    for site in sites:
+        for camera in site.cameras:
+            here = f"{site.id}, {camera.id}"
+            other = first.setdefault((site.ward, camera.channel.casefold()), here) if camera.channel else here
+            if other != here:
+                text = f"{here}: recorder channel {camera.channel} is that of {other}"
+                problems.warn(camera.line, text, "right if the ward has two recorders: write 1-07 and 2-07")
 
 
 def _boxes(sites: Sequence[Site], problems: Problems) -> None:

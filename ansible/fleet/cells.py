@@ -35,6 +35,17 @@ def checked_name(text: str, what: str, line: int, problems: Problems) -> str:
     return text
 
 
+def checked_channel(text: str, what: str, line: int, problems: Problems) -> str:
+    """``7``, ``2-07``, ``NVR3/12``: as the recorder's wall is numbered."""
+    if not text:
+        return ""
+    if len(text) > 20 or re.fullmatch(r"[A-Za-z0-9]+([ ./:-][A-Za-z0-9]+){0,3}", text) is None:
+        remedy = "letters and digits, such as 7 or 2-07, at most 20"
+        problems.error(line, f"{what}: recorder_channel '{text[:30]}' cannot be one", remedy)
+        return ""
+    return text
+
+
 def coordinate(text: str, what: str, line: int, problems: Problems) -> float | None:
     """Degrees; ``20,4463`` is how a Vietnamese spreadsheet writes 20.4463."""
     if not text:

@@ -50,6 +50,7 @@ def example() -> str:
     rows = []
     for ward in EXAMPLE:
         for number, row in enumerate(_rows(ward)):
+            row["recorder_channel"] = f"{1 + number // 32}-{1 + number % 32:02d}"
             network = 10 + number if ward is EXAMPLE[0] else 100 + number
             box = f"{boxes[ward.id]}.{int(row['site'][3:])}" if row["ward"] else ""
             rows.append(row | {"ssh_host": box, "camera_url": f"rtsp://203.0.113.{network}:554/sub"})

@@ -10,15 +10,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from fleet import places
-from fleet.cells import checked_id, checked_name, coordinate, port, username
+from fleet.cells import checked_channel, checked_id, checked_name, coordinate, port, username
 from fleet.hosts import camera_url, ssh_host
 from fleet.problems import Problems
 from fleet.sheet import Row, read
 
 SITE_COLUMNS = ("ward", "name", "latitude", "longitude", "board", "ssh_host", "ssh_port")
-CAMERA_COLUMNS = ("camera", "camera_name", "camera_url", "camera_user")
+CAMERA_COLUMNS = ("camera", "camera_name", "recorder_channel", "camera_url", "camera_user")
 REQUIRED = ("site", "ward", "name", "latitude", "longitude", "board", "camera", "camera_url")
-OPTIONAL = ("ssh_host", "ssh_port", "camera_name", "camera_user", "note")
+OPTIONAL = ("ssh_host", "ssh_port", "camera_name", "recorder_channel", "camera_user", "note")
 SSH_PORT = 22
 
 RESERVED_SITES = {"all", "ungrouped", "localhost", "gateways", "brokers", "central"}
@@ -34,6 +34,7 @@ class Camera:
     name: str
     url: str  # without a password
     username: str  # empty: the camera asks for none
+    channel: str = ""  # of the recorder, as it stands beside the picture; for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,9 @@ def _camera(site: str, row: Row, problems: Problems) -> Camera:
     where = f"{site}, {camera or 'camera'}"
     name = checked_name(row["camera_name"] or camera or "?", f"{where}: camera_name", row.line, problems)
     user = username(row["camera_user"], where, row.line, problems)
-    return Camera(row.line, camera, name, camera_url(row["camera_url"], where, row.line, problems), user)
+    channel = checked_channel(row["recorder_channel"], where, row.line, problems)
+    url = camera_url(row["camera_url"], where, row.line, problems)
+    return Camera(row.line, camera, name, url, user, channel)
 
 
 def _fold(name: str) -> str:

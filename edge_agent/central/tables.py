@@ -98,12 +98,16 @@ event = Table(
     # (source, id) of CloudEvents is (gateway, epoch, sequence): the id is made of them, and checked.
     UniqueConstraint("stream", "sequence"),
     Index("event_by_ward", "ward", "cursor"),
+    Index("event_by_gateway", "gateway", "cursor"),
     Index("event_by_time", "time_ms"),
     Index("event_by_kind", "kind", "received_ms"),  # retention
     sqlite_autoincrement=True,
 )
 _with_id = event.c.event_id.is_not(None)
 Index("event_by_event_id", event.c.event_id, sqlite_where=_with_id, postgresql_where=_with_id)
+# What somebody has to see, among a thousand times as much: warnings and alarms.
+_of_note = event.c.severity >= 13
+Index("event_of_note", event.c.cursor, sqlite_where=_of_note, postgresql_where=_of_note)
 
 loss = Table(
     "loss",
@@ -128,6 +132,7 @@ media = Table(
     Column("sealed", Boolean, nullable=False),
     Column("received_ms", _Milliseconds, nullable=False),
     Index("media_by_event", "event_id"),
+    Index("media_by_camera", "gateway", "camera", "received_ms"),
     Index("media_by_time", "received_ms"),
     Index("media_by_file", "sha256"),  # a file goes with the last row that names it
 )
@@ -306,4 +311,63 @@ access = Table(
     Index("access_by_time", "time_ms"),
     Index("access_by_account", "account", "id"),
     sqlite_autoincrement=True,
+)
+
+# --- the duty book ---
+
+handling = Table(
+    "handling",
+    metadata,
+    Column("subject", Text, primary_key=True),  # what rang: "event GATEWAY EVENT_ID", "alert ID"
+    Column("ward", Text, nullable=False),
+    Column("acknowledged_ms", _Milliseconds),
+    Column("acknowledged_by", Text),
+    Column("owner", Text),  # who sees to it
+    Column("outcome", Text),  # real, false, handled; null: open
+    Column("closed_ms", _Milliseconds),
+)
+
+handling_step = Table(
+    "handling_step",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False),
+    Column("at_ms", _Milliseconds, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),  # acknowledged, owner, outcome, reopened, note
+    Column("words", Text, nullable=False),
+    Index("handling_step_by_subject", "subject"),
+    sqlite_autoincrement=True,
+)
+
+handover = Table(
+    "handover",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("wards", Text, nullable=False),  # of whoever left, with blanks between them; empty: all
+    Column("left_ms", _Milliseconds, nullable=False),
+    Column("left_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("open", Text, nullable=False),  # subjects that were open, a line each
+    Column("taken_ms", _Milliseconds),
+    Column("taken_by", Text),
+    sqlite_autoincrement=True,
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Text, primary_key=True),  # also of the command
+    Column("gateway", Text, nullable=False),
+    Column("ward", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("args", Text, nullable=False),  # JSON
+    Column("about", Text),  # the event whose clip it is
+    Column("asked_ms", _Milliseconds, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("sent_ms", _Milliseconds),
+    Column("status", Text, nullable=False),  # asked, sent, then what the gateway answers, or expired
+    Column("words", Text, nullable=False),
+    Column("answered_ms", _Milliseconds),
+    Index("request_by_about", "gateway", "about"),
 )

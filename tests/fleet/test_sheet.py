@@ -27,6 +27,7 @@ WARDS = ROOT / "ansible/inventory/wards.csv"
 PROFILES = ROOT / "firmware_profiles"
 Form = Literal["NFC", "NFD"]
 HEAD = "site;ward;name;latitude;longitude;board;ssh_host;ssh_port;camera;camera_name;camera_url;camera_user"
+HEAD += ";recorder_channel"
 GOOD = "dt-001;Đề Thám;Lý Bôn;20,4463;106,3366;auto;10.0.0.1;;cam-1;Cổng;rtsp://192.168.1.11/sub;edge"
 
 
@@ -68,6 +69,11 @@ def test_the_good_row_is_good(tmp_path: Path) -> None:
         ((GOOD.replace("10.0.0.1", "10.0.0.256"),), "2: dt-001: '10.0.0.256' is no host name"),
         ((GOOD.replace("10.0.0.1;", "10.0.0.1;99999"),), "2: dt-001: ssh_port: '99999' is not a port"),
         ((GOOD.replace("cam-1", "gateway"),), "2: dt-001: a camera cannot be called 'gateway'"),
+        ((GOOD + ";2_07",), "2: dt-001, cam-1: recorder_channel '2_07' cannot be one"),
+        (
+            (GOOD + ";2-07", GOOD.replace("cam-1", "cam-2").replace("/sub", "/b") + ";2-07"),
+            "3: warning: dt-001, cam-2: recorder channel 2-07 is that of dt-001, cam-1",
+        ),
         ((GOOD.replace("rtsp:", "rtps:"),), "2: dt-001, cam-1: camera_url 'rtps:.*cannot be used"),
         ((GOOD, GOOD.replace("/sub", "/two")), "3: dt-001: camera 'cam-1' stands in line 2 already"),
         ((GOOD, GOOD.replace("cam-1", "cam-2")), "3: dt-001, cam-2: the address of dt-001, cam-1"),
@@ -104,7 +110,7 @@ def test_all_mistakes_come_in_one_go(tmp_path: Path) -> None:
         (lambda text: text.replace("Lý Bôn", 'Lý "Bôn" "').encode(), None),
         (lambda text: text.replace("Lý Bôn", '"Lý Bôn').encode(), "2: the quotation marks do not match"),
         (lambda text: text.replace("latitude", "latitute").encode(), "1: column 'latitude' is missing"),
-        (lambda text: (text + ";;;\n" + GOOD + ";;x;y").encode(), "4: 15 cells where the header has 12"),
+        (lambda text: (text + ";;;\n" + GOOD + ";;x;y").encode(), "4: 15 cells where the header has 13"),
         (lambda text: b"", "1: the sheet is empty"),
     ],
 )  # fmt: skip

@@ -1,0 +1,263 @@
+"""The duty book: what rings, who saw it, who sees to it, what it was; and shifts that are handed over.
+
+Whoever writes gives his name and the time; each step is kept beside what holds now, and nothing is taken
+out again. Writing wants a connection in a transaction; docs/design/console.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from edge_agent.central import tables
+from edge_agent.central.console.events import ALARM, OF_NOTE, RULES, EventRow, rows_of
+from edge_agent.central.scope import Scope
+
+RINGING_KINDS = (*RULES, "camera-view", "certificate")
+"""docs/reference/events.md, "what to ring a bell for"; the box's own alarm is a certificate that ends."""
+LOOK_BACK_MS = 7 * 86_400_000
+"""An alarm that nobody has closed in a week is in the history, and no longer on the desk."""
+MOST_WORDS = 2_000
+
+
+class Outcome(StrEnum):
+    REAL = "real"
+    FALSE = "false"
+    HANDLED = "handled"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    at_ms: int
+    who: str
+    what: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What holds now."""
+
+    subject: str
+    acknowledged_ms: int | None = None
+    acknowledged_by: str | None = None
+    owner: str | None = None
+    outcome: Outcome | None = None
+    closed_ms: int | None = None
+
+    @property
+    def rings(self) -> bool:
+        return self.acknowledged_ms is None and self.outcome is None
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome is None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    event: EventRow
+    handling: Handling
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    id: int
+    scope: Scope  # of whoever left
+    left_ms: int
+    left_by: str
+    note: str
+    open: tuple[str, ...]  # subjects
+    taken_ms: int | None
+    taken_by: str | None
+
+
+def subject_of_event(gateway: str, event_id: str) -> str:
+    return f"event {gateway} {event_id}"
+
+
+def subject_of_alert(alert: int | str) -> str:
+    return f"alert {alert}"
+
+
+_H = tables.handling.c
+_E = tables.event.c
+_SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
+
+
+def alarms(connection: Connection, scope: Scope, now_ms: int, most: int = 200) -> tuple[Alarm, ...]:
+    """Events that ring or rang and that nobody has closed, the newest first."""
+    query = (
+        select(_E.cursor, *_H)
+        .join_from(tables.event, tables.handling, _H.subject == _SUBJECT, isouter=True)
+        .where(OF_NOTE, _E.severity >= ALARM, _E.phase.in_(("start", "moment")), _E.kind.in_(RINGING_KINDS))
+        .where(_E.received_ms >= now_ms - LOOK_BACK_MS, _E.event_id.is_not(None))
+        .where(_H.outcome.is_(None), scope.of(_E.ward))
+        .order_by(_E.cursor.desc())
+        .limit(most)
+    )
+    found = {row.cursor: row for row in connection.execute(query)}
+    return tuple(
+        Alarm(event, _handling(found[event.cursor], subject_of_event(event.gateway, event.event_id or "")))
+        for event in rows_of(connection, scope, found)
+    )
+
+
+def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> dict[str, Handling]:
+    """Of those that somebody has touched."""
+    wanted = sorted(set(subjects))
+    query = select(tables.handling).where(_H.subject.in_(wanted), scope.of(_H.ward))
+    return {row.subject: _handling(row, row.subject) for row in connection.execute(query)}
+
+
+def steps(connection: Connection, subject: str) -> tuple[Step, ...]:
+    """In their order. Whoever asks has seen the subject itself."""
+    columns = tables.handling_step.c
+    query = select(tables.handling_step).where(columns.subject == subject).order_by(columns.id)
+    return tuple(Step(row.at_ms, row.who, row.what, row.words) for row in connection.execute(query))
+
+
+# --- writing ---
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes, and when."""
+
+    who: str
+    now_ms: int
+
+
+def acknowledge(connection: Connection, by: Writer, subject: str, ward: str) -> bool:
+    """Silences it for everybody; who does that sees to it, until somebody else does. False: it was done."""
+    _touch(connection, subject, ward)
+    done = connection.execute(
+        update(tables.handling)
+        .where(_H.subject == subject, _H.acknowledged_ms.is_(None))
+        .values(acknowledged_ms=by.now_ms, acknowledged_by=by.who, owner=by.who)
+    )
+    if done.rowcount == 0:
+        return False
+    _step(connection, by, subject, "acknowledged", "")
+    return True
+
+
+def take(connection: Connection, by: Writer, subject: str, ward: str, owner: str) -> None:
+    _touch(connection, subject, ward)
+    connection.execute(update(tables.handling).where(_H.subject == subject).values(owner=owner))
+    _step(connection, by, subject, "owner", owner)
+
+
+def close(connection: Connection, by: Writer, subject: str, ward: str, outcome: Outcome, words: str) -> None:
+    """What is closed has been seen as well."""
+    acknowledge(connection, by, subject, ward)
+    connection.execute(
+        update(tables.handling)
+        .where(_H.subject == subject)
+        .values(outcome=outcome.value, closed_ms=by.now_ms)
+    )
+    _step(connection, by, subject, "outcome", outcome.value)
+    note(connection, by, subject, ward, words)
+
+
+def reopen(connection: Connection, by: Writer, subject: str, ward: str) -> None:
+    _touch(connection, subject, ward)
+    connection.execute(
+        update(tables.handling).where(_H.subject == subject).values(outcome=None, closed_ms=None)
+    )
+    _step(connection, by, subject, "reopened", "")
+
+
+def note(connection: Connection, by: Writer, subject: str, ward: str, words: str) -> None:
+    """Nothing for no words."""
+    if words.strip():
+        _touch(connection, subject, ward)
+        _step(connection, by, subject, "note", _cleaned(words))
+
+
+def _touch(connection: Connection, subject: str, ward: str) -> None:
+    make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    connection.execute(make(tables.handling).values(subject=subject, ward=ward).on_conflict_do_nothing())
+
+
+def _step(connection: Connection, by: Writer, subject: str, what: str, words: str) -> None:
+    row = {"subject": subject, "at_ms": by.now_ms, "who": by.who, "what": what, "words": words}
+    connection.execute(insert(tables.handling_step), row)
+
+
+def _cleaned(words: str) -> str:
+    return words.strip().replace("\0", "")[:MOST_WORDS]
+
+
+def _handling(row: Any, subject: str) -> Handling:
+    return Handling(
+        subject,
+        row.acknowledged_ms,
+        row.acknowledged_by,
+        row.owner,
+        None if row.outcome is None else Outcome(row.outcome),
+        row.closed_ms,
+    )
+
+
+# --- shifts ---
+
+
+def hand_over(connection: Connection, by: Writer, scope: Scope, words: str, open_: Sequence[str]) -> int:
+    row = {
+        "wards": "" if scope.wards is None else " ".join(sorted(scope.wards)),
+        "left_ms": by.now_ms,
+        "left_by": by.who,
+        "note": _cleaned(words),
+        "open": "\n".join(open_),
+    }
+    key = connection.execute(insert(tables.handover), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def take_over(connection: Connection, by: Writer, scope: Scope, handover: int) -> bool:
+    """What was open is from now on his who takes over. False: it was taken, or is not of this scope."""
+    found = next((each for each in handovers(connection, scope, most=100) if each.id == handover), None)
+    columns = tables.handover.c
+    done = None if found is None else connection.execute(
+        update(tables.handover)
+        .where(and_(columns.id == handover, columns.taken_ms.is_(None)))
+        .values(taken_ms=by.now_ms, taken_by=by.who)
+    )  # fmt: skip
+    if found is None or done is None or done.rowcount == 0:
+        return False
+    for handling in handlings(connection, scope, found.open).values():
+        if handling.is_open:
+            connection.execute(
+                update(tables.handling).where(_H.subject == handling.subject).values(owner=by.who)
+            )
+            _step(connection, by, handling.subject, "owner", by.who)
+    return True
+
+
+def handovers(connection: Connection, scope: Scope, most: int = 20) -> tuple[Handover, ...]:
+    """The newest first: those that touch only what one sees."""
+    columns = tables.handover.c
+    query = select(tables.handover).order_by(columns.id.desc()).limit(most * 5)
+    found = [
+        Handover(
+            *(row.id, Scope(frozenset(row.wards.split()) or None), row.left_ms, row.left_by, row.note),
+            *(tuple(row.open.splitlines()), row.taken_ms, row.taken_by),
+        )
+        for row in connection.execute(query)
+    ]
+    seen = [each for each in found if _holds(scope, each.scope)]
+    return tuple(seen[:most])
+
+
+def _holds(scope: Scope, other: Scope) -> bool:
+    if scope.wards is None:
+        return True
+    return other.wards is not None and other.wards <= scope.wards

@@ -1,0 +1,155 @@
+"""What the console reads out of births, heartbeats and events: forgiving, for newer and older agents.
+
+A document that cannot be read counts as one that says nothing; the bytes are in the database all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+
+class Camera(msgspec.Struct):
+    """Of a heartbeat."""
+
+    state: str = ""
+    cause: str | None = None
+    since: str = ""
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    packet_fps: float = 0.0
+    last_frame_age_s: float | None = None
+    view: list[str] = msgspec.field(default_factory=list)
+
+
+class _Clock(msgspec.Struct):
+    synced: bool | None = None
+    offset_ms: float | None = None
+
+
+class _Box(msgspec.Struct):
+    temperature_c: float | None = None
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    disk_percent: float | None = None
+    disk_free_mb: float | None = None
+    throttled: bool | None = None
+    undervoltage: bool | None = None
+    uptime_s: float | None = None
+
+
+class _Outbox(msgspec.Struct):
+    depth: int = 0
+    oldest_s: float = 0.0
+
+
+class Heartbeat(msgspec.Struct):
+    uptime_s: float | None = None
+    version: str = ""
+    clock: _Clock = msgspec.field(default_factory=_Clock)
+    box: _Box = msgspec.field(default_factory=_Box)
+    outbox: _Outbox = msgspec.field(default_factory=_Outbox)
+    cameras: dict[str, Camera] = msgspec.field(default_factory=dict)
+    degraded: list[str] = msgspec.field(default_factory=list)
+
+
+class BirthCamera(msgspec.Struct):
+    id: str
+
+
+class Location(msgspec.Struct):
+    latitude: float
+    longitude: float
+
+
+class Birth(msgspec.Struct):
+    name: str = ""
+    version: str = ""
+    board: str = ""
+    profile: str = ""
+    evidence_key: str | None = None
+    cameras: list[BirthCamera] = msgspec.field(default_factory=list)
+    location: Location | None = None
+
+
+class Picture(msgspec.Struct):
+    """What an event names: a snapshot, or a clip."""
+
+    media_id: str
+    sha256: str
+    bytes: int = 0
+    sealed_sha256: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    duration_s: float | None = None
+    pre_roll_s: float | None = None
+    began_at: str | None = None
+    cut_short: str | None = None
+
+
+class Data(msgspec.Struct):
+    """Of any kind of event: what has the same name has the same meaning."""
+
+    phase: str | None = None
+    event_id: str | None = None
+    rule_id: str | None = None
+    zone: str | None = None
+    line: str | None = None
+    label: str | None = None
+    state: str | None = None
+    cause: str | None = None
+    tamper: bool | None = None
+    masked: bool = False
+    why: str = ""
+    detail: str = ""
+    reason: str = ""
+    missing: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    end_reason: str | None = None
+    snapshot: Picture | None = None
+    clip: Picture | None = None
+
+
+class Event(msgspec.Struct):
+    id: str = ""
+    clock: str = "synced"
+    data: Data = msgspec.field(default_factory=Data)
+
+
+_T = TypeVar("_T")
+_HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+_BIRTH = msgspec.json.Decoder(Birth)
+_EVENT = msgspec.json.Decoder(Event)
+
+
+def heartbeat(payload: bytes | None) -> Heartbeat:
+    return _read(_HEARTBEAT, payload, Heartbeat())
+
+
+def birth(payload: bytes | None) -> Birth:
+    return _read(_BIRTH, payload, Birth())
+
+
+def event(payload: bytes | None) -> Event:
+    return _read(_EVENT, payload, Event())
+
+
+def milliseconds(time: str | None) -> int | None:
+    """Since 1970."""
+    try:
+        return None if not time else round(datetime.fromisoformat(time).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: _T) -> _T:
+    if not payload:
+        return otherwise
+    try:
+        found: _T = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return otherwise
+    return found

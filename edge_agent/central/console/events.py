@@ -1,0 +1,301 @@
+"""Events: the newest first, by what is asked for, page by page; one of them with everything about it.
+
+Without times they come in the order in which they were stored (``cursor``): stable, and a box with a wrong
+clock puts nothing on top for ever. Between two times they come in the order in which they happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
+
+from edge_agent.central import tables
+from edge_agent.central.console import documents
+from edge_agent.central.scope import Scope
+
+PAGE = 50
+MOST_PHASES = 500
+INFO, WARNING, ALARM = 9, 13, 17
+RULES = (
+    "zone-intrusion",
+    "loitering",
+    "line-crossing",
+    "stopped-vehicle",
+    "wrong-way",
+    "crowding",
+)
+"""Kinds of what a rule sees."""
+CAMERA = ("camera-view", "camera-state")
+BOX = ("thermal", "uplink", "certificate", "healing", "update", "clock-correction", "loss")
+QUIET = ("object", "counts", "line-counts", "chain-head", "evidence")
+"""What machines read: left out unless asked for."""
+KINDS = (*RULES, *CAMERA, *BOX, *QUIET)
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Empty: no matter which."""
+
+    ward: str = ""
+    kinds: frozenset[str] = frozenset()
+    severity: int = INFO  # at least
+    gateway: str = ""
+    camera: str = ""
+    from_ms: int | None = None
+    to_ms: int | None = None  # not included
+
+    @property
+    def by_time(self) -> bool:
+        return self.from_ms is not None or self.to_ms is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next page begins: behind this event."""
+
+    cursor: int
+    time_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.cursor}-{self.time_ms}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        cursor, _, time_ms = text.partition("-")
+        if not (cursor.isdecimal() and time_ms.isdecimal() and len(text) <= 40):
+            return None
+        return cls(min(int(cursor), 2**63 - 1), min(int(time_ms), 2**63 - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    cursor: int
+    gateway: str
+    ward: str
+    camera: str
+    kind: str
+    severity: int
+    time_ms: int
+    received_ms: int
+    event_id: str | None
+    phase: str | None
+    synced: bool  # the gateway's clock
+    data: documents.Data
+    media_id: str | None = None  # of its snapshot, where it has arrived
+
+    @property
+    def late_s(self) -> float:
+        """From what happened to what is here; of a clock that is right."""
+        return (self.received_ms - self.time_ms) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    rows: tuple[EventRow, ...]
+    next: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMedia:
+    gateway: str
+    media_id: str
+    ward: str
+    event_id: str
+    camera: str
+    sha256: str
+    bytes: int
+    sealed: bool
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventStory:
+    """An event with all that was said of it."""
+
+    asked: EventRow
+    phases: tuple[EventRow, ...]  # in the order in which they were numbered; without its evidence
+    evidence: tuple[EventRow, ...]  # clips, or why there is none
+    media: tuple[StoredMedia, ...]
+
+    @property
+    def first(self) -> EventRow:
+        return self.phases[0] if self.phases else self.asked
+
+    @property
+    def goes_on(self) -> bool:
+        return self.phases[-1].phase in ("start", "update") if self.phases else False
+
+    @property
+    def severity(self) -> int:
+        return max((row.severity for row in self.phases), default=self.asked.severity)
+
+
+_E = tables.event.c
+OF_NOTE = _E.severity >= literal_column(str(WARNING))
+"""Written out, so that SQLite knows that the index of these events has them all."""
+_COLUMNS = (
+    *(_E.cursor, _E.gateway, _E.ward, _E.camera, _E.kind, _E.severity, _E.time_ms, _E.received_ms),
+    *(_E.event_id, _E.phase, _E.payload),
+)
+
+
+def events(
+    connection: Connection, scope: Scope, asked: EventFilter, after: Position | None = None, size: int = PAGE
+) -> EventPage:
+    """The newest ``size`` behind ``after``."""
+    query = select(*_COLUMNS).where(*_conditions(scope, asked))
+    if asked.by_time:
+        query = query.order_by(_E.time_ms.desc(), _E.cursor.desc())
+    else:
+        query = query.order_by(_E.cursor.desc())
+    if after is not None:
+        query = query.where(_behind(asked, after))
+    found = connection.execute(query.limit(size + 1)).all()
+    rows = tuple(_row(row) for row in found[:size])
+    more = len(found) > size
+    return EventPage(
+        _with_pictures(connection, rows), Position(rows[-1].cursor, rows[-1].time_ms) if more else None
+    )
+
+
+def events_since(
+    connection: Connection, scope: Scope, asked: EventFilter, cursor: int, most: int = PAGE
+) -> tuple[EventRow, ...]:
+    """What has come after ``cursor``, the newest first: at most ``most`` of the newest."""
+    query = select(*_COLUMNS).where(*_conditions(scope, asked), _E.cursor > cursor)
+    found = connection.execute(query.order_by(_E.cursor.desc()).limit(most))
+    return _with_pictures(connection, tuple(_row(row) for row in found))
+
+
+def rows_of(connection: Connection, scope: Scope, cursors: Collection[int]) -> tuple[EventRow, ...]:
+    """The newest first."""
+    query = select(*_COLUMNS).where(_E.cursor.in_(sorted(cursors)), scope.of(_E.ward))
+    found = connection.execute(query.order_by(_E.cursor.desc()))
+    return _with_pictures(connection, tuple(_row(row) for row in found))
+
+
+def newest_cursor(connection: Connection) -> int:
+    return connection.scalar(select(_E.cursor).order_by(_E.cursor.desc()).limit(1)) or 0
+
+
+def story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
+    """None: there is no such event, or it is not for this scope."""
+    query = select(*_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    asked = _row(row)
+    if asked.event_id is None:
+        return EventStory(asked, (asked,), (), ())
+    all_of_it = select(*_COLUMNS).where(
+        _E.event_id == asked.event_id, _E.gateway == asked.gateway, scope.of(_E.ward)
+    )
+    found = connection.execute(all_of_it.order_by(_E.stream, _E.sequence).limit(MOST_PHASES))
+    rows = _with_pictures(connection, tuple(_row(each) for each in found))
+    phases = tuple(each for each in rows if each.kind != "evidence")
+    evidence = tuple(each for each in rows if each.kind == "evidence")
+    media = _media(connection, scope, tables.media.c.event_id == asked.event_id, asked.gateway)
+    return EventStory(asked, phases, evidence, media)
+
+
+def event_of(connection: Connection, scope: Scope, gateway: str, event_id: str) -> int | None:
+    """The cursor of its first phase."""
+    query = select(_E.cursor).where(
+        _E.event_id == event_id, _E.gateway == gateway, _E.kind != "evidence", scope.of(_E.ward)
+    )
+    return connection.scalar(query.order_by(_E.stream, _E.sequence).limit(1))
+
+
+def media(connection: Connection, scope: Scope, gateway: str, media_id: str) -> StoredMedia | None:
+    found = _media(connection, scope, tables.media.c.media_id == media_id, gateway)
+    return found[0] if found else None
+
+
+def latest_pictures(
+    connection: Connection, scope: Scope, gateway: str, cameras: Iterable[str]
+) -> dict[str, StoredMedia]:
+    """The newest picture of each of these cameras of a gateway."""
+    latest: dict[str, StoredMedia] = {}
+    for camera in cameras:
+        found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=1)
+        latest.update((each.camera, each) for each in found)
+    return latest
+
+
+def _media(
+    connection: Connection, scope: Scope, which: ColumnElement[bool], gateway: str, newest: int = 100
+) -> tuple[StoredMedia, ...]:
+    """A picture is its gateway's, and so its gateway's ward's."""
+    columns, of = tables.media.c, tables.gateway.c
+    query = (
+        select(tables.media, of.ward)
+        .join_from(tables.media, tables.gateway, of.id == columns.gateway)
+        .where(columns.gateway == gateway, which, scope.of(of.ward))
+        .order_by(columns.received_ms.desc(), columns.media_id)
+        .limit(newest)
+    )
+    return tuple(StoredMedia(**row._mapping) for row in connection.execute(query))
+
+
+def _conditions(scope: Scope, asked: EventFilter) -> Iterable[ColumnElement[bool]]:
+    yield scope.narrowed(asked.ward or None).of(_E.ward)
+    yield _E.kind.in_(sorted(asked.kinds)) if asked.kinds else _E.kind.not_in(QUIET)
+    if asked.severity >= WARNING:
+        yield OF_NOTE
+        yield _E.severity >= asked.severity
+    if asked.gateway:
+        yield _E.gateway == asked.gateway
+    if asked.camera:
+        yield _E.camera == asked.camera
+    if asked.from_ms is not None:
+        yield _E.time_ms >= asked.from_ms
+    if asked.to_ms is not None:
+        yield _E.time_ms < asked.to_ms
+
+
+def _behind(asked: EventFilter, after: Position) -> ColumnElement[bool]:
+    if not asked.by_time:
+        return _E.cursor < after.cursor
+    return or_(_E.time_ms < after.time_ms, and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor))
+
+
+def _row(row: Any) -> EventRow:
+    told = documents.event(row.payload)
+    return EventRow(
+        *(
+            row.cursor,
+            row.gateway,
+            row.ward,
+            row.camera,
+            row.kind,
+            row.severity,
+            row.time_ms,
+            row.received_ms,
+        ),
+        *(row.event_id, row.phase, told.clock == "synced", told.data),
+    )
+
+
+def _with_pictures(connection: Connection, rows: Sequence[EventRow]) -> tuple[EventRow, ...]:
+    """Which of the named pictures are here; one question for all rows."""
+    named = {row.data.snapshot.media_id for row in rows if row.data.snapshot is not None}
+    if not named:
+        return tuple(rows)
+    columns = tables.media.c
+    query: Select[Any] = select(columns.gateway, columns.media_id).where(
+        columns.gateway.in_({row.gateway for row in rows}),
+        columns.media_id.in_(named),
+        columns.sealed.is_(False),
+    )
+    here = {(gateway, media_id) for gateway, media_id in connection.execute(query)}
+    return tuple(_pictured(row, here) for row in rows)
+
+
+def _pictured(row: EventRow, here: set[tuple[str, str]]) -> EventRow:
+    snapshot = row.data.snapshot
+    if snapshot is None or (row.gateway, snapshot.media_id) not in here:
+        return row
+    return replace(row, media_id=snapshot.media_id)

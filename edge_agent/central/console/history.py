@@ -1,0 +1,83 @@
+"""A box over time, for plots: temperature, disk, outbox, and pictures a second of each camera."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from edge_agent.central import tables
+from edge_agent.central.scope import Scope
+
+MOST_POINTS = 5_000
+"""Of ten minutes each: a month and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """``points`` are (milliseconds since 1970, value), ascending; None: it was not told."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[int, float | None], ...]
+
+    @property
+    def newest(self) -> float | None:
+        return next((value for _, value in reversed(self.points) if value is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    from_ms: int
+    to_ms: int
+    temperature: Series
+    disk: Series
+    memory: Series
+    outbox: Series
+    cameras: tuple[Series, ...]  # by id
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.temperature.points
+
+
+def history(connection: Connection, scope: Scope, gateway: str, from_ms: int, to_ms: int) -> History:
+    columns, of = tables.health.c, tables.gateway.c
+    query = (
+        select(tables.health)
+        .join_from(tables.health, tables.gateway, of.id == columns.gateway)
+        .where(columns.gateway == gateway, scope.of(of.ward))
+        .where(columns.slot_ms >= from_ms, columns.slot_ms < to_ms)
+        .order_by(columns.slot_ms.desc())
+        .limit(MOST_POINTS)
+    )
+    rows = connection.execute(query).all()[::-1]
+    rates: dict[str, list[tuple[int, float | None]]] = {}
+    for row in rows:
+        for camera, rate in _rates(row.cameras).items():
+            rates.setdefault(camera, []).append((row.slot_ms, rate))
+
+    def one(name: str, unit: str) -> Series:
+        return Series(name, unit, tuple((row.slot_ms, getattr(row, name)) for row in rows))
+
+    return History(
+        from_ms,
+        to_ms,
+        one("temperature_c", "°C"),
+        one("disk_percent", "%"),
+        one("memory_percent", "%"),
+        one("outbox_depth", ""),
+        tuple(Series(camera, "fps", tuple(rates[camera])) for camera in sorted(rates)),
+    )
+
+
+def _rates(text: str) -> dict[str, float | None]:
+    """Of ``{"cam-1": ["online", 10.0], ...}``: a camera that is offline has no rate, it has none at all."""
+    try:
+        found = json.loads(text)
+        return {
+            str(camera): float(rate) if state != "offline" else 0.0 for camera, (state, rate) in found.items()
+        }
+    except (ValueError, TypeError, AttributeError):
+        return {}

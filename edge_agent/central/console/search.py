@@ -1,0 +1,66 @@
+"""Finding a place or a camera by what somebody types: without marks, in any order, by channel too. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from edge_agent.central.console.fleet import CameraNow, Fleet, SiteNow
+from edge_agent.central.console.names import fold
+
+
+class Found(StrEnum):
+    WARD = "ward"
+    SITE = "site"
+    CAMERA = "camera"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    what: Found
+    ward: str
+    name: str
+    site: SiteNow | None = None
+    camera: CameraNow | None = None
+
+
+def search(fleet: Fleet, text: str, most: int = 20) -> tuple[Hit, ...]:
+    """Each word of ``text`` begins a word of the name, the id or the ward; or all of it is a channel of the
+    recorder. Channels first, then wards, sites, cameras."""
+    words = fold(text).split()
+    if not words:
+        return ()
+    hits = [
+        Hit(Found.CAMERA, site.ward, camera.name, site, camera)
+        for site in fleet.sites
+        for camera in site.cameras
+        if camera.channel and _parts(camera.channel) == tuple(words)
+    ]
+    hits += [Hit(Found.WARD, ward.id, ward.name) for ward in fleet.wards if _fits(words, ward.name, ward.id)]
+    names = {ward.id: ward.name for ward in fleet.wards}
+    for site in fleet.sites:
+        if _fits(words, site.name, site.id, names.get(site.ward, ""), own=(site.name, site.id)):
+            hits.append(Hit(Found.SITE, site.ward, site.name, site))
+    for site in fleet.sites:
+        for camera in site.cameras:
+            own = (camera.name, camera.id)
+            if _fits(words, *own, site.name, site.id, names.get(site.ward, ""), own=own):
+                hits.append(Hit(Found.CAMERA, site.ward, camera.name, site, camera))
+    return tuple(hits[:most])
+
+
+def _fits(words: list[str], *texts: str, own: tuple[str, ...] = ()) -> bool:
+    """All words, at least one of them in what is the thing's own."""
+    if not all(any(_begins(word, text) for text in texts) for word in words):
+        return False
+    return not own or any(_begins(word, text) for word in words for text in own)
+
+
+def _begins(word: str, text: str) -> bool:
+    return any(part.startswith(word) for part in _parts(text))
+
+
+@lru_cache(8192)
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(fold(text).split())

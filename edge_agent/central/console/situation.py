@@ -1,0 +1,98 @@
+"""What is one thing although many report it: rain over a ward, a power cut, boxes that boot after it.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.central.console.fleet import RAIN, Cut, Fleet, Sight, SiteNow, Standing
+
+RAIN_SHARE, RAIN_LEAST = 0.5, 4
+"""Of the cameras of a ward that see anything: from so many on it is the weather, and not a dirty lens."""
+TOGETHER_MS = 180_000
+"""Outages of wards that begin within this are one cut of the city."""
+
+
+@dataclass(frozen=True, slots=True)
+class RainOver:
+    ward: str
+    cameras: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCut:
+    """Wards that went together, and how many of their sites."""
+
+    wards: tuple[str, ...]
+    gateways: tuple[str, ...]
+    of: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComingBack:
+    """Sites of a ward that boot."""
+
+    ward: str
+    gateways: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    rain: tuple[RainOver, ...]
+    cuts: tuple[PowerCut, ...]
+    back: tuple[ComingBack, ...]
+
+    @property
+    def is_calm(self) -> bool:
+        return not (self.rain or self.cuts or self.back)
+
+    def explains(self, ward: str, view: str) -> bool:
+        """Whether what one camera shows is told by the banner of its ward."""
+        return view == RAIN and any(each.ward == ward for each in self.rain)
+
+
+def situation(fleet: Fleet) -> Situation:
+    rain = [_rain(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
+    back = [_back(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
+    return Situation(
+        tuple(each for each in rain if each is not None),
+        _merged(fleet.cuts),
+        tuple(each for each in back if each is not None),
+    )
+
+
+def _rain(ward: str, sites: tuple[SiteNow, ...]) -> RainOver | None:
+    seeing = [
+        camera for site in sites for camera in site.cameras if camera.sight in (Sight.ONLINE, Sight.DEGRADED)
+    ]
+    wet = sum(RAIN in camera.view for camera in seeing)
+    if wet < max(RAIN_LEAST, RAIN_SHARE * len(seeing)):
+        return None
+    return RainOver(ward, wet, len(seeing))
+
+
+def _back(ward: str, sites: tuple[SiteNow, ...]) -> ComingBack | None:
+    booting = tuple(site.id for site in sites if site.standing is Standing.BOOTING)
+    return ComingBack(ward, booting) if booting else None
+
+
+def _merged(cuts: tuple[Cut, ...]) -> tuple[PowerCut, ...]:
+    groups: list[list[Cut]] = []
+    for cut in sorted(cuts, key=lambda each: each.since_ms):
+        if groups and cut.since_ms - groups[-1][0].since_ms <= TOGETHER_MS:
+            groups[-1].append(cut)
+        else:
+            groups.append([cut])
+    return tuple(
+        PowerCut(
+            tuple(sorted(cut.ward for cut in group)),
+            tuple(sorted(each for cut in group for each in cut.gateways)),
+            sum(cut.of for cut in group),
+            group[0].since_ms,
+        )
+        for group in groups
+    )

@@ -1,0 +1,225 @@
+"""A filled database: 465 sites and 1,194 cameras on an evening with rain, a power cut and the usual trouble.
+
+Everything goes through the real intake, from documents of the wire's own types. All of it is invented.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent import wire
+from edge_agent.central.console.names import Names, read_names
+from edge_agent.central.intake import Intake
+from edge_agent.central.known import Known
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.presence import BoxReport, OutageReport, Standing
+from edge_agent.central.settings import Database, History
+from edge_agent.central.store import Store
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.inbox import Arrived
+from tests.console.gateway import Gateway, at
+from tests.console.happenings import MINUTE_MS, Happening, a_day, told
+from tests.console.plan import NEVER_HEARD, WARDS, gateways, write_sheet
+
+BATCH, LONGEST_MS = 400, 300_000
+SLOT_MS = 600_000
+CUT = tuple(f"dt-{n:03d}" for n in range(1, 12))
+BACK = tuple(f"bx-{n:03d}" for n in range(1, 7))
+OFFLINE, UNSTABLE, STOPPED, HOT, FULL = "tl-007", "tl-020", "qt-031", "hd-004", "hd-011"
+COVERED, UNAUTHORIZED, STALLED = ("qt-002", "cam-1"), ("qt-009", "cam-2"), ("pk-015", "cam-1")
+RAIN_WARD, RAIN_SHARE = "ky-ba", 0.72
+
+
+@dataclass(frozen=True)
+class City:
+    database: Database
+    state_dir: Path
+    sites_file: Path
+    wards_file: Path
+    now_ms: int
+    gateways: dict[str, Gateway]
+
+    @property
+    def names(self) -> Names:
+        return read_names(self.sites_file, self.wards_file)
+
+
+def build(
+    folder: Path, now_ms: int | None = None, *, events: int = 3_000, database: Database | None = None
+) -> City:
+    """Takes a few seconds. ``now_ms`` is when the evening is; None: now."""
+    now = round(time.time() * 1000) if now_ms is None else now_ms
+    folder.mkdir(parents=True, exist_ok=True)
+    everybody = gateways()
+    sites_file, wards_file = write_sheet(folder, everybody)
+    heard = [each for each in everybody if each.id not in NEVER_HEARD]
+    database = database or Database(f"sqlite:///{folder / 'central.db'}")
+    filler = _Filler(database, folder / "media")
+    day = [message for each in a_day(heard, now, events) for message in told(each)]
+    filler.take_in_order(day)
+    filler.take([each.birth(now - 86_400_000) for each in heard], now - 86_400_000)
+    filler.take_in_order([message for each in _tonight(heard, now) for message in told(each)])
+    filler.take_in_order([_beat(each, now) for each in heard])
+    filler.presence(heard, now)
+    filler.history(heard, now)
+    filler.store.close()
+    return City(database, folder, sites_file, wards_file, now, {each.id: each for each in everybody})
+
+
+class _Filler:
+    def __init__(self, database: Database, pictures: Path) -> None:
+        self.store = Store(database)
+        topics = CentralTopics("tb/v1", "central")
+        self._intake = Intake(topics, [ward for ward, *_ in WARDS], Pictures(pictures), History(600.0, 30.0))
+        self._known: Known = self.store.load()
+
+    def take_in_order(self, messages: Iterable[tuple[int, Arrived]]) -> None:
+        """By when they arrive; of one gateway in the order in which it made them."""
+        made = list(messages)
+        order = sorted(range(len(made)), key=lambda index: made[index][0])
+        batch: list[Arrived] = []
+        began_ms = 0
+        for time_ms, arrived in (made[index] for index in order):
+            if batch and (len(batch) == BATCH or time_ms - began_ms > LONGEST_MS):
+                self.take(batch, began_ms + 400)
+                batch = []
+            began_ms = began_ms if batch else time_ms
+            batch.append(arrived)
+        self.take(batch, time_ms + 400)
+
+    def take(self, arrivals: Sequence[Arrived], now_ms: int) -> None:
+        with self.store.batch() as batch:
+            stored = self._intake.take(arrivals, self._known, batch, now_ms)
+        assert stored.rejected == 0, stored.first_rejected
+        for stream in batch.streams.values():
+            stream.written()
+        for gateway in batch.gateways.values():
+            gateway.changes.clear()
+
+    def presence(self, heard: Iterable[Gateway], now_ms: int) -> None:
+        with self.store.batch() as batch:
+            for each in heard:
+                batch.keep(_report(each, now_ms))
+            batch.keep(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
+
+    def history(self, heard: Iterable[Gateway], now_ms: int) -> None:
+        """A day of it for two wards and some others."""
+        chosen = [
+            each
+            for each in heard
+            if each.ward in ("de-tham", "bo-xuyen") or each.id in (HOT, FULL, COVERED[0])
+        ]
+        with self.store.batch() as batch:
+            batch.health += [row for each in chosen for row in _past(each, now_ms)]
+
+
+def _report(gateway: Gateway, now_ms: int) -> BoxReport:
+    since_ms = now_ms - 86_400_000 * 3 + (sum(gateway.id.encode()) % 400) * 300_000
+    known = {
+        OFFLINE: (Standing.OFFLINE, "no heartbeat for 99 s", now_ms - 47 * MINUTE_MS),
+        UNSTABLE: (Standing.UNSTABLE, "went offline 4 times in 60 min", now_ms - 12 * MINUTE_MS),
+        STOPPED: (Standing.STOPPED, "stopped", now_ms - 190 * MINUTE_MS),
+    }
+    standing, why, since_ms = known.get(gateway.id, (Standing.ONLINE, "heartbeat", since_ms))
+    return BoxReport(gateway.id, gateway.ward, standing, why, since_ms)
+
+
+def _tonight(heard: Sequence[Gateway], now_ms: int) -> list[Happening]:
+    """The last half hour: three alarms that nobody has seen, a covered camera, rain."""
+    by_id = {each.id: each for each in heard}
+    found = [
+        Happening(now_ms - 26 * MINUTE_MS, by_id["lp-012"], "cam-1", "zone-intrusion", 17, True, 95_000),
+        Happening(now_ms - 9 * MINUTE_MS, by_id["pk-003"], "cam-2", "zone-intrusion", 17, True, 40_000),
+        Happening(now_ms - 2 * MINUTE_MS, by_id["qt-014"], "cam-1", "zone-intrusion", 17, True, open=True),
+        Happening(
+            *(now_ms - 14 * MINUTE_MS, by_id[COVERED[0]], COVERED[1], "camera-view", 13, True),
+            open=True, state="covered",
+        ),
+    ]  # fmt: skip
+    rng = random.Random(3)
+    for each in [each for each in heard if each.ward == RAIN_WARD][:20]:
+        time_ms = now_ms - rng.randrange(18, 29) * MINUTE_MS
+        state = "visibility-degraded"
+        found.append(Happening(time_ms, each, "cam-1", "camera-view", 9, True, open=True, state=state))
+    for _ in range(70):
+        each = rng.choice([each for each in heard if each.id not in CUT])
+        kind = rng.choice(["line-crossing", "wrong-way", "loitering", "stopped-vehicle", "crowding"])
+        severity = 9 if kind in ("line-crossing", "wrong-way") else 13
+        time_ms = now_ms - rng.randrange(20_000, 30 * MINUTE_MS)
+        found.append(
+            Happening(
+                time_ms, each, rng.choice(each.cameras), kind, severity, kind != "line-crossing", 15_000
+            )
+        )
+    return sorted(found, key=lambda each: each.time_ms)
+
+
+def _beat(gateway: Gateway, now_ms: int) -> tuple[int, Arrived]:
+    heard_ms = now_ms - 9_000
+    if gateway.id in CUT:
+        heard_ms = now_ms - 25 * MINUTE_MS
+    elif gateway.id in (OFFLINE, STOPPED):
+        heard_ms = now_ms - 50 * MINUTE_MS
+    booted_ms = now_ms - 95_000 if gateway.id in BACK else now_ms - 9 * 86_400_000
+    warm = 52.0 + sum(gateway.id.encode()) % 14
+    box = wire.BoxHealth(
+        cpu_percent=41.0, memory_percent=46.0, disk_percent=93.0 if gateway.id == FULL else 38.0,
+        disk_free_mb=17_800.0, temperature_c=83.5 if gateway.id == HOT else warm,
+        uptime_s=(heard_ms - booted_ms) / 1000,
+    )  # fmt: skip
+    cameras = {camera: _camera(gateway, camera, now_ms) for camera in gateway.cameras}
+    return heard_ms, gateway.heartbeat(heard_ms, cameras, booted_ms=booted_ms, box=box)
+
+
+def _camera(gateway: Gateway, camera: str, now_ms: int) -> wire.CameraHealth:
+    place = gateway.id, camera
+    wet = gateway.ward == RAIN_WARD and zlib.crc32(f"{place}".encode()) % 100 < RAIN_SHARE * 100
+    known: dict[str, Any] = {
+        "state": "online", "cause": None, "since": at(now_ms - 2 * 86_400_000), "codec": "h264", "width": 640,
+        "height": 360, "packet_fps": 10.0, "decoded_fps": 10.0, "analysed_fps": 5.0, "bitrate_kbps": 512.0,
+        "last_frame_age_s": 0.1, "view": ["visibility-degraded"] if wet else [],
+    }  # fmt: skip
+    down: dict[str, Any] = {"state": "offline", "packet_fps": 0.0, "last_frame_age_s": 3_000.0, "view": []}
+    if place == COVERED:
+        known |= {"view": ["covered"]}
+    elif place == UNAUTHORIZED:
+        known |= {**down, "cause": "unauthorized", "since": at(now_ms - 340 * MINUTE_MS)}
+    elif place == STALLED:
+        known |= {**down, "cause": "stalled", "since": at(now_ms - 8 * MINUTE_MS)}
+    elif gateway.id in BACK and camera != "cam-1":
+        known |= {**down, "state": "starting", "since": at(now_ms - 40_000)}
+    return wire.CameraHealth(**known)
+
+
+def _past(gateway: Gateway, now_ms: int) -> list[dict[str, Any]]:
+    rng = random.Random(gateway.id)
+    base = 74.0 if gateway.id == HOT else 55.0
+    rows = []
+    last_ms = now_ms - now_ms % SLOT_MS - (2 * SLOT_MS if gateway.id in CUT else SLOT_MS)
+    for slot_ms in range(last_ms - 86_400_000, last_ms + 1, SLOT_MS):
+        hour = (slot_ms / 3_600_000 + 7) % 24
+        sun = math.sin((hour - 8) / 24 * 2 * math.pi)
+        cut = 40 if 11.5 < hour < 12.5 else 0
+        rates = {
+            camera: ["online", 0.0 if cut and camera == "cam-2" else round(10 + rng.uniform(-0.3, 0.2), 1)]
+            for camera in gateway.cameras
+        }
+        rows.append(
+            {
+                "gateway": gateway.id, "slot_ms": slot_ms, "cpu_percent": 41.0, "clock_offset_ms": 0.4,
+                "temperature_c": round(base + 7 * sun + rng.uniform(-1, 1), 1),
+                "memory_percent": round(46 + rng.uniform(-1, 1), 1),
+                "disk_percent": round(30 + (slot_ms - last_ms + 86_400_000) / 86_400_000 * 8, 1),
+                "outbox_depth": max(0, cut + rng.randrange(-3, 3)), "outbox_oldest_s": 0.0,
+                "cameras": json.dumps(rates),
+            }
+        )  # fmt: skip
+    return rows

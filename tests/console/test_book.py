@@ -1,0 +1,158 @@
+"""The duty book: what rings, who saw it, what it was, and who took over."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from edge_agent.central.console.book import (
+    Alarm,
+    Outcome,
+    Writer,
+    acknowledge,
+    alarms,
+    close,
+    hand_over,
+    handlings,
+    handovers,
+    note,
+    reopen,
+    steps,
+    take,
+    take_over,
+)
+from edge_agent.central.database import open_engine, prepare
+from edge_agent.central.scope import EVERYWHERE, Scope
+from edge_agent.central.settings import Database
+from tests.console.city import City
+
+QUANG_TRUNG = Scope(frozenset({"quang-trung"}))
+
+
+def by(city: City, who: str = "lan", later_s: int = 0) -> Writer:
+    return Writer(who, city.now_ms + later_s * 1000)
+
+
+def newest(connection: Connection, city: City) -> Alarm:
+    return alarms(connection, EVERYWHERE, city.now_ms)[0]
+
+
+def test_alarms_that_nobody_has_seen_ring(city: City, writing: Connection) -> None:
+    found = alarms(writing, EVERYWHERE, city.now_ms)
+    assert [each.event.gateway for each in found[:3]] == ["qt-014", "pk-003", "lp-012"]
+    assert all(each.handling.rings for each in found)
+    assert all(each.event.phase == "start" for each in found), "an end and its evidence have the severity too"
+
+
+def test_a_ward_hears_its_own_alarms(city: City, writing: Connection) -> None:
+    assert {each.event.ward for each in alarms(writing, QUANG_TRUNG, city.now_ms)} == {"quang-trung"}
+
+
+def test_an_old_alarm_is_off_the_desk(city: City, writing: Connection) -> None:
+    assert alarms(writing, EVERYWHERE, city.now_ms + 9 * 86_400_000) == ()
+
+
+def test_acknowledged_is_silent_for_everybody_and_has_an_owner(city: City, writing: Connection) -> None:
+    alarm = newest(writing, city)
+    assert acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
+    now = newest(writing, city).handling
+    assert (now.rings, now.is_open, now.owner, now.acknowledged_by) == (False, True, "lan", "lan")
+
+
+def test_the_second_who_acknowledges_changes_nothing(city: City, writing: Connection) -> None:
+    alarm = newest(writing, city)
+    acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
+    assert not acknowledge(writing, by(city, "minh", 5), alarm.handling.subject, alarm.event.ward)
+    assert newest(writing, city).handling.acknowledged_by == "lan"
+    assert [step.who for step in steps(writing, alarm.handling.subject)] == ["lan"]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_outcome_closes_it_and_its_history_says_who_when_and_what(
+    city: City, writing: Connection, outcome: Outcome
+) -> None:
+    alarm = newest(writing, city)
+    subject, ward = alarm.handling.subject, alarm.event.ward
+    acknowledge(writing, by(city), subject, ward)
+    take(writing, by(city, "lan", 10), subject, ward, "minh")
+    close(writing, by(city, "minh", 60), subject, ward, outcome, " bảo vệ đã tới\0 ")
+    assert newest(writing, city).event.gateway != alarm.event.gateway
+    now = handlings(writing, EVERYWHERE, [subject])[subject]
+    assert (now.outcome, now.closed_ms) == (outcome, city.now_ms + 60_000)
+    assert [(step.who, step.what, step.words) for step in steps(writing, subject)] == [
+        ("lan", "acknowledged", ""),
+        ("lan", "owner", "minh"),
+        ("minh", "outcome", outcome.value),
+        ("minh", "note", "bảo vệ đã tới"),
+    ]
+
+
+def test_reopened_is_on_the_desk_again_and_does_not_ring(city: City, writing: Connection) -> None:
+    alarm = newest(writing, city)
+    subject, ward = alarm.handling.subject, alarm.event.ward
+    close(writing, by(city), subject, ward, Outcome.FALSE, "")
+    reopen(writing, by(city), subject, ward)
+    now = newest(writing, city)
+    assert now.event == alarm.event
+    assert (now.handling.is_open, now.handling.rings) == (True, False)
+
+
+def test_a_note_alone_silences_nothing(city: City, writing: Connection) -> None:
+    alarm = newest(writing, city)
+    note(writing, by(city), alarm.handling.subject, alarm.event.ward, "gọi bảo vệ")
+    assert newest(writing, city).handling.rings
+    note(writing, by(city), alarm.handling.subject, alarm.event.ward, "  ")
+    assert len(steps(writing, alarm.handling.subject)) == 1
+
+
+def test_handlings_of_other_wards_are_not_there(city: City, writing: Connection) -> None:
+    alarm = newest(writing, city)
+    acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
+    assert handlings(writing, Scope(frozenset({"ky-ba"})), [alarm.handling.subject]) == {}
+
+
+def test_who_takes_over_owns_what_was_open(city: City, writing: Connection) -> None:
+    first, second = alarms(writing, EVERYWHERE, city.now_ms)[:2]
+    for each in (first, second):
+        acknowledge(writing, by(city), each.handling.subject, each.event.ward)
+    close(writing, by(city), second.handling.subject, second.event.ward, Outcome.REAL, "")
+    subjects = [first.handling.subject, second.handling.subject]
+    number = hand_over(writing, by(city), EVERYWHERE, "mưa ở Kỳ Bá", subjects)
+    assert take_over(writing, by(city, "minh", 300), EVERYWHERE, number)
+    assert not take_over(writing, by(city, "hoa", 301), EVERYWHERE, number), "it is taken"
+    told = handovers(writing, EVERYWHERE)[0]
+    assert (told.left_by, told.note, told.taken_by) == ("lan", "mưa ở Kỳ Bá", "minh")
+    now = handlings(writing, EVERYWHERE, subjects)
+    assert [now[each].owner for each in subjects] == ["minh", "lan"]
+
+
+def test_a_ward_takes_over_only_what_is_its_own(city: City, writing: Connection) -> None:
+    city_wide = hand_over(writing, by(city), EVERYWHERE, "", [])
+    own = hand_over(writing, by(city), QUANG_TRUNG, "", [])
+    assert not take_over(writing, by(city, "minh"), QUANG_TRUNG, city_wide)
+    assert [each.id for each in handovers(writing, QUANG_TRUNG)] == [own]
+    assert [each.id for each in handovers(writing, EVERYWHERE)] == [own, city_wide]
+
+
+def test_of_two_who_acknowledge_at_once_one_did(tmp_path: Path) -> None:
+    engine = open_engine(Database(f"sqlite:///{tmp_path / 'central.db'}"))
+    with engine.connect() as connection:
+        prepare(connection)
+    did: list[bool] = []
+    start = threading.Barrier(4)
+
+    def press(who: str) -> None:
+        start.wait(30)
+        with engine.begin() as connection:
+            did.append(acknowledge(connection, Writer(who, 1), "event dt-001 e1", "de-tham"))
+
+    threads = [threading.Thread(target=press, args=(f"officer-{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    engine.dispose()
+    assert sorted(did) == [False, False, False, True]

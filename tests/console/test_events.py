@@ -1,0 +1,216 @@
+"""Events by what is asked for, page by page; one of them with all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, select, text, update
+
+from edge_agent.central import tables
+from edge_agent.central.console.events import (
+    ALARM,
+    KINDS,
+    QUIET,
+    WARNING,
+    EventFilter,
+    EventRow,
+    Position,
+    event_of,
+    events,
+    events_since,
+    latest_pictures,
+    media,
+    newest_cursor,
+    story,
+)
+from edge_agent.central.console.history import history
+from edge_agent.central.console.verdict import judge_event
+from edge_agent.central.scope import EVERYWHERE, Scope
+from edge_agent.evidence.verify import Verdict
+from tests.console.city import COVERED, HOT, City
+
+ELSEWHERE = Scope(frozenset({"ky-ba"}))
+HOUR_MS = 3_600_000
+
+
+def all_pages(connection: Connection, asked: EventFilter, scope: Scope = EVERYWHERE) -> list[EventRow]:
+    rows: list[EventRow] = []
+    after = None
+    while True:
+        page = events(connection, scope, asked, after)
+        rows += page.rows
+        if page.next is None:
+            return rows
+        after = Position.parse(str(page.next))
+        assert after is not None
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+def test_pages_give_every_event_once_the_newest_first(city: City, reading: Connection, by_time: bool) -> None:
+    asked = EventFilter(from_ms=0 if by_time else None)
+    rows = all_pages(reading, asked)
+    key = [(row.time_ms, row.cursor) if by_time else (row.cursor, 0) for row in rows]
+    assert key == sorted(key, reverse=True)
+    wanted = select(tables.event.c.cursor).where(tables.event.c.kind.not_in(QUIET))
+    assert sorted(row.cursor for row in rows) == sorted(reading.scalars(wanted))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        EventFilter(ward="tran-lam"),
+        EventFilter(kinds=frozenset({"loitering", "chain-head"})),
+        EventFilter(severity=WARNING),
+        EventFilter(severity=ALARM),
+        EventFilter(gateway="dt-003"),
+        EventFilter(gateway="dt-003", camera="cam-1"),
+    ],
+)
+def test_a_filter_leaves_out_what_it_should_and_nothing_else(reading: Connection, asked: EventFilter) -> None:
+    def fits(row: EventRow) -> bool:
+        kinds = asked.kinds or {row.kind} - set(QUIET)
+        return (
+            row.ward == (asked.ward or row.ward)
+            and row.kind in kinds
+            and row.severity >= asked.severity
+            and row.gateway == (asked.gateway or row.gateway)
+            and row.camera == (asked.camera or row.camera)
+        )
+
+    everything = all_pages(reading, EventFilter(kinds=frozenset(KINDS)))
+    assert [row.cursor for row in all_pages(reading, asked)] == [
+        row.cursor for row in everything if fits(row)
+    ]
+
+
+def test_times_bound_what_happened(city: City, reading: Connection) -> None:
+    asked = EventFilter(from_ms=city.now_ms - 2 * HOUR_MS, to_ms=city.now_ms - HOUR_MS)
+    rows = all_pages(reading, asked)
+    assert rows
+    assert all(-2 * HOUR_MS <= row.time_ms - city.now_ms < -HOUR_MS for row in rows)
+
+
+def test_a_ward_never_gets_what_is_not_its_own(reading: Connection) -> None:
+    assert {row.ward for row in all_pages(reading, EventFilter(), ELSEWHERE)} == {"ky-ba"}
+    assert all_pages(reading, EventFilter(ward="tran-lam"), ELSEWHERE) == []
+    foreign = events(reading, EVERYWHERE, EventFilter(ward="quang-trung", severity=ALARM)).rows[0]
+    assert story(reading, ELSEWHERE, foreign.cursor) is None
+    assert judge_event(reading, ELSEWHERE, foreign.cursor) is None
+    assert foreign.media_id is not None
+    assert media(reading, ELSEWHERE, foreign.gateway, foreign.media_id) is None
+    assert event_of(reading, ELSEWHERE, foreign.gateway, foreign.event_id or "") is None
+    assert latest_pictures(reading, ELSEWHERE, foreign.gateway, [foreign.camera]) == {}
+    assert history(reading, ELSEWHERE, HOT, 0, 2**62).is_empty
+
+
+def test_what_is_new_is_what_came_after(reading: Connection) -> None:
+    newest = newest_cursor(reading)
+    page = events(reading, EVERYWHERE, EventFilter()).rows
+    assert events_since(reading, EVERYWHERE, EventFilter(), page[3].cursor) == page[:3]
+    assert events_since(reading, EVERYWHERE, EventFilter(), newest) == ()
+
+
+@pytest.mark.parametrize("text", ["", "5", "5-", "-5", "a-b", "5-5-5", "9" * 50 + "-1"])
+def test_a_position_that_is_none_is_refused(text: str) -> None:
+    assert Position.parse(text) is None
+
+
+def test_a_story_has_all_phases_its_picture_and_its_clip(reading: Connection) -> None:
+    asked = EventFilter(gateway="pk-003", severity=ALARM)
+    newest = events(reading, EVERYWHERE, asked).rows[0]
+    found = story(reading, EVERYWHERE, newest.cursor)
+    assert found is not None
+    assert [row.phase for row in found.phases] == ["start", "end"]
+    assert not found.goes_on
+    assert found.first.media_id == found.media[0].media_id
+    clip = found.evidence[0].data.clip
+    assert clip is not None
+    assert clip.pre_roll_s == 5.2
+    assert event_of(reading, EVERYWHERE, "pk-003", newest.event_id or "") == found.first.cursor
+
+
+def test_the_newest_picture_of_a_camera(reading: Connection) -> None:
+    found = latest_pictures(reading, EVERYWHERE, COVERED[0], [COVERED[1], "cam-2"])
+    assert found[COVERED[1]].event_id.startswith("camera-view-cam-1")
+
+
+def alarm_of(connection: Connection) -> EventRow:
+    found = story(
+        connection, EVERYWHERE, events(connection, EVERYWHERE, EventFilter(severity=ALARM)).rows[0].cursor
+    )
+    assert found is not None
+    return found.first
+
+
+def test_a_signed_event_is_genuine(reading: Connection) -> None:
+    found = judge_event(reading, EVERYWHERE, alarm_of(reading).cursor)
+    assert found is not None
+    assert (found.verdict, len(found.key)) == (Verdict.GENUINE, 64)
+
+
+def test_a_changed_event_is_not(writing: Connection) -> None:
+    columns, alarm = tables.event.c, alarm_of(writing)
+    payload = writing.scalar(select(columns.payload).where(columns.cursor == alarm.cursor))
+    assert payload is not None
+    changed = payload.replace(b'"person in yard for 10 s"', b'"nobody in yard for 0 s"')
+    assert changed != payload
+    writing.execute(update(tables.event).where(columns.cursor == alarm.cursor).values(payload=changed))
+    found = judge_event(writing, EVERYWHERE, alarm.cursor)
+    assert found is not None
+    assert found.verdict is Verdict.ALTERED
+
+
+def test_without_the_gateways_key_nothing_is_said_to_be_genuine(writing: Connection) -> None:
+    alarm = alarm_of(writing)
+    writing.execute(update(tables.gateway).where(tables.gateway.c.id == alarm.gateway).values(birth=None))
+    found = judge_event(writing, EVERYWHERE, alarm.cursor)
+    assert found is not None
+    assert (found.verdict, found.key) == (Verdict.UNSIGNED, "")
+
+
+def test_an_event_that_no_signed_one_follows_is_not_covered_yet(reading: Connection) -> None:
+    asked = EventFilter(ward="ky-ba", kinds=frozenset({"camera-view"}))
+    found = judge_event(reading, EVERYWHERE, events(reading, EVERYWHERE, asked).rows[0].cursor)
+    assert found is not None
+    assert found.verdict is Verdict.UNSIGNED
+
+
+def test_an_event_of_another_version_is_shown_with_what_can_be_read(writing: Connection) -> None:
+    alarm = alarm_of(writing)
+    writing.execute(
+        update(tables.event).where(tables.event.c.cursor == alarm.cursor).values(payload=b'{"data": 7}')
+    )
+    found = story(writing, EVERYWHERE, alarm.cursor)
+    assert found is not None
+    assert found.asked.data.why == ""
+    assert replace(found.asked, data=alarm.data, media_id=alarm.media_id) == alarm
+
+
+def test_history_is_ascending_and_knows_the_cameras(city: City, reading: Connection) -> None:
+    found = history(reading, EVERYWHERE, "bx-010", city.now_ms - 12 * HOUR_MS, city.now_ms)
+    times = [time for time, _ in found.temperature.points]
+    assert times == sorted(times)
+    assert len(times) in (71, 72)
+    assert [series.name for series in found.cameras] == city.gateways["bx-010"].cameras
+    assert found.disk.newest is not None
+    assert 30 < found.disk.newest < 40
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (
+            "kind NOT IN ('x') AND severity >= 13 AND severity >= 17 ORDER BY cursor DESC LIMIT 51",
+            "event_of_note",
+        ),
+        ("gateway = 'dt-001' AND kind NOT IN ('x') ORDER BY cursor DESC LIMIT 51", "event_by_gateway"),
+        ("ward IN ('ky-ba') AND kind NOT IN ('x') ORDER BY cursor DESC LIMIT 51", "event_by_ward"),
+        ("time_ms >= 5 AND time_ms < 9 ORDER BY time_ms DESC, cursor DESC LIMIT 51", "event_by_time"),
+    ],
+)
+def test_no_question_reads_the_whole_table(reading: Connection, query: str, index: str) -> None:
+    rows = reading.execute(text(f"EXPLAIN QUERY PLAN SELECT payload FROM event WHERE {query}")).all()
+    plan = " ".join(row[3] for row in rows)
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
