@@ -23,11 +23,12 @@ from edge_agent.cameras import Cameras
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, read_boot_id
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
-from edge_agent.commands.desk import Arrival, Desk
+from edge_agent.commands.desk import Desk
 from edge_agent.commands.files import Clip, Diagnostics, EvidenceHold, Snapshot
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import PlainAction
 from edge_agent.commands.reboot import Reboot
+from edge_agent.commands.reception import Arrival
 from edge_agent.commands.replies import Replies
 from edge_agent.commands.rules import rule_actions
 from edge_agent.commands.signature import Operators
@@ -206,8 +207,9 @@ class CommandRoom:
             return
         left_s = message.expires_in_s
         until_mono = None if left_s is None else self._clock.monotonic() + left_s
-        name = message.name if message.kind is DownKind.COMMAND else SET_CONFIG
-        self.desk.take(Arrival(name, message.payload, message.taken, until_mono))
+        is_command = message.kind is DownKind.COMMAND
+        name, retained = (message.name, message.retained) if is_command else (SET_CONFIG, False)
+        self.desk.take(Arrival(name, message.payload, message.taken, until_mono, retained))
 
     def restart(self, reason: str) -> None:
         """Returns at once; the agent ends and is started again."""

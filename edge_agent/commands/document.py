@@ -18,6 +18,8 @@ from edge_agent.wire import Command
 LARGEST_BYTES = 256_000
 LONGEST_LIFE = timedelta(days=31)
 """From ``issued`` to ``expires``: the journal knows an id for as long."""
+LAST_YEAR = 9000
+"""Of a box without a clock that has to reckon with it: no date lies behind 9999."""
 TOLERANCE = timedelta(minutes=5)
 """So far the sender's clock may be ahead."""
 
@@ -78,6 +80,8 @@ def parse(text: bytes) -> Document:
         raise Refused(f"the document is not one of a command: {error}", "malformed") from None
     if expires <= issued:
         raise Refused("the document expires before it is issued", "malformed")
+    if expires.year > LAST_YEAR:
+        raise Refused("the document expires in a year that nobody means", "malformed")
     if expires - issued > LONGEST_LIFE:
         raise Refused(f"the document is valid for more than {LONGEST_LIFE.days} days", "malformed")
     return Document(found.id, found.type, found.gateway, issued, expires, found.args)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -118,7 +119,7 @@ class Journal:
         self.trouble = f"{self._folder} cannot be written"
         self._unwritten[entry.id] = entry
         if entry.step == "done":
-            self._unlink(entry.id)  # what it says would be taken up again after a restart
+            self._void(entry.id)
         return False
 
     def drop(self, id_: str) -> None:
@@ -134,6 +135,12 @@ class Journal:
         for id_ in ids:
             self._known.pop(id_, None)
             self._unlink(id_)
+
+    def _void(self, id_: str) -> None:
+        """What its record says would be taken up again after a restart, and without one a repeat would be
+        obeyed again. An empty one counts as obeyed, and a full disk takes it."""
+        with contextlib.suppress(OSError):
+            os.truncate(self._path(id_), 0)
 
     def _unlink(self, id_: str) -> None:
         with contextlib.suppress(OSError):

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
+from typing import Any
 
 import msgspec
 
+from edge_agent.clock import Clock, rfc3339
 from edge_agent.outbox_model import WaitingReply
-from edge_agent.wire import Reply
+from edge_agent.secrets import masked
+from edge_agent.wire import Reply, ReplyStatus
+
+log = logging.getLogger(__name__)
 
 MOST = 128
 """Of answers that wait: while there is no broker, or when somebody sends thousands of wrong commands."""
 
 IN_BETWEEN = ("accepted", "running")
+LARGEST_RESULT = 64_000
+LONGEST_TEXT = 2000
+
+
+class ReplyMaker:
+    """Words an answer: bounded, and without passwords. Any thread."""
+
+    def __init__(self, gateway: str, clock: Clock, session: Callable[[], str], types: Container[str]) -> None:
+        """``session``: of the broker; ``types`` of commands that there are."""
+        self._gateway = gateway
+        self._clock = clock
+        self._session = session
+        self._types = types
+
+    def make(
+        self,
+        id_: str,
+        type_: str,
+        status: ReplyStatus,
+        code: str,
+        text: str,
+        result: dict[str, Any] | None = None,
+    ) -> Reply:
+        if result and len(msgspec.json.encode(result)) > LARGEST_RESULT:
+            log.error("command %s: its result is larger than %d bytes and left out", id_, LARGEST_RESULT)
+            result = None
+        return Reply(
+            id=id_,
+            type=type_ if type_ in self._types else "unknown",
+            gateway=self._gateway,
+            session=self._session(),
+            time=rfc3339(self._clock.now()),
+            status=status,
+            code=code,
+            text=masked(text)[:LONGEST_TEXT],
+            result=result or {},
+        )
 
 
 class Replies:

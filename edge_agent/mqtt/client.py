@@ -313,6 +313,7 @@ class _Listener:
                 message.mid if message.qos else None,
                 getattr(known, "MessageExpiryInterval", None),
                 tuple(getattr(known, "UserProperty", ())),
+                message.retain,
             ),
         )
 

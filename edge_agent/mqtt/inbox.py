@@ -49,6 +49,7 @@ class Arrived:
     packet_id: int | None = None
     expires_in_s: int | None = None  # what is left of the message's own expiry
     properties: tuple[tuple[str, str], ...] = ()  # user properties
+    retained: bool = False  # the broker kept it for whoever subscribes
 
 
 Signal = Connected | Ended | Acked | Subscribed | Arrived

@@ -293,7 +293,10 @@ class Publisher:
         if message is None:
             return
         if message.kind is not DownKind.ACK:
-            self._on_down(dataclasses.replace(message, taken=taken, expires_in_s=arrived.expires_in_s))
+            expires_in_s, retained = arrived.expires_in_s, arrived.retained
+            self._on_down(
+                dataclasses.replace(message, taken=taken, expires_in_s=expires_in_s, retained=retained)
+            )
         elif self._centre is not None:
             self._centre.take_ack(message.payload)
         # Else the PUBACK has delivered it: the centre confirms to every gateway alike.

@@ -36,6 +36,7 @@ class DownMessage:
     taken: Callable[[], None] = _nobody_waits
     """Once it is safe: the broker may forget it. Any thread; a command that nobody says it of comes again."""
     expires_in_s: int | None = None  # what is left of the message's own expiry
+    retained: bool = False  # the broker keeps it, and gives it again with every connection
 
 
 class Topics:

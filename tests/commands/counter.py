@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.agent import Agent
 from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
-from edge_agent.commands.desk import Arrival, Desk
+from edge_agent.commands.desk import Desk
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import is_interrupted
+from edge_agent.commands.reception import Arrival
 from edge_agent.commands.signature import Operators
 from edge_agent.config.pushed import ConfigSource
 from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public
@@ -118,7 +119,7 @@ class Counter:
         finally:
             self.desk.stop()
             self.desk.join(5)
-            assert [loop.failure for loop in self.desk.loops] == [None, None]
+            assert [loop.failure for loop in self.desk.loops] == [None]
 
     def deliver(self, type_: str, payload: bytes, until_mono: float | None = None) -> None:
         """One message; returns when the desk has looked at it."""

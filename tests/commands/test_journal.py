@@ -196,7 +196,9 @@ def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
     assert [path.name for path in (tmp_path / "commands").iterdir()] == ["cmd-2.json"]
 
 
-def test_more_than_16_that_wait_are_refused_until_one_is_done(box: Counter) -> None:
+def test_more_than_16_that_wait_are_refused_until_one_is_done_and_four_places_are_the_operators(
+    box: Counter,
+) -> None:
     gate = threading.Event()
 
     def waits(order: Order[Any]) -> Outcome:
@@ -206,8 +208,12 @@ def test_more_than_16_that_wait_are_refused_until_one_is_done(box: Counter) -> N
     does(box, SLOW, waits)
     asked = [document(SLOW) for _ in range(17)]
     with box.opened():
-        for each in asked:
+        for each in asked[:12]:
             box.deliver(SLOW, encoded(each))
+        box.deliver(SLOW, encoded(refused := document(SLOW)))
+        assert box.answer(refused["id"])["code"] == "busy"
+        for each in asked[12:]:
+            box.deliver(SLOW, signed(each, OPERATOR))
         assert box.answer(asked[16]["id"])["code"] == "busy"
         gate.set()
         wait_until(lambda: box.desk.health().waiting == 0)

@@ -1,0 +1,147 @@
+"""Which thread does what waits.
+
+``commands``  messages, one by one, and the quick commands between them
+``commands-<type>``  the slow commands of one type; it lives as long as one of them waits
+
+So an upload to a host that is dead holds up other uploads of its type, and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from edge_agent.commands.open_commands import OpenCommand
+from edge_agent.commands.reception import Arrival
+from edge_agent.loop import Loop
+from edge_agent.wire import Reply
+
+log = logging.getLogger(__name__)
+
+MOST_ARRIVED = 32
+"""Messages that nobody has looked at yet; the broker keeps what finds no room."""
+PATIENCE_S = 10.0
+HANGS_AFTER_S = 60.0
+"""A quick command that is so much later than it may be hangs, and the agent with it. A slow one is answered
+for, and only its own type waits."""
+
+
+class Lanes:
+    """``loop`` is to be watched; the slow threads hold up nobody, so nobody watches them."""
+
+    def __init__(
+        self,
+        look_at: Callable[[Arrival], None],
+        keep_sent: Callable[[Reply], None],
+        do: Callable[[OpenCommand], None],
+    ) -> None:
+        """None of these raises."""
+        self.loop = Loop("commands", self._work)
+        self._look_at = look_at
+        self._keep_sent = keep_sent
+        self._do = do
+        self._stopping = False
+        self._news = threading.Condition()  # protects what is below
+        self._arrived: deque[Arrival] = deque()
+        self._sent: deque[Reply] = deque()
+        self._quick: deque[OpenCommand] = deque()
+        self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while there is one
+        self._threads: dict[str, threading.Thread] = {}
+
+    # --- any thread ---
+
+    def start(self) -> None:
+        self.loop.start()
+
+    def stop(self) -> None:
+        """Ask for the end; does not wait."""
+        self.loop.stop()
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+
+    def join(self, timeout_s: float) -> None:
+        """A slow command that takes longer ends with the process, and is gone on with at the next start."""
+        deadline = time.monotonic() + timeout_s
+        self.loop.join(timeout_s)
+        with self._news:
+            threads = list(self._threads.values())
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def arrive(self, arrival: Arrival) -> bool:
+        """False: there is no room for it now."""
+        with self._news:
+            if len(self._arrived) >= MOST_ARRIVED:
+                return False
+            self._arrived.append(arrival)
+            self._news.notify_all()
+        return True
+
+    def sent(self, reply: Reply) -> None:
+        """The broker has it."""
+        with self._news:
+            self._sent.append(reply)
+            self._news.notify_all()
+
+    def queue(self, command: OpenCommand) -> None:
+        with self._news:
+            if not command.action.slow:
+                self._quick.append(command)
+                self._news.notify_all()
+                return
+            type_ = command.entry.type
+            self._slow.setdefault(type_, deque()).append(command)
+            if type_ not in self._threads:
+                thread = threading.Thread(
+                    target=self._work_off, args=(type_,), name=f"commands-{type_}", daemon=True
+                )
+                self._threads[type_] = thread
+                thread.start()
+
+    # --- the thread ``commands`` ---
+
+    def _work(self, loop: Loop) -> None:
+        while not loop.stopping:
+            loop.beat()
+            match self._next_job():
+                case Arrival() as arrival:
+                    self._look_at(arrival)
+                case Reply() as reply:
+                    self._keep_sent(reply)
+                case OpenCommand() as command:
+                    self._do_in_time(loop, command)
+
+    def _next_job(self) -> Arrival | Reply | OpenCommand | None:
+        """Messages first: they are looked at between two commands."""
+        sources: tuple[deque[Any], ...] = (self._arrived, self._sent, self._quick)
+        with self._news:
+            self._news.wait_for(lambda: self._stopping or any(sources), PATIENCE_S)
+            return next((source.popleft() for source in sources if source and not self._stopping), None)
+
+    def _do_in_time(self, loop: Loop, command: OpenCommand) -> None:
+        allowed_s, loop.max_silence_s = loop.max_silence_s, command.action.within_s + HANGS_AFTER_S
+        try:
+            self._do(command)
+        finally:
+            loop.beat()
+            loop.max_silence_s = allowed_s
+
+    # --- the threads ``commands-<type>`` ---
+
+    def _work_off(self, type_: str) -> None:
+        while (command := self._next_slow(type_)) is not None:
+            self._do(command)
+
+    def _next_slow(self, type_: str) -> OpenCommand | None:
+        """None: nothing of this type waits, and the thread ends."""
+        with self._news:
+            waiting = self._slow[type_]
+            if waiting and not self._stopping:
+                return waiting.popleft()
+            del self._threads[type_]
+            return None

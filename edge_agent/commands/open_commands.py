@@ -1,0 +1,260 @@
+"""Commands from their journalling to their last answer: begun once, written down at each step, answered once.
+
+See docs/design/commands.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from edge_agent.clock import Clock
+from edge_agent.commands.action import Action, Failed, Handed, Outcome, Refused
+from edge_agent.commands.document import Document, arguments
+from edge_agent.commands.journal import Entry, Journal
+from edge_agent.commands.replies import Replies, ReplyMaker
+from edge_agent.commands.validity import Validity
+from edge_agent.wire import Reply, ReplyStatus
+
+log = logging.getLogger(__name__)
+
+MOST_OPEN = 16
+MOST_OPEN_UNSIGNED = 12
+"""Of them: who may write commands, but not sign them, leaves room for those who may."""
+
+
+@dataclass(slots=True)
+class OpenCommand:
+    """A command that is not done."""
+
+    entry: Entry
+    action: Action[Any]
+    args: Struct
+    until_mono: float | None = None  # the expiry of its message
+    resumed: bool = False  # it was begun by the agent before this one
+    late_mono: float | None = None  # when it will have taken too long; None: not begun
+    closed: bool = False
+
+    @property
+    def is_risky(self) -> bool:
+        return self.entry.signed_by is not None or self.action.needs_signature(self.args)
+
+
+class OpenCommands:
+    """Any thread: an action's own, the main one, or who looks at what arrives."""
+
+    def __init__(
+        self, journal: Journal, replies: Replies, maker: ReplyMaker, validity: Validity, clock: Clock
+    ) -> None:
+        self._journal = journal
+        self._replies = replies
+        self._maker = maker
+        self._validity = validity
+        self._clock = clock
+        self._lock = threading.RLock()  # protects the journal, the next line and what is in it
+        self._open: dict[str, OpenCommand] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the journal cannot be written."""
+        return self._journal.trouble
+
+    # --- begin ---
+
+    def left_over(self, actions: Mapping[str, Action[Any]]) -> list[OpenCommand]:
+        """What was not done when the agent ended; what was done and not answered is answered."""
+        with self._lock:
+            found = [self._taken_up(entry, actions) for entry in self._journal.open()]
+        return [each for each in found if each is not None]
+
+    def _taken_up(self, entry: Entry, actions: Mapping[str, Action[Any]]) -> OpenCommand | None:
+        if entry.step == "done":
+            self._replies.put(entry.reply)
+            return None
+        action = actions.get(entry.type)
+        try:
+            if action is None:
+                raise Refused(f"this version obeys no {entry.type}")
+            args = arguments(action.arguments, entry.args or {})
+        except Refused as error:
+            told = f"the agent was restarted before it was done: {error}"
+            self._finish(entry, "failed", "interrupted", told)
+            return None
+        open_ = OpenCommand(entry, action, args, resumed=entry.step == "running")
+        self._open[entry.id] = open_
+        return open_
+
+    def repeated(self, document: Document) -> Reply | None:
+        """The last answer to a command that came before; None: it did not. Raises ``Refused``."""
+        with self._lock:
+            digest = self._journal.digest(document.id)
+            if digest is None:
+                return None
+            if digest not in ("", document.digest):
+                raise Refused(f"the id {document.id} was used by another document", "id-reused")
+            open_ = self._open.get(document.id)
+            entry = self._journal.read(document.id) if open_ is None else open_.entry
+        if entry is not None:
+            return entry.reply
+        text = "it was obeyed before; what came of it is not known any more"
+        return self._maker.make(document.id, document.type, "failed", "interrupted", text)
+
+    def begin(
+        self,
+        document: Document,
+        signed_by: str | None,
+        action: Action[Any],
+        args: Struct,
+        until_mono: float | None,
+    ) -> OpenCommand:
+        """Journal a new one. Raises ``Refused``, and then nothing has changed."""
+        open_ = OpenCommand(self._entry(document, signed_by), action, args, until_mono)
+        entry = open_.entry
+        with self._lock:
+            self._check_time(open_)
+            self._check_room(signed_by is not None)
+            if not self._journal.write(entry) and not _may_do_unwritten(action):
+                self._journal.drop(entry.id)
+                raise Refused(
+                    "the box cannot write down that it has obeyed this: its disk is full or read-only"
+                )
+            log.info("command %s: %s accepted%s", entry.id, entry.type, _by(entry))
+            self._open[entry.id] = open_
+            self._replies.put(entry.reply)
+        return open_
+
+    def _check_time(self, open_: OpenCommand) -> None:
+        entry = open_.entry
+        self._validity.check(entry.issued, entry.expires, risky=open_.is_risky, until_mono=open_.until_mono)
+
+    def _check_room(self, signed: bool) -> None:
+        unsigned = sum(each.entry.signed_by is None for each in self._open.values())
+        if len(self._open) >= MOST_OPEN or (not signed and unsigned >= MOST_OPEN_UNSIGNED):
+            raise Refused(f"{len(self._open)} commands are not done yet; send it again later", "busy")
+        if not self._journal.has_room(signed, self._validity.now()):
+            raise Refused("too many commands have come in the last days; send it again later", "busy")
+
+    # --- do ---
+
+    def start(self, open_: OpenCommand) -> bool:
+        """Journal that it is begun; False: it was answered meanwhile, or its time is over."""
+        with self._lock:
+            if open_.closed:
+                return False
+            try:
+                if not open_.resumed:
+                    self._check_time(open_)
+                reply = self._reply_to(open_, "running", "it is being done")
+                entry = msgspec.structs.replace(open_.entry, step="running", reply=reply)
+                if not self._journal.write(entry) and not _may_do_unwritten(open_.action):
+                    raise Refused(
+                        "the box cannot write down that it is obeyed: its disk is full or read-only"
+                    )
+            except Refused as error:
+                self.settle(open_, error)
+                return False
+            open_.entry = entry
+            open_.late_mono = self._clock.monotonic() + open_.action.within_s
+            self._replies.put(reply)
+            return True
+
+    def progress(self, open_: OpenCommand, text: str) -> None:
+        with self._lock:
+            if not open_.closed:
+                reply = self._reply_to(open_, "running", text)
+                open_.entry = msgspec.structs.replace(open_.entry, reply=reply)
+                self._replies.put(reply)
+
+    # --- end ---
+
+    def settle(self, open_: OpenCommand, outcome: Outcome | Handed | Failed | Refused) -> None:
+        match outcome:
+            case Handed(text):
+                self.progress(open_, text)
+            case Outcome(text, result):
+                self._close(open_, "succeeded", "ok", text, dict(result))
+            case Refused():
+                status: ReplyStatus = "expired" if outcome.code == "expired" else "rejected"
+                self._close(open_, status, outcome.code, str(outcome))
+            case Failed():
+                self._close(open_, "failed", outcome.code, str(outcome))
+
+    def end_late(self) -> None:
+        """Answer for what takes too long."""
+        now = self._clock.monotonic()
+        with self._lock:
+            for open_ in list(self._open.values()):
+                if open_.late_mono is not None and now > open_.late_mono:
+                    limit = f"it has taken more than {open_.action.within_s:.0f} s"
+                    self._close(open_, "failed", "timed-out", f"{limit}; what comes of it is not told")
+
+    def keep_sent(self, reply: Reply) -> None:
+        """The broker has it."""
+        with self._lock:
+            if self._journal.digest(reply.id) is None or reply.id in self._open:
+                return
+            entry = self._journal.read(reply.id)
+            if entry is not None and entry.step == "done" and not entry.sent and entry.reply == reply:
+                self._journal.write(msgspec.structs.replace(entry, sent=True))
+
+    def _close(
+        self,
+        open_: OpenCommand,
+        status: ReplyStatus,
+        code: str,
+        text: str,
+        result: dict[str, Any] | None = None,
+    ) -> None:
+        with self._lock:
+            if open_.closed:
+                log.info("command %s: %s, too late to be told: %.200s", open_.entry.id, status, text)
+                return
+            open_.closed = True
+            self._open.pop(open_.entry.id, None)
+            self._finish(open_.entry, status, code, text, result)
+
+    def _finish(
+        self, entry: Entry, status: ReplyStatus, code: str, text: str, result: dict[str, Any] | None = None
+    ) -> None:
+        reply = self._maker.make(entry.id, entry.type, status, code, text, result)
+        log.info("command %s: %s %s: %.200s", entry.id, entry.type, status, reply.text)
+        self._journal.write(msgspec.structs.replace(entry, step="done", reply=reply, args=None))
+        self._replies.put(reply)
+
+    # --- records and answers ---
+
+    def _entry(self, document: Document, signed_by: str | None) -> Entry:
+        return Entry(
+            id=document.id,
+            type=document.type,
+            digest=document.digest,
+            issued=document.issued,
+            expires=document.expires,
+            received=self._clock.now(),
+            signed_by=signed_by,
+            step="accepted",
+            reply=self._maker.make(document.id, document.type, "accepted", "ok", "it waits for its turn"),
+            args=document.args,
+        )
+
+    def _reply_to(self, open_: OpenCommand, status: ReplyStatus, text: str) -> Reply:
+        return self._maker.make(open_.entry.id, open_.entry.type, status, "ok", text)
+
+
+def _may_do_unwritten(action: Action[Any]) -> bool:
+    """Where the disk is broken a status, and a reboot, are wanted most of all."""
+    return bool(getattr(action, "may_be_unwritten", False))
+
+
+def _by(entry: Entry) -> str:
+    return "" if entry.signed_by is None else f", signed by {entry.signed_by[:16]}"

@@ -1,0 +1,139 @@
+"""Looks at what arrives on ``down/cmd/<type>``: obeyed, answered as before, or refused with a reason."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_agent.clock import Clock
+from edge_agent.commands import signature
+from edge_agent.commands.action import Action, Refused
+from edge_agent.commands.document import arguments, id_in, parse
+from edge_agent.commands.open_commands import OpenCommand, OpenCommands
+from edge_agent.commands.replies import Replies, ReplyMaker
+from edge_agent.commands.signature import Operators
+from edge_agent.wire import ReplyStatus
+
+log = logging.getLogger(__name__)
+
+ANSWERED, WITHIN_S = 60, 60.0
+"""Refusals, and repeats. More than that are a flood: they are counted, and cost the uplink nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message on ``down/cmd/<type>``, as it came. ``taken`` tells the broker that it is ours now."""
+
+    type: str
+    payload: bytes
+    taken: Callable[[], None]
+    until_mono: float | None = None  # the message's own expiry
+    retained: bool = False  # the broker kept it, and gives it again with every connection
+
+
+class Flood:
+    """At most ``ANSWERED`` in ``WITHIN_S``."""
+
+    def __init__(self) -> None:
+        self._answered_mono: deque[float] = deque(maxlen=ANSWERED)
+
+    def is_on(self, now_mono: float) -> bool:
+        """False: one more is answered."""
+        recent = self._answered_mono
+        if len(recent) == ANSWERED and now_mono - recent[0] < WITHIN_S:
+            return True
+        recent.append(now_mono)
+        return False
+
+
+class Reception:
+    """``look_at`` is for one thread; it queues what is to be done. Any thread reads the counters."""
+
+    def __init__(
+        self,
+        gateway: str,
+        actions: Mapping[str, Action[Any]],
+        operators: Operators,
+        open_commands: OpenCommands,
+        replies: Replies,
+        maker: ReplyMaker,
+        clock: Clock,
+        queue: Callable[[OpenCommand], None],
+    ) -> None:
+        self.unanswerable = 0
+        self.rejected = 0
+        self._gateway = gateway
+        self._actions = actions
+        self._operators = operators
+        self._open = open_commands
+        self._replies = replies
+        self._maker = maker
+        self._clock = clock
+        self._queue = queue
+        self._rejections = Flood()
+        self._repeats = Flood()
+
+    def look_at(self, arrival: Arrival) -> None:
+        """Never raises: whatever it is, it is taken, and answered if it has an id."""
+        is_signed = signature.looks_signed(arrival.payload)
+        id_ = id_in(signature.payload_of(arrival.payload) if is_signed else arrival.payload)
+        try:
+            self._accept(arrival, is_signed)
+        except Refused as error:
+            self._reject(id_, arrival.type, error)
+        except Exception:
+            log.exception("commands: a message of type %.63r could not be looked at", arrival.type)
+            self._reject(id_, arrival.type, Refused("the gateway failed at reading it", "malformed"))
+        finally:
+            arrival.taken()
+
+    def _accept(self, arrival: Arrival, is_signed: bool) -> None:
+        """Raises ``Refused``, and then nothing has changed."""
+        signed = self._operators.open(arrival.payload) if is_signed else None
+        document = parse(arrival.payload if signed is None else signed.document)
+        if document.gateway != self._gateway:
+            raise Refused(f"this is gateway {self._gateway}, not {document.gateway}", "wrong-gateway")
+        action = self._actions.get(arrival.type)
+        if action is None:
+            known = ", ".join(self._actions)
+            raise Refused(f"this gateway obeys no such type; it knows: {known}", "unknown-type")
+        if document.type != arrival.type:
+            raise Refused(f"a document of type {document.type} came as {arrival.type}", "malformed")
+        args = arguments(action.arguments, document.args)
+        if signed is None and action.needs_signature(args):
+            raise Refused(f"{action.name} has to be signed by an operator", "unsigned")
+        if (answer := self._open.repeated(document)) is not None:
+            if not self._repeats.is_on(self._clock.monotonic()):
+                log.info("command %s: came again, answered as before", document.id)
+                self._replies.put(answer)
+            return
+        if arrival.retained:
+            # The journal forgets one that has expired, and a box without a clock would obey it again.
+            raise Refused(
+                "the broker keeps it (retain) and gives it again with every connection; send it without",
+                "malformed",
+            )
+        by = None if signed is None else signed.by
+        self._queue(self._open.begin(document, by, action, args, arrival.until_mono))
+
+    def _reject(self, id_: str | None, type_: str, error: Refused) -> None:
+        if id_ is None:
+            self._count_unanswerable(error)
+            return
+        self.rejected += 1
+        if self._rejections.is_on(self._clock.monotonic()):
+            log.debug("command %s: refused, and one of too many to answer: %s", id_, error)
+            return
+        status: ReplyStatus = "expired" if error.code == "expired" else "rejected"
+        log.warning("command %s: %s: %.200s", id_, error.code, error)
+        self._replies.put(self._maker.make(id_, type_, status, error.code, str(error)))
+
+    def _count_unanswerable(self, error: Refused) -> None:
+        """Logged the 1st, 2nd, 4th, 8th time and so on."""
+        self.unanswerable += 1
+        is_power_of_two = self.unanswerable & (self.unanswerable - 1) == 0
+        level = logging.WARNING if is_power_of_two else logging.DEBUG
+        log.log(level, "commands: message %d without an id: %.200s", self.unanswerable, error)

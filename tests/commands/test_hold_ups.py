@@ -1,0 +1,138 @@
+"""What hangs, floods, comes again and again, or meets a full disk: nothing else waits for it, and nothing is
+obeyed twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.commands import journal
+from edge_agent.commands.action import Action, Order, Outcome
+from edge_agent.commands.reception import ANSWERED, Arrival
+from tests.commands.centre import document, encoded, signed
+from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.commands.table import EXAMPLES
+from tests.testbed.mosquitto import wait_until
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
+    return all_actions(tmp_path_factory.mktemp("agent") / "box")
+
+
+@pytest.fixture
+def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
+    return counter_in(tmp_path, actions)
+
+
+def test_an_upload_that_hangs_holds_up_its_own_type_and_nothing_else(box: Counter) -> None:
+    """A dead host, for an hour; the fleet wants another configuration meanwhile."""
+    gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
+
+    def hangs(order: Order[Any]) -> Outcome:
+        gate.wait(30)
+        return Outcome("it is done")
+
+    box.actions["clip"].does = hangs
+    others = [name for name in box.actions if name != "clip"]
+    with box.opened():
+        box.deliver("clip", encoded(hung))
+        wait_until(lambda: box.ran == [hung["id"]])
+        for name in others:
+            asked = document(name, EXAMPLES[name].args)
+            box.deliver(name, signed(asked, OPERATOR))
+            assert box.answer(asked["id"])["status"] == "succeeded", name
+        gate.set()
+        assert box.answer(hung["id"])["status"] == "succeeded"
+
+
+def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_and_no_stop(
+    box: Counter,
+) -> None:
+    gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
+
+    def hangs(order: Order[Any]) -> Outcome:
+        gate.wait(60)
+        return Outcome("it is done")
+
+    box.actions["clip"].does = hangs
+    try:
+        with box.opened():
+            box.deliver("clip", encoded(hung))
+            wait_until(lambda: box.ran == [hung["id"]])
+            box.clock.shift += box.clock.shift.resolution * int(1e6 * 3600 * 10)
+            box.desk.tend()
+            assert box.answer(hung["id"])["code"] == "timed-out"
+            assert all(loop.healthy for loop in box.desk.loops)
+            assert not [loop for loop in box.desk.loops if "clip" in loop.name]
+            box.desk.stop()
+            box.desk.join(0.2)  # which returns, although the command goes on
+    finally:
+        gate.set()
+
+
+def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:
+    """An answer may have 64 kB: who may write commands could spend a SIM card with one of them."""
+    asked = document("status")
+    with box.opened():
+        for _ in range(300):
+            box.deliver("status", encoded(asked))
+            box.replies("")
+        answered = [each for each in box.replies(asked["id"]) if each["status"] == "succeeded"]
+        assert len(answered) <= ANSWERED + 1
+        assert box.ran == [asked["id"]]
+
+
+def retained(box: Counter, name: str, payload: bytes) -> None:
+    taken = threading.Event()
+    box.desk.take(Arrival(name, payload, taken.set, retained=True))
+    assert taken.wait(30)
+
+
+def test_a_retained_command_is_refused_and_what_was_obeyed_stays_answered(box: Counter) -> None:
+    """It would come with every connection, on a box without a clock for years."""
+    asked, live = document("restart"), document("restart")
+    box.clock.synced = False
+    with box.opened():
+        retained(box, "restart", encoded(asked))
+        answer = box.answer(asked["id"])
+        assert (answer["code"], "retain" in answer["text"]) == ("malformed", True)
+        box.deliver("restart", encoded(live))
+        answer = box.answer(live["id"])
+        retained(box, "restart", encoded(live))
+        assert box.replies(live["id"])[-1] == answer
+    assert box.ran == [live["id"]]
+
+
+def full_for(step: str, write: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda path, entry: entry.step != step and write(path, entry)
+
+
+def test_what_was_done_on_a_disk_that_has_become_full_is_not_done_again_after_a_restart(
+    box: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = document("restart")
+    monkeypatch.setattr(journal, "write_record", full_for("done", journal.write_record))
+    with box.opened():
+        box.deliver("restart", encoded(asked))
+        assert box.answer(asked["id"])["status"] == "succeeded"
+    with box.opened():
+        box.deliver("restart", encoded(asked))
+        answer = box.replies(asked["id"])[-1]
+        assert "not known any more" in answer["text"]
+    assert box.ran == [asked["id"]]
+
+
+def test_a_date_at_the_end_of_time_is_malformed_also_without_a_clock(
+    box: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    box.clock.synced = False
+    asked = document("status", issued="9999-12-30T00:00:00Z", expires="9999-12-31T23:59:59Z")
+    with box.opened():
+        box.deliver("status", encoded(asked))
+        assert box.answer(asked["id"])["code"] == "malformed"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
