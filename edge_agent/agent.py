@@ -122,7 +122,9 @@ class Agent:
         self._certificates = CertificateWatch(
             settings, clock, self._clock_sync, self._events, self._room.outbox
         )
-        self._updates = UpdateRoom(state_dir, clock, self._events, self._room.outbox, sysroot)
+        self._updates = UpdateRoom(
+            state_dir, clock, self._events, self._room.outbox, sysroot, self._usage.received
+        )
         self._publisher = self._make_publisher(settings)
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -183,6 +185,7 @@ class Agent:
             online=lambda: self._publisher.online,
             events=self._events,
             room=self._room,
+            usage=self._usage,
             source=source,
             log_lines=log_lines,
         )

@@ -35,6 +35,7 @@ from edge_agent.commands.signature import Operators
 from edge_agent.commands.storm import FILE as STORM_FILE
 from edge_agent.commands.storm import StormMode
 from edge_agent.commands.update import Updates
+from edge_agent.commands.upload import Uploader
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
 from edge_agent.config_push import ConfigPush, SitePort
@@ -50,6 +51,7 @@ from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
 from edge_agent.media_room import MediaRoom
 from edge_agent.mqtt.topics import DownKind, DownMessage
+from edge_agent.mqtt.usage import TrafficClass, Usage
 from edge_agent.orders import Orders
 from edge_agent.overrides import Overrides
 from edge_agent.reload import Reloads
@@ -88,6 +90,7 @@ class Reach:
     online: Callable[[], bool]
     events: EventMaker
     room: EvidenceRoom
+    usage: Usage
     source: ConfigSource | None  # None: there is no file
     log_lines: Callable[[], list[str]]
 
@@ -256,14 +259,19 @@ class CommandRoom:
 
     def _file_actions(self, reach: Reach) -> Iterator[Action[Any]]:
         room, pause = reach.room, self._stopping.wait
+        uploader = Uploader(
+            pause,
+            bytes_s=self._settings.uplink.backlog_bytes_s,
+            carried=partial(reach.usage.sent, TrafficClass.MEDIA),
+        )
         files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock)
         path = self._settings.state_dir / STORM_FILE
         self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.take)
         yield self._storm
         yield Snapshot(files, files)
-        yield Clip(files, files, pause)
+        yield Clip(files, files, pause, uploader)
         yield EvidenceHold(files)
-        yield Diagnostics(partial(self._bundle, reach), files, pause)
+        yield Diagnostics(partial(self._bundle, reach), files, uploader)
 
     def _bundle(self, reach: Reach) -> bytes:
         parts: dict[str, Callable[[], bytes]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.commands.inbox import Inbox
 from edge_agent.commands.update import Updates
+from edge_agent.commands.upload import nobody
 from edge_agent.device.root_update import Last, RootUpdate
 from edge_agent.events import Appender, EventMaker
 from edge_agent.state_file import read_record, write_record
@@ -31,16 +33,22 @@ class UpdateRoom:
     """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``."""
 
     def __init__(
-        self, state_dir: Path, clock: Clock, events: EventMaker, outbox: Appender, sysroot: Path = Path("/")
+        self,
+        state_dir: Path,
+        clock: Clock,
+        events: EventMaker,
+        outbox: Appender,
+        sysroot: Path = Path("/"),
+        received: Callable[[int], None] = nobody,
     ) -> None:
+        """``received`` is told how many bytes came from a server of releases."""
         self._root = RootUpdate(sysroot)
         self._events = events
         self._outbox = outbox
         self._path = state_dir / FILE
         self._known: _Told | None = None
-        self.commands = Updates(
-            self._root, Inbox(state_dir / FOLDER, self._root.releases / "wheels"), clock, __version__
-        )
+        inbox = Inbox(state_dir / FOLDER, self._root.releases / "wheels", received)
+        self.commands = Updates(self._root, inbox, clock, __version__)
 
     def health(self) -> UpdateHealth:
         return self._root.health()

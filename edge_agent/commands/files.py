@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import ssl
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.upload import put
+from edge_agent.commands.https import Target
+from edge_agent.commands.upload import Pause, Uploader
 from edge_agent.outbox_model import Media, content_type_of
 from edge_agent.wire import (
     ClipArguments,
@@ -31,8 +30,6 @@ CLIP_WITHIN_S = 10.0
 """From its end until it is on the disk."""
 UPLOAD_WITHIN_S = 3600.0
 LOOK_S = 0.2
-
-Pause = Callable[[float], bool]
 
 
 class CameraDesk(Protocol):
@@ -93,7 +90,7 @@ class Clip:
     cameras: CameraDesk
     files: FileRoom
     pause: Pause
-    tls: ssl.SSLContext | None = None
+    uploader: Uploader
     name = "clip"
     arguments = ClipArguments
     slow = True
@@ -109,6 +106,7 @@ class Clip:
             raise Refused("name an event_id or a camera, one of them", "bad-arguments")
         if args.url is not None and args.urls is not None:
             raise Refused("give url or urls, not both", "bad-arguments")
+        _targets(args)  # before anything is filmed
         if args.camera is not None:
             if args.last_s + args.next_s < 1:
                 raise Refused("last_s and next_s together are less than a second", "bad-arguments")
@@ -143,15 +141,15 @@ class Clip:
 
     def _deliver(self, order: Order[ClipArguments], event_id: str, camera: str, payload: bytes) -> Outcome:
         args = order.args
-        urls = [args.url] if args.url is not None else args.urls
-        if urls is None:
+        targets = _targets(args)
+        if targets is None:
             _refuse_large(payload)
             media = media_of(payload, event_id, camera)
             self.files.send(media, order.id)
             return sent(media, "the clip is on its way")
         order.progress(f"{len(payload)} bytes are uploaded")
         part_bytes = len(payload) if args.url is not None else args.part_bytes
-        return uploaded(payload, event_id, urls, part_bytes, self.pause, self.tls)
+        return uploaded(self.uploader, payload, event_id, targets, part_bytes)
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,7 @@ class Diagnostics:
 
     make: Callable[[], bytes]
     files: FileRoom
-    pause: Pause
-    tls: ssl.SSLContext | None = None
+    uploader: Uploader
     name = "diagnostics"
     arguments = DiagnosticsArguments
     slow = True
@@ -171,9 +168,11 @@ class Diagnostics:
         return args.url is not None
 
     def run(self, order: Order[DiagnosticsArguments]) -> Outcome:
-        bundle, event_id = self.make(), f"diagnostics-{order.id}"
-        if order.args.url is not None:
-            return uploaded(bundle, event_id, [order.args.url], len(bundle), self.pause, self.tls)
+        url, event_id = order.args.url, f"diagnostics-{order.id}"
+        target = None if url is None else Target.of(url)
+        bundle = self.make()
+        if target is not None:
+            return uploaded(self.uploader, bundle, event_id, [target], len(bundle))
         _refuse_large(bundle)
         media = media_of(bundle, event_id, "gateway")
         self.files.send(media, order.id)
@@ -228,16 +227,11 @@ def sent(media: Media, text: str) -> Outcome:
 
 
 def uploaded(
-    payload: bytes,
-    event_id: str,
-    urls: Sequence[str],
-    part_bytes: int,
-    pause: Pause,
-    tls: ssl.SSLContext | None,
+    uploader: Uploader, payload: bytes, event_id: str, targets: list[Target], part_bytes: int
 ) -> Outcome:
     """Raises Failed."""
     content_type = content_type_of(payload)
-    etags = put(payload, urls, part_bytes, content_type, pause, tls)
+    etags = uploader.put(payload, targets, part_bytes, content_type)
     told = SentFile(
         event_id=event_id,
         bytes=len(payload),
@@ -248,11 +242,13 @@ def uploaded(
     return Outcome(f"{len(payload)} bytes are uploaded", msgspec.to_builtins(told))
 
 
+def _targets(args: ClipArguments) -> list[Target] | None:
+    """None: it goes as media. Raises Refused."""
+    urls = [args.url] if args.url is not None else args.urls
+    return None if urls is None else [Target.of(url) for url in urls]
+
+
 def _refuse_large(payload: bytes) -> None:
     if len(payload) > MQTT_MOST_BYTES:
         told = f"it has {len(payload)} bytes, and {MQTT_MOST_BYTES} go through the broker; give a url"
         raise Refused(told)
-
-
-def stoppable_pause(stopping: threading.Event) -> Pause:
-    return stopping.wait

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import http.client
 import re
 import shutil
 import ssl
 import threading
-import urllib.request
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import Failed, Refused
+from edge_agent.commands.https import Https, Target
+from edge_agent.commands.upload import nobody
 from edge_agent.wire import Pieces
 
 WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
@@ -29,6 +32,9 @@ KEEP_FREE = 100_000_000
 MOST_PIECES = 64
 """8 MB; what is larger comes from a server. The journal of commands keeps a record of each."""
 BLOCK = 65536
+ATTEMPT_S = 3600.0
+"""Then the next one goes on where this one ended."""
+MOST_WHEEL_BYTES = 1 << 32
 
 
 class Wheel(Struct, frozen=True):
@@ -51,18 +57,20 @@ class Manifest(Struct, frozen=True):
         except (msgspec.DecodeError, RecursionError) as error:
             raise Refused(f"the manifest cannot be read: {error}", "bad-arguments") from error
         if not VERSION.fullmatch(manifest.version) or not all(
-            WHEEL.fullmatch(wheel.name) and wheel.bytes > 0 for wheel in manifest.wheels
+            WHEEL.fullmatch(wheel.name) and 0 < wheel.bytes <= MOST_WHEEL_BYTES for wheel in manifest.wheels
         ):
             raise Refused("the manifest names a version or a wheel that cannot be one", "bad-arguments")
         return manifest
 
 
 class Inbox:
-    """``folder`` is the agent's, ``have`` root's wheels. Not thread-safe."""
+    """``folder`` is the agent's, ``have`` root's wheels. ``received`` is told how many bytes came from a
+    server. Not thread-safe."""
 
-    def __init__(self, folder: Path, have: Path) -> None:
+    def __init__(self, folder: Path, have: Path, received: Callable[[int], None] = nobody) -> None:
         self._folder = folder
         self._have = have
+        self._received = received
 
     def missing(self, manifest: Manifest) -> list[Wheel]:
         """Wheels that are neither root's already nor here. Reads what has the name: some seconds for all."""
@@ -85,7 +93,9 @@ class Inbox:
         kept = {wheel.name for wheel in but or ()}
         for path in self._folder.glob("*"):
             if not any(path.name.startswith(name) for name in kept):
-                path.unlink(missing_ok=True)
+                # On the main thread as well; a disk that fails is told by who needs it.
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     # --- in pieces ---
 
@@ -139,12 +149,41 @@ class Inbox:
         have = part.stat().st_size if part.is_file() else 0
         if have > wheel.bytes:
             have = 0
-        if have < wheel.bytes and not _download(url, part, have, wheel, ca_file, stopping):
+        if have < wheel.bytes and not self._download(url, part, have, wheel, ca_file, stopping):
             return False
         if not _is(part, wheel):
             part.unlink()
             raise Failed(f"{url} is not what the manifest says; nothing was changed")
         part.replace(self._folder / wheel.name)
+        return True
+
+    def _download(
+        self, url: str, part: Path, have: int, wheel: Wheel, ca_file: str | None, stopping: Callable[[], bool]
+    ) -> bool:
+        """Append from ``have`` on, at most the wheel's size. False: the agent stops."""
+        target, tls = Target.of(url), ssl.create_default_context(cafile=ca_file)
+        connection, deadline = Https(target, tls), time.monotonic() + ATTEMPT_S
+        try:
+            with connection.until(deadline), part.open("r+b" if have else "wb") as file:
+                headers = {"Range": f"bytes={have}-"} if have else {}
+                connection.request("GET", target.path, headers=headers)
+                answer = connection.getresponse()
+                if answer.status not in (200, 206):  # a redirect, too
+                    raise OSError(f"{url}: the server says {answer.status}")
+                if not (have and answer.status == 206):  # a server that always begins at the start
+                    have = 0
+                file.truncate(have)
+                file.seek(have)
+                while have < wheel.bytes and (block := answer.read1(min(BLOCK, wheel.bytes - have))):
+                    if stopping():
+                        return False
+                    file.write(block)
+                    have += len(block)
+                    self._received(len(block))
+        except (ValueError, http.client.HTTPException) as error:
+            raise OSError(f"{url}: {type(error).__name__}") from error
+        if have < wheel.bytes:
+            raise OSError(f"{url} ended after {have} of {wheel.bytes} bytes")
         return True
 
 
@@ -172,34 +211,6 @@ def _is(path: Path, wheel: Wheel) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == wheel.sha256
     except OSError:
         return False
-
-
-def _download(
-    url: str, part: Path, have: int, wheel: Wheel, ca_file: str | None, stopping: Callable[[], bool]
-) -> bool:
-    """Append from ``have`` on, at most the wheel's size. False: the agent stops."""
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    tls = ssl.create_default_context(cafile=ca_file)
-    try:
-        with (
-            urllib.request.urlopen(request, timeout=60, context=tls) as answer,
-            part.open("r+b" if have else "wb") as target,
-        ):
-            if have and answer.status == 206:
-                target.seek(have)
-            else:  # a server that always begins at the start
-                target.truncate(0)
-                have = 0
-            while have < wheel.bytes and (block := answer.read(min(BLOCK, wheel.bytes - have))):
-                if stopping():
-                    return False
-                target.write(block)
-                have += len(block)
-    except (ValueError, http.client.HTTPException) as error:
-        raise OSError(f"{url}: {error}") from error
-    if have < wheel.bytes:
-        raise OSError(f"{url} ended after {have} of {wheel.bytes} bytes")
-    return True
 
 
 def pause(seconds: float, stopping: Callable[[], bool]) -> None:

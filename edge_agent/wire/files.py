@@ -11,7 +11,9 @@ from edge_agent.wire.base import Arguments, Id, Message, Sha256, Time
 Url = Annotated[
     str,
     Meta(
-        pattern=r"^https://[^\s@]+$", max_length=4000, description="presigned, for one PUT; needs a signature"
+        pattern=r"^https://[!-?A-~]+$",
+        max_length=4000,
+        description="presigned, for one PUT; needs a signature",
     ),
 ]
 

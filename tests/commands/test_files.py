@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from edge_agent.commands import upload
 from edge_agent.commands.action import Failed, Outcome, Refused
 from edge_agent.commands.files import MQTT_MOST_BYTES, Clip, Diagnostics, EvidenceHold, Snapshot, media_of
+from edge_agent.commands.https import Target
 from edge_agent.commands.storm import StormMode
+from edge_agent.commands.upload import Uploader
 from edge_agent.diagnostics import HISTORY_EVERY_S, HISTORY_LENGTH, HealthHistory, bundle, configuration_text
 from edge_agent.outbox_model import Media
 from edge_agent.wire import (
@@ -97,7 +98,7 @@ def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:
     site.clips["zone-1"] = ("cam-2", MP4)
-    outcome = run(Clip(site, site, site.pause), ClipArguments(event_id="zone-1"))
+    outcome = run(Clip(site, site, site.pause, Uploader(site.pause)), ClipArguments(event_id="zone-1"))
     ((media, _),) = site.sent
     assert (media.camera, media.content_type, media.payload) == ("cam-2", "video/mp4", MP4)
     assert outcome.result["bytes"] == len(MP4)
@@ -105,7 +106,7 @@ def test_an_events_clip_goes_as_media(site: Site) -> None:
 
 def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> None:
     given = Given()
-    clip = Clip(site, site, site.pause)
+    clip = Clip(site, site, site.pause, Uploader(site.pause))
     outcome = clip.run(given.order(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
     assert site.filmed == [("clip-c-1", 5, 3)]
     assert outcome.result["event_id"] == "clip-c-1"
@@ -115,12 +116,15 @@ def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> N
 def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:
     site.gives_clip = False
     with pytest.raises(Failed, match="no clip came of it"):
-        run(Clip(site, site, site.pause), ClipArguments(camera="cam-1"))
+        run(Clip(site, site, site.pause, Uploader(site.pause)), ClipArguments(camera="cam-1"))
     assert site.sent == []
 
 
 def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(site: Site) -> None:
-    clip, order = Clip(site, site, site.pause), Given().order(ClipArguments(camera="cam-1"))
+    clip, order = (
+        Clip(site, site, site.pause, Uploader(site.pause)),
+        Given().order(ClipArguments(camera="cam-1")),
+    )
     assert isinstance(clip.resume(order), Failed)
     site.clips["clip-c-1"] = ("cam-1", MP4)
     assert isinstance(clip.resume(order), Outcome)
@@ -141,12 +145,15 @@ def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(sit
 def test_a_clip_that_cannot_be_is_refused(site: Site, args: ClipArguments, says: str) -> None:
     site.clips["large"] = ("cam-1", MP4.ljust(MQTT_MOST_BYTES + 1))
     with pytest.raises(Refused, match=says):
-        run(Clip(site, site, site.pause), args)
+        run(Clip(site, site, site.pause, Uploader(site.pause)), args)
     assert site.sent == []
 
 
 def test_where_pictures_go_to_a_url_an_operator_has_to_sign(site: Site) -> None:
-    clip, diagnostics = Clip(site, site, site.pause), Diagnostics(lambda: b"", site, site.pause)
+    clip, diagnostics = (
+        Clip(site, site, site.pause, Uploader(site.pause)),
+        Diagnostics(lambda: b"", site, Uploader(site.pause)),
+    )
     assert clip.needs_signature(ClipArguments(event_id="zone-1", url="https://a/b"))
     assert clip.needs_signature(ClipArguments(event_id="zone-1", urls=["https://a/b"]))
     assert not clip.needs_signature(ClipArguments(event_id="zone-1"))
@@ -160,7 +167,7 @@ def test_where_pictures_go_to_a_url_an_operator_has_to_sign(site: Site) -> None:
 
 def upload_of(site: Site, server: PutServer, **where: Any) -> Outcome:
     site.clips["zone-1"] = ("cam-1", MP4)
-    clip = Clip(site, site, site.pause, server.client_tls)
+    clip = Clip(site, site, site.pause, Uploader(site.pause, server.client_tls))
     outcome: Outcome = run(clip, ClipArguments(event_id="zone-1", **where))
     return outcome
 
@@ -213,14 +220,19 @@ def test_a_server_that_is_not_the_one_it_says_gets_nothing(site: Site, server: P
     site.clips["zone-1"] = ("cam-1", MP4)
     asked = server.asked
     with pytest.raises(Failed, match="CERTIFICATE_VERIFY_FAILED"):
-        run(Clip(site, site, site.pause), ClipArguments(event_id="zone-1", url=server.url("/x")))
+        run(
+            Clip(site, site, site.pause, Uploader(site.pause)),
+            ClipArguments(event_id="zone-1", url=server.url("/x")),
+        )
     assert server.asked == asked
 
 
 def test_the_agents_stop_ends_an_upload_between_two_attempts(server: PutServer) -> None:
     server.answers = [500]
     with pytest.raises(Failed, match="stops") as failed:
-        upload.put(MP4, [server.url("/x")], len(MP4), "video/mp4", lambda _: True, server.client_tls)
+        Uploader(lambda _: True, server.client_tls).put(
+            MP4, [Target.of(server.url("/x"))], len(MP4), "video/mp4"
+        )
     assert failed.value.code == "interrupted"
 
 
@@ -360,7 +372,7 @@ def test_a_day_of_health_takes_little_memory() -> None:
 
 def test_the_bundle_goes_as_media_or_to_a_url(site: Site, server: PutServer) -> None:
     packed = bundle({}, ["line"])
-    diagnostics = Diagnostics(lambda: packed, site, site.pause, server.client_tls)
+    diagnostics = Diagnostics(lambda: packed, site, Uploader(site.pause, server.client_tls))
     run(diagnostics, DiagnosticsArguments())
     assert (site.sent[0][0].content_type, site.sent[0][0].camera) == ("application/gzip", "gateway")
     run(diagnostics, DiagnosticsArguments(url=server.url("/bundle")))

@@ -13,6 +13,7 @@ import pytest
 from edge_agent.commands import journal
 from edge_agent.commands.action import Action, Order, Outcome
 from edge_agent.commands.reception import ANSWERED, Arrival
+from edge_agent.state_file import write_record
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
 from tests.commands.table import EXAMPLES
@@ -116,7 +117,7 @@ def test_what_was_done_on_a_disk_that_has_become_full_is_not_done_again_after_a_
     box: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = document("restart")
-    monkeypatch.setattr(journal, "write_record", full_for("done", journal.write_record))
+    monkeypatch.setattr(journal, "write_record", full_for("done", write_record))
     with box.opened():
         box.deliver("restart", encoded(asked))
         assert box.answer(asked["id"])["status"] == "succeeded"
