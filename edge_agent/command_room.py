@@ -264,7 +264,8 @@ class CommandRoom:
             bytes_s=self._settings.uplink.backlog_bytes_s,
             carried=partial(reach.usage.sent, TrafficClass.MEDIA),
         )
-        files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock)
+        seal_to = self._settings.storage.seal_to
+        files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock, seal_to)
         path = self._settings.state_dir / STORM_FILE
         self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.take)
         yield self._storm
@@ -280,8 +281,8 @@ class CommandRoom:
             "files.txt": lambda: listing(self._settings.state_dir),
             "versions.json": lambda: msgspec.json.encode(library_versions()),
         }
-        if (path := reach.config_path) is not None:
-            parts["configuration.txt"] = lambda: configuration_text(path)
+        if (source := reach.source) is not None:
+            parts["configuration.txt"] = lambda: configuration_text(*source.files())
         return bundle(parts, reach.log_lines())
 
 

@@ -230,8 +230,11 @@ class ConfigPush:
         except DiskRefuses as error:
             self._revert(watch, str(error))
             return
-        self._source.load()
         log.info("configuration: version %d has proved itself", trial.version)
+        try:
+            self._source.load()  # for what health says of it
+        except ConfigError as error:  # what lies beside it has changed: the agent goes on with what it has
+            log.error("configuration: version %d cannot be read again: %s", trial.version, error)
         if watch.finish is not None:
             watch.finish(_in_force(trial.version))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import time
 import zlib
@@ -17,6 +18,13 @@ MOST_BYTES = 1_500_000
 MOST_CONFIG_BYTES = 262_144
 HISTORY_EVERY_S = 300.0
 HISTORY_LENGTH = 288  # a day; about 150 kB compressed
+
+_PASSWORD = re.compile(
+    r"""(?P<key>\b(?:password|passwd|pass|pwd|token|secret)["']?[ \t]*:)[ \t]*"""
+    r"""(?:[|>][^\n]*(?:\n[ \t]+[^\n]*)*|"[^"\n]*"?|'[^'\n]*'?|[^,}\n]+)""",
+    re.IGNORECASE,
+)
+"""A key of YAML or JSON and its value, also one of several lines."""
 
 Parts = Mapping[str, Callable[[], bytes]]
 """What is in it, by file name; each is made when it is asked for."""
@@ -60,18 +68,24 @@ def bundle(parts: Parts, log: Sequence[str], most_bytes: int = MOST_BYTES) -> by
         lines = lines[len(lines) // 2 + 1 :]
 
 
-def configuration_text(path: Path) -> bytes:
-    """The file and its drop-ins as they are written, users and passwords in addresses left out."""
-    return "".join(_config_files(path)).encode()
+def configuration_text(*files: Path) -> bytes:
+    """As they are written, passwords left out: in addresses, and where they must not stand. A file with such
+    a mistake is refused by the agent, and is just what somebody wants to see then."""
+    return "".join(_config_files(files)).encode()
 
 
-def _config_files(path: Path) -> Iterator[str]:
-    for file in (path, *sorted((path.parent / "conf.d").glob("*.yaml"))):
+def _config_files(files: Sequence[Path]) -> Iterator[str]:
+    for file in files:
         try:
             with file.open(encoding="utf-8", errors="replace") as opened:
-                yield f"# --- {file}\n{masked(opened.read(MOST_CONFIG_BYTES))}\n"
+                text = masked(opened.read(MOST_CONFIG_BYTES))
+                yield f"# --- {file}\n{_PASSWORD.sub(_without_value, text)}\n"
         except OSError as error:
             yield f"# --- {file}: {error.strerror}\n"
+
+
+def _without_value(found: re.Match[str]) -> str:
+    return f"{found['key']} ***"
 
 
 def listing(folder: Path) -> bytes:

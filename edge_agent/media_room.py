@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+from pathlib import Path
 
 from edge_agent.cameras import Cameras, RunningCamera
 from edge_agent.clock import Clock
@@ -13,10 +14,11 @@ from edge_agent.errors import EdgeAgentError, StorageError
 from edge_agent.events import EventMaker
 from edge_agent.evidence.clips import films
 from edge_agent.evidence.names import MediaName
+from edge_agent.evidence.seal import SealError, seal
 from edge_agent.evidence.store import MediaStore
 from edge_agent.model import CameraState
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Media
+from edge_agent.outbox_model import SEALED_MAGIC, Media
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +27,21 @@ class MediaRoom:
     """``commands.files.CameraDesk`` and ``FileRoom``. Any thread."""
 
     def __init__(
-        self, cameras: Cameras, store: MediaStore, events: EventMaker, outbox: Outbox, clock: Clock
+        self,
+        cameras: Cameras,
+        store: MediaStore,
+        events: EventMaker,
+        outbox: Outbox,
+        clock: Clock,
+        seal_to: bytes | None = None,
     ) -> None:
+        """``seal_to``: nothing that was stored before it was configured leaves the box plain."""
         self._cameras = cameras
         self._store = store
         self._events = events
         self._outbox = outbox
         self._clock = clock
+        self._seal_to = seal_to
 
     # --- cameras ---
 
@@ -92,16 +102,41 @@ class MediaRoom:
             raise Failed(f"it cannot be sent: {error}") from error
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
+        found = self._clip_file(event_id)
+        if found is None:
+            return None
+        camera, path = found
+        self._refuse_private(camera)
         try:
-            for path in reversed(self._store.files_of(event_id)):
-                name = MediaName.parsed(path)
-                if name is not None and name.suffix == "mp4":
-                    return name.camera, path.read_bytes()
-        except StorageError as error:
-            raise Refused(str(error), "bad-arguments") from error
+            payload = path.read_bytes()
+            if self._seal_to is not None and not payload.startswith(SEALED_MAGIC):
+                payload = seal(payload, self._seal_to)
         except OSError as error:
             raise Failed(f"the clip of {event_id} cannot be read: {error.strerror}") from error
+        except SealError as error:
+            raise Refused(str(error)) from error
+        return camera, payload
+
+    def has_clip(self, event_id: str) -> bool:
+        return self._clip_file(event_id) is not None
+
+    def _clip_file(self, event_id: str) -> tuple[str, Path] | None:
+        """Its camera, and where it is."""
+        try:
+            paths = self._store.files_of(event_id)
+        except StorageError as error:
+            raise Refused(str(error), "bad-arguments") from error
+        for path in reversed(paths):
+            name = MediaName.parsed(path)
+            if name is not None and name.suffix == "mp4":
+                return name.camera, path
         return None
+
+    def _refuse_private(self, camera: str) -> None:
+        """A clip may be older than the masks of its camera, and they are in no clip."""
+        running = self._cameras.find(camera)
+        if running is not None and not films(running.camera):
+            raise Refused(f"{camera}: its clips do not leave the box (report.clips, privacy_masks)")
 
     def hold(self, event_id: str, why: str, who: str) -> None:
         try:

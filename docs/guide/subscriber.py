@@ -10,11 +10,6 @@ broker, ward, *tls = sys.argv[1:]
 seen = set()  # a resend is the same event; a real subscriber keeps this on disk
 
 
-def on_connect(client, userdata, flags, reason, properties):
-    print("connected:", reason, file=sys.stderr)
-    client.subscribe(f"tb/v1/{ward}/+/up/event/+", qos=1)
-
-
 def on_message(client, userdata, message):
     event = json.loads(message.payload)
     if (event["source"], event["id"]) not in seen:
@@ -23,7 +18,9 @@ def on_message(client, userdata, message):
 
 
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"printer-{ward}", protocol=mqtt.MQTTv5)
-client.on_connect, client.on_message = on_connect, on_message
+client.on_connect = lambda *_: client.subscribe(f"tb/v1/{ward}/+/up/event/+", qos=1)
+client.on_subscribe = lambda *told: print("subscribed:", *told[3], file=sys.stderr)
+client.on_message = on_message
 if tls:
     client.tls_set(*tls)
 session = Properties(PacketTypes.CONNECT)

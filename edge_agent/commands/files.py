@@ -52,8 +52,11 @@ class FileRoom(Protocol):
         ...
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
-        """Its camera and the file; None: there is none. Raises Failed when it cannot be read."""
+        """Its camera and the file as it may leave the box; None: there is none. Raises Refused where it may
+        not, Failed when it cannot be read."""
         ...
+
+    def has_clip(self, event_id: str) -> bool: ...
 
     def hold(self, event_id: str, why: str, who: str) -> None: ...
 
@@ -203,11 +206,14 @@ class EvidenceHold:
                 raise Refused(f"{args.event_id} was not held")
             return Outcome(f"{args.event_id} is not held any more")
         self.files.hold(args.event_id, args.why, f"command {order.id}")
-        has_clip = self.files.clip_of(args.event_id) is not None
+        has_clip = self.files.has_clip(args.event_id)
         told = "with a clip" if has_clip else "it has no clip on this box"
         return Outcome(f"{args.event_id} is held, {told}", {"clip": has_clip})
 
     def resume(self, order: Order[HoldArguments]) -> Outcome | Handed:
+        if order.args.release:
+            self.files.release(order.args.event_id)  # which may have been done
+            return Outcome(f"{order.args.event_id} is not held any more")
         return self.run(order)
 
 

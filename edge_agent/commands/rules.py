@@ -32,6 +32,8 @@ def _ask(
     settings: Callable[[], Settings], overrides: Overrides, what: Override, order: Order[RuleForArguments]
 ) -> Outcome:
     args = order.args
+    if args.for_s == 0 and overrides.of(args.camera, args.rule) is what:
+        return _end(overrides, what, args)  # also of a rule that another configuration took away
     _refuse_unknown(settings(), args)
     if args.for_s == 0:
         return _end(overrides, what, args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from edge_agent.clock import Clock, rfc3339
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
 from edge_agent.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth
+
+log = logging.getLogger(__name__)
 
 FILE = "storm.json"
 
@@ -108,4 +111,7 @@ class StormMode:
     def _end(self) -> None:
         with self._lock:
             self._storm = None
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:  # on the main thread, which goes on; the time in it is over
+            log.warning("%s cannot be removed: %s", self._path, error.strerror)

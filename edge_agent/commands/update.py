@@ -108,8 +108,9 @@ class Updates:
             raise Refused("this box takes no signed releases: root's program is not set up (role update)")
         if manifest.version == self._version:
             return Outcome(f"{manifest.version} is in force", {"version": manifest.version})
+        missing = self._missing(order, manifest)  # before the other one gives way for it
         self._make_way()
-        return self._go_on(order, manifest)
+        return self._go_on(order, manifest, missing)
 
     def resume(self, order: Order[UpdateArguments]) -> Outcome | Handed | Failed:
         """After a restart: most often it is root who restarted the agent, to try the release."""
@@ -121,7 +122,7 @@ class Updates:
             with self._lock:
                 self._open = _Open(order, manifest, [], self._clock.monotonic(), told.now.phase)
             return Handed(_doing(told.now))
-        return self._go_on(order, manifest)
+        return self._go_on(order, manifest, self._missing(order, manifest))
 
     def _make_way(self) -> None:
         """Raises ``Refused`` where root is at another one already; one that waits for pieces gives way."""
@@ -134,14 +135,19 @@ class Updates:
             self._open = None
         other.order.finish(Failed("another update took its place; nothing was changed"))
 
-    def _go_on(self, order: Order[UpdateArguments], manifest: Manifest) -> Handed:
-        """What the box needs comes, or is waited for; then root is asked."""
+    def _missing(self, order: Order[UpdateArguments], manifest: Manifest) -> list[Wheel]:
+        """Raises ``Refused`` where the box cannot get or keep them."""
         missing = [] if self._root.has(manifest.version) else self._inbox.missing(manifest)
+        if missing and order.args.url is None:
+            check_pieces(missing, order.args.pieces)
         self._inbox.make_room(missing)
+        return missing
+
+    def _go_on(self, order: Order[UpdateArguments], manifest: Manifest, missing: list[Wheel]) -> Handed:
+        """What the box needs comes, or is waited for; then root is asked."""
         self._inbox.clear(but=manifest.wheels)
         open_ = _Open(order, manifest, missing)
         if missing and order.args.url is None:
-            check_pieces(missing, order.args.pieces)
             with self._lock:
                 self._open = open_
             return Handed(self._waits_for(open_))
@@ -218,28 +224,39 @@ class Updates:
     # --- what root tells, on the main thread ---
 
     def tend(self) -> None:
-        """About once a second."""
-        with self._lock:
-            open_ = self._open
-            if open_ is None or open_.asked_mono is None:
-                return
-            told, id_ = self._root.told(), open_.order.id
-            answer: Outcome | Failed | None = None
-            if told.last is not None and told.last.id == id_:
-                answer = _answer(told.last)
-            elif told.now is not None:
-                open_.asked_mono = self._clock.monotonic()  # it may be busy with another one first
-                if told.now.id == id_ and told.now.phase != open_.phase:
-                    open_.phase = told.now.phase
-                    open_.order.progress(_doing(told.now))
-            elif self._clock.monotonic() - open_.asked_mono > UNHEARD_S:
-                self._root.withdraw()
-                answer = Failed("root's program does not answer: look at edge-agent-update.path on the box")
-            if answer is None:
-                return
-            self._open = None
-            self._inbox.clear()
-        open_.order.finish(answer)
+        """About once a second. A piece that is being written holds up nobody here: the next time will do."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            settled = self._look_at_root()
+        finally:
+            self._lock.release()
+        if settled is not None:
+            order, answer = settled
+            order.finish(answer)
+
+    def _look_at_root(self) -> tuple[Order[UpdateArguments], Outcome | Failed] | None:
+        """What is settled by what root has told. Under the lock."""
+        open_ = self._open
+        if open_ is None or open_.asked_mono is None:
+            return None
+        told, id_ = self._root.told(), open_.order.id
+        answer: Outcome | Failed | None = None
+        if told.last is not None and told.last.id == id_:
+            answer = _answer(told.last)
+        elif told.now is not None:
+            open_.asked_mono = self._clock.monotonic()  # it may be busy with another one first
+            if told.now.id == id_ and told.now.phase != open_.phase:
+                open_.phase = told.now.phase
+                open_.order.progress(_doing(told.now))
+        elif self._clock.monotonic() - open_.asked_mono > UNHEARD_S:
+            self._root.withdraw()
+            answer = Failed("root's program does not answer: look at edge-agent-update.path on the box")
+        if answer is None:
+            return None
+        self._open = None
+        self._inbox.clear()
+        return open_.order, answer
 
 
 def _doing(now: Now) -> str:

@@ -8,6 +8,7 @@ relative names are looked for beside the file. See docs/design/config-push.md.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -146,7 +147,8 @@ class PushStore:
         kept = {self.path(each.version).name for each in (self.confirmed, self.trial) if each is not None}
         for path in self._folder.glob("*.yaml*"):
             if path.name not in kept:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # on the main thread as well; it stands for nothing
+                    path.unlink()
 
     def _write(self, record: _Record) -> None:
         if not write_record(self._folder / RECORD, record):
@@ -217,6 +219,14 @@ class ConfigSource:
         drop_ins = beside / loader.DEFAULT_CONF_DIR
         conf_dir = drop_ins if drop_ins.is_dir() else None
         return loader.load(path, conf_dir=conf_dir, base=beside, no_secrets=self._no_secrets, confined=True)
+
+    def files(self) -> Iterator[Path]:
+        """What the configuration in force is made of, and the file where something pushed stands for it."""
+        yield self.path
+        if self.chosen is not None and self.chosen.origin is not Origin.FILE:
+            settings = self.chosen.settings
+            yield PushStore(settings.state_dir).path(settings.version)
+        yield from sorted((self.path.parent / loader.DEFAULT_CONF_DIR).glob("*.yaml"))
 
     def lines(self) -> Iterator[str]:
         """For health: what keeps the file or something pushed from being in force."""

@@ -150,9 +150,9 @@ class SendQueue:
             self.memory.remove(row)
 
     def defer(self, key: Key, not_before_mono: float, now: float) -> None:
-        """Nobody has it."""
+        """Nobody has it, unless it is confirmed: an earlier copy may have arrived."""
         row, backlog = self._find(key)
-        if row is not None:
+        if row is not None and row not in backlog.owed:
             backlog.sent.refuse(row)
             backlog.defer(row, not_before_mono, now)
 

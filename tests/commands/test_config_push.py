@@ -135,6 +135,23 @@ def test_one_that_keeps_the_site_as_it_was_is_in_force_for_good(site: Site) -> N
     assert (site.settings.version, site.origin, site.push.health().origin) == (13, Origin.PUSHED, "pushed")
 
 
+def test_a_drop_in_that_breaks_during_the_trial_ends_no_agent(site: Site, tmp_path: Path) -> None:
+    site.propose(13, pushed(13, faster(OWN)))
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/half.yaml").write_text("cameras: [")
+    site.pass_s(12)
+    (answer,) = site.answers
+    assert isinstance(answer, Outcome)
+
+
+def test_what_cannot_be_removed_ends_no_agent(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "state/pushed/12.yaml/in the way").mkdir(parents=True)
+    site.propose(13, pushed(13, faster(OWN)))
+    site.pass_s(12)
+    assert isinstance(site.answers[0], Outcome)
+    assert site.origin is Origin.PUSHED
+
+
 def test_without_the_broker_it_goes_back_and_says_so(site: Site) -> None:
     site.propose(13, pushed(13, faster(OWN)))
     site.online = False

@@ -59,6 +59,9 @@ class Site:
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         return self.clips.get(event_id)
 
+    def has_clip(self, event_id: str) -> bool:
+        return event_id in self.clips
+
     def hold(self, event_id: str, why: str, who: str) -> None:
         self.held[event_id] = f"{who}: {why}"
 
@@ -249,6 +252,15 @@ def test_what_is_held_stays_and_says_whether_there_is_a_clip(site: Site) -> None
         run(EvidenceHold(site), HoldArguments(event_id="zone-1", why="over", release=True))
 
 
+def test_a_release_that_was_done_before_a_kill_is_answered_as_done(site: Site) -> None:
+    asked = HoldArguments(event_id="zone-1", why="over", release=True)
+    site.held["zone-1"] = "somebody"
+    for _ in range(2):
+        outcome = EvidenceHold(site).resume(Given().order(asked))
+        assert isinstance(outcome, Outcome)
+    assert site.held == {}
+
+
 # --- storm mode ---
 
 
@@ -316,6 +328,16 @@ def test_zero_ends_it_and_an_unknown_camera_is_refused(sky: Sky) -> None:
     assert (sky.taken, sky.storm.health()) == ([], None)
 
 
+def test_a_disk_that_takes_nothing_ends_the_storm_and_not_the_agent(sky: Sky) -> None:
+    run(sky.storm, StormArguments(every_s=60, for_s=100))
+    sky.path.unlink()
+    (sky.path / "in the way").mkdir(parents=True)
+    sky.pass_s(200)
+    assert sky.storm.health() is None
+    sky.start()
+    sky.pass_s(10)
+
+
 # --- diagnostics ---
 
 
@@ -351,11 +373,32 @@ def test_of_a_log_that_is_too_long_the_end_is_kept() -> None:
 def test_no_password_of_an_address_is_in_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "edge-agent.yaml"
     path.write_text("cameras: [{id: cam-1, url: 'rtsp://admin:hunter2@10.0.0.1/s'}]\n")
-    (tmp_path / "conf.d").mkdir()
-    (tmp_path / "conf.d" / "x.yaml").write_text("a: http://u:hunter2@h/\n")
-    text = configuration_text(path)
+    drop_in = tmp_path / "x.yaml"
+    drop_in.write_text("a: http://u:hunter2@h/\n")
+    text = configuration_text(path, drop_in)
     assert text.count(b"***@") == 2
     assert b"hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "password: hunter2",
+        "  - pass : 'hunter2'",
+        'mqtt: {username: box, "password": "hunter2", brokers: [x]}',
+        "{username: box, pwd: hunter2}",
+        "password: |\n  hunter2\n  hunter2\nnext: 1",
+        "# password: hunter2",
+    ],
+)
+def test_a_password_that_stands_where_it_must_not_is_not_in_it_either(tmp_path: Path, written: str) -> None:
+    """Such a file is refused, the agent runs with the one before, and somebody asks why."""
+    path = tmp_path / "edge-agent.yaml"
+    path.write_text(f"password_file: credentials/cam-1\n{written}\nlast: line\n")
+    text = configuration_text(path)
+    assert b"hunter2" not in text
+    assert b"password_file: credentials/cam-1" in text
+    assert text.endswith(b"last: line\n\n")
 
 
 def test_a_day_of_health_takes_little_memory() -> None:

@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.commands.action import Outcome, Refused
+from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.rules import rule_actions
 from edge_agent.config.settings import OnHolidays, Schedule
 from edge_agent.overrides import Override, Overrides
 from edge_agent.rules.schedule import Arming
-from tests.device.fakes import FakeClock
+from edge_agent.wire import RuleForArguments
+from tests.commands.orders import Given
+from tests.device.fakes import FakeClock, settings
+from tests.rules.test_zones import INTRUSION
 
 HOUR_S = 3600.0
 
@@ -129,3 +135,25 @@ AT_NIGHT = Schedule(frozenset(range(7)), time(22), time(5), OnHolidays.USUAL)
 def test_a_schedule_gives_way_to_what_is_asked(asked: Override | None, armed: tuple[bool, bool]) -> None:
     arming = Arming(AT_NIGHT, UTC, frozenset(), lambda: asked)
     assert (arming.armed(NOON), arming.armed(NIGHT)) == armed
+
+
+def rule_commands(agent: Overrides, *rules: str) -> dict[str, PlainAction]:
+    """Of a box whose cameras have these rules."""
+    usual = settings(Path("/nowhere"))
+    kept = tuple(dataclasses.replace(INTRUSION, id=rule) for rule in rules)
+    cameras = tuple(dataclasses.replace(camera, rules=kept) for camera in usual.cameras)
+    site = dataclasses.replace(usual, cameras=cameras)
+    return {action.name: action for action in rule_actions(lambda: site, agent)}
+
+
+def test_a_rule_that_a_configuration_took_away_can_be_taken_back_from_its_mask(box: Box) -> None:
+    """It would be in force again with a rule of that name, and stand in health for a week."""
+    agent = box.agent()
+    asked = RuleForArguments(camera="cam-1", rule="yard", for_s=HOUR_S)
+    rule_commands(agent, "yard")["mask"].run(Given().order(asked))
+    end = RuleForArguments(camera="cam-1", rule="yard", for_s=0)
+    after = rule_commands(agent, "gate")
+    with pytest.raises(Refused, match="has no rule yard"):
+        after["arm"].run(Given().order(end))
+    assert isinstance(after["mask"].run(Given().order(end)), Outcome)
+    assert agent.standing() == []

@@ -114,6 +114,20 @@ def test_what_never_got_on_its_way_stays_although_later_ones_did(tmp_path: Path)
     assert stored(tmp_path) == [2]
 
 
+def test_what_is_confirmed_and_then_refused_by_the_broker_is_gone_and_counted_once(tmp_path: Path) -> None:
+    """A copy that goes again is on its way while the ack for the first one comes."""
+    with outbox_in(tmp_path) as outbox:
+        epoch = appended(outbox, *[Severity.INFO] * 4)
+        send(outbox)
+        outbox.confirmed(epoch, 2, [])
+        outbox.deferred(2, epoch, 0.0)
+        assert sequences(outbox) == []
+        outbox.append(draft())
+        send(outbox)
+        assert (outbox.stats().depth, outbox.stats().unconfirmed) == (3, 3)
+    assert stored(tmp_path) == [3, 4, 5]
+
+
 def outbox_event(outbox: Outbox, epoch: str, sequence: int) -> StoredEvent:
     return StoredEvent(sequence, epoch, "cam-1", "object", Severity.INFO.number, 0, b"")
 
