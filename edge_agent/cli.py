@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "command": _command,
         "conformance": _conformance,
         "central": _central,
+        "simulate": _simulate,
+        "fleet": _fleet,
     }[args.command]
     try:
         return command(args)
@@ -227,6 +229,18 @@ def _command(args: argparse.Namespace) -> int:
     return run_command(args, sys.stdout)
 
 
+def _simulate(args: argparse.Namespace) -> int:
+    from edge_agent.simulate.command import run_simulate
+
+    return run_simulate(args, sys.stdout)
+
+
+def _fleet(args: argparse.Namespace) -> int:
+    from edge_agent.fleet.command import run_fleet
+
+    return run_fleet(args, sys.stdout)
+
+
 def _conformance(args: argparse.Namespace) -> int:
     from edge_agent.conformance.command import run_conformance
 
@@ -329,6 +343,13 @@ def _parser() -> argparse.ArgumentParser:
     command_cli.add_arguments(command)
     conformance = commands.add_parser("conformance", help="look whether a live gateway keeps the contract")
     checks.add_arguments(conformance)
+    from edge_agent.fleet import arguments as looks
+    from edge_agent.simulate import arguments as plays
+
+    fleet = commands.add_parser("fleet", help="all gateways in one live table, from the broker alone")
+    looks.add_arguments(fleet)
+    simulate = commands.add_parser("simulate", help="play a whole fleet at a broker, from one machine")
+    plays.add_arguments(simulate)
     return parser
 
 

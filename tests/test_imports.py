@@ -77,6 +77,8 @@ COMPOSITION = {
     "cameras_cli",
     "replay",
     "central",
+    "simulate",
+    "fleet",
     "__main__",
 }
 CENTRE = {"config", "mqtt", "logs", "device", "evidence"}
@@ -173,6 +175,16 @@ def test_the_centre_verifies_evidence_without_what_makes_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_gateway_never_loads_the_simulation_nor_the_table_of_the_fleet() -> None:
+    code = (
+        "import sys; from edge_agent import agent, cli, doctor; cli._parser(); "
+        "print(sorted(name for name in sys.modules"
+        " if name.startswith(('edge_agent.simulate.', 'edge_agent.fleet.'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['edge_agent.fleet.arguments', 'edge_agent.simulate.arguments']"
 
 
 def test_a_gateway_never_loads_the_centre() -> None:

@@ -159,7 +159,7 @@ class Connection:
         if say_goodbye:
             self._client.disconnect()
             self._listener.over.wait(timeout_s)
-        self._cut()
+        self.cut()
         self._listener.over.wait(timeout_s)
 
     def _open(self) -> None:
@@ -188,10 +188,10 @@ class Connection:
             self._client.disconnect()
         self._client.loop_start()
         if self._listener.closing.is_set():
-            self._cut()
+            self.cut()
 
-    def _cut(self) -> None:
-        """Make paho's thread see the end of the stream; it closes the socket."""
+    def cut(self) -> None:
+        """Make paho's thread see the end of the stream; it closes the socket, and ``Ended`` follows."""
         sock = self._client.socket()
         if isinstance(sock, socket.socket):
             try:

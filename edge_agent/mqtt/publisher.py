@@ -115,7 +115,9 @@ class Publisher:
         self._dropped_told = 0
         self._last_error: str | None = None
         self._failed: str | None = None
+        self._abrupt = False
         self._scratch_wanted = False  # flags need no lock
+        self._cut_wanted = False
         self._birth_wanted = False  # another one than the session has sent; a flag needs no lock
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
@@ -123,10 +125,11 @@ class Publisher:
     def start(self) -> None:
         self.loop.start()
 
-    def stop(self, failed: str | None = None) -> None:
+    def stop(self, failed: str | None = None, *, abrupt: bool = False) -> None:
         """Ask for the end; does not wait. ``stopped`` is published and the broker drops the will. When the
-        agent ends because something ``failed``, say what: ``offline`` is published with it instead."""
-        self._failed = failed
+        agent ends because something ``failed``, say what: ``offline`` is published with it instead.
+        ``abrupt``: without a word, as a power cut ends it; the will speaks."""
+        self._failed, self._abrupt = failed, abrupt
         self.loop.stop()
         self._outbox.wake()
 
@@ -150,6 +153,12 @@ class Publisher:
         """Give up the attempt that runs, if any, and begin from scratch with the next broker. A
         session that is there stays."""
         self._scratch_wanted = True
+        self._outbox.wake()
+
+    def cut(self) -> None:
+        """Break the connection that is there without a word, as a cable does that is pulled; what follows is
+        what follows any lost connection. For simulations and tests."""
+        self._cut_wanted = True
         self._outbox.wake()
 
     @property
@@ -198,7 +207,7 @@ class Publisher:
                 self._advance()
                 self._outbox.wait_for_news(self._patience_s())
                 self._handle_signals()
-            if self._online:
+            if self._online and not self._abrupt:
                 told = self._say_farewell(self._last_state())
         finally:
             # With a DISCONNECT the broker would drop the will, and we would seem online for ever.
@@ -212,6 +221,8 @@ class Publisher:
         try:
             if self._scratch_wanted:
                 self._begin_from_scratch(now)
+            if self._cut_wanted:
+                self._cut_connection()
             if self._connection is None:
                 if now >= self._next_attempt_mono:
                     self._attempt(now)
@@ -238,6 +249,11 @@ class Publisher:
         self._drop_connection(say_goodbye=False)
         self._reconnect.from_scratch()
         self._next_attempt_mono = now
+
+    def _cut_connection(self) -> None:
+        self._cut_wanted = False
+        if self._connection is not None:
+            self._connection.cut()
 
     def _patience_s(self) -> float:
         if self._broken_mono is not None:

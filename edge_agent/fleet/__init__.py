@@ -1,0 +1,1 @@
+"""``edge-agent fleet``: all gateways in one live table, from the broker alone; docs/guide/table.md."""

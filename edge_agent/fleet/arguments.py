@@ -1,0 +1,32 @@
+"""Of the command line; importing it costs nothing."""
+
+from __future__ import annotations
+
+import argparse
+
+from edge_agent.command_cli import add_tls_arguments
+
+STANDINGS = ("offline", "silent", "trouble", "unknown", "stopped", "fine")
+"""Of a gateway, as the table has them: the worst first."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--broker", metavar="URL", required=True, help="mqtts://host:8883, or mqtt://host in a lab"
+    )
+    parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    parser.add_argument(
+        "--ward",
+        action="append",
+        default=[],
+        help="only this ward, may be repeated; only its topics are asked for, as a ward's user has to",
+    )
+    parser.add_argument(
+        "--state", action="append", default=[], choices=STANDINGS, help="only these, may be repeated"
+    )
+    parser.add_argument("--once", action="store_true", help="print the table once and end")
+    parser.add_argument("--json", action="store_true", help="once, as JSON")
+    parser.add_argument(
+        "--listen-s", type=float, default=40.0, help="once: longest wait for everybody's heartbeat"
+    )
+    add_tls_arguments(parser)

@@ -1,0 +1,151 @@
+"""``edge-agent fleet``: listens, and shows what it has heard."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TextIO
+
+import msgspec
+
+from edge_agent.command_cli import broker_of, mqtt_of, refuse_bad_ids
+from edge_agent.device.signals import stop_on_signals
+from edge_agent.fleet.board import Board
+from edge_agent.fleet.rows import Row, lines, rows_of, summary
+from edge_agent.fleet.screen import Screen
+from edge_agent.mqtt.listening import Listening
+
+EXIT_HEARD, EXIT_NOTHING = 0, 1
+REFRESH_S = 1.0
+KEY_S = 0.25
+SETTLE_S = 3.0
+"""So long retained messages may take to come."""
+PLAIN_WIDTH = 200
+
+
+def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
+    """0; 1: nothing was heard. Raises MqttError when the broker does not let us in."""
+    refuse_bad_ids(*args.ward)
+    broker = broker_of(args.broker)
+    board = Board(args.root)
+    with Listening(broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}") as listening:
+        listening.subscribe(*board.subscriptions(args.ward))
+        table = Table(listening, board, args.state)
+        if args.once or args.json or not stdout.isatty():
+            return _once(table, args.listen_s, args.json, stdout)
+        return _live(table, args.broker, stdout)
+
+
+class Table:
+    """The board, kept up to date by what is heard."""
+
+    def __init__(self, listening: Listening, board: Board, states: Sequence[str]) -> None:
+        self.listening = listening
+        self.board = board
+        self._states = states
+        self._began_mono = time.monotonic()
+
+    def hear(self) -> None:
+        """Everything that has come since."""
+        for heard in self.listening.take_all():
+            self.board.hear(heard.topic, heard.payload, heard.retained, time.monotonic(), _now_ms())
+        if missing := self.board.own_topics(time.monotonic()):
+            self.listening.subscribe(*missing)
+
+    def rows(self, *, all_states: bool = False) -> list[Row]:
+        # Silence means nothing while we cannot hear, nor before we could.
+        connected_mono = self.listening.connected_mono or time.monotonic()
+        states = () if all_states else self._states
+        return rows_of(self.board, time.monotonic(), _now_ms(), connected_mono, states)
+
+    def complete(self) -> bool:
+        """Whether everybody who says that he is there was heard."""
+        boxes = self.board.boxes.values()
+        settled = time.monotonic() - self._began_mono > SETTLE_S
+        return settled and bool(boxes) and all(box.health or box.state != "online" for box in boxes)
+
+
+def _once(table: Table, listen_s: float, as_json: bool, stdout: TextIO) -> int:
+    deadline, pause = time.monotonic() + listen_s, threading.Event()
+    while time.monotonic() < deadline:
+        table.hear()
+        if table.complete():
+            break
+        pause.wait(KEY_S)
+    rows = table.rows()
+    if as_json:
+        stdout.write(msgspec.json.format(msgspec.json.encode(rows)).decode() + "\n")
+    else:
+        stdout.write("\n".join([*lines(rows, PLAIN_WIDTH), "", summary(rows)]) + "\n")
+    if table.board.boxes:
+        return EXIT_HEARD
+    print(
+        "nothing was heard: no gateway has reported to this broker, or its ACL does not let this user read "
+        "(--ward)",
+        file=sys.stderr,
+    )
+    return EXIT_NOTHING
+
+
+def _live(table: Table, where: str, stdout: TextIO) -> int:
+    stop = stop_on_signals()
+    first, shown_mono, size = 0, 0.0, (0, 0)
+    with Screen(stdout) as screen:
+        while not stop.is_set():
+            table.hear()
+            now = time.monotonic()
+            if now - shown_mono >= REFRESH_S or screen.size != size:
+                shown_mono, size = now, screen.size
+                first = _draw(screen, table, where, first)
+            key = screen.key(KEY_S)
+            if key == "quit":
+                break
+            if key is not None:
+                first, shown_mono = _moved(first, key, screen.size[1]), 0.0
+    return EXIT_HEARD
+
+
+def _moved(first: int, key: str, height: int) -> int:
+    steps = {"down": 1, "up": -1, "page": height - 5, "back": 5 - height}
+    return 0 if key == "top" else max(0, first + steps[key])
+
+
+def _draw(screen: Screen, table: Table, where: str, first: int) -> int:
+    """The first row that is shown: not beyond the end."""
+    width, height = screen.size
+    rows = table.rows()
+    notes = _notes(table)
+    head = [f"{where}  {datetime.now():%H:%M:%S}  {summary(table.rows(all_states=True))}", *notes]
+    room = max(1, height - len(head) - 2)
+    first = max(0, min(first, len(rows) - room))
+    titles, *made = lines(rows, width)
+    shown = made[first : first + room]
+    foot = f"{first + 1 if rows else 0} to {first + len(shown)} of {len(rows)}   j k space b g: move   q: end"
+    screen.show(
+        [*(line[:width] for line in head), titles, *shown, foot[:width]],
+        ["", *("offline" for _ in notes), "", *(row.standing for row in rows[first : first + room]), ""],
+    )
+    return first
+
+
+def _notes(table: Table) -> list[str]:
+    """What concerns more than one gateway."""
+    board, listening = table.board, table.listening
+    found = []
+    if listening.trouble is not None:
+        found.append(f"no connection: {listening.trouble}; what is shown is old")
+    if board.centre not in (None, "online"):
+        found.append(f"the centre is {board.centre}")
+    found += [
+        f"{ward}: {gone} of {of} gateways went at once" for ward, (gone, of) in sorted(board.outages.items())
+    ]
+    return found
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

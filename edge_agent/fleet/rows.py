@@ -1,0 +1,143 @@
+"""The table: which gateways, in which order, in which columns."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+
+from edge_agent.fleet.arguments import STANDINGS
+from edge_agent.fleet.board import Board, Box
+
+LEAST_WHY = 10
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one gateway; also the form of ``--json``."""
+
+    gateway: str
+    ward: str
+    standing: str
+    since_s: float | None
+    why: str
+    version: str | None
+    cameras_up: int | None
+    cameras: int | None
+    outbox: int | None  # events that wait
+    outbox_oldest_s: float | None
+    temperature_c: float | None
+    heartbeat_age_s: float | None
+
+
+def rows_of(
+    board: Board, mono: float, now_ms: int, connected_mono: float, states: Sequence[str] = ()
+) -> list[Row]:
+    """What is broken first; of those alike the one that changed last first."""
+    rows = [_row(box, mono, now_ms, connected_mono) for box in board.boxes.values()]
+    wanted = [row for row in rows if not states or row.standing in states]
+    return sorted(wanted, key=_rank)
+
+
+def _rank(row: Row) -> tuple[int, float, str, str]:
+    since_s = row.since_s if row.since_s is not None and row.standing in ("offline", "silent") else 0.0
+    return STANDINGS.index(row.standing), since_s, row.ward, row.gateway
+
+
+def _row(box: Box, mono: float, now_ms: int, connected_mono: float) -> Row:
+    standing = box.standing(mono, connected_mono)
+    since_ms = box.since_ms
+    if standing == "offline" and since_ms is None:
+        since_ms = box.offline_ms
+    up, all_ = box.cameras or (None, None)
+    health = box.health
+    return Row(
+        gateway=box.gateway,
+        ward=box.ward,
+        standing=standing,
+        since_s=None if since_ms is None else max(0.0, (now_ms - since_ms) / 1000),
+        why=box.why(standing, mono, connected_mono),
+        version=box.version,
+        cameras_up=up,
+        cameras=all_,
+        outbox=None if health is None else health.outbox.depth,
+        outbox_oldest_s=None if health is None else health.outbox.oldest_s,
+        temperature_c=None if health is None else health.box.temperature_c,
+        heartbeat_age_s=None if box.heard_mono is None else round(mono - box.heard_mono, 1),
+    )
+
+
+HEAD = ("GATEWAY", "WARD", "STATE", "SINCE", "VERSION", "CAMERAS", "OUTBOX", "TEMP", "BEAT", "WHY")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    outbox = "-" if row.outbox is None else str(row.outbox)
+    if row.outbox and row.outbox_oldest_s:
+        outbox += f" {duration(row.outbox_oldest_s)}"
+    return (
+        row.gateway,
+        row.ward,
+        row.standing,
+        duration(row.since_s),
+        row.version or "-",
+        "-" if row.cameras is None else f"{row.cameras_up}/{row.cameras}",
+        outbox,
+        "-" if row.temperature_c is None else f"{row.temperature_c:.0f} C",
+        duration(row.heartbeat_age_s),
+        row.why,
+    )
+
+
+def lines(rows: Sequence[Row], width: int) -> list[str]:
+    """The first is the head. As wide as the longest of each column; the last column gets what is left."""
+    table = [HEAD, *map(cells, rows)]
+    widths = [max(cells_of(line[column]) for line in table) for column in range(len(HEAD) - 1)]
+    left = max(LEAST_WHY, width - sum(widths) - 2 * len(widths))
+    made = []
+    for line in table:
+        first = "  ".join(padded(text, wide) for text, wide in zip(line, widths, strict=False))
+        made.append(cut(f"{first}  {cut(line[-1], left)}", width).rstrip())
+    return made
+
+
+def summary(rows: Sequence[Row]) -> str:
+    counts = {word: sum(row.standing == word for row in rows) for word in STANDINGS}
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(rows)} gateways: {told}" if rows else "no gateway heard yet"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
+
+
+def cells_of(text: str) -> int:
+    """How wide it is on a terminal: letters of the east take two places, combining marks none."""
+    return sum(_width(each) for each in text)
+
+
+def padded(text: str, wide: int) -> str:
+    return text + " " * max(0, wide - cells_of(text))
+
+
+def cut(text: str, wide: int) -> str:
+    if cells_of(text) <= wide:
+        return text
+    taken, used = "", 1  # for the sign that there is more
+    for each in text:
+        used += _width(each)
+        if used > wide:
+            break
+        taken += each
+    return taken + "…"
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,173 @@
+"""Listens at a broker and writes nothing: for who looks at many gateways (``fleet``, ``simulate``)."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config.settings import Broker, Mqtt
+from edge_agent.errors import MqttError
+from edge_agent.mqtt import causes
+from edge_agent.mqtt.tls import make_context
+
+CONNECT_S = 15.0
+KEEPALIVE_S = 30
+REFUSED = 0x80
+MOST_WAITING = 50_000
+AT_ONCE = 100
+"""Topics of one SUBSCRIBE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Listening:
+    """While the ``with`` lasts, over lost connections too; each one begins with all subscriptions anew.
+    Raises MqttError when the first connection does not come about.
+
+    ``dropped`` counts what came faster than it was taken; the newest is dropped.
+    """
+
+    def __init__(self, broker: Broker, settings: Mqtt, client_id: str) -> None:
+        self.dropped = 0
+        self.trouble: str | None = None  # why there is no connection now
+        self.connected_mono: float | None = None
+        self._broker = broker
+        self._settings = settings
+        self._heard: queue.Queue[Heard] = queue.Queue(MOST_WAITING)
+        self._changed = threading.Condition()  # protects what is below
+        self._topics: dict[str, None] = {}
+        self._asked: set[int] = set()  # SUBSCRIBEs without their SUBACK
+        self._refused: set[str] = set()
+        self._reason: int | None = None  # of the latest CONNACK
+        self._client = self._make_client(client_id)
+
+    def __enter__(self) -> Listening:
+        try:
+            if self._broker.tls:
+                self._client.tls_set_context(make_context(self._settings))
+            self._client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError, MqttError) as error:
+            raise MqttError(causes.of_connect(error, self._broker, clock_trusted=True).text) from error
+        self._client.loop_start()
+        with self._changed:
+            answered = self._changed.wait_for(lambda: self._reason is not None, CONNECT_S)
+            reason = self._reason
+        if not answered or reason is None or reason >= REFUSED:
+            self.__exit__()
+            why = "it does not answer the sign-on" if reason is None else causes.of_reason(reason).text
+            raise MqttError(f"{self._broker.host} does not let us in: {why}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def subscribe(self, *topics: str) -> None:
+        """Any thread; those that are asked for already are not asked for again."""
+        with self._changed:
+            new = [topic for topic in topics if topic not in self._topics]
+            self._topics.update(dict.fromkeys(new))
+        self._ask(new)
+
+    def settled(self, timeout_s: float) -> bool:
+        """Wait until the broker has answered all subscriptions."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._asked, timeout_s)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it refused one of them."""
+        with self._changed:
+            return bool(self._refused)
+
+    def take(self, timeout_s: float) -> Heard | None:
+        """The next message; None: none came for so long."""
+        try:
+            return self._heard.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            return None
+
+    def take_all(self) -> list[Heard]:
+        """What has come; does not wait."""
+        found: list[Heard] = []
+        while (heard := self._take_now()) is not None:
+            found.append(heard)
+        return found
+
+    def _take_now(self) -> Heard | None:
+        try:
+            return self._heard.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _ask(self, topics: list[str]) -> None:
+        if self.connected_mono is None:
+            return  # with the next connection
+        for first in range(0, len(topics), AT_ONCE):
+            with self._changed:  # the answer comes on paho's thread, and may be faster than the number
+                some = topics[first : first + AT_ONCE]
+                _, packet_id = self._client.subscribe([(topic, 1) for topic in some])
+                if packet_id is not None:
+                    self._asked.add(packet_id)
+
+    def _make_client(self, client_id: str) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=True
+        )
+        client.connect_timeout = CONNECT_S
+        client.reconnect_delay_set(1, 15)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
+        if (credentials := self._settings.credentials) is not None:
+            client.username_pw_set(credentials.username, credentials.password.reveal())
+        return client
+
+    # --- paho's network thread ---
+
+    def _on_connect(self, _: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+        with self._changed:
+            self._reason = reason.value
+            self._asked.clear()
+            if reason.value < REFUSED:
+                self.connected_mono, self.trouble = time.monotonic(), None
+            else:
+                self.trouble = causes.of_reason(reason.value).text
+            topics = list(self._topics)
+            self._changed.notify_all()
+        self._ask(topics)
+
+    def _on_disconnect(self, _: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
+        with self._changed:
+            self.connected_mono = None
+            told = causes.of_reason(reason.value).text if reason.value >= REFUSED else ""
+            self.trouble = told or f"the connection to {self._broker.host} was lost"
+            self._asked.clear()
+            self._changed.notify_all()
+
+    def _on_subscribe(
+        self, _: object, __: object, packet_id: int, reasons: list[ReasonCode], ___: object
+    ) -> None:
+        with self._changed:
+            self._asked.discard(packet_id)
+            self._refused.update(str(reason) for reason in reasons if reason.value >= REFUSED)
+            self._changed.notify_all()
+
+    def _on_message(self, _: object, __: object, message: paho.MQTTMessage) -> None:
+        try:
+            heard = Heard(message.topic, bytes(message.payload), bool(message.retain))
+            self._heard.put_nowait(heard)
+        except UnicodeDecodeError:
+            return  # no topic of ours
+        except queue.Full:
+            self.dropped += 1

@@ -1,0 +1,66 @@
+"""What a simulated gateway answers to commands: it sends its birth again, and does nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from typing import Any
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.mqtt.topics import DownMessage
+from edge_agent.outbox_model import WaitingReply
+
+
+class Answers:
+    """The ``RepliesPort`` of a publisher. Answers are in memory only."""
+
+    def __init__(self, gateway: str, clock: Clock, wake: Callable[[], None]) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._wake = wake
+        self._lock = threading.Lock()  # protects what is below
+        self._waiting: dict[int, WaitingReply] = {}
+        self._count = 0
+
+    def take(self, message: DownMessage, publish_birth: Callable[[], None], session: str) -> None:
+        """On the publisher's thread."""
+        message.taken()
+        try:
+            command = msgspec.json.decode(message.payload, type=wire.Command[Any])
+        except (msgspec.MsgspecError, UnicodeError):
+            return  # signed, or none: nothing that can be answered by its id
+        if command.type == "rebirth":
+            publish_birth()
+            self._answer(command, session, "succeeded", "ok", "the birth is sent again")
+        else:
+            self._answer(command, session, "failed", "not-possible", "this gateway is simulated")
+
+    def pending(self, exclude: Collection[int]) -> WaitingReply | None:
+        with self._lock:
+            return next((reply for number, reply in self._waiting.items() if number not in exclude), None)
+
+    def delivered(self, number: int) -> None:
+        with self._lock:
+            self._waiting.pop(number, None)
+
+    def _answer(
+        self, command: wire.Command[Any], session: str, status: wire.ReplyStatus, code: str, text: str
+    ) -> None:
+        reply = wire.Reply(
+            id=command.id,
+            type=command.type,
+            gateway=self._gateway,
+            session=session,
+            time=rfc3339(self._clock.now()),
+            status=status,
+            code=code,
+            text=text,
+        )
+        with self._lock:
+            self._count += 1
+            payload = msgspec.json.encode(reply)
+            self._waiting[self._count] = WaitingReply(self._count, command.id, payload)
+        self._wake()

@@ -1,0 +1,37 @@
+"""Who is in the fleet. Pure: the same scenario gives the same city."""
+
+from __future__ import annotations
+
+import random
+
+from edge_agent.simulate.scenario import MOST_CAMERAS, Scenario, Site
+
+
+def sites_of(scenario: Scenario) -> tuple[Site, ...]:
+    """Neighbours are of one ward; each has a camera at least, and the others are thrown dice for."""
+    dice = random.Random(scenario.seed)
+    counts = [1] * scenario.sites
+    room = list(range(scenario.sites))
+    for _ in range(scenario.cameras - scenario.sites):
+        place = dice.randrange(len(room))
+        site = room[place]
+        counts[site] += 1
+        if counts[site] == MOST_CAMERAS:
+            room[place] = room[-1]
+            room.pop()
+    width = max(3, len(str(scenario.sites)))
+    return tuple(
+        Site(
+            number=number,
+            id=f"{scenario.prefix}-{number + 1:0{width}}",
+            ward=scenario.wards[number * len(scenario.wards) // scenario.sites],
+            cameras=tuple(f"cam-{camera}" for camera in range(1, count + 1)),
+        )
+        for number, count in enumerate(counts)
+    )
+
+
+def shares(sites: tuple[Site, ...], most: int) -> list[tuple[Site, ...]]:
+    """For processes that play at most so many each; every ward is in all of them."""
+    processes = -(-len(sites) // most)
+    return [sites[first::processes] for first in range(processes)]

@@ -1,0 +1,127 @@
+"""``edge-agent simulate``: what is done in which order, and what is said of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from edge_agent.command_cli import broker_of, mqtt_of
+from edge_agent.config.settings import Broker
+from edge_agent.device.signals import stop_on_signals
+from edge_agent.simulate.arguments import changes_of
+from edge_agent.simulate.city import shares, sites_of
+from edge_agent.simulate.crew import Crew
+from edge_agent.simulate.guard import refuse_real_ones
+from edge_agent.simulate.scenario import Scenario, Site
+from edge_agent.simulate.scenario_file import load
+from edge_agent.simulate.totals import Totals, progress, table
+from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
+
+EXIT_DONE, EXIT_LEFT, EXIT_USAGE = 0, 1, 2
+LOOK_EVERY_S = 1.0
+SAY_EVERY_S = 10.0
+MOST_A_PROCESS = 120
+"""paho knows file descriptors below 1024 only, and a gateway needs seven."""
+
+
+def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
+    """0: all that was stored is confirmed; 1: something is left or lost, or a process failed; 2: wrong usage.
+    Raises ConfigError and MqttError."""
+    if not 1 <= args.per_process <= MOST_A_PROCESS:
+        print(f"edge-agent simulate: --per-process is 1 to {MOST_A_PROCESS}", file=sys.stderr)
+        return EXIT_USAGE
+    scenario = load(args.scenario, changes_of(args))
+    broker = broker_of(args.broker)
+    stop = stop_on_signals()
+    sites = sites_of(scenario)
+    refuse_real_ones(broker, mqtt_of(args, broker), sites)
+    if args.state_dir is not None:
+        args.state_dir.mkdir(parents=True, exist_ok=True)
+        return _play(args, scenario, broker, args.state_dir.absolute(), stop, stdout)
+    with tempfile.TemporaryDirectory(prefix="edge-simulate-") as folder:
+        return _play(args, scenario, broker, Path(folder), stop, stdout)
+
+
+def _play(
+    args: argparse.Namespace,
+    scenario: Scenario,
+    broker: Broker,
+    folder: Path,
+    stop: threading.Event,
+    stdout: TextIO,
+) -> int:
+    sites = sites_of(scenario)
+    orders = [_orders(args, scenario, broker, folder, share) for share in shares(sites, args.per_process)]
+    with Crew(orders) as crew:
+        crew.prepared()
+        began_mono = time.monotonic()
+        print(f"{len(sites)} gateways in {len(orders)} processes at {args.broker}", file=sys.stderr)
+        crew.tell(BEGIN)
+        _watch(crew, began_mono, scenario.duration_s, stop)
+        lasted_s = time.monotonic() - began_mono
+        crew.tell(QUIET)
+        _drain(crew, began_mono, scenario.drain_s)
+        totals = crew.end()
+    if args.json:
+        stdout.write(msgspec.json.format(msgspec.json.encode(totals)).decode() + "\n")
+    else:
+        stdout.write("\n".join(table(totals, lasted_s)) + "\n")
+    return EXIT_DONE if totals.complete else EXIT_LEFT
+
+
+def _watch(crew: Crew, began_mono: float, duration_s: float, stop: threading.Event) -> None:
+    said_mono = began_mono
+    while (left_s := began_mono + duration_s - time.monotonic()) > 0:
+        if stop.wait(min(LOOK_EVERY_S, left_s)):
+            print("stopping: what is left goes out first", file=sys.stderr)
+            return
+        said_mono = _say(crew.tell(REPORT), began_mono, said_mono)
+
+
+def _drain(crew: Crew, began_mono: float, drain_s: float) -> None:
+    """Until nothing is left, or the patience is over."""
+    deadline, said_mono = time.monotonic() + drain_s, time.monotonic()
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        totals = crew.tell(REPORT)
+        if totals.complete:
+            return
+        said_mono = _say(totals, began_mono, said_mono)
+        pause.wait(LOOK_EVERY_S / 2)
+
+
+def _say(totals: Totals, began_mono: float, said_mono: float) -> float:
+    """When it was said last."""
+    now = time.monotonic()
+    if now - said_mono < SAY_EVERY_S:
+        return said_mono
+    print(progress(now - began_mono, totals), file=sys.stderr, flush=True)
+    return now
+
+
+def _orders(
+    args: argparse.Namespace, scenario: Scenario, broker: Broker, folder: Path, share: tuple[Site, ...]
+) -> Orders:
+    return Orders(
+        scenario=scenario,
+        sites=share,
+        brokers=((broker.host, broker.port, broker.tls),),
+        root=args.root,
+        ca_file=_text(args.ca_file),
+        certificates=_text(args.certificates),
+        username=args.username,
+        password_file=_text(args.password_file),
+        state_dir=str(folder),
+        log_level=args.log_level,
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())

@@ -1,0 +1,91 @@
+"""The processes of a simulation: started together, told together, added up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+
+import msgspec
+
+from edge_agent.errors import EdgeAgentError
+from edge_agent.simulate.totals import Totals
+from edge_agent.simulate.worker import STOP, Orders
+
+END_S = 60.0
+
+
+class SimulationFailed(EdgeAgentError):
+    """A process of it has ended by itself."""
+
+
+class Crew:
+    """Between ``with`` and its end all processes live. One thread uses it."""
+
+    def __init__(self, orders: Sequence[Orders]) -> None:
+        self._orders = orders
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Crew:
+        for _ in self._orders:
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "edge_agent.simulate.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    # Ctrl-C is for the one that tells the others.
+                    start_new_session=True,
+                )
+            )
+        for process, orders in zip(self._processes, self._orders, strict=True):
+            self._write(process, msgspec.json.encode(orders).decode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait(END_S)
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def prepared(self) -> None:
+        """Wait until all of them have said so. Raises SimulationFailed."""
+        self._read()
+
+    def tell(self, word: str) -> Totals:
+        """All of them, and what they answer. Raises SimulationFailed."""
+        for process in self._processes:
+            self._write(process, word)
+        return self._read()
+
+    def end(self) -> Totals:
+        """Stop in order: every gateway says goodbye. Raises SimulationFailed."""
+        return self.tell(STOP)
+
+    def _write(self, process: subprocess.Popen[str], line: str) -> None:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+        except OSError as error:
+            raise SimulationFailed(self._ended(process)) from error
+
+    def _read(self) -> Totals:
+        totals = Totals()
+        for process in self._processes:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise SimulationFailed(self._ended(process))
+            totals.add(msgspec.json.decode(line, type=Totals))
+        return totals
+
+    def _ended(self, process: subprocess.Popen[str]) -> str:
+        code = process.wait(END_S)
+        return f"a process of the simulation has ended with code {code}; the others are ended too"

@@ -1,0 +1,277 @@
+"""One simulated gateway: the agent's own outbox and publisher, and in place of cameras dice."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Broker, Gateway, Mqtt
+from edge_agent.events import EventMaker
+from edge_agent.model import CameraState, Cause
+from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.reconnect import Reconnect
+from edge_agent.mqtt.topics import DownKind, DownMessage, Topics
+from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox_model import Draft
+from edge_agent.simulate.answers import Answers
+from edge_agent.simulate.happenings import MODEL, Going, Happenings
+from edge_agent.simulate.ledger import CountedOutbox, Ledger
+from edge_agent.simulate.scenario import Scenario, Site
+from edge_agent.simulate.vitals import Vitals
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 200_000_000
+"""Of an outbox, as in the configuration of a box."""
+JOIN_S = 5.0
+TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+SIMULATED = "simulated"
+
+
+class Cable(Reconnect):
+    """To the broker; while it is pulled every attempt ends at ``nowhere``, which refuses."""
+
+    def __init__(self, brokers: tuple[Broker, ...], spread_s: float, nowhere: Broker) -> None:
+        super().__init__(brokers, spread_s)
+        self.pulled = False
+        self._nowhere = nowhere
+
+    @property
+    def broker(self) -> Broker:
+        return self._nowhere if self.pulled else super().broker
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one gateway since the beginning."""
+
+    reconnects: int = 0
+    refused: int = 0  # messages, by the broker
+    ignored_acks: int = 0
+    shed: int = 0  # events that a full outbox gave up
+
+
+class SimulatedGateway:
+    """One thread uses it. ``mqtt`` has the files of this gateway's own certificate, where there is one."""
+
+    def __init__(
+        self, site: Site, mqtt: Mqtt, nowhere: Broker, folder: Path, scenario: Scenario, clock: Clock
+    ) -> None:
+        self.site = site
+        self.ledger = Ledger(clock)
+        self.dice = random.Random(f"{scenario.seed}/{site.id}")
+        self._mqtt = mqtt
+        self._nowhere = nowhere
+        self._folder = folder / site.id
+        self._scenario = scenario
+        self._clock = clock
+        self._gateway = Gateway(site.id, site.ward, f"{site.id} ({SIMULATED})", TIMEZONE)
+        self._boots = 0
+        self._lock = threading.Lock()  # protects what figures are read from, while it comes and goes
+        self._cable = Cable(mqtt.brokers, mqtt.spread_s, nowhere)
+        self._outbox: CountedOutbox | None = None
+        self._publisher: Publisher | None = None
+        self._happenings: Happenings | None = None
+        self._events: EventMaker | None = None
+        self._vitals = Vitals(site, self.dice, clock)
+        self._left = 0
+        self._before = Figures()
+        self._session, self._connects = "", 0
+
+    # --- life ---
+
+    def power_on(self, boot_reason: str = "power") -> None:
+        if self._publisher is None:
+            self.prepare(boot_reason)
+            self.start()
+
+    def start(self) -> None:
+        assert self._publisher is not None
+        self._publisher.start()
+
+    def prepare(self, boot_reason: str) -> None:
+        """All but the start: the outbox is open."""
+        self._boots += 1
+        boot_id = f"{SIMULATED}-{self._scenario.seed}-{self._boots}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        clock, pulled = self._clock, self._cable.pulled
+        self._events = EventMaker(
+            self._gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL
+        )
+        self._outbox = CountedOutbox(
+            self._folder,
+            self.ledger,
+            clock,
+            max_bytes=MAX_BYTES,
+            boot_id=boot_id,
+            encode_loss=self._events.loss,
+        )
+        self._outbox.open()
+        for left in self._outbox.left_open():
+            self._outbox.append(self._events.left_open(left))
+        share, size = self._scenario.picture_share, self._scenario.picture_bytes
+        self._happenings = Happenings(self._gateway, clock, self.dice, boot_id, share, size)
+        self._cable = Cable(self._mqtt.brokers, self._mqtt.spread_s, self._nowhere)
+        self._cable.pulled = pulled
+        self._vitals.booted(boot_id, boot_reason)
+        self._publisher = self._make_publisher(self._outbox)
+
+    def _make_publisher(self, outbox: CountedOutbox) -> Publisher:
+        answers = Answers(self.site.id, self._clock, outbox.wake)
+
+        def obey(message: DownMessage) -> None:
+            if message.kind is DownKind.COMMAND:
+                answers.take(message, publisher.publish_birth, publisher.session)
+
+        publisher = Publisher(
+            self._mqtt,
+            Topics(self._mqtt.root, self.site.ward, self.site.id),
+            outbox,
+            usage=Usage(self._folder / "usage.json", TIMEZONE, self._clock, lambda: True),
+            clock=self._clock,
+            birth=self._birth,
+            on_down=obey,
+            replies=answers,
+            clock_trusted=lambda: True,
+            reconnect=self._cable,
+        )
+        return publisher
+
+    def begin_stop(self, *, abrupt: bool = False) -> None:
+        """Does not wait; ``end_stop`` does. ``abrupt``: the power is gone."""
+        if self._publisher is not None:
+            self._publisher.stop(abrupt=abrupt)
+
+    def end_stop(self) -> None:
+        if self._publisher is None or self._outbox is None:
+            return
+        if not self._publisher.join(JOIN_S):
+            log.error("%s: its publisher does not end within %.0f s", self.site.id, JOIN_S)
+        figures, left, outbox = self.figures(), self.left, self._outbox
+        with self._lock:
+            self._before, self._left = figures, left
+            self._outbox = self._publisher = self._happenings = self._events = None
+        outbox.close(timeout_s=None)
+
+    def pull_cable(self) -> None:
+        self._cable.pulled = True
+        if self._publisher is not None:
+            self._publisher.cut()
+
+    def plug_in(self) -> None:
+        """The next attempt comes when the publisher's own delays say so."""
+        self._cable.pulled = False
+
+    # --- what happens ---
+
+    def happen(self) -> Going | None:
+        """Something begins in front of one of the cameras; None: nothing that ends later."""
+        if self._happenings is None:
+            return None
+        camera = self.dice.choice(self.site.cameras)
+        if not self._vitals.sees(camera):
+            return None
+        draft, going = self._happenings.begin(camera)
+        self._append(draft)
+        return going
+
+    def end(self, going: Going) -> None:
+        if self._happenings is not None:
+            self._append(self._happenings.end(going))
+
+    def lose_camera(self) -> str | None:
+        """One of them; None: none can be lost now."""
+        if self._events is None:
+            return None
+        seeing = [camera for camera in self.site.cameras if self._vitals.sees(camera)]
+        if not seeing:
+            return None
+        camera, now = self.dice.choice(seeing), self._clock.monotonic()
+        self._vitals.lose(camera)
+        self._append(
+            self._events.camera_state(
+                camera, CameraState.OFFLINE, Cause.UNREACHABLE, "simulated", since_mono=now
+            )
+        )
+        return camera
+
+    def find_camera(self, camera: str) -> None:
+        now = self._clock.monotonic()
+        down_s = self._vitals.find(camera)
+        if self._events is not None:
+            draft = self._events.camera_state(
+                camera, CameraState.ONLINE, None, "simulated", since_mono=now, down_s=round(down_s, 1)
+            )
+            self._append(draft)
+
+    def beat(self, hour: float) -> None:
+        if self._publisher is not None and self._outbox is not None and self._publisher.online:
+            heartbeat = self._vitals.heartbeat(
+                self._outbox.stats(), self._publisher.health(), self._publisher.session, hour
+            )
+            self._publisher.publish_heartbeat(heartbeat)
+
+    def tend(self) -> None:
+        """What the agent's main thread does about once a second."""
+        if self._outbox is not None:
+            self._outbox.maintain()
+
+    def _append(self, draft: Draft) -> None:
+        assert self._outbox is not None
+        self._outbox.append(draft)
+
+    # --- what is known: any thread ---
+
+    @property
+    def online(self) -> bool:
+        publisher = self._publisher
+        return publisher is not None and publisher.online
+
+    @property
+    def left(self) -> int:
+        """What waits in the outbox, events and pictures."""
+        with self._lock:
+            if self._outbox is None:
+                return self._left
+            stats = self._outbox.stats()
+        return stats.depth + stats.media_depth
+
+    def figures(self) -> Figures:
+        """Over all restarts."""
+        with self._lock:
+            before = self._before
+            if self._publisher is None or self._outbox is None:
+                return replace(before, reconnects=max(0, self._connects - 1))
+            health, stats = self._publisher.health(), self._outbox.stats()
+        return Figures(
+            max(0, self._connects - 1),
+            before.refused + health.refused,
+            before.ignored_acks + health.ignored_acks,
+            before.shed + stats.shed,
+        )
+
+    def _birth(self, session: str) -> bytes:
+        """On the publisher's thread, at every connect and when it is asked for."""
+        if session != self._session:
+            self._session = session
+            self._connects += 1
+        return msgspec.json.encode(self._vitals.birth(session))
+
+
+def mqtt_of(mqtt: Mqtt, gateway: str, certificates: Path | None) -> Mqtt:
+    """With the gateway's own certificate: ``ID.crt`` and ``ID.key`` in the folder, and ``ca.crt``."""
+    if certificates is None:
+        return mqtt
+    return replace(
+        mqtt,
+        ca_file=certificates / "ca.crt",
+        cert_file=certificates / f"{gateway}.crt",
+        key_file=certificates / f"{gateway}.key",
+    )

@@ -1,0 +1,155 @@
+"""What became of a gateway's events, seen from its outbox: how many, and how long each took."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent.clock import Clock
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Confirmation, Draft, Stamp, StoredEvent
+
+STEPS_A_DOUBLING = 4
+SHORTEST_S = 0.001
+BUCKETS = 100
+
+
+class Counts(msgspec.Struct):
+    """Of one gateway or of many. ``latency`` counts by duration, see ``bucket_of``: from stored on the box to
+    deleted there, which a confirmation of the centre (or, without one, of the broker) does."""
+
+    stored: int = 0
+    sent: int = 0
+    again: int = 0  # of these not for the first time
+    at_broker: int = 0  # PUBACKs
+    confirmed: int = 0
+    pictures: int = 0
+    pictures_confirmed: int = 0
+    latency: list[int] = msgspec.field(default_factory=lambda: [0] * BUCKETS)
+
+    def add(self, other: Counts) -> None:
+        for name in ("stored", "sent", "again", "at_broker", "confirmed", "pictures", "pictures_confirmed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.latency = [one + two for one, two in zip(self.latency, other.latency, strict=True)]
+
+
+def bucket_of(seconds: float) -> int:
+    """Four to a doubling, from a millisecond on."""
+    if seconds <= SHORTEST_S:
+        return 0
+    return min(BUCKETS - 1, math.ceil(STEPS_A_DOUBLING * math.log2(seconds / SHORTEST_S)))
+
+
+def percentile_s(latency: list[int], share: float) -> float | None:
+    """So many of them took no longer; up to a fifth too long. None: there were none."""
+    wanted = sum(latency) * share
+    if wanted == 0:
+        return None
+    reached = 0
+    for bucket, count in enumerate(latency):
+        reached += count
+        if reached >= wanted:
+            return _upper_s(bucket)
+    return None
+
+
+def _upper_s(bucket: int) -> float:
+    return SHORTEST_S * float(2.0 ** (bucket / STEPS_A_DOUBLING))
+
+
+class Ledger:
+    """Of one gateway, over all its restarts. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.counts = Counts()
+        self._clock = clock
+        self._lock = threading.Lock()  # protects all of it
+        self._waiting: dict[str, dict[int, float]] = {}  # epoch -> sequence -> stored
+        self._early: set[tuple[int, str]] = set()  # the answer was faster than ``append``
+
+    def stored(self, stamp: Stamp, at_mono: float, picture: bool) -> None:
+        with self._lock:
+            self.counts.stored += 1
+            self.counts.pictures += picture
+            if (stamp.sequence, stamp.epoch) in self._early:
+                self._early.discard((stamp.sequence, stamp.epoch))
+                self._count(at_mono)
+            else:
+                self._waiting.setdefault(stamp.epoch, {})[stamp.sequence] = at_mono
+
+    def sent(self, again: bool) -> None:
+        with self._lock:
+            self.counts.sent += 1
+            self.counts.again += again
+
+    def at_broker(self) -> None:
+        with self._lock:
+            self.counts.at_broker += 1
+
+    def picture_confirmed(self) -> None:
+        with self._lock:
+            self.counts.pictures_confirmed += 1
+
+    def delivered(self, sequence: int, epoch: str) -> None:
+        with self._lock:
+            at_mono = self._waiting.get(epoch, {}).pop(sequence, None)
+            if at_mono is None:
+                self._early.add((sequence, epoch))
+            else:
+                self._count(at_mono)
+
+    def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> None:
+        with self._lock:
+            waiting = self._waiting.get(epoch, {})
+            covered = [sequence for sequence in waiting if sequence <= upto]
+            for sequence in {*covered, *also}:
+                if (at_mono := waiting.pop(sequence, None)) is not None:
+                    self._count(at_mono)
+
+    def _count(self, at_mono: float) -> None:
+        self.counts.confirmed += 1
+        self.counts.latency[bucket_of(self._clock.monotonic() - at_mono)] += 1
+
+
+class CountedOutbox(Outbox):
+    """The agent's outbox; what goes in and out is written into a ledger."""
+
+    def __init__(self, state_dir: Path, ledger: Ledger, clock: Clock, **more: Any) -> None:
+        super().__init__(state_dir, clock=clock, **more)
+        self._ledger = ledger
+        self._now = clock.monotonic
+
+    def append(self, draft: Draft) -> Stamp:
+        at_mono = self._now()
+        stamp = super().append(draft)
+        self._ledger.stored(stamp, at_mono, draft.media is not None)
+        return stamp
+
+    def sent(self, event: StoredEvent) -> None:
+        super().sent(event)
+        self._ledger.sent(event.again)
+
+    def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        super().unconfirmed(sequence, epoch, not_before_mono)
+        self._ledger.at_broker()
+
+    def delivered(self, sequence: int, epoch: str) -> None:
+        super().delivered(sequence, epoch)
+        self._ledger.sent(again=False)
+        self._ledger.at_broker()
+        self._ledger.delivered(sequence, epoch)
+
+    def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
+        outcome = super().confirmed(epoch, upto, also)
+        if outcome is Confirmation.NEWS:
+            self._ledger.confirmed(epoch, upto, also)
+        return outcome
+
+    def media_delivered(self, media_id: str) -> None:
+        super().media_delivered(media_id)
+        self._ledger.picture_confirmed()

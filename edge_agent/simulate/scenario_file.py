@@ -1,0 +1,171 @@
+"""A scenario in YAML: the table of its keys, and how it is read. Every mistake in one go, with its place."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_agent.clock import SystemClock
+from edge_agent.config import tree
+from edge_agent.config.files import Files, reason
+from edge_agent.config.kinds import Choice, Number, identifier
+from edge_agent.config.many import ListOf
+from edge_agent.config.one_of import one_of
+from edge_agent.config.settings import Delivery
+from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
+from edge_agent.config.times import TimeOfDay
+from edge_agent.errors import ConfigError
+from edge_agent.simulate.scenario import (
+    MOST_CAMERAS,
+    PowerCut,
+    RollingRestart,
+    Scenario,
+    WardOutage,
+)
+
+_USUAL = Scenario()
+_SECONDS = Number(0, 1_000_000, "seconds")
+_WHAT = Field("kind", Choice(("ward-outage", "power-cut", "rolling-restart")), "what goes wrong")
+_AT = Field("at_s", _SECONDS, "since the beginning")
+_FOR = Field("for_s", _SECONDS, "how long")
+
+
+def _fault(make: Any) -> Any:
+    return lambda values: make(**{key: value for key, value in values.found.items() if key != "kind"})
+
+
+FAULT = one_of(
+    "a fault",
+    "What goes wrong.",
+    "kind",
+    {
+        "ward-outage": Section(
+            "a ward-outage",
+            "The network of a ward is gone; its gateways run on.",
+            (_WHAT, _AT, _FOR, Field("ward", identifier(), "whose network")),
+            _fault(WardOutage),
+        ),
+        "power-cut": Section(
+            "a power-cut",
+            "Gateways lose their power, and boot when it is back.",
+            (
+                _WHAT,
+                _AT,
+                _FOR,
+                Field("wards", ListOf(identifier(), "ward ids", most=1000), "which", (), "the whole city"),
+            ),
+            _fault(PowerCut),
+        ),
+        "rolling-restart": Section(
+            "a rolling-restart",
+            "One gateway after another is stopped in order and starts again.",
+            (_WHAT, _AT, Field("every_s", Number(0.01, 3600, "seconds"), "from one to the next", 1.0)),
+            _fault(RollingRestart),
+        ),
+    },
+)
+
+
+def _number(key: str, low: float, high: float, unit: str, doc: str, *, whole: bool = False) -> Field:
+    return Field(key, Number(low, high, unit, whole=whole), doc, getattr(_USUAL, key))
+
+
+def _check(values: Values) -> None:
+    sites, cameras = values.valid("sites"), values.valid("cameras")
+    if sites is not None and cameras is not None and not sites <= cameras <= MOST_CAMERAS * sites:
+        text = f"{cameras} cameras on {sites} sites: each has 1 to {MOST_CAMERAS}"
+        values.reading.refuse(values.place("cameras"), text)
+    wards = values.valid("wards") or ()
+    for fault in values.valid("faults") or ():
+        named = fault.wards if isinstance(fault, PowerCut) else getattr(fault, "ward", None) or ()
+        for ward in (named,) if isinstance(named, str) else named:
+            if ward not in wards:
+                values.reading.refuse(values.place("faults"), f"faults: {ward} is none of wards")
+
+
+def _build(values: Values) -> Scenario:
+    begins: datetime.time | None = values["begins_at"]
+    own = {key: value for key, value in values.found.items() if key != "begins_at"}
+    if begins is not None:
+        own["begins_at_h"] = begins.hour + begins.minute / 60
+    return Scenario(**own | {"delivery": str(values["delivery"])})
+
+
+SCENARIO = Section(
+    "the scenario",
+    "What is played.",
+    (
+        _number("sites", 1, 10_000, "", "gateways", whole=True),
+        _number("cameras", 1, 80_000, "", "of all of them", whole=True),
+        Field(
+            "wards", ListOf(identifier(), "ward ids", least=1, most=1000, unique=True), "where", _USUAL.wards
+        ),
+        Field("prefix", identifier(), "of the gateways' ids: PREFIX-001", _USUAL.prefix),
+        _number("seed", 0, 2**31, "", "the same one gives the same dice", whole=True),
+        _number("duration_s", 0, 10_000_000, "seconds", "so long something happens"),
+        _number("drain_s", 0, 100_000, "seconds", "then so long what is left is waited for"),
+        Field("begins_at", TimeOfDay(), "time of day at the beginning", None, "06:00"),
+        _number("time_factor", 0.001, 100_000, "", "so many times as fast the day goes by"),
+        _number("events_per_camera_day", 0, 10_000_000, "", "events, of a day that goes by"),
+        _number("heartbeat_s", 1, 3600, "seconds", "of the clock, whatever the factor"),
+        _number("picture_share", 0, 1, "", "of what begins has a picture"),
+        _number("picture_bytes", 500, 1_000_000, "bytes", "of each", whole=True),
+        _number("camera_faults_per_day", 0, 10_000, "", "of each camera, of a day that goes by"),
+        _number("spread_s", 0, 3600, "seconds", "mqtt.spread_s of the gateways"),
+        _number("boot_s", 0, 3600, "seconds", "longest time from power to the start of the agent"),
+        Field(
+            "delivery", Choice(tuple(Delivery), Delivery), "mqtt.delivery of the gateways", Delivery.CONFIRMED
+        ),
+        Field("faults", ListOf(FAULT, "faults", most=1000), "what goes wrong, and when", ()),
+    ),
+    _build,
+    _check,
+)
+
+
+def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
+    """The file's, or the usual one, with what the command line says instead. Raises ConfigError."""
+    name = "the command line" if path is None else str(path)
+    reading = Reading(Files(Path("/"), None), SystemClock())
+    node = tree.Mapping(tree.Place(name, 1, 1)) if path is None else _tree(path, reading)
+    if node is not None:
+        found = SCENARIO.read(_with(node, changes), reading)
+        if found is not INVALID and not reading.problems:
+            assert isinstance(found, Scenario)
+            return found
+    problems = tuple(sorted(set(reading.problems)))
+    raise ConfigError(f"{name}: the scenario cannot be played; nothing was started", problems)
+
+
+def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
+    """What stands on the command line is checked like what stands in the file."""
+    place = tree.Place("command line", 1, 1)
+    entries = dict(node.entries)
+    for key, value in changes.items():
+        entries[key] = tree.Entry(place, _node(value, place))
+    return replace(node, entries=entries)
+
+
+def _node(value: Any, place: tree.Place) -> tree.Node:
+    if isinstance(value, list | tuple):
+        return tree.Sequence(place, tuple(_node(item, place) for item in value))
+    return tree.Scalar(place, str(value), plain=not isinstance(value, str))
+
+
+def _tree(path: Path, reading: Reading) -> tree.Mapping | None:
+    start = tree.Place(str(path), 1, 1)
+    try:
+        node, problems = tree.parse(path.read_bytes()[: tree.MAX_BYTES + 1], str(path))
+    except OSError as error:
+        reading.refuse(start, f"cannot read this file: {reason(error)}")
+        return None
+    except tree.NotYaml as error:
+        reading.problems.append(error.problem)
+        return None
+    reading.problems.extend(problems)
+    if not isinstance(node, tree.Mapping):
+        reading.refuse(start, "the file must be a mapping such as sites: 20")
+        return None
+    return node

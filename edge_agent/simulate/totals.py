@@ -1,0 +1,111 @@
+"""What a simulation has come to: of one process, then of all; and the table that says it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge_agent.simulate.gateway import SimulatedGateway
+from edge_agent.simulate.ledger import Counts, percentile_s
+
+
+class Totals(msgspec.Struct, kw_only=True):
+    processes: int = 0
+    gateways: int = 0
+    online: int = 0
+    left: int = 0  # in outboxes: events and pictures
+    left_at: list[str] = msgspec.field(default_factory=list)
+    reconnects: int = 0
+    refused: int = 0
+    ignored_acks: int = 0
+    shed: int = 0  # given up by a full outbox
+    counts: Counts = msgspec.field(default_factory=Counts)
+    behind_s: float = 0.0  # the players, now
+    most_behind_s: float = 0.0
+    cpu_s: float = 0.0
+    pss_mb: float = 0.0
+    failures: list[str] = msgspec.field(default_factory=list)
+
+    def add_gateway(self, gateway: SimulatedGateway) -> None:
+        self.online += gateway.online
+        left = gateway.left
+        self.left += left
+        if left:
+            self.left_at.append(gateway.site.id)
+        figures = gateway.figures()
+        self.reconnects += figures.reconnects
+        self.refused += figures.refused
+        self.ignored_acks += figures.ignored_acks
+        self.shed += figures.shed
+        self.counts.add(gateway.ledger.counts)
+
+    def add(self, other: Totals) -> None:
+        """Of another process."""
+        for name in (
+            *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
+            *("shed", "cpu_s", "pss_mb", "failures"),
+        ):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.behind_s = max(self.behind_s, other.behind_s)
+        self.most_behind_s = max(self.most_behind_s, other.most_behind_s)
+        self.counts.add(other.counts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was stored has been confirmed, and nothing is left."""
+        counts = self.counts
+        return (
+            counts.confirmed == counts.stored
+            and counts.pictures_confirmed == counts.pictures
+            and not self.left
+            and not self.shed
+            and not self.failures
+        )
+
+
+def progress(elapsed_s: float, totals: Totals) -> str:
+    """One line while it runs."""
+    counts = totals.counts
+    return (
+        f"{elapsed_s:6.0f} s  online {totals.online}/{totals.gateways}  stored {counts.stored}  "
+        f"confirmed {counts.confirmed}  left {totals.left}  reconnects {totals.reconnects}  "
+        f"behind {totals.behind_s:.1f} s"
+    )
+
+
+def table(totals: Totals, lasted_s: float) -> list[str]:
+    """At the end."""
+    counts = totals.counts
+    latency = {share: percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)}
+    rows = [
+        ("gateways", f"{totals.gateways} in {totals.processes} processes"),
+        ("events", f"{counts.stored} stored on the box, {counts.stored / max(lasted_s, 1e-3):.1f} a second"),
+        ("sent", f"{counts.sent}, of these {counts.again} again"),
+        ("confirmed", f"{counts.confirmed} of {counts.stored}"),
+        ("pictures", f"{counts.pictures_confirmed} of {counts.pictures} confirmed"),
+        (
+            "latency",
+            ", ".join(
+                f"{name} {_seconds(latency[share])}"
+                for name, share in (("half", 0.5), ("99 %", 0.99), ("all", 1.0))
+            ),
+        ),
+        ("reconnects", f"{totals.reconnects}"),
+        ("refused", f"{totals.refused} by the broker, {totals.ignored_acks} acks ignored"),
+        ("left", f"{totals.left} in outboxes{_where(totals.left_at)}, {totals.shed} given up"),
+        ("this machine", f"{totals.cpu_s:.1f} s of CPU, {totals.pss_mb:.0f} MB; "
+         f"at most {totals.most_behind_s:.1f} s behind"),
+    ]  # fmt: skip
+    return [f"{name:<14}{text}" for name, text in rows] + [
+        f"failed        {text}" for text in totals.failures
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
+
+
+def _where(names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f" ({', '.join(names[:5])}{more})"

@@ -1,0 +1,158 @@
+"""One process of a simulation: plays its share of the gateways as it is told on stdin, and reports on stdout.
+
+paho waits with ``select``, which knows file descriptors below 1024 only: a process plays about 100 gateways.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Broker, Delivery, Mqtt
+from edge_agent.device.memory import limit_malloc_arenas
+from edge_agent.secrets import Credentials, Secret
+from edge_agent.simulate.gateway import SimulatedGateway, mqtt_of
+from edge_agent.simulate.player import Player
+from edge_agent.simulate.scenario import Scenario, Site
+from edge_agent.simulate.totals import Totals
+
+GATEWAYS_A_PLAYER = 25
+JOIN_S = 30.0
+REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"
+"""What the process is told, a word a line."""
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of stdin."""
+
+    scenario: Scenario
+    sites: tuple[Site, ...]
+    brokers: tuple[tuple[str, int, bool], ...]
+    root: str
+    ca_file: str | None
+    certificates: str | None
+    username: str | None
+    password_file: str | None
+    state_dir: str
+    log_level: str
+
+    def mqtt(self) -> Mqtt:
+        credentials = None
+        if self.username is not None:
+            text = "" if self.password_file is None else Path(self.password_file).read_text(encoding="utf-8")
+            credentials = Credentials(self.username, Secret(text.rstrip("\n")))
+        return Mqtt(
+            brokers=tuple(Broker(*broker) for broker in self.brokers),
+            root=self.root,
+            ca_file=None if self.ca_file is None else Path(self.ca_file),
+            cert_file=None,
+            key_file=None,
+            credentials=credentials,
+            delivery=Delivery(self.scenario.delivery),
+            spread_s=self.scenario.spread_s,
+        )
+
+
+class Worker:
+    def __init__(self, orders: Orders, nowhere: Broker) -> None:
+        clock, scenario, mqtt = SystemClock(), orders.scenario, orders.mqtt()
+        certificates = None if orders.certificates is None else Path(orders.certificates)
+        self._gateways = [
+            SimulatedGateway(
+                site, mqtt_of(mqtt, site.id, certificates), nowhere, Path(orders.state_dir), scenario, clock
+            )
+            for site in orders.sites
+        ]
+        self._players = [
+            Player(f"player-{first}", self._gateways[first : first + GATEWAYS_A_PLAYER], scenario, clock)
+            for first in range(0, len(self._gateways), GATEWAYS_A_PLAYER)
+        ]
+        self._began_mono = time.monotonic()
+        self._began_cpu_s = 0.0
+
+    def prepare(self) -> None:
+        """Open the outboxes, which is no part of what is measured."""
+        for gateway in self._gateways:
+            gateway.prepare("power")
+
+    def begin(self) -> None:
+        self._began_cpu_s = time.process_time()
+        for player in self._players:
+            player.start()
+
+    def be_quiet(self) -> None:
+        for player in self._players:
+            player.be_quiet()
+
+    def stop(self) -> None:
+        for player in self._players:
+            player.stop()
+        for player in self._players:
+            player.join(JOIN_S)
+        for gateway in self._gateways:
+            gateway.begin_stop()
+        for gateway in self._gateways:
+            gateway.end_stop()
+
+    def totals(self) -> Totals:
+        totals = Totals(processes=1, gateways=len(self._gateways))
+        for gateway in self._gateways:
+            totals.add_gateway(gateway)
+        for player in self._players:
+            totals.behind_s = max(totals.behind_s, player.behind_s)
+            totals.most_behind_s = max(totals.most_behind_s, player.most_behind_s)
+            if player.loop.failure is not None:
+                totals.failures.append(f"{player.loop.name}: {player.loop.failure!r}")
+        totals.cpu_s = time.process_time() - self._began_cpu_s
+        totals.pss_mb = _pss_mb()
+        return totals
+
+
+def _pss_mb() -> float:
+    """Memory, with what is shared divided among those who share it."""
+    try:
+        lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def main() -> int:
+    limit_malloc_arenas()
+    orders = msgspec.json.decode(sys.stdin.readline(), type=Orders)
+    logging.basicConfig(level=orders.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
+    # Bound and not listening: whoever connects is refused, and nobody else can have the port.
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        worker = Worker(orders, Broker("127.0.0.1", int(closed.getsockname()[1]), tls=False))
+        worker.prepare()
+        _say(worker.totals())
+        for line in sys.stdin:
+            match line.strip():
+                case "begin":
+                    worker.begin()
+                case "quiet":
+                    worker.be_quiet()
+                case "stop":
+                    break
+            _say(worker.totals())
+        worker.stop()  # also when nobody is there any more to say so
+        _say(worker.totals())
+    sys.stdout.flush()
+    os._exit(0)  # threads that hang in a resolver do not hold us up
+
+
+def _say(totals: Totals) -> None:
+    sys.stdout.write(msgspec.json.encode(totals).decode() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

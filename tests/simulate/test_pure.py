@@ -1,0 +1,124 @@
+"""The city, its day and the account of it, without a broker."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from edge_agent.clock import SystemClock
+from edge_agent.errors import ConfigError
+from edge_agent.outbox_model import Stamp
+from edge_agent.simulate.city import shares, sites_of
+from edge_agent.simulate.happenings import picture
+from edge_agent.simulate.ledger import Ledger, bucket_of, percentile_s
+from edge_agent.simulate.rhythm import Day
+from edge_agent.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
+from edge_agent.simulate.scenario_file import load
+
+
+def test_the_city_has_its_sites_and_cameras_and_the_same_ones_each_time() -> None:
+    sites = sites_of(Scenario())
+    assert len({site.id for site in sites}) == 465
+    assert sum(len(site.cameras) for site in sites) == 1194
+    assert {len(site.cameras) for site in sites} <= set(range(1, 9))
+    assert {site.ward for site in sites} == set(Scenario().wards)
+    assert sites == sites_of(Scenario())
+    assert sites != sites_of(Scenario(seed=2))
+
+
+def test_processes_share_the_city_and_no_ward_is_in_one_alone() -> None:
+    sites = sites_of(Scenario())
+    parts = shares(sites, 100)
+    assert sorted(site.id for part in parts for site in part) == [site.id for site in sites]
+    assert max(map(len, parts)) <= 100
+    assert all({site.ward for site in part} == set(Scenario().wards) for part in parts)
+
+
+def test_a_day_says_what_a_day_has_to_say_however_fast_it_goes_by() -> None:
+    for factor in (1.0, 600.0):
+        day, lasts_s = Day(6.0, factor), 86_400.0 / factor
+        steps = 2_000
+        told = sum(day.per_s(lasts_s * step / steps, 8_500) for step in range(steps)) * lasts_s / steps
+        assert told == pytest.approx(8_500, rel=0.01)
+
+
+def test_nights_are_quiet() -> None:
+    day = Day(0.0, 1.0)
+    assert day.weight(3 * 3600) < 0.2
+    assert day.weight(17 * 3600) > 1.5
+    assert day.hour(25 * 3600) == pytest.approx(1.0)
+
+
+def test_latencies_are_counted_within_a_fifth() -> None:
+    for seconds in (0.0005, 0.0131, 0.97, 3.3, 1000.0):
+        latency = [0] * 100
+        latency[bucket_of(seconds)] += 1
+        found = percentile_s(latency, 1.0)
+        assert found is not None
+        assert seconds <= found <= max(0.001, seconds * 1.2)
+    assert percentile_s([0] * 100, 0.5) is None
+
+
+def test_an_answer_may_be_faster_than_the_one_who_asks_and_counts_once() -> None:
+    ledger = Ledger(SystemClock())
+    ledger.delivered(1, "e")
+    ledger.stored(Stamp(1, "e"), 0.0, picture=False)
+    ledger.stored(Stamp(2, "e"), 0.0, picture=False)
+    ledger.stored(Stamp(3, "e"), 0.0, picture=False)
+    ledger.confirmed("e", 2, [3])
+    ledger.confirmed("e", 3, [])
+    assert (ledger.counts.stored, ledger.counts.confirmed) == (3, 3)
+
+
+def test_pictures_are_jpegs_of_the_size_and_each_is_another_one() -> None:
+    import cv2
+    import numpy as np
+
+    dice = random.Random(1)
+    one, two = picture(200_000, dice), picture(200_000, dice)
+    assert one != two
+    assert abs(len(one) - 200_000) < 100
+    decoded = cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert decoded is not None
+    assert decoded.shape == (16, 16)
+
+
+FILE = """\
+sites: 10
+cameras: 20
+wards: [de-tham, bo-xuyen]
+begins_at: "22:30"
+time_factor: 60
+faults:
+  - {kind: ward-outage, at_s: 5, for_s: 10, ward: de-tham}
+  - {kind: power-cut, at_s: 20, for_s: 5}
+  - {kind: rolling-restart, at_s: 30, every_s: 0.5}
+"""
+
+
+def test_a_file_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
+    file = tmp_path / "day.yaml"
+    file.write_text(FILE)
+    found = load(file, {"sites": 15, "delivery": "broker"})
+    assert (found.sites, found.cameras, found.begins_at_h, found.delivery) == (15, 20, 22.5, "broker")
+    assert found.faults == (
+        WardOutage(at_s=5, for_s=10, ward="de-tham"),
+        PowerCut(at_s=20, for_s=5),
+        RollingRestart(at_s=30, every_s=0.5),
+    )
+    assert load(None, {}) == Scenario()
+
+
+def test_every_mistake_is_named_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "day.yaml"
+    file.write_text(FILE.replace("ward: de-tham", "ward: tien-phong").replace("time_factor", "time_facter"))
+    with pytest.raises(ConfigError) as caught:
+        load(file, {"cameras": 1000})
+    told = str(caught.value)
+    assert "time_facter" in told
+    assert "did you mean 'time_factor'" in told
+    assert "tien-phong is none of wards" in told
+    assert "1000 cameras on 10 sites" in told
+    assert "day.yaml:5:1" in told

@@ -1,0 +1,165 @@
+"""A simulated fleet at a real mosquitto with the real centre: what each of them counts agrees."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from edge_agent.central import tables
+from edge_agent.central.database import open_engine
+from tests.central.parts import Centre
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+WARDS = ("de-tham", "bo-xuyen")
+PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def centre(broker: Mosquitto, tmp_path: Path) -> Iterator[Centre]:
+    with (
+        Subscriber(broker.port, "tb/v1/central/state", client_id="watch") as watch,
+        Centre(tmp_path / "centre", broker.port, *WARDS) as started,
+    ):
+        watch.wait_for(lambda: any(b'"online"' in each.payload for each in watch.messages))
+        yield started
+
+
+def simulate(broker: Mosquitto, *options: str, code: int = 0) -> dict[str, Any]:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "edge_agent", "simulate", "--broker", f"mqtt://127.0.0.1:{broker.port}"),
+            *("--json", "--spread-s", "0", "--heartbeat-s", "1", *options),
+        ],
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return dict(json.loads(done.stdout)) if done.stdout else {"stderr": done.stderr}
+
+
+def stored(centre: Centre) -> list[Any]:
+    engine = open_engine(centre.database, read_only=True)
+    try:
+        with engine.connect() as connection:
+            columns = tables.event.c
+            return list(connection.execute(select(columns.gateway, columns.sequence, columns.payload)))
+    finally:
+        engine.dispose()
+
+
+def test_all_that_twenty_sites_store_is_at_the_centre_once(broker: Mosquitto, centre: Centre) -> None:
+    options = ("--sites", "20", "--wards", ",".join(WARDS), "--duration-s", "5", "--time-factor", "20")
+    with Subscriber(broker.port, "tb/v1/+/+/up/#", client_id="other") as other:
+        totals = simulate(broker, *options, "--picture-share", "0.05")
+        births = [json.loads(each.payload) for each in other.on("/up/birth")]
+        beats = [json.loads(each.payload) for each in other.on("/up/heartbeat")]
+    rows, counts, status = stored(centre), totals["counts"], centre.status()
+    assert counts["stored"] == counts["confirmed"] == len(rows) > 100
+    assert len({(row.gateway, row.sequence) for row in rows}) == len(rows)
+    assert counts["pictures"] == counts["pictures_confirmed"] == status.media > 0
+    assert (status.missing, status.rejected, totals["left"]) == (0, 0, 0)
+    assert {gateway.state for gateway in status.gateways} == {"stopped"}
+    # Everybody can see that nothing of it is real.
+    assert {birth["profile"] for birth in births} == {"simulated"}
+    assert {beat["detector"]["name"] for beat in beats} == {"simulated"}
+    assert all(json.loads(row.payload)["bootid"].startswith("simulated-") for row in rows)
+    assert len({birth["gateway"] for birth in births}) == len({b["session"] for b in beats}) == 20
+
+
+FAULTS = """\
+sites: 12
+cameras: 24
+wards: [de-tham, bo-xuyen]
+duration_s: 7
+time_factor: 20
+boot_s: 0.5
+faults:
+  - {kind: ward-outage, at_s: 1, for_s: 2, ward: de-tham}
+  - {kind: power-cut, at_s: 2, for_s: 1, wards: [bo-xuyen]}
+  - {kind: rolling-restart, at_s: 5, every_s: 0.1}
+"""
+
+
+def test_outages_power_cuts_and_restarts_lose_nothing(
+    broker: Mosquitto, centre: Centre, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "faults.yaml"
+    scenario.write_text(FAULTS)
+    with Subscriber(broker.port, "tb/v1/+/+/up/state", client_id="other") as other:
+        totals = simulate(broker, str(scenario))
+        told: dict[str, Counter[str]] = {ward: Counter() for ward in WARDS}
+        for each in other.messages:
+            told[each.topic.split("/")[2]][json.loads(each.payload)["state"]] += 1
+    counts = totals["counts"]
+    assert counts["stored"] == counts["confirmed"] == len(stored(centre)) > 50
+    assert centre.status().missing == 0
+    # Six gateways a ward: the will of a cut, the stop of a restart, the stop at the end.
+    assert told["bo-xuyen"] == {"offline": 6, "stopped": 12, "online": 18}
+    # A pulled cable is noticed by the next attempt only: who is still away when it is restarted says nothing.
+    assert told["de-tham"]["offline"] == 6
+    assert told["de-tham"]["online"] == told["de-tham"].total() / 2
+    assert totals["reconnects"] == sum(told[ward]["online"] for ward in WARDS) - 12
+
+
+def test_without_a_centre_nothing_is_confirmed_and_the_exit_code_says_so(broker: Mosquitto) -> None:
+    options = ("--sites", "3", "--duration-s", "1", "--drain-s", "1", "--time-factor", "300")
+    with Subscriber(broker.port, "tb/v1/#"):
+        totals = simulate(broker, *options, code=1)
+    assert totals["counts"]["confirmed"] == 0
+    assert totals["left"] == totals["counts"]["stored"] > 0
+    assert len(totals["left_at"]) == 3
+
+
+def test_on_the_brokers_word_no_centre_is_needed(broker: Mosquitto) -> None:
+    options = ("--sites", "3", "--duration-s", "1", "--time-factor", "300", "--delivery", "broker")
+    with Subscriber(broker.port, "tb/v1/+/+/up/event/+") as other:
+        totals = simulate(broker, *options)
+        other.wait_for(lambda: len(other.messages) >= totals["counts"]["stored"])
+    assert totals["counts"]["confirmed"] == len(other.messages) > 0
+
+
+def test_what_is_left_goes_out_in_the_next_run(broker: Mosquitto, tmp_path: Path) -> None:
+    kept = ("--state-dir", str(tmp_path / "outboxes"), "--wards", ",".join(WARDS))
+    options = ("--sites", "3", "--time-factor", "60", *kept)
+    with Subscriber(broker.port, "tb/v1/#"):
+        first = simulate(broker, *options, "--duration-s", "1", "--drain-s", "0.5", code=1)
+    with Centre(tmp_path / "centre", broker.port, *WARDS) as centre:
+        second = simulate(broker, *options, "--duration-s", "0")
+        assert second["left"] == 0
+        assert len(stored(centre)) == first["counts"]["stored"] > 0
+
+
+@pytest.mark.parametrize(
+    ("topic", "document", "words"),
+    [
+        ("birth", {"profile": "raspberry-pi-4"}, "real gateways have reported under these ids (sim-002"),
+        ("state", {"state": "offline"}, "real gateways have reported under these ids (sim-002"),
+        ("both", {"profile": "simulated", "state": "online"}, "another simulation runs here"),
+    ],
+)
+def test_it_refuses_where_these_ids_are_taken(
+    broker: Mosquitto, topic: str, document: dict[str, str], words: str
+) -> None:
+    with Subscriber(broker.port, "tb/v1/+/+/up/#", client_id="real") as real:
+        for name in ("birth", "state") if topic == "both" else (topic,):
+            real.publish(f"tb/v1/de-tham/sim-002/up/{name}", json.dumps(document).encode(), retain=True)
+        heard = len(real.messages)
+        told = simulate(broker, "--sites", "3", "--wards", "de-tham", "--duration-s", "1", code=1)
+        assert words in told["stderr"]
+        assert "nothing was sent" in told["stderr"]
+        real.publish("tb/v1/de-tham/none/up/heartbeat", b"mark")
+        real.wait_for(lambda: real.messages[-1].payload == b"mark")
+        assert len(real.messages) == heard + 1
