@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
+from edge_agent.central.health import Health
 from edge_agent.central.messages import (
     Birth,
-    Health,
     Heartbeat,
     Malformed,
     State,
@@ -32,10 +32,6 @@ MOST_CHARACTERS = 300
 
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
-
-
-class _Degraded(msgspec.Struct):
-    degraded: list[str] = []
 
 
 class _CentreState(msgspec.Struct):
@@ -181,7 +177,7 @@ class Board:
             case Birth(inventory=inventory) if inventory is not None:
                 box.name, box.version = clean(inventory.name), clean(inventory.version)
             case Heartbeat(health=health):
-                self._beat(box, health, payload, mono, now_ms)
+                self._beat(box, health, mono)
 
     def _state(
         self, box: Box, state: str, session: str, reason: str, time: str, retained: bool, now_ms: int
@@ -195,9 +191,9 @@ class Board:
             box.since_ms = milliseconds(time) if dated else None if retained else now_ms
         box.state, box.session, box.reason = state, session, clean(reason)
 
-    def _beat(self, box: Box, health: Health, payload: bytes, mono: float, now_ms: int) -> None:
+    def _beat(self, box: Box, health: Health, mono: float) -> None:
         box.health, box.heard_mono, box.version = health, mono, clean(health.version) or box.version
-        box.degraded = [clean(line) for line in _decoded(payload, _Degraded).degraded]
+        box.degraded = [clean(line) for line in health.degraded]
         if box.state is None or (box.state == "offline" and health.session != box.session):
             box.state, box.since_ms, box.session = "online", None, health.session
 
