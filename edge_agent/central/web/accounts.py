@@ -59,6 +59,14 @@ def with_token(connection: Connection, token: str) -> Account | None:
     return None if row is None else _account(row)
 
 
+def alive_tokens(connection: Connection, digests: set[str]) -> set[str]:
+    """Which of these digests are of a token that still holds."""
+    column = tables.account.c.token_sha256
+    return {
+        each for each in connection.scalars(select(column).where(column.in_(digests))) if each is not None
+    }
+
+
 def password_of(connection: Connection, name: str) -> str | None:
     """The stored digest; None: there is no such account, or it has none."""
     return connection.scalar(select(tables.account.c.password).where(tables.account.c.name == name))

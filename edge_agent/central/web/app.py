@@ -13,6 +13,7 @@ from starlette.routing import Route
 from edge_agent.central.web import access, login, refused, start, statics
 from edge_agent.central.web.front import Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
+from edge_agent.central.web.live.stream import stream_of
 from edge_agent.central.web.refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ PAGES: tuple[Page | OpenPage, ...] = (
 def build(front: Front) -> Headers:
     """The ASGI application."""
     routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
-    app = Starlette(routes=[*routes, *statics.ROUTES])
+    live = Route("/live", stream_of(front, front.services.hub), methods=["GET"])
+    app = Starlette(routes=[*routes, live, *statics.ROUTES])
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

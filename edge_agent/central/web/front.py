@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -21,6 +22,7 @@ from edge_agent.central.database import StoreRefused, StoreUnusable
 from edge_agent.central.web import accounts, cookies, refused
 from edge_agent.central.web.accounts import PEOPLE, Account, Role
 from edge_agent.central.web.connections import MOST_AT_ONCE
+from edge_agent.central.web.passwords import token_digest
 from edge_agent.central.web.refusals import (
     BadRequest,
     Forbidden,
@@ -79,6 +81,8 @@ class Known:
     account: Account
     session: Session | None
     secret: str
+    key: str
+    """Digest of the token, of a session or of the API: for asking later whether it still holds."""
 
 
 class _Threads:
@@ -128,6 +132,15 @@ class Front:
         """``work`` on one of the threads that may wait for the database. Raises Unavailable."""
         return await self._quick.run(work)
 
+    async def who(self, request: Request, roles: frozenset[Role]) -> Known:
+        """``known``, for what does not run on a worker thread. Raises Unavailable too."""
+
+        def ask() -> Known:
+            with self._reading(request) as connection:
+                return self.known(request, connection, roles)
+
+        return await self.thread(ask)
+
     def known(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Known:
         """By an API token where there is one, else by the cookie. Raises NotLoggedIn, Forbidden."""
         found = self._by_token(request, connection) or self._by_cookie(request, connection)
@@ -148,21 +161,31 @@ class Front:
         return chosen(cookie, request.headers.get("accept-language", ""))
 
     def _answer(self, page: Page | OpenPage, request: Request, form: Mapping[str, str]) -> Response:
+        mark = self.services.hub.mark()  # before the database is read: a page is at least as new
+        with self._reading(request) as connection:
+            response = self._of_page(page, request, form, connection, mark)
+        return packed(request, response)
+
+    @contextmanager
+    def _reading(self, request: Request) -> Iterator[Connection]:
+        """Raises Unavailable."""
         try:
             with self.services.connections.reading() as connection:
-                response = self._of_page(page, request, form, connection)
-        except Refusal:
-            raise
+                yield connection
         except (StoreUnusable, StoreRefused) as error:
             log.warning("%s: %s", request.url.path, error)
             raise Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) from error
-        return packed(request, response)
 
     def _of_page(
-        self, page: Page | OpenPage, request: Request, form: Mapping[str, str], connection: Connection
+        self,
+        page: Page | OpenPage,
+        request: Request,
+        form: Mapping[str, str],
+        connection: Connection,
+        mark: str,
     ) -> Response:
         now_ms = self.services.now_ms()
-        call = (request, form, self.services, connection, self.lang(request), now_ms)
+        call = (request, form, self.services, connection, self.lang(request), now_ms, mark)
         if page.method == "POST":
             check_origin(request)
         if isinstance(page, OpenPage):
@@ -181,7 +204,7 @@ class Front:
         account = accounts.with_token(connection, token.strip())
         if account is None:
             raise NotLoggedIn("this token is not known")
-        return Known(account, None, "")
+        return Known(account, None, "", token_digest(token.strip()))
 
     def _by_cookie(self, request: Request, connection: Connection) -> Known:
         token, now_ms = self.services.cookies.get(request, cookies.SESSION), self.services.now_ms()
@@ -190,7 +213,7 @@ class Front:
             raise NotLoggedIn("log in, or send a token")
         if now_ms - session.seen_ms >= SEEN_EVERY_MS:
             self._seen(session, now_ms)
-        return Known(session.account, session, token)
+        return Known(session.account, session, token, session.key)
 
     def _seen(self, session: Session, now_ms: int) -> None:
         try:

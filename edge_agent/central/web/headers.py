@@ -1,15 +1,9 @@
-"""Around every answer: what browsers are told not to do with it, and how long a slow reader is waited for."""
+"""Around every answer: what browsers are told not to do with it."""
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-TAKE_WITHIN_S = 60.0
-"""A piece of an answer that a client does not take within this ends his connection: he would hold it, and its
-memory, for ever."""
 
 POLICY = "; ".join(
     (
@@ -54,7 +48,6 @@ class Headers:
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
-            async with asyncio.timeout(TAKE_WITHIN_S):
-                await send(message)
+            await send(message)
 
         await self._app(scope, receive, send_with)

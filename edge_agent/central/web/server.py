@@ -9,7 +9,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge_agent.central.settings import Console, Listen, Tls
+from edge_agent.central.web.live.hub import Hub
 from edge_agent.errors import CentralError
 
 log = logging.getLogger(__name__)
 
 ASK_WITHIN_S = 15.0
 """From the connect to the end of the head of a request. uvicorn itself waits for ever."""
+TAKE_WITHIN_S = 60.0
+"""So long nothing more of an answer is taken: 64 kB wait for the client."""
 KEEP_ALIVE_S = 20
 MOST_HEAD_BYTES = 32_768
 MOST_CONNECTIONS = 1_000
@@ -32,44 +35,70 @@ STOP_WITHIN_S = 3
 LOOK_AT_CERTIFICATE_S = 30.0
 
 
-class Impatient(H11Protocol):
-    """A connection on which no request is complete in time is closed: a slow one costs its sender more than
-    us."""
+class _Patience:
+    """Ends a connection when its time is over; running already, it is not begun anew."""
 
-    _patience: asyncio.TimerHandle | None = None
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, transport.abort)
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Impatient(H11Protocol):
+    """A client who is slow on purpose, in asking or in taking the answer, loses his connection: it costs him
+    more than us."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._patience = self.loop.call_later(ASK_WITHIN_S, self._too_slow)
+        self._asking, self._taking = _Patience(ASK_WITHIN_S), _Patience(TAKE_WITHIN_S)
+        self._asking.begin(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._asking.end()
+        self._taking.end()
+        super().connection_lost(exc)
 
     def handle_events(self) -> None:
         before = self.cycle
         super().handle_events()
         if self.cycle is not before:
-            self._wait_no_more()
-        elif self._patience is None and self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            # The head of a next request has begun on a connection that was kept.
-            self._patience = self.loop.call_later(ASK_WITHIN_S, self._too_slow)
+            self._asking.end()
+        elif self._asks_on():
+            self._asking.begin(self.transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wait_no_more()
-        super().connection_lost(exc)
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taking.begin(self.transport)
 
-    def _too_slow(self) -> None:
-        self._patience = None
-        self.transport.close()
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._taking.end()
 
-    def _wait_no_more(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        # Closing waits for what is not taken yet, for ever if need be.
+        self._taking.begin(self.transport)
+
+    def _asks_on(self) -> bool:
+        """The head of a next request has begun on a connection that was kept, or a body comes on after its
+        answer."""
+        if self.conn.their_state is h11.IDLE:
+            return bool(self.conn.trailing_data[0])
+        return self.conn.their_state is h11.SEND_BODY and self.conn.our_state is not h11.SEND_RESPONSE
 
 
 class WebServer(uvicorn.Server):
-    """``run`` blocks until ``stop``. ``ending`` is called first of all then: streams without an end are to
-    end."""
+    """``run`` blocks until ``stop``. ``hub`` lives as long: streams without an end are to end first."""
 
-    def __init__(self, app: ASGIApp, console: Console, ending: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, console: Console, hub: Hub) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -91,7 +120,7 @@ class WebServer(uvicorn.Server):
             )
         )
         self._tls = console.tls
-        self._ending = ending
+        self._hub = hub
 
     def stop(self) -> None:
         """From any thread; does not wait."""
@@ -103,12 +132,13 @@ class WebServer(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.open()
         await super().startup(sockets)
         if self._tls is not None:
             self._renewal = asyncio.create_task(self._renew(self._tls))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._ending()
+        self._hub.close()
         await super().shutdown(sockets)
 
     async def _renew(self, tls: Tls) -> None:

@@ -15,6 +15,8 @@ from edge_agent.central.web.app import build
 from edge_agent.central.web.connections import Connections
 from edge_agent.central.web.cookies import Cookies
 from edge_agent.central.web.front import Front
+from edge_agent.central.web.live.follower import Follower
+from edge_agent.central.web.live.hub import Hub
 from edge_agent.central.web.server import WebServer, bound, stop_with
 from edge_agent.central.web.services import Services
 from edge_agent.central.web.sessions import Sessions
@@ -27,6 +29,7 @@ from edge_agent.state_file import create_file
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
+FOLLOWER_STOP_S = 5.0
 NICE = 5
 """The ingest comes first."""
 KILL_FIRST = 500
@@ -57,14 +60,21 @@ class ConsoleServer:
             self.bind()
         assert self._socket is not None
         connections = Connections(self._settings.database)
-        front = Front(self._services(connections))
-        server = WebServer(build(front), self._console, lambda: None)
+        services = self._services(connections)
+        front = Front(services)
+        follower = Follower(
+            connections, services.sessions, services.hub, self._clock, access_days=self._console.access_days
+        )
+        server = WebServer(build(front), self._console, services.hub)
+        follower.start()
         stop_with(server, self._stop)
         scheme = "https" if self._console.tls else "http"
         log.info("the console listens at %s://%s", scheme, self._console.listen)
         try:
             server.run([self._socket])
         finally:
+            follower.stop()
+            follower.loop.join(FOLLOWER_STOP_S)
             front.close()
             connections.close()
         log.info("the console has stopped")
@@ -81,7 +91,7 @@ class ConsoleServer:
             templates=Templates(self._console.timezone),
             throttle=Throttle(self._clock),
             devices=Devices(_device_key(self._settings.state_dir)),
-            live_mark=lambda: "",
+            hub=Hub(),
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.central.settings import CentralSettings, Console
 from edge_agent.central.web.connections import Connections
 from edge_agent.central.web.cookies import Cookies
+from edge_agent.central.web.live.hub import Hub
 from edge_agent.central.web.sessions import Sessions
 from edge_agent.central.web.templates import Templates
 from edge_agent.central.web.throttle import Devices, Throttle
@@ -26,8 +26,7 @@ class Services:
     templates: Templates
     throttle: Throttle
     devices: Devices
-    live_mark: Callable[[], str]
-    """Where the live stream is now: what a page shows is at least as new."""
+    hub: Hub
 
     @property
     def pictures(self) -> Path:

@@ -34,6 +34,8 @@ class Call:
     """For reading: one state of the database, as it was when the page began."""
     lang: Lang
     now_ms: int
+    mark: str
+    """Where the live stream was when the page began: what it shows is at least as new."""
 
     @property
     def address(self) -> str:
@@ -106,5 +108,5 @@ class Visit(Call):
             "csrf": csrf_token(self.secret),
             "may_act": self.may_act,
             "is_admin": self.is_admin,
-            "live": self.services.live_mark(),
+            "live": self.mark,
         }

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.central.web import passwords
 from tests.central.web.house import House
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login takes a fifth of a second in earnest (test_passwords.py)."""
+    monkeypatch.setattr(passwords, "LOG_N", 8)
 
 
 @pytest.fixture

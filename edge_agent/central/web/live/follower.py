@@ -1,0 +1,145 @@
+"""The one thread that looks for what is new, for all who listen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, func, select
+
+from edge_agent.central import tables
+from edge_agent.central.database import StoreRefused, StoreUnusable
+from edge_agent.central.web import access, accounts
+from edge_agent.central.web.connections import Connections
+from edge_agent.central.web.live.hub import STALE, Hub, Told
+from edge_agent.central.web.live.watched import (
+    EVENT_COLUMNS,
+    WATCHED,
+    Shown,
+    Watched,
+    told_of_event,
+)
+from edge_agent.central.web.sessions import Sessions
+from edge_agent.clock import Clock
+from edge_agent.loop import Loop
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.3
+"""While somebody listens: told within a second, with what reading and sending take."""
+LOOK_RARELY_S = 2.0
+RETRY_S = 2.0
+CHECK_EVERY_S = 10.0
+"""Sessions of those who listen: a stream ends at most so long after its session."""
+SEEN_EVERY_S = 60.0
+CLEAN_EVERY_S = 3_600.0
+MOST_EVENTS = 1_000
+"""At one look; where more have come, nobody could read them: all are told to load their page again."""
+DAY_MS = 86_400_000
+
+
+class Follower:
+    def __init__(
+        self,
+        connections: Connections,
+        sessions: Sessions,
+        hub: Hub,
+        clock: Clock,
+        *,
+        access_days: float,
+        watched: Sequence[Watched] = WATCHED,
+    ) -> None:
+        self.loop = Loop("live", self._run)
+        self._connections = connections
+        self._sessions = sessions
+        self._hub = hub
+        self._clock = clock
+        self._access_ms = round(access_days * DAY_MS)
+        self._watched = watched
+        self._cursor: int | None = None
+        self._shown: dict[str, Mapping[object, Shown]] = {}
+        self._trouble: str | None = None
+        self._checked_mono = self._seen_mono = clock.monotonic()
+        self._cleaned_mono = clock.monotonic() - CLEAN_EVERY_S
+
+    def start(self) -> None:
+        self.loop.start()
+
+    def stop(self) -> None:
+        self.loop.stop()
+        self._hub.joined.set()
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            loop.beat()
+            patience_s = self._step()
+            if self._hub.count:
+                loop.wait(patience_s)
+            else:
+                self._hub.joined.wait(max(patience_s, LOOK_RARELY_S))
+            self._hub.joined.clear()
+
+    def _step(self) -> float:
+        """How long to wait then."""
+        try:
+            self._look()
+            self._care()
+        except (StoreUnusable, StoreRefused) as error:
+            if self._trouble != str(error):
+                log.warning("%s; nothing is told live until it works again", error)
+            self._trouble = str(error)
+            return RETRY_S
+        if self._trouble is not None:
+            log.warning("the database works again: what happens is told live")
+            self._trouble = None
+        return LOOK_EVERY_S
+
+    def _look(self) -> None:
+        with self._connections.reading() as connection:
+            told = self._events(connection)
+            for watched in self._watched:
+                now = watched.read(connection)
+                before = self._shown.get(watched.kind)
+                if before is not None:
+                    told += watched.changes(before, now)
+                self._shown[watched.kind] = now
+        self._hub.publish(told)
+
+    def _events(self, connection: Connection) -> list[Told]:
+        newest = connection.scalar(select(func.max(tables.event.c.cursor))) or 0
+        since, self._cursor = self._cursor, newest
+        if since is None:  # a page that was made before this look may miss something
+            return [STALE]
+        if newest == since:
+            return []
+        if newest < since or newest - since > MOST_EVENTS:  # a backup was restored, or a flood has come
+            return [STALE]
+        wanted = select(*EVENT_COLUMNS).where(tables.event.c.cursor > since).order_by(tables.event.c.cursor)
+        return [told_of_event(row) for row in connection.execute(wanted)]
+
+    def _care(self) -> None:
+        """For the sessions of those who listen, and once an hour for what is too old."""
+        now, now_ms = self._clock.monotonic(), round(self._clock.now().timestamp() * 1000)
+        if now - self._checked_mono >= CHECK_EVERY_S:
+            self._checked_mono = now
+            self._end_what_is_over(now_ms)
+        if now - self._seen_mono >= SEEN_EVERY_S:
+            self._seen_mono = now
+            people = {key for key, person in self._hub.listened().items() if person}
+            if people:
+                with self._connections.writing() as connection:
+                    self._sessions.seen(connection, people, now_ms)
+        if now - self._cleaned_mono >= CLEAN_EVERY_S:
+            self._cleaned_mono = now
+            with self._connections.writing() as connection:
+                self._sessions.forget_old(connection, now_ms)
+                access.forget(connection, now_ms - self._access_ms)
+
+    def _end_what_is_over(self, now_ms: int) -> None:
+        listened = self._hub.listened()
+        if not listened:
+            return
+        with self._connections.reading() as connection:
+            alive = self._sessions.alive(connection, set(listened), now_ms)
+            alive |= accounts.alive_tokens(connection, set(listened))
+        self._hub.end(set(listened) - alive)

@@ -1,0 +1,184 @@
+"""From one thread to many listeners, each with his scope and a bounded queue.
+
+Every message has a *mark*: ``<life of this process>-<number>``. Who comes back with the mark of the last one
+that he has seen gets what he missed, or, where that is too long ago or of another life, one ``stale``
+message: what he shows is too old to be brought up to date and has to be loaded again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.central.scope import Scope
+
+KEPT = 2_000
+"""Messages for those who come back: at the city's 120 events/s a quarter of a minute, on most days hours."""
+MOST_QUEUED = 500
+"""Of one listener; one who is slower than that is told that he is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """``ward`` decides who hears it; None: everybody."""
+
+    kind: str
+    ward: str | None
+    body: bytes  # JSON in one line
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    number: int
+    told: Told
+
+
+STALE = Told("stale", None, b"{}")
+
+
+@dataclass(eq=False)
+class Listener:
+    """Of one browser or program. On the event loop only."""
+
+    scope: Scope
+    key: str
+    """Of the session or token that it stands on."""
+    person: bool
+    """A session: being listened with, it counts as used."""
+    heard: int = 0  # number of the newest message that he has been asked about
+    ended: bool = False
+    waiting: deque[Numbered] = field(default_factory=deque)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self) -> list[Numbered]:
+        """All that waits."""
+        taken = list(self.waiting)
+        self.waiting.clear()
+        self.news.clear()
+        return taken
+
+    def give(self, message: Numbered) -> None:
+        if len(self.waiting) >= MOST_QUEUED:
+            self.waiting.clear()
+            message = Numbered(message.number, STALE)
+        self.waiting.append(message)
+        self.news.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self.news.set()
+
+
+class Hub:
+    def __init__(self) -> None:
+        self._life = secrets.token_hex(4)
+        # Guards the number and the ring: the follower's thread writes, pages ask for the mark.
+        self._lock = threading.Lock()
+        self._number = 0
+        self._ring: deque[Numbered] = deque(maxlen=KEPT)
+        self._listeners: set[Listener] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self.joined = threading.Event()
+        """Somebody has come: the follower looks at once."""
+
+    # --- any thread
+
+    def mark(self) -> str:
+        """Of the newest message. Whoever takes it before he reads the database misses nothing after it."""
+        with self._lock:
+            return f"{self._life}-{self._number}"
+
+    def publish(self, messages: Iterable[Told]) -> None:
+        with self._lock:
+            first = self._number + 1
+            numbered = [Numbered(number, told) for number, told in enumerate(messages, first)]
+            self._number += len(numbered)
+            self._ring.extend(numbered)
+            loop = self._loop
+            if loop is not None and numbered and not self._closed:
+                loop.call_soon_threadsafe(self.spread, numbered)
+
+    def listened(self) -> dict[str, bool]:
+        """Keys of those who listen, and whether they are people's."""
+        with self._lock:
+            return {each.key: each.person for each in self._listeners}
+
+    def end(self, keys: set[str]) -> None:
+        """Their session or token is over."""
+        with self._lock:
+            if self._loop is not None and not self._closed:
+                self._loop.call_soon_threadsafe(self._end, keys)
+
+    def text(self, message: Numbered) -> bytes:
+        """As Server-Sent Events have it (HTML Standard, 9.2)."""
+        head = f"id: {self._life}-{message.number}\nevent: {message.told.kind}\ndata: ".encode()
+        return head + message.told.body + b"\n\n"
+
+    # --- on the event loop
+
+    def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """Every stream ends; nobody joins any more."""
+        with self._lock:
+            self._closed = True
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.end()
+
+    def join(self, scope: Scope, key: str, person: bool, after: str | None) -> Listener:
+        """``after`` is the mark of what he has seen; None: nothing, he begins now."""
+        listener = Listener(scope, key, person)
+        with self._lock:
+            if self._closed:
+                listener.end()
+            for message in self._missed(after):
+                if _hears(listener, message):
+                    listener.give(message)
+            # What is on its way to the loop has just been given to him.
+            listener.heard = self._number
+            self._listeners.add(listener)
+        self.joined.set()
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners.discard(listener)
+
+    @property
+    def count(self) -> int:
+        return len(self._listeners)
+
+    def _missed(self, after: str | None) -> list[Numbered]:
+        if after is None:
+            return []
+        life, _, number = after.partition("-")
+        seen = int(number) if number.isdecimal() and len(number) < 16 else -1
+        oldest = self._ring[0].number if self._ring else self._number + 1
+        if life != self._life or not oldest - 1 <= seen <= self._number:
+            return [Numbered(self._number, STALE)]
+        # A slow listener's queue holds fewer than the ring.
+        missed = [message for message in self._ring if message.number > seen]
+        return missed if len(missed) <= MOST_QUEUED else [Numbered(self._number, STALE)]
+
+    def spread(self, messages: list[Numbered]) -> None:
+        """What ``publish`` has numbered, to those who are here."""
+        for listener in self._listeners:
+            for message in messages:
+                if message.number > listener.heard and _hears(listener, message):
+                    listener.give(message)
+
+    def _end(self, keys: set[str]) -> None:
+        for listener in self._listeners:
+            if listener.key in keys:
+                listener.end()
+
+
+def _hears(listener: Listener, message: Numbered) -> bool:
+    return message.told.ward is None or listener.scope.admits(message.told.ward)

@@ -1,0 +1,65 @@
+"""``/live``: Server-Sent Events, as a browser's ``EventSource`` reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from edge_agent.central.web.accounts import ANYBODY
+from edge_agent.central.web.front import Front, Known
+from edge_agent.central.web.live.hub import Hub, Listener
+from edge_agent.central.web.refusals import Refusal, Unavailable
+
+MOST_LISTENERS = 200
+SIGN_OF_LIFE_S = 15.0
+"""Proxies close what says nothing for a minute."""
+RETRY_MS = 2_000
+_MARK = re.compile(r"[0-9a-f]{8}-\d{1,15}")
+
+
+def stream_of(front: Front, hub: Hub) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint."""
+
+    async def live(request: Request) -> Response:
+        try:
+            if hub.count >= MOST_LISTENERS:
+                raise Unavailable(f"{MOST_LISTENERS} listen already", retry_after_s=30)
+            known = await front.who(request, ANYBODY)
+        except Refusal as refusal:
+            return front.refuse(request, refusal)
+        after = request.headers.get("last-event-id") or request.query_params.get("after")
+        if after is not None and not _MARK.fullmatch(after):
+            after = ""  # of nobody's: he is stale
+        return StreamingResponse(
+            _messages(hub, known, after),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return live
+
+
+async def _messages(hub: Hub, known: Known, after: str | None) -> AsyncIterator[bytes]:
+    listener = hub.join(known.account.scope, known.key, known.session is not None, after)
+    try:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        while not listener.ended:
+            if await _news(listener, SIGN_OF_LIFE_S):
+                yield b"".join(map(hub.text, listener.take()))
+            else:
+                yield b": still here\n\n"
+    finally:
+        hub.leave(listener)
+
+
+async def _news(listener: Listener, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await listener.news.wait()
+    except TimeoutError:
+        return False
+    return True

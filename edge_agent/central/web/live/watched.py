@@ -1,0 +1,123 @@
+"""What the follower looks at: events by their cursor, and small tables whose rows come, change and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from edge_agent.central import tables
+from edge_agent.central.web.live.hub import Told
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    ward: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A table of things that hold now, a few hundred of them at most or one for each gateway."""
+
+    kind: str
+    read: Callable[[Connection], Mapping[object, Shown]]
+
+    def changes(self, before: Mapping[object, Shown], now: Mapping[object, Shown]) -> list[Told]:
+        """What is new or another; of what is gone the last that was known, with ``gone``."""
+        new = [shown for key, shown in now.items() if before.get(key) != shown]
+        gone = [
+            Shown(shown.ward, shown.document | {"gone": True})
+            for key, shown in before.items()
+            if key not in now or now[key].ward != shown.ward
+        ]
+        return [Told(self.kind, each.ward, msgspec.json.encode(each.document)) for each in (*gone, *new)]
+
+
+def _presence(connection: Connection) -> Mapping[object, Shown]:
+    columns = tables.presence.c
+    rows = connection.execute(
+        select(columns.gateway, columns.ward, columns.standing, columns.why, columns.since_ms)
+    )
+    return {row.gateway: Shown(row.ward, dict(row._mapping)) for row in rows}
+
+
+def _outages(connection: Connection) -> Mapping[object, Shown]:
+    rows = connection.execute(select(tables.outage))
+    return {
+        row.ward: Shown(
+            row.ward,
+            {
+                "ward": row.ward,
+                "gateways": row.gateways.split(),
+                "of": row.of,
+                "since_ms": row.since_ms,
+            },
+        )
+        for row in rows
+    }
+
+
+def _alerts(connection: Connection) -> Mapping[object, Shown]:
+    """The open ones."""
+    columns = tables.alert.c
+    wanted = (
+        *(columns.id, columns.ward, columns.gateway, columns.camera, columns.rule, columns.severity),
+        *(columns.text, columns.since_ms, columns.opened_ms, columns.folded),
+    )
+    rows = connection.execute(select(*wanted).where(columns.cleared_ms.is_(None)))
+    return {row.id: Shown(row.ward, dict(row._mapping)) for row in rows}
+
+
+WATCHED: tuple[Watched, ...] = (
+    Watched("presence", _presence),
+    Watched("outage", _outages),
+    Watched("alert", _alerts),
+)
+"""Another table joins here."""
+
+
+class _Snapshot(msgspec.Struct):
+    media_id: str | None = None
+
+
+class _Data(msgspec.Struct):
+    label: str | None = None
+    zone: str | None = None
+    rule_id: str | None = None
+    snapshot: _Snapshot | None = None
+
+
+class _Event(msgspec.Struct):
+    data: _Data = msgspec.field(default_factory=_Data)
+
+
+_DECODER = msgspec.json.Decoder(_Event)
+EVENT_COLUMNS = tuple(
+    tables.event.c[name]
+    for name in (
+        *("cursor", "gateway", "ward", "camera", "kind", "severity", "time_ms", "received_ms"),
+        *("event_id", "phase", "payload"),
+    )
+)
+
+
+def told_of_event(row: Row[Any]) -> Told:
+    """A line of a list, without the whole event."""
+    document = dict(row._mapping)
+    try:
+        data = _DECODER.decode(document.pop("payload")).data
+    except msgspec.DecodeError:  # of a later version
+        data = _Data()
+    document |= {
+        "label": data.label,
+        "zone": data.zone,
+        "rule_id": data.rule_id,
+        "media_id": data.snapshot.media_id if data.snapshot is not None else None,
+    }
+    return Told("event", row.ward, msgspec.json.encode(document))

@@ -1,0 +1,123 @@
+"""The live stream."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from edge_agent.central.presence import BoxReport, OutageReport, Standing
+from edge_agent.central.scope import EVERYWHERE, Scope
+from edge_agent.central.web import accounts
+from edge_agent.central.web.accounts import Role
+from edge_agent.central.web.live import follower
+from edge_agent.central.web.live.hub import KEPT, MOST_QUEUED, Hub, Numbered, Told
+from tests.central.parts import Box
+from tests.central.web.house import Browser, House
+from tests.central.web.listening import Ear
+
+OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+
+
+def mark_of(browser: Browser) -> str:
+    found = re.search(r'data-live="([^"]+)"', browser.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
+    house.person("lan", Role.VIEWER, "de-tham")
+    browser = house.browser("lan")
+    with Ear(browser.client, mark_of(browser)) as ear:
+        house.take(THEIRS.event(1), OURS.event(1))
+        began = time.monotonic()
+        (event,) = ear.wait_for("event")
+        assert time.monotonic() - began < 5, (
+            "a second on a machine that is not busy: bench/console.py measures"
+        )
+        assert (event["gateway"], event["cursor"], event["label"]) == ("dt-001", 2, "person")
+        house.tell(BoxReport("bx-001", "bo-xuyen", Standing.OFFLINE, "will", 1))
+        house.tell(BoxReport("dt-001", "de-tham", Standing.OFFLINE, "will", 1))
+        assert [each["gateway"] for each in ear.wait_for("presence")] == ["dt-001"]
+        house.tell(OutageReport("de-tham", ("dt-001",), 1, 1))
+        assert ear.wait_for("outage")[0]["gateways"] == ["dt-001"]
+        house.tell(OutageReport("de-tham", (), 0, 1))
+        assert ear.wait_for("outage", 2)[1]["gone"] is True
+
+
+def test_who_comes_back_misses_nothing_or_is_told_to_load_again(house: House) -> None:
+    house.person("minh", Role.ADMIN)
+    browser = house.browser("minh")
+    with Ear(browser.client, mark_of(browser)) as ear:
+        house.take(OURS.event(1))
+        ear.wait_for("event")
+        seen = ear.heard[-1].mark
+        house.take(OURS.event(2), OURS.event(3))
+        ear.wait_for("event", 3)
+    with Ear(browser.client, seen) as ear:
+        assert [each["cursor"] for each in ear.wait_for("event", 2)] == [2, 3]
+    with Ear(browser.client, "00000000-7") as ear:
+        ear.wait_for("stale")
+        assert ear.of("event") == []
+
+
+def test_a_stream_ends_with_its_session(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "CHECK_EVERY_S", 0.0)
+    house.person("lan", Role.VIEWER, "de-tham")
+    browser, other = house.browser("lan"), house.browser("lan")
+    token = house.token("app", "de-tham")
+    with Ear(browser.client) as ear, Ear(other.client) as stays, Ear(house.program(token)) as program:
+        browser.post("/logout")
+        assert ear.ended.wait(30)
+        with house.connections.writing() as connection:
+            accounts.remove(connection, "app")
+        assert program.ended.wait(30)
+        assert not stays.ended.is_set()
+
+
+def test_streams_end_when_the_server_does(house: House) -> None:
+    house.person("lan", Role.VIEWER, "de-tham")
+    with Ear(house.browser("lan").client) as ear:
+        house.stop()
+        assert ear.ended.wait(30)
+
+
+def test_nobody_listens_without_login(house: House) -> None:
+    answer = house.anybody().get("/live", headers={"Sec-Fetch-Mode": "cors"})
+    assert answer.status_code == 401
+
+
+# --- the hub itself, without a loop: nothing is on its way
+
+
+def hub_with(count: int) -> Hub:
+    hub = Hub()
+    hub.publish(
+        Told("event", "de-tham" if number % 2 else "bo-xuyen", b"%d" % number) for number in range(count)
+    )
+    return hub
+
+
+def kinds(hub: Hub, after: str, scope: Scope = EVERYWHERE) -> list[str]:
+    return [each.told.kind for each in hub.join(scope, "k", True, after).take()]
+
+
+def test_a_mark_is_good_for_as_long_as_its_messages_are_kept() -> None:
+    hub = hub_with(KEPT + 100)
+    life = hub.mark().partition("-")[0]
+    assert kinds(hub, hub.mark()) == []
+    assert kinds(hub, f"{life}-{KEPT + 90}") == ["event"] * 10
+    assert kinds(hub, f"{life}-{KEPT + 90}", Scope(frozenset({"de-tham"}))) == ["event"] * 5
+    assert kinds(hub, f"{life}-99") == ["stale"], "older than what is kept"
+    assert kinds(hub, f"{life}-{KEPT + 101}") == ["stale"], "of a later life with the same name"
+    assert kinds(hub, "") == ["stale"]
+
+
+def test_a_slow_listener_is_told_that_he_is_stale_and_goes_on() -> None:
+    hub = hub_with(MOST_QUEUED)
+    listener = hub.join(EVERYWHERE, "k", True, f"{hub.mark().partition('-')[0]}-0")
+    assert len(listener.waiting) == MOST_QUEUED
+    hub.publish([Told("event", None, b"1")])
+    hub.spread([Numbered(MOST_QUEUED + 1, Told("event", None, b"1"))])
+    assert [each.told.kind for each in listener.take()] == ["stale"]

@@ -1,0 +1,29 @@
+"""Passwords in earnest."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from edge_agent.central.web import passwords
+
+
+def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # conftest.py makes it quick
+    stored = passwords.hashed("lúa vàng 1234")
+    assert stored.startswith("scrypt$15$8$3$")
+    assert passwords.matches("lúa vàng 1234", stored)
+    assert passwords.matches(unicodedata.normalize("NFD", "lúa vàng 1234"), stored), "as a Mac types it"
+    assert not passwords.matches("lua vang 1234", stored)
+    assert stored != passwords.hashed("lúa vàng 1234"), "with a salt"
+
+
+@pytest.mark.parametrize("stored", [None, passwords.hashed("another password")])
+def test_nobody_has_no_password(stored: str | None) -> None:
+    assert not passwords.matches("", stored)
+
+
+@pytest.mark.parametrize("password", ["short", "a" * 201, "abababababab"])
+def test_a_poor_password_is_refused(password: str) -> None:
+    assert passwords.why_refused(password) is not None
