@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from dataclasses import dataclass
 from types import TracebackType
@@ -42,7 +44,8 @@ class Ear:
     ) -> None:
         assert self._response is not None
         stream = self._response.extensions["network_stream"]
-        stream.get_extra_info("socket").shutdown(2)
+        with contextlib.suppress(OSError):  # the server has closed it
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._thread.join(30)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
