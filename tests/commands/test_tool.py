@@ -15,7 +15,7 @@ from edge_agent.commands.signature import read_public
 from tests.commands.centre import new_id
 from tests.commands.test_over_mqtt import Site
 from tests.commands.test_over_mqtt import site as site  # the same box
-from tests.testbed.mosquitto import free_port
+from tests.testbed.mosquitto import Subscriber, free_port
 
 
 @dataclass
@@ -63,6 +63,14 @@ def test_what_is_refused_ends_with_1(site: Site) -> None:
     done = run("relearn", *at(site.broker.port), "--arg", "camera=cam-9")
     assert done.returncode == 1
     assert "dt-001: rejected (not-possible): there is no camera cam-9" in done.stdout
+
+
+def test_what_is_risky_is_refused_without_a_key(site: Site) -> None:
+    with Subscriber(site.broker.port, "tb/v1/de-tham/dt-001/down/cmd/reboot") as listener:
+        done = run("reboot", *at(site.broker.port))
+        listener.wait_for(lambda: bool(listener.on("/reboot")))
+    assert (done.returncode, listener.on("/reboot")[0].retained) == (1, False)
+    assert "dt-001: rejected (unsigned): reboot has to be signed by an operator" in done.stdout
 
 
 def test_it_signs_with_a_key_that_it_made(site: Site, tmp_path: Path) -> None:

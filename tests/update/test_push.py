@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +22,7 @@ from fleet.__main__ import main
 from tests.agent.test_left_open import running
 from tests.commands.centre import write_public
 from tests.testbed.agent import write_config
-from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.update.agents import installed, wheel
 from tests.update.box import UpdatingBox
 
@@ -61,6 +63,12 @@ def root_beside(box: UpdatingBox, version: str) -> Iterator[None]:
         thread.join(30)
 
 
+def told(centre: Subscriber) -> list[dict[str, Any]]:
+    """What events say of updates."""
+    events = [json.loads(message.payload) for message in centre.events()]
+    return [event["data"] for event in events if event["type"].endswith(".update.v1")]
+
+
 def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
     box: UpdatingBox, operator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,7 +77,7 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
     wheel(box.wheels, "0.2.0", needs=f"Summary: {'x' * 200_000}\n")  # two pieces
     box.publish("0.2.0")
     stop = threading.Event()
-    with Mosquitto(tmp_path) as broker:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
         keys = {"operator_keys": [str(operator.parent / "etc/edge-agent/operators")]}
         path = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none", commands=keys)
         settings = config.load(path)
@@ -82,6 +90,7 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
             wait_until(lambda: is_connected(settings), what="the agent at the broker")
             sent = ["push", "dt-001", str(box.server.served), "--ward", "de-tham", "--wait-s", "60"]
             code = main([*sent, "--operator", str(operator), "--broker", f"mqtt://127.0.0.1:{broker.port}"])
+            centre.wait_for(lambda: bool(told(centre)))
     said = capsys.readouterr()
     assert code == 0, said
     lines = said.out.splitlines()
@@ -90,3 +99,4 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
     assert f"sent piece 1 of {name}, 0 are missing" in lines
     assert lines[-1] == "succeeded: 0.2.0 is in force and connected; before it was 0.1.0"
     assert box.in_force == "0.2.0"
+    assert [(event["version"], event["outcome"]) for event in told(centre)] == [("0.2.0", "in-force")]
