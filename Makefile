@@ -98,7 +98,7 @@ check-contract: setup
 examples: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 2 --dist loadfile -q \
-		tests/agent tests/commands tests/contract tests/replay/test_traffic.py tests/replay/test_lines.py tests/replay/test_people.py
+		--basetemp=/tmp/edge-agent-examples tests/agent tests/commands tests/contract tests/update tests/replay tests/mqtt/test_confirmed.py
 	$(BIN)/python -m edge_agent.asyncapi
 
 bench: setup $(VENV)/.bench
