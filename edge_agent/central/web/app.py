@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge_agent.central.web import access, login, refused, start, statics
+from edge_agent.central.web import access, login, pictures, refused, start, statics
+from edge_agent.central.web.api.events import events_of
 from edge_agent.central.web.front import Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
 from edge_agent.central.web.live.stream import stream_of
@@ -22,6 +23,7 @@ PAGES: tuple[Page | OpenPage, ...] = (
     *start.PAGES,
     *login.PAGES,
     *access.PAGES,
+    *pictures.PAGES,
 )
 """A new module of pages joins here."""
 
@@ -29,8 +31,12 @@ PAGES: tuple[Page | OpenPage, ...] = (
 def build(front: Front) -> Headers:
     """The ASGI application."""
     routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
-    live = Route("/live", stream_of(front, front.services.hub), methods=["GET"])
-    app = Starlette(routes=[*routes, live, *statics.ROUTES])
+    hub = front.services.hub
+    routes += [
+        Route("/live", stream_of(front, hub), methods=["GET"]),
+        Route("/api/events", events_of(front, hub), methods=["GET"]),
+    ]
+    app = Starlette(routes=[*routes, *statics.ROUTES])
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

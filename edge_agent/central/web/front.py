@@ -136,7 +136,7 @@ class Front:
         """``known``, for what does not run on a worker thread. Raises Unavailable too."""
 
         def ask() -> Known:
-            with self._reading(request) as connection:
+            with self.reading(request) as connection:
                 return self.known(request, connection, roles)
 
         return await self.thread(ask)
@@ -162,12 +162,12 @@ class Front:
 
     def _answer(self, page: Page | OpenPage, request: Request, form: Mapping[str, str]) -> Response:
         mark = self.services.hub.mark()  # before the database is read: a page is at least as new
-        with self._reading(request) as connection:
+        with self.reading(request) as connection:
             response = self._of_page(page, request, form, connection, mark)
         return packed(request, response)
 
     @contextmanager
-    def _reading(self, request: Request) -> Iterator[Connection]:
+    def reading(self, request: Request) -> Iterator[Connection]:
         """Raises Unavailable."""
         try:
             with self.services.connections.reading() as connection:

@@ -13,6 +13,7 @@ from edge_agent.central.web.templates import Templates
 from edge_agent.central.web.words import ALL, Lang
 
 PROBLEM = "application/problem+json"
+PROBLEM_TYPE = "urn:edge-agent:problem:"
 
 
 def answer(request: Request, refusal: Refusal, templates: Templates, lang: Lang) -> Response:
@@ -27,7 +28,7 @@ def answer(request: Request, refusal: Refusal, templates: Templates, lang: Lang)
 
 def problem(refusal: Refusal) -> Response:
     document = {
-        "type": f"about:blank#{refusal.code}",
+        "type": f"{PROBLEM_TYPE}{refusal.code}",
         "title": HTTPStatus(refusal.status).phrase,
         "status": refusal.status,
         "code": refusal.code,

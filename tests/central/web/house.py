@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -25,6 +26,7 @@ from edge_agent.central.web.service import ConsoleServer
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
+from tests.central.parts import JPEG, Box
 
 WARDS = ("de-tham", "bo-xuyen")
 PASSWORD = "lúa vàng 1234"
@@ -81,6 +83,12 @@ class House:
         arrived = [each if isinstance(each, Arrived) else Arrived(*each, 1) for each in messages]
         with self._store.batch() as batch:
             return self._intake.take(arrived, known, batch, self.now_ms())
+
+    def picture(self, box: Box, media_id: str, payload: bytes = JPEG) -> None:
+        """Of the event ``e1`` of its first camera."""
+        digest = hashlib.sha256(payload).hexdigest()
+        named = (("event_id", "e1"), ("camera", "cam-1"), ("sha256", digest))
+        self.take(Arrived(f"{box.up}/media/{media_id}", payload, 1, None, properties=named))
 
     def tell(self, *reports: Report) -> None:
         """What the watch says of gateways and wards."""

@@ -48,7 +48,7 @@ async def _messages(hub: Hub, known: Known, after: str | None) -> AsyncIterator[
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         while not listener.ended:
-            if await _news(listener, SIGN_OF_LIFE_S):
+            if await heard_within(listener, SIGN_OF_LIFE_S):
                 yield b"".join(map(hub.text, listener.take()))
             else:
                 yield b": still here\n\n"
@@ -56,7 +56,8 @@ async def _messages(hub: Hub, known: Known, after: str | None) -> AsyncIterator[
         hub.leave(listener)
 
 
-async def _news(listener: Listener, timeout_s: float) -> bool:
+async def heard_within(listener: Listener, timeout_s: float) -> bool:
+    """Whether there is something to take."""
     try:
         async with asyncio.timeout(timeout_s):
             await listener.news.wait()

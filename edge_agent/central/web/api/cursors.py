@@ -1,0 +1,78 @@
+"""The cursor that a subscriber keeps: a place in the history, and a check that it is still the same history.
+
+``1042-5f3a9c01``: the number of a stored event, and digits made of that event. A centre whose database was
+restored from a backup gives numbers again that it had given before, to other events; whoever comes with such
+a number would silently miss what came in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from edge_agent.central import tables
+from edge_agent.central.web.refusals import BadRequest, Conflict
+
+_FORM = re.compile(r"(\d{1,18})(?:-([0-9a-f]{8}))?")
+_E = tables.event.c
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    number: int
+    check: str = ""  # empty: of no event, the beginning
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.check}" if self.check else str(self.number)
+
+
+BEGINNING = Cursor(0)
+
+
+def parse(text: str) -> Cursor:
+    """Raises BadRequest."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise BadRequest("after is the cursor that an answer has named as next, or now, or left out")
+    return Cursor(int(match[1]), match[2] or "")
+
+
+def newest_number(connection: Connection) -> int:
+    return connection.scalar(select(func.max(_E.cursor))) or 0
+
+
+def at_or_before(connection: Connection, number: int) -> Cursor:
+    """Of the last event that is there up to ``number``."""
+    found = connection.scalar(select(func.max(_E.cursor)).where(_E.cursor <= number))
+    return BEGINNING if found is None else Cursor(found, _check(connection, found) or "")
+
+
+def confirm(connection: Connection, cursor: Cursor) -> None:
+    """Raises Conflict where it is a place of another history."""
+    if cursor.number == 0:
+        return
+    here = _check(connection, cursor.number)
+    if here is not None:
+        known = here == cursor.check or not cursor.check
+    else:  # retention has deleted the event, or it was never here
+        known = cursor.number <= max(newest_number(connection), _deleted_upto(connection))
+    if not known:
+        raise Conflict(
+            "this cursor is not of this database: it was restored from a backup, or is another one. Begin "
+            "again without after, and leave out what you have by (source, id)"
+        )
+
+
+def _check(connection: Connection, number: int) -> str | None:
+    wanted = select(_E.stream, _E.sequence, _E.received_ms).where(_E.cursor == number)
+    row = connection.execute(wanted).first()
+    if row is None:
+        return None
+    return hashlib.sha256(f"{row.stream}/{row.sequence}/{row.received_ms}".encode()).hexdigest()[:8]
+
+
+def _deleted_upto(connection: Connection) -> int:
+    return connection.scalar(select(func.max(tables.deletion.c.last_cursor))) or 0

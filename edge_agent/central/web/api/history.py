@@ -1,0 +1,106 @@
+"""The events after a cursor, in the order in which they were stored, as the bytes that came."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from edge_agent.central import tables
+from edge_agent.central.scope import Scope
+from edge_agent.central.web.api.cursors import Cursor, at_or_before, newest_number
+
+MOST_BYTES = 4_000_000
+"""Of one answer, before gzip: the last event may go beyond it."""
+WINDOW = 20_000
+"""Cursors that are looked through in one go: a rare kind is not searched for in all of history at once."""
+WITHIN_S = 0.5
+"""Then the answer goes out with what there is, and says that there is more."""
+CHUNK = 200
+
+_E = tables.event.c
+_D = tables.deletion.c
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    scope: Scope
+    kinds: frozenset[str] = frozenset()  # none: all
+    least_severity: int = 0
+
+    def on(self, query: Select[Any]) -> Select[Any]:
+        query = query.where(self.scope.of(_E.ward))
+        if self.kinds:
+            query = query.where(_E.kind.in_(sorted(self.kinds)))
+        if self.least_severity:
+            query = query.where(_E.severity >= self.least_severity)
+        return query
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Of this kind events behind the cursor are gone."""
+
+    kind: str
+    upto_ms: int  # received until then
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    payloads: tuple[bytes, ...]
+    next: Cursor
+    more: bool  # ask again at once
+    deleted: tuple[Deleted, ...]
+
+
+def events_after(
+    connection: Connection,
+    wanted: Filter,
+    after: int,
+    limit: int,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Events:
+    """At most ``limit``. The cursor that comes with them stands behind all that was looked at."""
+    until_mono = monotonic() + WITHIN_S
+    newest, at, taken, size = newest_number(connection), after, list[bytes](), 0
+    while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:
+        upper = min(_start(connection, at) + WINDOW - 1, newest)
+        most = min(CHUNK, limit - len(taken))
+        between = select(_E.cursor, _E.payload).where(_E.cursor > at, _E.cursor <= upper)
+        query: Select[Any] = wanted.on(between)
+        rows = connection.execute(query.order_by(_E.cursor).limit(most)).all()
+        at = upper if len(rows) < most else rows[-1].cursor
+        for row in rows:
+            taken.append(row.payload)
+            size += len(row.payload)
+            if size >= MOST_BYTES:
+                at = row.cursor
+                break
+    return Events(
+        tuple(taken),
+        at_or_before(connection, at),
+        at < newest,
+        deleted_after(connection, wanted, after),
+    )
+
+
+def deleted_after(connection: Connection, wanted: Filter, after: int) -> tuple[Deleted, ...]:
+    """What retention has taken of what a subscriber at this cursor has not read yet. Of all wards: it is the
+    same for each of them."""
+    query = (
+        select(_D.kind, func.max(_D.last_ms).label("upto_ms"))
+        .where(_D.what == "event", _D.last_cursor > after)
+        .group_by(_D.kind)
+        .order_by(_D.kind)
+    )
+    if wanted.kinds:
+        query = query.where(_D.kind.in_(sorted(wanted.kinds)))
+    return tuple(Deleted(row.kind, row.upto_ms) for row in connection.execute(query))
+
+
+def _start(connection: Connection, after: int) -> int:
+    """Of the next event: what retention has emptied is leapt over."""
+    return connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > after)) or after + 1

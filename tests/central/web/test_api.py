@@ -1,0 +1,217 @@
+"""What programs ask for."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import delete, insert, select
+
+from edge_agent.central import tables
+from edge_agent.central.scope import EVERYWHERE
+from edge_agent.central.web.accounts import Role
+from edge_agent.central.web.api import history
+from tests.central.parts import JPEG, WARD, Box
+from tests.central.web.house import House
+
+OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+
+
+def events(client: httpx.Client, **params: Any) -> dict[str, Any]:
+    answer = client.get("/api/events", params=params)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def numbers(document: dict[str, Any]) -> list[int]:
+    return [int(each["sequence"]) for each in document["events"]]
+
+
+def problem(client: httpx.Client, status: int, **params: Any) -> dict[str, Any]:
+    answer = client.get("/api/events", params=params)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = answer.json()
+    assert document["type"] == f"urn:edge-agent:problem:{document['code']}"
+    return document
+
+
+def test_a_subscriber_reads_his_ward_page_by_page_and_every_event_once(house: House) -> None:
+    house.take(*(box.event(number) for number in range(1, 51) for box in (OURS, THEIRS)))
+    client, found, cursor = house.program(house.token("app", WARD)), list[int](), None
+    while True:
+        page = events(client, limit=7, **({"after": cursor} if cursor else {}))
+        assert len(page["events"]) <= 7
+        found += numbers(page)
+        cursor = page["next"]
+        if not page["more"]:
+            break
+    assert found == list(range(1, 51))
+    assert numbers(events(client, after=cursor)) == []
+    house.take(OURS.event(51))
+    assert numbers(events(client, after=cursor)) == [51]
+
+
+def test_events_are_the_bytes_that_came(house: House) -> None:
+    topic, payload = OURS.event(1)
+    spaced = payload.replace(b'":', b'" :  ')
+    house.take((topic, spaced), OURS.event(2), OURS.event(3))
+    client = house.program(house.token("app", WARD))
+    for encoding, packed in (("identity", None), ("gzip", "gzip")):
+        answer = client.get("/api/events", headers={"Accept-Encoding": encoding})
+        assert answer.headers.get("content-encoding") == packed
+        assert answer.content.startswith(b'{"events":[' + spaced + b",")
+
+
+def test_filters_and_their_cursor(house: House) -> None:
+    house.take(OURS.event(1), OURS.loss(2, (9, 9)), THEIRS.event(1))
+    client = house.program(house.token("app", WARD, "bo-xuyen"))
+    assert numbers(events(client, kind="loss")) == [2]
+    assert len(events(client, kind="loss,object")["events"]) == 3
+    assert events(client, severity="alarm")["events"] == []
+    assert len(events(client, severity="warning")["events"]) == 3
+    assert [each["ward"] for each in events(client, ward="bo-xuyen")["events"]] == ["bo-xuyen"]
+    last = events(client, kind="counts")
+    assert (last["events"], last["more"]) == ([], False)
+    assert numbers(events(client, after=last["next"])) == [], "what was looked through is behind the cursor"
+
+
+def test_a_rare_kind_is_found_window_by_window(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "WINDOW", 10)
+    monkeypatch.setattr(history, "WITHIN_S", 0.0)
+    house.take(*(OURS.event(number) for number in range(1, 40)), OURS.loss(40, (90, 91)))
+    with house.connections.reading() as connection:
+        wanted = history.Filter(scope=EVERYWHERE, kinds=frozenset({"loss"}))
+        found = history.events_after(connection, wanted, 0, 10, monotonic=iter((0.0, -1.0, 1.0)).__next__)
+        assert (found.payloads, found.next.number, found.more) == ((), 10, True)
+    client = house.program(house.token("app", WARD))
+    monkeypatch.setattr(history, "WITHIN_S", 5.0)
+    assert numbers(events(client, kind="loss")) == [40]
+
+
+def test_an_answer_is_bounded_in_bytes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.take(*(OURS.event(number) for number in range(1, 6)))
+    monkeypatch.setattr(history, "MOST_BYTES", len(OURS.event(1)[1]) * 2)
+    page = events(house.program(house.token("app", WARD)))
+    assert (numbers(page), page["more"]) == ([1, 2], True)
+
+
+def test_waiting_ends_with_the_event_or_with_the_time(house: House) -> None:
+    client = house.program(house.token("app", WARD))
+    cursor = events(client, after="now")["next"]
+    began = time.monotonic()
+    assert events(client, after=cursor, wait=0.2)["events"] == []
+    assert time.monotonic() - began >= 0.2
+    late = threading.Timer(0.3, lambda: house.take(THEIRS.event(1), OURS.event(1)))
+    late.start()
+    assert numbers(events(client, after=cursor, wait=30)) == [1]
+    assert time.monotonic() - began < 25, "not at the end of the time"
+    late.join()
+
+
+def test_retention_is_told_to_those_who_missed_something(house: House) -> None:
+    house.take(*(OURS.event(number) for number in range(1, 5)))
+    client = house.program(house.token("app", WARD))
+    behind, there = events(client, limit=1)["next"], events(client)["next"]
+    with house.connections.writing() as connection:
+        connection.execute(delete(tables.event).where(tables.event.c.cursor <= 2))
+        connection.execute(
+            insert(tables.deletion).values(
+                **dict.fromkeys(("begun_ms", "ended_ms", "rows", "first_ms", "held"), 0),
+                what="event",
+                kind="object",
+                rule="info_days: 90",
+                first_cursor=1,
+                last_cursor=2,
+                last_ms=1_700_000_000_000,
+            )
+        )
+    gone = [{"kind": "object", "received_until": "2023-11-14T22:13:20.000Z"}]
+    for page in (events(client), events(client, after=behind)):
+        assert (numbers(page), page["deleted"]) == ([3, 4], gone)
+    assert events(client, after=there)["deleted"] == []
+    assert events(client, kind="counts")["deleted"] == [], "nothing that was asked for"
+
+
+def test_a_cursor_of_a_history_that_is_no_more_is_refused(house: House, tmp_path: Path) -> None:
+    client = house.program(house.token("app", WARD))
+    house.take(OURS.event(1))
+    backup = tmp_path / "backup.db"
+    with sqlite3.connect(tmp_path / "state" / "central.db") as original, sqlite3.connect(backup) as copy:
+        original.backup(copy)
+    old = events(client)["next"]
+    house.take(OURS.event(2))
+    after_backup = events(client)["next"]
+    _restore(house, backup)
+    assert problem(client, 409, after=after_backup)["code"] == "conflict"
+    house.take(OURS.event(3))
+    assert problem(client, 409, after=after_backup)["code"] == "conflict", "the number is given again"
+    assert numbers(events(client, after=old)) == [3]
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code"),
+    [
+        ({"afer": "1"}, 400, "bad-request"),
+        ({"after": "yesterday"}, 400, "bad-request"),
+        ({"limit": "0"}, 400, "bad-request"),
+        ({"limit": "1001"}, 400, "bad-request"),
+        ({"severity": "5"}, 400, "bad-request"),
+        ({"kind": "Object"}, 400, "bad-request"),
+        ({"wait": "31"}, 400, "bad-request"),
+        ({"wait": "nan"}, 400, "bad-request"),
+        ({"ward": "bo-xuyen"}, 404, "not-found"),
+        ({"ward": "nowhere"}, 404, "not-found"),
+        ({"after": "7-00000000"}, 409, "conflict"),
+    ],
+)
+def test_mistakes_have_stable_codes(house: House, params: dict[str, str], status: int, code: str) -> None:
+    assert problem(house.program(house.token("app", WARD)), status, **params)["code"] == code
+
+
+def test_a_token_is_asked_for_and_can_be_taken_away(house: House) -> None:
+    assert problem(house.anybody(), 401)["code"] == "not-logged-in"
+    assert problem(house.program("wrong"), 401)["code"] == "not-logged-in"
+    assert house.anybody().get("/api/nothing").json()["code"] == "not-found"
+    client = house.program(house.token("app", WARD))
+    events(client)
+    assert client.get("/access").status_code == 403, "pages are for people"
+    with house.connections.writing() as connection:
+        connection.execute(delete(tables.account))
+    assert problem(client, 401)["code"] == "not-logged-in"
+
+
+def test_a_picture_goes_out_after_it_is_written_down_who_sees_it(house: House) -> None:
+    house.picture(OURS, "m1")
+    client, stranger = (
+        house.program(house.token("app", WARD)),
+        house.program(house.token("other", "bo-xuyen")),
+    )
+    answer = client.get("/api/media/dt-001/m1")
+    assert (answer.content, answer.headers["content-type"]) == (JPEG, "image/jpeg")
+    assert stranger.get("/api/media/dt-001/m1").status_code == 404
+    assert stranger.get("/api/media/dt-001/m1").json() == stranger.get("/api/media/dt-001/none").json()
+    house.person("lan", Role.VIEWER, WARD)
+    assert house.browser("lan").get("/media/dt-001/m1").content == JPEG
+    house.person("minh", Role.ADMIN)
+    page = house.browser("minh").get("/access").text
+    assert page.count("m1") == 2
+    with house.connections.reading() as connection:
+        columns = tables.access.c
+        lines = connection.execute(select(columns.account, columns.address).where(columns.what == "snapshot"))
+        assert [tuple(line) for line in lines] == [("app", "127.0.0.1"), ("lan", "127.0.0.1")]
+
+
+def _restore(house: House, backup: Path) -> None:
+    """As somebody does it while the console runs: the content of the database is another one."""
+    with sqlite3.connect(backup) as copy, sqlite3.connect(house.folder / "state" / "central.db") as original:
+        token = original.execute("SELECT * FROM account").fetchall()
+        copy.backup(original)
+        original.execute("DELETE FROM account")
+        original.executemany(f"INSERT INTO account VALUES ({','.join('?' * len(token[0]))})", token)
