@@ -56,6 +56,7 @@ class House:
         self.clock = clock or SystemClock()
         self.connections = Connections(self.settings.database)
         self._store = Store(self.settings.database)
+        self._store.load()  # makes the database: two who do that at once get in each other's way
         topics = CentralTopics("tb/v1", "central")
         self._intake = Intake(topics, WARDS, Pictures(self.settings.pictures), self.settings.history)
         self._stop = threading.Event()
