@@ -4,7 +4,7 @@
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
-# make test-chaos    broker, ingest and agent are killed 100 times while events flow, 12 to 30 minutes;
+# make test-chaos    broker, centre and agent are killed 100 times while events flow, 12 to 30 minutes;
 #                    CHAOS_ROUNDS, CHAOS_SEED
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: what the server of the centre installs

@@ -1,4 +1,4 @@
-"""A gateway, its broker and its ingest as processes, to be killed in any order; what must be true after."""
+"""A gateway, its broker and the real centre as processes, to be killed in any order; what holds after."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from edge_agent.outbox.reading import waiting_payloads
 from tests.testbed.agent import AgentProcess, wait_until, write_config
-from tests.testbed.ingest import faults
 from tests.testbed.mosquitto import Mosquitto
 
 ROOT = Path(__file__).parents[2]
@@ -32,18 +31,23 @@ class Part(Protocol):
     def kill(self) -> None: ...
 
 
-class IngestProcess:
-    """``tests.testbed.ingest``."""
+class CentreProcess:
+    """``edge-agent central run`` on its own SQLite."""
 
-    def __init__(self, broker: Mosquitto, database: Path) -> None:
-        self.database = database
+    def __init__(self, broker: Mosquitto, folder: Path) -> None:
+        self.database = folder / "centre/central.db"
         self._broker = broker
-        self._command = [sys.executable, "-m", "tests.testbed.ingest", str(broker.port), str(database)]
+        self._log = folder / "centre.log"
+        self._configuration = folder / "edge-central.yaml"
+        mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"]}
+        settings = {"wards": ["de-tham"], "state_dir": str(self.database.parent), "mqtt": mqtt}
+        self._configuration.write_text(json.dumps(settings), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self.database.with_name("ingest.log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=log, stderr=log)
+        command = [sys.executable, "-m", "edge_agent", "central", "run", str(self._configuration)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
     def kill(self) -> None:
         assert self._process is not None
@@ -53,18 +57,38 @@ class IngestProcess:
     @property
     def subscribed(self) -> bool:
         """Since the broker's last start, which keeps nothing of the time before: mosquitto's log says so."""
-        return self._broker.log.rpartition(" starting")[2].count("as ingest") > 0
+        return self._broker.log.rpartition(" starting")[2].count("as central") > 0
 
     @property
     def stored(self) -> int:
         """Events in the database."""
+        return len(self.rows())
+
+    def rows(self) -> list[tuple[str, int, bytes]]:
+        """Epoch, sequence, payload; by sequence."""
+        return self._ask(
+            "SELECT s.epoch, e.sequence, e.payload FROM event e JOIN stream s ON s.id = e.stream"
+        )
+
+    def faults(self) -> list[str]:
+        """What the centre itself says of what it has."""
+        gaps = self._ask("SELECT why, first, last FROM gap WHERE why <> 'announced'")
+        rejected = self._ask("SELECT topic, reason FROM rejected")
+        losses = self._ask("SELECT events, reason FROM loss")
+        return [
+            *(f"a gap ({why}) from {first} to {last}" for why, first, last in gaps),
+            *(f"{topic}: {reason}" for topic, reason in rejected),
+            *(f"{events} given up ({reason}), and the outbox was never full" for events, reason in losses),
+        ]
+
+    def _ask(self, sql: str) -> list[Any]:
         if not self.database.exists():
-            return 0
+            return []
         with closing(sqlite3.connect(self.database, timeout=10)) as db:
             try:
-                return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
+                return sorted(db.execute(sql).fetchall(), key=lambda row: row[1])
             except sqlite3.OperationalError:  # no table yet
-                return 0
+                return []
 
 
 @dataclass
@@ -80,8 +104,8 @@ class Site:
     def __enter__(self) -> Self:
         self.broker = Mosquitto(self.folder, persistent=True)
         self.broker.start()
-        self.ingest = IngestProcess(self.broker, self.folder / "centre.db")
-        self.ingest.start()
+        self.centre = CentreProcess(self.broker, self.folder)
+        self.centre.start()
         port = self.broker.port
         mqtt = {"brokers": [f"mqtt://127.0.0.1:{port}"], "spread_s": 0, "delivery": self.delivery}
         config = write_config(self.folder, cameras=self.cameras, broker_port=port, mqtt=mqtt)
@@ -94,12 +118,12 @@ class Site:
     ) -> None:
         if self.agent.process.poll() is None:
             self.agent.kill()
-        self.ingest.kill()
+        self.centre.kill()
         self.broker.kill()
 
     def strike(self, dice: random.Random, longest_s: float) -> None:
         """Kill -9 one or more of the three, leave them dead for a while, start them again."""
-        parts: dict[str, Part] = {"broker": self.broker, "ingest": self.ingest, "agent": self.agent}
+        parts: dict[str, Part] = {"broker": self.broker, "centre": self.centre, "agent": self.agent}
         victims = dice.sample(sorted(parts), dice.choices([1, 2, 3], [8, 3, 1])[0])
         if "agent" in victims and dice.random() < 0.5:  # it needs 10 s until it sees somebody
             victims.remove("agent")
@@ -115,29 +139,23 @@ class Site:
     def drain(self, patience_s: float) -> int:
         """Until all that the agent has allotted so far is stored at the centre; how much that is."""
         heartbeat = self.agent.wait_for_status(lambda beat: beat["outbox"]["epoch"], "the agent's health")
-        sequence = int(heartbeat["outbox"]["sequence"])
+        last = int(heartbeat["outbox"]["sequence"])
 
         def all_stored() -> bool:
-            with closing(sqlite3.connect(self.ingest.database, timeout=10)) as db:
-                sql = "SELECT count(*) FROM event WHERE sequence<=?"
-                return int(db.execute(sql, (sequence,)).fetchone()[0]) == sequence
+            return sum(sequence <= last for _, sequence, _ in self.centre.rows()) == last
 
-        wait_until(all_stored, patience_s, f"all {sequence} events at the centre")
-        return sequence
+        wait_until(all_stored, patience_s, f"all {last} events at the centre")
+        return last
 
     def faults(self) -> list[str]:
         """After the agent has ended: what is lost, stored twice, changed or not explained."""
-        found = faults(self.ingest.database)
-        with closing(sqlite3.connect(self.ingest.database)) as db:
-            rows = db.execute("SELECT epoch, sequence, payload FROM event ORDER BY sequence").fetchall()
-            losses = db.execute("SELECT count(*) FROM loss").fetchone()[0]
+        found = self.centre.faults()
+        rows = self.centre.rows()
         waiting = {
             int(json.loads(payload)["sequence"]) for payload in waiting_payloads(self.folder / "state")
         }
         if len(epochs := {epoch for epoch, _, _ in rows}) != 1:
             found.append(f"epochs {epochs}: one outbox was enough")
-        if losses:
-            found.append(f"{losses} ranges were given up, and the outbox was never full")
         sequences = [sequence for _, sequence, _ in rows]
         if missing := set(range(1, max([*sequences, *waiting]) + 1)) - set(sequences) - waiting:
             found.append(f"lost: {sorted(missing)[:20]}")

@@ -47,7 +47,7 @@ def test_a_hundred_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(
             time.sleep(dice.uniform(*BETWEEN_S))  # the moment of the kill, not a wait for something
             site.strike(dice, LONGEST_DEAD_S)
             if number % 10 == 0:
-                say(f"round {number}: {site.ingest.stored} events stored, {time.monotonic() - began:.0f} s")
+                say(f"round {number}: {site.centre.stored} events stored, {time.monotonic() - began:.0f} s")
         drain_mono = time.monotonic()
         sequence = site.drain(PATIENCE_S)
         mqtt = site.agent.wait_for_status(lambda beat: True, "health")["mqtt"]
@@ -63,8 +63,8 @@ def test_on_the_brokers_word_one_kill_loses_what_it_had_acknowledged(
 ) -> None:
     """What ``faults`` is there to find, and why there is another word than the broker's."""
     with Site(tmp_path, [{"id": "cam-1", "url": "none.mp4"}], COMMAND, delivery="broker") as site:
-        site.agent.wait_for_status(lambda beat: site.ingest.subscribed, "the ingest")
-        site.ingest.kill()
+        site.agent.wait_for_status(lambda beat: site.centre.subscribed, "the centre")
+        site.centre.kill()
         site.agent.kill()
         store_events(tmp_path / "state", 200)
         site.agent.start()
@@ -73,9 +73,9 @@ def test_on_the_brokers_word_one_kill_loses_what_it_had_acknowledged(
         )
         site.broker.kill()
         site.broker.start()
-        site.ingest.start()
-        wait_until(lambda: site.ingest.subscribed, what="the ingest")
+        site.centre.start()
+        wait_until(lambda: site.centre.subscribed, what="the centre")
         assert site.agent.stop() == 0
-        lost = 200 - site.ingest.stored
+        lost = 200 - site.centre.stored
     say(f"on the broker's word: {lost} of 200 lost")
     assert lost > 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +119,59 @@ def test_the_centre_reads_all_wards(broker: FleetBroker, tmp_path: Path) -> None
         broker.publish("bx-002", "tb/v1/bo-xuyen/bx-002/up/event/cam-1", "event-of-bx")
         broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
         wait_until(lambda: out.read_text().count("event-of-") == 2, what="both wards' events")
+
+
+def test_no_way_round_the_acl_leads_a_wards_user_to_another_ward(broker: FleetBroker, tmp_path: Path) -> None:
+    """Shared subscriptions, the centre's topics, commands: nothing of Bồ Xuyên, whatever is asked for."""
+    ways = (
+        "$share/all/tb/v1/bo-xuyen/#",
+        "$share/all/#",
+        "tb/v1/central/#",
+        "+/+/bo-xuyen/#",
+        "tb/v1/+/+/down/#",
+    )
+    with listening(broker, "ward-dt", tmp_path, "tb/v1/de-tham/#", *ways) as out:
+        broker.publish("bx-001", "tb/v1/bo-xuyen/bx-001/up/birth", "birth-of-bx", retain=True)
+        broker.publish("central", "tb/v1/bo-xuyen/bx-001/down/cmd/restart", "command-of-bx")
+        broker.publish("central", "tb/v1/central/presence/bo-xuyen/bx-001", "presence-of-bx", retain=True)
+        broker.publish("central", "tb/v1/central/outage/bo-xuyen", "outage-of-bx", retain=True)
+        broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
+        wait_until(lambda: "event-of-dt" in out.read_text(), what="the own ward's event")
+        assert "-of-bx" not in out.read_text()
+
+
+def test_a_last_will_speaks_for_nobody_else(broker: FleetBroker, tmp_path: Path) -> None:
+    with listening(broker, "central", tmp_path, "tb/v1/+/+/up/#") as out:
+        for topic, text in (
+            ("tb/v1/bo-xuyen/bx-002/up/state", "will-for-bx"),
+            (f"{UP}/state", "will-for-dt"),
+        ):
+            will = ("--will-topic", topic, "--will-payload", text, "--will-qos", "1")
+            command = broker.client(
+                "mosquitto_sub", "dt-001", "-t", "tb/v1/de-tham/dt-001/down/#", "-d", *will
+            )
+            process = subprocess.Popen(["stdbuf", "-oL", *command], stdout=subprocess.PIPE, text=True)
+            assert process.stdout is not None
+            assert any("Subscribed" in line or "CONNACK" in line for line in process.stdout)
+            process.kill()
+            process.wait(10)
+            process.stdout.close()
+        wait_until(lambda: "will-for-dt" in out.read_text(), what="the own will")
+        assert "will-for-bx" not in out.read_text()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_tls_is_no_tls(broker: FleetBroker, version: ssl.TLSVersion) -> None:
+    context = ssl.create_default_context(cafile=str(broker.ca))
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # so that it is the broker who refuses
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    with (
+        socket.create_connection(("127.0.0.1", broker.port), 20) as plain,
+        pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),
+    ):
+        context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
 def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:

@@ -1,4 +1,4 @@
-"""A few rounds of ``make test-chaos``: broker, ingest and agent are killed while events flow."""
+"""A few rounds of ``make test-chaos``: broker, centre and agent are killed while events flow."""
 
 from __future__ import annotations
 

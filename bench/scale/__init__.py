@@ -1,0 +1,1 @@
+"""One broker and one centre with a whole city of simulated gateways: docs/scale.md."""

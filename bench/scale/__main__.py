@@ -1,0 +1,260 @@
+"""``python -m bench.scale PART...``: what one broker and one centre do with a city. Minutes each.
+
+Everything is on this machine, the gateways too: what they take is missing for broker and centre.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.machine import this_machine
+from bench.scale.city import City, Meter, Sample, playing
+from edge_agent.simulate.ledger import percentile_s
+from edge_agent.simulate.scenario import PowerCut, Scenario, WardOutage
+from edge_agent.simulate.totals import Totals
+
+NOON_H = 12.0
+WARD = "sim-ward-07"
+PATIENCE_S = 300.0
+
+
+def storm(folder: Path, sites: int) -> dict[str, Any]:
+    """All connect at once, with and without spread; nothing else happens."""
+    found = {}
+    for spread_s in (0.0, 30.0):
+        quiet = _city(sites, events_per_camera_day=0.0, camera_faults_per_day=0.0, spread_s=spread_s)
+        with playing(folder / f"spread-{spread_s:.0f}", quiet, most=sites * 2 + 10) as city:
+            meter = Meter(city)
+            city.begin()
+            took_s = city.watch_online(sites, PATIENCE_S)
+            spent = meter.read()
+            found[f"spread {spread_s:.0f} s"] = {
+                "all online after s": took_s,
+                "half after s": _when(city.samples, sites / 2),
+                "most connects in a second": _steepest(city.samples, 1.0),
+                "broker CPU ms a connect": spent.broker.cpu_s / sites * 1e3,
+                "broker RSS MB": spent.broker.rss_mb,
+                "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
+                "failed sign-ons": city.broker.log.count("closed connection"),
+                "players' CPU s": city.samples[-1].totals.cpu_s,
+            }
+    return found
+
+
+def steady(folder: Path, sites: int, seconds: float = 120.0) -> dict[str, Any]:
+    """Noon of the worst usual day."""
+    with playing(folder / "city", _city(sites, begins_at_h=NOON_H), most=sites * 2 + 10) as city:
+        city.begin()
+        city.watch_online(sites, PATIENCE_S)
+        city.watch(city.elapsed_s + 10.0)
+        before, meter = city.sample(), Meter(city)
+        city.watch(city.elapsed_s + seconds)
+        after, spent = city.sample(), meter.read()
+        totals = city.finish(PATIENCE_S)
+        lasted_s = after.at_s - before.at_s
+        events = after.totals.counts.confirmed - before.totals.counts.confirmed
+        assert spent.centre is not None
+        return {
+            "events a second": events / lasted_s,
+            "heartbeats a second": sites / city.scenario.heartbeat_s,
+            "broker CPU, cores": spent.broker.cpu_s / spent.lasted_s,
+            "broker CPU ms an event": spent.broker.cpu_s / events * 1e3,
+            "broker RSS MB": spent.broker.rss_mb,
+            "centre CPU, cores": spent.centre.cpu_s / spent.lasted_s,
+            "centre RSS MB": spent.centre.rss_mb,
+            "players' CPU, cores": (after.totals.cpu_s - before.totals.cpu_s) / lasted_s,
+            "players' CPU ms an event": (after.totals.cpu_s - before.totals.cpu_s) / events * 1e3,
+            "players' PSS MB": after.totals.pss_mb,
+            "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
+            "latency s meanwhile: half, 99 %, all": _latency(before, after),
+            **_account(city, totals),
+        }
+
+
+def restart(folder: Path, sites: int) -> dict[str, Any]:
+    """The broker ends under load and starts again two seconds later, as systemd has it."""
+    found = {}
+    for how, spread_s in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0), (signal.SIGKILL, 0.0)):
+        name = f"{how.name}, spread {spread_s:.0f} s"
+        scenario = _city(sites, begins_at_h=NOON_H, spread_s=spread_s)
+        with playing(folder / name.replace(" ", "-"), scenario, most=sites * 2 + 10) as city:
+            city.begin()
+            city.watch_online(sites, PATIENCE_S)
+            city.watch(city.elapsed_s + 62.0)  # a session of a minute is a good one
+            city.broker.end(how)
+            threading.Event().wait(2.0)
+            city.broker.start()
+            back_s, first = city.elapsed_s, len(city.samples)
+            all_s = city.watch_online(sites, PATIENCE_S)
+            again = city.samples[first:]
+            city.watch(city.elapsed_s + 10.0)
+            totals = city.finish(PATIENCE_S)
+            half_s = _when(again, sites / 2)
+            found[name] = {
+                "all online again after s": None if all_s is None else all_s - back_s,
+                "half after s": None if half_s is None else half_s - back_s,
+                "most connects in a second": _steepest(again, 1.0),
+                "most in a second, of an even spread": sites / spread_s if spread_s else None,
+                **_account(city, totals),
+                **city.told_by_the_centre(),
+            }
+    return found
+
+
+def faults(folder: Path, sites: int) -> dict[str, Any]:
+    """The network of a ward, then the power of the city; what the centre tells of it."""
+    outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerCut(at_s=330.0, for_s=60.0)
+    found: dict[str, Any] = {}
+    with playing(
+        folder / "city", _city(sites, begins_at_h=NOON_H, faults=(outage, cut)), most=sites * 2 + 10
+    ) as city:
+        city.begin()
+        city.watch(outage.at_s - 2.0)
+        before = city.told_by_the_centre()
+        city.watch(outage.at_s + outage.for_s)
+        all_s = city.watch_online(sites, PATIENCE_S)
+        city.watch(cut.at_s - 2.0)
+        middle = city.told_by_the_centre()
+        found["ward outage"] = _difference(before, middle) | {
+            "all online again after s": None if all_s is None else all_s - outage.at_s - outage.for_s
+        }
+        city.watch(cut.at_s + cut.for_s)
+        first = len(city.samples)
+        all_s = city.watch_online(sites, PATIENCE_S)
+        city.watch(city.elapsed_s + 60.0)
+        found["power cut"] = _difference(middle, city.told_by_the_centre()) | {
+            "all online again after s": None if all_s is None else all_s - cut.at_s - cut.for_s,
+            "most connects in a second": _steepest(city.samples[first:], 1.0),
+        }
+        found["account"] = _account(city, city.finish(PATIENCE_S))
+    return found
+
+
+def ten(folder: Path, sites: int) -> dict[str, Any]:
+    """Ten times the sessions and heartbeats, with the events of one city."""
+    found = {}
+    for times in (1, 2, 5, 10):
+        scenario = _city(
+            sites * times, begins_at_h=NOON_H, events_per_camera_day=8_500.0 / times, spread_s=60.0
+        )
+        with playing(folder / f"{times}", scenario, most=sites * times * 2 + 10) as city:
+            meter = Meter(city)
+            city.begin()
+            took_s = city.watch_online(sites * times, PATIENCE_S)
+            storming = meter.read()
+            city.watch(city.elapsed_s + 15.0)
+            before, meter = city.sample(), Meter(city)
+            city.watch(city.elapsed_s + 60.0)
+            after, spent = city.sample(), meter.read()
+            totals = city.finish(PATIENCE_S)
+            assert spent.centre is not None
+            found[f"{times} x"] = {
+                "gateways": sites * times,
+                "online": after.totals.online,
+                "latency s meanwhile: half, 99 %, all": _latency(before, after),
+                "all online after s": took_s,
+                "broker CPU ms a connect": storming.broker.cpu_s / (sites * times) * 1e3,
+                "events a second": (after.totals.counts.confirmed - before.totals.counts.confirmed)
+                / (after.at_s - before.at_s),
+                "heartbeats a second": sites * times / scenario.heartbeat_s,
+                "broker CPU, cores": spent.broker.cpu_s / spent.lasted_s,
+                "broker RSS MB": spent.broker.rss_mb,
+                "centre CPU, cores": spent.centre.cpu_s / spent.lasted_s,
+                "centre RSS MB": spent.centre.rss_mb,
+                "players' PSS MB": after.totals.pss_mb,
+                "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
+                **_account(city, totals),
+            }
+    return found
+
+
+PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "storm": storm,
+    "steady": steady,
+    "restart": restart,
+    "faults": faults,
+    "ten": ten,
+}
+
+
+def _city(sites: int, **changes: Any) -> Scenario:
+    return Scenario(sites=sites, cameras=round(sites * 1194 / 465), **changes)
+
+
+def _account(city: City, totals: Totals) -> dict[str, Any]:
+    """Whether anything is lost or there twice, by three counts of it."""
+    counts, status = totals.counts, city.status()
+    return {
+        "stored on boxes": counts.stored,
+        "confirmed": counts.confirmed,
+        "in the database": status.events,
+        "sent again": counts.again,
+        "missing": status.missing,
+        "rejected": status.rejected,
+        "left": totals.left,
+        "latency s: half, 99 %, all": [percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)],
+        "most behind s": totals.most_behind_s,
+    }
+
+
+def _latency(before: Sample, after: Sample) -> list[float | None]:
+    """Of what was confirmed in between."""
+    counts = zip(after.totals.counts.latency, before.totals.counts.latency, strict=True)
+    between = [later - earlier for later, earlier in counts]
+    return [percentile_s(between, share) for share in (0.5, 0.99, 1.0)]
+
+
+def _when(samples: Sequence[Sample], online: float) -> float | None:
+    return next((each.at_s for each in samples if each.totals.online >= online), None)
+
+
+def _steepest(samples: Sequence[Sample], within_s: float) -> int:
+    """The most that came online within a while."""
+    return max(
+        (
+            later.totals.online - earlier.totals.online
+            for index, earlier in enumerate(samples)
+            for later in samples[index : index + 40]
+            if later.at_s - earlier.at_s <= within_s
+        ),
+        default=0,
+    )
+
+
+def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, Any]:
+    return {name: count - before[name] for name, count in after.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="+", choices=[*PARTS])
+    parser.add_argument("--sites", type=int, default=465)
+    parser.add_argument("--out", type=Path, default=Path("build/bench/scale"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for part in args.parts:
+        with tempfile.TemporaryDirectory(prefix="edge-scale-", dir="/dev/shm") as folder:
+            load_before = os.getloadavg()[0]
+            found = PARTS[part](Path(folder), args.sites)
+        machine = this_machine()
+        result = {"part": part, "sites": args.sites, "cpu": machine.cpu, "cores": machine.cores,
+                  "load before": load_before, "found": found}  # fmt: skip
+        text = json.dumps(result, indent=1, default=str)
+        (args.out / f"{part}-{args.sites}.json").write_text(text + "\n", encoding="utf-8")
+        print(text, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""A broker as the role makes it, a centre, and a city of simulated gateways beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.processes import Usage, machine_busy_s, usage
+from bench.scale.certificates import Issuer
+from edge_agent.central.config import load as load_central
+from edge_agent.central.status import CentralStatus, read_status
+from edge_agent.simulate.city import shares, sites_of
+from edge_agent.simulate.crew import Crew
+from edge_agent.simulate.scenario import Scenario
+from edge_agent.simulate.totals import Totals
+from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
+from tests.fleet.broker_side import FleetBroker
+from tests.testbed.mosquitto import binary, wait_until
+
+SAMPLE_S, SELDOM_S = 0.25, 2.0
+"""Each asks every outbox, which costs the players; often only where a rush is watched."""
+START_S = 60.0
+
+
+class CityBroker(FleetBroker):
+    """As ``roles/broker`` makes it, and can be killed."""
+
+    def start(self) -> None:
+        (self.folder / "log").touch()
+        before = self.log.count("running")
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [binary(), "-c", self.configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        wait_until(lambda: self.log.count("running") > before, START_S, "mosquitto's start")
+
+    def end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait(START_S)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at_s: float  # since the city began
+    totals: Totals
+
+
+@dataclass
+class City:
+    """While ``playing`` lasts. ``samples`` are taken by whoever calls ``watch``."""
+
+    scenario: Scenario
+    broker: CityBroker
+    centre: subprocess.Popen[bytes] | None
+    folder: Path
+    crew: Crew
+    began_mono: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+
+    def begin(self) -> None:
+        self.began_mono = time.monotonic()
+        self.crew.tell(BEGIN)
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.began_mono
+
+    def watch(self, until_s: float) -> None:
+        pause = threading.Event()
+        while self.elapsed_s < until_s:
+            self.sample()
+            pause.wait(SELDOM_S)
+
+    def watch_online(self, count: int, longest_s: float) -> float | None:
+        """Until so many are online; when that was. None: they never were."""
+        pause, deadline_s = threading.Event(), self.elapsed_s + longest_s
+        while self.elapsed_s < deadline_s:
+            if self.sample().totals.online >= count:
+                return self.elapsed_s
+            pause.wait(SAMPLE_S)
+        return None
+
+    def sample(self) -> Sample:
+        totals = self.crew.tell(REPORT)
+        taken = Sample(self.elapsed_s, totals)
+        self.samples.append(taken)
+        return taken
+
+    def finish(self, longest_s: float) -> Totals:
+        """Quiet, drained, stopped."""
+        self.crew.tell(QUIET)
+        pause, deadline_s = threading.Event(), self.elapsed_s + longest_s
+        while self.elapsed_s < deadline_s and not self.sample().totals.complete:
+            pause.wait(1.0)
+        return self.crew.end()
+
+    def status(self) -> CentralStatus:
+        return read_status(load_central(self.folder / "central.yaml").database, round(time.time() * 1000))
+
+    @property
+    def centre_log(self) -> str:
+        return (self.folder / "central.log").read_text(encoding="utf-8")
+
+    def told_by_the_centre(self) -> dict[str, int]:
+        """How often it told what."""
+        log = self.centre_log
+        patterns = {
+            "outage of a ward": r"gateways went at once",
+            "outage is over": r"outage of the ward is over",
+            "gateway offline": r"\): offline:",
+            "gateway unstable": r"\): unstable:",
+        }
+        return {name: len(re.findall(pattern, log)) for name, pattern in patterns.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Of a while."""
+
+    lasted_s: float
+    broker: Usage
+    centre: Usage | None
+    machine_busy_s: float
+
+
+class Meter:
+    """What broker and centre take from now on."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+        self._began_mono, self._busy_s = time.monotonic(), machine_busy_s()
+        self._broker, self._centre = self._now()
+
+    def read(self) -> Spent:
+        broker, centre = self._now()
+        spent = Usage(broker.cpu_s - self._broker.cpu_s, broker.rss_mb, broker.pss_mb)
+        at_centre = None
+        if centre is not None and self._centre is not None:
+            at_centre = Usage(centre.cpu_s - self._centre.cpu_s, centre.rss_mb, centre.pss_mb)
+        lasted_s = time.monotonic() - self._began_mono
+        return Spent(lasted_s, spent, at_centre, machine_busy_s() - self._busy_s)
+
+    def _now(self) -> tuple[Usage, Usage | None]:
+        centre = self._city.centre
+        return usage(self._city.broker.pid), None if centre is None else usage(centre.pid)
+
+
+@contextmanager
+def playing(
+    folder: Path, scenario: Scenario, *, with_centre: bool = True, most: int = 2_000
+) -> Iterator[City]:
+    """Everything is there and nothing has happened yet. ``most``: connections that the broker takes."""
+    folder.mkdir(parents=True)
+    sites = sites_of(scenario)
+    certificates = folder / "certificates"
+    certificates.mkdir(mode=0o700)
+    with ExitStack() as stack:
+        broker = CityBroker(folder, {site.id: site.ward for site in sites}, broker_max_connections=most)
+        broker.start()
+        stack.callback(lambda: broker.end(signal.SIGKILL))
+        authority = folder / "city-CA"
+        (certificates / "ca.crt").write_bytes(broker.ca.read_bytes())
+        issuer = Issuer(broker.ca, authority / "ca.key")
+        issuer.issue_all(certificates, ("central", *(site.id for site in sites)))
+        centre = stack.enter_context(_centre(folder, scenario, broker.port)) if with_centre else None
+        orders = [
+            Orders(
+                scenario=scenario,
+                sites=share,
+                brokers=(("127.0.0.1", broker.port, True),),
+                root="tb/v1",
+                ca_file=None,
+                certificates=str(certificates),
+                username=None,
+                password_file=None,
+                state_dir=str(folder / "outboxes"),
+                log_level="critical",
+            )
+            for share in shares(sites, 100)
+        ]
+        crew = stack.enter_context(Crew(orders))
+        crew.prepared()
+        yield City(scenario, broker, centre, folder, crew)
+
+
+@contextmanager
+def _centre(folder: Path, scenario: Scenario, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    tls = folder / "certificates"
+    files = {"ca_file": "ca.crt", "cert_file": "central.crt", "key_file": "central.key"}
+    mqtt = {"brokers": [f"mqtts://127.0.0.1:{port}"]} | {key: str(tls / name) for key, name in files.items()}
+    settings = {"wards": list(scenario.wards), "state_dir": str(folder / "centre"), "mqtt": mqtt}
+    configuration = folder / "central.yaml"
+    configuration.write_text(json.dumps(settings), encoding="utf-8")
+    log = folder / "central.log"
+    with log.open("wb") as target:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge_agent", "central", "run", str(configuration)], stderr=target
+        )
+    try:
+        wait_until(lambda: "connected to" in log.read_text(), START_S, "the centre")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(START_S)
