@@ -17,7 +17,7 @@ from edge_agent import wire
 from edge_agent.central.health import Health
 from edge_agent.central.streams import HIGHEST_SEQUENCE
 from edge_agent.mqtt.central_topics import UpKind, UpTopic
-from edge_agent.outbox_model import SEALED_MAGIC
+from edge_agent.outbox_model import SEALED_MAGIC, content_type_of
 
 MOST_BYTES = {
     UpKind.STATE: 4_096,
@@ -217,7 +217,9 @@ def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], 
     _must(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
     _must(_matches(_ID, camera), "the property camera is missing or no id")
     _must(_matches(_SHA256, sha256), "the property sha256 is missing or no digest")
-    _must(sealed or payload.startswith(_JPEG), "neither a JPEG nor a sealed picture")
+    # ``content_type_of`` takes for a JPEG what it does not know.
+    known = payload.startswith(_JPEG) or content_type_of(payload) != "image/jpeg"
+    _must(known, "neither a JPEG, an MP4, a gzip file nor a sealed one")
     _must(hashlib.sha256(payload).hexdigest() == sha256, "the sha256 is another one than the property says")
     return Picture(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, sealed, payload)
 

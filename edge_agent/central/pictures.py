@@ -1,8 +1,9 @@
-"""Pictures as files beside the database, named by their own digest: nothing of the wire becomes a path.
+"""Pictures, clips and bundles as files beside the database, named by their own digest: nothing of the wire
+becomes a path.
 
-``media/<gateway>/<first two digits>/<sha256>.jpg`` (``.sealed`` where only the centre's key opens it). A
-file is complete and durable before its row is committed; a file without a row is harmless and is found again
-by its name.
+``media/<gateway>/<first two digits>/<sha256>.jpg``, or ``.mp4``, ``.gz``, and ``.sealed`` where only the
+centre's key opens it. A file is complete and durable before its row is committed; a file without a row is
+harmless and is found again by its name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from edge_agent.central.database import StoreUnusable
 from edge_agent.central.messages import Picture
+from edge_agent.outbox_model import content_type_of
 from edge_agent.state_file import sync_folder
+
+PLAIN_SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4", "application/gzip": ".gz"}
 
 
 class Pictures:
@@ -20,12 +24,16 @@ class Pictures:
         self._folder = folder
 
     def path(self, gateway: str, sha256: str, sealed: bool) -> Path:
-        """``gateway`` and ``sha256`` have been checked: an id and 64 hex digits."""
-        return self._folder / gateway / sha256[:2] / f"{sha256}{'.sealed' if sealed else '.jpg'}"
+        """Where it is; of a plain one that is nowhere, where a picture would be. ``gateway`` and ``sha256``
+        have been checked: an id and 64 hex digits."""
+        suffixes = (".sealed",) if sealed else PLAIN_SUFFIXES.values()
+        paths = [self._folder / gateway / sha256[:2] / f"{sha256}{suffix}" for suffix in suffixes]
+        return next((path for path in paths if path.exists()), paths[0])
 
     def keep(self, picture: Picture) -> None:
         """Returns when it is durable. Raises StoreUnusable."""
-        path = self.path(picture.gateway, picture.sha256, picture.sealed)
+        suffix = ".sealed" if picture.sealed else PLAIN_SUFFIXES[content_type_of(picture.payload)]
+        path = self._folder / picture.gateway / picture.sha256[:2] / f"{picture.sha256}{suffix}"
         try:
             if _has(path, len(picture.payload)):
                 return

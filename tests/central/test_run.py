@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from tests.central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -167,6 +170,20 @@ def test_pictures_lie_beside_the_database_under_their_digest(centre: Centre, box
     assert len(file.stem) == 64
     assert file.read_bytes() == b"\xff\xd8\xff\xe0 a picture"
     assert centre.status().media == 1
+
+
+def test_what_a_command_brought_lies_there_too(centre: Centre, boxes: Boxes) -> None:
+    box = Box()
+    clip, bundle = b"\0\0\0\x18ftypisom a clip", gzip.compress(b"a bundle")
+    boxes.picture(box, "m-1", clip)
+    boxes.picture(box, "m-2", bundle)
+    boxes.picture(box, "m-3", b"MZ a program")
+    boxes.wait_for(lambda: boxes.confirmed_media(box) == {"m-1", "m-2"})
+    wait_until(lambda: centre.status().rejected == 1)
+    files = {path.suffix: path for path in (centre.state_dir / "media").rglob("*") if path.is_file()}
+    assert {suffix: path.read_bytes() for suffix, path in files.items()} == {".mp4": clip, ".gz": bundle}
+    kept = Pictures(centre.state_dir / "media")
+    assert kept.path(box.id, hashlib.sha256(clip).hexdigest(), sealed=False) == files[".mp4"]
 
 
 def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
