@@ -33,12 +33,13 @@ class Channel:
     """One topic, and what comes there."""
 
     name: str
-    below: str  # the rest of the topic, below the gateway's
+    below: str  # the rest of the topic, below the gateway's or the centre's
     says: str
     messages: tuple[str, ...]  # names of ``message_types``, or of ``FILES``
     qos: int = 1
     retain: bool = False
     from_gateway: bool = True
+    of_centre: bool = False  # told by the centre to whoever subscribes
 
 
 CONFIG = "The desired configuration: a command set-config as a compact JWS."
@@ -72,7 +73,17 @@ def channels() -> tuple[Channel, ...]:
         ),
         Channel("config", "down/config", CONFIG, ("config",), retain=True, from_gateway=False),
         Channel("ack", "down/ack", "What the central store has.", ("ack",), from_gateway=False),
+        *_of_centre(),
     )
+
+
+def _of_centre() -> Iterator[Channel]:
+    about = "What somebody should look at, of a"
+    for name, below, what in (
+        ("central-alert", "alert/{ward}/{gateway}/{rule}", "box; `_ward` for the ward itself"),
+        ("central-alert-camera", "alert/{ward}/{gateway}/{rule}/{camera}", "camera"),
+    ):
+        yield Channel(name, below, f"{about} {what}.", ("central-alert",), retain=True, of_centre=True)
 
 
 def document(examples: Mapping[str, Any]) -> Document:
@@ -110,7 +121,7 @@ def _json_messages() -> Iterator[str]:
 
 
 def _channel(channel: Channel) -> Document:
-    address = f"{ROOT}/{{ward}}/{{gateway}}/{channel.below}"
+    address = f"{ROOT}/{'central' if channel.of_centre else '{ward}/{gateway}'}/{channel.below}"
     names = [part.strip("{}") for part in address.split("/") if part.startswith("{")]
     return {
         "address": address,
@@ -124,6 +135,7 @@ PARAMETERS = {
     "ward": "id of the ward",
     "gateway": "id of the gateway: its certificate's CN, client id and broker user",
     "camera": "id of the camera, or `gateway`",
+    "rule": "id of the alert rule",
     "media_id": "as the event names it",
     "command_id": "id of the command",
     "type": "type of the command",

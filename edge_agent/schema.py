@@ -31,6 +31,7 @@ def message_types() -> dict[str, Any]:
         "doctor": wire.Doctor,
         "reply": wire.Reply,
         "ack": wire.Ack,
+        "central-alert": wire.CentralAlert,
     }
     for kind, data in wire.DATA_OF_KIND.items():
         types[kind] = data

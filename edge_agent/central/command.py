@@ -1,4 +1,4 @@
-"""``edge-agent central run|check|status|console|user``."""
+"""``edge-agent central run|check|status|hold|holds|release|console|user``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from edge_agent.central.settings import CentralSettings
     from edge_agent.logs import Masker
 
+    _Actions = argparse._SubParsersAction[argparse.ArgumentParser]
+
 DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 
 
 def add_commands(central: argparse.ArgumentParser) -> None:
-    actions = central.add_subparsers(dest="action", metavar="run|check|status|console|user", required=True)
+    names = "run|check|status|hold|holds|release|console|user"
+    actions = central.add_subparsers(dest="action", metavar=names, required=True)
     run = actions.add_parser("run", help="take in what the gateways send, until SIGTERM")
     run.add_argument("--log-format", choices=["text", "json"], default="text")
     run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
@@ -32,8 +35,25 @@ def add_commands(central: argparse.ArgumentParser) -> None:
     console.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     add_user_commands(actions.add_parser("user", help="who may use the console and the API"))
-    for action in (run, check, status, console):
+    for action in (run, check, status, console, *_add_holds(actions)):
         action.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
+
+def _add_holds(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
+    hold = actions.add_parser("hold", help="keep events and their pictures from being deleted")
+    what = hold.add_mutually_exclusive_group(required=True)
+    what.add_argument("--event", metavar="EVENT_ID", help="all that belongs to this event")
+    what.add_argument("--gateway", metavar="ID", help="what this gateway reported from --from to --to")
+    hold.add_argument("--camera", metavar="ID", help="with --gateway: of this camera only")
+    for name, of in (("--from", "from_time"), ("--to", "to_time")):
+        hold.add_argument(name, dest=of, metavar="TIME", help="2026-11-24T20:15, of this machine's time zone")
+    hold.add_argument("--why", required=True, help="for whoever wonders later, such as the file number")
+    holds = actions.add_parser("holds", help="what is kept, why, and by whom")
+    holds.add_argument("--all", action="store_true", help="those that were released, too")
+    holds.add_argument("--json", action="store_true")
+    release = actions.add_parser("release", help="end a hold: what it kept is deleted when its time is over")
+    release.add_argument("id", type=int, help="its number, as holds shows it")
+    return hold, holds, release
 
 
 def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
@@ -50,6 +70,11 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
 
         return run_user(args, stdout)
     from edge_agent.central.config import load
+
+    if args.action in ("hold", "holds", "release"):
+        from edge_agent.central.retention.command import run_holds
+
+        return run_holds(args, load(args.config).database, stdout, sys.stderr)
     from edge_agent.central.status import run_status
 
     return run_status(load(args.config).database, args.json, stdout)

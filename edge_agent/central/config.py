@@ -13,6 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from edge_agent.central.alerts.config import ALERTS, default_rules, reference
+from edge_agent.central.alerts.rules import AlertSettings
+from edge_agent.central.alerts.webhook_config import WEBHOOK
+from edge_agent.central.retention.config import RETENTION
 from edge_agent.central.settings import CentralSettings, Database, History
 from edge_agent.central.web.config import CONSOLE
 from edge_agent.clock import SystemClock
@@ -56,6 +60,10 @@ class DatabaseAddress(ScalarKind):
         return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
 
 
+OWN = ("id", "wards", "state_dir", "mqtt", "history", "retention", "webhook", "console")
+"""Settings as they were read."""
+
+
 def _check(values: Values) -> None:
     if values.given("database_password_file") and values.valid("database") == SQLITE:
         values.warn("database_password_file", "it is not used: SQLite has no password")
@@ -70,8 +78,9 @@ def _build(values: Values) -> CentralSettings:
         f"sqlite:///{state_dir.absolute() / 'central.db'}" if address == SQLITE else address,
         values["database_password_file"],
     )
-    own = {key: values[key] for key in ("id", "wards", "state_dir", "mqtt", "history", "console")}
-    return CentralSettings(database=database, **own)
+    own = {key: values[key] for key in OWN}
+    alerts = AlertSettings(values["alerts"], values["boot_grace_s"])
+    return CentralSettings(database=database, alerts=alerts, **own)
 
 
 def _mqtt(values: Values) -> Mqtt:
@@ -133,6 +142,15 @@ ROOT = Section(
         ),
         Field("mqtt", BROKER, BROKER.doc),
         Field("history", HISTORY, HISTORY.doc, {}),
+        Field("alerts", ALERTS, "on top of the rules that ship", default_rules(), "the rules that ship"),
+        Field(
+            "boot_grace_s",
+            Number(0, 3600, "seconds"),
+            "a box that came back is not alerted for its cameras for so long: they start after it",
+            300.0,
+        ),
+        Field("webhook", WEBHOOK, WEBHOOK.doc, None, "none"),
+        Field("retention", RETENTION, RETENTION.doc, {}),
         Field("console", CONSOLE, CONSOLE.doc, None, "nothing listens"),
     ),
     _build,
@@ -208,7 +226,7 @@ needs a restart.
 
 def markdown() -> str:
     """``docs/reference/central.md``."""
-    return page_of(_HEAD, ROOT)
+    return "\n".join([page_of(_HEAD, ROOT), *reference()])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -148,6 +149,25 @@ def _upgrade(connection: Connection, version: int) -> None:
         for index in table.indexes:
             index.create(connection, checkfirst=True)
     connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[Connection]:
+    """One transaction of somebody else than the ingest, in a database that there is. Raises StoreUnusable,
+    StoreRefused."""
+    file = make_url(database.url).database or ""
+    if database.embedded and not Path(file).exists():
+        raise StoreUnusable(f"there is no database {file}: the centre has never run with this configuration")
+    engine = open_engine(database)
+    try:
+        with translated("the database cannot be written"), engine.connect() as connection:
+            prepare(connection)
+            with connection.begin():
+                if not database.embedded:
+                    lock_writers(connection)
+                yield connection
+    finally:
+        engine.dispose()
 
 
 def lock_writers(connection: Connection) -> None:

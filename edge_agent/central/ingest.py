@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from edge_agent.central.alerts.desk import Desk
 from edge_agent.central.confirmations import ACK_EVERY_S, Confirmations
 from edge_agent.central.database import StoreUnusable
 from edge_agent.central.intake import Intake, Stored
@@ -15,6 +16,7 @@ from edge_agent.central.known import Known
 from edge_agent.central.link import Delivered, Link
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.report import GapReport, Running
+from edge_agent.central.retention.sweep import Sweep
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
 from edge_agent.clock import Clock
@@ -47,6 +49,8 @@ class Ingest:
         confirmations: Confirmations,
         rebirths: Rebirths,
         watch: Watch,
+        desk: Desk,
+        sweep: Sweep,
         clock: Clock,
         wake: threading.Event,
         *,
@@ -60,6 +64,8 @@ class Ingest:
         self._confirmations = confirmations
         self._rebirths = rebirths
         self._watch = watch
+        self._desk = desk
+        self._sweep = sweep
         self._clock = clock
         self._wake = wake
         self._history_ms = round(history_days * 86_400_000)
@@ -116,7 +122,7 @@ class Ingest:
         try:
             if self._known is None:
                 self._known = self._store.load()
-                self._watch.begin(self._store.told())
+                self._begin()
             if self._held or (self._beats and now - self._beats_mono >= BEATS_EVERY_S):
                 self._beats_mono = now
                 self._take()
@@ -126,8 +132,12 @@ class Ingest:
             if now - self._noted_mono >= NOTE_EVERY_S:
                 self._noted_mono = now
                 self._note(now)
+            if self._sweep.due:
+                with self._store.batch() as batch:
+                    self._sweep.step(batch.connection)
         except StoreUnusable as error:
             self._known = None
+            self._sweep.abandon()
             self._retry_mono = self._clock.monotonic() + RETRY_S
             self._told(str(error))
             return
@@ -135,6 +145,13 @@ class Ingest:
         if now - self._acks_mono >= ACK_EVERY_S and self._link.online and self._link.waiting == 0:
             self._acks_mono = now
             self._send_acks()
+
+    def _begin(self) -> None:
+        """With what was told before the start."""
+        if not self._desk.begun:
+            told = self._store.told(self._intake.wards)
+            self._watch.begin(told)
+            self._desk.begin(self._store.ask(self._desk.read), told)
 
     def _take(self) -> None:
         """Store what is held, at most so much, and confirm it."""
@@ -194,6 +211,7 @@ class Ingest:
         self._confirmations.note(stored)
         self._running.count(stored)
         self._watch.heard(stored)
+        self._desk.heard(stored)
         assert self._known is not None
         for gateway in stored.reborn:
             self._rebirths.arrived(gateway)
@@ -207,17 +225,24 @@ class Ingest:
             self._link.publish(message)
 
     def _look(self) -> None:
-        """Tell who came and who went."""
-        connected_mono = self._link.since_mono if self._link.online else None
-        self._watch.tick(self._link.session, connected_mono, self._link.publish)
-        if self._watch.has_news:
+        """Tell who came and who went, and what somebody should look at."""
+        session = self._link.session if self._link.online else None
+        connected_mono = None if session is None else self._link.since_mono
+        reports = self._watch.tick(self._link.session, connected_mono, self._link.publish)
+        self._desk.tick(reports, connected_mono)
+        if self._watch.has_news or self._desk.has_news:
             with self._store.batch() as batch:
                 count = self._watch.write(batch)
+                self._desk.write(batch.connection)
             self._watch.written(count)
+            self._desk.written(session, self._link.publish)
+        if session is not None:
+            self._desk.greet(session, self._link.publish)
 
     def _note(self, now: float) -> None:
         assert self._known is not None
         self._gaps.tell(self._known, self._now_ms())
+        self._desk.missing(self._known)
         with self._store.batch() as batch:
             running = self._running.document(self._link.online, self._link.session)
             batch.note("running", msgspec.json.encode(running).decode())

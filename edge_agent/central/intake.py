@@ -49,6 +49,7 @@ class Stored:
     reborn: set[str] = field(default_factory=set)
     heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
     signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
+    views: list[Event] = field(default_factory=list)  # new ones of the kind camera-view
 
 
 class Intake:
@@ -59,7 +60,7 @@ class Intake:
         self, topics: CentralTopics, wards: Sequence[str], pictures: Pictures, history: History
     ) -> None:
         self._topics = topics
-        self._wards = frozenset(wards)
+        self.wards = frozenset(wards)
         self._pictures = pictures
         self._slot_ms = round(history.every_s * 1000)
 
@@ -82,7 +83,7 @@ class Intake:
 
     def _read(self, arrived: Arrived) -> Message:
         topic = self._topics.parse_up(arrived.topic)
-        if topic is None or topic.ward not in self._wards:
+        if topic is None or topic.ward not in self.wards:
             raise Malformed("no topic that this centre takes in")
         return read(topic, arrived.payload, arrived.properties)
 
@@ -192,6 +193,8 @@ class _Taking:
         )
         if event.kind == "loss":
             self._loss(stream, event)
+        elif event.kind == "camera-view":
+            self.stored.views.append(event)
 
     def _loss(self, stream: Stream, event: Event) -> None:
         loss = loss_of(event)

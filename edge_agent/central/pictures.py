@@ -44,6 +44,14 @@ class Pictures:
                 f"nothing is stored: the picture {path.name} cannot be written: {error.strerror or error}"
             ) from error
 
+    def remove(self, gateway: str, sha256: str, sealed: bool) -> None:
+        """It may be gone already. Raises StoreUnusable."""
+        path = self.path(gateway, sha256, sealed)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnusable(f"the picture {path.name} cannot be deleted: {error.strerror}") from error
+
     def _write(self, path: Path, payload: bytes) -> None:
         temporary = path.with_suffix(".new")
         try:

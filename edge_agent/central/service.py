@@ -9,6 +9,8 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.central import documents
 from edge_agent.central.child import Child
+from edge_agent.central.alerts.desk import Desk
+from edge_agent.central.alerts.webhook import Poster
 from edge_agent.central.confirmations import Confirmations
 from edge_agent.central.documents import Standing
 from edge_agent.central.ingest import Ingest
@@ -17,6 +19,7 @@ from edge_agent.central.link import Link
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from edge_agent.central.rebirth import Rebirths
+from edge_agent.central.retention.sweep import Sweep
 from edge_agent.central.settings import CentralSettings
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
@@ -57,13 +60,17 @@ class Central:
         self._link = Link(
             settings.mqtt, settings.id, subscriptions, self._state_message, self._clock, wake.set
         )
+        pictures = Pictures(settings.pictures)
+        self._webhook = None if settings.webhook is None else Poster(settings.webhook)
         self._ingest = Ingest(
             self._link,
             Store(settings.database),
-            Intake(self._topics, settings.wards, Pictures(settings.pictures), settings.history),
+            Intake(self._topics, settings.wards, pictures, settings.history),
             Confirmations(self._topics),
             Rebirths(self._topics, self._clock),
             Watch(self._topics, self._clock, bounds),
+            Desk(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
+            Sweep(settings.retention, pictures, self._clock),
             self._clock,
             wake,
             history_days=settings.history.days,
@@ -81,6 +88,9 @@ class Central:
         self._supervisor.watch(self._ingest.loop)
         if self._console is not None:
             self._console.start()
+        if self._webhook is not None:
+            self._webhook.loop.start()
+            self._supervisor.watch(self._webhook.loop)
         self._systemd.ready("started")
         fatal = self._watch()
         self._shut_down(fatal)
@@ -105,6 +115,8 @@ class Central:
         if self._console is not None:
             self._console.stop()
         self._ingest.stop()
+        if self._webhook is not None:
+            self._webhook.stop()
         ended = self._ingest.loop.join(STOP_WITHIN_S)
         farewell = None
         if fatal is None and ended:

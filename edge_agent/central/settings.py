@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.config.settings import Mqtt
 from edge_agent.secrets import Secret
 
@@ -68,6 +70,27 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where alerts are posted to."""
+
+    url: str  # https, or http on this machine; without a user part
+    secret: Secret | None  # sent as a bearer token
+    ca_file: Path | None  # None: the system's trust store
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what was reported is kept, in days since it arrived."""
+
+    info_days: float
+    warning_days: float
+    alarm_days: float
+    media_days: float
+    alert_days: float  # alerts that are over
+    kinds: Mapping[str, float]  # instead of by severity
+
+
+@dataclass(frozen=True, slots=True)
 class CentralSettings:
     id: str  # MQTT client id; at a broker with certificates also the CN
     wards: tuple[str, ...]
@@ -75,6 +98,9 @@ class CentralSettings:
     database: Database
     mqtt: Mqtt
     history: History
+    alerts: AlertSettings
+    retention: Retention
+    webhook: Webhook | None = None
     console: Console | None = None  # None: nothing listens
     warnings: tuple[str, ...] = ()
 

@@ -7,9 +7,9 @@ it again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -24,6 +24,7 @@ from edge_agent.central.settings import Database
 from edge_agent.central.streams import Gap, Stream, Why
 
 Row = dict[str, Any]
+Answer = TypeVar("Answer")
 
 MOST_REJECTED = 10_000
 """Kept, the newest."""
@@ -57,12 +58,16 @@ class Store:
                 self.close()
                 raise
 
-    def told(self) -> list[Report]:
-        """What ``Batch.keep`` kept. Raises StoreUnusable."""
+    def told(self, wards: Collection[str]) -> list[Report]:
+        """What ``Batch.keep`` kept of them; the others are another centre's. Raises StoreUnusable."""
+        return [report for report in self.ask(told_of) if report.ward in wards]
+
+    def ask(self, question: Callable[[Connection], Answer]) -> Answer:
+        """What somebody else has to read. Raises StoreUnusable."""
         with translated("the database cannot be read"):
             connection = self._connected()
             with connection.begin():
-                return told_of(connection)
+                return question(connection)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
@@ -116,6 +121,11 @@ class Batch:
         self.rejected: list[Row] = []
         self.streams: dict[int, Stream] = {}  # that changed
         self.gateways: dict[str, Gateway] = {}
+
+    @property
+    def connection(self) -> Connection:
+        """For rows that nobody waits to see together."""
+        return self._connection
 
     def add_gateway(self, gateway: Gateway) -> None:
         row = {

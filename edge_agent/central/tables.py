@@ -100,7 +100,7 @@ event = Table(
     Index("event_by_ward", "ward", "cursor"),
     Index("event_by_gateway", "gateway", "cursor"),
     Index("event_by_time", "time_ms"),
-    Index("event_by_kind", "kind", "received_ms"),  # retention
+    Index("event_by_kind", "kind", "severity", "received_ms"),  # retention
     sqlite_autoincrement=True,
 )
 _with_id = event.c.event_id.is_not(None)

@@ -49,20 +49,24 @@ class Watch:
                 told, why = sign.document, sign.document.reason[:200].replace("\0", "")
                 self._presence.state(sign.gateway, sign.ward, told.state, told.session, why, mono, now_ms)
 
-    def tick(self, session: str, connected_mono: float | None, publish: Callable[[Message], None]) -> None:
-        """Tell what is new; to a new session with the broker, which may have forgotten it, all that holds."""
+    def tick(
+        self, session: str, connected_mono: float | None, publish: Callable[[Message], None]
+    ) -> list[Report]:
+        """Tell what is new, and return it; to a new session with the broker, which may have forgotten it, all
+        that holds."""
         if self._presence is None:
-            return
-        reports = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
-        for report in reports:
+            return []
+        reports = news = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
+        for report in news:
             _log(report)
-        self._unwritten += reports
+        self._unwritten += news
         if connected_mono is not None and session != self._session:
             self._session = session
             reports = [*(report for report in reports if _clears(report)), *self._presence.standing()]
         if connected_mono is not None:
             for report in reports:
                 publish(self._message(report))
+        return news
 
     @property
     def has_news(self) -> bool:

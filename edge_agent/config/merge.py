@@ -30,11 +30,12 @@ def _node_merged(key: str, below: Node, above: Node) -> Node:
     if isinstance(below, Mapping) and isinstance(above, Mapping):
         return merged(below, above)
     if key in _BY_ID and isinstance(below, Sequence) and isinstance(above, Sequence):
-        return _merged_by_id(below, above)
+        return merged_by_id(below, above)
     return above
 
 
-def _merged_by_id(below: Sequence, above: Sequence) -> Sequence:
+def merged_by_id(below: Sequence, above: Sequence) -> Sequence:
+    """Each of ``above`` on top of the one that has its id; what has no such one comes at the end."""
     items = list(below.items)
     at = {id_: i for i, item in enumerate(items) if (id_ := id_of(item)) is not None}
     for item in above.items:

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 DEFAULT_ID = "central"
+WARD_ITSELF = "_ward"
+"""In the place of a gateway's id, which has no underscore."""
 
 
 class UpKind(StrEnum):
@@ -49,6 +51,11 @@ class CentralTopics:
     def outage(self, ward: str) -> str:
         """Retained while it lasts."""
         return f"{self._root}/central/outage/{ward}"
+
+    def alert(self, ward: str, gateway: str, rule: str, camera: str) -> str:
+        """Retained while it is open. ``gateway`` is empty for the ward itself, ``camera`` for the box."""
+        about = f"{self._root}/central/alert/{ward}/{gateway or WARD_ITSELF}/{rule}"
+        return f"{about}/{camera}" if camera else about
 
     def subscriptions(self, ward: str) -> tuple[str, ...]:
         """Exactly the kinds that are taken in: what a later version sends besides is not queued for us."""

@@ -33,6 +33,7 @@ from edge_agent.wire.box import (
     UplinkData,
 )
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.central import CentralAlert
 from edge_agent.wire.commands import (
     ARGUMENTS,
     CameraArguments,
@@ -115,6 +116,7 @@ __all__ = [
     "CameraRebootArguments",
     "CameraStateData",
     "CameraViewData",
+    "CentralAlert",
     "CertificateData",
     "CertificatesHealth",
     "ChainHeadData",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +27,7 @@ from edge_agent.central.presence import Bounds
 from edge_agent.central.service import Central
 from edge_agent.central.settings import Database
 from edge_agent.central.status import CentralStatus, read_status
+from edge_agent.clock import rfc3339
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber
 
 WARD = "de-tham"
@@ -61,14 +63,23 @@ class Box:
         )
         return self._enveloped("loss", sequence, "gateway", msgspec.to_builtins(data))
 
-    def _enveloped(self, kind: str, sequence: int, subject: str, data: dict[str, Any]) -> tuple[str, bytes]:
+    def view(self, sequence: int, state: str, phase: str, camera: str = "cam-1") -> tuple[str, bytes]:
+        """Of a camera's view, just now."""
+        now = rfc3339(datetime.now(UTC))
+        data = {"phase": phase, "event_id": "v1", "state": state, "tamper": True, "why": "why"}
+        more = {"features": {}, "started_at": now}
+        return self._enveloped("camera-view", sequence, camera, data | more, now)
+
+    def _enveloped(
+        self, kind: str, sequence: int, subject: str, data: dict[str, Any], time: str = TIME
+    ) -> tuple[str, bytes]:
         number = f"{sequence:016d}"
         event = wire.CloudEvent(
             id=f"{self.id}/{self.epoch}/{number}",
             source=f"/tb/{self.id}",
             subject=subject,
             type=f"{wire.TYPE_PREFIX}{kind}.v1",
-            time=TIME,
+            time=time,
             dataschema=f"{wire.SCHEMA_BASE}{kind}.json",
             sequence=number,
             epoch=self.epoch,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge_agent.central.alerts.config import ABOUT, default_rules
+from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.config import load, markdown, run_check
 from edge_agent.errors import ConfigError
+from edge_agent.model import Severity
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "central.md"
 GOOD = "wards: [de-tham, bo-xuyen]\nmqtt:\n  brokers: [mqtt://localhost]\n"
@@ -46,6 +50,23 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         ("database_password_file: missing", "4:25", "no such file"),
         ("password: hunter2", "4:1", "database_password_file"),
         ("id: Trung Tâm", "4:5", "did you mean 'trung-tam'?"),
+        ("alerts: [{id: temprature, above: 85}]", "4:15", "did you mean 'temperature'?"),
+        ("alerts: [{id: disk, above: 95}, {id: disk, for_s: 5}]", "4:33", "twice"),
+        ("alerts: [{id: own, measure: disk_percnt, above: 1}]", "4:29", "did you mean 'disk_percent'?"),
+        ("alerts: [{id: own, measure: disk_percent}]", "4:29", "a bound: above or below"),
+        ("alerts: [{id: disk, above: 3, below: 5}]", "4:31", "above or below, not both"),
+        ("alerts: [{id: disk, clear: 95}]", "4:28", "clear must not be higher than above, 90"),
+        ("alerts: [{id: tamper, above: 1}]", "4:23", "so or not: it takes no above"),
+        ("alerts: [{id: disk, above: hot}]", "4:28", "must be a number"),
+        ("alerts: [{id: disk, threshold: 95}]", "4:21", "write above: or below:"),
+        ("alerts: [{id: disk, version: '1.0'}]", "4:21", "version belongs to version_behind"),
+        ("alerts: {disk: 95}", "4:9", "a list of alert rules"),
+        ("webhook: {url: 'http://example.vn/x'}", "4:16", "write https://"),
+        ("webhook: {url: 'https://u:hunter2@example.vn/'}", "4:16", "no user part"),
+        ("webhook: {url: 'ftp://example.vn/hunter2'}", "4:16", "must be https://"),
+        ("webhook: {url: 'https://example.vn/', secret: hunter2}", "4:39", "secret_file"),
+        ("retention: {info_days: 0}", "4:24", "from 1 to 36600 days"),
+        ("retention: {kinds: {objekt: 3}}", "4:21", "did you mean 'object'?"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_without_a_secret(
@@ -74,3 +95,26 @@ def test_all_mistakes_come_in_one_go(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, "wards: [De Tham]\nmqtt: {brokers: [localhost]}\nkeep: 1\n"))
     assert len(caught.value.problems) == 3
+
+
+def test_rules_that_ship_are_changed_key_by_key_and_switched_off(tmp_path: Path) -> None:
+    lines = "alerts:\n  - {id: disk, above: 95}\n  - {id: version, enabled: false}\n"
+    lines += "  - {id: temperature, below: 5}\n"
+    own = "  - {id: memory, measure: memory_percent, above: 97, for_s: 600, severity: info}\n"
+    rules = {rule.id: rule for rule in load(written(tmp_path, GOOD + lines + own)).alerts.rules}
+    shipped = {rule.id: rule for rule in load(written(tmp_path, GOOD)).alerts.rules}
+    assert rules["disk"] == replace(shipped["disk"], above=95.0)
+    assert (rules["temperature"].above, rules["temperature"].below) == (None, 5.0)
+    assert set(rules) == set(shipped) - {"version"} | {"memory"}
+    assert rules["memory"].severity is Severity.INFO
+
+
+def test_every_measure_but_what_few_want_has_a_rule_that_ships() -> None:
+    used = {rule.measure for rule in default_rules()}
+    assert set(Measure) - used == {Measure.MEMORY_PERCENT, Measure.THROTTLED}
+    assert set(ABOUT) == set(Measure)
+
+
+def test_a_kind_of_event_has_a_time_of_its_own_beside_what_proves_alarms(tmp_path: Path) -> None:
+    retention = load(written(tmp_path, GOOD + "retention: {kinds: {counts: 800, evidence: 100}}\n")).retention
+    assert retention.kinds == {"counts": 800.0, "evidence": 100.0, "chain-head": 730.0}

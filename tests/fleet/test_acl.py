@@ -109,6 +109,28 @@ def test_a_user_of_de_tham_receives_nothing_of_bo_xuyen(broker: FleetBroker, tmp
         assert "-of-bx" not in again.read_text()
 
 
+def test_a_wards_user_hears_what_the_centre_tells_of_his_ward_only(
+    broker: FleetBroker, tmp_path: Path
+) -> None:
+    with (
+        listening(broker, "ward-dt", tmp_path, "tb/v1/central/#", "tb/v1/central/alert/bo-xuyen/#") as out,
+        listening(broker, "ward-bx", tmp_path, "tb/v1/central/#") as bx,
+    ):
+        broker.publish(
+            "central", "tb/v1/central/alert/bo-xuyen/bx-001/tamper/cam-1", "alert-of-bx", retain=True
+        )
+        broker.publish("central", "tb/v1/central/outage/bo-xuyen", "outage-of-bx")
+        wait_until(lambda: "outage-of-bx" in bx.read_text(), what="the other ward's outage at its own user")
+        broker.publish("central", "tb/v1/central/presence/de-tham/dt-001", "presence-of-dt")
+        broker.publish("central", "tb/v1/central/alert/de-tham/dt-001/disk", "alert-of-dt")
+        wait_until(lambda: "alert-of-dt" in out.read_text(), what="the own ward's alert")
+        assert "presence-of-dt" in out.read_text()
+        assert "-of-bx" not in out.read_text()
+        assert "alert-of-bx" in bx.read_text()
+    for user in ("ward-dt", "dt-001"):
+        assert REFUSED in broker.publish(user, "tb/v1/central/alert/de-tham/dt-001/disk").err
+
+
 @pytest.mark.parametrize("topic", [f"{UP}/state", "tb/v1/de-tham/dt-001/down/config", "tb/v1/central/state"])
 def test_a_wards_user_writes_nothing(broker: FleetBroker, topic: str) -> None:
     assert REFUSED in broker.publish("ward-dt", topic).err

@@ -82,6 +82,10 @@ class Book:
         self._note_version(box, health.version)
         yield from self._judge_health(box, health, mono, now_ms)
 
+    def runs(self, gateway: str, ward: str, version: str) -> None:
+        """What a box ran when it was heard last, before our start."""
+        self._note_version(self._box(gateway, ward), version)
+
     def view(
         self, gateway: str, camera: str, state: str, present: bool, mono: float, now_ms: int
     ) -> Iterator[Change]:
@@ -197,7 +201,7 @@ class Book:
             for rule in self._with(measure):
                 so = report.standing is standing
                 text = f"{standing}: {report.why}" if so else f"{report.standing}: {report.why}"
-                yield from box.judge(rule, "", Reading(float(so), text), mono, now_ms)
+                yield from box.judge(rule, "", Reading(float(so), text), mono, now_ms, report.since_ms)
         if box.away and box.explained:
             yield from box.fold()
 

@@ -37,9 +37,15 @@ class Subject:
     episodes: dict[tuple[str, str], Episode] = field(default_factory=dict)  # by rule and camera
 
     def judge(
-        self, rule: AlertRule, camera: str, reading: Reading, mono: float, now_ms: int
+        self,
+        rule: AlertRule,
+        camera: str,
+        reading: Reading,
+        mono: float,
+        now_ms: int,
+        since_ms: int | None = None,
     ) -> Iterator[Change]:
-        """A new reading of what the rule looks at."""
+        """A new reading of what the rule looks at; ``since_ms``: since when it is so, if that is known."""
         at = (rule.id, camera)
         episode = self.episodes.get(at)
         is_open = episode is not None and episode.alert is not None
@@ -53,7 +59,7 @@ class Subject:
                 episode.well_mono, episode.well_text = mono, plain(reading.text)
         elif episode is None:
             words = plain(rule.words(reading))
-            episode = self.episodes[at] = Episode(rule, mono, now_ms, words, reading.value)
+            episode = self.episodes[at] = Episode(rule, mono, since_ms or now_ms, words, reading.value)
         elif episode.alert is None:
             episode.text, episode.value = plain(rule.words(reading)), reading.value
         else:

@@ -1,0 +1,204 @@
+"""``alerts:`` of the centre's configuration: what stands there on top of the rules that ship, by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent.central.alerts.measures import NUMBERS, OF_CAMERA, Measure
+from edge_agent.central.alerts.rules import AlertRule
+from edge_agent.clock import SystemClock
+from edge_agent.config import tree
+from edge_agent.config.files import Files
+from edge_agent.config.kinds import Choice, Flag, Number, Text, identifier
+from edge_agent.config.many import ListOf
+from edge_agent.config.merge import id_of, merged_by_id
+from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
+from edge_agent.config.words import did_you_mean, shown
+from edge_agent.errors import ConfigError
+from edge_agent.model import Severity
+
+DEFAULTS = Path(__file__).with_name("defaults.yaml")
+MOST_RULES = 200
+LONGEST_S = 30 * 86_400
+_BOUND = Number(-1e12, 1e12)
+
+
+def _check(values: Values) -> None:
+    measure = values.valid("measure")
+    if measure is None:
+        return
+    bounds = [key for key in ("above", "below") if values.valid(key) is not None]
+    if measure not in NUMBERS:
+        for key in (*bounds, *(key for key in ("clear",) if values.valid(key) is not None)):
+            values.reading.refuse(values.key_place(key), f"{measure} is so or not: it takes no {key}")
+    elif len(bounds) == 2:
+        values.reading.refuse(values.key_place("below"), f"{measure} takes above or below, not both")
+    elif not bounds and not any(values.given(key) for key in ("above", "below")):
+        values.reading.refuse(values.place("measure"), f"{measure} takes a bound: above or below")
+    elif not bounds:
+        return
+    else:
+        _check_clear(values, bounds[0])
+    if values.valid("version") and measure is not Measure.VERSION_BEHIND:
+        values.reading.refuse(values.key_place("version"), f"version belongs to {Measure.VERSION_BEHIND}")
+
+
+def _check_clear(values: Values, key: str) -> None:
+    clear, bound = values.valid("clear"), values.valid(key)
+    if clear is None:
+        return
+    if clear > bound if key == "above" else clear < bound:
+        side = "higher" if key == "above" else "lower"
+        values.reading.refuse(values.place("clear"), f"clear must not be {side} than {key}, {bound:g}")
+
+
+RULE = Section(
+    "the alert rule",
+    "A rule that ships is changed by its id, key by key; another id is a rule of its own.",
+    (
+        Field("id", identifier(), "the rule's id; part of the topic of its alerts"),
+        Field("measure", Choice(tuple(Measure), Measure), "what it looks at, below"),
+        Field("above", _BOUND, "of a measure with a number: an alert above it", None, "none"),
+        Field("below", _BOUND, "... or below it", None, "none"),
+        Field("clear", _BOUND, "the alert is over here", None, "the bound itself"),
+        Field("for_s", Number(0, LONGEST_S, "seconds"), "it must be so for so long", 0.0),
+        Field("clear_s", Number(0, LONGEST_S, "seconds"), "and well for so long before it is over", 0.0),
+        Field(
+            "severity",
+            Choice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
+            "how much it matters",
+            Severity.WARNING,
+            "`warning`",
+        ),
+        Field(
+            "version",
+            Text("a version", 40, r"[0-9][0-9A-Za-z.+-]*"),
+            "of `version_behind`: the one that boxes should have",
+            "",
+            "the newest that a tenth of them has",
+        ),
+        Field("enabled", Flag(), "false: it is switched off", True),
+    ),
+    lambda values: AlertRule(**values.found),
+    _check,
+    {"threshold": "write above: or below:", "duration_s": "write for_s:", "name": "write id:"},
+    "{id: disk, above: 95}",
+)
+
+
+@dataclass(frozen=True)
+class AlertRules(ListOf):
+    """The rules that are switched on, those that ship included."""
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if not isinstance(node, tree.Sequence):
+            return super().read(node, reading)
+        shipped = _shipped()
+        if not self._known(shipped, node, reading):
+            return INVALID
+        rules = super().read(merged_by_id(_yielding(shipped, node), node), reading)
+        return INVALID if rules is INVALID else tuple(rule for rule in rules if rule.enabled)
+
+    def _known(self, shipped: tree.Sequence, node: tree.Sequence, reading: Reading) -> bool:
+        """A wrong id would be a rule without a measure, and one that comes twice would hide the first."""
+        ids = [id_ for item in shipped.items if (id_ := id_of(item)) is not None]
+        before, seen = len(reading.problems), set[str]()
+        for item in node.items:
+            id_ = id_of(item)
+            if id_ is None or not isinstance(item, tree.Mapping):
+                continue
+            if id_ in seen:
+                reading.refuse(item.place, f"the rule {shown(id_)} stands in this list twice")
+            elif id_ not in ids and "measure" not in item.entries:
+                near = did_you_mean(id_, ids) or "; a rule of its own needs a measure"
+                reading.refuse(item.entries["id"].value.place, f"no rule {shown(id_)} ships{near}")
+            seen.add(id_)
+        return len(reading.problems) == before
+
+
+ALERTS = AlertRules(RULE, "alert rules", most=MOST_RULES)
+
+
+def default_rules() -> tuple[AlertRule, ...]:
+    """As they ship. Raises ConfigError where the file of the package is damaged."""
+    reading = Reading(Files(DEFAULTS.parent, None), SystemClock())
+    rules = ALERTS.read(tree.Sequence(tree.Place(str(DEFAULTS), 1, 1), ()), reading)
+    if rules is INVALID:
+        raise ConfigError(f"{DEFAULTS} is damaged: install the package anew", tuple(reading.problems))
+    found: tuple[AlertRule, ...] = rules
+    return found
+
+
+def _yielding(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
+    """Who writes ``below`` for a rule that ships with ``above`` does not want both."""
+    other = {"above": ("below", "clear"), "below": ("above", "clear")}
+    own = {id_of(item): item.entries for item in node.items if isinstance(item, tree.Mapping)}
+    items: list[tree.Node] = []
+    for item in shipped.items:
+        assert isinstance(item, tree.Mapping)
+        given = own.get(id_of(item), {})
+        bounds = [key for key in other if key in given]
+        drop = other[bounds[0]] if len(bounds) == 1 and bounds[0] not in item.entries else ()
+        kept = {key: entry for key, entry in item.entries.items() if key not in drop}
+        items.append(tree.Mapping(item.place, kept))
+    return tree.Sequence(shipped.place, tuple(items))
+
+
+def _shipped() -> tree.Sequence:
+    node, problems = tree.parse(DEFAULTS.read_bytes(), str(DEFAULTS))
+    if problems or not isinstance(node, tree.Sequence):
+        raise ConfigError(f"{DEFAULTS} is damaged: install the package anew", tuple(problems))
+    return node
+
+
+ABOUT = {
+    Measure.WARD_OUTAGE: "many boxes of the ward went at once; an alert of the ward",
+    Measure.OFFLINE: "the box is told as offline",
+    Measure.STOPPED: "somebody stopped the agent, and it was not started again",
+    Measure.UNSTABLE: "the box goes and comes again and again",
+    Measure.CAMERA_OFFLINE: "the camera is offline",
+    Measure.CAMERA_DEGRADED: "the camera is degraded",
+    Measure.TAMPER: "its view is covered, defocused, moved or frozen",
+    Measure.DISK_PERCENT: "how full the disk is",
+    Measure.MEMORY_PERCENT: "how much memory is used",
+    Measure.TEMPERATURE_C: "of the processor",
+    Measure.UNDERVOLTAGE: "the power supply is too weak",
+    Measure.THROTTLED: "the processor slows itself down",
+    Measure.CLOCK_UNSYNCED: "nothing sets the clock",
+    Measure.CERTIFICATE_DAYS: "days left of the gateway's certificate or of the CA that it trusts",
+    Measure.OUTBOX_OLDEST_S: "how long the oldest event waits; not while infos wait for the uplink's budget",
+    Measure.OUTBOX_DEGRADED: "events go out from memory",
+    Measure.VERSION_BEHIND: "the agent is older than it should be",
+    Measure.MISSING_EVENTS: "events that are missing for half an hour to a day, and nobody has said why",
+    Measure.UPLINK_PERCENT: "how much of the billing period's budget is used",
+    Measure.FAILED_UNITS: "systemd units of the box have failed",
+    Measure.DETECTOR_DEGRADED: "the detector is not the one that was configured",
+    Measure.EVIDENCE_DEGRADED: "clips are not kept",
+    Measure.UPDATE_REVERTED: "the last release went back",
+    Measure.CONFIG_GIVEN_UP: "the last configuration that was pushed was taken back",
+}
+
+
+def reference() -> Iterator[str]:
+    """The measures, and the rules that ship, for ``docs/reference/central.md``."""
+    yield "## Measures\n"
+    yield "| measure | of | value | what it is |"
+    yield "|---|---|---|---|"
+    for measure in Measure:
+        of = "a camera" if measure in OF_CAMERA else "a ward" if measure is Measure.WARD_OUTAGE else "a box"
+        yield f"| `{measure}` | {of} | {'number' if measure in NUMBERS else 'so or not'} | {ABOUT[measure]} |"
+    yield ""
+    yield "## Rules that ship\n"
+    yield "`edge_agent/central/alerts/defaults.yaml`. Seconds.\n"
+    yield "| id | measure | bound | clear | for_s | clear_s | severity |"
+    yield "|---|---|---|---|---|---|---|"
+    for rule in default_rules():
+        bounds = {"above": rule.above, "below": rule.below}
+        bound = ", ".join(f"{word} {value:g}" for word, value in bounds.items() if value is not None)
+        clear = "" if rule.clear is None else f"{rule.clear:g}"
+        cells = (rule.id, rule.measure, bound, clear, f"{rule.for_s:g}", f"{rule.clear_s:g}")
+        yield f"| {' | '.join(cells)} | {rule.severity.name.lower()} |"
+    yield ""

@@ -1,0 +1,225 @@
+"""Feeds the book of alerts, keeps what it says in the database, and tells it: committed first, told then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection
+
+from edge_agent import wire
+from edge_agent.central.alerts import documents, rows
+from edge_agent.central.alerts.book import Book
+from edge_agent.central.alerts.model import Alert, Change, Key, What
+from edge_agent.central.alerts.rows import Kept
+from edge_agent.central.alerts.rules import AlertSettings
+from edge_agent.central.health import Health
+from edge_agent.central.intake import Stored
+from edge_agent.central.known import Known
+from edge_agent.central.messages import Event, Heartbeat
+from edge_agent.central.presence import Report
+from edge_agent.central.report import PATIENCE_MS
+from edge_agent.central.streams import Why
+from edge_agent.clock import Clock
+from edge_agent.hits import TAMPER
+from edge_agent.model import Severity
+from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.client import Message
+
+log = logging.getLogger(__name__)
+
+MISSING_FOR_MS = 86_400_000
+"""A gap that stays is an alert for a day, and remains in ``status``."""
+PENDING_FROM_S = 3_600.0
+"""What has to last so long is remembered over a restart."""
+PENDING_EVERY_S = 60.0
+FRESH_MS = 600_000
+"""An event about a view that is older says nothing about now: it waited in an outbox."""
+MOST_OVER = 2_000
+
+_LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
+
+
+class Outlet(Protocol):
+    """The webhook, as far as it is known here."""
+
+    def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
+        """Post these after what was submitted before."""
+        ...
+
+    def taken(self) -> list[int]:
+        """Ids of what was taken since the last call."""
+        ...
+
+
+class _View(msgspec.Struct):
+    data: wire.CameraViewData
+
+
+class Desk:
+    """One thread uses it; ``begin`` first."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        wards: Collection[str],
+        topics: CentralTopics,
+        clock: Clock,
+        webhook: Outlet | None = None,
+    ) -> None:
+        self._settings = settings
+        self._wards = wards
+        self._topics = topics
+        self._clock = clock
+        self._webhook = webhook
+        self._book: Book | None = None
+        self._changes: list[Change] = []  # not written yet
+        self._queued: list[tuple[int, bytes]] = []
+        self._taken: list[int] = []
+        self._over: dict[Key, None] = {}
+        self._pending: dict[Key, int] = {}  # as the table has it
+        self._new_pending: dict[Key, int] | None = None
+        self._pending_mono = clock.monotonic()
+        self._session = ""
+
+    @property
+    def begun(self) -> bool:
+        return self._book is not None
+
+    def read(self, connection: Connection) -> Kept:
+        return rows.read(connection, self._wards, self._now_ms())
+
+    def begin(self, kept: Kept, told: Iterable[Report]) -> None:
+        """``told`` is what presence had told."""
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        self._book = Book(self._settings, kept.alerts, kept.pending, mono, now_ms)
+        self._pending = dict(kept.pending)
+        self._over = dict.fromkeys(kept.over[-MOST_OVER:])
+        for gateway, ward, heartbeat in kept.heartbeats:
+            try:
+                version = msgspec.json.decode(heartbeat, type=Health).version
+            except msgspec.DecodeError:  # of another version of the centre
+                continue
+            self._book.runs(gateway, ward, version)
+        for report in told:
+            self._changes += self._book.report(report, mono, now_ms)
+        if self._webhook is not None:
+            self._webhook.submit(kept.notifications)
+
+    def heard(self, stored: Stored) -> None:
+        """Of a committed batch."""
+        if self._book is None:
+            return
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        for sign in stored.signs:
+            if isinstance(sign, Heartbeat):
+                self._changes += self._book.heartbeat(sign.gateway, sign.ward, sign.health, mono, now_ms)
+        for event in stored.views:
+            self._view(self._book, event, mono, now_ms)
+
+    def missing(self, known: Known) -> None:
+        """Gaps that should have closed by now."""
+        if self._book is None:
+            return
+        now_ms, counts = self._now_ms(), dict[str, int]()
+        for stream in known.streams.values():
+            for gap in stream.gaps:
+                if gap.why is Why.MISSING and PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
+                    counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
+        self._changes += self._book.missing(counts, self._clock.monotonic(), now_ms)
+
+    def tick(self, reports: Iterable[Report], connected_mono: float | None) -> None:
+        """``reports``: what presence has just told."""
+        if self._book is None:
+            return
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        for report in reports:
+            self._changes += self._book.report(report, mono, now_ms)
+        self._changes += self._book.tick(mono, now_ms, connected_mono)
+        if mono - self._pending_mono >= PENDING_EVERY_S:
+            self._pending_mono = mono
+            pending = self._book.pending(PENDING_FROM_S)
+            self._new_pending = pending if pending != self._pending else None
+        if self._webhook is not None:
+            self._taken += self._webhook.taken()
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._changes or self._taken) or self._new_pending is not None
+
+    def write(self, connection: Connection) -> None:
+        """All of it, for ``written``."""
+        self._queued = []
+        for change in self._changes:
+            rows.write(connection, change)
+        if self._new_pending is not None:
+            rows.write_pending(connection, self._new_pending, self._pending)
+        if self._webhook is not None:
+            told = [documents.body(each.alert) for each in self._changes if each.what is not What.CHANGED]
+            self._queued = rows.queue(connection, told, self._now_ms())
+            lost = rows.unqueue(connection, self._taken) if told or self._taken else 0
+            if lost:
+                log.error("webhook: %d alerts are not posted any more: too many wait, the oldest went", lost)
+
+    def written(self, session: str | None, publish: Callable[[Message], None]) -> None:
+        """That transaction is committed: tell it; ``session`` with the broker, None: there is none."""
+        changes, self._changes, self._taken = self._changes, [], []
+        if self._new_pending is not None:
+            self._pending, self._new_pending = self._new_pending, None
+        if self._webhook is not None:
+            self._webhook.submit(self._queued)
+        for change in changes:
+            _log(change)
+            self._remember(change)
+            # What is open is told to a new session all together.
+            if session is not None and (session == self._session or change.what is What.CLEARED):
+                for message in documents.messages(change, self._topics):
+                    publish(message)
+
+    def greet(self, session: str, publish: Callable[[Message], None]) -> None:
+        """A broker that was away may have forgotten what is open, and not have heard what is over."""
+        if self._book is None or session == self._session:
+            return  # it was told
+        self._session = session
+        for key in self._over:
+            publish(documents.nothing(key, self._topics))
+        for alert in self._book.open():
+            publish(documents.standing(alert, self._topics))
+
+    def _view(self, book: Book, event: Event, mono: float, now_ms: int) -> None:
+        if abs(now_ms - event.time_ms) > FRESH_MS:
+            return
+        try:
+            view = msgspec.json.decode(event.payload, type=_View).data
+        except (msgspec.DecodeError, RecursionError):  # of a newer agent: the heartbeat says it too
+            return
+        if view.state in TAMPER and view.phase in ("start", "end"):
+            present = view.phase == "start"
+            self._changes += book.view(event.gateway, event.camera, view.state, present, mono, now_ms)
+
+    def _remember(self, change: Change) -> None:
+        key = change.alert.key
+        self._over.pop(key, None)
+        if change.what is What.CLEARED:
+            self._over[key] = None
+            while len(self._over) > MOST_OVER:
+                del self._over[next(iter(self._over))]
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)
+
+
+def _about(alert: Alert) -> str:
+    key = alert.key
+    return f"{key.gateway}/{key.camera}" if key.camera else key.gateway or f"ward {key.ward}"
+
+
+def _log(change: Change) -> None:
+    alert = change.alert
+    if change.what is What.OPENED:
+        level = _LEVELS[alert.severity]
+        log.log(level, "%s: alert %s: %s", _about(alert), alert.key.rule, alert.text)
+    elif change.what is What.CLEARED:
+        log.info("%s: alert %s is over: %s", _about(alert), alert.key.rule, alert.cleared_text)

@@ -1,0 +1,154 @@
+"""Alerts in the database: what is open, what was told, what still waits for the webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, tuple_, update
+
+from edge_agent.central import tables
+from edge_agent.central.alerts.model import Alert, Change, Key, What
+from edge_agent.model import Severity
+
+MOST_NOTIFICATIONS = 10_000
+"""Wait for the webhook: the oldest go first."""
+RECENT_MS = 7 * 86_400_000
+"""Of alerts that are over: a broker that was away meanwhile may have them retained."""
+
+_BY_NUMBER = {each.number: each for each in Severity}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a centre reads when it starts."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    over: list[Key] = field(default_factory=list)  # and not open again
+    pending: dict[Key, int] = field(default_factory=dict)
+    notifications: list[tuple[int, bytes]] = field(default_factory=list)  # by id
+    heartbeats: list[tuple[str, str, bytes]] = field(default_factory=list)  # gateway, ward, its newest
+
+
+def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
+    """Of these wards: another centre may write to the same database."""
+    rows, pending = tables.alert.c, tables.alert_pending.c
+    of = rows.ward.in_(wards)
+    alerts = [
+        _alert(row) for row in connection.execute(select(tables.alert).where(of, rows.cleared_ms.is_(None)))
+    ]
+    recent = select(rows.ward, rows.gateway, rows.rule, rows.camera).where(
+        of, rows.cleared_ms > now_ms - RECENT_MS
+    )
+    over = {_key(row) for row in connection.execute(recent)} - {alert.key for alert in alerts}
+    waiting = select(tables.notification).order_by(tables.notification.c.id)
+    newest = (
+        select(tables.gateway.c.id, tables.gateway.c.ward, tables.gateway.c.heartbeat)
+        .join(tables.presence, tables.presence.c.gateway == tables.gateway.c.id)
+        .where(tables.gateway.c.ward.in_(wards), tables.gateway.c.heartbeat.is_not(None))
+    )
+    return Kept(
+        alerts,
+        sorted(over),
+        {
+            _key(row): row.since_ms
+            for row in connection.execute(select(tables.alert_pending).where(pending.ward.in_(wards)))
+        },
+        [(row.id, row.body) for row in connection.execute(waiting)],
+        [(row.id, row.ward, row.heartbeat) for row in connection.execute(newest)],
+    )
+
+
+def write(connection: Connection, change: Change) -> None:
+    """An opening that is written twice stays one row."""
+    alert, found = change.alert, _open(change.alert.key)
+    if change.what is What.OPENED:
+        connection.execute(delete(tables.alert).where(found))
+        connection.execute(insert(tables.alert), _row(alert))
+    else:
+        connection.execute(update(tables.alert).where(found).values(_row(alert)))
+
+
+def write_pending(connection: Connection, pending: Mapping[Key, int], known: Mapping[Key, int]) -> None:
+    """``known`` is what the table holds."""
+    columns = tables.alert_pending.c
+    gone = [key for key, since_ms in known.items() if pending.get(key) != since_ms]
+    if gone:
+        key = tuple_(columns.ward, columns.gateway, columns.rule, columns.camera)
+        wanted = [(each.ward, each.gateway, each.rule, each.camera) for each in gone]
+        for start in range(0, len(wanted), 500):
+            connection.execute(delete(tables.alert_pending).where(key.in_(wanted[start : start + 500])))
+    new = [
+        {**_names(key), "since_ms": since_ms}
+        for key, since_ms in pending.items()
+        if known.get(key) != since_ms
+    ]
+    if new:
+        connection.execute(insert(tables.alert_pending), new)
+
+
+def queue(connection: Connection, bodies: Iterable[bytes], now_ms: int) -> list[tuple[int, bytes]]:
+    """For the webhook; with the ids that they got."""
+    queued = []
+    for body in bodies:
+        row = {"made_ms": now_ms, "body": body}
+        key = connection.execute(insert(tables.notification), row).inserted_primary_key
+        assert key is not None
+        queued.append((int(key[0]), body))
+    return queued
+
+
+def unqueue(connection: Connection, ids: Collection[int]) -> int:
+    """Those that were taken; then how many of the oldest had to go for their number."""
+    column = tables.notification.c.id
+    if ids:
+        connection.execute(delete(tables.notification).where(column.in_(ids)))
+    count = connection.scalar(select(func.count()).select_from(tables.notification)) or 0
+    if count <= MOST_NOTIFICATIONS:
+        return 0
+    oldest = select(column).order_by(column).limit(count - MOST_NOTIFICATIONS)
+    connection.execute(delete(tables.notification).where(column.in_(oldest)))
+    return count - MOST_NOTIFICATIONS
+
+
+def _open(key: Key) -> ColumnElement[bool]:
+    columns = tables.alert.c
+    same = [columns[name] == value for name, value in _names(key).items()]
+    return and_(columns.cleared_ms.is_(None), *same)
+
+
+def _names(key: Key) -> dict[str, Any]:
+    return {"ward": key.ward, "gateway": key.gateway, "rule": key.rule, "camera": key.camera}
+
+
+def _key(row: Any) -> Key:
+    return Key(row.ward, row.gateway, row.rule, row.camera)
+
+
+def _row(alert: Alert) -> dict[str, Any]:
+    return {
+        **_names(alert.key),
+        "severity": alert.severity.number,
+        "text": alert.text,
+        "value": alert.value,
+        "since_ms": alert.since_ms,
+        "opened_ms": alert.opened_ms,
+        "cleared_ms": alert.cleared_ms,
+        "cleared_text": alert.cleared_text,
+        "folded": alert.folded,
+    }
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(
+        _key(row),
+        _BY_NUMBER[row.severity],
+        row.text,
+        row.value,
+        row.since_ms,
+        row.opened_ms,
+        row.cleared_ms,
+        row.cleared_text,
+        row.folded,
+    )

@@ -1,0 +1,160 @@
+"""Posts alerts to a webhook, one after the other, until each is taken. What waits is in the database: this
+thread only has a copy of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+from edge_agent import __version__
+from edge_agent.central.alerts.rows import MOST_NOTIFICATIONS
+from edge_agent.central.settings import Webhook
+from edge_agent.errors import CentralError
+from edge_agent.loop import Loop
+from edge_agent.retry import Backoff
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 10.0
+DEADLINE_S = 30.0
+"""Of a whole answer: whoever sends one byte every nine seconds does not hold up the others."""
+HANG_S = 180.0
+"""A name server may take its time."""
+FIRST_S, CAP_S = 1.0, 300.0
+WORTHLESS = frozenset({400, 413, 422})
+"""Answers that say: this message is wrong. It would be wrong again, and hold up the others."""
+
+
+class NotTaken(Exception):
+    """Try again later; the text says why, without the URL."""
+
+
+class Poster:
+    """``submit`` and ``taken`` are the ingest's; they never block."""
+
+    def __init__(self, settings: Webhook, backoff: Backoff | None = None) -> None:
+        self.loop = Loop("webhook", self._run, max_silence_s=HANG_S)
+        self._url = urlsplit(settings.url)
+        self._secret = settings.secret
+        self._context = _context(settings) if self._url.scheme == "https" else None
+        self._backoff = backoff or Backoff(FIRST_S, CAP_S)
+        self._wake = threading.Event()
+        self._lock = threading.Lock()  # of the two below
+        self._waiting: deque[tuple[int, bytes]] = deque(maxlen=MOST_NOTIFICATIONS)
+        self._taken: list[int] = []
+
+    def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
+        with self._lock:
+            self._waiting.extend(waiting)
+        self._wake.set()
+
+    def taken(self) -> list[int]:
+        with self._lock:
+            taken, self._taken = self._taken, []
+        return taken
+
+    def stop(self) -> None:
+        """Ask for the end; does not wait."""
+        self.loop.stop()
+        self._wake.set()
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            loop.beat()
+            first = self._first()
+            if first is None:
+                self._wake.wait(5.0)
+                self._wake.clear()
+                continue
+            try:
+                self._post(first[1])
+            except NotTaken as error:
+                self._wait(loop, str(error))
+                continue
+            self._backoff.succeeded(self._backoff.good_after_s)
+            with self._lock:
+                self._taken.append(first[0])
+                if self._waiting and self._waiting[0][0] == first[0]:
+                    self._waiting.popleft()
+
+    def _first(self) -> tuple[int, bytes] | None:
+        with self._lock:
+            return self._waiting[0] if self._waiting else None
+
+    def _wait(self, loop: Loop, why: str) -> None:
+        delay_s = self._backoff.failed()
+        with self._lock:
+            count = len(self._waiting)
+        level = logging.WARNING if self._backoff.failures == 1 else logging.DEBUG
+        log.log(level, "webhook: %s; %d alerts wait, next try in %.0f s (failure %d in a row)",
+                why, count, delay_s, self._backoff.failures)  # fmt: skip
+        while delay_s > 0 and not loop.wait(min(delay_s, TIMEOUT_S)):
+            delay_s -= TIMEOUT_S
+
+    def _post(self, body: bytes) -> None:
+        """Raises NotTaken."""
+        connection = self._connection()
+        deadline = threading.Timer(DEADLINE_S, _cut, [connection])
+        deadline.daemon = True
+        try:
+            connection.connect()
+            deadline.start()
+            connection.request("POST", _target(self._url), body, self._headers())
+            status = connection.getresponse().status
+        except ssl.SSLCertVerificationError as error:
+            raise NotTaken(f"its certificate is not trusted: {error.verify_message}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NotTaken(_words(error)) from error
+        finally:
+            deadline.cancel()
+            connection.close()
+        if status in WORTHLESS:
+            log.error("webhook: it refuses an alert with %d, which is not posted again", status)
+        elif not 200 <= status < 300:
+            raise NotTaken(f"it answers with {status}")
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host = self._url.hostname or ""
+        if self._context is None:
+            return http.client.HTTPConnection(host, self._url.port, timeout=TIMEOUT_S)
+        return http.client.HTTPSConnection(host, self._url.port, timeout=TIMEOUT_S, context=self._context)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": f"edge-central/{__version__}"}
+        if self._secret is not None:
+            headers["Authorization"] = f"Bearer {self._secret.reveal()}"
+        return headers
+
+
+def _context(settings: Webhook) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=None if settings.ca_file is None else settings.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise CentralError(f"webhook.ca_file {settings.ca_file} holds no certificate") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _target(url: SplitResult) -> str:
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
+
+
+def _words(error: Exception) -> str:
+    """Never the URL: its path may be the secret."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT_S:.0f} s"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"no answer that is HTTP ({type(error).__name__})"

@@ -1,0 +1,74 @@
+"""``webhook:`` of the centre's configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from edge_agent.central.settings import Webhook
+from edge_agent.config import tree
+from edge_agent.config.kinds import PasswordFile, ReadableFile, text_of
+from edge_agent.config.sections.login import ADVICE
+from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
+
+
+@dataclass(frozen=True)
+class WebhookUrl(ScalarKind):
+    """https, or http on this machine. Never quoted: many hide a secret in the path."""
+
+    def describe(self) -> str:
+        return "https://host/path, or http:// with an address of this machine"
+
+    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+        text = text_of(scalar, self.describe()).strip()
+        try:
+            url = urlsplit(text)
+            host, _ = url.hostname, url.port
+        except ValueError:
+            raise Refused(f"must be {self.describe()}") from None
+        if not host or not text.isascii() or any(c.isspace() or not c.isprintable() for c in text):
+            raise Refused(f"must be {self.describe()}")
+        if "@" in url.netloc:
+            raise Refused("a webhook's URL has no user part; name a file in secret_file")
+        if url.scheme == "http" and not _is_here(host):
+            raise Refused("alerts would cross the network in clear: write https://")
+        if url.scheme not in ("http", "https"):
+            raise Refused(f"must be {self.describe()}")
+        return text
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _build(values: Values) -> Webhook:
+    return Webhook(values["url"], values["secret_file"], values["ca_file"])
+
+
+WEBHOOK = Section(
+    "webhook",
+    "Each alert that opens or is over is posted there as JSON, until it is taken.",
+    (
+        Field("url", WebhookUrl(), "where"),
+        Field(
+            "secret_file",
+            PasswordFile(),
+            "file whose one line is sent as `Authorization: Bearer …`; looked for like password_file",
+            None,
+            "none",
+        ),
+        Field(
+            "ca_file",
+            ReadableFile("a CA certificate file"),
+            "the CA that signed the receiver's certificate",
+            None,
+            "the system's trust store",
+        ),
+    ),
+    _build,
+    instead={**ADVICE, "secret": "name a file in secret_file", "token": "name a file in secret_file"},
+)

@@ -1,0 +1,4 @@
+"""How long what was reported is kept: each kind its time, holds that exempt, a record of each deletion.
+
+docs/design/central.md#retention.
+"""

@@ -1,0 +1,111 @@
+"""``edge-agent central hold|holds|release``."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TextIO
+
+import msgspec
+
+from edge_agent.central.database import open_engine, translated, writing
+from edge_agent.central.retention.holds import Hold, place, read_holds, release
+from edge_agent.central.settings import Database
+
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+LONGEST_WHY = 500
+
+
+class WrongHold(Exception):
+    """The text says what is wrong."""
+
+
+def run_holds(args: argparse.Namespace, database: Database, stdout: TextIO, stderr: TextIO) -> int:
+    """0; 1 where there is nothing such; 2 for wrong usage. Raises CentralError."""
+    if args.action == "holds":
+        _show(args, database, stdout)
+        return 0
+    now_ms, who = round(time.time() * 1000), getpass.getuser()
+    if args.action == "release":
+        with writing(database) as connection:
+            done = release(connection, args.id, who, now_ms)
+        text = "is released: what it kept is deleted when its time is over" if done else "is not in force"
+        print(f"hold {args.id} {text}", file=stdout if done else stderr)
+        return 0 if done else 1
+    try:
+        hold = _hold(args, who, now_ms)
+    except WrongHold as error:
+        print(f"edge-agent central hold: {error}; nothing is held", file=stderr)
+        return 2
+    with writing(database) as connection:
+        id_ = place(connection, hold)
+    print(f"hold {id_}: {_what(hold)} is kept until the hold is released", file=stdout)
+    return 0
+
+
+def _hold(args: argparse.Namespace, who: str, now_ms: int) -> Hold:
+    """Raises WrongHold."""
+    why = " ".join(args.why.split())
+    if not why or len(why) > LONGEST_WHY:
+        raise WrongHold(f"--why must have 1 to {LONGEST_WHY} characters")
+    if args.event is not None:
+        if args.camera or args.from_time or args.to_time:
+            raise WrongHold("--camera, --from and --to belong to --gateway")
+        return Hold(0, why, who, now_ms, event_id=args.event)
+    for name, id_ in (("--gateway", args.gateway), ("--camera", args.camera)):
+        if id_ is not None and _ID.fullmatch(id_) is None:
+            raise WrongHold(f"{name} must be an id of a-z, 0-9 and -")
+    if not (args.from_time and args.to_time):
+        raise WrongHold("--gateway needs --from and --to")
+    first, last = _milliseconds("--from", args.from_time), _milliseconds("--to", args.to_time)
+    if last < first:
+        raise WrongHold("--to is before --from")
+    return Hold(0, why, who, now_ms, gateway=args.gateway, camera=args.camera, from_ms=first, to_ms=last)
+
+
+def _milliseconds(name: str, text: str) -> int:
+    """Without a time zone it is this machine's."""
+    try:
+        return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise WrongHold(f"{name} must be a time such as 2026-11-24T20:15 or 2026-11-24T20:15+07:00") from None
+
+
+def _show(args: argparse.Namespace, database: Database, stdout: TextIO) -> None:
+    with translated("the database cannot be read"):
+        engine = open_engine(database, read_only=True)
+        try:
+            with engine.connect() as connection, connection.begin():
+                holds = read_holds(connection, released=args.all)
+        finally:
+            engine.dispose()
+    if args.json:
+        print(msgspec.json.format(msgspec.json.encode(holds), indent=2).decode(), file=stdout)
+        return
+    print("\n".join(_lines(holds)) or "nothing is held", file=stdout)
+
+
+def _lines(holds: list[Hold]) -> Iterator[str]:
+    for hold in holds:
+        ended = ""
+        if hold.released_ms is not None:
+            ended = f", released {_local(hold.released_ms)} by {hold.released_by}"
+        placed = f"{_local(hold.placed_ms)} by {hold.placed_by}"
+        yield f"hold {hold.id}: {_what(hold)}: {hold.why} (placed {placed}{ended})"
+
+
+def _what(hold: Hold) -> str:
+    if hold.event_id is not None:
+        return f"event {hold.event_id}"
+    assert hold.from_ms is not None
+    assert hold.to_ms is not None
+    about = f"{hold.gateway}/{hold.camera}" if hold.camera else f"all of {hold.gateway}"
+    return f"{about} from {_local(hold.from_ms)} to {_local(hold.to_ms)}"
+
+
+def _local(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "minutes")

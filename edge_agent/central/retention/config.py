@@ -1,0 +1,63 @@
+"""``retention:`` of the centre's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edge_agent import wire
+from edge_agent.central.settings import Retention
+from edge_agent.config import tree
+from edge_agent.config.kinds import Number
+from edge_agent.config.many import MapOf
+from edge_agent.config.spec import Field, Reading, Section, Values
+from edge_agent.config.words import did_you_mean, shown
+
+_DAYS = Number(1, 36_600, "days")
+
+
+@dataclass(frozen=True)
+class DaysByKind(MapOf):
+    """Of kinds that there are."""
+
+    def describe(self) -> str:
+        return "a mapping of days by kind of event"
+
+    def read(self, node: tree.Node, reading: Reading) -> Any:
+        if isinstance(node, tree.Mapping):
+            for name, entry in node.entries.items():
+                if name not in wire.DATA_OF_KIND:
+                    near = did_you_mean(name, wire.DATA_OF_KIND)
+                    reading.refuse(entry.key, f"no kind of event is called {shown(name)}{near}")
+        return super().read(node, reading)
+
+
+KINDS = {"chain-head": 730.0, "evidence": 730.0}
+"""What proves an alarm lives as long as it."""
+
+
+def _build(values: Values) -> Retention:
+    return Retention(**{**values.found, "kinds": KINDS | values["kinds"]})
+
+
+RETENTION = Section(
+    "retention",
+    "What arrived longer ago is deleted, unless a hold keeps it; each deletion is recorded.",
+    (
+        Field("info_days", _DAYS, "events for information", 90.0),
+        Field("warning_days", _DAYS, "warnings", 180.0),
+        Field("alarm_days", _DAYS, "alarms", 730.0),
+        Field(
+            "kinds",
+            DaysByKind(_DAYS, "kinds"),
+            "kinds of events that have a time of their own, whatever their severity; more of them: "
+            "`{counts: 730}`",
+            {},
+            f"`{', '.join(f'{kind}: {days:g}' for kind, days in KINDS.items())}`",
+        ),
+        Field("media_days", _DAYS, "pictures", 90.0),
+        Field("alert_days", _DAYS, "alerts that are over", 365.0),
+    ),
+    _build,
+    instead={"days": "write info_days:, warning_days: and alarm_days:", "pictures_days": "write media_days:"},
+)

@@ -1,0 +1,81 @@
+"""What retention leaves alone: the events of one id, or of a box or camera in a time, with their pictures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from edge_agent.central import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Either ``event_id``, or ``gateway`` with a time. Times are milliseconds since 1970."""
+
+    id: int
+    why: str
+    placed_by: str
+    placed_ms: int
+    event_id: str | None = None
+    gateway: str | None = None
+    camera: str | None = None  # None: all of the gateway
+    from_ms: int | None = None
+    to_ms: int | None = None  # included
+    released_by: str | None = None
+    released_ms: int | None = None
+
+
+class Holds:
+    """Those in force."""
+
+    def __init__(self, holds: Iterable[Hold]) -> None:
+        self._event_ids = set[str]()
+        self._spans: defaultdict[str, list[Hold]] = defaultdict(list)
+        for hold in holds:
+            if hold.event_id is not None:
+                self._event_ids.add(hold.event_id)
+            elif hold.gateway is not None:
+                self._spans[hold.gateway].append(hold)
+
+    @property
+    def of_times(self) -> bool:
+        return bool(self._spans)
+
+    def keep(self, event_id: str | None, gateway: str, camera: str, *times_ms: int) -> bool:
+        """``times_ms``: when it happened by the gateway's clock, when it arrived by ours: either counts."""
+        if event_id is not None and event_id in self._event_ids:
+            return True
+        return any(
+            hold.camera in (None, camera)
+            and hold.from_ms is not None
+            and hold.to_ms is not None
+            and any(hold.from_ms <= each <= hold.to_ms for each in times_ms)
+            for hold in self._spans.get(gateway, ())
+        )
+
+
+def read_holds(connection: Connection, *, released: bool = False) -> list[Hold]:
+    """Those in force, the oldest first; ``released``: those that were, too."""
+    query = select(tables.hold).order_by(tables.hold.c.id)
+    if not released:
+        query = query.where(tables.hold.c.released_ms.is_(None))
+    return [Hold(**row._mapping) for row in connection.execute(query)]
+
+
+def place(connection: Connection, hold: Hold) -> int:
+    """Its id."""
+    names = ("why", "placed_by", "placed_ms", "event_id", "gateway", "camera", "from_ms", "to_ms")
+    row = {name: getattr(hold, name) for name in names}
+    key = connection.execute(insert(tables.hold), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def release(connection: Connection, id: int, who: str, now_ms: int) -> bool:
+    """False: there is no such hold in force."""
+    which = (tables.hold.c.id == id) & tables.hold.c.released_ms.is_(None)
+    done = connection.execute(update(tables.hold).where(which).values(released_by=who, released_ms=now_ms))
+    return done.rowcount == 1
