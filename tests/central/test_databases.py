@@ -4,10 +4,7 @@ refuses."""
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,70 +12,17 @@ from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent.central import tables
 from edge_agent.central.database import StoreUnusable, open_engine
-from edge_agent.central.intake import Intake, Stored
+from edge_agent.central.intake import Intake
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.settings import Database, History
-from edge_agent.central.status import CentralStatus, read_status
 from edge_agent.central.store import MOST_REJECTED, Store
 from edge_agent.central.streams import Why
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box, Boxes, Centre
+from tests.central.shop import NOW_MS, Shop
 from tests.testbed.mosquitto import Mosquitto, wait_until
-from tests.testbed.postgresql import PostgreSQL, programs
-
-NOW_MS = 1_700_000_000_000
-_names = (f"edge{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSQL]:
-    if programs() is None:
-        pytest.skip("postgresql is not installed, or there is no user postgres: tests/testbed/install.sh")
-    with PostgreSQL() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    if request.param == "sqlite":
-        return Database(f"sqlite:///{tmp_path}/central.db")
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return Database(server.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
-
-
-@dataclass
-class Shop:
-    """A store and an intake without a broker."""
-
-    database: Database
-    store: Store
-    intake: Intake
-
-    def take(self, *messages: tuple[str, bytes], now_ms: int = NOW_MS) -> Stored:
-        """One batch, into what is known from the database alone: as after a restart."""
-        known = self.store.load()
-        with self.store.batch() as batch:
-            return self.intake.take([Arrived(*message, 1) for message in messages], known, batch, now_ms)
-
-    def status(self) -> CentralStatus:
-        return read_status(self.database, NOW_MS)
-
-    def cursors(self) -> list[int]:
-        engine = open_engine(self.database, read_only=True)
-        with engine.connect() as connection:
-            found = list(connection.scalars(select(tables.event.c.cursor).order_by(tables.event.c.cursor)))
-        engine.dispose()
-        return found
-
-
-@pytest.fixture
-def shop(database: Database, tmp_path: Path) -> Iterator[Shop]:
-    topics = CentralTopics("tb/v1", "central")
-    intake = Intake(topics, ["de-tham", "bo-xuyen"], Pictures(tmp_path / "media"), History(600, 30))
-    store = Store(database)
-    yield Shop(database, store, intake)
-    store.close()
+from tests.testbed.postgresql import PostgreSQL
 
 
 def test_gaps_and_numbers_are_the_same_after_a_restart(shop: Shop) -> None:
@@ -218,12 +162,11 @@ def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(s
 
 
 def test_a_second_writer_waits_so_that_cursors_appear_in_order(
-    postgresql: PostgreSQL, tmp_path: Path
+    postgresql: PostgreSQL, empty: Database, tmp_path: Path
 ) -> None:
-    database = Database(postgresql.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
     topics = CentralTopics("tb/v1", "central")
     intake = Intake(topics, ["de-tham"], Pictures(tmp_path / "media"), History(600, 30))
-    first, second, done = Store(database), Store(database), threading.Event()
+    first, second, done = Store(empty), Store(empty), threading.Event()
 
     def write(store: Store, box: Box) -> None:
         known = store.load()
@@ -240,7 +183,7 @@ def test_a_second_writer_waits_so_that_cursors_appear_in_order(
         wait_until(lambda: done.is_set() or postgresql.waiting(), what="the second writer at the lock")
         assert not done.is_set(), "its cursor would be seen before a smaller one"
     other.join(10)
-    assert Shop(database, first, intake).cursors() == [1, 2]
+    assert Shop(empty, first, intake).cursors() == [1, 2]
     first.close()
     second.close()
 
@@ -248,7 +191,7 @@ def test_a_second_writer_waits_so_that_cursors_appear_in_order(
 def test_a_postgresql_that_goes_away_stops_confirmations_until_it_is_back(
     postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
-    box, url = Box(), postgresql.create(next(_names))
+    box, url = Box(), postgresql.create("goes-away")
     with (
         Mosquitto(tmp_path) as broker,
         Boxes(broker) as boxes,

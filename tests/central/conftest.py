@@ -1,0 +1,50 @@
+"""A store at SQLite and at a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.central.intake import Intake
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.settings import Database, History
+from edge_agent.central.store import Store
+from edge_agent.mqtt.central_topics import CentralTopics
+from tests.central.shop import Shop
+from tests.testbed.postgresql import PostgreSQL, programs
+
+_names = (f"edge{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    if programs() is None:
+        pytest.skip("postgresql is not installed, or there is no user postgres: tests/testbed/install.sh")
+    with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "sqlite":
+        return Database(f"sqlite:///{tmp_path}/central.db")
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return Database(server.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path) -> Iterator[Shop]:
+    topics = CentralTopics("tb/v1", "central")
+    intake = Intake(topics, ["de-tham", "bo-xuyen"], Pictures(tmp_path / "media"), History(600, 30))
+    store = Store(database)
+    yield Shop(database, store, intake)
+    store.close()
+
+
+@pytest.fixture
+def empty(postgresql: PostgreSQL) -> Database:
+    """At PostgreSQL."""
+    return Database(postgresql.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))

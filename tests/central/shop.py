@@ -1,0 +1,42 @@
+"""A store and an intake without a broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from edge_agent.central import tables
+from edge_agent.central.database import open_engine
+from edge_agent.central.intake import Intake, Stored
+from edge_agent.central.settings import Database
+from edge_agent.central.status import CentralStatus, read_status
+from edge_agent.central.store import Store
+from edge_agent.mqtt.inbox import Arrived
+
+NOW_MS = 1_700_000_000_000
+
+
+@dataclass
+class Shop:
+    """A store and an intake without a broker."""
+
+    database: Database
+    store: Store
+    intake: Intake
+
+    def take(self, *messages: tuple[str, bytes], now_ms: int = NOW_MS) -> Stored:
+        """One batch, into what is known from the database alone: as after a restart."""
+        known = self.store.load()
+        with self.store.batch() as batch:
+            return self.intake.take([Arrived(*message, 1) for message in messages], known, batch, now_ms)
+
+    def status(self) -> CentralStatus:
+        return read_status(self.database, NOW_MS)
+
+    def cursors(self) -> list[int]:
+        engine = open_engine(self.database, read_only=True)
+        with engine.connect() as connection:
+            found = list(connection.scalars(select(tables.event.c.cursor).order_by(tables.event.c.cursor)))
+        engine.dispose()
+        return found

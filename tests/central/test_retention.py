@@ -1,0 +1,354 @@
+"""What is over is deleted, what is held stays, and each deletion is recorded; at both databases."""
+
+from __future__ import annotations
+
+import io
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from edge_agent.central import tables
+from edge_agent.central.command import add_commands
+from edge_agent.central.database import StoreUnusable, open_engine
+from edge_agent.central.pictures import Pictures
+from edge_agent.central.retention.command import run_holds
+from edge_agent.central.retention.holds import Hold, place, release
+from edge_agent.central.retention.sweep import MOST_ROWS, Sweep
+from edge_agent.central.settings import Database, Retention
+from edge_agent.clock import SystemClock
+from tests.central.parts import Box
+from tests.central.shop import NOW_MS, Shop
+
+DAY_MS = 86_400_000
+SETTINGS = Retention(
+    info_days=10, warning_days=20, alarm_days=100, media_days=5, alert_days=30, kinds={"counts": 200}
+)
+
+
+@dataclass
+class Archive:
+    """Rows of so many days ago, and runs over them."""
+
+    shop: Shop
+    pictures: Path
+    settings: Retention = SETTINGS
+    number: int = 0
+
+    def event(
+        self,
+        days: float,
+        kind: str = "object",
+        severity: int = 9,
+        event_id: str | None = None,
+        camera: str = "cam-1",
+    ) -> int:
+        """Its cursor."""
+        self.number += 1
+        at_ms = _now_ms() - round(days * DAY_MS)
+        row = {
+            "stream": 1,
+            "sequence": self.number,
+            "gateway": "dt-001",
+            "ward": "de-tham",
+            "camera": camera,
+            "kind": kind,
+            "severity": severity,
+            "time_ms": at_ms,
+            "received_ms": at_ms,
+            "event_id": event_id,
+            "phase": "start",
+            "payload": b"{}",
+        }
+        with self.shop.store.batch() as batch:
+            key = batch.connection.execute(insert(tables.event), row).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def picture(self, days: float, media_id: str, sha256: str = "a" * 64, event_id: str = "e-1") -> Path:
+        row = {
+            "gateway": "dt-001",
+            "media_id": media_id,
+            "event_id": event_id,
+            "camera": "cam-1",
+            "sha256": sha256,
+            "bytes": 3,
+            "sealed": False,
+            "received_ms": _now_ms() - round(days * DAY_MS),
+        }
+        with self.shop.store.batch() as batch:
+            batch.connection.execute(insert(tables.media), row)
+        path = Pictures(self.pictures).path("dt-001", sha256, False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"jpg")
+        return path
+
+    def hold(self, **what: Any) -> int:
+        with self.shop.store.batch() as batch:
+            return place(batch.connection, Hold(0, "file 7/2026", "an officer", NOW_MS, **what))
+
+    def run(self) -> int:
+        """Until the run is over; how many batches it took."""
+        sweep, steps = self.sweep(), 0
+        while sweep.due:
+            with self.shop.store.batch() as batch:
+                sweep.step(batch.connection)
+            steps += 1
+        return steps
+
+    def sweep(self) -> Sweep:
+        return Sweep(self.settings, Pictures(self.pictures), SystemClock(), first_after_s=0, pause_s=0)
+
+    def rows(self, table: Any) -> list[Any]:
+        return self.shop.store.ask(lambda connection: list(connection.execute(select(table))))
+
+    def cursors(self) -> list[int]:
+        return sorted(row.cursor for row in self.rows(tables.event))
+
+
+def _now_ms() -> int:
+    return round(SystemClock().now().timestamp() * 1000)
+
+
+@pytest.fixture
+def archive(shop: Shop, tmp_path: Path) -> Archive:
+    shop.store.load()
+    return Archive(shop, tmp_path / "media")
+
+
+def test_each_severity_and_kind_has_its_time(archive: Archive) -> None:
+    kept = [archive.event(9), archive.event(19, severity=13), archive.event(99, severity=17)]
+    kept.append(archive.event(199, "counts"))
+    for days, kind, severity in (
+        (11, "object", 9),
+        (21, "object", 13),
+        (101, "tamper", 17),
+        (201, "counts", 9),
+    ):
+        archive.event(days, kind, severity)
+    archive.run()
+    assert archive.cursors() == sorted(kept)
+
+
+def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) -> None:
+    first, second = archive.event(30), archive.event(12)
+    archive.event(1)
+    archive.event(40, event_id="e-9")
+    archive.hold(event_id="e-9")
+    archive.picture(6, "m-1")
+    archive.run()
+    event, media = archive.rows(tables.deletion)
+    assert (event.what, event.kind, event.rule, event.rows, event.held) == (
+        *("event", "object", "info_days: 10"),
+        *(2, 1),
+    )
+    assert (event.first_cursor, event.last_cursor) == (first, second)
+    assert event.first_ms < event.last_ms <= event.begun_ms - 10 * DAY_MS + 60_000
+    assert (media.what, media.rule, media.rows, media.held) == ("media", "media_days: 5", 1, 0)
+    archive.run()
+    assert len(archive.rows(tables.deletion)) == 2, "a run without a deletion leaves no record"
+
+
+def test_many_go_in_small_batches_and_make_one_record(archive: Archive) -> None:
+    rows = [
+        {
+            "stream": 1,
+            "sequence": number,
+            "gateway": "dt-001",
+            "ward": "de-tham",
+            "camera": "cam-1",
+            "kind": "object",
+            "severity": 9,
+            "time_ms": 0,
+            "received_ms": number,
+            "payload": b"{}",
+        }
+        for number in range(1, 2 * MOST_ROWS + 100)
+    ]
+    with archive.shop.store.batch() as batch:
+        batch.connection.execute(insert(tables.event), rows)
+    assert archive.run() >= 3
+    assert archive.cursors() == []
+    (record,) = archive.rows(tables.deletion)
+    assert (record.rows, record.first_ms, record.last_ms) == (len(rows), 1, len(rows))
+
+
+def test_a_run_that_is_cut_short_has_recorded_what_it_deleted_and_the_next_one_goes_on(
+    archive: Archive,
+) -> None:
+    for _ in range(3):
+        archive.event(11)
+    sweep = archive.sweep()
+    with archive.shop.store.batch() as batch:
+        sweep.step(batch.connection)
+    assert archive.rows(tables.deletion)[0].rows == 3
+    archive.event(11)
+    archive.run()
+    assert [record.rows for record in archive.rows(tables.deletion)] == [3, 1]
+
+
+def test_a_hold_keeps_all_of_an_event_and_its_pictures_until_it_is_released(archive: Archive) -> None:
+    kept = [archive.event(50, event_id="e-1"), archive.event(49, "evidence", event_id="e-1")]
+    archive.event(50, event_id="e-2")
+    file = archive.picture(50, "m-1")
+    other = archive.picture(50, "m-2", sha256="b" * 64, event_id="e-2")
+    id_ = archive.hold(event_id="e-1")
+    archive.run()
+    assert archive.cursors() == kept
+    assert file.exists()
+    assert not other.exists()
+    with archive.shop.store.batch() as batch:
+        assert release(batch.connection, id_, "another one", NOW_MS)
+        assert not release(batch.connection, id_, "another one", NOW_MS)
+    archive.run()
+    assert archive.cursors() == []
+    assert not file.exists()
+
+
+def test_a_hold_on_a_time_keeps_the_camera_and_what_came_later_of_the_same_event(archive: Archive) -> None:
+    now_ms = _now_ms()
+    kept = [
+        archive.event(50),
+        archive.event(50, event_id="e-1"),
+        archive.event(49, event_id="e-1"),  # its end, a day later
+    ]
+    archive.event(50, camera="cam-2")
+    archive.event(48)
+    file = archive.picture(40, "m-1")
+    around = {"from_ms": now_ms - round(50.1 * DAY_MS), "to_ms": now_ms - round(49.9 * DAY_MS)}
+    archive.hold(gateway="dt-001", camera="cam-1", **around)
+    archive.run()
+    assert archive.cursors() == kept
+    assert file.exists()
+    archive.hold(gateway="dt-002", **around)
+    archive.run()
+    assert archive.cursors() == kept
+
+
+def test_a_picture_that_another_row_names_stays(archive: Archive) -> None:
+    file = archive.picture(50, "m-1")
+    archive.picture(1, "m-2")
+    archive.run()
+    assert [row.media_id for row in archive.rows(tables.media)] == ["m-2"]
+    assert file.exists()
+
+
+def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> None:
+    file = archive.picture(50, "m-1")
+    file.unlink()
+    file.mkdir()  # a folder in its place: unlink fails, whoever runs this
+    sweep = archive.sweep()
+    with pytest.raises(StoreUnusable, match="cannot be deleted"), archive.shop.store.batch() as batch:
+        sweep.step(batch.connection)
+    sweep.abandon()
+    assert not sweep.due
+    assert len(archive.rows(tables.media)) == 1
+    file.rmdir()
+    archive.run()
+    assert archive.rows(tables.media) == []
+
+
+def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
+    for number, cleared in enumerate((40, 1, None)):
+        opened_ms = _now_ms() - 50 * DAY_MS
+        row = {
+            "ward": "de-tham",
+            "gateway": f"dt-{number}",
+            "camera": "",
+            "rule": "disk",
+            "severity": 13,
+            "text": "",
+            "since_ms": opened_ms,
+            "opened_ms": opened_ms,
+            "folded": False,
+            "cleared_ms": None if cleared is None else _now_ms() - cleared * DAY_MS,
+        }
+        with archive.shop.store.batch() as batch:
+            batch.connection.execute(insert(tables.alert), row)
+    archive.run()
+    assert sorted(row.gateway for row in archive.rows(tables.alert)) == ["dt-1", "dt-2"]
+    assert [record.what for record in archive.rows(tables.deletion)] == ["alert"]
+
+
+def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
+    """The stream remembers the number."""
+    box = Box()
+    archive.shop.take(box.event(1), now_ms=_now_ms() - 50 * DAY_MS)
+    archive.run()
+    assert archive.shop.take(box.event(1)).duplicates == 1
+    assert archive.shop.status().events == 0
+
+
+def held(database: Database, *words: str) -> tuple[int, str]:
+    parser = ArgumentParser()
+    add_commands(parser)
+    out = io.StringIO()
+    return run_holds(parser.parse_args(words), database, out, out), out.getvalue()
+
+
+def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> None:
+    archive.event(50, event_id="e-1")
+    database = archive.shop.database
+    code, text = held(database, "hold", "--event", "e-1", "--why", "file 7/2026")
+    assert (code, text) == (0, "hold 1: event e-1 is kept until the hold is released\n")
+    span = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00")
+    code, text = held(database, "hold", "--gateway", "dt-001", "--camera", "cam-1", *span, "--why", "theft")
+    assert code == 0
+    assert "hold 2: dt-001/cam-1 from 2026-11-24 " in text
+    assert held(database, "holds")[1].count("hold ") == 2
+    archive.run()
+    assert len(archive.cursors()) == 1
+    assert held(database, "release", "1") == (
+        0,
+        "hold 1 is released: what it kept is deleted when its time is over\n",
+    )
+    assert held(database, "release", "1") == (1, "hold 1 is not in force\n")
+    assert held(database, "holds")[1].count("hold ") == 1
+    assert "released" in held(database, "holds", "--all")[1]
+    archive.run()
+    assert archive.cursors() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--event", "e", "--camera", "cam-1", "--why", "x"], "belong to --gateway"),
+        (["--gateway", "dt-001", "--why", "x"], "needs --from and --to"),
+        (["--gateway", "DT 1", "--from", "2026-01-01", "--to", "2026-01-02", "--why", "x"], "must be an id"),
+        (
+            ["--gateway", "dt-1", "--from", "tonight", "--to", "2026-01-02", "--why", "x"],
+            "--from must be a time",
+        ),
+        (["--gateway", "dt-1", "--from", "2026-01-03", "--to", "2026-01-02", "--why", "x"], "before --from"),
+        (["--event", "e", "--why", " "], "--why"),
+    ],
+)
+def test_a_hold_that_makes_no_sense_is_refused(tmp_path: Path, words: list[str], says: str) -> None:
+    code, text = held(Database(f"sqlite:///{tmp_path}/central.db"), "hold", *words)
+    assert code == 2
+    assert says in text
+    assert "nothing is held" in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hold_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="never run"):
+        held(Database(f"sqlite:///{tmp_path}/central.db"), "hold", "--event", "e", "--why", "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_over_is_found_in_the_index(archive: Archive) -> None:
+    """Retention must not read all that is kept, day by day."""
+    if not archive.shop.database.embedded:
+        pytest.skip("PostgreSQL chooses by the size of the table")
+    where = "kind='object' AND severity=9 AND received_ms<5"
+    query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"
+    engine = open_engine(archive.shop.database, read_only=True)
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
+    engine.dispose()
+    assert len(plan) == 1
+    assert "event_by_kind" in plan[0][3]
