@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.central import documents
-from edge_agent.central.child import Child
 from edge_agent.central.alerts.desk import Desk
 from edge_agent.central.alerts.webhook import Poster
+from edge_agent.central.child import Child
 from edge_agent.central.confirmations import Confirmations
 from edge_agent.central.documents import Standing
 from edge_agent.central.ingest import Ingest
