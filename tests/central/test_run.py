@@ -175,6 +175,7 @@ def test_pictures_lie_beside_the_database_under_their_digest(centre: Centre, box
 def test_what_a_command_brought_lies_there_too(centre: Centre, boxes: Boxes) -> None:
     box = Box()
     clip, bundle = b"\0\0\0\x18ftypisom a clip", gzip.compress(b"a bundle")
+    boxes.say(box.event(1))
     boxes.picture(box, "m-1", clip)
     boxes.picture(box, "m-2", bundle)
     boxes.picture(box, "m-3", b"MZ a program")
