@@ -49,6 +49,7 @@ from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox import Outbox
 from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
 from edge_agent.state_file import make_folder
@@ -223,6 +224,11 @@ class Agent:
             evidence=self._room.health,
             commands=self.commands.health,
         )
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where all that is told of this box waits for the broker."""
+        return self._room.outbox
 
     def run(self) -> int:
         """0 after a stop that was asked for, 75 for a start anew, 1 when a thread cannot be kept alive."""

@@ -166,9 +166,9 @@ class DiskStore:
             work.put(SENT_KEY, sent)
         self._writer.execute("COMMIT")
         self.shed_rows += work.shed
-        pictures = work.tally.media_shed - self.tally.media_shed
-        if pictures:
-            log.warning("outbox: full, %d pictures given up, their events stay", pictures)
+        before, given_up = self.tally.media_shed, work.tally.media_shed
+        if given_up.bit_length() > before.bit_length():  # of a full outbox for a day: a dozen lines
+            log.warning("outbox: full, %d pictures given up so far, their events stay", given_up)
         self.tally, self.epochs = work.tally, work.epochs
         self.files.remove(work.unlink)
         if work.shrunk:
