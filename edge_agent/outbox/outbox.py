@@ -1,16 +1,14 @@
 """The outbox: an event is on disk when ``append`` returns, and stays there until it is delivered.
 
 Threads: ``append`` and ``stats`` from any thread; what has to do with sending from the one publisher.
-Group commit: whoever comes first commits at once, and what arrives during a commit shares the next.
+How it is written: ``writing.py``; what is sent next: ``send_queue.py``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +16,7 @@ from typing import TypeVar
 
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
-from edge_agent.outbox.database import StoreDamaged, translated
+from edge_agent.outbox.database import translated
 from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
@@ -27,6 +25,7 @@ from edge_agent.outbox.send_queue import Key, SendQueue
 from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss
+from edge_agent.outbox.writing import Writing
 from edge_agent.outbox_model import (
     Confirmation,
     Draft,
@@ -40,16 +39,7 @@ from edge_agent.outbox_model import (
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 256  # appends of one transaction
-FLUSH_AFTER_S = 5.0
-FLUSH_AT = 200
-"""Deletions ride on the next append's transaction; without one they get their own after this time or
-number. Losing them in a crash only means a resend."""
-MAX_DELETED = 1000
-"""Of what one message of the centre confirms, so many events at most go with one transaction: whoever appends
-waits for it, and 10,000 are 14 MB to write."""
 CLOSE_WITHIN_S = 0.5
-CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the removal is kept as well
 
 T = TypeVar("T")
 
@@ -73,32 +63,33 @@ class Outbox:
     ) -> None:
         self._path = state_dir / FILE_NAME
         self._clock = clock
-        self._follower = follower
         self._files = MediaFiles(state_dir / "media")
-        self._appended: deque[Ticket] = deque()
         self._news = threading.Event()
-        # Held for one transaction: what is written, and the change between disk and memory.
-        self._commit_lock = threading.Lock()
-        self._is_open = False  # changes under the commit lock only
-        self._committing = 0  # tickets of the transaction that runs
-        self._max_deleted = MAX_DELETED
-        # Protects everything below; taken inside the commit lock, never the other way round.
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # protects the two below, and what of them is stored
         self._queue = SendQueue()
-        self._state_lock = StateLock(state_dir)
         self._open_events = OpenEvents()
+        state_lock = StateLock(state_dir)
         self._failover = Failover(
             self._queue,
             self._open_events,
             state_dir=state_dir,
-            state_lock=self._state_lock,
+            state_lock=state_lock,
             max_bytes=max_bytes,
             clock=clock,
             boot_id=boot_id,
             encode_loss=encode_loss,
         )
-        self._flushed_mono = 0.0
-        self._files_checked_mono = 0.0
+        self._writing = Writing(
+            self._lock,
+            self._queue,
+            self._open_events,
+            self._failover,
+            path=self._path,
+            state_lock=state_lock,
+            files=self._files,
+            clock=clock,
+            follower=follower,
+        )
 
     # --- life ---
 
@@ -107,11 +98,7 @@ class Outbox:
 
         Raises OutboxError when another process uses this state directory.
         """
-        self._state_lock.take()
-        with self._commit_lock, self._lock:
-            self._failover.open()
-            self._is_open = True
-            self._max_deleted = MAX_DELETED
+        self._writing.open()
 
     def close(self, timeout_s: float | None = CLOSE_WITHIN_S) -> None:
         """Store what was appended, delete what is owed, and close; raises nothing.
@@ -120,7 +107,7 @@ class Outbox:
         line in the log. It is closed all the same when it is done, should the process still live then.
         """
         # A commit cannot be interrupted, and neither can the one that closing itself makes.
-        closing = threading.Thread(target=self._finish, name="outbox-close", daemon=True)
+        closing = threading.Thread(target=self._writing.finish, name="outbox-close", daemon=True)
         closing.start()
         closing.join(timeout_s)
         if closing.is_alive():
@@ -130,32 +117,10 @@ class Outbox:
                 "outbox: the disk is not done after %s s, stopping without it: %d events not stored yet, "
                 "%d only in memory, %d delivered ones not deleted, which are sent again",
                 timeout_s,
-                len(self._appended) + self._committing,
+                self._writing.unstored,
                 memory.depth if memory is not None else 0,
                 self._queue.owed_count,
             )
-
-    def _finish(self) -> None:
-        with self._commit_lock:
-            if not self._is_open:
-                return
-            self._failover.retry_mono = 0.0  # the last chance to save what only memory holds
-            self._max_deleted = sys.maxsize
-            while self._appended:
-                self._store_next()
-            with self._lock:
-                self._failover.restore()
-            try:
-                self._store([])
-            except Exception:  # the end of this thread; the file is closed in any case
-                log.exception("outbox: the last commit failed; delivered events are sent again")
-            with self._lock:
-                memory = self._queue.memory
-                if memory is not None and memory.depth:
-                    log.error("outbox: %d events that only memory held are lost", memory.depth)
-                self._queue.close_disk()
-            self._is_open = False
-            self._state_lock.release()  # inside: whoever finds it closed may open it again
 
     def __enter__(self) -> Outbox:
         self.open()
@@ -181,13 +146,7 @@ class Outbox:
 
     def forget_open(self, event_id: str) -> None:
         """Never report this event as left open again, although no end of it was appended."""
-        with self._commit_lock, self._lock:
-            disk, forgotten = self._queue.disk, False
-            if disk is not None:
-                with contextlib.suppress(OutboxError):  # the next append finds the disk out
-                    disk.forget_open(event_id)
-                    forgotten = True
-            self._open_events.close(event_id, on_disk=forgotten)
+        self._writing.forget_open(event_id)
 
     # --- appending: any thread ---
 
@@ -198,12 +157,8 @@ class Outbox:
         outbox is not open.
         """
         ticket = Ticket(draft, self._clock.monotonic())
-        ticket.media_saved = draft.media is not None and self._is_open and self._save(draft.media)
-        self._appended.append(ticket)
-        with self._commit_lock:
-            # Another thread may have committed it while this one waited for the lock.
-            while not ticket.done:
-                self._store_next()
+        ticket.media_saved = draft.media is not None and self._writing.is_open and self._save(draft.media)
+        self._writing.append(ticket)
         self.wake()
         if ticket.error is not None:
             if draft.media is not None:
@@ -290,29 +245,7 @@ class Outbox:
     def maintain(self) -> None:
         """Commit deletions that have waited long enough, try the way back to a failed disk, and see
         whether the files are still there."""
-        now = self._clock.monotonic()
-        self._check_files(now)
-        with self._lock:
-            owed = self._queue.owed_count
-            due = owed >= FLUSH_AT or (owed > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
-            if self._queue.memory is not None:
-                due = now >= self._failover.retry_mono
-        if due:
-            with self._commit_lock:
-                if self._is_open:
-                    self._store([])
-
-    def _check_files(self, now: float) -> None:
-        with self._lock:
-            disk = self._queue.disk
-            if disk is None or now - self._files_checked_mono < CHECK_FILES_S:
-                return
-            self._files_checked_mono = now
-        if disk.missing_file() is None:
-            return
-        with self._commit_lock, self._lock:
-            if self._is_open:
-                self._failover.restore()
+        self._writing.maintain()
 
     def stats(self) -> OutboxStats:
         """For health."""
@@ -324,68 +257,7 @@ class Outbox:
                 figures = self._queue.stats(self._failover.degraded, now)
         return figures
 
-    # --- inside: the commit lock is held ---
-
-    def _store_next(self) -> None:
-        batch = [self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))]
-        self._committing = len(batch)
-        try:
-            if not self._is_open:
-                raise OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
-            self._store(batch)
-        except Exception as error:  # noqa: BLE001 - each appender raises it; none may wait for ever
-            for ticket in batch:
-                ticket.error, ticket.done = error, True
-        self._committing = 0
-
-    def _store(self, batch: list[Ticket]) -> None:
-        # A damaged file is replaced, and the second try goes to the new one; the third place is memory.
-        for may_replace in (True, False):
-            with self._lock:
-                ready = self._failover.ready()
-            if not ready or self._write(batch, may_replace=may_replace):
-                break
-        with self._lock:
-            memory = self._queue.memory
-            for ticket in batch:
-                if memory is not None:
-                    memory.write(ticket)
-                if ticket.error is None:
-                    self._open_events.note(ticket.draft, on_disk=memory is None)
-                media = ticket.draft.media
-                if self._queue.keep_media(ticket) and media is not None:
-                    self._files.remove([media.media_id])  # a file without a row is an orphan
-                ticket.done = True
-            if memory is not None:
-                memory.announce(self._clock.monotonic())
-                self._tell(memory.take_stored())
-
-    def _tell(self, stored: list[StoredEvent]) -> None:
-        if self._follower is not None:
-            for event in stored:
-                self._follower.stored(event)
-
-    def _write(self, batch: list[Ticket], *, may_replace: bool) -> bool:
-        """One transaction; False when the disk did not take it."""
-        with self._lock:
-            disk, owed = self._queue.disk, self._queue.owed(self._max_deleted)
-        assert disk is not None
-        try:
-            stored = disk.write(batch, owed, self._clock.monotonic())
-        except OutboxError as error:
-            with self._lock:
-                if isinstance(error, StoreDamaged) and may_replace:
-                    self._failover.start_over(disk, error)
-                else:
-                    self._failover.use_memory(error)
-            return False
-        with self._lock:
-            self._queue.settle(owed)
-            self._flushed_mono = self._clock.monotonic()
-        self._tell(stored)
-        return True
-
-    # --- inside: takes the locks itself ---
+    # --- inside ---
 
     def _ask(self, question: Callable[[SendQueue], T], otherwise: T) -> T:
         """Ask the queue, locked. A disk that cannot be read is given up, and the answer is ``otherwise``."""
@@ -394,12 +266,8 @@ class Outbox:
             with translated(self._path), self._lock:
                 disk = self._queue.disk
                 return question(self._queue)
-        except StoreDamaged as error:
-            with self._commit_lock, self._lock:
-                self._failover.start_over(disk, error)
         except OutboxError as error:
-            with self._commit_lock, self._lock:
-                self._failover.give_up(disk, error)
+            self._writing.read_failed(disk, error)
         return otherwise
 
     def _save(self, media: Media) -> bool:
