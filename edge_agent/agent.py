@@ -24,6 +24,7 @@ from edge_agent.capture.versions import library_versions
 from edge_agent.certificate_watch import CertificateWatch
 from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.command_room import CommandRoom, Reach
+from edge_agent.commissioning import CommissioningReports
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
 from edge_agent.device.birth import make_birth
@@ -134,6 +135,9 @@ class Agent:
         self._camera_clocks = CameraClocks(state_dir / CAMERA_CLOCKS, clock, self._synced)
         thermal = settings.profile.thermal
         self._heat = HeatControl(thermal, allowance, clock, self._events, self._room.outbox, sysroot)
+        self._reports = CommissioningReports(
+            lambda: self._configuration.settings, clock, self._events, self._room.outbox
+        )
         self._healing = HealingControl(
             settings, self._publisher, clock, boot_id, self._events, self._room.outbox, sysroot
         )
@@ -283,6 +287,7 @@ class Agent:
         self._certificates.tend()
         self._updates.tend()
         self._healing.tend()
+        self._reports.tend()
         self._cameras.tend()
         self.commands.tend()
         self._box_events.tell_clock()

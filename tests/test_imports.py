@@ -68,6 +68,7 @@ COMPOSITION = {
     "media_room",
     "orders",
     "command_room",
+    "commissioning",
     "command_cli",
     "camera_reboot",
     "agent",

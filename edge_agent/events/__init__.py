@@ -2,10 +2,11 @@
 
 from edge_agent.events.envelope import LOST_CLIP, whose_clip
 from edge_agent.events.life_sign import LifeSign
-from edge_agent.events.maker import EventMaker, object_event_id
+from edge_agent.events.maker import GATEWAY, EventMaker, object_event_id
 from edge_agent.events.sink import Appender, ClipSource, EventSink, NoClips, NoSnapshots
 
 __all__ = [
+    "GATEWAY",
     "LOST_CLIP",
     "Appender",
     "ClipSource",

@@ -170,8 +170,8 @@ class EventMaker:
         now, key = self._envelope.now(), clip_key(data.event_id)
         return self._envelope.draft(camera_id, severity, now, data, closes=key)
 
-    def file(self, media: Media, command_id: str, severity: Severity = Severity.INFO) -> Draft:
-        """``evidence``: a file that a command asked for, and the file itself."""
+    def file(self, media: Media, command_id: str | None, severity: Severity = Severity.INFO) -> Draft:
+        """``evidence``: a file that no other event has, and the file itself. ``command_id`` asked for it."""
         ref = wire.FileRef(
             media_id=media.media_id,
             sha256=media.sha256,

@@ -29,13 +29,13 @@ class ClipRef(Message, frozen=True, kw_only=True):
 
 
 class FileRef(Message, frozen=True, kw_only=True):
-    """A file that a command asked for; it follows on ``up/media/<media_id>``."""
+    """A file that a command asked for, or the commissioning report; it follows on ``up/media/<media_id>``."""
 
     media_id: str
     sha256: Annotated[Sha256, Meta(description="of what is sent")]
     bytes: Count
     content_type: str
-    command_id: Id
+    command_id: Annotated[Id | None, Meta(description="null: the commissioning report")]
 
 
 class EvidenceData(Message, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class EvidenceData(Message, frozen=True, kw_only=True):
     event_id: str
     clip: ClipRef | None
     missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
-    file: Annotated[FileRef | None, Meta(description="what a command asked for, or null")] = None
+    file: Annotated[FileRef | None, Meta(description="a file by itself, or null")] = None
 
 
 class ChainHeadData(Message, frozen=True, kw_only=True):
