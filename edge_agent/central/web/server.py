@@ -74,6 +74,11 @@ class Impatient(H11Protocol):
         elif self._asks_on():
             self._asking.begin(self.transport)
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._asks_on():
+            self._asking.begin(self.transport)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._taking.begin(self.transport)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -97,11 +98,10 @@ class ConsoleServer:
 
 def step_back() -> None:
     """Behind the ingest, where the system lets us."""
-    try:
+    with contextlib.suppress(OSError):
         os.nice(NICE)
+    with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(KILL_FIRST), encoding="ascii")
-    except OSError as error:
-        log.debug("the console runs with the priority of its parent: %s", error)
 
 
 def stop_with_parent(stop: threading.Event) -> None:

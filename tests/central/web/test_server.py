@@ -1,0 +1,264 @@
+"""The server around the pages: TLS, proxies, slow clients, the process and its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from edge_agent.central import tables
+from edge_agent.central.child import Child
+from edge_agent.central.config import load, run_check
+from edge_agent.central.web import server
+from edge_agent.central.web.accounts import Role
+from edge_agent.cli import main
+from edge_agent.errors import ConfigError
+from tests.central.parts import Centre
+from tests.central.web.house import PASSWORD, Browser, House
+from tests.device.fakes import FakeClock
+from tests.testbed.mosquitto import Authority, Mosquitto, free_port, wait_until
+
+
+@pytest.mark.parametrize(
+    ("console", "words"),
+    [
+        ("{listen: 0.0.0.0:8443}", "passwords would cross the network in clear"),
+        ("{listen: 8443}", "must be address:port"),
+        ("{listen: 127.0.0.1:0}", "must be address:port"),
+        ("{cert_file: missing}", "no such file"),
+        ("{proxies: [10.0.0.300]}", "must be an address or network"),
+        ("{idle_min: 1}", "from 5 to 1440 minutes"),
+        ("{port: 8443}", "write listen: 127.0.0.1:8443"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_told_with_its_place(
+    tmp_path: Path, console: str, words: str
+) -> None:
+    path = tmp_path / "edge-central.yaml"
+    path.write_text(f"wards: [a]\nmqtt: {{brokers: [mqtt://b]}}\nconsole: {console}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value.problems[0]).startswith(f"{path}:3:")
+    assert words in str(caught.value)
+
+
+def test_without_its_section_nothing_listens(tmp_path: Path) -> None:
+    path = tmp_path / "edge-central.yaml"
+    path.write_text("wards: [a]\nmqtt: {brokers: [mqtt://b]}\n")
+    assert run_check(path, False, io.StringIO(), io.StringIO()) == 0
+    assert load(path).console is None
+
+
+def test_with_tls_cookies_are_for_https_only_and_a_renewed_certificate_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LOOK_AT_CERTIFICATE_S", 0.05)
+    authority = Authority(tmp_path / "ca")
+    first, second = (authority.issue(name, san="IP:127.0.0.1") for name in ("first", "second"))
+    files = {"cert_file": tmp_path / "server.crt", "key_file": tmp_path / "server.key"}
+    shutil.copy(first.key, files["key_file"])
+    shutil.copy(first.cert, files["cert_file"])
+    with House(tmp_path, **{key: str(path) for key, path in files.items()}) as house:
+        house.start()
+        house.person("lan", Role.ADMIN)
+        trust = ssl.create_default_context(cafile=authority.cert)
+        browser = Browser(house.anybody(verify=trust))
+        answer = browser.log_in("lan")
+        assert answer.status_code == 303
+        for cookie in answer.headers.get_list("set-cookie"):
+            assert cookie.startswith("__Host-")
+            assert "Secure" in cookie
+            assert "HttpOnly" in cookie
+            assert "SameSite=lax" in cookie
+        assert "max-age" in answer.headers["strict-transport-security"]
+        assert _subject(trust, house.port) == "first"
+        shutil.copy(second.key, files["key_file"])
+        shutil.copy(second.cert, files["cert_file"])
+        wait_until(lambda: _subject(trust, house.port) == "second", 30, "the new certificate")
+        assert browser.get("/").status_code == 200
+
+
+def test_a_trusted_proxy_says_who_asks_and_nobody_else_does(tmp_path: Path) -> None:
+    for proxies, told in ((["127.0.0.1"], "203.0.113.9"), (["192.0.2.1"], "127.0.0.1")):
+        with House(tmp_path / told, proxies=proxies) as house:
+            house.start()
+            house.person("lan", Role.ADMIN)
+            proxied = {"X-Forwarded-For": "10.9.9.9, 203.0.113.9", "X-Forwarded-Proto": "https"}
+            browser = Browser(house.anybody(headers=proxied, cookies=httpx.Cookies()))
+            page = browser.get("/login")
+            cookie = page.headers["set-cookie"].partition(";")[0]
+            assert cookie.startswith("__Host-login="), "a proxy means https"
+            browser.client.headers["Cookie"] = cookie
+            token = page.text.split('name="csrf" value="')[1].split('"')[0]
+            form = {"csrf": token, "name": "lan", "password": PASSWORD}
+            assert browser.client.post("/login", data=form).status_code == 303
+            with house.connections.reading() as connection:
+                assert list(connection.scalars(select(tables.access.c.address))) == [told]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HT",
+        b"GET /login HTTP/1.1\r\nHost: x\r\n\r\nGET /lo",
+        b"GET /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab",
+    ],
+    ids=["silence", "half a head", "half a second head", "a body without end"],
+)
+def test_a_slow_client_loses_his_connection(
+    house: House, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(server, "ASK_WITHIN_S", 0.2)
+    with socket.create_connection(("127.0.0.1", house.port), 30) as slow:
+        slow.sendall(sent)
+        assert _ends(slow)
+    assert house.anybody().get("/login").status_code == 200
+
+
+def test_a_client_who_takes_nothing_loses_his_connection(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "TAKE_WITHIN_S", 0.2)
+    request = b"GET /static/base.css HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.socket() as lazy:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        lazy.settimeout(30)
+        lazy.connect(("127.0.0.1", house.port))
+        assert _ends(lazy, request * 50)
+
+
+def test_what_is_too_large_is_refused(house: House) -> None:
+    client = house.anybody()
+    assert client.post("/login", data={"name": "x" * 70_000}).status_code == 413
+    assert (
+        client.post("/login", content=b"{}", headers={"Content-Type": "application/json"}).status_code == 400
+    )
+
+
+def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path: Path) -> None:
+    port = free_port()
+    with Mosquitto(tmp_path / "broker") as broker:
+        console = {"listen": f"127.0.0.1:{port}"}
+        centre = Centre(tmp_path / "centre", broker.port, console=console)
+        command = [sys.executable, "-m", "edge_agent", "central", "run", str(centre.config)]
+        with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as running:
+            try:
+                wait_until(lambda: _answers(port), 120, "the console")
+                (child,) = _children(running.pid)
+                child_stat = Path(f"/proc/{child}/oom_score_adj").read_text()
+                assert int(child_stat) >= 500, "when memory runs out, the ingest stays"
+                os.kill(child, signal.SIGKILL)
+                wait_until(lambda: _answers(port) and _children(running.pid) != [child], 120, "another one")
+                (child,) = _children(running.pid)
+                running.send_signal(signal.SIGKILL)
+                wait_until(lambda: not Path(f"/proc/{child}").exists(), 30, "the end of an orphan")
+            finally:
+                running.kill()
+        assert "it is started again in 1 s, nothing else is held up" in (tmp_path / "log").read_text()
+
+
+def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None:
+    clock = FakeClock()
+    child = Child("console", [sys.executable, "-c", ""], clock)
+
+    def ended() -> bool:
+        child.check()
+        return child.pid is None
+
+    child.start()
+    for wait_s in (1, 2, 4, 8):
+        wait_until(ended, 30, "its end")
+        clock.advance(wait_s - 0.5)
+        assert ended(), "too early"
+        clock.advance(0.5)
+        child.check()
+        assert child.pid is not None
+    child.stop()
+    child.join(30)
+
+
+def test_users_are_made_without_a_password_on_the_command_line(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        password, poor = tmp_path / "pw", tmp_path / "poor"
+        password.write_text(f"{PASSWORD}\n", encoding="utf-8")
+        poor.write_text("1234\n")
+        done = [
+            _user(house, words)
+            for words in (
+                f"add lan --role officer --ward de-tham --password-file {password}",
+                f"add lan --role viewer --ward de-tham --password-file {password}",
+                f"add minh --role admin --ward de-tham --password-file {password}",
+                f"add minh --role viewer --ward nowhere --password-file {password}",
+                f"add Lan --role admin --password-file {password}",
+                f"add tam --role admin --password-file {poor}",
+                "token app --ward de-tham --ward bo-xuyen",
+                "token app --ward de-tham",
+                "token app --renew",
+                f"passwd app --password-file {password}",
+                "list",
+                "remove app",
+                "remove app",
+            )
+        ]
+        assert [code for code, _ in done] == [0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 1]
+        first, second = done[6][1].strip(), done[8][1].strip()
+        assert first.startswith("eac_")
+        assert first != second
+        assert "bo-xuyen, de-tham" in done[10][1]
+        house.start()
+        assert house.browser("lan").get("/").status_code == 200
+        assert house.program(second).get("/api/events").status_code == 401, "it was removed"
+
+
+def _user(house: House, words: str) -> tuple[int, str]:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = main(["central", "user", *words.split(), "--config", str(house.config)])
+    return code, out.getvalue()
+
+
+def _ends(connection: socket.socket, sent: bytes = b"") -> bool:
+    """Whether the other side ends it, and not our patience."""
+    try:
+        while True:
+            if sent:
+                connection.sendall(sent)
+            elif not connection.recv(65_536):
+                return True
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+
+
+def _subject(trust: ssl.SSLContext, port: int) -> str:
+    with (
+        socket.create_connection(("127.0.0.1", port), 30) as raw,
+        trust.wrap_socket(raw, server_hostname="127.0.0.1") as secured,
+    ):
+        found = secured.getpeercert()
+    assert found is not None
+    return json.dumps(found["subject"]).split('"commonName", "')[1].split('"')[0]
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/login", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _children(pid: int) -> list[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for each in told]
