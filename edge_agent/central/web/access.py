@@ -19,6 +19,7 @@ LINES = 100
 class Access(StrEnum):
     SNAPSHOT = "snapshot"
     CLIP = "clip"
+    FILE = "file"  # a bundle, or what only the centre's key opens
     LOGIN = "login"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from edge_agent.central.console import events
 from edge_agent.central.console.events import StoredMedia
@@ -13,25 +15,56 @@ from edge_agent.central.web import access
 from edge_agent.central.web.access import Access
 from edge_agent.central.web.accounts import ANYBODY
 from edge_agent.central.web.front import Page
+from edge_agent.central.web.looks import LOOK_S
 from edge_agent.central.web.refusals import NotFound
 from edge_agent.central.web.visit import Visit
+from edge_agent.outbox_model import content_type_of
 
 log = logging.getLogger(__name__)
 
 SEALED = "application/octet-stream"
-AGAIN_AFTER_S = 600
-"""So long a browser shows the same picture again without asking: one look, one line."""
+HEAD_BYTES = 64
+"""Tell what a file is."""
+WHAT = {"image/jpeg": Access.SNAPSHOT, "video/mp4": Access.CLIP}
 
 
 def picture(visit: Visit) -> Response:
     found = events.media(visit.connection, visit.scope, visit.path("gateway"), visit.path("media_id"))
     if found is None:
         raise NotFound("there is no such picture, or it is not yours")
-    body = _read(visit, found)
+    path = Pictures(visit.services.pictures).path(found.gateway, found.sha256, found.sealed)
+    kind, status = _looked_at(path, found)
+    looks, look = visit.services.looks, (visit.account.name, visit.address, found.gateway, found.media_id)
+    if looks.is_new(look):
+        _note(visit, found, WHAT.get(kind, Access.FILE))
+        looks.add(look)
+    response = FileResponse(
+        path,
+        media_type=kind,
+        stat_result=status,
+        content_disposition_type="inline" if kind in WHAT else "attachment",
+    )
+    response.headers["Cache-Control"] = f"private, max-age={LOOK_S}"
+    response.headers["Vary"] = "Cookie, Authorization"
+    return response
+
+
+def _looked_at(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
+    """What it is, before anybody is noted to have seen it."""
+    try:
+        with path.open("rb") as file:
+            kind = SEALED if found.sealed else content_type_of(file.read(HEAD_BYTES))
+            return kind, os.fstat(file.fileno())
+    except FileNotFoundError:
+        log.warning("%s: the picture %s has no file any more", found.gateway, found.media_id)
+        raise NotFound("the file of this picture is not there any more") from None
+
+
+def _note(visit: Visit, found: StoredMedia, what: Access) -> None:
     with visit.writing() as connection:
         access.note(
             connection,
-            Access.SNAPSHOT,
+            what,
             visit.account.name,
             visit.address,
             visit.now_ms,
@@ -41,20 +74,6 @@ def picture(visit: Visit) -> Response:
             media_id=found.media_id,
             event_id=found.event_id,
         )
-    response = Response(body, media_type=SEALED if found.sealed else "image/jpeg")
-    response.headers["Cache-Control"] = f"private, max-age={AGAIN_AFTER_S}"
-    response.headers["Vary"] = "Cookie, Authorization"
-    response.headers["Content-Disposition"] = "attachment" if found.sealed else "inline"
-    return response
-
-
-def _read(visit: Visit, found: StoredMedia) -> bytes:
-    path = Pictures(visit.services.pictures).path(found.gateway, found.sha256, found.sealed)
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        log.warning("%s: the picture %s has no file any more", found.gateway, found.media_id)
-        raise NotFound("the file of this picture is not there any more") from None
 
 
 PAGES = (

@@ -18,6 +18,7 @@ from edge_agent.central.web.cookies import Cookies
 from edge_agent.central.web.front import Front
 from edge_agent.central.web.live.follower import Follower
 from edge_agent.central.web.live.hub import Hub
+from edge_agent.central.web.looks import Looks
 from edge_agent.central.web.server import WebServer, bound, stop_with
 from edge_agent.central.web.services import Services
 from edge_agent.central.web.sessions import Sessions
@@ -93,6 +94,7 @@ class ConsoleServer:
             throttle=Throttle(self._clock),
             devices=Devices(_device_key(self._settings.state_dir)),
             hub=Hub(),
+            looks=Looks(self._clock),
         )
 
 

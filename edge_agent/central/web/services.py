@@ -9,6 +9,7 @@ from edge_agent.central.settings import CentralSettings, Console
 from edge_agent.central.web.connections import Connections
 from edge_agent.central.web.cookies import Cookies
 from edge_agent.central.web.live.hub import Hub
+from edge_agent.central.web.looks import Looks
 from edge_agent.central.web.sessions import Sessions
 from edge_agent.central.web.templates import Templates
 from edge_agent.central.web.throttle import Devices, Throttle
@@ -27,6 +28,7 @@ class Services:
     throttle: Throttle
     devices: Devices
     hub: Hub
+    looks: Looks
 
     @property
     def pictures(self) -> Path:

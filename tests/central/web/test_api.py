@@ -19,6 +19,7 @@ from edge_agent.central.web.api import history
 from tests.central.parts import JPEG, WARD, Box
 from tests.central.web.house import House
 
+MP4 = b"\0\0\0\x18ftypisom" + bytes(5_000)
 OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
 
 
@@ -195,13 +196,17 @@ def test_a_picture_goes_out_after_it_is_written_down_who_sees_it(house: House) -
     )
     answer = client.get("/api/media/dt-001/m1")
     assert (answer.content, answer.headers["content-type"]) == (JPEG, "image/jpeg")
+    house.picture(OURS, "clip", MP4)
+    clip = client.get("/api/media/dt-001/clip", headers={"Range": "bytes=4-7"})
+    assert (clip.status_code, clip.content, clip.headers["content-type"]) == (206, b"ftyp", "video/mp4")
+    assert client.get("/api/media/dt-001/clip").content == MP4
     assert stranger.get("/api/media/dt-001/m1").status_code == 404
     assert stranger.get("/api/media/dt-001/m1").json() == stranger.get("/api/media/dt-001/none").json()
     house.person("lan", Role.VIEWER, WARD)
     assert house.browser("lan").get("/media/dt-001/m1").content == JPEG
     house.person("minh", Role.ADMIN)
     page = house.browser("minh").get("/access").text
-    assert page.count("m1") == 2
+    assert (page.count("m1"), page.count(" clip<")) == (2, 1), "pieces of a clip are one look"
     with house.connections.reading() as connection:
         columns = tables.access.c
         lines = connection.execute(select(columns.account, columns.address).where(columns.what == "snapshot"))

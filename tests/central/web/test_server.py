@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -70,7 +71,8 @@ def test_with_tls_cookies_are_for_https_only_and_a_renewed_certificate_is_taken(
     files = {"cert_file": tmp_path / "server.crt", "key_file": tmp_path / "server.key"}
     shutil.copy(first.key, files["key_file"])
     shutil.copy(first.cert, files["cert_file"])
-    with House(tmp_path, **{key: str(path) for key, path in files.items()}) as house:
+    keys: dict[str, Any] = {key: str(path) for key, path in files.items()}
+    with House(tmp_path, **keys) as house:
         house.start()
         house.person("lan", Role.ADMIN)
         trust = ssl.create_default_context(cafile=authority.cert)

@@ -53,6 +53,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "older": ("Cũ hơn", "Older"),
     "access-snapshot": ("ảnh", "snapshot"),
     "access-clip": ("video", "clip"),
+    "access-file": ("tệp", "file"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có gì", "Nothing"),
 }
