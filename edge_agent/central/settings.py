@@ -61,6 +61,7 @@ class Console:
     session_s: float  # and every session after this
     timezone: ZoneInfo
     sites_file: Path | None
+    wards_file: Path | None
     access_days: float  # who opened which picture is remembered for so long
 
     @property

@@ -15,26 +15,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import insert
+
 from edge_agent import wire
+from edge_agent.central import tables
+from edge_agent.central.console.book import Outcome, Writer, acknowledge, alarms, close, subject_of_alert
 from edge_agent.central.console.names import Names, read_names
+from edge_agent.central.database import open_engine
 from edge_agent.central.intake import Intake
 from edge_agent.central.known import Known
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import BoxReport, OutageReport, Standing
+from edge_agent.central.scope import EVERYWHERE
 from edge_agent.central.settings import Database, History
 from edge_agent.central.store import Store
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 from tests.console.gateway import Gateway, at
 from tests.console.happenings import MINUTE_MS, Happening, a_day, told
-from tests.console.plan import NEVER_HEARD, WARDS, gateways, write_sheet
+from tests.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
 
-BATCH, LONGEST_MS = 400, 300_000
+BATCH = 400
 SLOT_MS = 600_000
 CUT = tuple(f"dt-{n:03d}" for n in range(1, 12))
 BACK = tuple(f"bx-{n:03d}" for n in range(1, 7))
 OFFLINE, UNSTABLE, STOPPED, HOT, FULL = "tl-007", "tl-020", "qt-031", "hd-004", "hd-011"
 COVERED, UNAUTHORIZED, STALLED = ("qt-002", "cam-1"), ("qt-009", "cam-2"), ("pk-015", "cam-1")
+SHOWN = "bx-010"
+"""Whose cameras all have a picture."""
+ALERTS = (
+    ("dt", "", "ward-outage", 17, "11 of 21 gateways went together", 23),
+    (OFFLINE, "", "box-offline", 17, "no heartbeat for 99 s", 47),
+    (*COVERED, "tamper", 17, "covered", 14),
+    (*STALLED, "camera-down", 13, "stalled", 8),
+    (*UNAUTHORIZED, "camera-down", 13, "unauthorized", 340),
+    (FULL, "", "disk", 13, "disk 93 %, above 90", 611),
+    (HOT, "", "temperature", 13, "83.5 C, above 80", 66),
+    (UNSTABLE, "", "box-unstable", 13, "went offline 4 times in 60 min", 12),
+)
+"""Gateway or only a ward's prefix, camera, rule, severity, words, minutes ago."""
 RAIN_WARD, RAIN_SHARE = "ky-ba", 0.72
 
 
@@ -66,10 +85,11 @@ def build(
     day = [message for each in a_day(heard, now, events) for message in told(each)]
     filler.take_in_order(day)
     filler.take([each.birth(now - 86_400_000) for each in heard], now - 86_400_000)
-    filler.take_in_order([message for each in _tonight(heard, now) for message in told(each)])
+    filler.take_in_order([message for each in _tonight(heard, now) for message in told(each)], 5_000)
     filler.take_in_order([_beat(each, now) for each in heard])
     filler.presence(heard, now)
     filler.history(heard, now)
+    filler.seen(now)
     filler.store.close()
     return City(database, folder, sites_file, wards_file, now, {each.id: each for each in everybody})
 
@@ -77,23 +97,25 @@ def build(
 class _Filler:
     def __init__(self, database: Database, pictures: Path) -> None:
         self.store = Store(database)
+        self._database = database
         topics = CentralTopics("tb/v1", "central")
         self._intake = Intake(topics, [ward for ward, *_ in WARDS], Pictures(pictures), History(600.0, 30.0))
         self._known: Known = self.store.load()
 
-    def take_in_order(self, messages: Iterable[tuple[int, Arrived]]) -> None:
-        """By when they arrive; of one gateway in the order in which it made them."""
+    def take_in_order(self, messages: Iterable[tuple[int, Arrived]], within_ms: int = 300_000) -> None:
+        """By when they arrive; of one gateway in the order in which it made them. A commit ``within_ms``."""
         made = list(messages)
         order = sorted(range(len(made)), key=lambda index: made[index][0])
         batch: list[Arrived] = []
-        began_ms = 0
+        began_ms = last_ms = 0
         for time_ms, arrived in (made[index] for index in order):
-            if batch and (len(batch) == BATCH or time_ms - began_ms > LONGEST_MS):
-                self.take(batch, began_ms + 400)
+            if batch and (len(batch) == BATCH or time_ms - began_ms > within_ms):
+                self.take(batch, last_ms + 400)
                 batch = []
             began_ms = began_ms if batch else time_ms
             batch.append(arrived)
-        self.take(batch, time_ms + 400)
+            last_ms = time_ms
+        self.take(batch, last_ms + 400)
 
     def take(self, arrivals: Sequence[Arrived], now_ms: int) -> None:
         with self.store.batch() as batch:
@@ -109,6 +131,33 @@ class _Filler:
             for each in heard:
                 batch.keep(_report(each, now_ms))
             batch.keep(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
+
+    def seen(self, now_ms: int) -> None:
+        """Alerts of boxes, and the day's alarms, acknowledged and closed in their time."""
+        engine = open_engine(self._database)
+        with engine.begin() as connection:
+            for number, (gateway, camera, rule, severity, words, minutes) in enumerate(ALERTS, 1):
+                since_ms = now_ms - minutes * MINUTE_MS
+                row = {
+                    "ward": WARD_OF[gateway[:2]], "gateway": gateway if "-" in gateway else "",
+                    "camera": camera,
+                    "rule": rule, "severity": severity, "text": words, "since_ms": since_ms,
+                    "opened_ms": since_ms + 60_000, "folded": False,
+                }  # fmt: skip
+                connection.execute(insert(tables.alert), row)
+                if severity == 17:
+                    by = Writer("lan", since_ms + 130_000)
+                    acknowledge(connection, by, subject_of_alert(number), WARD_OF[gateway[:2]])
+            for number, alarm in enumerate(alarms(connection, EVERYWHERE, now_ms)):
+                event = alarm.event
+                if event.time_ms > now_ms - 28 * MINUTE_MS:
+                    continue
+                by = Writer("lan" if number % 2 else "minh", event.time_ms + 41_000)
+                outcome = (Outcome.FALSE, Outcome.HANDLED, Outcome.REAL)[number % 3]
+                acknowledge(connection, by, alarm.handling.subject, event.ward)
+                later = Writer(by.who, event.time_ms + 600_000)
+                close(connection, later, alarm.handling.subject, event.ward, outcome, "")
+        engine.dispose()
 
     def history(self, heard: Iterable[Gateway], now_ms: int) -> None:
         """A day of it for two wards and some others."""
@@ -144,6 +193,9 @@ def _tonight(heard: Sequence[Gateway], now_ms: int) -> list[Happening]:
             open=True, state="covered",
         ),
     ]  # fmt: skip
+    for n, camera in enumerate(by_id[SHOWN].cameras):
+        time_ms = now_ms - (16 + 7 * n) * MINUTE_MS
+        found.append(Happening(time_ms, by_id[SHOWN], camera, "stopped-vehicle", 13, True))
     rng = random.Random(3)
     for each in [each for each in heard if each.ward == RAIN_WARD][:20]:
         time_ms = now_ms - rng.randrange(18, 29) * MINUTE_MS

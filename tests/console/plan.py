@@ -23,6 +23,7 @@ WARDS = (
     ("hoang-dieu", "Hoàng Diệu", "hd", 53, 135, 20.4660, 106.3520),
 )
 """Id, name, prefix of site ids, sites, cameras, where: 465 sites, 1,194 cameras."""
+WARD_OF = {prefix: ward for ward, _, prefix, *_ in WARDS}
 STREETS = (
     "Lý Thường Kiệt", "Lê Quý Đôn", "Trần Hưng Đạo", "Hai Bà Trưng", "Lý Bôn", "Quang Trung",
     "Nguyễn Thái Học", "Phan Bá Vành", "Trần Thái Tông", "Lê Lợi", "Trưng Trắc", "Bồ Xuyên",

@@ -39,6 +39,9 @@ class Standing(StrEnum):
     NEVER = "never"  # in the sheet, and never heard
 
 
+THERE = (Standing.ONLINE, Standing.BOOTING, Standing.UNSTABLE)
+
+
 class Sight(StrEnum):
     """Of a camera."""
 
@@ -127,8 +130,17 @@ class WardNow:
         return sum(self.sites.values())
 
     @property
+    def sites_there(self) -> int:
+        return sum(self.sites.get(each, 0) for each in THERE)
+
+    @property
     def camera_count(self) -> int:
         return sum(self.cameras.values())
+
+    @property
+    def cameras_seeing(self) -> int:
+        """A picture comes, a good one or a bad one."""
+        return self.cameras.get(Sight.ONLINE, 0) + self.cameras.get(Sight.DEGRADED, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +259,7 @@ def _cameras(
     gateway: str, names: Names, birth: documents.Birth, beat: documents.Heartbeat, standing: Standing
 ) -> tuple[CameraNow, ...]:
     ids = sorted({*beat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras)
-    there = standing in (Standing.ONLINE, Standing.BOOTING, Standing.UNSTABLE)
+    there = standing in THERE
     return tuple(
         _camera(gateway, each, names, beat.cameras.get(each), there, standing is Standing.BOOTING)
         for each in ids

@@ -52,7 +52,10 @@ class Situation:
 
     def explains(self, ward: str, view: str) -> bool:
         """Whether what one camera shows is told by the banner of its ward."""
-        return view == RAIN and any(each.ward == ward for each in self.rain)
+        return view == RAIN and self.rains(ward)
+
+    def rains(self, ward: str) -> bool:
+        return any(each.ward == ward for each in self.rain)
 
 
 def situation(fleet: Fleet) -> Situation:

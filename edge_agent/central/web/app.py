@@ -10,17 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge_agent.central.web import access, login, pictures, refused, start, statics
+from edge_agent.central.web import access, login, pictures, refused, statics
 from edge_agent.central.web.api.events import events_of
 from edge_agent.central.web.front import Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
 from edge_agent.central.web.live.stream import stream_of
+from edge_agent.central.web.pages import desk, events, fleet, site
 from edge_agent.central.web.refusals import Refusal
 
 log = logging.getLogger(__name__)
 
 PAGES: tuple[Page | OpenPage, ...] = (
-    *start.PAGES,
+    *fleet.PAGES,
+    *site.PAGES,
+    *events.PAGES,
+    *desk.PAGES,
     *login.PAGES,
     *access.PAGES,
     *pictures.PAGES,

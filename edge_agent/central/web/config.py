@@ -77,6 +77,7 @@ def _build(values: Values) -> Console:
         session_s=values["session_h"] * 3600,
         timezone=values["timezone"],
         sites_file=values["sites_file"],
+        wards_file=values["wards_file"],
         access_days=values["access_days"],
     )
 
@@ -116,6 +117,13 @@ CONSOLE = Section(
             "the sheet of the fleet, sites.csv: names of cameras, coordinates; read again when it changes",
             None,
             "none: what the gateways say of themselves",
+        ),
+        Field(
+            "wards_file",
+            ReadableFile("a CSV file"),
+            "names of the wards, wards.csv; read again when it changes",
+            None,
+            "none: their ids",
         ),
         Field(
             "access_days",

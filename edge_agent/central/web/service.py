@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from edge_agent.central.console.sheet import Sheet
 from edge_agent.central.settings import CentralSettings
 from edge_agent.central.web.app import build
 from edge_agent.central.web.connections import Connections
@@ -95,6 +96,7 @@ class ConsoleServer:
             devices=Devices(_device_key(self._settings.state_dir)),
             hub=Hub(),
             looks=Looks(self._clock),
+            sheet=Sheet(self._console.sites_file, self._console.wards_file),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.central.console.sheet import Sheet
 from edge_agent.central.settings import CentralSettings, Console
 from edge_agent.central.web.connections import Connections
 from edge_agent.central.web.cookies import Cookies
@@ -29,6 +30,7 @@ class Services:
     devices: Devices
     hub: Hub
     looks: Looks
+    sheet: Sheet
 
     @property
     def pictures(self) -> Path:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edge_agent.central.web.words import Lang, say
+from edge_agent.central.web.words import Lang, named, say, span
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -21,8 +21,10 @@ STATIC = HERE / "static"
 class Templates:
     """Any thread.
 
-    In a template: ``say('key')``, ``static('base.css')``, ``ms|time`` (14:05:09), ``ms|moment`` (with the
-    date); times in the timezone of the configuration.
+    In a template: ``say('key')``, ``named('kind', word)`` (a word of the wire, as it is where we have none),
+    ``span(ms)`` (how long, in words), ``static('base.css')``, ``ms|time`` (14:05:09), ``ms|moment`` (with the
+    date), ``brief(ms)`` (14:05, with the date when it is another day), ``ms|iso``; times in the timezone of
+    the configuration.
     """
 
     def __init__(self, timezone: ZoneInfo) -> None:
@@ -38,10 +40,17 @@ class Templates:
         self._environment.globals["static"] = static
         self._environment.filters["time"] = self._time
         self._environment.filters["moment"] = self._moment
+        self._environment.filters["iso"] = self._iso
+        self._environment.filters["wall"] = self._wall
 
     def render(self, template: str, lang: Lang, context: Mapping[str, Any]) -> str:
         return self._environment.get_template(template).render(
-            context, lang=lang, say=partial(say, lang=lang)
+            context,
+            lang=lang,
+            say=partial(say, lang=lang),
+            named=partial(named, lang=lang),
+            span=partial(span, lang=lang),
+            brief=partial(self._brief, now_ms=context.get("now_ms", 0)),
         )
 
     def _local(self, time_ms: int) -> datetime:
@@ -52,6 +61,18 @@ class Templates:
 
     def _moment(self, time_ms: int) -> str:
         return f"{self._local(time_ms):%d/%m/%Y %H:%M:%S}"
+
+    def _brief(self, time_ms: int, now_ms: int) -> str:
+        local, now = self._local(time_ms), self._local(now_ms)
+        return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%d/%m %H:%M}"
+
+    def _wall(self, time_ms: float) -> str:
+        """Of an axis: midnight is a day."""
+        local = self._local(round(time_ms))
+        return f"{local:%d/%m}" if local.hour == local.minute == 0 else f"{local:%H:%M}"
+
+    def _iso(self, time_ms: int) -> str:
+        return self._local(time_ms).isoformat(timespec="seconds")
 
 
 @cache

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,8 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from edge_agent.central.console.desk import desk
+from edge_agent.central.console.names import Names
 from edge_agent.central.scope import Scope
 from edge_agent.central.web.accounts import ACTING, ADMINS, Account
 from edge_agent.central.web.cookies import Cookies
@@ -88,6 +91,11 @@ class Visit(Call):
         return self.account.scope
 
     @property
+    def names(self) -> Names:
+        """What people call things."""
+        return self.services.sheet.names()
+
+    @property
     def may_act(self) -> bool:
         return self.account.role in ACTING
 
@@ -109,4 +117,6 @@ class Visit(Call):
             "may_act": self.may_act,
             "is_admin": self.is_admin,
             "live": self.mark,
+            "names": self.names,
+            "desk_now": partial(desk, self.connection, self.scope, self.now_ms),
         }

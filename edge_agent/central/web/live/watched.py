@@ -13,6 +13,7 @@ from edge_agent.central import tables
 from edge_agent.central.web.live.hub import Told
 
 Document = dict[str, Any]
+NEWEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,28 @@ def _alerts(connection: Connection) -> Mapping[object, Shown]:
     return {row.id: Shown(row.ward, dict(row._mapping)) for row in rows}
 
 
+def _handled(connection: Connection) -> Mapping[object, Shown]:
+    """What the duty book says of the newest things: whoever acknowledges silences the bell of everybody."""
+    columns = tables.handling.c
+    newest = select(tables.handling).order_by(columns.acknowledged_ms.desc()).limit(NEWEST)
+    rows = connection.execute(newest)
+    return {row.subject: Shown(row.ward, dict(row._mapping)) for row in rows}
+
+
+def _requests(connection: Connection) -> Mapping[object, Shown]:
+    """What was asked of gateways, and how it gets on."""
+    columns = tables.request.c
+    wanted = (columns.id, columns.ward, columns.gateway, columns.about, columns.status)
+    rows = connection.execute(select(*wanted).order_by(columns.asked_ms.desc()).limit(NEWEST))
+    return {row.id: Shown(row.ward, dict(row._mapping)) for row in rows}
+
+
 WATCHED: tuple[Watched, ...] = (
     Watched("presence", _presence),
     Watched("outage", _outages),
     Watched("alert", _alerts),
+    Watched("handling", _handled),
+    Watched("request", _requests),
 )
 """Another table joins here."""
 

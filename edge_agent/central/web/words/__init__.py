@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from edge_agent.central.web.words import base
+from edge_agent.central.web.words import base, desk, events, fleet
 
 Lang = Literal["vi", "en"]
 LANGS: tuple[Lang, ...] = ("vi", "en")
-MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (base.WORDS,)
+MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
+    base.WORDS,
+    fleet.WORDS,
+    events.WORDS,
+    desk.WORDS,
+)
 """A new module joins here."""
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}
 
@@ -17,6 +22,24 @@ ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, 
 def say(key: str, lang: Lang, **values: object) -> str:
     """Raises KeyError for a key that is not there: a test renders every page in both languages."""
     return ALL[key][LANGS.index(lang)].format(**values)
+
+
+def named(group: str, word: str | None, lang: Lang) -> str:
+    """A word of the wire; as it is where it is newer than we are."""
+    key = f"{group}-{word}"
+    return say(key, lang) if key in ALL else word or ""
+
+
+def span(milliseconds: float, lang: Lang) -> str:
+    """How long: 47 s, 12 min, 3 h, 5 d."""
+    seconds = max(0.0, milliseconds / 1000)
+    for unit, length in (("d", 172_800), ("h", 7_200), ("min", 90)):
+        if seconds >= length:
+            return say(f"span-{unit}", lang, count=round(seconds / SECONDS[unit]))
+    return say("span-s", lang, count=round(seconds))
+
+
+SECONDS = {"d": 86_400, "h": 3_600, "min": 60}
 
 
 def chosen(cookie: str | None, accepted: str) -> Lang:

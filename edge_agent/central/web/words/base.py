@@ -56,4 +56,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-file": ("tệp", "file"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có gì", "Nothing"),
+    "span-s": ("{count} giây", "{count} s"),
+    "span-min": ("{count} phút", "{count} min"),
+    "span-h": ("{count} giờ", "{count} h"),
+    "span-d": ("{count} ngày", "{count} d"),
+    "for-span": ("{span}", "{span}"),
+    "ago": ("{span} trước", "{span} ago"),
 }

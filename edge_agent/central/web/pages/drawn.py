@@ -1,0 +1,169 @@
+"""Plots and the map as numbers for SVG: no picture is fetched from anywhere, no tile server is asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.central.console.fleet import Fleet, SiteNow
+from edge_agent.central.console.history import Series
+
+WIDTH, HEIGHT = 640, 132
+LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 20
+MOST_POINTS = 320
+"""Drawn of a series: more cannot be told apart on that width."""
+MAP_WIDTH, MAP_MARGIN = 1000.0, 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """``lines`` are the ``points`` of polylines: a gap in what was told is a gap in the line."""
+
+    name: str
+    unit: str
+    lines: tuple[str, ...]
+    across: tuple[Tick, ...]  # at y, value
+    along: tuple[Tick, ...]  # at x, milliseconds since 1970
+    newest: float | None
+    lowest: float | None
+    highest: float | None
+    limit: float | None = None  # y of the value from which on it is worth a look
+
+    @property
+    def is_empty(self) -> bool:
+        return self.newest is None
+
+
+def plot(
+    series: Series, from_ms: int, to_ms: int, floor: float, ceiling: float, limit: float | None = None
+) -> Plot:
+    """``floor`` and ``ceiling`` are shown at least; what is beyond widens the axis."""
+    values = [value for _, value in series.points if value is not None]
+    low = min([floor, *values])
+    high = max([ceiling, *values])
+    step = _step(high - low)
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+
+    def y(value: float) -> float:
+        return round(TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+
+    def x(time_ms: int) -> float:
+        return round(LEFT + (time_ms - from_ms) / (to_ms - from_ms) * (WIDTH - LEFT - RIGHT), 1)
+
+    drawn = [(x(time_ms), None if value is None else y(value)) for time_ms, value in _thinned(series.points)]
+    return Plot(
+        series.name,
+        series.unit,
+        _lines(drawn, (WIDTH - LEFT - RIGHT) * 3_600_000 / (to_ms - from_ms)),
+        tuple(Tick(y(low + n * step), low + n * step) for n in range(round((high - low) / step) + 1)),
+        tuple(Tick(x(time_ms), time_ms) for time_ms in _times(from_ms, to_ms)),
+        *(series.newest, min(values, default=None), max(values, default=None)),
+        None if limit is None or not low <= limit <= high else y(limit),
+    )
+
+
+def _step(span: float) -> float:
+    """1, 2 or 5 times a power of ten: three or four lines."""
+    rough = max(span, 1e-9) / 3
+    power: float = 10.0 ** math.floor(math.log10(rough))
+    return next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
+
+
+def _times(from_ms: int, to_ms: int) -> list[int]:
+    hours = (to_ms - from_ms) / 3_600_000
+    every_ms = round(3_600_000 * next((h for h in (1, 3, 6, 24, 72, 168) if hours / h <= 8), 168))
+    offset_ms = 7 * 3_600_000  # midnight of the place
+    first = -(-(from_ms + offset_ms) // every_ms) * every_ms - offset_ms
+    return list(range(first, to_ms, every_ms))
+
+
+def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, float | None]]:
+    """Of each run of points the extreme one: a short peak stays."""
+    size = -(-len(points) // MOST_POINTS)
+    if size <= 1:
+        return points
+    runs = (points[start : start + size] for start in range(0, len(points), size))
+    return [max(run, key=lambda point: -math.inf if point[1] is None else point[1]) for run in runs]
+
+
+def _lines(points: Sequence[tuple[float, float | None]], hour: float) -> tuple[str, ...]:
+    """``hour`` is one, in x: whoever said nothing for so long is not connected by a line."""
+    lines: list[list[str]] = [[]]
+    before = -math.inf
+    for x, y in points:
+        if y is None or x - before > hour:
+            lines.append([])
+        if y is not None:
+            lines[-1].append(f"{x:g},{y:g}")
+            before = x
+    # A point alone would not be seen.
+    return tuple(" ".join(line if len(line) > 1 else line * 2) for line in lines if line)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    site: SiteNow
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    ward: str
+    name: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    width: float
+    height: float
+    spots: tuple[Spot, ...]  # who needs somebody is drawn last, and so on top
+    labels: tuple[Label, ...]
+    without_place: int
+    metre: float  # in units of the drawing
+
+    @property
+    def radius(self) -> float:
+        return 6.0 if len(self.spots) > 100 else 11.0
+
+
+def drawn_map(now: Fleet) -> Map:
+    """North is up; over a city the ground is flat."""
+    placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
+    if not placed:
+        return Map(MAP_WIDTH, 200.0, (), (), len(now.sites), 0.0)
+    latitudes = [site.latitude or 0.0 for site in placed]
+    longitudes = [site.longitude or 0.0 for site in placed]
+    squeeze = math.cos(math.radians(sum(latitudes) / len(latitudes)))
+    wide = max((max(longitudes) - min(longitudes)) * squeeze, 0.002)
+    high = max(max(latitudes) - min(latitudes), 0.002)
+    scale = (MAP_WIDTH - 2 * MAP_MARGIN) / wide
+    west, north = min(longitudes), max(latitudes)
+
+    def spot(site: SiteNow) -> Spot:
+        x = MAP_MARGIN + ((site.longitude or 0.0) - west) * squeeze * scale
+        return Spot(site, round(x, 1), round(MAP_MARGIN + (north - (site.latitude or 0.0)) * scale, 1))
+
+    spots = sorted(map(spot, placed), key=lambda each: _ON_TOP[each.site.level.value])
+    labels = []
+    for ward in now.wards:
+        own = [each for each in spots if each.site.ward == ward.id]
+        if own:
+            x, y = (
+                sum(values) / len(own) for values in zip(*((each.x, each.y) for each in own), strict=True)
+            )
+            labels.append(Label(ward.id, ward.name, round(x, 1), round(y, 1)))
+    height = round(high * scale + 2 * MAP_MARGIN, 1)
+    return Map(MAP_WIDTH, height, tuple(spots), tuple(labels), len(now.sites) - len(placed), scale / 111_320)
+
+
+_ON_TOP = {"calm": 0, "away": 1, "look": 2, "hands": 3}

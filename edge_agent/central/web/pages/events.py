@@ -1,0 +1,127 @@
+"""Events as they come, and one of them with everything about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from edge_agent.central.console.book import handlings, steps, subject_of_event
+from edge_agent.central.console.events import (
+    INFO,
+    KINDS,
+    QUIET,
+    EventFilter,
+    Position,
+    events,
+    story,
+)
+from edge_agent.central.console.fleet import fleet
+from edge_agent.central.console.requests import requests_about
+from edge_agent.central.console.verdict import judge_event
+from edge_agent.central.web.front import Page
+from edge_agent.central.web.refusals import BadRequest, NotFound
+from edge_agent.central.web.visit import Visit
+
+SEVERITIES = (9, 13, 17)
+SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)
+
+
+def events_page(visit: Visit) -> Response:
+    asked = asked_of(visit)
+    after = visit.query("after")
+    position = None if after is None else Position.parse(after)
+    if after is not None and position is None:
+        raise BadRequest("after is a position that a page of events named")
+    page = events(visit.connection, visit.scope, asked, position)
+    wards = fleet_wards(visit)
+    return visit.render(
+        "events.html",
+        rows=page.rows,
+        asked=asked,
+        kind=next(iter(asked.kinds), ""),
+        from_text=visit.query("from") or "",
+        to_text=visit.query("to") or "",
+        wards=wards,
+        kinds=SHOWN_KINDS,
+        severities=SEVERITIES,
+        names=visit.names,
+        newest=position is None and not asked.by_time,
+        older=None if page.next is None else _link(visit, str(page.next)),
+    )
+
+
+def asked_of(visit: Visit) -> EventFilter:
+    """Raises BadRequest for what no form of ours sends."""
+    severity = visit.query("severity") or str(INFO)
+    if severity not in map(str, SEVERITIES):
+        raise BadRequest("severity is 9, 13 or 17")
+    kind = visit.query("kind")
+    return EventFilter(
+        ward=visit.query("ward") or "",
+        kinds=frozenset() if kind is None else frozenset((kind[:63],)),
+        severity=int(severity),
+        gateway=(visit.query("site") or "")[:63],
+        camera=(visit.query("camera") or "")[:63],
+        from_ms=_moment(visit, visit.query("from")),
+        to_ms=_moment(visit, visit.query("to")),
+    )
+
+
+def fleet_wards(visit: Visit) -> list[tuple[str, str]]:
+    """(id, name) of those that he sees."""
+    now = fleet(visit.connection, visit.names, visit.scope, visit.now_ms)
+    return [(ward.id, ward.name) for ward in now.wards]
+
+
+def event_page(visit: Visit) -> Response:
+    number = visit.path("cursor")
+    if not number.isdecimal() or len(number) > 18:
+        raise NotFound
+    found = story(visit.connection, visit.scope, int(number))
+    if found is None:
+        raise NotFound
+    first = found.first
+    subject = subject_of_event(first.gateway, first.event_id or "")
+    now = fleet(visit.connection, visit.names, visit.scope, visit.now_ms, first.gateway)
+    return visit.render(
+        "event.html",
+        story=found,
+        first=first,
+        site=now.site(first.gateway),
+        names=visit.names,
+        verdict=judge_event(visit.connection, visit.scope, first.cursor),
+        subject=subject,
+        handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
+        steps=steps(visit.connection, subject),
+        clip_ids=[],
+        requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
+    )
+
+
+def _moment(visit: Visit, text: str | None) -> int | None:
+    """Of ``datetime-local``, in the time zone of the console."""
+    if text is None:
+        return None
+    try:
+        local = datetime.fromisoformat(text[:30])
+    except ValueError:
+        raise BadRequest("a time is YYYY-MM-DDTHH:MM") from None
+    if local.tzinfo is None:
+        local = local.replace(tzinfo=visit.services.console.timezone)
+    try:
+        return round(local.timestamp() * 1000)
+    except (OverflowError, ValueError):
+        raise BadRequest("a time is YYYY-MM-DDTHH:MM") from None
+
+
+def _link(visit: Visit, after: str) -> str:
+    kept = {key: value for key, value in visit.request.query_params.items() if value and key != "after"}
+    return "/events?" + urlencode({**kept, "after": after})
+
+
+PAGES = (
+    Page("/events", events_page),
+    Page("/events/{cursor}", event_page),
+)

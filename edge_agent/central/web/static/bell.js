@@ -1,0 +1,119 @@
+// The bell: sounds while an alarm is there that nobody has acknowledged. Browsers let a page sound only after a click, so
+// the button says when that is still needed. Which alarms ring is what the server wrote into `data-ringing`.
+"use strict";
+
+(() => {
+  const EVERY_MS = 2400;
+  const KEY = "console-bell";
+
+  const button = document.getElementById("bell");
+  const spoken = document.getElementById("spoken");
+  let audio = null;
+  let timer = null;
+  let known = ringing();
+
+  function ringing() {
+    const told = document.getElementById("alarms").dataset.ringing;
+    return told ? told.split(";") : [];
+  }
+
+  function wanted() {
+    try {
+      return localStorage.getItem(KEY) !== "off";
+    } catch {
+      return true;
+    }
+  }
+
+  function want(on) {
+    try {
+      localStorage.setItem(KEY, on ? "on" : "off");
+    } catch {
+      // Private windows keep nothing: it holds for this page.
+    }
+  }
+
+  async function start() {
+    show();
+    audio = audio || new AudioContext();
+    if (audio.state === "suspended") {
+      // Without a click before, this promise stays open.
+      await Promise.race([audio.resume(), new Promise((done) => setTimeout(done, 300))]);
+    }
+    show();
+  }
+
+  function works() {
+    return audio !== null && audio.state === "running";
+  }
+
+  function show() {
+    const on = wanted();
+    const blocked = on && !works();
+    button.hidden = false;
+    button.classList.toggle("blocked", blocked);
+    button.setAttribute("aria-pressed", String(on && !blocked));
+    button.textContent = blocked ? button.dataset.blocked : on ? button.dataset.on : button.dataset.off;
+    sound();
+  }
+
+  function sound() {
+    const must = known.length > 0 && wanted() && works();
+    if (must && timer === null) {
+      chime();
+      timer = setInterval(chime, EVERY_MS);
+    } else if (!must && timer !== null) {
+      clearInterval(timer);
+      timer = null;
+    }
+    document.body.dataset.sounding = String(timer !== null);
+  }
+
+  // Two tones, the second higher: heard through a conversation, and bearable for a minute.
+  function chime() {
+    [[660, 0], [880, 0.28]].forEach(([hertz, delay]) => {
+      const tone = audio.createOscillator();
+      const loudness = audio.createGain();
+      const from = audio.currentTime + delay;
+      tone.type = "triangle";
+      tone.frequency.value = hertz;
+      loudness.gain.setValueAtTime(0, from);
+      loudness.gain.linearRampToValueAtTime(0.5, from + 0.03);
+      loudness.gain.exponentialRampToValueAtTime(0.001, from + 0.55);
+      tone.connect(loudness).connect(audio.destination);
+      tone.start(from);
+      tone.stop(from + 0.6);
+    });
+  }
+
+  document.addEventListener("console:refreshed", () => {
+    const now = ringing();
+    const fresh = now.filter((subject) => !known.includes(subject));
+    known = now;
+    if (fresh.length > 0) speak();
+    sound();
+  });
+
+  // Screen readers hear it once, in words.
+  function speak() {
+    const item = document.querySelector("#alarms li");
+    if (item === null) return;
+    const what = item.querySelector(".what").textContent.trim();
+    const where = item.querySelector(".where").textContent.trim().replace(/\s+/g, " ");
+    spoken.textContent = spoken.dataset.words.replace("WHAT", what).replace("WHERE", where);
+  }
+
+  button.addEventListener("click", async () => {
+    if (!works()) want(true);
+    else want(!wanted());
+    await start();
+  });
+  // Any click on the page is one that the browser counts.
+  document.addEventListener("pointerdown", () => {
+    if (wanted() && !works()) start();
+  });
+  document.addEventListener("keydown", () => {
+    if (wanted() && !works()) start();
+  });
+  start();
+})();

@@ -1,0 +1,138 @@
+// Keeps what is shown up to date: what the server tells (EventSource) says that a part of the page is old; the page is
+// asked for again, and the parts with `data-part` are put in place of the old ones. There is one way to draw a thing: the
+// server's.
+"use strict";
+
+(() => {
+  const OFTEN_MS = 1500; // parts that show a whole fleet
+  const AT_ONCE_MS = 200; // parts that show what comes
+  const ANYWAY_MS = 30000; // "3 min" becomes "4 min"
+  const LOST_MS = 5000;
+  const KINDS = ["event", "presence", "outage", "alert", "handling", "request"];
+
+  const status = document.getElementById("live");
+  let due = null;
+  let running = false;
+  let again = false;
+  let last = 0;
+
+  function parts() {
+    return Array.from(document.querySelectorAll("[data-part]"));
+  }
+
+  function heard(kind, told) {
+    const bell = kind === "alert" || kind === "handling" || (kind === "event" && told.severity >= 13);
+    const here = parts().filter((part) => hears(part, kind, told));
+    if (here.length === 0 && !bell) return;
+    soon(here.some((part) => "atOnce" in part.dataset) || bell ? AT_ONCE_MS : OFTEN_MS);
+  }
+
+  function hears(part, kind, told) {
+    if (!(part.dataset.hears || "").split(" ").includes(kind)) return false;
+    if (part.dataset.site && told.gateway) return part.dataset.site === told.gateway;
+    return !part.dataset.ward || part.dataset.ward === told.ward;
+  }
+
+  function soon(wait) {
+    const at = Math.max(Date.now() + 30, last + wait);
+    if (due !== null && due.at <= at) return;
+    if (due !== null) clearTimeout(due.timer);
+    due = { at, timer: setTimeout(refresh, at - Date.now()) };
+  }
+
+  async function refresh() {
+    due = null;
+    if (running || document.hidden) {
+      again = true;
+      return;
+    }
+    running = true;
+    again = false;
+    last = Date.now();
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (answer.ok) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      else if (answer.status === 401) location.reload();
+    } catch (error) {
+      console.info("the page is asked for again later:", error.message);
+    }
+    running = false;
+    if (again) soon(OFTEN_MS);
+  }
+
+  function put(fresh) {
+    const seen = new Set(Array.from(document.querySelectorAll("[data-cursor]"), (row) => row.dataset.cursor));
+    for (const part of parts()) {
+      const now = fresh.getElementById(part.id);
+      // Whoever types or chooses in it is not disturbed.
+      if (now === null || part.querySelector("input:focus, textarea:focus, select:focus") || typed(part)) continue;
+      if (part.innerHTML === now.innerHTML) continue;
+      const focus = place(part, document.activeElement);
+      part.replaceChildren(...now.childNodes);
+      for (const name of now.getAttributeNames()) part.setAttribute(name, now.getAttribute(name));
+      if (focus !== null) focused(part, focus);
+      for (const row of part.querySelectorAll("[data-cursor]")) {
+        if (seen.size > 0 && !seen.has(row.dataset.cursor)) row.classList.add("new");
+      }
+    }
+    const tabs = document.querySelector("header nav");
+    const freshTabs = fresh.querySelector("header nav");
+    if (tabs && freshTabs && !tabs.contains(document.activeElement)) tabs.replaceChildren(...freshTabs.childNodes);
+    document.dispatchEvent(new Event("console:refreshed"));
+  }
+
+  function typed(part) {
+    return Array.from(part.querySelectorAll("textarea, input:not([type=hidden])")).some((field) => field.value !== field.defaultValue);
+  }
+
+  // The control that has the focus, as what it is: it comes back as another element.
+  function place(part, element) {
+    if (element === null || !part.contains(element) || element === part) return null;
+    const form = element.closest("form");
+    const subject = form && form.elements.subject ? form.elements.subject.value : "";
+    return { tag: element.tagName, href: element.getAttribute("href"), name: element.getAttribute("name"), value: element.value, subject };
+  }
+
+  function focused(part, was) {
+    for (const element of part.querySelectorAll(was.tag)) {
+      const now = place(part, element);
+      if (now.href === was.href && now.name === was.name && now.value === was.value && now.subject === was.subject) {
+        element.focus({ preventScroll: true });
+        return;
+      }
+    }
+  }
+
+  function listen() {
+    const mark = document.body.dataset.live;
+    if (!mark) return; // this server has no stream: the page is asked for every so often
+    const source = new EventSource("/live?after=" + encodeURIComponent(mark));
+    let lost = null;
+    source.onopen = () => {
+      clearTimeout(lost);
+      lost = null;
+      show("on", document.body.dataset.liveWord);
+    };
+    source.onerror = () => {
+      if (lost === null) lost = setTimeout(() => show("lost", document.body.dataset.lost), LOST_MS);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 2 * LOST_MS);
+    };
+    for (const kind of KINDS) source.addEventListener(kind, (message) => heard(kind, JSON.parse(message.data)));
+    source.addEventListener("stale", () => soon(OFTEN_MS));
+    addEventListener("pagehide", () => source.close());
+  }
+
+  function show(state, words) {
+    status.className = "live " + state;
+    if (status.textContent !== words) status.textContent = words;
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) soon(0);
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+  setInterval(() => soon(0), ANYWAY_MS);
+  listen();
+})();

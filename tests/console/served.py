@@ -1,0 +1,18 @@
+"""The invented city behind a console of this process, at a free port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.central.web.house import House
+from tests.console.city import City, build
+
+
+class CityHouse(House):
+    """Log in as an account of ``person``; ``city`` is what is in the database."""
+
+    def __init__(self, folder: Path, *, now_ms: int | None = None, events: int = 1_500, **keys: Any) -> None:
+        self.city: City = build(folder / "state", now_ms, events=events)
+        keys |= {"sites_file": str(self.city.sites_file), "wards_file": str(self.city.wards_file)}
+        super().__init__(folder, **keys)

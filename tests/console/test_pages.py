@@ -1,0 +1,250 @@
+"""The pages over HTTP, with the invented city behind them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from edge_agent.central import tables
+from edge_agent.central.web.accounts import Role
+from tests.central.web.house import Browser
+from tests.console.city import COVERED, CUT, OFFLINE, SHOWN
+from tests.console.served import CityHouse
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CityHouse]:
+    with CityHouse(tmp_path_factory.mktemp("served"), events=600) as house:
+        house.start()
+        house.person("minh", Role.ADMIN)
+        house.person("lan", Role.OFFICER, "quang-trung", "phu-khanh")
+        house.person("hoa", Role.VIEWER, "ky-ba")
+        yield house
+
+
+@pytest.fixture
+def minh(served: CityHouse) -> Browser:
+    return served.browser("minh")
+
+
+def main_of(html: str) -> str:
+    return html[html.index("<main") : html.index("</main>")]
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", main_of(html)).split())
+
+
+def alarm_of(browser: Browser, gateway: str) -> str:
+    """The page of an alarm of a gateway."""
+    rows = re.findall(r'href="(/events/\d+)".*?href="/sites/([\w-]+)"', alarms_listed(browser), re.S)
+    return next(page for page, site in rows if site == gateway)
+
+
+def alarms_listed(browser: Browser) -> str:
+    return main_of(browser.get("/events?severity=17").text)
+
+
+def alarm_pages(browser: Browser) -> list[str]:
+    return re.findall(r'href="(/events/\d+)"', alarms_listed(browser))
+
+
+PATHS = (
+    *(
+        "/",
+        "/events",
+        "/alerts",
+        "/map",
+        "/map?ward=ky-ba",
+        "/handover",
+        "/wards/de-tham",
+        "/search?q=de+tham",
+    ),
+    *(
+        f"/sites/{SHOWN}",
+        f"/sites/{SHOWN}?days=7",
+        f"/sites/{OFFLINE}",
+        f"/sites/{COVERED[0]}",
+        "/sites/hd-052",
+    ),
+    "/events?ward=ky-ba&kind=camera-view&from=2026-01-01T00:00",
+    f"/events?site={SHOWN}&camera=cam-1",
+)
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_is_there_in_both_languages(minh: Browser, path: str, lang: str) -> None:
+    minh.get(f"/language/{lang}")
+    answer = minh.get(path)
+    assert answer.status_code == 200
+    assert f'<html lang="{lang}"' in answer.text
+    assert answer.text.count("<h1") == 1
+    assert not re.search(
+        r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|javascript:|https?://(?!127)", answer.text
+    )
+
+
+def test_the_overview_says_what_is_the_matter(minh: Browser) -> None:
+    words = text_of(minh.get("/").text)
+    assert "Mất điện hoặc mất mạng ở Đề Thám" in words
+    assert "11 trên 21 điểm" in words
+    assert "Bồ Xuyên: 6 điểm đang khởi động lại" in words
+    assert re.search(r"Mưa hoặc sương ở Kỳ Bá: \d+ trên 137 camera", words)
+    assert "450 trên 465" in words
+
+
+def test_a_ward_never_sees_another_one(served: CityHouse) -> None:
+    hoa = served.browser("hoa")
+    pages = ["/", "/events", "/alerts", "/map", "/handover", "/search?q=quang+trung"]
+    shown = " ".join(text_of(hoa.get(path).text) for path in pages)
+    assert "Kỳ Bá" in shown
+    for foreign in ("Phú Khánh", "Đề Thám", "qt-0", "pk-0"):
+        assert foreign not in shown, foreign
+    foreign_event = alarm_pages(served.browser("minh"))[0]
+    for path in ("/wards/quang-trung", "/sites/qt-014", "/map?ward=quang-trung", foreign_event):
+        assert hoa.get(path).status_code == 404, path
+
+
+def test_an_event_page_has_picture_channel_verdict_and_clip(served: CityHouse, minh: Browser) -> None:
+    page = alarm_of(minh, "pk-003")
+    answer = minh.get(page)
+    words = text_of(answer.text)
+    channel = served.city.gateways["pk-003"].channels["cam-2"]
+    for expected in (
+        f"Kênh {channel}",
+        "Nguyên vẹn",
+        "Có video 50 giây trên thiết bị",
+        "Lấy video về",
+        "Kết thúc",
+    ):
+        assert expected in words, expected
+    picture = re.search(r'<img src="(/media/pk-003/[0-9a-f]+)"', answer.text)
+    assert picture is not None
+    assert minh.get(picture[1]).content.startswith(b"\xff\xd8")
+    assert "pk-003" in minh.get("/access").text, "who looked is written down"
+
+
+def test_times_are_those_of_the_place(minh: Browser) -> None:
+    times = re.findall(r'datetime="([^"]+)"', minh.get("/events").text)
+    assert times
+    assert all(each.endswith("+07:00") for each in times)
+
+
+def test_a_typed_time_is_the_places_too(served: CityHouse, minh: Browser) -> None:
+    first = minh.get("/events")
+    newest = re.findall(r'datetime="([^"]+)\+07:00"', first.text)[0]
+    found = minh.get("/events", params={"from": newest[:16]}).text
+    assert newest in found
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/events?severity=99", "/events?after=x", "/events?from=yesterday", "/events?from=99:99"],
+)  # fmt: skip
+def test_what_no_form_of_ours_sends_is_refused(minh: Browser, path: str) -> None:
+    assert minh.get(path).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/events/0", "/events/abc", "/events/" + "9" * 30, "/sites/nowhere", "/wards/no"]
+)
+def test_what_is_not_there_is_not_there(minh: Browser, path: str) -> None:
+    assert minh.get(path).status_code == 404
+
+
+def test_one_hit_alone_is_where_one_wanted_to_go(minh: Browser) -> None:
+    answer = minh.get("/search?q=tl-007")
+    hits = re.findall(r'href="(/sites/tl-007)"', answer.text)
+    assert answer.status_code in (200, 303)
+    assert hits or answer.headers["location"] == "/sites/tl-007"
+
+
+def test_a_cut_site_is_not_called_broken(minh: Browser) -> None:
+    assert "Mất cùng cả phường" in text_of(minh.get(f"/sites/{CUT[0]}").text)
+
+
+# --- acting ---
+
+
+def subject_on(browser: Browser, page: str) -> str:
+    found = re.search(r'name="subject" value="([^"]+)"', main_of(browser.get(page).text))
+    assert found is not None
+    return found[1]
+
+
+def test_an_officer_acknowledges_and_closes_and_it_is_on_record(served: CityHouse) -> None:
+    lan = served.browser("lan")
+    page = alarm_of(lan, "qt-014")
+    subject = subject_on(lan, page)
+    done = lan.post("/alerts/acknowledge", {"subject": subject, "next": page}, page=page)
+    assert (done.status_code, done.headers["location"]) == (303, page)
+    assert subject not in re.findall(r'data-ringing="([^"]*)"', lan.get("/").text)[0]
+    lan.post("/alerts/take", {"subject": subject, "owner": "minh", "next": page}, page=page)
+    lan.post(
+        "/alerts/close", {"subject": subject, "outcome": "false", "note": "mèo", "next": page}, page=page
+    )
+    words = text_of(lan.get(page).text)
+    assert "Kết luận: Báo nhầm" in words
+    assert re.search(
+        r"lan nhận xử lý .* lan chuyển cho: minh .* lan kết luận: Báo nhầm .* ghi chú: mèo", words
+    )
+    lan.post("/alerts/reopen", {"subject": subject, "next": page}, page=page)
+    assert "Kết luận:" not in text_of(lan.get(page).text)
+
+
+def test_an_alert_of_a_box_is_handled_the_same_way(served: CityHouse) -> None:
+    lan = served.browser("lan")
+    assert "Camera mất hình" in text_of(lan.get("/alerts").text)
+    with served.connections.reading() as connection:
+        columns = tables.alert.c
+        number = connection.scalar(select(columns.id).where(columns.gateway == "pk-015"))
+    lan.post("/alerts/close", {"subject": f"alert {number}", "outcome": "handled"}, page="/alerts")
+    assert "pk-015" not in lan.get("/alerts").text
+
+
+def test_nobody_acts_on_what_is_not_his(served: CityHouse) -> None:
+    lan, minh = served.browser("lan"), served.browser("minh")
+    foreign = alarm_of(minh, "lp-012")
+    subject = subject_on(minh, foreign)
+    assert lan.post("/alerts/acknowledge", {"subject": subject}, page="/alerts").status_code == 404
+    assert lan.post(f"{foreign}/clip", page="/alerts").status_code == 404
+    for nonsense in ("", "alert x", "event lp-012", "alert 99999"):
+        assert minh.post("/alerts/acknowledge", {"subject": nonsense}, page="/alerts").status_code == 404
+
+
+def test_a_viewer_looks_only(served: CityHouse) -> None:
+    hoa = served.browser("hoa")
+    assert "Nhận xử lý" not in hoa.get("/alerts").text
+    for path in ("/alerts/acknowledge", "/alerts/close", "/handover/leave", "/events/1/clip"):
+        assert hoa.post(path, {"subject": "alert 1"}).status_code == 403, path
+
+
+def test_a_shift_is_handed_over_and_taken(served: CityHouse) -> None:
+    lan, minh = served.browser("lan"), served.browser("minh")
+    lan.post("/handover/leave", {"note": "camera cổng bị che,\nđã gọi thợ"}, page="/handover")
+    waiting = minh.get("/handover").text
+    assert "đã gọi thợ" in waiting
+    take = re.search(r'action="(/handover/\d+/take)"', waiting)
+    assert take is not None
+    assert minh.post(take[1], page="/handover").status_code == 303
+    assert lan.post(take[1], page="/handover").status_code == 409, "it is taken"
+    assert re.search(r"minh nhận lúc \d\d/\d\d/\d{4}", text_of(lan.get("/handover").text))
+
+
+def test_a_clip_is_asked_for_once(served: CityHouse) -> None:
+    lan = served.browser("lan")
+    page = alarm_of(lan, "pk-003")
+    for _ in range(2):
+        assert lan.post(f"{page}/clip", page=page).status_code == 303
+    with served.connections.reading() as connection:
+        rows = connection.execute(select(tables.request)).all()
+    assert [(row.gateway, row.ward, row.type, row.status, row.asked_by) for row in rows] == [
+        ("pk-003", "phu-khanh", "clip", "asked", "lan")
+    ]
+    words = text_of(lan.get(page).text)
+    assert "Đã yêu cầu lan lúc" in words
+    assert "Lấy video về" not in words
