@@ -41,7 +41,7 @@ def text_of(html: str) -> str:
 def alarm_of(browser: Browser, gateway: str) -> str:
     """The page of an alarm of a gateway."""
     rows = re.findall(r'href="(/events/\d+)".*?href="/sites/([\w-]+)"', alarms_listed(browser), re.S)
-    return next(page for page, site in rows if site == gateway)
+    return str(next(page for page, site in rows if site == gateway))
 
 
 def alarms_listed(browser: Browser) -> str:
