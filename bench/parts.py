@@ -8,6 +8,7 @@ from functools import partial
 
 from bench import (
     backlog,
+    console,
     delivery,
     inference,
     ingest,
@@ -52,6 +53,9 @@ PARTS = (
     Part("inference", "one look at a 160-pixel crop", inference.measure),
     Part("outbox", "durable events", outbox.measure),
     Part("ingest", "a backlog of 465 gateways into the centre", ingest.measure),
+    Part(
+        "console", "200,000 events behind 50 browsers and a program that reads all of them", console.measure
+    ),
     Part("backlog", "a full outbox into a broker", backlog.measure),
     Part("delivery", "an event on the broker's word and on the centre's", delivery.measure),
 )

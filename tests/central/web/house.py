@@ -55,10 +55,10 @@ class House:
         self.settings: CentralSettings = load(self.config)
         self.clock = clock or SystemClock()
         self.connections = Connections(self.settings.database)
-        self._store = Store(self.settings.database)
-        self._store.load()  # makes the database: two who do that at once get in each other's way
+        self.store = Store(self.settings.database)
+        self.store.load()  # makes the database: two who do that at once get in each other's way
         topics = CentralTopics("tb/v1", "central")
-        self._intake = Intake(topics, WARDS, Pictures(self.settings.pictures), self.settings.history)
+        self.intake = Intake(topics, WARDS, Pictures(self.settings.pictures), self.settings.history)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._clients: list[httpx.Client] = []
@@ -73,17 +73,17 @@ class House:
         for client in self._clients:
             client.close()
         self.stop()
-        self._store.close()
+        self.store.close()
         self.connections.close()
 
     # --- what is in it
 
     def take(self, *messages: tuple[str, bytes] | Arrived) -> Stored:
         """As the ingest would, in one commit."""
-        known = self._store.load()
+        known = self.store.load()
         arrived = [each if isinstance(each, Arrived) else Arrived(*each, 1) for each in messages]
-        with self._store.batch() as batch:
-            return self._intake.take(arrived, known, batch, self.now_ms())
+        with self.store.batch() as batch:
+            return self.intake.take(arrived, known, batch, self.now_ms())
 
     def picture(self, box: Box, media_id: str, payload: bytes = JPEG) -> None:
         """Of the event ``e1`` of its first camera."""
@@ -93,8 +93,8 @@ class House:
 
     def tell(self, *reports: Report) -> None:
         """What the watch says of gateways and wards."""
-        self._store.load()
-        with self._store.batch() as batch:
+        self.store.load()
+        with self.store.batch() as batch:
             for report in reports:
                 batch.keep(report)
 

@@ -1,0 +1,52 @@
+"""The same console at a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.central.presence import BoxReport, Standing
+from edge_agent.central.web.accounts import Role
+from tests.central.parts import JPEG, WARD, Box
+from tests.central.web.house import House
+from tests.central.web.listening import Ear
+from tests.testbed.mosquitto import wait_until
+from tests.testbed.postgresql import PostgreSQL, programs
+
+OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+
+
+@pytest.fixture
+def server() -> Iterator[PostgreSQL]:
+    if programs() is None:
+        pytest.skip("postgresql is not installed, or there is no user postgres: tests/testbed/install.sh")
+    with PostgreSQL() as started:
+        yield started
+
+
+def test_login_pages_history_live_and_pictures(server: PostgreSQL, tmp_path: Path) -> None:
+    with House(tmp_path, database=server.url) as house:
+        house.start()
+        house.person("minh", Role.ADMIN)
+        house.take(OURS.event(1), THEIRS.event(1), OURS.heartbeat("s"))
+        house.picture(OURS, "m1")
+        browser, client = house.browser("minh"), house.program(house.token("app", WARD))
+        assert browser.get("/").status_code == 200
+        page = client.get("/api/events", params={"limit": "1"}).json()
+        assert (len(page["events"]), page["more"]) == (1, True)
+        assert client.get("/api/events", params={"after": page["next"]}).json()["events"] == []
+        with Ear(browser.client) as ear:
+            house.take(OURS.event(2))
+            house.tell(BoxReport("dt-001", WARD, Standing.OFFLINE, "will", 1))
+            assert ear.wait_for("event")[0]["gateway"] == "dt-001"
+            ear.wait_for("presence")
+        assert client.get("/api/media/dt-001/m1").content == JPEG
+        assert "m1" in browser.get("/access").text
+        server.stop()
+        assert browser.get("/").status_code == 503
+        assert client.get("/api/events").json()["code"] == "unavailable"
+        server.start()
+        wait_until(lambda: browser.get("/").status_code == 200, 30, "a database that is back")
+        assert browser.post("/logout").status_code == 303

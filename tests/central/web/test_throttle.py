@@ -1,0 +1,65 @@
+"""How often a password may be guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.central.web.throttle import (
+    OF_ADDRESS,
+    OF_NAME,
+    WINDOW_S,
+    Attempt,
+    Devices,
+    Throttle,
+)
+from tests.device.fakes import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def guesses(throttle: Throttle, address: str, name: str, device: str | None = None) -> int:
+    """How many are let through, one after another."""
+    count = 0
+    while isinstance(throttle.begin(address, name, device), Attempt):
+        count += 1
+    return count
+
+
+def test_an_address_and_a_name_have_their_limits_and_get_them_back(clock: FakeClock) -> None:
+    throttle = Throttle(clock)
+    assert guesses(throttle, "192.0.2.1", "lan") == OF_ADDRESS
+    assert guesses(throttle, "192.0.2.1", "minh") == 0, "another name from the same address"
+    assert guesses(throttle, "192.0.2.2", "lan") == OF_NAME - OF_ADDRESS, "the same name from another one"
+    assert guesses(throttle, "192.0.2.3", "lan") == 0
+    assert guesses(throttle, "192.0.2.3", "minh") == OF_ADDRESS, "nobody else is kept out"
+    clock.advance(WINDOW_S)
+    assert guesses(throttle, "192.0.2.1", "lan") == OF_ADDRESS
+
+
+def test_of_ipv6_everybody_has_a_network_to_himself(clock: FakeClock) -> None:
+    throttle = Throttle(clock)
+    assert guesses(throttle, "2001:db8::1", "lan") == OF_ADDRESS
+    assert guesses(throttle, "2001:db8::ffff:1", "minh") == 0
+    assert guesses(throttle, "2001:db8:0:1::1", "minh") == OF_ADDRESS
+    assert guesses(throttle, "::ffff:192.0.2.1", "tam") == OF_ADDRESS
+    assert guesses(throttle, "192.0.2.1", "hoa") == 0, "the same host, spelt otherwise"
+
+
+def test_who_succeeds_is_not_counted(clock: FakeClock) -> None:
+    throttle = Throttle(clock)
+    for _ in range(3 * OF_NAME):
+        attempt = throttle.begin("192.0.2.1", "lan", None)
+        assert isinstance(attempt, Attempt)
+        throttle.succeeded(attempt)
+
+
+def test_a_known_browser_is_worth_something_for_its_own_name_only() -> None:
+    devices, others = Devices(b"a" * 32), Devices(b"b" * 32)
+    cookie = devices.new("lan")
+    assert devices.known(cookie, "lan") is not None
+    for value, name in ((cookie, "minh"), (cookie + "x", "lan"), ("", "lan"), (None, "lan")):
+        assert devices.known(value, name) is None
+    assert others.known(cookie, "lan") is None
