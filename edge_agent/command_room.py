@@ -223,7 +223,7 @@ class CommandRoom:
     def _actions(self, reach: Reach, orders: Orders) -> Iterator[Action[Any]]:
         yield _plain("status", partial(_status, reach.status), may_be_unwritten=True)
         yield _plain("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
-        yield _plain("reload", partial(_reload, orders))
+        yield _plain("reload", partial(_reload, orders), slow=True)
         yield from reach.updates.actions()
         yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
         yield self._reboot().action()

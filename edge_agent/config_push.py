@@ -199,19 +199,26 @@ class ConfigPush:
     # --- the main thread ---
 
     def tend(self) -> None:
-        with self._lock:
-            watch, trial = self._watch, self._store.trial
-            if watch is None or trial is None:
-                return
-            now = self._clock.monotonic()
-            if (missing := self._missing(trial)) is not None:
-                watch.well_since_mono = None
-                if now >= watch.until_mono:
-                    self._revert(watch, f"within {trial.confirm_s:.0f} s {missing}")
-            elif watch.well_since_mono is None:
-                watch.well_since_mono = now
-            elif now - watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
-                self._confirm(watch, trial)
+        """Where the command waits for the disk with the lock, the next time will do."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._judge()
+            finally:
+                self._lock.release()
+
+    def _judge(self) -> None:
+        watch, trial = self._watch, self._store.trial
+        if watch is None or trial is None:
+            return
+        now = self._clock.monotonic()
+        if (missing := self._missing(trial)) is not None:
+            watch.well_since_mono = None
+            if now >= watch.until_mono:
+                self._revert(watch, f"within {trial.confirm_s:.0f} s {missing}")
+        elif watch.well_since_mono is None:
+            watch.well_since_mono = now
+        elif now - watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
+            self._confirm(watch, trial)
 
     def _missing(self, trial: Trial) -> str | None:
         """What is not as well as before."""

@@ -19,6 +19,8 @@ TAKE_TIMEOUT_S = 1.0
 LOST_AFTER_S = 10.0
 """Without a frame for this long, what moved in view is given up: nobody knows where it is."""
 LOST_AFTER_FRAMES = 3.0
+MOST_VIEWERS = 8
+"""Who waits for a picture of a camera that gives none; then the oldest waits in vain."""
 MANY_FAILURES = 5
 """Frames in a row that a stage failed on: then its state is at fault, not the frame."""
 
@@ -73,7 +75,8 @@ class Lane:
         self._build = build
         self._pipeline: Pipeline | None = None  # built with the first frame
         self._changes: deque[Change] = deque()  # asked for, not yet made; appending is atomic
-        self._viewers: deque[Callable[[Frame], None]] = deque()  # who wants to see a frame; likewise
+        # Who wants to see a frame; likewise.
+        self._viewers: deque[Callable[[Frame], None]] = deque(maxlen=MOST_VIEWERS)
         self._end_reason = "restart"
         self._failed_in_a_row = 0
         self._last_frame_mono = time.monotonic()

@@ -13,7 +13,7 @@ import pytest
 from edge_agent.assembly import Unwatched
 from edge_agent.events import NoSnapshots
 from edge_agent.hits import CountsHit, Hit
-from edge_agent.lane import MANY_FAILURES, Change, Lane
+from edge_agent.lane import MANY_FAILURES, MOST_VIEWERS, Change, Lane
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Scene, Track, Tracks
 from edge_agent.pipeline import Pipeline
 from tests.events.parts import frame
@@ -170,6 +170,16 @@ def test_a_pipeline_that_fails_again_and_again_is_built_anew_and_says_so(site: M
     wait_until(lambda: here.lane.trouble is None, what="a frame that works")
     assert len(here.built) == 2
     assert here.lane.loop.healthy
+
+
+def test_of_those_who_wait_for_a_picture_for_days_the_newest_few_get_the_next_one(site: MakeSite) -> None:
+    """Storm mode asks every half a minute, also a camera that gives nothing."""
+    here, shown = site(()), list[int]()
+    for number in range(100):
+        here.lane.show(lambda _, number=number: shown.append(number))  # type: ignore[misc]
+    here.give(1)
+    wait_until(lambda: here.told.hits, what="the frame")
+    assert shown == list(range(100 - MOST_VIEWERS, 100))
 
 
 def test_when_frames_stop_coming_the_background_is_forgotten(

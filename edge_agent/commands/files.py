@@ -29,7 +29,7 @@ SNAPSHOT_WITHIN_S = 25.0
 CLIP_WITHIN_S = 10.0
 """From its end until it is on the disk."""
 UPLOAD_WITHIN_S = 3600.0
-LOOK_S = 0.2
+LOOK_S = 0.5
 
 
 class CameraDesk(Protocol):

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 MOST_OPEN = 16
 MOST_OPEN_UNSIGNED = 12
 """Of them: who may write commands, but not sign them, leaves room for those who may."""
+MOST_OF_A_TYPE = 8
+"""Where one hangs, those behind it leave room for other types."""
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ class OpenCommands:
         entry = open_.entry
         with self._lock:
             self._check_time(open_)
-            self._check_room(signed_by is not None)
+            self._check_room(entry.type, signed_by is not None)
             if not self._journal.write(entry) and not _may_do_unwritten(action):
                 self._journal.drop(entry.id)
                 raise Refused(
@@ -137,10 +139,14 @@ class OpenCommands:
         entry = open_.entry
         self._validity.check(entry.issued, entry.expires, risky=open_.is_risky, until_mono=open_.until_mono)
 
-    def _check_room(self, signed: bool) -> None:
-        unsigned = sum(each.entry.signed_by is None for each in self._open.values())
-        if len(self._open) >= MOST_OPEN or (not signed and unsigned >= MOST_OPEN_UNSIGNED):
-            raise Refused(f"{len(self._open)} commands are not done yet; send it again later", "busy")
+    def _check_room(self, type_: str, signed: bool) -> None:
+        entries = [each.entry for each in self._open.values()]
+        unsigned = sum(entry.signed_by is None for entry in entries)
+        of_the_type = sum(entry.type == type_ for entry in entries)
+        full = len(entries) >= MOST_OPEN or (not signed and unsigned >= MOST_OPEN_UNSIGNED)
+        if full or of_the_type >= MOST_OF_A_TYPE:
+            told = f"{len(entries)} commands are not done yet, {of_the_type} of them {type_}"
+            raise Refused(f"{told}; send it again later", "busy")
         if not self._journal.has_room(signed, self._validity.now()):
             raise Refused("too many commands have come in the last days; send it again later", "busy")
 
@@ -190,13 +196,28 @@ class OpenCommands:
                 self._close(open_, "failed", outcome.code, str(outcome))
 
     def end_late(self) -> None:
-        """Answer for what takes too long."""
-        now = self._clock.monotonic()
-        with self._lock:
+        """Answer for what takes too long, and for what has expired while it waited for its turn. Where
+        somebody waits for the disk with the lock, the next time will do."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             for open_ in list(self._open.values()):
-                if open_.late_mono is not None and now > open_.late_mono:
+                if open_.late_mono is None:
+                    self._end_expired(open_)
+                elif self._clock.monotonic() > open_.late_mono:
                     limit = f"it has taken more than {open_.action.within_s:.0f} s"
                     self._close(open_, "failed", "timed-out", f"{limit}; what comes of it is not told")
+        finally:
+            self._lock.release()
+
+    def _end_expired(self, open_: OpenCommand) -> None:
+        if open_.resumed:
+            return
+        try:
+            self._check_time(open_)
+        except Refused as error:
+            if error.code == "expired":
+                self.settle(open_, error)
 
     def keep_sent(self, reply: Reply) -> None:
         """The broker has it."""

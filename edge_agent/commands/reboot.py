@@ -71,6 +71,7 @@ class Reboot:
             self.run,
             self.resume,
             signed=True,
+            slow=True,
             within_s=WITHIN_S,
             may_be_unwritten=True,
         )

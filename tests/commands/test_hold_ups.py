@@ -4,11 +4,14 @@ obeyed twice."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from edge_agent.commands import journal
 from edge_agent.commands.action import Action, Order, Outcome
@@ -65,7 +68,7 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
         with box.opened():
             box.deliver("clip", encoded(hung))
             wait_until(lambda: box.ran == [hung["id"]])
-            box.clock.shift += box.clock.shift.resolution * int(1e6 * 3600 * 10)
+            box.clock.shift = timedelta(hours=10)
             box.desk.tend()
             assert box.answer(hung["id"])["code"] == "timed-out"
             assert all(loop.healthy for loop in box.desk.loops)
@@ -74,6 +77,65 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
             box.desk.join(0.2)  # which returns, although the command goes on
     finally:
         gate.set()
+
+
+def test_what_expires_behind_one_that_hangs_is_answered_as_expired(box: Counter) -> None:
+    gate, hung, behind = threading.Event(), *(document("clip", EXAMPLES["clip"].args) for _ in range(2))
+
+    def hangs(order: Order[Any]) -> Outcome:
+        gate.wait(30)
+        return Outcome("it is done")
+
+    box.actions["clip"].does = hangs
+    with box.opened():
+        for asked in (hung, behind):
+            box.deliver("clip", encoded(asked))
+        wait_until(lambda: box.ran == [hung["id"]])
+        box.desk.tend()
+        assert len(box.replies(behind["id"])) == 1
+        box.clock.shift = timedelta(minutes=2)
+        box.desk.tend()
+        assert box.answer(behind["id"])["status"] == "expired"
+        assert box.desk.health().waiting == 1
+        gate.set()
+        assert box.answer(hung["id"])["status"] == "succeeded"
+    assert box.ran == [hung["id"]]
+
+
+def test_a_disk_that_stands_still_does_not_hold_up_the_main_thread(
+    box: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which feeds the watchdog."""
+    gate, writes = threading.Event(), threading.Event()
+
+    def stands_still(path: Path, entry: Struct) -> bool:
+        writes.set()
+        return gate.wait(30) and write_record(path, entry)
+
+    monkeypatch.setattr(journal, "write_record", stands_still)
+    asked = document("status")
+    with box.opened():
+        box.desk.take(Arrival("status", encoded(asked), lambda: None))
+        assert writes.wait(30)
+        begun = time.monotonic()
+        box.desk.tend()
+        box.desk.health()
+        assert time.monotonic() - begun < 15
+        gate.set()
+        assert box.answer(asked["id"])["status"] == "succeeded"
+
+
+def test_a_document_that_comes_signed_and_unsigned_is_one_command(box: Counter) -> None:
+    once, other = document("status"), document("status")
+    with box.opened():
+        box.deliver("status", encoded(once))
+        answer = box.answer(once["id"])
+        box.deliver("status", signed(once, OPERATOR))
+        box.deliver("status", signed(other, OPERATOR))
+        box.deliver("status", encoded(other))
+        box.answer(other["id"])
+        assert box.replies(once["id"])[-1] == answer
+    assert box.ran == [once["id"], other["id"]]
 
 
 def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:

@@ -17,6 +17,7 @@ from edge_agent.commands.journal import Entry, Journal
 from edge_agent.wire import Reply
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.commands.table import EXAMPLES
 from tests.testbed.mosquitto import wait_until
 
 SLOW = "diagnostics"
@@ -196,7 +197,7 @@ def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
     assert [path.name for path in (tmp_path / "commands").iterdir()] == ["cmd-2.json"]
 
 
-def test_more_than_16_that_wait_are_refused_until_one_is_done_and_four_places_are_the_operators(
+def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the_operators(
     box: Counter,
 ) -> None:
     gate = threading.Event()
@@ -205,21 +206,33 @@ def test_more_than_16_that_wait_are_refused_until_one_is_done_and_four_places_ar
         gate.wait(10)
         return Outcome("it is done")
 
-    does(box, SLOW, waits)
-    asked = [document(SLOW) for _ in range(17)]
+    others = ("snapshot", "update")
+    for name in (SLOW, *others):
+        does(box, name, waits)
+    args = {name: EXAMPLES[name].args for name in (SLOW, *others)}
+    asked = [document(SLOW) for _ in range(8)]
+    asked += [document("snapshot", args["snapshot"]) for _ in range(4)]
+    asked += [document("update", args["update"]) for _ in range(4)]
     with box.opened():
-        for each in asked[:12]:
+        for each in asked[:8]:
             box.deliver(SLOW, encoded(each))
-        box.deliver(SLOW, encoded(refused := document(SLOW)))
-        assert box.answer(refused["id"])["code"] == "busy"
-        for each in asked[12:]:
+        for each in (document(SLOW), document(SLOW)):
             box.deliver(SLOW, signed(each, OPERATOR))
-        assert box.answer(asked[16]["id"])["code"] == "busy"
+            assert "8 of them diagnostics" in box.answer(each["id"])["text"]
+        for each in asked[8:12]:
+            box.deliver("snapshot", encoded(each))
+        late = document("snapshot", args["snapshot"])
+        box.deliver("snapshot", encoded(late))
+        assert box.answer(late["id"])["code"] == "busy"
+        for each in asked[12:]:
+            box.deliver("update", signed(each, OPERATOR))
+        box.deliver("snapshot", signed(late, OPERATOR))
+        assert box.replies(late["id"])[-1]["code"] == "busy"
         gate.set()
         wait_until(lambda: box.desk.health().waiting == 0)
-        box.deliver(SLOW, encoded(asked[16]))
-        wait_until(lambda: box.replies(asked[16]["id"])[-1]["status"] == "succeeded")
-    assert sorted(box.ran) == sorted(each["id"] for each in asked)
+        box.deliver("snapshot", encoded(late))
+        wait_until(lambda: box.replies(late["id"])[-1]["status"] == "succeeded")
+    assert sorted(box.ran) == sorted(each["id"] for each in [*asked, late])
 
 
 def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_out(box: Counter) -> None:
