@@ -98,6 +98,7 @@ HOMES: dict[str, set[str]] = {
     "onveef": {"onvif"},
     "httpx": {"onvif"},
     "sqlalchemy": {"central"},
+    "prometheus_client": {"central"},
     "psycopg": {"central"},
     "starlette": {"central"},
     "uvicorn": {"central"},

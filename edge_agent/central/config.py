@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from edge_agent.central.alerts.config import ALERTS, default_rules, reference
 from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.alerts.webhook_config import WEBHOOK
+from edge_agent.central.metrics.config import METRICS
 from edge_agent.central.retention.config import RETENTION
 from edge_agent.central.settings import CentralSettings, Database, History
 from edge_agent.central.web.config import CONSOLE
@@ -60,7 +61,7 @@ class DatabaseAddress(ScalarKind):
         return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
 
 
-OWN = ("id", "wards", "state_dir", "mqtt", "history", "retention", "webhook", "console")
+OWN = ("id", "wards", "state_dir", "mqtt", "history", "retention", "webhook", "console", "metrics")
 """Settings as they were read."""
 
 
@@ -151,6 +152,7 @@ ROOT = Section(
         ),
         Field("webhook", WEBHOOK, WEBHOOK.doc, None, "none"),
         Field("retention", RETENTION, RETENTION.doc, {}),
+        Field("metrics", METRICS, METRICS.doc, None, "nothing listens"),
         Field("console", CONSOLE, CONSOLE.doc, None, "nothing listens"),
     ),
     _build,

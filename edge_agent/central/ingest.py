@@ -10,10 +10,11 @@ import msgspec
 
 from edge_agent.central.alerts.desk import Desk
 from edge_agent.central.confirmations import ACK_EVERY_S, Confirmations
-from edge_agent.central.database import StoreUnusable
+from edge_agent.central.database import StoreUnusable, size_bytes
 from edge_agent.central.intake import Intake, Stored
 from edge_agent.central.known import Known
 from edge_agent.central.link import Delivered, Link
+from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.report import GapReport, Running
 from edge_agent.central.retention.sweep import Sweep
@@ -51,6 +52,7 @@ class Ingest:
         watch: Watch,
         desk: Desk,
         sweep: Sweep,
+        figures: Figures,
         clock: Clock,
         wake: threading.Event,
         *,
@@ -66,6 +68,7 @@ class Ingest:
         self._watch = watch
         self._desk = desk
         self._sweep = sweep
+        self._figures = figures
         self._clock = clock
         self._wake = wake
         self._history_ms = round(history_days * 86_400_000)
@@ -152,6 +155,7 @@ class Ingest:
             told = self._store.told(self._intake.wards)
             self._watch.begin(told)
             self._desk.begin(self._store.ask(self._desk.read), told)
+            self._figures.told(told)
 
     def _take(self) -> None:
         """Store what is held, at most so much, and confirm it."""
@@ -212,6 +216,7 @@ class Ingest:
         self._running.count(stored)
         self._watch.heard(stored)
         self._desk.heard(stored)
+        self._figures.heard(stored, self._clock.now().timestamp())
         assert self._known is not None
         for gateway in stored.reborn:
             self._rebirths.arrived(gateway)
@@ -229,6 +234,7 @@ class Ingest:
         session = self._link.session if self._link.online else None
         connected_mono = None if session is None else self._link.since_mono
         reports = self._watch.tick(self._link.session, connected_mono, self._link.publish)
+        self._figures.told(reports)
         self._desk.tick(reports, connected_mono)
         if self._watch.has_news or self._desk.has_news:
             with self._store.batch() as batch:
@@ -236,6 +242,7 @@ class Ingest:
                 self._desk.write(batch.connection)
             self._watch.written(count)
             self._desk.written(session, self._link.publish)
+        self._figures.open(self._desk.open, len(self._held))
         if session is not None:
             self._desk.greet(session, self._link.publish)
 
@@ -248,6 +255,7 @@ class Ingest:
             batch.note("running", msgspec.json.encode(running).decode())
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
+                self._figures.database_bytes = size_bytes(batch.connection)
                 batch.forget_health(self._now_ms() - self._history_ms)
 
     def _told(self, trouble: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent import __version__
 from edge_agent.central import documents
@@ -16,11 +17,12 @@ from edge_agent.central.documents import Standing
 from edge_agent.central.ingest import Ingest
 from edge_agent.central.intake import Intake
 from edge_agent.central.link import Link
+from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.retention.sweep import Sweep
-from edge_agent.central.settings import CentralSettings
+from edge_agent.central.settings import CentralSettings, Listen
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
 from edge_agent.clock import Clock, SystemClock, rfc3339
@@ -29,6 +31,9 @@ from edge_agent.device.systemd import Systemd
 from edge_agent.errors import CentralError
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.client import Message
+
+if TYPE_CHECKING:
+    from edge_agent.central.metrics.server import MetricsServer
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +67,8 @@ class Central:
         )
         pictures = Pictures(settings.pictures)
         self._webhook = None if settings.webhook is None else Poster(settings.webhook)
+        self._figures = Figures(self._clock.now().timestamp())
+        self._metrics = None if settings.metrics is None else self._metrics_server(settings.metrics)
         self._ingest = Ingest(
             self._link,
             Store(settings.database),
@@ -71,6 +78,7 @@ class Central:
             Watch(self._topics, self._clock, bounds),
             Desk(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
             Sweep(settings.retention, pictures, self._clock),
+            self._figures,
             self._clock,
             wake,
             history_days=settings.history.days,
@@ -84,6 +92,8 @@ class Central:
             log.warning("%s", line)
         wards = ", ".join(self._settings.wards)
         log.info("edge-agent %s central runs as %s for %s", __version__, self._settings.id, wards)
+        if self._metrics is not None:
+            self._metrics.start()
         self._ingest.start()
         self._supervisor.watch(self._ingest.loop)
         if self._console is not None:
@@ -121,10 +131,21 @@ class Central:
         farewell = None
         if fatal is None and ended:
             farewell = self._state_message(self._link.session, "stopped")
+        if self._metrics is not None:
+            self._metrics.stop()
         self._link.close(farewell, GOODBYE_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)
         log.info("the centre has stopped")
+
+    def _metrics_server(self, listen: Listen) -> MetricsServer:
+        from edge_agent.central.metrics.collector import Now
+        from edge_agent.central.metrics.server import MetricsServer  # its library only where it is asked for
+
+        def now() -> Now:
+            return Now(connected=self._link.online, storing=self._ingest.trouble is None)
+
+        return MetricsServer(listen, self._figures, now, self._settings.wards)
 
     def _state_message(self, session: str, kind: Standing) -> Message:
         """``online`` becomes ``degraded`` while nothing can be stored."""

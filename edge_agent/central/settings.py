@@ -35,7 +35,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where the console listens; ``host`` is an address."""
+    """Where the console or the metrics listen; ``host`` is an address."""
 
     host: str
     port: int
@@ -103,6 +103,7 @@ class CentralSettings:
     retention: Retention
     webhook: Webhook | None = None
     console: Console | None = None  # None: nothing listens
+    metrics: Listen | None = None
     warnings: tuple[str, ...] = ()
 
     @property

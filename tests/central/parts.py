@@ -163,6 +163,10 @@ class Centre:
         self._thread = threading.Thread(target=central.run, name="centre")
         self._thread.start()
 
+    def run_here(self) -> int:
+        """On this thread, until it ends by itself."""
+        return Central(load(self.config), self._stop, bounds=self.bounds).run()
+
     def start_process(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "edge_agent", "central", "run", str(self.config)],

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use as real parts, if they are missing:
-# a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL, and systemd-analyze.
+# a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
+# promtool, and systemd-analyze.
 # With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one; "browser": Chromium.
 set -eu
 want=""
@@ -18,6 +19,7 @@ need gstreamer1.0-plugins-bad
 need systemd
 need nftables
 need postgresql
+need promtool
 if [ "${1:-}" = deploy ]; then
     need systemd-container
     need mmdebstrap

@@ -88,6 +88,10 @@ class Desk:
     def begun(self) -> bool:
         return self._book is not None
 
+    @property
+    def open(self) -> list[Alert]:
+        return [] if self._book is None else self._book.open()
+
     def read(self, connection: Connection) -> Kept:
         return rows.read(connection, self._wards, self._now_ms())
 

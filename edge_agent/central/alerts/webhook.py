@@ -110,7 +110,7 @@ class Poster:
             status = connection.getresponse().status
         except ssl.SSLCertVerificationError as error:
             raise NotTaken(f"its certificate is not trusted: {error.verify_message}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise NotTaken(_words(error)) from error
         finally:
             deadline.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from edge_agent.config import tree
 from edge_agent.config.kinds import PasswordFile, ReadableFile, text_of
 from edge_agent.config.sections.login import ADVICE
 from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.secrets import Secret
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,14 @@ def _is_here(host: str) -> bool:
         return False
 
 
+def _check(values: Values) -> None:
+    secret: Secret | None = values.valid("secret_file")
+    if secret is not None and not re.fullmatch(r"[\x21-\x7e]*", secret.reveal()):
+        values.reading.refuse(
+            values.place("secret_file"), "a token is of ASCII letters, digits and signs only"
+        )
+
+
 def _build(values: Values) -> Webhook:
     return Webhook(values["url"], values["secret_file"], values["ca_file"])
 
@@ -70,5 +80,6 @@ WEBHOOK = Section(
         ),
     ),
     _build,
+    _check,
     instead={**ADVICE, "secret": "name a file in secret_file", "token": "name a file in secret_file"},
 )

@@ -1,0 +1,25 @@
+"""``metrics:`` of the centre's configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from edge_agent.central.settings import Listen
+from edge_agent.central.web.config import ListenKind
+from edge_agent.config.spec import Field, Section, Values
+
+
+def _check(values: Values) -> None:
+    listen: Listen | None = values.valid("listen")
+    if listen is not None and not ipaddress.ip_address(listen.host).is_loopback:
+        values.warn("listen", "whoever reaches it reads the figures of all wards, without a login")
+
+
+METRICS = Section(
+    "metrics",
+    "Figures for Prometheus at `/metrics`. Without this section nothing listens.",
+    (Field("listen", ListenKind(), "where, such as `127.0.0.1:9108`"),),
+    lambda values: values["listen"],
+    _check,
+    {"port": "write listen: 127.0.0.1:9108"},
+)

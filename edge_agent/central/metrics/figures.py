@@ -1,0 +1,95 @@
+"""What is counted and known, written by the ingest's thread and read by whoever asks."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.central.alerts.model import Alert
+from edge_agent.central.health import Health
+from edge_agent.central.intake import Stored
+from edge_agent.central.messages import Heartbeat
+from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
+from edge_agent.model import Severity
+
+MOST_GATEWAYS = 5_000
+"""With series of their own: a broker that lets anybody in must not fill the memory here and at Prometheus."""
+
+
+@dataclass(slots=True)
+class GatewayFigures:
+    ward: str
+    standing: Standing | None = None
+    health: Health | None = None
+    heard_s: float = 0.0  # Unix time of the newest heartbeat
+    events: int = 0  # stored since the start
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCount:
+    ward: str
+    rule: str
+    severity: Severity
+
+
+@dataclass(slots=True)
+class Figures:
+    """``lock`` protects all of it."""
+
+    started_s: float  # Unix time
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    gateways: dict[str, GatewayFigures] = field(default_factory=dict)
+    outages: dict[str, int] = field(default_factory=dict)  # ward -> gateways that went
+    alerts: Counter[AlertCount] = field(default_factory=Counter)  # open, and told by themselves
+    events: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    waiting: int = 0
+    database_bytes: int = 0
+
+    def heard(self, stored: Stored, now_s: float) -> None:
+        """Of a committed batch."""
+        with self.lock:
+            self.events += stored.events.total()
+            self.duplicates += stored.duplicates
+            self.rejected += stored.rejected
+            for sign in stored.signs:
+                if isinstance(sign, Heartbeat) and (box := self._gateway(sign.gateway, sign.ward)):
+                    box.health, box.heard_s = sign.health, now_s
+            for gateway, count in stored.events.items():
+                if box := self._gateway(gateway, stored.wards[gateway]):
+                    box.events += count
+
+    def told(self, reports: Iterable[Report]) -> None:
+        """By presence."""
+        with self.lock:
+            for report in reports:
+                match report:
+                    case BoxReport(gateway, _, None):
+                        self.gateways.pop(gateway, None)
+                    case BoxReport(gateway, ward, standing):
+                        if box := self._gateway(gateway, ward):
+                            box.standing = standing
+                    case OutageReport(ward, ()):
+                        self.outages.pop(ward, None)
+                    case OutageReport(ward, gateways):
+                        self.outages[ward] = len(gateways)
+
+    def open(self, alerts: Iterable[Alert], waiting: int) -> None:
+        """``waiting``: messages that are not stored yet."""
+        count = Counter(
+            AlertCount(alert.key.ward, alert.key.rule, alert.severity) for alert in alerts if not alert.folded
+        )
+        with self.lock:
+            self.alerts, self.waiting = count, waiting
+
+    def _gateway(self, gateway: str, ward: str) -> GatewayFigures | None:
+        box = self.gateways.get(gateway)
+        if box is None:
+            if len(self.gateways) >= MOST_GATEWAYS:
+                return None
+            box = self.gateways[gateway] = GatewayFigures(ward)
+        box.ward = ward
+        return box

@@ -1,0 +1,153 @@
+"""What Prometheus reads of a centre, and the rules that ship for it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+import edge_agent
+from edge_agent.central.health import Health
+from edge_agent.central.metrics.collector import FRESH_S, CentralCollector, Now
+from edge_agent.central.metrics.figures import MOST_GATEWAYS, Figures
+from edge_agent.central.presence import Bounds, BoxReport, Standing
+from edge_agent.errors import CentralError
+from tests.central.parts import Box, Boxes, Centre
+from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
+
+RULES = Path(edge_agent.__file__).parent / "central" / "prometheus" / "edge-central.rules.yml"
+QUICK = [{"id": "disk", "for_s": 0}]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as started:
+        yield started
+
+
+def scraped(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def samples(text: str) -> dict[str, float]:
+    """By name and labels: ``edge_ward_gateways state=online ward=de-tham``."""
+    found: list[Sample] = [each for family in text_string_to_metric_families(text) for each in family.samples]
+    return {
+        " ".join(
+            [sample.name, *(f"{key}={value}" for key, value in sorted(sample.labels.items()))]
+        ): sample.value
+        for sample in found
+    }
+
+
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed: tests/testbed/install.sh")
+    return found
+
+
+def test_a_centre_shows_its_figures_where_it_is_asked_to(broker: Mosquitto, tmp_path: Path) -> None:
+    port, box = free_port(), Box()
+    metrics = {"listen": f"127.0.0.1:{port}"}
+    centre = Centre(tmp_path / "centre", broker.port, "de-tham", "bo-xuyen", metrics=metrics, alerts=QUICK)
+    centre.bounds = Bounds(hold_s=0.5, grace_s=0.0)
+    with Boxes(broker) as boxes, centre:
+        boxes.wait_standing("online")
+        boxes.say(box.state("online", "s-1"), box.event(1), box.event(2), box.event(2))
+        boxes.say(box.heartbeat("s-1", box={"disk_percent": 97.0}, version="0.2.0"))
+        boxes.wait_for(lambda: bool(boxes.on("/dt-001/disk")))
+        wait_until(lambda: "edge_alerts rule=disk severity=warning ward=de-tham" in samples(scraped(port)))
+        text = scraped(port)
+        found, dt = samples(text), "gateway=dt-001"
+        assert found["edge_central_events_total"] == 2
+        assert found["edge_central_duplicates_total"] == 1
+        assert found["edge_central_connected"] == found["edge_central_storing"] == 1
+        assert found["edge_central_database_bytes"] > 10_000
+        assert found[f"edge_gateway_online {dt} ward=de-tham"] == 1
+        assert found[f"edge_gateway_disk_used_ratio {dt} ward=de-tham"] == 0.97
+        assert found[f"edge_gateway_cameras {dt} state=online ward=de-tham"] == 1
+        assert found[f"edge_gateway_info {dt} version=0.2.0 ward=de-tham"] == 1
+        assert found["edge_ward_gateways state=online ward=bo-xuyen"] == 0
+        assert not any(name.startswith("edge_gateway_temperature") for name in found), "it is not known"
+        boxes.say(box.state("offline", "s-1"))
+        wait_until(lambda: samples(scraped(port))[f"edge_gateway_online {dt} ward=de-tham"] == 0)
+        check = subprocess.run(
+            [promtool(), "check", "metrics"],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (check.returncode, check.stdout + check.stderr) == (0, "")
+
+
+def test_a_port_that_somebody_else_has_is_named_and_nothing_is_started(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    centre = Centre(tmp_path / "centre", broker.port, metrics={"listen": f"127.0.0.1:{broker.port}"})
+    with pytest.raises(CentralError, match=r"metrics\.listen .* cannot be used: Address already in use"):
+        centre.run_here()
+
+
+def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded() -> None:
+    figures = Figures(0.0)
+    figures.told(
+        BoxReport(f"g-{number}", "de-tham", Standing.ONLINE, "", 0) for number in range(MOST_GATEWAYS + 100)
+    )
+    assert len(figures.gateways) == MOST_GATEWAYS
+    figures.told([BoxReport("g-0", "de-tham", None, "", 0)])
+    assert "g-0" not in figures.gateways
+    for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
+        box = figures.gateways[f"g-{number}"]
+        box.health, box.heard_s = Health("", "s-1"), heard_s
+    collector = CentralCollector(figures, lambda: Now(True, False), ["de-tham"], lambda: 1100.0)
+    counts = Counter(
+        metric.name
+        for metric in collector.collect()
+        for sample in metric.samples
+        if sample.labels.get("gateway")
+    )
+    assert counts["edge_gateway_online"] == MOST_GATEWAYS - 1
+    assert (counts["edge_gateway_heartbeat_time_seconds"], counts["edge_gateway_outbox_events"]) == (2, 1)
+
+
+def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
+    shutil.copy(RULES, tmp_path)
+    shutil.copy(Path(__file__).with_name("prometheus.yml"), tmp_path)
+    for words in (["check", "rules", RULES.name], ["test", "rules", "prometheus.yml"]):
+        done = subprocess.run(
+            [promtool(), *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_that_ship_name_series_that_there_are() -> None:
+    collector = CentralCollector(Figures(0.0), lambda: Now(True, True), ["de-tham"])
+    names = {metric.name for metric in collector.collect()}
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    used = {
+        word.removesuffix("_total")
+        for group in rules["groups"]
+        for rule in group["rules"]
+        for word in rule["expr"]
+        .replace("(", " ")
+        .replace("{", " ")
+        .replace("[", " ")
+        .replace(")", " ")
+        .split()
+        if word.startswith("edge_")
+    }
+    assert used <= names
+    assert len(used) >= 6
