@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from edge_agent.central import tables
+from edge_agent.central.alerts.status import AlertStatus, open_alerts
 from edge_agent.central.database import open_engine, size_bytes, translated
 from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
 from edge_agent.central.report import RunningNote
@@ -83,6 +84,7 @@ class CentralStatus(msgspec.Struct, kw_only=True):
     database_bytes: int
     gateways: list[GatewayStatus]
     outages: list[OutageStatus]
+    alerts: list[AlertStatus]
     gaps: list[GapStatus]
     losses: list[LossStatus]
     newest_rejected: list[RejectedStatus]
@@ -122,6 +124,7 @@ def status_lines(status: CentralStatus) -> list[str]:
         f"database   {status.database_bytes / 1e6:.1f} MB",
     ]
     lines += _listed("outage", map(_outage_line, status.outages))
+    lines += _listed("alert", (_alert_line(alert) for alert in status.alerts if not alert.folded))
     lines += _listed("gap", (_gap_line(gap) for gap in status.gaps if gap.why == Why.MISSING))
     lines += _listed("loss", map(_loss_line, status.losses))
     lines += _listed("rejected", map(_rejected_line, status.newest_rejected))
@@ -138,6 +141,10 @@ def _listed(word: str, all_lines: Iterable[str]) -> list[str]:
 
 def _outage_line(outage: OutageStatus) -> str:
     return f"{outage.ward}: {len(outage.gateways)} of {outage.of} gateways, for {_age(outage.age_s)}"
+
+
+def _alert_line(alert: AlertStatus) -> str:
+    return f"{alert.about}: {alert.rule} for {_age(alert.age_s)}: {alert.text}"
 
 
 def _loss_line(loss: LossStatus) -> str:
@@ -221,6 +228,7 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
             for each in told
             if isinstance(each, OutageReport)
         ],
+        alerts=open_alerts(connection, now_ms),
         gaps=gaps,
         losses=[
             LossStatus(

@@ -17,6 +17,7 @@ from edge_agent.central.alerts.webhook import Poster
 from edge_agent.central.database import open_engine
 from edge_agent.central.presence import Bounds
 from edge_agent.central.settings import Webhook
+from edge_agent.central.status import status_lines
 from edge_agent.retry import Backoff
 from edge_agent.schema import schema_of
 from edge_agent.secrets import Secret
@@ -92,6 +93,7 @@ def test_an_alert_is_kept_told_and_over(centre: Centre, boxes: Boxes, broker: Mo
         *("dt-001", None),
     )
     assert told["text"] == "disk 97 % full, above 90"
+    assert "alert      dt-001: disk for 0 s: disk 97 % full, above 90" in status_lines(centre.status())
     boxes.say(box.heartbeat("s-1"))
     boxes.wait_for(lambda: len(alerts(boxes, box, "disk")) == 3)
     opened, over, nothing = alerts(boxes, box, "disk")

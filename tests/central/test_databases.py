@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from edge_agent.central import tables
 from edge_agent.central.database import StoreUnusable, open_engine
 from edge_agent.central.intake import Intake
 from edge_agent.central.pictures import Pictures
+from edge_agent.central.presence import BoxReport, Standing
 from edge_agent.central.settings import Database, History
 from edge_agent.central.store import MOST_REJECTED, Store
 from edge_agent.central.streams import Why
@@ -92,6 +94,17 @@ def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(shop: Shop) 
     assert shop.status().gateways[0].state == "online"
     shop.take(box.state("offline", "s-2"))
     assert shop.status().gateways[0].state == "offline"
+
+
+def test_what_another_centre_told_of_its_wards_is_not_judged_here(shop: Shop) -> None:
+    """It would be offline here: this centre hears nothing of it."""
+    own = BoxReport("dt-001", "de-tham", Standing.ONLINE, "", NOW_MS)
+    other = replace(own, gateway="bx-001", ward="bo-xuyen")
+    shop.store.load()
+    with shop.store.batch() as batch:
+        batch.keep(own)
+        batch.keep(other)
+    assert shop.store.told(["de-tham"]) == [own]
 
 
 def test_a_box_that_moves_keeps_its_history(shop: Shop) -> None:
