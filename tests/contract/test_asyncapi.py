@@ -26,6 +26,11 @@ def test_every_message_has_a_channel() -> None:
     assert sent == whole - NO_MESSAGE
 
 
+def test_every_message_has_an_example_of_a_real_run() -> None:
+    sent = {name for channel in asyncapi.channels() for name in channel.messages} - set(asyncapi.FILES)
+    assert sent - set(EXAMPLES) == set(), "run: make examples"
+
+
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_an_example_is_a_valid_message(name: str) -> None:
     jsonschema.validate(EXAMPLES[name], schema_of(name))

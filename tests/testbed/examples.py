@@ -48,6 +48,8 @@ def _inside(payload: bytes) -> bytes:
 
 def _name(topic: str, payload: bytes) -> str | None:
     levels = topic.split("/")
+    if "central" in levels and "alert" in levels:
+        return "central-alert"
     direction = next((level for level in ("up", "down") if level in levels), None)
     if direction is None or not payload.startswith(b"{"):
         return None
