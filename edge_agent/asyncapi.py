@@ -42,12 +42,22 @@ class Channel:
     of_centre: bool = False  # told by the centre to whoever subscribes
 
 
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A message that is no JSON. Its example are its user properties where it has some, else its payload."""
+
+    says: str
+    properties: tuple[str, ...] = ()  # of MQTT, each a text
+
+
 CONFIG = "The desired configuration: a command set-config as a compact JWS."
 FILES = {
-    "media": "A file of an event: image/jpeg, video/mp4, application/gzip, or sealed to the centre's key.",
-    "config": CONFIG,
+    "media": Opaque(
+        "A file of an event: image/jpeg, video/mp4, application/gzip, or sealed to the centre's key.",
+        ("event_id", "camera", "sha256"),
+    ),
+    "config": Opaque(CONFIG),
 }
-"""Messages that are no JSON."""
 
 
 def _commands() -> Iterator[tuple[str, str]]:
@@ -157,14 +167,24 @@ def _operation(channel: Channel) -> Document:
 
 
 def _message(name: str, payload: Document | None, example: Any) -> Document:
-    message: Document = {"name": name, "contentType": EVENTS if name.startswith("event-") else JSON}
     if payload is None:
-        message |= {"summary": FILES[name], "contentType": "application/octet-stream"}
-        message["payload"] = {"type": "string", "format": "binary"}
-        return message
+        return _opaque_message(name, FILES[name], example)
+    message: Document = {"name": name, "contentType": EVENTS if name.startswith("event-") else JSON}
     message["payload"] = payload
     if example is not None:
         message["examples"] = [{"name": "real", "payload": example}]
+    return message
+
+
+def _opaque_message(name: str, opaque: Opaque, example: Any) -> Document:
+    message: Document = {"name": name, "summary": opaque.says, "contentType": "application/octet-stream"}
+    message["payload"] = {"type": "string", "format": "binary"}
+    if opaque.properties:
+        texts = {each: {"type": "string"} for each in opaque.properties}
+        message["headers"] = {"type": "object", "required": [*texts], "properties": texts}
+    if example is not None:
+        shown = "headers" if opaque.properties else "payload"
+        message["examples"] = [{"name": "real", shown: example}]
     return message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import jsonschema
@@ -27,11 +28,18 @@ def test_every_message_has_a_channel() -> None:
 
 
 def test_every_message_has_an_example_of_a_real_run() -> None:
-    sent = {name for channel in asyncapi.channels() for name in channel.messages} - set(asyncapi.FILES)
+    sent = {name for channel in asyncapi.channels() for name in channel.messages}
     assert sent - set(EXAMPLES) == set(), "run: make examples"
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_the_examples_of_what_is_no_json_are_what_goes_over_the_wire() -> None:
+    assert list(EXAMPLES["media"]) == list(asyncapi.FILES["media"].properties)
+    signed = EXAMPLES["config"].split(".")[1]
+    document = json.loads(base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4)))
+    jsonschema.validate(document, schema_of("command-set-config"))
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - set(asyncapi.FILES)))
 def test_an_example_is_a_valid_message(name: str) -> None:
     jsonschema.validate(EXAMPLES[name], schema_of(name))
 

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ FOLDER = "EDGE_AGENT_EXAMPLES"
 LARGEST_BYTES = 5000  # more says no more
 
 
-def keep(topic: str, payload: bytes) -> None:
-    """A message as it came over the broker."""
+def keep(topic: str, payload: bytes, properties: Mapping[str, str] | None = None) -> None:
+    """A message as it came over the broker; ``properties``: of the user."""
     if (folder := os.environ.get(FOLDER)) is None:
         return
+    if "/up/media/" in topic and properties:
+        _put(Path(folder) / "media.json", dict(properties))
     with contextlib.suppress(ValueError, KeyError, RecursionError):  # what tests send to be refused
+        if topic.endswith("/down/config") and payload.count(b".") == 2:
+            _put(Path(folder) / "config.json", payload.decode())
         document = _inside(payload)
         if (name := _name(topic, document)) is not None:
             _write(Path(folder) / f"{name}.json", json.loads(document))
@@ -80,3 +85,9 @@ def _write(path: Path, message: dict[str, Any]) -> None:
     with contextlib.suppress(KeyError, jsonschema.ValidationError):  # what tests send to be refused
         jsonschema.validate(message, schema_of(path.stem))
         path.write_text(text, encoding="utf-8")
+
+
+def _put(path: Path, example: object) -> None:
+    """Of a message that is no JSON; the first stays."""
+    if not path.exists():
+        path.write_text(json.dumps(example, indent=2) + "\n", encoding="utf-8")

@@ -259,7 +259,7 @@ class Subscriber:
             getattr(properties, "ContentType", None),
             dict(getattr(properties, "UserProperty", [])),
         )
-        examples.keep(received.topic, received.payload)
+        examples.keep(received.topic, received.payload, received.properties)
         with self._changed:
             self._messages.append(received)
             self._changed.notify_all()
