@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from edge_agent.central import tables
 from edge_agent.central.alerts.webhook import Poster
-from edge_agent.central.database import open_engine
+from edge_agent.central.database import open_engine, writing
 from edge_agent.central.presence import Bounds
 from edge_agent.central.settings import Webhook
 from edge_agent.central.status import status_lines
@@ -122,6 +123,19 @@ def test_a_restart_tells_only_what_is_new_and_the_broker_what_holds(centre: Cent
         ("dt-001", True),
         ("dt-002", False),
     ]
+
+
+def test_what_was_over_and_not_told_before_a_kill_is_cleared_at_the_broker(
+    centre: Centre, boxes: Boxes
+) -> None:
+    box = Box()
+    boxes.say(box.heartbeat("s-1", **FULL))
+    boxes.wait_for(lambda: bool(alerts(boxes, box, "disk")))
+    centre.stop()
+    with writing(centre.database) as connection:
+        connection.execute(update(tables.alert).values(cleared_ms=round(time.time() * 1000)))
+    centre.start()
+    boxes.wait_for(lambda: alerts(boxes, box, "disk")[-1] == {})
 
 
 def test_a_ward_that_is_out_is_one_alert(centre: Centre, boxes: Boxes) -> None:

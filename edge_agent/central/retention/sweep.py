@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
 PAUSE_S = 0.5
-"""Between two batches: 1,000 events a second go, ten times what a fleet of 465 sends at its worst."""
-MOST_ROWS = 500
-MOST_PICTURES = 200
+"""Between two batches: 400 events a second go, three times what a fleet of 465 sends at its worst."""
+MOST_ROWS = 200
+MOST_PICTURES = 50
 
 Place = tuple[Any, ...]
 """Where a plan has got to: of the last row that was looked at."""

@@ -1,0 +1,113 @@
+"""Whatever boxes, wards and the centre's own connection do: alerts open and end in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.central.alerts.book import Book
+from edge_agent.central.alerts.config import default_rules
+from edge_agent.central.alerts.model import Alert, Change, Key, What
+from edge_agent.central.alerts.rules import AlertSettings
+from edge_agent.central.health import Health
+from edge_agent.central.presence import BoxReport, OutageReport, Standing
+
+RULES = AlertSettings(tuple(replace(rule, for_s=rule.for_s / 100) for rule in default_rules()), 20.0)
+BOXES = ("dt-1", "dt-2", "dt-3")
+WARDS = ("de-tham", "bo-xuyen")
+
+heartbeats = st.fixed_dictionaries(
+    {},
+    optional={
+        "uptime_s": st.sampled_from([5.0, 500.0]),
+        "version": st.sampled_from(["0.1.0", "0.2.0", "", "nonsense"]),
+        "clock": st.sampled_from([{"synced": True}, {"synced": False}]),
+        "box": st.sampled_from([{"disk_percent": 99.0}, {"disk_percent": 87.0}, {}, {"undervoltage": True}]),
+        "cameras": st.dictionaries(
+            st.sampled_from(["cam-1", "cam-2"]),
+            st.sampled_from([{"state": "online"}, {"state": "offline"}, {"view": ["moved"]}]),
+        ),
+    },
+)
+boxes, wards = st.sampled_from(BOXES), st.sampled_from(WARDS)
+steps = st.one_of(
+    st.tuples(st.just("beat"), boxes, wards, heartbeats),
+    st.tuples(st.just("stands"), boxes, wards, st.sampled_from([*Standing, None])),
+    st.tuples(st.just("out"), st.lists(boxes, unique=True), wards),
+    st.tuples(st.just("view"), boxes, st.booleans()),
+    st.tuples(st.just("missing"), st.dictionaries(boxes, st.integers(1, 5))),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, 30.0, 200.0])),
+    st.tuples(st.just("connect"), st.booleans()),
+    st.tuples(st.just("restart")),
+)
+
+
+@dataclass
+class Told:
+    """What somebody who hears every change believes."""
+
+    open: dict[Key, Alert] = field(default_factory=dict)
+
+    def hear(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            key = change.alert.key
+            if change.what is What.OPENED:
+                assert key not in self.open, "it is open already"
+                self.open[key] = change.alert
+            else:
+                before = self.open.pop(key)
+                assert change.alert.opened_ms == before.opened_ms, "it is another one"
+                if change.what is What.CHANGED:
+                    assert change.alert != before, "nothing has changed"
+                    self.open[key] = change.alert
+                else:
+                    assert change.alert.cleared_ms is not None
+                    assert change.alert.cleared_text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=40))
+def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
+    told, mono = Told(), 100.0
+    book = Book(RULES)
+    connected_mono: float | None = 0.0
+    for word, *rest in script:
+        now_ms = round(mono * 1000)
+        match word, rest:
+            case "beat", [box, ward, more]:
+                health = msgspec.convert({"time": "", "session": "s", **more}, Health)
+                told.hear(book.heartbeat(box, ward, health, mono, now_ms))
+            case "stands", [box, ward, standing]:
+                told.hear(book.report(BoxReport(box, ward, standing, "why", now_ms), mono, now_ms))
+            case "out", [gone, ward]:
+                told.hear(book.report(OutageReport(ward, tuple(gone), 3, now_ms), mono, now_ms))
+            case "view", [box, present]:
+                told.hear(book.view(box, "cam-1", "moved", present, mono, now_ms))
+            case "missing", [counts]:
+                told.hear(book.missing(counts, mono, now_ms))
+            case "wait", [seconds]:
+                mono += seconds
+                told.hear(book.tick(mono, round(mono * 1000), connected_mono))
+            case "connect", [there]:
+                connected_mono = mono if there else None
+            case "restart", []:
+                book = Book(RULES, book.open(), book.pending(0), mono, now_ms)
+        assert {alert.key: alert for alert in book.open()} == told.open
+    for box in BOXES:  # in the end all is well
+        well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, Health)
+        told.hear(book.report(BoxReport(box, "de-tham", Standing.ONLINE, "", 0), mono, 0))
+        told.hear(book.heartbeat(box, "de-tham", well, mono, 0))
+    for ward in WARDS:
+        told.hear(book.report(OutageReport(ward, (), 3, 0), mono, 0))
+    told.hear(book.missing({}, mono, 0))
+    for _ in range(3):
+        mono += 1_000.0
+        for box in BOXES:
+            told.hear(book.heartbeat(box, "de-tham", well, mono, 0))
+        told.hear(book.tick(mono, 0, 0.0))
+    assert told.open == {}
