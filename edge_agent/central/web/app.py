@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge_agent.central.web import access, login, pictures, refused, statics
+from edge_agent.central.web.api import inventory
 from edge_agent.central.web.api.events import events_of
 from edge_agent.central.web.front import Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
@@ -28,6 +29,7 @@ PAGES: tuple[Page | OpenPage, ...] = (
     *login.PAGES,
     *access.PAGES,
     *pictures.PAGES,
+    *inventory.PAGES,
 )
 """A new module of pages joins here."""
 

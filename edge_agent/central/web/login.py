@@ -56,6 +56,7 @@ def log_out(visit: Visit) -> Response:
         visit.services.sessions.end(connection, visit.session.key)
     response = visit.redirect("/login")
     visit.cookies.clear(response, cookies.SESSION)
+    response.headers["Clear-Site-Data"] = '"cache"'  # the pictures that this browser has kept
     return response
 
 

@@ -1,0 +1,72 @@
+"""``GET /api/inventory``: wards, gateways and cameras with their names, as they are now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from starlette.responses import Response
+
+from edge_agent.central.console.fleet import CameraNow, SiteNow, fleet
+from edge_agent.central.web.accounts import ANYBODY
+from edge_agent.central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
+from edge_agent.central.web.api.events import JSON
+from edge_agent.central.web.front import Page
+from edge_agent.central.web.refusals import BadRequest, NotFound
+from edge_agent.central.web.visit import Visit
+from edge_agent.clock import rfc3339
+
+
+def inventory(visit: Visit) -> Response:
+    """Of all that is in scope, or of one ``ward``."""
+    for key in visit.request.query_params:
+        if key != "ward":
+            raise BadRequest(f"there is no parameter {key[:40]!r}; there is ward")
+    ward = visit.query("ward")
+    if ward is not None and not visit.scope.admits(ward):
+        raise NotFound("there is no such ward, or it is not yours")
+    found = fleet(visit.connection, visit.names, visit.scope.narrowed(ward), visit.now_ms)
+    document = Inventory(
+        time=_time(visit.now_ms),
+        wards=[WardEntry(id=each.id, name=each.name) for each in found.wards],
+        gateways=[_gateway(each) for each in found.sites],
+    )
+    return Response(msgspec.json.encode(document), media_type=JSON)
+
+
+def _gateway(site: SiteNow) -> GatewayEntry:
+    return GatewayEntry(
+        id=site.id,
+        ward=site.ward,
+        name=site.name,
+        latitude=site.latitude,
+        longitude=site.longitude,
+        state=site.standing.value,
+        since=_time_or_none(site.since_ms),
+        why=site.why,
+        heard=_time_or_none(site.heard_ms),
+        version=site.box.version,
+        cameras=[_camera(each) for each in site.cameras],
+    )
+
+
+def _camera(camera: CameraNow) -> CameraEntry:
+    return CameraEntry(
+        id=camera.id,
+        name=camera.name,
+        channel=camera.channel,
+        state=camera.sight.value,
+        cause=camera.cause,
+        since=_time_or_none(camera.since_ms),
+    )
+
+
+def _time(milliseconds: int) -> str:
+    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def _time_or_none(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else _time(milliseconds)
+
+
+PAGES = (Page("/api/inventory", inventory, roles=ANYBODY),)

@@ -1,0 +1,83 @@
+"""The API's documents: current, and kept by real answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+
+from edge_agent.central.presence import BoxReport, Standing
+from edge_agent.central.web.api.openapi import document, text
+from edge_agent.central.web.app import PAGES
+from edge_agent.central.web.refusals import Refusal
+from tests.central.parts import WARD, Box
+from tests.central.web.house import House
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+
+
+def valid(answer: httpx.Response, name: str) -> Any:
+    """Raises ValidationError."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
+    jsonschema.validate(answer.json(), schema)
+    return answer.json()
+
+
+def test_the_document_is_current_and_names_every_address() -> None:
+    current = (REFERENCE / "openapi.json").read_text(encoding="utf-8")
+    assert current == text(), (
+        "run: python -m edge_agent.central.web.api.openapi > docs/reference/openapi.json"
+    )
+    known = {page.path for page in PAGES if page.path.startswith("/api/")} | {"/api/events"}
+    assert set(document()["paths"]) == known
+    words = (REFERENCE / "api.md").read_text(encoding="utf-8")
+    assert all(f"`{path}`" in words for path in known)
+
+
+def test_every_problem_has_a_code_of_the_document() -> None:
+    codes = set(document()["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
+    assert {each.code for each in Refusal.__subclasses__()} <= codes
+
+
+def test_answers_are_as_the_document_says(house: House) -> None:
+    house.take(OURS.event(1), OURS.heartbeat("s"), OURS.birth("s"), THEIRS.heartbeat("s"))
+    client = house.program(house.token("app", WARD))
+    assert len(valid(client.get("/api/events"), "EventPage")["events"]) == 1
+    valid(client.get("/api/events", params={"limit": "no"}), "Problem")
+    valid(client.get("/api/nothing"), "Problem")
+    valid(house.anybody().get("/api/events"), "Problem")
+    valid(client.get("/api/media/dt-001/none"), "Problem")
+    found = valid(client.get("/api/inventory"), "Inventory")
+    assert [each["id"] for each in found["gateways"]] == ["dt-001"]
+    assert client.get("/api/inventory", params={"ward": "bo-xuyen"}).status_code == 404
+    assert client.get("/api/inventory", params={"wrad": WARD}).status_code == 400
+
+
+def test_the_inventory_has_the_names_of_the_sheet(tmp_path: Path) -> None:
+    rows = [
+        ("site", "ward", "name", "latitude", "longitude", "camera", "camera_name"),
+        ("dt-001", "Đề Thám", "Lê Quý Đôn", "20,4463", "106.3366", "cam-1", "Cổng"),
+        ("dt-002", "de-tham", "Trần Hưng Đạo", "", "", "cam-1", "Làn vào"),
+        ("bx-001", "bo-xuyen", "Quang Trung", "", "", "cam-1", "Cổng"),
+    ]
+    sites, wards = tmp_path / "sites.csv", tmp_path / "wards.csv"
+    with sites.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(rows)
+    wards.write_text("ward;name\nde-tham;Đề Thám\n", encoding="utf-8")
+    with House(tmp_path / "house", sites_file=str(sites), wards_file=str(wards)) as house:
+        house.start()
+        house.take(OURS.heartbeat("s"))
+        house.tell(BoxReport("dt-001", WARD, Standing.OFFLINE, "will", 1_700_000_000_000))
+        found = house.program(house.token("app", WARD)).get("/api/inventory").json()
+    assert found["wards"] == [{"id": WARD, "name": "Đề Thám"}]
+    first, second = found["gateways"]
+    assert (first["name"], first["latitude"], first["state"]) == ("Lê Quý Đôn", 20.4463, "offline")
+    assert first["since"] == "2023-11-14T22:13:20.000Z"
+    assert [(each["id"], each["name"]) for each in first["cameras"]] == [("cam-1", "Cổng")]
+    assert (second["id"], second["state"], second["heard"]) == ("dt-002", "never", None)
+    assert "bx-001" not in json.dumps(found), "of the sheet too only his ward"
