@@ -34,7 +34,7 @@ def document() -> Document:
         "info": {
             "title": "edge-agent, the centre",
             "version": __version__,
-            "description": "History, inventory and pictures for subscribers; in words: docs/reference/api.md.",
+            "description": "For subscribers: history, inventory, pictures. In words: docs/reference/api.md.",
         },
         "security": [{"token": []}, {"session": []}],
         "paths": {
