@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from typing import Any
@@ -13,7 +14,6 @@ from edge_agent import __version__
 from edge_agent.central.web.api.asked import DEFAULT_EVENTS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_agent.central.web.api.documents import EventPage, Inventory, Problem
 from edge_agent.central.web.refused import PROBLEM
-from edge_agent.schema import unindent_descriptions
 
 Document = dict[str, Any]
 REFERENCES = "#/components/schemas/{name}"
@@ -24,12 +24,15 @@ def document() -> Document:
     (page, inventory, problem), schemas = msgspec.json.schema_components(
         [EventPage, Inventory, Problem], ref_template=REFERENCES
     )
+    for schema in schemas.values():
+        if "description" in schema:  # 3.11 leaves the indentation in
+            schema["description"] = inspect.cleandoc(schema["description"])
     schemas["EventPage"]["properties"]["events"]["items"] = {
         "type": "object",
         "description": "see asyncapi.json and events.md",
         "required": ["specversion", "id", "source", "type", "time"],
     }
-    found = {
+    return {
         "openapi": "3.1.0",
         "info": {
             "title": "edge-agent, the centre",
@@ -50,8 +53,6 @@ def document() -> Document:
             "schemas": schemas,
         },
     }
-    unindent_descriptions(found)
-    return found
 
 
 def _events(page: Document, problem: Document) -> Document:
