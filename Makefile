@@ -6,6 +6,7 @@
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
 # make test-chaos    broker, centre and agent are killed 100 times while events flow, 12 to 30 minutes;
 #                    CHAOS_ROUNDS, CHAOS_SEED
+# make test-rabbitmq  three RabbitMQ nodes, one of them killed while a simulated fleet reports; about 3 minutes
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: what the server of the centre installs
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
@@ -22,7 +23,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check check-contract examples test test-deploy test-arm64 test-browser test-chaos deploy wheelhouse wheelhouse-here run bench clean
+.PHONY: help setup check check-contract examples test test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -81,6 +82,11 @@ test-browser: setup
 test-chaos: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	CHAOS_ROUNDS="$(or $(CHAOS_ROUNDS),100)" CHAOS_SEED="$(CHAOS_SEED)" $(BIN)/python -m pytest tests/chaos
+
+# RabbitMQ and Erlang are 60 MB.
+test-rabbitmq: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh rabbitmq
+	$(BIN)/python -m pytest tests/rabbitmq
 
 # Ansible with its collections: 500 MB, for those who try a deployment.
 $(VENV)/.deploy: setup.cfg pyproject.toml

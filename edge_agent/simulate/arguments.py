@@ -25,7 +25,11 @@ CHANGES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", help="YAML; default: the city on a day as usual")
     parser.add_argument(
-        "--broker", metavar="URL", required=True, help="mqtts://host:8883, or mqtt://host in a lab"
+        "--broker",
+        metavar="URL",
+        required=True,
+        action="append",
+        help="mqtts://host:8883, or mqtt://host in a lab; may be repeated, as mqtt.brokers of a gateway",
     )
     parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
     for name, kind, doc in CHANGES:

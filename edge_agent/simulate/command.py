@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -38,31 +39,33 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
         print(f"edge-agent simulate: --per-process is 1 to {MOST_A_PROCESS}", file=sys.stderr)
         return EXIT_USAGE
     scenario = load(args.scenario, changes_of(args))
-    broker = broker_of(args.broker)
+    brokers = tuple(broker_of(url) for url in args.broker)
     stop = stop_on_signals()
     sites = sites_of(scenario)
-    refuse_real_ones(broker, mqtt_of(args, broker), sites)
+    refuse_real_ones(brokers[0], mqtt_of(args, brokers[0]), sites)
     if args.state_dir is not None:
         args.state_dir.mkdir(parents=True, exist_ok=True)
-        return _play(args, scenario, broker, args.state_dir.absolute(), stop, stdout)
+        return _play(args, scenario, brokers, args.state_dir.absolute(), stop, stdout)
     with tempfile.TemporaryDirectory(prefix="edge-simulate-") as folder:
-        return _play(args, scenario, broker, Path(folder), stop, stdout)
+        return _play(args, scenario, brokers, Path(folder), stop, stdout)
 
 
 def _play(
     args: argparse.Namespace,
     scenario: Scenario,
-    broker: Broker,
+    brokers: Sequence[Broker],
     folder: Path,
     stop: threading.Event,
     stdout: TextIO,
 ) -> int:
     sites = sites_of(scenario)
-    orders = [_orders(args, scenario, broker, folder, share) for share in shares(sites, args.per_process)]
+    orders = [_orders(args, scenario, brokers, folder, share) for share in shares(sites, args.per_process)]
     with Crew(orders) as crew:
         crew.prepared()
         began_mono = time.monotonic()
-        print(f"{len(sites)} gateways in {len(orders)} processes at {args.broker}", file=sys.stderr)
+        print(
+            f"{len(sites)} gateways in {len(orders)} processes at {', '.join(args.broker)}", file=sys.stderr
+        )
         crew.tell(BEGIN)
         _watch(crew, began_mono, scenario.duration_s, stop)
         lasted_s = time.monotonic() - began_mono
@@ -107,12 +110,16 @@ def _say(totals: Totals, began_mono: float, said_mono: float) -> float:
 
 
 def _orders(
-    args: argparse.Namespace, scenario: Scenario, broker: Broker, folder: Path, share: tuple[Site, ...]
+    args: argparse.Namespace,
+    scenario: Scenario,
+    brokers: Sequence[Broker],
+    folder: Path,
+    share: tuple[Site, ...],
 ) -> Orders:
     return Orders(
         scenario=scenario,
         sites=share,
-        brokers=((broker.host, broker.port, broker.tls),),
+        brokers=tuple((each.host, each.port, each.tls) for each in brokers),
         root=args.root,
         ca_file=_text(args.ca_file),
         certificates=_text(args.certificates),

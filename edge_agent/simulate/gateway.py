@@ -56,6 +56,7 @@ class Figures:
     refused: int = 0  # messages, by the broker
     ignored_acks: int = 0
     shed: int = 0  # events that a full outbox gave up
+    left: int = 0  # events and pictures that wait in the outbox, now
 
 
 class SimulatedGateway:
@@ -81,7 +82,6 @@ class SimulatedGateway:
         self._happenings: Happenings | None = None
         self._events: EventMaker | None = None
         self._vitals = Vitals(site, self.dice, clock)
-        self._left = 0
         self._before = Figures()
         self._session, self._connects = "", 0
 
@@ -154,9 +154,9 @@ class SimulatedGateway:
             return
         if not self._publisher.join(JOIN_S):
             log.error("%s: its publisher does not end within %.0f s", self.site.id, JOIN_S)
-        figures, left, outbox = self.figures(), self.left, self._outbox
+        figures, outbox = self.figures(), self._outbox
         with self._lock:
-            self._before, self._left = figures, left
+            self._before = figures
             self._outbox = self._publisher = self._happenings = self._events = None
         outbox.close(timeout_s=None)
 
@@ -234,15 +234,6 @@ class SimulatedGateway:
         publisher = self._publisher
         return publisher is not None and publisher.online
 
-    @property
-    def left(self) -> int:
-        """What waits in the outbox, events and pictures."""
-        with self._lock:
-            if self._outbox is None:
-                return self._left
-            stats = self._outbox.stats()
-        return stats.depth + stats.media_depth
-
     def figures(self) -> Figures:
         """Over all restarts."""
         with self._lock:
@@ -255,6 +246,7 @@ class SimulatedGateway:
             before.refused + health.refused,
             before.ignored_acks + health.ignored_acks,
             before.shed + stats.shed,
+            stats.depth + stats.media_depth,
         )
 
     def _birth(self, session: str) -> bytes:

@@ -27,11 +27,10 @@ class Totals(msgspec.Struct, kw_only=True):
 
     def add_gateway(self, gateway: SimulatedGateway) -> None:
         self.online += gateway.online
-        left = gateway.left
-        self.left += left
-        if left:
-            self.left_at.append(gateway.site.id)
         figures = gateway.figures()
+        self.left += figures.left
+        if figures.left:
+            self.left_at.append(gateway.site.id)
         self.reconnects += figures.reconnects
         self.refused += figures.refused
         self.ignored_acks += figures.ignored_acks

@@ -2,7 +2,8 @@
 # Installs the Debian packages that the tests use as real parts, if they are missing:
 # a broker (mosquitto), an RTSP server (gst-rtsp-server), ffmpeg to make clips, PostgreSQL,
 # promtool, and systemd-analyze.
-# With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one; "browser": Chromium.
+# With "deploy": also what `make test-deploy` boots boxes with; with "arm64": what emulates one; "browser": Chromium;
+# "rabbitmq": RabbitMQ with Erlang.
 set -eu
 want=""
 need() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || want="$want $1"; }
@@ -28,6 +29,9 @@ if [ "${1:-}" = deploy ]; then
 fi
 if [ "${1:-}" = browser ]; then
     need chromium
+fi
+if [ "${1:-}" = rabbitmq ]; then
+    need rabbitmq-server
 fi
 if [ "${1:-}" = arm64 ]; then
     need mmdebstrap
