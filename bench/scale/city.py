@@ -26,7 +26,7 @@ from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
 from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import binary, wait_until
 
-SAMPLE_S, SELDOM_S = 0.25, 2.0
+SAMPLE_S, SELDOM_S = 0.25, 5.0
 """Each asks every outbox, which costs the players; often only where a rush is watched."""
 START_S = 60.0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import subprocess
 import sys
 import threading
@@ -12,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from edge_agent.errors import CentralError
 from tests.central.parts import Centre
-from tests.rabbitmq.cluster import Cluster
+from tests.rabbitmq.cluster import GUIDE, Cluster
 from tests.testbed.mosquitto import wait_until
 
 SITES, WARDS = 30, ("de-tham", "bo-xuyen")
 PATIENCE_S = 120.0
+PASSWORD = "of-the-lab-alone"
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +35,52 @@ def test_the_nodes_are_one_cluster(cluster: Cluster) -> None:
     assert sorted(status["running_nodes"]) == [node.name for node in cluster.nodes]
 
 
-def test_a_node_that_is_killed_costs_no_event(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_rights_of_the_guide_keep_a_gateway_to_its_own_topics(cluster: Cluster) -> None:
+    node = cluster.nodes[0]
+    given = [
+        line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith("rabbitmqctl")
+    ]
+    for line in given:
+        words = shlex.split(line.partition("  #")[0].replace("$(openssl rand -hex 32)", PASSWORD))
+        if "dt-001" in words:
+            node.control(*words[1:])
+
+    def client(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+        me = (
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(node.mqtt_port),
+            "-V",
+            "5",
+            "-u",
+            "dt-001",
+            "-P",
+            PASSWORD,
+            "-i",
+            "dt-001",
+        )
+        return subprocess.run([program, *me, *words], capture_output=True, text=True, timeout=60, check=False)
+
+    own, other = "tb/v1/de-tham/dt-001", "tb/v1/de-tham/dt-002"
+    for topic, may in (
+        (f"{own}/up/state", True),
+        (f"{other}/up/state", False),
+        (f"{own}/down/config", False),
+    ):
+        answer = client("mosquitto_pub", "-q", "1", "-t", topic, "-m", "x", "-d")
+        assert ("Not authorized" not in answer.stderr and answer.returncode == 0) is may, answer
+    for topic, may in ((f"{own}/down/cmd/+", True), (f"{other}/down/cmd/+", False), ("tb/v1/#", False)):
+        answer = client("mosquitto_sub", "-q", "1", "-t", topic, "-E", "-W", "20")
+        assert ("denied" not in answer.stderr and answer.returncode == 0) is may, answer
+
+
+def test_a_node_that_is_killed_costs_no_event(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     mqtt = {"brokers": cluster.urls}
     with Centre(tmp_path / "centre", 0, *WARDS, mqtt=mqtt) as centre:
-        wait_until(lambda: _stored(centre) is not None, PATIENCE_S, "the centre's database")
+        wait_until(lambda: _connected(centre), PATIENCE_S, "the centre")
         command = [
             *(sys.executable, "-m", "edge_agent", "simulate", "--json"),
             *(word for url in (*cluster.urls[1:], cluster.urls[0]) for word in ("--broker", url)),
@@ -42,21 +88,29 @@ def test_a_node_that_is_killed_costs_no_event(cluster: Cluster, tmp_path: Path) 
             *("--duration-s", "40", "--drain-s", "240", "--time-factor", "5"),
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fleet:
-            wait_until(lambda: (_stored(centre) or 0) > 50, PATIENCE_S, "the first events at the centre")
+            wait_until(lambda: centre.status().events > 50, PATIENCE_S, "the first events at the centre")
             cluster.nodes[1].kill()  # where all gateways are
             threading.Event().wait(10.0)  # the rest of the cluster works on alone
-            before = _stored(centre) or 0
+            before = centre.status().events
             cluster.nodes[1].start()
             cluster.nodes[1].wait()
-            wait_until(lambda: (_stored(centre) or 0) > before + 50, PATIENCE_S, "more events")
+            wait_until(lambda: centre.status().events > before + 50, PATIENCE_S, "more events")
             out, error = fleet.communicate(timeout=400)
         assert fleet.returncode == 0, error
-        counts: dict[str, Any] = json.loads(out)["counts"]
+        totals: dict[str, Any] = json.loads(out)
+        counts = totals["counts"]
+        with capsys.disabled():
+            print(
+                f"\n{counts['stored']} events, {counts['again']} sent again, {totals['reconnects']} reconnects"
+            )
         status = centre.status()
         assert counts["stored"] == counts["confirmed"] == status.events
         assert (status.missing, status.rejected) == (0, 0)
-        assert json.loads(out)["reconnects"] >= SITES
+        assert totals["reconnects"] >= SITES
 
 
-def _stored(centre: Centre) -> int | None:
-    return centre.status().events if (centre.state_dir / "central.db").exists() else None
+def _connected(centre: Centre) -> bool:
+    with contextlib.suppress(CentralError):  # no database yet
+        running = centre.status().running
+        return running is not None and running.connected
+    return False
