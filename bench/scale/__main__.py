@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def steady(folder: Path, sites: int, seconds: float = 120.0) -> dict[str, Any]:
     with playing(folder / "city", _city(sites, begins_at_h=NOON_H), most=sites * 2 + 10) as city:
         city.begin()
         city.watch_online(sites, PATIENCE_S)
-        city.watch(city.elapsed_s + 10.0)
+        city.watch(city.elapsed_s + 40.0)  # what was stored before the connect is through
         before, meter = city.sample(), Meter(city)
         city.watch(city.elapsed_s + seconds)
         after, spent = city.sample(), meter.read()
@@ -112,7 +113,7 @@ def restart(folder: Path, sites: int) -> dict[str, Any]:
 
 def faults(folder: Path, sites: int) -> dict[str, Any]:
     """The network of a ward, then the power of the city; what the centre tells of it."""
-    outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerCut(at_s=330.0, for_s=60.0)
+    outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerCut(at_s=400.0, for_s=60.0)
     found: dict[str, Any] = {}
     with playing(
         folder / "city", _city(sites, begins_at_h=NOON_H, faults=(outage, cut)), most=sites * 2 + 10
@@ -193,6 +194,12 @@ def _city(sites: int, **changes: Any) -> Scenario:
 def _account(city: City, totals: Totals) -> dict[str, Any]:
     """Whether anything is lost or there twice, by three counts of it."""
     counts, status = totals.counts, city.status()
+    for gateway in totals.left_at:  # to be looked at
+        kept = Path("build/bench/scale/left")
+        shutil.rmtree(kept / gateway, ignore_errors=True)
+        shutil.copytree(city.folder / "outboxes" / gateway, kept / gateway)
+        shutil.copytree(city.folder / "centre", kept / "centre", dirs_exist_ok=True)
+        shutil.copy(city.folder / "central.log", kept)
     return {
         "stored on boxes": counts.stored,
         "confirmed": counts.confirmed,
@@ -200,7 +207,8 @@ def _account(city: City, totals: Totals) -> dict[str, Any]:
         "sent again": counts.again,
         "missing": status.missing,
         "rejected": status.rejected,
-        "left": totals.left,
+        "left": [totals.left, *totals.left_at],
+        "acks ignored": totals.ignored_acks,
         "latency s: half, 99 %, all": [percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)],
         "most behind s": totals.most_behind_s,
     }

@@ -37,6 +37,7 @@ class Bounds:
     outage_hold_s: float = 5.0  # a broker that stops sends all wills, and is gone itself a moment later
     outage_share: float = 0.5  # of the gateways of a ward that were there
     outage_least: int = 3
+    straggle_s: float = 120.0  # the last ones of an outage come so much later: a gateway's longest delay
     falls: int = 4  # within ``falls_s``: unstable
     falls_s: float = 3_600.0
     calm_s: float = 900.0  # without a change, until it is stable again
@@ -88,6 +89,7 @@ class _Box:
     ended: str | None = None  # the session that is over
     distances_s: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     falls_mono: deque[float] = field(default_factory=deque)
+    spared_mono: float = 0.0  # until then its absence is still that of its ward
 
 
 @dataclass(slots=True)
@@ -196,6 +198,8 @@ class Presence:
             return
         if now is Standing.OFFLINE:
             box.falls_mono.append(mono)
+        else:
+            box.spared_mono = 0.0
         box.now, box.why, box.changed_mono, box.changed_ms = now, why, mono, now_ms
 
     def _learn_interval(self, box: _Box, every_s: float | None, mono: float) -> None:
@@ -235,7 +239,7 @@ class Presence:
 
     def _may_tell_offline(self, box: _Box, mono: float, settled: bool) -> bool:
         outage = self._outages.get(box.ward)
-        in_outage = outage is not None and box.gateway in outage.gateways
+        in_outage = mono < box.spared_mono or (outage is not None and box.gateway in outage.gateways)
         return settled and not in_outage and mono - box.changed_mono >= self._bounds.hold_s
 
     # --- wards ---
@@ -278,6 +282,8 @@ class Presence:
         down = [box for box in boxes if box.gateway in outage.gateways and box.now is Standing.OFFLINE]
         if len(down) < bounds.outage_least or len(down) <= bounds.outage_share / 2 * outage.of:
             del self._outages[ward]
+            for box in down:
+                box.spared_mono = mono + bounds.straggle_s
             return [OutageReport(ward, (), outage.of, now_ms)]
         if not outage.complete and mono - outage.began_mono >= bounds.hold_s:
             outage.complete = True

@@ -203,8 +203,23 @@ def test_who_stays_away_after_the_outage_is_told_by_himself() -> None:
     made.wait(300)
     assert made.told(300) == [("de-tham", "5 of 5")] * 2
     made.online(*FIVE[:4], session="s-2")
-    made.wait(60)
+    made.wait(150)
     assert made.told(600) == [("de-tham", "0 of 5"), ("dt-5", "offline")]
+
+
+def test_who_comes_back_a_little_later_than_his_ward_is_never_told() -> None:
+    """After a power cut of the city the last quarter boots while the first three are there already."""
+    made = city(*FIVE)
+    made.will(*FIVE)
+    made.wait(300)
+    made.online(*FIVE[:4], session="s-2")
+    made.wait(100)
+    made.online("dt-5", session="s-2")
+    made.wait(300)
+    assert made.told(600) == [("de-tham", "0 of 5")]
+    made.will("dt-5", session="s-2")
+    made.wait(60)
+    assert made.told(1000) == [("dt-5", "offline")], "what he does later is his own again"
 
 
 def test_two_of_a_ward_are_two() -> None:

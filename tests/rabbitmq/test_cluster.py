@@ -100,9 +100,8 @@ def test_a_node_that_is_killed_costs_no_event(
         totals: dict[str, Any] = json.loads(out)
         counts = totals["counts"]
         with capsys.disabled():
-            print(
-                f"\n{counts['stored']} events, {counts['again']} sent again, {totals['reconnects']} reconnects"
-            )
+            stored, again = counts["stored"], counts["again"]
+            print(f"\n{stored} events, {again} sent again, {totals['reconnects']} reconnects")
         status = centre.status()
         assert counts["stored"] == counts["confirmed"] == status.events
         assert (status.missing, status.rejected) == (0, 0)
