@@ -205,6 +205,7 @@ def _account(city: City, totals: Totals) -> dict[str, Any]:
         "confirmed": counts.confirmed,
         "in the database": status.events,
         "sent again": counts.again,
+        "reconnects": totals.reconnects,
         "missing": status.missing,
         "rejected": status.rejected,
         "left": [totals.left, *totals.left_at],
