@@ -6,13 +6,10 @@ See docs/design/mqtt.md.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Literal
 
 import msgspec
@@ -25,14 +22,16 @@ from edge_agent.loop import Loop
 from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.centre import Centre, Resending
 from edge_agent.mqtt.client import Connection, Message
+from edge_agent.mqtt.downlink import Downlink
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
+from edge_agent.mqtt.meter import Meter
 from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.rate import Rate
 from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.mqtt.rotation import Rotation
 from edge_agent.mqtt.sender import OutboxPort, RepliesPort, Sender
-from edge_agent.mqtt.topics import DownKind, DownMessage, Topics
-from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.usage import Usage
 from edge_agent.secrets import masked
 
 log = logging.getLogger(__name__)
@@ -90,7 +89,6 @@ class Publisher:
         self._topics = topics
         self._clock = clock
         self._birth = birth
-        self._on_down = on_down
         self._clock_trusted = clock_trusted
         self._usage = usage
         self._outbox = outbox
@@ -100,7 +98,7 @@ class Publisher:
         confirmed = settings.delivery is Delivery.CONFIRMED
         self._centre = Centre(outbox, clock, resending or Resending()) if confirmed else None
         self._sender = Sender(outbox, topics, usage, clock, self._pace, replies, self._centre)
-        self._taken: deque[tuple[str, int]] = deque()  # session and packet id of what is safe with us
+        self._downlink = Downlink(topics, on_down, self._centre, outbox.wake)
         self._rotation = rotation or Rotation(settings, topics.gateway, clock_trusted=clock_trusted)
         self._session = str(uuid.uuid4())
         self._connection: Connection | None = None
@@ -108,8 +106,7 @@ class Publisher:
         self._since_mono = 0.0  # of the present attempt or session
         self._broken_mono: float | None = None  # since when the session takes nothing, its end not yet told
         self._next_attempt_mono = 0.0
-        # Bytes of the present connection that are counted: other, received, headers.
-        self._settled = (0, 0, 0)
+        self._meter = Meter(usage)
         self._settled_mono = 0.0
         self._connects = 0
         self._dropped_told = 0
@@ -267,7 +264,7 @@ class Publisher:
         # The will carries the session, and the will goes with the CONNECT: a session per attempt.
         self._session = str(uuid.uuid4())
         self._since_mono = now
-        self._settled = (0, 0, 0)
+        self._meter.begin()
         broker = self._reconnect.broker
         log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
         self._connection = Connection(
@@ -285,13 +282,14 @@ class Publisher:
         for session, signal in self._inbox.take():
             if self._connection is not None and session == self._session:
                 self._handle(self._connection, signal)
+        self._downlink.take_ack()
 
     def _handle(self, connection: Connection, signal: Signal) -> None:
         match signal:
             case Acked():
                 self._sender.acked(signal)
             case Arrived():
-                self._hand_down(signal)
+                self._downlink.hand_down(self._session, signal)
             case Connected():
                 self._connected(connection, signal)
             case Ended():
@@ -299,35 +297,6 @@ class Publisher:
             case Subscribed(reasons):
                 if any(reason >= 0x80 for reason in reasons):
                     self._report("the broker refuses a subscription to down/: commands will not arrive")
-
-    def _hand_down(self, arrived: Arrived) -> None:
-        """Only of a command somebody has to say that it is safe: what else comes down comes again."""
-        message, packet_id = self._topics.parse_down(arrived.topic, arrived.payload), arrived.packet_id
-        taken = partial(self._take, self._session, packet_id)
-        if message is None or message.kind is not DownKind.COMMAND:
-            taken()
-        if message is None:
-            return
-        if message.kind is not DownKind.ACK:
-            expires_in_s, retained = arrived.expires_in_s, arrived.retained
-            self._on_down(
-                dataclasses.replace(message, taken=taken, expires_in_s=expires_in_s, retained=retained)
-            )
-        elif self._centre is not None:
-            self._centre.take_ack(message.payload)
-        # Else the PUBACK has delivered it: the centre confirms to every gateway alike.
-
-    def _take(self, session: str, packet_id: int | None) -> None:
-        """Any thread."""
-        if packet_id is not None:
-            self._taken.append((session, packet_id))
-            self._outbox.wake()
-
-    def _acknowledge(self, connection: Connection) -> None:
-        while self._taken:
-            session, packet_id = self._taken.popleft()
-            if session == self._session:
-                connection.acknowledge(packet_id)
 
     def _connected(self, connection: Connection, signal: Connected) -> None:
         self._since_mono = self._clock.monotonic()
@@ -392,7 +361,7 @@ class Publisher:
 
     def _tend(self, connection: Connection, now: float) -> None:
         """Keep an open session going. Raises MqttError when it has just ended."""
-        self._acknowledge(connection)
+        self._downlink.acknowledge(self._session, connection)
         self._sender.window.observe(connection.arrived(), now)
         if self._broken_mono is not None:
             if now - self._broken_mono > BROKEN_S:
@@ -442,7 +411,7 @@ class Publisher:
         deadline = self._clock.monotonic() + GOODBYE_S
         try:
             if self._connection is not None:
-                self._acknowledge(self._connection)
+                self._downlink.acknowledge(self._session, self._connection)
             self._sender.fill_replies()
             self._sender.fill_events()
             self._sender.send_own("state", message)
@@ -465,21 +434,6 @@ class Publisher:
         return Message(self._topics.state, msgspec.json.encode(message), retain=True)
 
     def _settle_traffic(self) -> None:
-        """Count what TCP carried beyond the messages: TLS, sign-on, state, birth, acknowledgements."""
         self._settled_mono = self._clock.monotonic()
-        if self._connection is None:
-            return
-        traffic = self._connection.traffic()
-        counted = self._sender.counted_bytes
-        other, received, headers = self._settled
-        if traffic.sent - counted > other:
-            self._usage.sent(TrafficClass.OTHER, traffic.sent - counted - other)
-        if traffic.received > received:
-            self._usage.received(traffic.received - received)
-        if traffic.headers > headers:
-            self._usage.sent(TrafficClass.HEADERS, traffic.headers - headers)
-        self._settled = (
-            max(other, traffic.sent - counted),
-            max(received, traffic.received),
-            max(headers, traffic.headers),
-        )
+        if self._connection is not None:
+            self._meter.settle(self._connection.traffic(), self._sender.counted_bytes)
