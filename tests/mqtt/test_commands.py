@@ -68,6 +68,17 @@ def test_the_messages_own_expiry_is_handed_on(tmp_path: Path, gateway: MakeGatew
         assert box.down[0].expires_in_s in (76, 77)
 
 
+def test_what_the_broker_keeps_is_told_from_what_comes_live(tmp_path: Path, gateway: MakeGateway) -> None:
+    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/+/+/up/state") as centre:
+        centre.publish(COMMAND, b"kept", retain=True)
+        with gateway(mqtt_settings(broker.port)) as box:
+            wait_until(lambda: bool(box.down), what="the retained one")
+            centre.publish(COMMAND, b"live", retain=True)
+            wait_until(lambda: len(box.down) == 2, what="the live one")
+            told = [(message.payload, message.retained) for message in box.down]
+    assert told == [(b"kept", True), (b"live", False)]
+
+
 def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgotten(
     gateway: MakeGateway,
 ) -> None:
