@@ -1,4 +1,4 @@
-"""One connection attempt to one broker, and the only place that knows paho.
+"""One connection attempt to one broker; with ``listener.py`` the only place of the agent that knows paho.
 
 A ``Connection`` is used once: paho's own reconnecting, queueing and resending are off, and a new attempt
 is a new object, so nothing of an old session can surface in a new one (docs/decisions/0009-mqtt-paho.md).
@@ -6,30 +6,22 @@ is a new object, so nothing of an old session can surface in a new one (docs/dec
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 from dataclasses import dataclass
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
-from edge_agent.mqtt.tcp import Traffic, peer_has_everything, tcp_traffic
+from edge_agent.mqtt.inbox import Inbox
+from edge_agent.mqtt.listener import KEEPALIVE_S, Listener, WatchedClient
+from edge_agent.mqtt.tcp import Traffic, peer_has_everything
 from edge_agent.mqtt.tls import make_context
-
-log = logging.getLogger(__name__)
-
-KEEPALIVE_S = 60
-"""A silent link is given up after twice this, and the broker sends our will after 1.5 times this. Mobile
-networks forget an idle mapping after a few minutes at the earliest; the heartbeat is more frequent anyway."""
 
 CONNECT_TIMEOUT_S = 10
 """For each address of the name, and again for the TLS handshake."""
@@ -43,9 +35,6 @@ MAXIMUM_PACKET_BYTES = 1_048_576
 RECEIVE_MAXIMUM = 16
 """Of messages to us that we have not acknowledged: what waits in memory is bounded, and the broker keeps the
 rest."""
-
-NETWORK_TICK_S = 5.0
-"""paho's thread looks at the keepalive this often; its default of 1 s costs five times the idle CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ class Connection:
         self._settings = settings
         self._clock_trusted = clock_trusted
         self._terms = terms
-        self._listener = _Listener(broker, session, inbox)
+        self._listener = Listener(broker, session, inbox)
         self._client = _make_client(client_id, settings, will, self._listener)
         self._resolved = threading.Event()
         self._opener = threading.Thread(target=self._open, name="mqtt-connect", daemon=True)
@@ -201,181 +190,8 @@ class Connection:
                 pass  # closed by the other thread in between: what was wanted
 
 
-class _Listener:
-    """paho's callbacks: they run on its network thread, only enqueue and, but for one, never raise.
-
-    Knows neither the client nor the connection: without a reference cycle paho's sockets are closed
-    when the last user lets go, not when the garbage collector comes round.
-    """
-
-    def __init__(self, broker: Broker, session: str, inbox: Inbox) -> None:
-        self.closing = threading.Event()  # our side does not want to hear of it any more
-        self.over = threading.Event()  # no more I/O on this connection
-        self.traffic = Traffic(0, 0)
-        self._broker = broker
-        self._session = session
-        self._inbox = inbox
-        self._connected = False
-        self._silent = False
-        self._malformed = False
-        self._reason: int | None = None
-        self._socket_error = ""
-
-    def attach(self, client: paho.Client) -> None:
-        client.on_connect = self._on_connect
-        client.on_publish = self._on_publish
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        client.on_disconnect = self._on_disconnect
-        client.on_log = self._on_log
-        client.on_socket_open = self._on_socket_open
-        client.on_socket_close = self._on_socket_close
-
-    def count(self, sock: object) -> None:
-        if isinstance(sock, socket.socket):
-            self.traffic = tcp_traffic(sock) or self.traffic
-
-    def end(self, trouble: Trouble) -> None:
-        try:
-            if not self.closing.is_set():
-                self._inbox.put(self._session, Ended(trouble, self._reason))
-        finally:
-            self.over.set()
-
-    def network_ended(self, rc: MQTTErrorCode) -> None:
-        """The network thread is about to end in the usual way."""
-        if rc == MQTTErrorCode.MQTT_ERR_PROTOCOL:
-            self._malformed = True
-        self.end(self._trouble())
-
-    def network_died(self, error: Exception) -> None:
-        """The network thread is about to end of an exception."""
-        kind = type(error).__name__
-        log.error("mqtt: the network thread died of %s: %s; reconnecting", kind, error)
-        self.end(Trouble(TroubleKind.LOST, f"the network thread died of {kind}: {error}"))
-
-    def _trouble(self) -> Trouble:
-        host = self._broker.host
-        if self._reason is not None:
-            return causes.of_reason(self._reason)
-        if self._malformed:
-            return Trouble(TroubleKind.PROTOCOL, f"{host} sent what is not MQTT 5")
-        if self._silent:
-            return Trouble(TroubleKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
-        if told := causes.of_tls_text(self._socket_error):
-            return told
-        if self._connected:
-            return Trouble(TroubleKind.LOST, f"the connection to {host} was lost")
-        if self._broker.tls:
-            # A broker that resets right after its TLS alert can make the alert itself unreadable.
-            return Trouble(
-                TroubleKind.OWN_REJECTED,
-                f"{host} closed the connection right after the TLS handshake: it may not accept our "
-                "certificate (mqtt.cert_file)",
-            )
-        return Trouble(
-            TroubleKind.LOST,
-            f"{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
-        )
-
-    def _on_connect(
-        self, client: paho.Client, _: object, flags: object, reason: ReasonCode, limits: Properties | None
-    ) -> None:
-        if reason.value != 0:
-            self._reason = reason.value
-            return
-        self._connected = True
-        receive_maximum = getattr(limits, "ReceiveMaximum", 65_535)
-        self._inbox.put(self._session, Connected(receive_maximum, getattr(limits, "MaximumPacketSize", None)))
-
-    def _on_publish(
-        self, client: paho.Client, _: object, packet_id: int, reason: ReasonCode, props: object
-    ) -> None:
-        self._inbox.put(self._session, Acked(packet_id, reason.value))
-
-    def _on_subscribe(
-        self, client: paho.Client, _: object, packet_id: int, reasons: list[ReasonCode], props: object
-    ) -> None:
-        self._inbox.put(self._session, Subscribed(tuple(reason.value for reason in reasons)))
-
-    def _on_message(self, client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            # To be acknowledged all the same, or it comes again and again.
-            topic = ""
-        known = message.properties
-        self._inbox.put(
-            self._session,
-            Arrived(
-                topic,
-                bytes(message.payload),
-                message.mid if message.qos else None,
-                getattr(known, "MessageExpiryInterval", None),
-                tuple(getattr(known, "UserProperty", ())),
-                message.retain,
-            ),
-        )
-
-    def _on_disconnect(
-        self, client: paho.Client, _: object, flags: paho.DisconnectFlags, reason: ReasonCode, props: object
-    ) -> None:
-        if flags.is_disconnect_packet_from_server:
-            self._reason = reason.value
-        elif reason.getName() == "Keep alive timeout":
-            self._silent = True
-
-    def _on_log(self, client: paho.Client, _: object, level: int, line: str) -> None:
-        # paho tells why a read failed, TLS alerts included, nowhere but here.
-        if level == LogLevel.MQTT_LOG_ERR:
-            self._socket_error = line
-
-    def _on_socket_open(self, client: paho.Client, _: object, sock: object) -> None:
-        # The one callback that raises, on the thread ``mqtt-connect``: it keeps paho from sending CONNECT.
-        # A later attempt may have a session by now, and the broker would end it for the same client id.
-        if self.closing.is_set():
-            raise MqttError(f"{self._broker.host}: too late, given up before it was connected")
-
-    def _on_socket_close(self, client: paho.Client, _: object, sock: object) -> None:
-        self.count(sock)
-
-
-class _WatchedClient(paho.Client):
-    """paho's client with a network thread that cannot die unnoticed."""
-
-    def __init__(self, client_id: str, listener: _Listener) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=paho.MQTTv5,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        self._listener = listener
-        listener.attach(self)
-
-    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        """Body of the thread that ``loop_start`` starts: whatever ends it is reported."""
-        try:
-            rc = super().loop_forever(NETWORK_TICK_S, retry_first_connection)
-        except Exception as error:  # noqa: BLE001 - the top of a thread; reported as the connection's end
-            self.close_socket()
-            self._listener.network_died(error)
-            return MQTTErrorCode.MQTT_ERR_UNKNOWN
-        self.close_socket()
-        self._listener.network_ended(rc)
-        return rc
-
-    def close_socket(self) -> None:
-        """paho leaves it open after an exception."""
-        sock = self.socket()
-        if isinstance(sock, socket.socket):
-            self._listener.count(sock)
-            sock.close()
-
-
-def _make_client(client_id: str, settings: Mqtt, will: Message, listener: _Listener) -> _WatchedClient:
-    client = _WatchedClient(client_id, listener)
+def _make_client(client_id: str, settings: Mqtt, will: Message, listener: Listener) -> WatchedClient:
+    client = WatchedClient(client_id, listener)
     client.connect_timeout = CONNECT_TIMEOUT_S
     # The publisher's window bounds what is in flight; paho must never hold a message back.
     client.max_inflight_messages_set(0)
