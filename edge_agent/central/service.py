@@ -77,7 +77,13 @@ class Central:
             Rebirths(self._topics, self._clock),
             Watch(self._topics, self._clock, bounds),
             Desk(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
-            Sweep(settings.retention, pictures, self._clock),
+            Sweep(
+                settings.retention,
+                pictures,
+                self._clock,
+                # Another centre on the same server has its pictures in a folder of its own.
+                media_of=None if settings.database.embedded else settings.wards,
+            ),
             self._figures,
             self._clock,
             wake,
@@ -143,7 +149,8 @@ class Central:
         from edge_agent.central.metrics.server import MetricsServer  # its library only where it is asked for
 
         def now() -> Now:
-            return Now(connected=self._link.online, storing=self._ingest.trouble is None)
+            waiting = None if self._webhook is None else self._webhook.waiting
+            return Now(self._link.online, self._ingest.trouble is None, waiting)
 
         return MetricsServer(listen, self._figures, now, self._settings.wards)
 

@@ -229,6 +229,7 @@ notification = Table(
     "notification",  # waits for the webhook
     metadata,
     Column("id", _Row, primary_key=True, autoincrement=True),
+    Column("ward", Text, nullable=False),  # whose centre posts it
     Column("made_ms", _Milliseconds, nullable=False),
     Column("body", LargeBinary, nullable=False),
     sqlite_autoincrement=True,

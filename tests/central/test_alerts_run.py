@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -225,6 +228,30 @@ def test_an_answer_that_is_no_success_is_tried_again_and_a_worthless_alert_holds
     posting.stop()
     assert posting.loop.join(10)
     assert receiver.words == ["open r-1", "open r-3"]
+
+
+def test_a_receiver_that_answers_a_byte_at_a_time_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    over = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while not over.wait(0.02):
+                connection.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle, args=[server])
+        thread.start()
+        hook = Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", None, None)
+        posting = Poster(hook, Backoff(60, 60, floor_s=60), deadline_s=0.3)
+        posting.submit([(1, body(1))])
+        posting.loop.start()
+        wait_until(lambda: "alerts that wait: 1, next try in 60 s" in caplog.text)
+        posting.stop()
+        assert posting.loop.join(10)
+        over.set()
+        thread.join(10)
+    assert posting.waiting == 1
 
 
 def test_a_receiver_that_nobody_vouches_for_gets_nothing_and_the_log_no_secret(

@@ -134,7 +134,7 @@ def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path)
 
 
 def test_the_rules_that_ship_name_series_that_there_are() -> None:
-    collector = CentralCollector(Figures(0.0), lambda: Now(True, True), ["de-tham"])
+    collector = CentralCollector(Figures(0.0), lambda: Now(True, True, 0), ["de-tham"])
     names = {metric.name for metric in collector.collect()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     used = {

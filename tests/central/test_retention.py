@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,17 +91,18 @@ class Archive:
         with self.shop.store.batch() as batch:
             return place(batch.connection, Hold(0, "file 7/2026", "an officer", NOW_MS, **what))
 
-    def run(self) -> int:
+    def run(self, media_of: Sequence[str] | None = None) -> int:
         """Until the run is over; how many batches it took."""
-        sweep, steps = self.sweep(), 0
+        sweep, steps = self.sweep(media_of), 0
         while sweep.due:
             with self.shop.store.batch() as batch:
                 sweep.step(batch.connection)
             steps += 1
         return steps
 
-    def sweep(self) -> Sweep:
-        return Sweep(self.settings, Pictures(self.pictures), SystemClock(), first_after_s=0, pause_s=0)
+    def sweep(self, media_of: Sequence[str] | None = None) -> Sweep:
+        at_once = {"first_after_s": 0.0, "pause_s": 0.0}
+        return Sweep(self.settings, Pictures(self.pictures), SystemClock(), **at_once, media_of=media_of)
 
     def rows(self, table: Any) -> list[Any]:
         return self.shop.store.ask(lambda connection: list(connection.execute(select(table))))
@@ -251,6 +253,18 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> Non
     assert archive.rows(tables.media) == []
 
 
+def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archive) -> None:
+    row = {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0}
+    with archive.shop.store.batch() as batch:
+        batch.connection.execute(insert(tables.gateway), row)
+    file = archive.picture(50, "m-1")
+    archive.run(media_of=["bo-xuyen"])
+    assert file.exists()
+    archive.run(media_of=["de-tham"])
+    assert not file.exists()
+    assert archive.rows(tables.media) == []
+
+
 def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
     for number, cleared in enumerate((40, 1, None)):
         opened_ms = _now_ms() - 50 * DAY_MS
@@ -293,11 +307,12 @@ def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> No
     archive.event(50, event_id="e-1")
     database = archive.shop.database
     code, text = held(database, "hold", "--event", "e-1", "--why", "file 7/2026")
-    assert (code, text) == (0, "hold 1: event e-1 is kept until the hold is released\n")
+    assert (code, text) == (0, "hold 1: event e-1 is kept until the hold is released: 1 event now\n")
     span = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00")
     code, text = held(database, "hold", "--gateway", "dt-001", "--camera", "cam-1", *span, "--why", "theft")
     assert code == 0
     assert "hold 2: dt-001/cam-1 from 2026-11-24 " in text
+    assert text.endswith("released: 0 events now\n")
     assert held(database, "holds")[1].count("hold ") == 2
     archive.run()
     assert len(archive.cursors()) == 1

@@ -161,7 +161,11 @@ class Desk:
         if self._new_pending is not None:
             rows.write_pending(connection, self._new_pending, self._pending)
         if self._webhook is not None:
-            told = [documents.body(each.alert) for each in self._changes if each.what is not What.CHANGED]
+            told = [
+                (each.alert.key.ward, documents.body(each.alert))
+                for each in self._changes
+                if each.what is not What.CHANGED
+            ]
             self._queued = rows.queue(connection, told, self._now_ms())
             lost = rows.unqueue(connection, self._taken) if told or self._taken else 0
             if lost:

@@ -42,7 +42,8 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
         of, rows.cleared_ms > now_ms - RECENT_MS
     )
     over = {_key(row) for row in connection.execute(recent)} - {alert.key for alert in alerts}
-    waiting = select(tables.notification).order_by(tables.notification.c.id)
+    notifications = tables.notification.c
+    waiting = select(tables.notification).where(notifications.ward.in_(wards)).order_by(notifications.id)
     newest = (
         select(tables.gateway.c.id, tables.gateway.c.ward, tables.gateway.c.heartbeat)
         .join(tables.presence, tables.presence.c.gateway == tables.gateway.c.id)
@@ -88,11 +89,13 @@ def write_pending(connection: Connection, pending: Mapping[Key, int], known: Map
         connection.execute(insert(tables.alert_pending), new)
 
 
-def queue(connection: Connection, bodies: Iterable[bytes], now_ms: int) -> list[tuple[int, bytes]]:
-    """For the webhook; with the ids that they got."""
+def queue(
+    connection: Connection, bodies: Iterable[tuple[str, bytes]], now_ms: int
+) -> list[tuple[int, bytes]]:
+    """For the webhook, each with its ward; then with the ids that they got."""
     queued = []
-    for body in bodies:
-        row = {"made_ms": now_ms, "body": body}
+    for ward, body in bodies:
+        row = {"ward": ward, "made_ms": now_ms, "body": body}
         key = connection.execute(insert(tables.notification), row).inserted_primary_key
         assert key is not None
         queued.append((int(key[0]), body))

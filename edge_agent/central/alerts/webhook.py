@@ -39,11 +39,14 @@ class NotTaken(Exception):
 class Poster:
     """``submit`` and ``taken`` are the ingest's; they never block."""
 
-    def __init__(self, settings: Webhook, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, settings: Webhook, backoff: Backoff | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
         self.loop = Loop("webhook", self._run, max_silence_s=HANG_S)
         self._url = urlsplit(settings.url)
         self._secret = settings.secret
         self._context = _context(settings) if self._url.scheme == "https" else None
+        self._deadline_s = deadline_s
         self._backoff = backoff or Backoff(FIRST_S, CAP_S)
         self._wake = threading.Event()
         self._lock = threading.Lock()  # of the two below
@@ -59,6 +62,11 @@ class Poster:
         with self._lock:
             taken, self._taken = self._taken, []
         return taken
+
+    @property
+    def waiting(self) -> int:
+        with self._lock:
+            return len(self._waiting)
 
     def stop(self) -> None:
         """Ask for the end; does not wait."""
@@ -93,7 +101,7 @@ class Poster:
         with self._lock:
             count = len(self._waiting)
         level = logging.WARNING if self._backoff.failures == 1 else logging.DEBUG
-        log.log(level, "webhook: %s; %d alerts wait, next try in %.0f s (failure %d in a row)",
+        log.log(level, "webhook: %s; alerts that wait: %d, next try in %.0f s (failure %d in a row)",
                 why, count, delay_s, self._backoff.failures)  # fmt: skip
         while delay_s > 0 and not loop.wait(min(delay_s, TIMEOUT_S)):
             delay_s -= TIMEOUT_S
@@ -101,7 +109,7 @@ class Poster:
     def _post(self, body: bytes) -> None:
         """Raises NotTaken."""
         connection = self._connection()
-        deadline = threading.Timer(DEADLINE_S, _cut, [connection])
+        deadline = threading.Timer(self._deadline_s, _cut, [connection])
         deadline.daemon = True
         try:
             connection.connect()
@@ -143,8 +151,10 @@ def _context(settings: Webhook) -> ssl.SSLContext:
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
-    with contextlib.suppress(OSError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    sock: socket.socket | None = connection.sock  # none once the answer is here
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _target(url: SplitResult) -> str:

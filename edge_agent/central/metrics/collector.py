@@ -26,6 +26,7 @@ class Now:
 
     connected: bool
     storing: bool
+    webhook_waiting: int | None = None  # alerts that it has not taken; None: there is no webhook
 
 
 def _share(percent: float | None) -> float | None:
@@ -93,6 +94,9 @@ class CentralCollector(Collector):
             ("start_time_seconds", figures.started_s, "Unix time"),
         ):
             yield GaugeMetricFamily(f"edge_central_{name}", what, value=float(number))
+        if now.webhook_waiting is not None:
+            what = "alerts that it has not taken"
+            yield GaugeMetricFamily("edge_central_webhook_waiting", what, value=now.webhook_waiting)
 
     def _of_wards(self) -> Iterator[Metric]:
         figures = self._figures

@@ -13,7 +13,7 @@ from typing import TextIO
 import msgspec
 
 from edge_agent.central.database import open_engine, translated, writing
-from edge_agent.central.retention.holds import Hold, place, read_holds, release
+from edge_agent.central.retention.holds import Hold, held_now, place, read_holds, release
 from edge_agent.central.settings import Database
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
@@ -42,8 +42,9 @@ def run_holds(args: argparse.Namespace, database: Database, stdout: TextIO, stde
         print(f"edge-agent central hold: {error}; nothing is held", file=stderr)
         return 2
     with writing(database) as connection:
-        id_ = place(connection, hold)
-    print(f"hold {id_}: {_what(hold)} is kept until the hold is released", file=stdout)
+        id_, count = place(connection, hold), held_now(connection, hold)
+    events = "1 event" if count == 1 else f"{count} events"
+    print(f"hold {id_}: {_what(hold)} is kept until the hold is released: {events} now", file=stdout)
     return 0
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from edge_agent.central import tables
 
@@ -72,6 +72,19 @@ def place(connection: Connection, hold: Hold) -> int:
     key = connection.execute(insert(tables.hold), row).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def held_now(connection: Connection, hold: Hold) -> int:
+    """Events that are stored and that it keeps by itself; what belongs to them comes on top."""
+    columns = tables.event.c
+    if hold.event_id is not None:
+        which: ColumnElement[bool] = columns.event_id == hold.event_id
+    else:
+        in_time = columns.time_ms.between(hold.from_ms, hold.to_ms)
+        which = and_(columns.gateway == hold.gateway, in_time)
+        if hold.camera is not None:
+            which = and_(which, columns.camera == hold.camera)
+    return int(connection.scalar(select(func.count()).select_from(tables.event).where(which)) or 0)
 
 
 def release(connection: Connection, id: int, who: str, now_ms: int) -> bool:

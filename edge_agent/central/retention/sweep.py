@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +65,14 @@ class Sweep:
         *,
         first_after_s: float = FIRST_AFTER_S,
         pause_s: float = PAUSE_S,
+        media_of: Collection[str] | None = None,
     ) -> None:
+        """``media_of``: only of gateways of these wards."""
         self._settings = settings
         self._pictures = pictures
         self._clock = clock
         self._pause_s = pause_s
+        self._media_of = media_of
         self._next_mono = clock.monotonic() + first_after_s
         self._run: Iterator[Plan] | None = None
         self._record: _Record | None = None
@@ -138,6 +141,9 @@ class Sweep:
     def _media(self, connection: Connection, record: _Record, holds: Holds) -> bool:
         columns = tables.media.c
         query = select(tables.media).where(columns.received_ms < record.plan.before_ms)
+        if self._media_of is not None:
+            own = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(self._media_of))
+            query = query.where(columns.gateway.in_(own))
         order = (columns.received_ms, columns.gateway, columns.media_id)
         found = self._next(connection, query, order, MOST_PICTURES)
         gone = _over(connection, found, holds)
