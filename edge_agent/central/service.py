@@ -21,7 +21,7 @@ from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from edge_agent.central.rebirth import Rebirths
-from edge_agent.central.retention.sweep import Sweep
+from edge_agent.central.retention.sweep import FIRST_AFTER_S, Sweep
 from edge_agent.central.settings import CentralSettings, Listen
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
@@ -52,6 +52,7 @@ class Central:
         *,
         clock: Clock | None = None,
         bounds: Bounds | None = None,
+        first_sweep_s: float = FIRST_AFTER_S,
         console: Child | None = None,
     ) -> None:
         self._settings = settings
@@ -81,6 +82,7 @@ class Central:
                 settings.retention,
                 pictures,
                 self._clock,
+                first_after_s=first_sweep_s,
                 # Another centre on the same server has its pictures in a folder of its own.
                 media_of=None if settings.database.embedded else settings.wards,
             ),

@@ -139,6 +139,7 @@ class Centre:
         }
         self.config.write_text(json.dumps(settings), encoding="utf-8")
         self.bounds: Bounds | None = None
+        self.first_sweep_s = 60.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -159,7 +160,7 @@ class Centre:
 
     def start(self) -> None:
         self._stop.clear()
-        central = Central(load(self.config), self._stop, bounds=self.bounds)
+        central = Central(load(self.config), self._stop, bounds=self.bounds, first_sweep_s=self.first_sweep_s)
         self._thread = threading.Thread(target=central.run, name="centre")
         self._thread.start()
 

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from edge_agent.central import tables
+from edge_agent.central.database import writing
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from tests.central.parts import Box, Boxes, Centre
@@ -225,3 +228,21 @@ def test_status_says_who_was_seen_and_what_is_missing(centre: Centre, boxes: Box
     assert "dt-001 (de-tham): online for" in done.stdout
     assert "1 events behind" in done.stdout
     assert "1 missing, 2 to 2 of epoch" in done.stdout
+
+
+def test_what_is_over_goes_while_the_centre_runs_and_does_not_come_back(centre: Centre, boxes: Boxes) -> None:
+    box = Box()
+    boxes.say(box.heartbeat("s-1", sequence=1), box.event(1))
+    boxes.picture(box, "m-1")
+    boxes.wait_for(lambda: boxes.confirmed_media(box) == {"m-1"})
+    centre.stop()
+    with writing(centre.database) as connection:
+        for table in (tables.event, tables.media):
+            connection.execute(update(table).values(received_ms=0))
+    centre.first_sweep_s = 0.0
+    centre.start()
+    boxes.say(box.event(1), box.event(2))
+    boxes.wait_confirmed(box, 1, 2)
+    wait_until(lambda: (centre.numbers(box), centre.status().media) == ([2], 0))
+    assert not [path for path in (centre.state_dir / "media").rglob("*") if path.is_file()]
+    assert centre.status().missing == 0
