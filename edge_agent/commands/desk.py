@@ -111,6 +111,9 @@ class Desk:
         except Exception:
             log.exception("command %s: %s failed", open_.entry.id, open_.entry.type)
             outcome = Failed("the gateway failed at it; its log says more")
+        if isinstance(outcome, Failed) and self._stopping.is_set():
+            log.info("command %s: the agent stops in the middle of it: %.200s", open_.entry.id, outcome)
+            return  # the next start goes on with it, or says that it was interrupted
         self._open.settle(open_, outcome)
 
     def _perform(self, open_: OpenCommand) -> Outcome | Handed | Failed:

@@ -196,6 +196,7 @@ class Updates:
             try:
                 if args.data is not None:
                     self._put(open_, args)
+                self._assemble(open_)
                 missing = self._pieces_missing(open_)
             except OSError as error:
                 raise Failed(f"the piece cannot be kept: {error.strerror or error}") from error
@@ -210,8 +211,13 @@ class Updates:
             raise Refused(f"{args.wheel} is not missing", "bad-arguments")
         pieces = open_.order.args.pieces[wheel.name]
         self._inbox.put(wheel, pieces, args.index, args.data)
-        if not self._inbox.pieces_missing(wheel, pieces) and self._inbox.assemble(wheel, pieces):
-            open_.missing.remove(wheel)
+
+    def _assemble(self, open_: _Open) -> None:
+        """Also what an earlier try has left in pieces: the disk was full, or the power went."""
+        for wheel in list(open_.missing):
+            pieces = open_.order.args.pieces[wheel.name]
+            if not self._inbox.pieces_missing(wheel, pieces) and self._inbox.assemble(wheel, pieces):
+                open_.missing.remove(wheel)
 
     def _pieces_missing(self, open_: _Open) -> dict[str, list[int]]:
         pieces = open_.order.args.pieces

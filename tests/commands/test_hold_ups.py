@@ -14,7 +14,7 @@ import pytest
 from msgspec import Struct
 
 from edge_agent.commands import journal
-from edge_agent.commands.action import Action, Order, Outcome
+from edge_agent.commands.action import Action, Failed, Order, Outcome
 from edge_agent.commands.reception import ANSWERED, Arrival
 from edge_agent.state_file import write_record
 from tests.commands.centre import document, encoded, signed
@@ -136,6 +136,24 @@ def test_a_document_that_comes_signed_and_unsigned_is_one_command(box: Counter) 
         box.answer(other["id"])
         assert box.replies(once["id"])[-1] == answer
     assert box.ran == [once["id"], other["id"]]
+
+
+def test_what_a_stop_cuts_off_is_gone_on_with_by_the_next_start(box: Counter) -> None:
+    begun, asked = threading.Event(), document("clip", EXAMPLES["clip"].args)
+
+    def is_cut_off(order: Order[Any]) -> Outcome:
+        begun.set()
+        wait_until(order.stopping)
+        raise Failed("the agent stops; it was not sent", "interrupted")
+
+    box.actions["clip"].does = is_cut_off
+    with box.opened():
+        box.deliver("clip", encoded(asked))
+        assert begun.wait(30)
+    assert [reply["status"] for reply in box.replies(asked["id"])] == ["accepted", "running"]
+    with box.opened():
+        box.answer(asked["id"])
+    assert (box.actions["clip"].ran, box.actions["clip"].resumed) == ([asked["id"]], [asked["id"]])
 
 
 def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:

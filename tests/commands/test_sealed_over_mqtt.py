@@ -6,6 +6,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from edge_agent.evidence.seal import unseal
 from edge_agent.outbox_model import SEALED_TYPE
 from tests.agent.test_evidence import readable_pictures
@@ -64,7 +67,15 @@ def test_a_box_that_seals_sends_and_stores_nothing_plain_whatever_is_asked(tmp_p
             assert readable_pictures(tmp_path / "state/media") == []
             stored_before(tmp_path, "cam-1", "zone-1")
             sent.append(media(centre, ask(centre, "clip", event_id="zone-1")["result"]))
-    assert [message.content_type for message in sent] == [SEALED_TYPE] * 4
+            sent.append(media(centre, ask(centre, "snapshot", camera="cam-4")["result"]))
+    assert [message.content_type for message in sent] == [SEALED_TYPE] * 5
     opened = [unseal(message.payload, private.read_bytes()) for message in sent]
-    assert [content[:3] == b"\xff\xd8\xff" for content in opened] == [True, False, True, False]
+    assert [content[:3] == b"\xff\xd8\xff" for content in opened] == [True, False, True, False, True]
     assert opened[3] == OLD
+    assert (brightest(opened[0]) > 50, brightest(opened[4])) == (True, 0), "all of cam-4 is masked"
+
+
+def brightest(jpeg: bytes) -> int:
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return int(pixels.max())

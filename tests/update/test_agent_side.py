@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -164,6 +166,36 @@ def test_a_piece_that_a_power_cut_damaged_is_asked_for_again(side: Side) -> None
     side.piece(1)
     assert side.piece(2) == {WHEEL: [0]}
     assert side.piece(0) == {}
+
+
+def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(inbox: Inbox, wheel: object, pieces: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.piece(0)
+    side.piece(1)
+    with monkeypatch.context() as now:
+        now.setattr(Inbox, "assemble", full)
+        with pytest.raises(Failed, match="No space left"):
+            side.piece(2)
+    assert not side.box.request.exists()
+    assert side.piece() == {}
+    assert side.box.request.exists()
+
+
+def test_a_second_update_that_is_refused_leaves_the_first_one_waiting(side: Side) -> None:
+    first = Ordered(arguments(side.box))
+    side.updates.begin(first.order)
+    without_pieces = Ordered(msgspec.structs.replace(arguments(side.box), pieces={}), "order-2")
+    with pytest.raises(Refused, match="not among the pieces"):
+        side.updates.begin(without_pieces.order)
+    assert first.answer is None
+    for index in range(3):
+        missing = side.piece(index)
+    assert missing == {}
 
 
 def test_a_download_goes_on_where_it_ended(side: Side) -> None:
