@@ -77,19 +77,24 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
         print(f"edge-agent command: {error}", file=sys.stderr)
         return EXIT_USAGE
     payload = msgspec.json.encode(document)
-    if args.key is not None:
-        payload = sign(payload, read_private(args.key))
-    return _send(args, broker, document, payload, stdout)
+    try:
+        if args.key is not None:
+            payload = sign(payload, read_private(args.key))
+        mqtt = mqtt_of(args, broker)
+    except OSError as error:
+        print(f"edge-agent command: {error.filename}: {error.strerror}; nothing was sent", file=sys.stderr)
+        return EXIT_FAILED
+    return _send(args, mqtt, document, payload, stdout)
 
 
 def _send(
-    args: argparse.Namespace, broker: Broker, document: Command[Any], payload: bytes, stdout: TextIO
+    args: argparse.Namespace, mqtt: Mqtt, document: Command[Any], payload: bytes, stdout: TextIO
 ) -> int:
     from edge_agent.mqtt.commanding import CentreConnection
     from edge_agent.mqtt.topics import Topics
 
     topics = Topics(args.root, args.ward, args.gateway)
-    with CentreConnection(broker, mqtt_of(args, broker), topics, f"command-{secrets.token_hex(6)}") as centre:
+    with CentreConnection(mqtt.brokers[0], mqtt, topics, f"command-{secrets.token_hex(6)}") as centre:
         heard = centre.send(args.type, document.id, payload, args.expires_s)
         if not args.json:
             print(f"{args.gateway}: {args.type} sent as {document.id}", file=stdout, flush=True)

@@ -147,20 +147,26 @@ def _check_envelope(event: Event, gateway: Gateway) -> None:
 def no_gap(heard: Sequence[Heard], gateway: Gateway) -> str:
     """Of each epoch no number between the lowest and the highest that came is missing, but for those that a
     ``loss`` announces."""
-    epochs: dict[str, set[int]] = {}
+    epochs: dict[str, list[tuple[int, int]]] = {}  # ranges: a gateway may say what it likes
     for event in _some(heard):
-        epochs.setdefault(event.envelope.epoch, set()).add(event.number)
+        epochs.setdefault(event.envelope.epoch, []).append((event.number, event.number))
         if isinstance(event.envelope.data, wire.LossData):
             lost = event.envelope.data
-            for first, last in lost.ranges:
-                epochs.setdefault(lost.epoch, set()).update(range(first, last + 1))
-    for epoch, numbers in epochs.items():
-        missing = sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
-        if missing:
-            raise NotSeen(
-                f"epoch {epoch}: {missing[:5]} did not come yet; later ones did (order is by severity)"
-            )
-    return ", ".join(f"{min(each)} to {max(each)} of {epoch}" for epoch, each in epochs.items())
+            epochs.setdefault(lost.epoch, []).extend((first, last) for first, last in lost.ranges)
+    spans = {epoch: _without_gap(epoch, sorted(ranges)) for epoch, ranges in epochs.items()}
+    return ", ".join(f"{first} to {last} of {epoch}" for epoch, (first, last) in spans.items())
+
+
+def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
+    """First and last number of ranges that are sorted."""
+    first, last = ranges[0]
+    for low, high in ranges:
+        if low > last + 1:
+            missing = f"{last + 1} to {low - 1}" if low - 1 > last + 1 else f"{low - 1}"
+            told = f"epoch {epoch}: {missing} did not come yet; later ones did (order is by severity)"
+            raise NotSeen(told)
+        last = max(last, high)
+    return first, last
 
 
 def same_bytes(heard: Sequence[Heard], gateway: Gateway) -> str:

@@ -109,3 +109,11 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
 def test_what_is_written_wrong_is_not_sent(words: list[str], told: str) -> None:
     done = run(*words, *at(free_port()))
     assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("option", ["--key", "--password-file"])
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, option: str) -> None:
+    missing = tmp_path / "missing"
+    done = run("status", *at(free_port()), "--username", "ops", option, str(missing))
+    assert done.returncode == 1
+    assert done.stderr == f"edge-agent command: {missing}: No such file or directory; nothing was sent\n"
