@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from starlette.responses import Response
 
 from edge_agent.central import tables
@@ -14,6 +14,7 @@ from edge_agent.central.web.refusals import BadRequest
 from edge_agent.central.web.visit import Visit
 
 LINES = 100
+DAY_MS = 86_400_000
 
 
 class Access(StrEnum):
@@ -52,9 +53,29 @@ def note(
     )
 
 
-def forget(connection: Connection, before_ms: int) -> int:
-    """Whose time is over; how many."""
-    return connection.execute(delete(tables.access).where(tables.access.c.time_ms < before_ms)).rowcount
+def forget(connection: Connection, days: float, now_ms: int) -> int:
+    """Lines whose time is over; that they went is itself written down, beside what retention deletes."""
+    columns = tables.access.c
+    over = columns.time_ms < now_ms - round(days * DAY_MS)
+    first_ms, last_ms = connection.execute(
+        select(func.min(columns.time_ms), func.max(columns.time_ms)).where(over)
+    ).one()
+    count = connection.execute(delete(tables.access).where(over)).rowcount
+    if count:
+        connection.execute(
+            insert(tables.deletion).values(
+                begun_ms=now_ms,
+                ended_ms=now_ms,
+                what="access",
+                kind="",
+                rule=f"access_days: {days:g}",
+                rows=count,
+                first_ms=first_ms,
+                last_ms=last_ms,
+                held=0,
+            )
+        )
+    return count
 
 
 def access_page(visit: Visit) -> Response:

@@ -124,6 +124,8 @@ class WebServer(uvicorn.Server):
                 ssl_keyfile=None if console.tls is None else console.tls.key_file,
             )
         )
+        # It warns of every malformed request: strangers would write our log.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._tls = console.tls
         self._hub = hub
 

@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select
 
 from edge_agent.central import tables
 from edge_agent.central.scope import EVERYWHERE
+from edge_agent.central.web import access
 from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.api import history
 from tests.central.parts import JPEG, WARD, Box
@@ -211,6 +212,20 @@ def test_a_picture_goes_out_after_it_is_written_down_who_sees_it(house: House) -
         columns = tables.access.c
         lines = connection.execute(select(columns.account, columns.address).where(columns.what == "snapshot"))
         assert [tuple(line) for line in lines] == [("app", "127.0.0.1"), ("lan", "127.0.0.1")]
+
+
+def test_old_lines_of_who_looked_go_and_that_is_written_down(house: House) -> None:
+    day_ms = 86_400_000
+    with house.connections.writing() as connection:
+        for day in (0, 3, 12):
+            access.note(connection, access.Access.LOGIN, "lan", "::1", day * day_ms)
+        assert access.forget(connection, 10, 15 * day_ms) == 2
+        assert access.forget(connection, 10, 15 * day_ms) == 0
+    with house.connections.reading() as connection:
+        assert list(connection.scalars(select(tables.access.c.time_ms))) == [12 * day_ms]
+        (line,) = connection.execute(select(tables.deletion)).all()
+        assert (line.what, line.rule, line.rows) == ("access", "access_days: 10", 2)
+        assert (line.first_ms, line.last_ms) == (0, 3 * day_ms)
 
 
 def _restore(house: House, backup: Path) -> None:

@@ -11,7 +11,7 @@ from edge_agent.central.presence import BoxReport, OutageReport, Standing
 from edge_agent.central.scope import EVERYWHERE, Scope
 from edge_agent.central.web import accounts
 from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.live import follower
+from edge_agent.central.web.live import follower, stream
 from edge_agent.central.web.live.hub import KEPT, MOST_QUEUED, Hub, Numbered, Told
 from tests.central.parts import Box
 from tests.central.web.house import Browser, House
@@ -81,6 +81,16 @@ def test_streams_end_when_the_server_does(house: House) -> None:
     with Ear(house.browser("lan").client) as ear:
         house.stop()
         assert ear.ended.wait(30)
+
+
+def test_one_account_does_not_take_all_places(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MOST_OF_ONE", 1)
+    greedy, other = house.program(house.token("app", "de-tham")), house.program(house.token("b", "de-tham"))
+    with Ear(greedy), Ear(other):
+        assert greedy.get("/live").status_code == 429
+        answer = greedy.get("/api/events", params={"after": "now", "wait": "30"})
+        assert (answer.status_code, answer.json()["code"]) == (429, "too-many")
+        assert greedy.get("/api/events").status_code == 200, "who does not wait takes no place"
 
 
 def test_nobody_listens_without_login(house: House) -> None:

@@ -17,8 +17,8 @@ from edge_agent.central.web.api.asked import NOW, Asked, asked_of
 from edge_agent.central.web.api.history import Deleted, Events, deleted_after, events_after
 from edge_agent.central.web.front import Front, Known, packed
 from edge_agent.central.web.live.hub import STALE, Hub, Listener
-from edge_agent.central.web.live.stream import MOST_LISTENERS, heard_within
-from edge_agent.central.web.refusals import Refusal, Unavailable
+from edge_agent.central.web.live.stream import check_room, heard_within
+from edge_agent.central.web.refusals import Refusal
 from edge_agent.clock import rfc3339
 
 JSON = "application/json"
@@ -59,8 +59,7 @@ async def _wait(
     front: Front, hub: Hub, request: Request, asked: Asked, known: Known, mark: str, found: Events
 ) -> Events:
     """Until there is something, or the time is over, or his token is."""
-    if hub.count >= MOST_LISTENERS:
-        raise Unavailable(f"{MOST_LISTENERS} wait already", retry_after_s=10)
+    check_room(hub, known.key)
     deleted = found.deleted
     listener = hub.join(asked.wanted.scope, known.key, known.session is not None, mark)
     loop = asyncio.get_running_loop()

@@ -35,7 +35,6 @@ SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
 """At one look; where more have come, nobody could read them: all are told to load their page again."""
-DAY_MS = 86_400_000
 
 
 class Follower:
@@ -54,7 +53,7 @@ class Follower:
         self._sessions = sessions
         self._hub = hub
         self._clock = clock
-        self._access_ms = round(access_days * DAY_MS)
+        self._access_days = access_days
         self._watched = watched
         self._cursor: int | None = None
         self._shown: dict[str, Mapping[object, Shown]] = {}
@@ -133,7 +132,9 @@ class Follower:
             self._cleaned_mono = now
             with self._connections.writing() as connection:
                 self._sessions.forget_old(connection, now_ms)
-                access.forget(connection, now_ms - self._access_ms)
+                gone = access.forget(connection, self._access_days, now_ms)
+            if gone:
+                log.info("%d lines of who looked at what have been deleted: their time was over", gone)
 
     def _end_what_is_over(self, now_ms: int) -> None:
         listened = self._hub.listened()

@@ -155,6 +155,9 @@ class Hub:
     def count(self) -> int:
         return len(self._listeners)
 
+    def count_of(self, key: str) -> int:
+        return sum(each.key == key for each in self._listeners)
+
     def _missed(self, after: str | None) -> list[Numbered]:
         if after is None:
             return []

@@ -12,9 +12,11 @@ from starlette.responses import Response, StreamingResponse
 from edge_agent.central.web.accounts import ANYBODY
 from edge_agent.central.web.front import Front, Known
 from edge_agent.central.web.live.hub import Hub, Listener
-from edge_agent.central.web.refusals import Refusal, Unavailable
+from edge_agent.central.web.refusals import Refusal, TooMany, Unavailable
 
 MOST_LISTENERS = 200
+MOST_OF_ONE = 20
+"""Streams and waiting questions of one session or token: nobody takes all places."""
 SIGN_OF_LIFE_S = 15.0
 """Proxies close what says nothing for a minute."""
 RETRY_MS = 2_000
@@ -26,9 +28,8 @@ def stream_of(front: Front, hub: Hub) -> Callable[[Request], Awaitable[Response]
 
     async def live(request: Request) -> Response:
         try:
-            if hub.count >= MOST_LISTENERS:
-                raise Unavailable(f"{MOST_LISTENERS} listen already", retry_after_s=30)
             known = await front.who(request, ANYBODY)
+            check_room(hub, known.key)
         except Refusal as refusal:
             return front.refuse(request, refusal)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
@@ -41,6 +42,14 @@ def stream_of(front: Front, hub: Hub) -> Callable[[Request], Awaitable[Response]
         )
 
     return live
+
+
+def check_room(hub: Hub, key: str) -> None:
+    """Raises Unavailable, TooMany."""
+    if hub.count >= MOST_LISTENERS:
+        raise Unavailable(f"{MOST_LISTENERS} listen already", retry_after_s=30)
+    if hub.count_of(key) >= MOST_OF_ONE:
+        raise TooMany(f"{MOST_OF_ONE} streams of yours are open already", retry_after_s=30)
 
 
 async def _messages(hub: Hub, known: Known, after: str | None) -> AsyncIterator[bytes]:

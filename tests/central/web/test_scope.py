@@ -1,0 +1,114 @@
+"""Nothing is asked of the database on somebody's behalf without saying whose wards he sees."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import FunctionType
+
+import pytest
+from sqlalchemy import func, select
+
+from edge_agent.central import console, tables
+from edge_agent.central.presence import BoxReport, OutageReport, Standing
+from edge_agent.central.scope import EVERYWHERE, Scope
+from edge_agent.central.web.accounts import Role
+from edge_agent.central.web.app import PAGES
+from edge_agent.central.web.front import OpenPage
+from tests.central.parts import Box
+from tests.central.web.house import House
+
+THEIRS = Box("bx-001", "bo-xuyen")
+OWN = {"/logout", "/password", "/handover/leave"}
+"""About nobody but himself, and the shift of his own wards."""
+OF_ALL = {"newest_cursor"}
+"""A number that says nothing of anybody."""
+WITH_SUBJECT = {"steps", "acknowledge", "take", "close", "reopen", "note", "ask_for_clip"}
+"""Of the duty book: about a thing that was found within a scope. The test below knocks at their pages."""
+
+
+def questions() -> Iterator[FunctionType]:
+    """Public functions that are given a connection."""
+    for module in pkgutil.iter_modules(console.__path__, f"{console.__name__}."):
+        for name, found in vars(importlib.import_module(module.name)).items():
+            asks = inspect.isfunction(found) and "connection" in inspect.signature(found).parameters
+            if asks and found.__module__ == module.name and not name.startswith("_"):
+                yield found
+
+
+def test_every_question_of_the_console_takes_a_scope() -> None:
+    found = {each.__name__: each for each in questions()}
+    assert len(found) > 10
+    without = {name for name, each in found.items() if "scope" not in inspect.signature(each).parameters}
+    assert without - OF_ALL - WITH_SUBJECT == set()
+
+
+@pytest.mark.parametrize(
+    ("scope", "ward", "admitted"),
+    [
+        (EVERYWHERE, "de-tham", True),
+        (EVERYWHERE, None, True),
+        (Scope(frozenset({"de-tham"})), "de-tham", True),
+        (Scope(frozenset({"de-tham"})), "bo-xuyen", False),
+        (Scope(frozenset({"de-tham"})), None, False),
+        (Scope(frozenset()), "de-tham", False),
+    ],
+)
+def test_a_scope_admits_what_it_names(scope: Scope, ward: str | None, admitted: bool) -> None:
+    assert scope.admits(ward) == admitted
+
+
+def test_a_scope_is_only_ever_made_narrower() -> None:
+    some = Scope(frozenset({"de-tham"}))
+    assert some.narrowed(None) == some
+    assert some.narrowed("bo-xuyen") == Scope(frozenset())
+    assert EVERYWHERE.narrowed("bo-xuyen") == Scope(frozenset({"bo-xuyen"}))
+
+
+def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
+    house.take(Box("dt-001").event(1), THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
+    house.picture(THEIRS, "m1")
+    house.tell(BoxReport(THEIRS.id, THEIRS.ward, Standing.OFFLINE, "will", 1))
+    house.tell(OutageReport(THEIRS.ward, (THEIRS.id,), 1, 1))
+    house.person("lan", Role.OFFICER, "de-tham")
+    browser = house.browser("lan")
+    before = _rows(house)
+    for page in PAGES:
+        if isinstance(page, OpenPage) or page.path in OWN:
+            continue
+        path = page.path.format(ward=THEIRS.ward, gateway=THEIRS.id, cursor=2, media_id="m1", id=1)
+        if page.method == "GET":
+            answer = browser.get(path)
+            refused = (404,) if "{" in page.path else (200, 403)
+        else:
+            form = {"subject": f"event {THEIRS.id} e1", "owner": "lan", "outcome": "real", "note": "x"}
+            answer = browser.post(path, form)
+            refused = (404, 409)
+        assert answer.status_code in refused, page.path
+        assert THEIRS.id not in answer.text, page.path
+        assert THEIRS.ward not in answer.text, page.path
+    assert _rows(house) == before, "nothing was written about their things"
+
+
+def test_one_of_their_own_officer_sees_and_does_all_that(house: House) -> None:
+    """Or the test above would pass for pages that never answer."""
+    house.take(THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
+    house.picture(THEIRS, "m1")
+    house.person("minh", Role.OFFICER, THEIRS.ward)
+    browser = house.browser("minh")
+    for page in PAGES:
+        if page.method == "GET" and "{" in page.path and not isinstance(page, OpenPage):
+            path = page.path.format(ward=THEIRS.ward, gateway=THEIRS.id, cursor=1, media_id="m1")
+            assert browser.get(path).status_code == 200, page.path
+    form = {"subject": f"event {THEIRS.id} e1", "note": "x"}
+    assert browser.post("/alerts/note", form).status_code == 303
+
+
+def _rows(house: House) -> dict[str, int]:
+    with house.connections.reading() as connection:
+        return {
+            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in (tables.handling, tables.handling_step, tables.request, tables.access)
+        }
