@@ -9,6 +9,7 @@ latencies.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -34,6 +35,8 @@ GATEWAYS = 465
 EVENTS = 200_000
 BATCH = 1_000
 BROWSERS = 50
+SESSIONS = 5
+"""One of them may have 20 streams."""
 PAGE = 1_000
 GAP_S = 0.1
 PATIENCE_S = 120.0
@@ -81,9 +84,9 @@ class Fleet:
 class Browsers:
     """So many streams on a thread of their own; ``heard`` are the moments at which each cursor came."""
 
-    def __init__(self, house: House, cookie: str, count: int) -> None:
+    def __init__(self, house: House, cookies: list[str], count: int) -> None:
         self.heard: dict[int, list[float]] = {}
-        self._house, self._cookie, self._count = house, cookie, count
+        self._house, self._cookies, self._count = house, cookies, count
         self._open = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="browsers")
@@ -102,16 +105,17 @@ class Browsers:
         self._loop.run_until_complete(self._all())
 
     async def _all(self) -> None:
-        self._tasks = [asyncio.create_task(self._listen()) for _ in range(self._count)]
+        cookies = itertools.islice(itertools.cycle(self._cookies), self._count)
+        self._tasks = [asyncio.create_task(self._listen(cookie)) for cookie in cookies]
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _cancel(self) -> None:
         for task in self._tasks:
             task.cancel()
 
-    async def _listen(self) -> None:
+    async def _listen(self, cookie: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._house.port)
-        request = f"GET /live HTTP/1.1\r\nHost: x\r\nSec-Fetch-Mode: cors\r\nCookie: {self._cookie}\r\n\r\n"
+        request = f"GET /live HTTP/1.1\r\nHost: x\r\nSec-Fetch-Mode: cors\r\nCookie: {cookie}\r\n\r\n"
         writer.write(request.encode())
         try:
             while line := await reader.readline():
@@ -127,9 +131,9 @@ class Browsers:
 def _listening(console: subprocess.Popen[bytes], fleet: Fleet, plan: Plan) -> Result:
     house = fleet.house
     house.person("bench", Role.ADMIN)
-    cookie = f"session={house.browser('bench').client.cookies['session']}"
+    cookies = [f"session={house.browser('bench').client.cookies['session']}" for _ in range(SESSIONS)]
     idle_s, told = plan.choose(20.0, 3.0), int(plan.choose(200, 30))
-    with Browsers(house, cookie, BROWSERS) as browsers:
+    with Browsers(house, cookies, BROWSERS) as browsers:
         before = usage(console.pid)
         time.sleep(idle_s)
         idle = usage(console.pid)
