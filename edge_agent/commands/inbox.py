@@ -120,7 +120,8 @@ class Inbox:
         new.replace(path)
 
     def assemble(self, wheel: Wheel, pieces: Pieces) -> bool:
-        """Whether it is whole now; a piece that a power cut has damaged goes, and is asked for again."""
+        """Whether it is whole now; a piece that a power cut has damaged goes, and is asked for again. Raises
+        ``Failed``: the pieces are right, and of another wheel than the manifest's."""
         paths = [self._piece(wheel, index) for index in range(len(pieces.sha256))]
         part = self._folder / f"{wheel.name}.part"
         with part.open("wb") as target:
@@ -129,9 +130,15 @@ class Inbox:
         whole = _is(part, wheel)
         if whole:
             part.replace(self._folder / wheel.name)
-        for path, sha256 in zip(paths, pieces.sha256, strict=True):
-            if whole or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                path.unlink()
+        gone = [
+            path
+            for path, sha256 in zip(paths, pieces.sha256, strict=True)
+            if whole or hashlib.sha256(path.read_bytes()).hexdigest() != sha256
+        ]
+        for path in gone:
+            path.unlink()
+        if not gone:
+            raise Failed(f"the pieces that were signed for are not the {wheel.name} of the manifest")
         return whole
 
     def _piece(self, wheel: Wheel, index: int) -> Path:

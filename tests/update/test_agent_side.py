@@ -186,6 +186,18 @@ def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
     assert side.box.request.exists()
 
 
+def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_asked_of_root(side: Side) -> None:
+    """Else nothing would be missing, and nothing would ever come of it."""
+    served = side.box.server.served / "wheels" / WHEEL
+    served.write_bytes(bytes(len(served.read_bytes())))
+    side.updates.begin(Ordered(arguments(side.box)).order)
+    side.piece(0)
+    side.piece(1)
+    with pytest.raises(Failed, match="are not the edge_agent"):
+        side.piece(2)
+    assert not side.box.request.exists()
+
+
 def test_a_second_update_that_is_refused_leaves_the_first_one_waiting(side: Side) -> None:
     first = Ordered(arguments(side.box))
     side.updates.begin(first.order)
