@@ -17,11 +17,14 @@ def test_it_prints_each_event_once_and_is_as_short_as_the_guide_says(tmp_path: P
     lines = len(program.read_text(encoding="utf-8").splitlines())
     assert lines <= 30
     assert f"{lines} lines" in (GUIDE / "subscriber.md").read_text(encoding="utf-8")
-    with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "none", client_id="gateway") as gateway:
+    with (
+        Mosquitto(tmp_path, "log_type all") as broker,
+        Subscriber(broker.port, "none", client_id="gateway") as gateway,
+    ):
         command = [sys.executable, str(program), f"127.0.0.1:{broker.port}", "de-tham"]
         with (tmp_path / "out").open("wb") as out, subprocess.Popen(command, stdout=out) as running:
             try:
-                wait_until(lambda: "printer-de-tham" in broker.log, 30, what="the program")
+                wait_until(lambda: "Sending SUBACK to printer-de-tham" in broker.log, 30, what="the program")
                 topic = f"tb/v1/de-tham/dt-001/up/{ONE.topic}"
                 for heard in (ONE, ONE, event(2, before=ONE)):
                     gateway.publish(topic, heard.payload)
