@@ -56,7 +56,7 @@ class Ward:
         self._note(self.book.report(report, self.mono, self.now_ms))
 
     def out(self, *gateways: str) -> None:
-        report = OutageReport("de-tham", gateways, 5, self.now_ms)
+        report = OutageReport("de-tham", gateways, 5, self.now_ms - 5000)
         self._note(self.book.report(report, self.mono, self.now_ms))
 
     def missing(self, **counts: int) -> None:
@@ -198,7 +198,9 @@ def test_a_ward_that_is_out_is_one_alert_and_its_boxes_are_folded_into_it() -> N
         "folded dt-1 disk",
         "told again ward ward-outage",
     ]
-    assert made.changes[-1][1].alert.text == "4 of 5 boxes went at once"
+    told = made.changes[-1][1].alert
+    assert told.text == "4 of 5 boxes went at once"
+    assert told.opened_ms - told.since_ms == 5000
     made.says = {gateway: {} for gateway in FIVE}
     made.out()
     back = made.mono

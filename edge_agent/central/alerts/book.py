@@ -123,14 +123,14 @@ class Book:
             case OutageReport(ward, ()):
                 self._out.pop(ward, None)
                 self._went.pop(ward, None)
-                yield from self._outage(ward, Reading(0.0, "most of the boxes are back"), mono, now_ms)
+                yield from self._outage(report, Reading(0.0, "most of the boxes are back"), mono, now_ms)
             case OutageReport(ward, gateways, of):
                 went = self._went.setdefault(ward, set())
                 new = set(gateways) - went
                 went |= new
                 self._out.setdefault(ward, set()).update(new)
                 text = f"{len(gateways)} of {of} boxes went at once"
-                yield from self._outage(ward, Reading(float(len(gateways)), text), mono, now_ms)
+                yield from self._outage(report, Reading(float(len(gateways)), text), mono, now_ms)
                 for gateway in sorted(new):
                     box = self._box(gateway, ward)
                     box.go_away()
@@ -205,11 +205,11 @@ class Book:
         if box.away and box.explained:
             yield from box.fold()
 
-    def _outage(self, ward: str, reading: Reading, mono: float, now_ms: int) -> Iterator[Change]:
-        subject = self._wards.setdefault(ward, Subject(ward))
+    def _outage(self, report: OutageReport, reading: Reading, mono: float, now_ms: int) -> Iterator[Change]:
+        subject = self._wards.setdefault(report.ward, Subject(report.ward))
         for rule in self._with(Measure.WARD_OUTAGE):
             before = subject.episodes.get((rule.id, ""))
-            yield from subject.judge(rule, "", reading, mono, now_ms)
+            yield from subject.judge(rule, "", reading, mono, now_ms, report.since_ms)
             if before is not None and before.alert is not None and reading.value:
                 text = measures.plain(reading.text)
                 if text != before.alert.text:
