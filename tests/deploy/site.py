@@ -20,6 +20,7 @@ SITE = "dt-001"
 WARD = "de-tham"
 PASSWORD = "s3cret-of-cam-1"
 WATCHER = "watcher"
+CONSOLE_PORT = 8443
 """A subscriber of the centre, with a certificate of the same CA."""
 
 
@@ -56,6 +57,9 @@ class Provisioning:
             "time_sources": [{"address": "ntp.ward.example"}, {"address": "vn.pool.ntp.org", "kind": "pool"}],
             "servers_base": True,
             "broker_central_users": ["central", WATCHER],
+            "central_console": {"listen": f"0.0.0.0:{CONSOLE_PORT}"},
+            "central_console_names": [f"IP:{self.broker.address}"],
+            "central_console_from": [f"{self.broker.address}/24"],
             "site_reports": str(folder / "reports"),
             "edge_agent_ward": WARD,
             "edge_agent_site_name": "Lý Thường Kiệt – Lê Quý Đôn",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import ssl
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.deploy.boxes import Box
-from tests.deploy.site import SITE, WARD, Provisioning
+from tests.deploy.site import CONSOLE_PORT, SITE, WARD, Provisioning
 from tests.testbed.mosquitto import wait_until
 
 pytestmark = pytest.mark.xdist_group("site")
@@ -66,3 +69,19 @@ def test_a_centre_that_is_killed_comes_back_and_misses_nothing(filmed: Provision
     assert status(machine)["missing"] == 0
     again = filmed.play_well("servers.yml")
     assert again.changed == 0, again.text
+
+
+def test_the_console_answers_with_its_certificate_and_behind_the_ingest(filmed: Provisioning) -> None:
+    machine = filmed.broker
+    trust = ssl.create_default_context(cafile=Path(str(filmed.vars["pki_directory"])) / "ca.crt")
+    url = f"https://{machine.address}:{CONSOLE_PORT}"
+    token = machine.run(f"{CENTRE} user token watcher --ward {WARD} 2>/dev/null")
+    with httpx.Client(verify=trust, base_url=url, timeout=60) as client:
+        assert client.get("/login").status_code == 200
+        answer = client.get("/api/events?limit=1", headers={"Authorization": f"Bearer {token}"})
+        assert answer.json()["events"][0]["source"] == f"/tb/{SITE}"
+    child = machine.run(f"pgrep -P {main_pid(machine)}")
+    nice, adjusted = machine.run(f"ps -o ni= -p {child}"), machine.run(f"cat /proc/{child}/oom_score_adj")
+    assert (int(nice), int(adjusted) >= 500) == (5, True)
+    machine.run(f"kill -9 {child}")
+    wait_until(lambda: machine.ssh(f"pgrep -P {main_pid(machine)}").returncode == 0, 60, "another console")
