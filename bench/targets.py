@@ -55,6 +55,7 @@ TARGETS = (
     Target("outbox", "outbox, 1 thread", "per_s", at_least=1000),
     # Of a core's own second: what else runs on a shared machine does not count.
     Target("ingest", "SQLite, one core", "per_cpu_s", at_least=3000),
+    Target("console", "live", "p99_s", at_most=1.0),
 )
 
 
