@@ -307,7 +307,10 @@ def _plain(name: str, do: Callable[[Order[Any]], Outcome | Handed], **how: Any) 
 def _status(document: Callable[[], StatusDocument], order: Order[Any]) -> Outcome:
     status = document()
     wrong = status.heartbeat.degraded
-    text = f"{len(wrong)} things are wrong, the first is: {wrong[0]}" if wrong else "nothing is wrong"
+    text = "nothing is wrong"
+    if wrong:
+        count = "1 thing is wrong" if len(wrong) == 1 else f"{len(wrong)} things are wrong, the first is"
+        text = f"{count}: {wrong[0]}"
     return Outcome(text, msgspec.to_builtins(status))
 
 
