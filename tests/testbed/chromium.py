@@ -18,7 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 
 
 def installed() -> bool:
@@ -86,6 +87,37 @@ class Chromium:
         while not self.run(f"Boolean({script})"):
             assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {script}"
             select.select([self._in], [], [], 0.1)
+
+    def resize(self, width: int, height: int, *, phone: bool = False) -> None:
+        """In pixels of the page, one to one."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+        self.ask("Emulation.setDeviceMetricsOverride", **screen)
+
+    def prefer(self, **features: str) -> None:
+        """Media features, such as prefers_color_scheme="dark"."""
+        named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self.ask("Emulation.setEmulatedMedia", features=named)
+
+    def give_cookie(self, url: str, name: str, value: str) -> None:
+        self.ask("Network.setCookie", name=name, value=value, url=url)
+
+    def click(self, selector: str) -> None:
+        """As with a mouse: browsers tell it from ``element.click()``."""
+        place = (
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'});"
+            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
+        x, y = self.run(place)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
+        """One of KEYS, as with a keyboard."""
+        code, text = KEYS[key]
+        told: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", **told, **({"text": text} if text else {}))
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **told)
 
     def screenshot(self, path: Path) -> Path:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))

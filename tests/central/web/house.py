@@ -116,9 +116,10 @@ class House:
 
     # --- its console
 
-    def start(self) -> Self:
+    def start(self, port: int = 0) -> Self:
+        """0: at a free one."""
         assert self.settings.console is not None
-        console = replace(self.settings.console, listen=Listen("127.0.0.1", 0))
+        console = replace(self.settings.console, listen=Listen("127.0.0.1", port))
         server = ConsoleServer(replace(self.settings, console=console), self._stop, clock=self.clock)
         self.port = server.bind()  # from now on a connection waits until it is taken
         self._thread = threading.Thread(target=server.run, name="console")

@@ -96,7 +96,7 @@
 
   // Screen readers hear it once, in words.
   function speak() {
-    const item = document.querySelector("#alarms li");
+    const item = document.querySelector("#alarms li, #desk li.rings");
     if (item === null) return;
     const what = item.querySelector(".what").textContent.trim();
     const where = item.querySelector(".where").textContent.trim().replace(/\s+/g, " ");

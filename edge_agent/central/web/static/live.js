@@ -66,10 +66,10 @@
       const now = fresh.getElementById(part.id);
       // Whoever types or chooses in it is not disturbed.
       if (now === null || part.querySelector("input:focus, textarea:focus, select:focus") || typed(part)) continue;
+      for (const name of now.getAttributeNames()) part.setAttribute(name, now.getAttribute(name));
       if (part.innerHTML === now.innerHTML) continue;
       const focus = place(part, document.activeElement);
       part.replaceChildren(...now.childNodes);
-      for (const name of now.getAttributeNames()) part.setAttribute(name, now.getAttribute(name));
       if (focus !== null) focused(part, focus);
       for (const row of part.querySelectorAll("[data-cursor]")) {
         if (seen.size > 0 && !seen.has(row.dataset.cursor)) row.classList.add("new");
@@ -102,6 +102,29 @@
       }
     }
   }
+
+  // What is done to one thing of a list leaves the rest of the page where it is.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches('[data-part] form[method="post"]')) return;
+    event.preventDefault();
+    const fields = new URLSearchParams(new FormData(form, event.submitter));
+    form.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" });
+      if (answer.type !== "opaqueredirect") throw new Error(String(answer.status));
+    } catch (error) {
+      console.info("sent in the plain way:", error.message);
+      form.submit();
+      return;
+    }
+    const next = form.closest("li") && form.closest("li").nextElementSibling;
+    const field = next && next.querySelector("button");
+    form.remove();
+    if (field) field.focus();
+    last = 0;
+    soon(0);
+  });
 
   function listen() {
     const mark = document.body.dataset.live;

@@ -1,0 +1,192 @@
+"""The console in a real Chromium: how fast it is there, how it looks, keyboard, names, contrast, the bell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room, people
+from tests.console.city import COVERED, SHOWN
+from tests.console.served import CityHouse
+from tests.testbed.chromium import Chromium, installed
+
+SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS", "/nowhere"))
+PAGES = {
+    "overview": "/",
+    "ward": "/wards/quang-trung",
+    "site": f"/sites/{SHOWN}",
+    "events": "/events",
+    "event": "",  # an alarm, found at the start
+    "map": "/map",
+    "alerts": "/alerts",
+    "handover": "/handover",
+    "search": "/search?q=tran+phu",
+    "access": "/access",
+}
+LOAD_MS = 2_000
+
+pytestmark = pytest.mark.skipif(not installed(), reason="no chromium here")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CityHouse]:
+    with CityHouse(tmp_path_factory.mktemp("city"), events=1_500) as built:
+        built.start()
+        people(built)
+        yield built
+
+
+@pytest.fixture(scope="module")
+def room(house: CityHouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+        made = Room(house, browser)
+        alarms = house.browser("minh").get("/events?severity=17").text
+        main = alarms[alarms.index("<main") :]
+        PAGES["event"] = next(
+            page
+            for page, site in re.findall(r'href="(/events/\d+)".*?"/sites/([\w-]+)"', main, re.S)
+            if site == "pk-003"
+        )
+        yield made
+
+
+def test_the_whole_city_is_on_the_wall_in_two_seconds(room: Room) -> None:
+    room.browser.resize(*WALL)
+    took = []
+    for _ in range(3):
+        room.open("/")
+        took.append(room.run("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+    print("overview of 465 sites:", [f"{ms:.0f} ms" for ms in took])
+    assert min(took) < LOAD_MS
+    assert room.run("document.querySelectorAll('.squares rect').length") == 465
+
+
+@pytest.mark.parametrize("size", [WALL, (1366, 768), PHONE])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_and_everything_has_a_name(room: Room, name: str, size: tuple[int, int]) -> None:
+    room.browser.resize(*size, phone=size == PHONE)
+    room.open(PAGES[name])
+    assert room.run("document.documentElement.scrollWidth <= innerWidth"), "it can be scrolled sideways"
+    assert room.run(NAMELESS) == []
+    assert room.run("document.querySelectorAll('main, header, nav').length >= 3")
+    levels = room.run("Array.from(document.querySelectorAll('h1, h2, h3'), (e) => Number(e.tagName[1]))")
+    assert levels.count(1) == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels[levels.index(1) :]))
+    assert room.browser.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_written_can_be_read(room: Room, name: str, scheme: str) -> None:
+    room.browser.resize(*WALL)
+    room.browser.prefer(prefers_color_scheme=scheme)
+    room.open(PAGES[name])
+    assert room.run(FAINT) == {}
+
+
+def test_a_screen_reader_hears_what_a_thing_is(room: Room) -> None:
+    room.browser.resize(*WALL)
+    room.open("/")
+    nodes = room.browser.ask("Accessibility.getFullAXTree")["nodes"]
+    told = {
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored") and "role" in node
+    }
+    names = {name for role, name in told if role == "button"}
+    assert any(re.fullmatch(r"Nhận xử lý: Xâm nhập vùng, .*, Cổng", name) for name in names), names
+    assert ("searchbox", "Tìm kiếm") in told
+    assert ("navigation", "Trang") in told
+    assert any(role == "image" and "cần xử lý" in name for role, name in told)
+    silent = [each for each in told if each[0] in ("button", "link", "textbox", "searchbox") and not each[1]]
+    assert silent == []
+
+
+def test_the_keyboard_gets_everywhere_and_shows_where_it_is(room: Room) -> None:
+    room.browser.resize(*WALL)
+    room.open("/")
+    room.browser.press("Tab")
+    assert room.run("document.activeElement.className") == "skip"
+    room.browser.press("Enter")
+    room.browser.wait_until("document.activeElement.id === 'main'")
+    room.open("/")
+    seen = []
+    for _ in range(16):
+        room.browser.press("Tab")
+        what = "document.activeElement"
+        seen.append(
+            room.run(f"{what}.getAttribute('href') || {what}.id || {what}.name || {what}.textContent")
+        )
+        assert room.run(f"getComputedStyle({what}).outlineStyle !== 'none'"), (
+            f"{seen[-1]} has the focus, invisibly"
+        )
+    for stop in ("/events", "/alerts", "/map", "/handover", "q", "bell"):
+        assert stop in seen
+
+
+def test_whoever_wants_no_motion_gets_none(room: Room) -> None:
+    room.browser.prefer(prefers_reduced_motion="reduce")
+    room.open("/")
+    row = "document.querySelector('.rows li')"
+    room.run(f"{row}.classList.add('new')")
+    assert room.run(f"getComputedStyle({row}).animationName") == "none"
+    room.browser.prefer()
+
+
+def test_an_alarm_sounds_until_somebody_acknowledges_it(house: CityHouse, room: Room) -> None:
+    room.browser.resize(*WALL)
+    room.open("/")
+    room.browser.wait_until("document.getElementById('bell').textContent === 'Bấm để bật chuông'")
+    assert room.run("document.body.dataset.sounding") == "false", "browsers want a click first"
+    room.browser.click("#bell")
+    room.browser.wait_until("document.body.dataset.sounding === 'true'")
+    assert room.run("document.getElementById('bell').getAttribute('aria-pressed')") == "true"
+    ringing = "document.getElementById('alarms').dataset.ringing.split(';').filter(Boolean).length"
+    assert room.run(ringing) == 3
+    room.run("document.querySelector('#alarms button').focus()")
+    room.browser.press("Enter")
+    room.browser.wait_until(f"{ringing} === 2")
+    assert room.run("document.querySelector('#alarms').contains(document.activeElement)"), "the focus is lost"
+    # Somebody else, at another desk.
+    lan = house.browser("lan")
+    page = lan.get("/alerts").text
+    for subject in sorted(set(re.findall(r'name="subject" value="(event [^"]+)"', page))):
+        lan.post("/alerts/acknowledge", {"subject": subject}, page="/alerts")
+    room.browser.wait_until("document.body.dataset.sounding === 'false'")
+    assert room.run(f"{ringing}") == 0
+    assert room.browser.complaints == []
+
+
+def test_language_is_remembered(room: Room) -> None:
+    room.open("/alerts")
+    room.browser.click(".language")
+    room.browser.wait_until("document.documentElement.lang === 'en' && location.pathname === '/alerts'")
+    room.open("/")
+    assert room.run("document.querySelector('nav a[aria-current]').textContent.trim()") == "Overview"
+    room.browser.click(".language")
+    room.browser.wait_until("document.documentElement.lang === 'vi'")
+
+
+@pytest.mark.skipif(not SHOTS.is_dir(), reason="nobody asks for pictures: EDGE_AGENT_SCREENSHOTS")
+def test_pictures_for_the_guide(tmp_path: Path) -> None:
+    """Of a city of its own, with its alarms as they came."""
+    with CityHouse(tmp_path) as fresh:
+        fresh.start()
+        people(fresh)
+        with Chromium(tmp_path / "profile") as browser:
+            room = Room(fresh, browser)
+            for name, path in [*PAGES.items(), ("covered", f"/sites/{COVERED[0]}")]:
+                for size, scheme, label in (
+                    (WALL, "dark", "wall"),
+                    (WALL, "light", "day"),
+                    (PHONE, "light", "phone"),
+                ):
+                    browser.resize(*size, phone=size == PHONE)
+                    browser.prefer(prefers_color_scheme=scheme)
+                    room.open(path)
+                    browser.screenshot(SHOTS / f"console-{label}-{name}.png")

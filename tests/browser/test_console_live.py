@@ -1,0 +1,125 @@
+"""From a gateway's publish at a real broker, through the ingest and the stream, to what a browser shows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.monitoring_room import WALL, Room, people
+from tests.central.parts import Centre
+from tests.console.gateway import Gateway
+from tests.console.happenings import Happening, told
+from tests.console.plan import WARDS
+from tests.console.served import CityHouse
+from tests.testbed.chromium import Chromium, installed
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+UPDATE_S = 1.0
+WATCH = """
+(() => {
+    window.arrivals = [];
+    const part = document.getElementById(PART);
+    const newest = () => part.querySelector("[data-cursor]")?.dataset.cursor;
+    let before = newest();
+    new MutationObserver(() => {
+        if (newest() !== before) { before = newest(); window.arrivals.push(Date.now()); }
+    }).observe(part, {childList: true, subtree: true});
+})()
+"""
+
+pytestmark = pytest.mark.skipif(not installed(), reason="no chromium here")
+
+
+class Fleet:
+    """Gateways of the city, at a broker."""
+
+    def __init__(self, house: CityHouse, port: int) -> None:
+        self._client = Subscriber(port, "tb/v1/none", client_id="gateways")
+        self._client.__enter__()
+        self.house = house
+
+    def close(self) -> None:
+        self._client.__exit__(None, None, None)
+
+    def gateway(self, name: str) -> Gateway:
+        return self.house.city.gateways[name]
+
+    def say(self, gateway: str, kind: str, severity: int) -> float:
+        """When it was published, in seconds since 1970."""
+        happening = Happening(round(time.time() * 1000), self.gateway(gateway), "cam-1", kind, severity)
+        _, message = next(told(happening))
+        now = time.time()
+        self._client.publish(message.topic, message.payload)
+        return now
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("live")
+    with CityHouse(folder, events=300) as house, Mosquitto(folder / "broker") as broker:
+        house.start()
+        people(house)
+        with Centre(folder, broker.port, *(ward for ward, *_ in WARDS)):
+            made = Fleet(house, broker.port)
+            yield made
+            made.close()
+
+
+@pytest.fixture(scope="module")
+def room(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+        browser.resize(*WALL)
+        yield Room(fleet.house, browser)
+
+
+@pytest.mark.parametrize(("path", "part"), [("/events", "events"), ("/", "overview")])
+def test_an_event_is_on_the_screen_within_a_second(fleet: Fleet, room: Room, path: str, part: str) -> None:
+    room.open(path)
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.run(WATCH.replace("PART", repr(part)))
+    took = []
+    for number in range(5):
+        published = fleet.say(f"lp-{number + 1:03d}", "loitering", 13)
+        room.browser.wait_until(f"window.arrivals.length > {number}")
+        took.append(room.run(f"window.arrivals[{number}]") / 1000 - published)
+    print(f"{path}:", [f"{seconds:.2f} s" for seconds in took])
+    assert statistics.median(took) < UPDATE_S
+
+
+def test_a_new_alarm_is_spoken_and_sounds(fleet: Fleet, room: Room) -> None:
+    room.open("/map")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.browser.click("#bell")
+    room.browser.wait_until("document.getElementById('bell').getAttribute('aria-pressed') === 'true'")
+    fleet.say("kb-003", "zone-intrusion", 17)
+    room.browser.wait_until(
+        "document.getElementById('spoken').textContent.startsWith('Báo động mới: Xâm nhập vùng')"
+    )
+    assert room.run("document.getElementById('spoken').getAttribute('role')") == "alert"
+    assert room.run("document.body.dataset.sounding") == "true"
+    assert "kb-003" in room.run("document.querySelector('#alarms li').innerHTML")
+
+
+def test_what_somebody_types_is_not_taken_away(fleet: Fleet, room: Room) -> None:
+    room.open("/alerts")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    room.run("document.querySelector('#desk input[name=note]').value = 'gọi bảo vệ'")
+    fleet.say("kb-004", "zone-intrusion", 17)
+    room.browser.wait_until("document.getElementById('alarms').dataset.ringing.includes('kb-004')")
+    assert room.run("document.querySelector('#desk input[name=note]').value") == "gọi bảo vệ"
+
+
+def test_a_console_that_went_away_is_noticed_and_comes_back(fleet: Fleet, room: Room, tmp_path: Path) -> None:
+    room.open("/events")
+    room.browser.wait_until("document.getElementById('live').className.includes('on')")
+    port = fleet.house.port
+    fleet.house.stop()
+    room.browser.wait_until("document.getElementById('live').textContent === 'Mất kết nối, đang thử lại'")
+    fleet.house.start(port)
+    before = room.run("document.querySelector('#events [data-cursor]').dataset.cursor")
+    fleet.say("kb-005", "loitering", 13)
+    room.browser.wait_until(f"document.querySelector('#events [data-cursor]').dataset.cursor !== '{before}'")
