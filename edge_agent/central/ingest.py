@@ -17,6 +17,7 @@ from edge_agent.central.link import Delivered, Link
 from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.report import GapReport, Running
+from edge_agent.central.requests import Requests
 from edge_agent.central.retention.sweep import Sweep
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
@@ -50,6 +51,7 @@ class Ingest:
         confirmations: Confirmations,
         rebirths: Rebirths,
         watch: Watch,
+        requests: Requests,
         desk: Desk,
         sweep: Sweep,
         figures: Figures,
@@ -66,6 +68,7 @@ class Ingest:
         self._confirmations = confirmations
         self._rebirths = rebirths
         self._watch = watch
+        self._requests = requests
         self._desk = desk
         self._sweep = sweep
         self._figures = figures
@@ -242,9 +245,20 @@ class Ingest:
                 self._desk.write(batch.connection)
             self._watch.written(count)
             self._desk.written(session, self._link.publish)
+        if session is not None:
+            self._send_requests()
         self._figures.open(self._desk.open, len(self._held))
         if session is not None:
             self._desk.greet(session, self._link.publish)
+
+    def _send_requests(self) -> None:
+        """What somebody has asked of a gateway since a second ago."""
+        if not self._store.ask(self._requests.waiting):
+            return
+        with self._store.batch() as batch:
+            messages = self._requests.send(batch.connection)
+        for message in messages:
+            self._link.publish(message)
 
     def _note(self, now: float) -> None:
         assert self._known is not None
@@ -253,6 +267,7 @@ class Ingest:
         with self._store.batch() as batch:
             running = self._running.document(self._link.online, self._link.session)
             batch.note("running", msgspec.json.encode(running).decode())
+            self._requests.give_up(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._figures.database_bytes = size_bytes(batch.connection)

@@ -16,11 +16,13 @@ from edge_agent.central.messages import (
     Malformed,
     Message,
     Picture,
+    Reply,
     State,
     loss_of,
     read,
 )
 from edge_agent.central.pictures import Pictures
+from edge_agent.central.requests import note_replies
 from edge_agent.central.settings import History
 from edge_agent.central.store import Batch
 from edge_agent.central.streams import Stream, Why
@@ -99,6 +101,7 @@ class _Taking:
         self._pictures = pictures
         self._slot_ms = slot_ms
         self._again: list[tuple[Stream, Event]] = []
+        self._replies: list[Reply] = []
 
     def take(self, message: Message) -> None:
         gateway = self._gateway(message)
@@ -113,6 +116,8 @@ class _Taking:
                 self._birth(gateway, message)
             case State():
                 self._state(gateway, message)
+            case Reply():
+                self._replies.append(message)
 
     def reject(self, topic: str, reason: str, payload: bytes) -> None:
         topic = topic[:TOPIC_CHARACTERS].replace("\0", "")
@@ -131,7 +136,8 @@ class _Taking:
 
     def settle(self) -> None:
         """What can be judged only when all of the batch is known: whether a repeat is the same as the
-        first."""
+        first. And what was answered."""
+        note_replies(self._batch.connection, self._replies, self._now_ms)
         if not self._again:
             return
         stored = self._batch.stored((stream.id, event.sequence) for stream, event in self._again)

@@ -1,4 +1,5 @@
-"""What arrives, read and judged: an event, a picture, a heartbeat, a birth, a state, or none of them and why.
+"""What arrives, read and judged: an event, a picture, a heartbeat, a birth, a state, a reply, or none of
+them and why.
 
 Pure and strict about what the centre relies on: who says it, its number, its time. What an event says in
 ``data`` is stored whatever it is: a newer agent knows kinds that this version does not.
@@ -10,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 import msgspec
 
@@ -25,6 +27,7 @@ MOST_BYTES = {
     UpKind.HEARTBEAT: 65_536,
     UpKind.EVENT: 262_144,
     UpKind.MEDIA: 2_097_152,
+    UpKind.REPLY: 65_536,
 }
 _JPEG = b"\xff\xd8\xff"
 _EPOCH = re.compile(r"[a-z0-9-]{1,63}")
@@ -138,13 +141,32 @@ class State:
     document: StateDocument | None
 
 
-Message = Event | Picture | Heartbeat | Birth | State
+class ReplyDocument(msgspec.Struct):
+    id: str
+    status: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a command, whoever gave it."""
+
+    ward: str
+    gateway: str
+    command: str
+    status: str
+    text: str
+
+
+Message = Event | Picture | Heartbeat | Birth | State | Reply
 
 _EVENT = msgspec.json.Decoder(_Envelope)
 _LOSS = msgspec.json.Decoder(_Loss)
 _HEARTBEAT = msgspec.json.Decoder(Health)
 _BIRTH = msgspec.json.Decoder(Inventory)
 _STATE = msgspec.json.Decoder(StateDocument)
+_REPLY = msgspec.json.Decoder(ReplyDocument)
+STATUSES = frozenset(get_args(wire.ReplyStatus))
 
 
 def read(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> Message:
@@ -164,6 +186,8 @@ def read(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]
                 return _birth(topic, payload)
             case UpKind.STATE:
                 return _state(topic, payload)
+            case UpKind.REPLY:
+                return _reply(topic, payload)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         # msgspec names the key and the type, and never quotes a value.
         raise Malformed(f"not what is expected of {topic.kind}: {error}"[:300]) from error
@@ -251,6 +275,13 @@ def _state(topic: UpTopic, payload: bytes) -> State:
     _must(_matches(_WORD, found.session), "session is no word")
     milliseconds(found.time)
     return State(topic.ward, topic.gateway, found)
+
+
+def _reply(topic: UpTopic, payload: bytes) -> Reply:
+    found = _REPLY.decode(payload)
+    _must(found.id == topic.name, "id is another one than the topic's")
+    _must(found.status in STATUSES, "status is none of a reply")
+    return Reply(topic.ward, topic.gateway, found.id, found.status, found.text[:500].replace("\0", ""))
 
 
 def milliseconds(time: str) -> int:

@@ -22,6 +22,7 @@ from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.retention.sweep import FIRST_AFTER_S, Sweep
+from edge_agent.central.requests import Requests
 from edge_agent.central.settings import CentralSettings, Listen
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
@@ -77,6 +78,7 @@ class Central:
             Confirmations(self._topics),
             Rebirths(self._topics, self._clock),
             Watch(self._topics, self._clock, bounds),
+            Requests(self._topics, settings.wards, self._clock),
             Desk(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
             Sweep(
                 settings.retention,

@@ -20,14 +20,15 @@ class UpKind(StrEnum):
     HEARTBEAT = "heartbeat"
     EVENT = "event"
     MEDIA = "media"
+    REPLY = "reply"
 
 
-_NAMED = (UpKind.EVENT, UpKind.MEDIA)
+_NAMED = (UpKind.EVENT, UpKind.MEDIA, UpKind.REPLY)
 
 
 @dataclass(frozen=True, slots=True)
 class UpTopic:
-    """Who said what; ``name`` is the camera of an event, the id of a picture, else empty."""
+    """Who said what; ``name`` is the camera of an event, the id of a picture or of a command, else empty."""
 
     ward: str
     gateway: str

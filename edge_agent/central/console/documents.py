@@ -89,6 +89,13 @@ class Picture(msgspec.Struct):
     cut_short: str | None = None
 
 
+class File(msgspec.Struct):
+    """What a command asked for."""
+
+    media_id: str
+    content_type: str = ""
+
+
 class Data(msgspec.Struct):
     """Of any kind of event: what has the same name has the same meaning."""
 
@@ -111,6 +118,7 @@ class Data(msgspec.Struct):
     end_reason: str | None = None
     snapshot: Picture | None = None
     clip: Picture | None = None
+    file: File | None = None
 
 
 class Event(msgspec.Struct):

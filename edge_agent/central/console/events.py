@@ -6,7 +6,7 @@ clock puts nothing on top for ever. Between two times they come in the order in 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from edge_agent.central.scope import Scope
 
 PAGE = 50
 MOST_PHASES = 500
+NEWEST = 8
+"""Media of a camera among which there is a picture."""
 INFO, WARNING, ALARM = 9, 13, 17
 RULES = (
     "zone-intrusion",
@@ -129,6 +131,16 @@ class EventStory:
         return self.phases[-1].phase in ("start", "update") if self.phases else False
 
     @property
+    def clips(self) -> tuple[StoredMedia, ...]:
+        """That were asked for and are here; sealed ones nobody could play."""
+        films = {
+            row.data.file.media_id
+            for row in self.evidence
+            if row.data.file is not None and row.data.file.content_type == "video/mp4"
+        }
+        return tuple(each for each in self.media if each.media_id in films and not each.sealed)
+
+    @property
     def severity(self) -> int:
         return max((row.severity for row in self.phases), default=self.asked.severity)
 
@@ -215,13 +227,19 @@ def media(connection: Connection, scope: Scope, gateway: str, media_id: str) -> 
 
 
 def latest_pictures(
-    connection: Connection, scope: Scope, gateway: str, cameras: Iterable[str]
+    connection: Connection,
+    scope: Scope,
+    gateway: str,
+    cameras: Iterable[str],
+    is_picture: Callable[[StoredMedia], bool] = lambda media: True,
 ) -> dict[str, StoredMedia]:
-    """The newest picture of each of these cameras of a gateway."""
+    """The newest picture of each of these cameras of a gateway; clips are media too."""
     latest: dict[str, StoredMedia] = {}
     for camera in cameras:
-        found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=1)
-        latest.update((each.camera, each) for each in found)
+        found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST)
+        picture = next((each for each in found if is_picture(each)), None)
+        if picture is not None:
+            latest[camera] = picture
     return latest
 
 

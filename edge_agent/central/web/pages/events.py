@@ -95,7 +95,6 @@ def event_page(visit: Visit) -> Response:
         subject=subject,
         handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
         steps=steps(visit.connection, subject),
-        clip_ids=[],
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
 

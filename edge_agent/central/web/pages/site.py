@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 
 from edge_agent.central.console.desk import desk
-from edge_agent.central.console.events import EventFilter, events, latest_pictures
+from edge_agent.central.console.events import EventFilter, StoredMedia, events, latest_pictures
 from edge_agent.central.console.fleet import FULL_PERCENT, HOT_C, fleet
 from edge_agent.central.console.history import History, history
+from edge_agent.central.pictures import Pictures
 from edge_agent.central.web.front import Page
 from edge_agent.central.web.pages.drawn import Plot, plot
 from edge_agent.central.web.refusals import NotFound
@@ -31,7 +34,13 @@ def site_page(visit: Visit) -> Response:
         "site.html",
         site=site,
         names=visit.names,
-        pictures=latest_pictures(visit.connection, scope, gateway, [camera.id for camera in site.cameras]),
+        pictures=latest_pictures(
+            visit.connection,
+            scope,
+            gateway,
+            [camera.id for camera in site.cameras],
+            partial(_is_picture, visit),
+        ),
         plots=plots(past),
         rates=[plot(each, past.from_ms, past.to_ms, 0.0, 10.0) for each in past.cameras],
         days=days,
@@ -39,6 +48,12 @@ def site_page(visit: Visit) -> Response:
         rows=events(visit.connection, scope, EventFilter(gateway=gateway), size=NEWEST).rows,
         items=[item for item in on_desk.items if item.gateway == gateway],
     )
+
+
+def _is_picture(visit: Visit, media: StoredMedia) -> bool:
+    """By its file's name; a sealed one may be anything."""
+    path = Pictures(visit.services.pictures).path(media.gateway, media.sha256, media.sealed)
+    return media.sealed or path.suffix == ".jpg"
 
 
 def plots(past: History) -> list[Plot]:

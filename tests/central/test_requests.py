@@ -1,0 +1,143 @@
+"""What the console asks of a gateway goes out as a command, and the gateway's replies come back to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from edge_agent import wire
+from edge_agent.central import tables
+from edge_agent.central.console.book import Writer
+from edge_agent.central.console.requests import Request, ask_for_clip, requests_about
+from edge_agent.central.messages import Reply
+from edge_agent.central.requests import SILENT_MS, note_replies
+from edge_agent.central.scope import EVERYWHERE
+from edge_agent.central.web.connections import Connections
+from tests.central.parts import Box, Boxes, Centre
+from tests.testbed.mosquitto import Mosquitto, wait_until
+
+EVENT = "zone-1"
+
+
+class Asked:
+    """One request, as the console makes and sees it."""
+
+    def __init__(self, connections: Connections, box: Box) -> None:
+        self._connections, self._box = connections, box
+
+    def ask(self, ago_s: float = 0.0) -> bool:
+        by = Writer("lan", round((time.time() - ago_s) * 1000))
+        with self._connections.writing() as connection:
+            return ask_for_clip(connection, by, self._box.id, self._box.ward, EVENT)
+
+    def now(self) -> Request:
+        with self._connections.reading() as connection:
+            return requests_about(connection, EVERYWHERE, self._box.id, EVENT)[0]
+
+    def wait_for(self, status: str) -> None:
+        wait_until(lambda: self.now().status == status, what=f"status {status}")
+
+
+@pytest.fixture
+def connections(tmp_path: Path) -> Iterator[Connections]:
+    made = Connections(Centre(tmp_path / "centre", 1).database)
+    yield made
+    made.close()
+
+
+def reply(box: Box, command: str, status: str, text: str = "") -> tuple[str, bytes]:
+    document = {
+        "schema": "reply/1",
+        "id": command,
+        "type": "clip",
+        "gateway": box.id,
+        "status": status,
+        "text": text,
+    }
+    return f"{box.up}/reply/{command}", json.dumps(document).encode()
+
+
+def test_a_clip_is_asked_for_answered_and_here(tmp_path: Path) -> None:
+    box = Box()
+    with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
+        connections = Connections(centre.database)
+        asked = Asked(connections, box)
+        with Boxes(broker) as boxes:
+            boxes.wait_standing("online")
+            assert asked.ask()
+            boxes.wait_for(lambda: bool(boxes.on("down/cmd/clip")))
+            command = boxes.on("down/cmd/clip")[0]
+            told: dict[str, Any] = json.loads(command.payload)
+            assert (told["gateway"], told["type"], told["args"]) == (box.id, "clip", {"event_id": EVENT})
+            assert wire.ARGUMENTS["clip"] is wire.ClipArguments
+            asked.wait_for("sent")
+            assert not asked.ask(), "one is under way"
+            boxes.say(reply(box, told["id"], "accepted"))
+            asked.wait_for("accepted")
+            boxes.say(reply(box, told["id"], "succeeded", "the clip is on its way"))
+            asked.wait_for("succeeded")
+            assert (asked.now().words, asked.now().asked_by) == ("the clip is on its way", "lan")
+            boxes.say(reply(box, told["id"], "running"), reply(Box("dt-002"), told["id"], "failed"))
+            boxes.say(box.event(1))
+            boxes.wait_confirmed(box, 1)
+            assert asked.now().status == "succeeded", "a late word, and one of somebody else"
+        connections.close()
+
+
+def test_what_was_asked_while_the_ingest_was_away_for_long_is_not_sent(tmp_path: Path) -> None:
+    box = Box()
+    with Mosquitto(tmp_path / "broker") as broker:
+        centre = Centre(tmp_path / "centre", broker.port)
+        (tmp_path / "centre" / "state").mkdir()
+        connections = Connections(centre.database)
+        asked = Asked(connections, box)
+        assert asked.ask(ago_s=600)
+        with Boxes(broker) as boxes, centre:
+            asked.wait_for("expired")
+            assert boxes.on("down/cmd/clip") == []
+        connections.close()
+
+
+def test_a_request_of_another_ward_is_another_ingests(tmp_path: Path) -> None:
+    mine, foreign = Box(), Box("bx-001", "bo-xuyen")
+    with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
+        connections = Connections(centre.database)
+        Asked(connections, foreign).ask()
+        Asked(connections, mine).ask()
+        Asked(connections, mine).wait_for("sent")
+        assert Asked(connections, foreign).now().status == "asked"
+        connections.close()
+
+
+def test_a_reply_of_a_command_that_nobody_here_gave_is_taken_and_forgotten(tmp_path: Path) -> None:
+    box = Box()
+    with (
+        Mosquitto(tmp_path / "broker") as broker,
+        Centre(tmp_path / "centre", broker.port) as centre,
+        Boxes(broker) as boxes,
+    ):
+        boxes.wait_standing("online")
+        boxes.say(reply(box, "by-somebody-else", "succeeded"), box.event(1))
+        boxes.wait_confirmed(box, 1)
+        assert centre.status().rejected == 0
+        boxes.say(reply(box, "x", "wonderful"), (f"{box.up}/reply/y", b"{}"), box.event(2))
+        boxes.wait_confirmed(box, 2)
+        assert centre.status().rejected == 2
+
+
+def test_a_reply_says_no_more_than_its_gateway_may(connections: Connections, tmp_path: Path) -> None:
+    (tmp_path / "centre" / "state").mkdir(parents=True, exist_ok=True)
+    box = Box()
+    asked = Asked(connections, box)
+    asked.ask()
+    stranger = Reply(box.ward, "dt-999", asked.now().id, "failed", "not mine to say")
+    with connections.writing() as connection:
+        note_replies(connection, [stranger], 5)
+        assert connection.scalar(select(tables.request.c.status)) == "asked"
+    assert SILENT_MS > 300_000, "the command itself lasts for less"
