@@ -28,6 +28,8 @@ SILENT_MS = 900_000
 """After this long without a last word nobody waits any more."""
 GOES_ON = ("asked", "sent", "accepted", "running")
 MOST_AT_ONCE = 50
+SENT = frozenset(("clip",))
+"""Whoever takes the console over can write rows, and orders nothing else by them."""
 
 _ANSWERED = (
     update(tables.request)
@@ -58,9 +60,14 @@ class Requests:
         """What is to be published once this transaction is committed; what is too old is not."""
         columns, now_ms = tables.request.c, self._now_ms()
         asked = select(tables.request).where(columns.status == "asked", columns.ward.in_(self._wards))
-        messages = []
+        messages: list[Message] = []
         for row in connection.execute(asked.order_by(columns.asked_ms).limit(MOST_AT_ONCE)).all():
             late = now_ms - row.asked_ms > EXPIRES_S * 1000
+            if row.type not in SENT:
+                log.error(
+                    "%s: %s is a %s, which no console asks for: it is not sent", row.gateway, row.id, row.type
+                )
+                late = True
             if not late:
                 messages.append(self._command(row.id, row.type, row.gateway, row.ward, row.args))
                 log.info("%s: %s for %s asks for %s", row.gateway, row.id, row.asked_by, row.type)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from edge_agent import wire
 from edge_agent.central import tables
@@ -129,6 +129,24 @@ def test_a_reply_of_a_command_that_nobody_here_gave_is_taken_and_forgotten(tmp_p
         boxes.say(reply(box, "x", "wonderful"), (f"{box.up}/reply/y", b"{}"), box.event(2))
         boxes.wait_confirmed(box, 2)
         assert centre.status().rejected == 2
+
+
+def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
+    """Whoever takes it over can write rows."""
+    box = Box()
+    with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
+        connections = Connections(centre.database)
+        asked = Asked(connections, box)
+        with Boxes(broker) as boxes:
+            with connections.writing() as connection:
+                by = Writer("lan", round(time.time() * 1000))
+                ask_for_clip(connection, by, box.id, box.ward, EVENT)
+                connection.execute(update(tables.request).values(type="disarm"))
+            asked.wait_for("expired")
+            boxes.say(box.event(1))
+            boxes.wait_confirmed(box, 1)
+            assert boxes.on("down/cmd/disarm") == []
+        connections.close()
 
 
 def test_a_reply_says_no_more_than_its_gateway_may(connections: Connections, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) ->
     assert stored != passwords.hashed("lúa vàng 1234"), "with a salt"
 
 
-@pytest.mark.parametrize("stored", [None, passwords.hashed("another password")])
+@pytest.mark.parametrize("stored", [None, passwords.hashed("another password")], ids=["none", "another"])
 def test_nobody_has_no_password(stored: str | None) -> None:
     assert not passwords.matches("", stored)
 
