@@ -44,9 +44,15 @@ class Asked:
         wait_until(lambda: self.now().status == status, what=f"status {status}")
 
 
+def opened(centre: Centre) -> Connections:
+    """Whether it has begun to run or not."""
+    centre.state_dir.mkdir(exist_ok=True)
+    return Connections(centre.database)
+
+
 @pytest.fixture
 def connections(tmp_path: Path) -> Iterator[Connections]:
-    made = Connections(Centre(tmp_path / "centre", 1).database)
+    made = opened(Centre(tmp_path / "centre", 1))
     yield made
     made.close()
 
@@ -66,7 +72,7 @@ def reply(box: Box, command: str, status: str, text: str = "") -> tuple[str, byt
 def test_a_clip_is_asked_for_answered_and_here(tmp_path: Path) -> None:
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
-        connections = Connections(centre.database)
+        connections = opened(centre)
         asked = Asked(connections, box)
         with Boxes(broker) as boxes:
             boxes.wait_standing("online")
@@ -94,8 +100,7 @@ def test_what_was_asked_while_the_ingest_was_away_for_long_is_not_sent(tmp_path:
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker:
         centre = Centre(tmp_path / "centre", broker.port)
-        (tmp_path / "centre" / "state").mkdir()
-        connections = Connections(centre.database)
+        connections = opened(centre)
         asked = Asked(connections, box)
         assert asked.ask(ago_s=600)
         with Boxes(broker) as boxes, centre:
@@ -107,7 +112,7 @@ def test_what_was_asked_while_the_ingest_was_away_for_long_is_not_sent(tmp_path:
 def test_a_request_of_another_ward_is_another_ingests(tmp_path: Path) -> None:
     mine, foreign = Box(), Box("bx-001", "bo-xuyen")
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
-        connections = Connections(centre.database)
+        connections = opened(centre)
         Asked(connections, foreign).ask()
         Asked(connections, mine).ask()
         Asked(connections, mine).wait_for("sent")
@@ -135,7 +140,7 @@ def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
     """Whoever takes it over can write rows."""
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
-        connections = Connections(centre.database)
+        connections = opened(centre)
         asked = Asked(connections, box)
         with Boxes(broker) as boxes:
             with connections.writing() as connection:
@@ -149,8 +154,7 @@ def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
         connections.close()
 
 
-def test_a_reply_says_no_more_than_its_gateway_may(connections: Connections, tmp_path: Path) -> None:
-    (tmp_path / "centre" / "state").mkdir(parents=True, exist_ok=True)
+def test_a_reply_says_no_more_than_its_gateway_may(connections: Connections) -> None:
     box = Box()
     asked = Asked(connections, box)
     asked.ask()
