@@ -158,9 +158,8 @@ def drawn_map(now: Fleet) -> Map:
     for ward in now.wards:
         own = [each for each in spots if each.site.ward == ward.id]
         if own:
-            x, y = (
-                sum(values) / len(own) for values in zip(*((each.x, each.y) for each in own), strict=True)
-            )
+            # Above them: a name in their midst would hide the one that needs somebody.
+            x, y = sum(each.x for each in own) / len(own), min(each.y for each in own) - 14
             labels.append(Label(ward.id, ward.name, round(x, 1), round(y, 1)))
     height = round(high * scale + 2 * MAP_MARGIN, 1)
     return Map(MAP_WIDTH, height, tuple(spots), tuple(labels), len(now.sites) - len(placed), scale / 111_320)
