@@ -21,8 +21,8 @@ from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from edge_agent.central.rebirth import Rebirths
-from edge_agent.central.retention.sweep import FIRST_AFTER_S, Sweep
 from edge_agent.central.requests import Requests
+from edge_agent.central.retention.sweep import FIRST_AFTER_S, Sweep
 from edge_agent.central.settings import CentralSettings, Listen
 from edge_agent.central.store import Store
 from edge_agent.central.watch import Watch
