@@ -228,7 +228,8 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise Forbidden("this form is not of this site")
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    # none: somebody has sent the same form once more by hand.
+    if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise Forbidden("this form is not of this site")
 
 
