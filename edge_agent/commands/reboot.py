@@ -18,6 +18,8 @@ LEAST_UP_S = 600.0
 """As root has it (edge-agent-reboot.service): no command makes a box do nothing but boot."""
 TAKEN_WITHIN_S = 15.0
 """systemd wakes root's program at once; a request that lies longer has nobody."""
+ANSWERED_WITHIN_S = 5.0
+"""Root takes the request first and decides then. Of a box that reboots the agent is stopped meanwhile."""
 LOOK_EVERY_S = 0.1
 WITHIN_S = 180.0
 
@@ -56,12 +58,14 @@ class Reboot:
         boot_id: str,
         up_s: Callable[[], float],
         taken_within_s: float = TAKEN_WITHIN_S,
+        answered_within_s: float = ANSWERED_WITHIN_S,
     ) -> None:
         self._request = request
         self._path = path
         self._boot_id = boot_id
         self._up_s = up_s
         self._taken_within_s = taken_within_s
+        self._answered_within_s = answered_within_s
         self._look = threading.Event()  # never set: only waited for
 
     def action(self) -> PlainAction:
@@ -83,21 +87,26 @@ class Reboot:
                 f"the box has booted {up_s:.0f} s ago, and reboots after {LEAST_UP_S:.0f} s at the earliest"
             )
         write_record(self._path, _Asked(order.id, self._boot_id))
+        before = self._request.answer()  # of another time: root takes it away when it reboots
         try:
             self._request.ask()
         except OSError as error:
             raise Refused(f"root cannot be asked: {error.strerror or error}") from error
-        waited_s = 0.0
-        while self._request.waits and waited_s < self._taken_within_s and not order.stopping():
-            self._look.wait(LOOK_EVERY_S)
-            waited_s += LOOK_EVERY_S
+        self._wait(lambda: not self._request.waits, self._taken_within_s, order)
         if self._request.waits and not order.stopping():
             self._request.withdraw()
             raise Refused("nobody takes the request on this box: edge-agent-reboot.path does not run")
+        self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, order)
         answer = self._request.answer()
-        if answer is not None and answer.outcome == "refused":
+        if answer is not None and answer != before and answer.outcome == "refused":
             raise Refused(f"root does not reboot: {answer.detail}")
         return Handed("root reboots the box")
+
+    def _wait(self, true: Callable[[], bool], within_s: float, order: Order[NoArguments]) -> None:
+        waited_s = 0.0
+        while not true() and waited_s < within_s and not order.stopping():
+            self._look.wait(LOOK_EVERY_S)
+            waited_s += LOOK_EVERY_S
 
     def resume(self, order: Order[NoArguments]) -> Outcome | Failed:
         asked = read_record(self._path, _Asked)

@@ -35,10 +35,16 @@ class Box:
         systemctl.chmod(0o755)
 
     def reboot(
-        self, *, boot_id: str = "boot-1", up_s: float = 7200.0, taken_within_s: float = 10.0
+        self,
+        *,
+        boot_id: str = "boot-1",
+        up_s: float = 7200.0,
+        taken_within_s: float = 30.0,
+        answered_within_s: float = 0.2,
     ) -> Reboot:
         request = RootRequest("reboot", ANSWER, self.folder)
-        return Reboot(request, self.folder / "reboot.json", boot_id, lambda: up_s, taken_within_s)
+        memory = self.folder / "reboot.json"
+        return Reboot(request, memory, boot_id, lambda: up_s, taken_within_s, answered_within_s)
 
     def root(self, up_s: float) -> None:
         """What systemd starts when the request is there."""
@@ -105,8 +111,29 @@ def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box)
         box.reboot(up_s=599).run(order())
     assert not RootRequest("reboot", ANSWER, box.folder).waits
     with pytest.raises(Refused, match="root does not reboot: the box has been up for 599 s"):
-        box.while_root_answers(599, lambda: box.reboot().run(order()))
+        box.while_root_answers(599, lambda: box.reboot(answered_within_s=30).run(order()))
     assert box.ran == ""
+
+
+def test_a_refusal_of_another_time_is_not_taken_for_the_answer(box: Box) -> None:
+    """Root takes the request first, and what it said before a moment later."""
+    (box.folder / ANSWER).write_text('{"outcome": "refused", "detail": "the box has been up for 599 s"}')
+    request = RootRequest("reboot", ANSWER, box.folder)
+    done = threading.Event()
+
+    def takes_the_request() -> None:
+        while not done.wait(0.02):
+            if request.waits:
+                request.withdraw()
+                return
+
+    root = threading.Thread(target=takes_the_request)
+    root.start()
+    try:
+        assert isinstance(box.reboot().run(order()), Handed)
+    finally:
+        done.set()
+        root.join()
 
 
 def test_a_box_without_roots_part_says_so_and_takes_the_request_back(box: Box) -> None:
