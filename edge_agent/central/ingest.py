@@ -148,7 +148,7 @@ class Ingest:
             self._told(str(error))
             return
         self._told(None)
-        if now - self._acks_mono >= ACK_EVERY_S and self._link.online and self._link.waiting == 0:
+        if now - self._acks_mono >= ACK_EVERY_S and self._link.online and not self._link.confirming:
             self._acks_mono = now
             self._send_acks()
 
@@ -230,7 +230,7 @@ class Ingest:
     def _send_acks(self) -> None:
         assert self._known is not None
         for message in self._confirmations.take(self._known):
-            self._link.publish(message)
+            self._link.publish_confirmation(message)
 
     def _look(self) -> None:
         """Tell who came and who went, and what somebody should look at."""

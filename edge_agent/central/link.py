@@ -74,8 +74,10 @@ class Link:
         self._next_attempt_mono = clock.monotonic() + self._reconnect.first_delay_s()
         self._broken_mono: float | None = None
         self._waiting: deque[Message] = deque(maxlen=MOST_WAITING)
+        self._confirmations: deque[Message] = deque(maxlen=MOST_WAITING)
         self._in_flight = 0
         self._window = WINDOW
+        self._confirmed_last = False
         self._dropped_told = 0
         self.session = ""
         self.online = False
@@ -84,7 +86,12 @@ class Link:
     @property
     def waiting(self) -> int:
         """Own messages that the broker does not have yet."""
-        return len(self._waiting) + self._in_flight
+        return len(self._waiting) + len(self._confirmations) + self._in_flight
+
+    @property
+    def confirming(self) -> bool:
+        """Whether a confirmation waits to be sent."""
+        return bool(self._confirmations)
 
     def step(self) -> list[Delivered]:
         """Go on with what can be done now; what has arrived since."""
@@ -118,6 +125,11 @@ class Link:
     def publish(self, message: Message) -> None:
         """In order, as fast as the broker confirms; lost when the session ends first."""
         self._waiting.append(message)
+        self._send()
+
+    def publish_confirmation(self, message: Message) -> None:
+        """Does not queue behind everything else: what is not confirmed within a minute is sent again."""
+        self._confirmations.append(message)
         self._send()
 
     def announce(self) -> None:
@@ -191,7 +203,7 @@ class Link:
         self._window = min(WINDOW, signal.receive_maximum)
         broker = connection.broker
         log.info("mqtt: connected to %s:%d as %s", broker.host, broker.port, self._client_id)
-        self._waiting.clear()
+        self._forget()
         try:
             if self._subscriptions:
                 connection.subscribe(self._subscriptions)
@@ -200,13 +212,30 @@ class Link:
         self.publish(self._greeting(self.session, "online"))
 
     def _send(self) -> None:
-        while self.online and self._connection and self._waiting and self._in_flight < self._window:
+        while self.online and self._connection and self._in_flight < self._window:
+            message = self._next()
+            if message is None:
+                return
             try:
-                self._connection.publish(self._waiting.popleft())
+                self._connection.publish(message)
                 self._in_flight += 1
             except MqttError as error:
                 self._broken(error)
                 return
+
+    def _next(self) -> Message | None:
+        """Confirmations and the rest in turn, so that neither holds the other up."""
+        first, second = self._confirmations, self._waiting
+        if self._confirmed_last:
+            first, second = second, first
+        queue = first or second
+        self._confirmed_last = queue is self._confirmations
+        return queue.popleft() if queue else None
+
+    def _forget(self) -> None:
+        """What was for an earlier session."""
+        self._waiting.clear()
+        self._confirmations.clear()
 
     def _broken(self, error: MqttError) -> None:
         """The connection has just ended; why is what the network thread is about to say."""
@@ -223,7 +252,7 @@ class Link:
         if self._connection is not None:
             self._connection.close(0.3, say_goodbye=False)
         self._connection, self._broken_mono, self.online, self._in_flight = None, None, False, 0
-        self._waiting.clear()
+        self._forget()
         self._next_attempt_mono = now + delay_s
         failures = self._reconnect.failures
         quiet = failures > len(self._settings.brokers) and not signal.trouble.slowest
