@@ -110,12 +110,17 @@
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter));
     form.setAttribute("aria-busy", "true");
+    let answer = null;
     try {
-      const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" });
-      if (answer.type !== "opaqueredirect") throw new Error(String(answer.status));
+      answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" });
     } catch (error) {
-      console.info("sent in the plain way:", error.message);
-      form.submit();
+      console.info("not sent:", error.message);
+      form.removeAttribute("aria-busy");
+      show("lost", document.body.dataset.lost);
+      return;
+    }
+    if (answer.type !== "opaqueredirect") {
+      location.reload(); // it is not as the page shows it: somebody else was faster, or the session is over
       return;
     }
     const next = form.closest("li") && form.closest("li").nextElementSibling;
