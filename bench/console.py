@@ -28,7 +28,7 @@ from bench.result import Result, percentile
 from edge_agent.central.web.accounts import Role
 from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box
-from tests.central.web.house import WARDS, House
+from tests.central.web.house import WARDS, House, answers
 from tests.testbed.mosquitto import free_port, wait_until
 
 GATEWAYS = 465
@@ -241,14 +241,7 @@ def _console(house: House) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "edge_agent", "central", "console", str(house.config)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL) as running:
         try:
-            wait_until(lambda: _answers(house), PATIENCE_S, "the console")
+            wait_until(lambda: answers(house.port), PATIENCE_S, "the console")
             yield running
         finally:
             running.terminate()
-
-
-def _answers(house: House) -> bool:
-    try:
-        return httpx.get(f"{house.url}/login", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +155,17 @@ class House:
 
     def program(self, token: str) -> httpx.Client:
         return self.anybody(headers={"Authorization": f"Bearer {token}"})
+
+
+def answers(port: int) -> bool:
+    """Whether a console is there. Asks by http only where somebody listens: a client takes 30 ms to make."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return False
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/login", timeout=PATIENCE_S).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 class Browser:

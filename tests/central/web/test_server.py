@@ -27,7 +27,7 @@ from edge_agent.central.web.accounts import Role
 from edge_agent.cli import main
 from edge_agent.errors import ConfigError
 from tests.central.parts import Centre
-from tests.central.web.house import PASSWORD, Browser, House
+from tests.central.web.house import PASSWORD, Browser, House, answers
 from tests.device.fakes import FakeClock
 from tests.testbed.mosquitto import Authority, Mosquitto, free_port, wait_until
 
@@ -158,12 +158,12 @@ def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path
         command = [sys.executable, "-m", "edge_agent", "central", "run", str(centre.config)]
         with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as running:
             try:
-                wait_until(lambda: _answers(port), 120, "the console")
+                wait_until(lambda: answers(port), 120, "the console")
                 (child,) = _children(running.pid)
                 child_stat = Path(f"/proc/{child}/oom_score_adj").read_text()
                 assert int(child_stat) >= 500, "when memory runs out, the ingest stays"
                 os.kill(child, signal.SIGKILL)
-                wait_until(lambda: _answers(port) and _children(running.pid) != [child], 120, "another one")
+                wait_until(lambda: answers(port) and _children(running.pid) != [child], 120, "another one")
                 (child,) = _children(running.pid)
                 running.send_signal(signal.SIGKILL)
                 wait_until(lambda: not Path(f"/proc/{child}").exists(), 30, "the end of an orphan")
@@ -252,13 +252,6 @@ def _subject(trust: ssl.SSLContext, port: int) -> str:
         found = secured.getpeercert()
     assert found is not None
     return json.dumps(found["subject"]).split('"commonName", "')[1].split('"')[0]
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/login", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def _children(pid: int) -> list[int]:
