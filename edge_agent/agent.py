@@ -18,13 +18,10 @@ import msgspec
 from edge_agent import __version__
 from edge_agent.allowance import Allowance
 from edge_agent.assembly import Site, use_one_opencv_thread
-from edge_agent.box_events import BoxEvents
 from edge_agent.cameras import Cameras, Extent
 from edge_agent.capture.versions import library_versions
-from edge_agent.certificate_watch import CertificateWatch
 from edge_agent.clock import Clock, SystemClock, read_boot_id
-from edge_agent.command_room import CommandRoom, Reach
-from edge_agent.commissioning import CommissioningReports
+from edge_agent.command_room.room import CommandRoom, Reach
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
 from edge_agent.device.birth import make_birth
@@ -42,10 +39,15 @@ from edge_agent.device.status import StatusDocument, status_document
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.device.units import FailedUnits
+from edge_agent.duties.box_events import BoxEvents
+from edge_agent.duties.certificate_watch import CertificateWatch
+from edge_agent.duties.commissioning import CommissioningReports
+from edge_agent.duties.healing import HealingControl
+from edge_agent.duties.heat import HeatControl
+from edge_agent.duties.updates import UpdateRoom
+from edge_agent.duties.uplink import UplinkControl
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
-from edge_agent.healing import HealingControl
-from edge_agent.heat import HeatControl
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import Topics
@@ -54,8 +56,6 @@ from edge_agent.outbox import Outbox
 from edge_agent.reload import Configuration, Instead, Reloads
 from edge_agent.sight import Sight
 from edge_agent.state_file import make_folder
-from edge_agent.updates import UpdateRoom
-from edge_agent.uplink import UplinkControl
 from edge_agent.wire import Birth
 
 log = logging.getLogger(__name__)

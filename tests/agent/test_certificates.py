@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from edge_agent.certificate_watch import CertificateWatch
 from edge_agent.config.loader import load
 from edge_agent.device.clock_sync import ClockSync, KernelSync
 from edge_agent.device.degraded import certificate_lines
+from edge_agent.duties.certificate_watch import CertificateWatch
 from tests.device.fakes import FakeClock, settings
 from tests.events.parts import maker, valid
 from tests.testbed.agent import AgentProcess, wait_until, write_config

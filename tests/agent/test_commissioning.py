@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent import cli
-from edge_agent.commissioning import SETTLED_S, CommissioningReports
 from edge_agent.config.loader import load
 from edge_agent.config.settings import Settings
+from edge_agent.duties.commissioning import SETTLED_S, CommissioningReports
 from edge_agent.evidence.seal import unseal
 from edge_agent.outbox_model import SEALED_MAGIC
 from tests.device.fakes import FakeClock

@@ -16,7 +16,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.device.degraded import healing_lines
 from edge_agent.device.healing import HOUR_S
 from edge_agent.device.witnesses import Verdict, Witnesses
-from edge_agent.healing import FILE, HealingControl
+from edge_agent.duties.healing import FILE, HealingControl
 from edge_agent.wire import HealingHealth, HealingStep
 from tests.device.fakes import FakeClock
 from tests.events.parts import maker, valid

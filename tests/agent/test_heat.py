@@ -18,7 +18,7 @@ from edge_agent.config.boards import Ladder, Thermal
 from edge_agent.config.settings import Settings
 from edge_agent.device.degraded import thermal_lines
 from edge_agent.device.status import run_status
-from edge_agent.heat import HeatControl
+from edge_agent.duties.heat import HeatControl
 from edge_agent.wire import ThermalHealth
 from tests.agent.test_left_open import running
 from tests.device.fakes import PI_4, FakeClock, plant

@@ -14,8 +14,8 @@ from edge_agent.agent import Agent
 from edge_agent.config.settings import Uplink, UplinkKind
 from edge_agent.device.degraded import uplink_lines
 from edge_agent.device.status import run_status
+from edge_agent.duties.uplink import FILE, UplinkControl
 from edge_agent.mqtt.usage import TrafficClass, Usage
-from edge_agent.uplink import FILE, UplinkControl
 from edge_agent.wire import UplinkHealth
 from tests.agent.test_left_open import running
 from tests.device.fakes import FakeClock

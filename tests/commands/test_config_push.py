@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from edge_agent.command_room.config_push import ConfigPush, SitePort
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
 from edge_agent.config.check import run_check
 from edge_agent.config.pushed import MAX_STARTS, ConfigSource, Origin, PushStore
 from edge_agent.config.settings import Settings
-from edge_agent.config_push import ConfigPush, SitePort
 from edge_agent.device.control import EXIT_DONE, Answer
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.wire import SetConfigArguments

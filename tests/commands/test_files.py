@@ -12,12 +12,18 @@ from typing import Any
 
 import pytest
 
+from edge_agent.command_room.diagnostics import (
+    HISTORY_EVERY_S,
+    HISTORY_LENGTH,
+    HealthHistory,
+    bundle,
+    configuration_text,
+)
 from edge_agent.commands.action import Failed, Outcome, Refused
 from edge_agent.commands.files import MQTT_MOST_BYTES, Clip, Diagnostics, EvidenceHold, Snapshot, media_of
 from edge_agent.commands.https import Target
 from edge_agent.commands.storm import StormMode
 from edge_agent.commands.upload import Uploader
-from edge_agent.diagnostics import HISTORY_EVERY_S, HISTORY_LENGTH, HealthHistory, bundle, configuration_text
 from edge_agent.outbox_model import Media
 from edge_agent.wire import (
     ClipArguments,

@@ -25,7 +25,7 @@ from edge_agent.device.platform import platform_lines
 from edge_agent.device.sensors import ThrottleSensors
 from edge_agent.doctor import box, disk
 from edge_agent.doctor.cameras import advised_figures
-from edge_agent.heat import HeatControl
+from edge_agent.duties.heat import HeatControl
 from edge_agent.wire import BirthDetector, BoxHealth, DetectorHealth
 from tests.config.places import MINIMAL, write
 from tests.device.fakes import JETSON_ORIN, PI_5, FakeClock, camera, on_disk, plant

@@ -19,7 +19,7 @@ from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
 from edge_agent.commands.inbox import Inbox
 from edge_agent.commands.update import UNHEARD_S, Updates
 from edge_agent.device.root_update import RootUpdate, update_lines
-from edge_agent.updates import UpdateRoom
+from edge_agent.duties.updates import UpdateRoom
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
 from tests.device.fakes import FakeClock
 from tests.events.parts import maker, valid

@@ -18,10 +18,14 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.camera_reboot import camera_reboot_action
 from edge_agent.cameras import Cameras
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, read_boot_id
+from edge_agent.command_room.camera_reboot import camera_reboot_action
+from edge_agent.command_room.config_push import ConfigPush, SitePort
+from edge_agent.command_room.diagnostics import HealthHistory, bundle, configuration_text, listing
+from edge_agent.command_room.media_room import MediaRoom
+from edge_agent.command_room.orders import Orders
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
 from edge_agent.commands.desk import Desk
 from edge_agent.commands.files import Clip, Diagnostics, EvidenceHold, Snapshot
@@ -38,21 +42,17 @@ from edge_agent.commands.update import Updates
 from edge_agent.commands.upload import Uploader
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
-from edge_agent.config_push import ConfigPush, SitePort
 from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Relearn, Reload
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
 from edge_agent.device.root_requests import RootRequest
 from edge_agent.device.status import StatusDocument, StatusServer
 from edge_agent.device.supervisor import Supervisor
-from edge_agent.diagnostics import HealthHistory, bundle, configuration_text, listing
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
-from edge_agent.media_room import MediaRoom
 from edge_agent.mqtt.topics import DownKind, DownMessage
 from edge_agent.mqtt.usage import TrafficClass, Usage
-from edge_agent.orders import Orders
 from edge_agent.overrides import Overrides
 from edge_agent.reload import Reloads
 from edge_agent.wire import (

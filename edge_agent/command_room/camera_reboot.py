@@ -69,7 +69,7 @@ def _in_process(camera: Camera, port: int, state_dir: Path) -> Outcome:
     asked = _Asked(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "edge_agent.camera_reboot"],
+            [sys.executable, "-m", "edge_agent.command_room.camera_reboot"],
             input=msgspec.json.encode(asked),
             capture_output=True,
             timeout=WITHIN_S,
