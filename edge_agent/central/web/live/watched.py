@@ -78,8 +78,8 @@ def _alerts(connection: Connection) -> Mapping[object, Shown]:
 def _handled(connection: Connection) -> Mapping[object, Shown]:
     """What the duty book says of the newest things: whoever acknowledges silences the bell of everybody."""
     columns = tables.handling.c
-    newest = select(tables.handling).order_by(columns.acknowledged_ms.desc()).limit(NEWEST)
-    rows = connection.execute(newest)
+    seen = select(tables.handling).where(columns.acknowledged_ms.is_not(None))
+    rows = connection.execute(seen.order_by(columns.acknowledged_ms.desc()).limit(NEWEST))
     return {row.subject: Shown(row.ward, dict(row._mapping)) for row in rows}
 
 
