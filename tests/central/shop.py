@@ -25,11 +25,12 @@ class Shop:
     store: Store
     intake: Intake
 
-    def take(self, *messages: tuple[str, bytes], now_ms: int = NOW_MS) -> Stored:
+    def take(self, *messages: tuple[str, bytes] | Arrived, now_ms: int = NOW_MS) -> Stored:
         """One batch, into what is known from the database alone: as after a restart."""
         known = self.store.load()
+        arrived = [each if isinstance(each, Arrived) else Arrived(*each, 1) for each in messages]
         with self.store.batch() as batch:
-            return self.intake.take([Arrived(*message, 1) for message in messages], known, batch, now_ms)
+            return self.intake.take(arrived, known, batch, now_ms)
 
     def status(self) -> CentralStatus:
         return read_status(self.database, NOW_MS)

@@ -227,11 +227,11 @@ def _beat(gateway: Gateway, now_ms: int) -> tuple[int, Arrived]:
         disk_free_mb=17_800.0, temperature_c=83.5 if gateway.id == HOT else warm,
         uptime_s=(heard_ms - booted_ms) / 1000,
     )  # fmt: skip
-    cameras = {camera: _camera(gateway, camera, now_ms) for camera in gateway.cameras}
+    cameras = {camera: camera_health(gateway, camera, now_ms) for camera in gateway.cameras}
     return heard_ms, gateway.heartbeat(heard_ms, cameras, booted_ms=booted_ms, box=box)
 
 
-def _camera(gateway: Gateway, camera: str, now_ms: int) -> wire.CameraHealth:
+def camera_health(gateway: Gateway, camera: str, now_ms: int) -> wire.CameraHealth:
     place = gateway.id, camera
     wet = gateway.ward == RAIN_WARD and zlib.crc32(f"{place}".encode()) % 100 < RAIN_SHARE * 100
     known: dict[str, Any] = {

@@ -21,6 +21,8 @@ from edge_agent.central.scope import Scope
 
 BOOT_GRACE_MS = 300_000
 """After power comes back a box needs about a minute, and its cameras, recorder and switch some more."""
+FRESH_MS = 120_000
+"""Of a heartbeat, where nothing was told of its gateway yet."""
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
@@ -245,8 +247,11 @@ def _standing(
     """What was told last, but for a ward's outage and a boot, which are told of nobody by himself."""
     if cut is not None and (row.heartbeat_ms or 0) <= cut.since_ms:
         return Standing.CUT, cut.since_ms, ""
-    if row.standing is None:
-        return (Standing.NEVER if row.heartbeat_ms is None else Standing.OFFLINE), row.last_ms, ""
+    if row.heartbeat_ms is None and row.standing is None:
+        return Standing.NEVER, row.last_ms, ""
+    if row.standing is None:  # the watch has not said anything yet
+        fresh = now_ms - row.heartbeat_ms < FRESH_MS
+        return (Standing.ONLINE if fresh else Standing.OFFLINE), row.heartbeat_ms, ""
     told = Standing(row.standing)
     if told is Standing.ONLINE and row.heartbeat_ms is not None and beat.box.uptime_s is not None:
         booted_ms = round(row.heartbeat_ms - beat.box.uptime_s * 1000)

@@ -1,0 +1,116 @@
+"""The questions of the console, and its duty book, at SQLite and at a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection
+
+from edge_agent.central.console.book import (
+    Outcome,
+    Writer,
+    acknowledge,
+    close,
+    hand_over,
+    handlings,
+    handovers,
+    steps,
+    take_over,
+)
+from edge_agent.central.console.desk import desk, find_subject
+from edge_agent.central.console.events import (
+    EventFilter,
+    Position,
+    events,
+    latest_pictures,
+    newest_cursor,
+    story,
+)
+from edge_agent.central.console.fleet import Sight, Standing, fleet
+from edge_agent.central.console.history import history
+from edge_agent.central.console.names import Names
+from edge_agent.central.console.requests import ask_for_clip, requests_about
+from edge_agent.central.console.verdict import judge_event
+from edge_agent.central.database import open_engine
+from edge_agent.central.scope import EVERYWHERE, Scope
+from edge_agent.evidence.verify import Verdict
+from edge_agent.mqtt.inbox import Arrived
+from tests.central.shop import NOW_MS, Shop
+from tests.console.city import camera_health
+from tests.console.gateway import Gateway
+from tests.console.happenings import Happening, told
+
+ELSEWHERE = Scope(frozenset({"bo-xuyen"}))
+
+
+@pytest.fixture
+def gateway(shop: Shop) -> Gateway:
+    """With an alarm that is over, and one that goes on."""
+    made = Gateway("dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, ["cam-1", "cam-2"])
+    cameras = {camera: camera_health(made, camera, NOW_MS) for camera in made.cameras}
+    messages: list[Arrived] = [made.birth(NOW_MS)]
+    for number, ongoing in enumerate((False, True)):
+        time_ms = NOW_MS - 60_000 + number * 20_000
+        happening = Happening(time_ms, made, "cam-1", "zone-intrusion", 17, True, 5_000, open=ongoing)
+        messages += [message for _, message in told(happening)]
+    messages.append(made.heartbeat(NOW_MS, cameras, booted_ms=NOW_MS - 86_400_000))
+    shop.take(*messages)
+    return made
+
+
+@pytest.fixture
+def connection(shop: Shop, gateway: Gateway) -> Iterator[Connection]:
+    engine = open_engine(shop.database)
+    with engine.connect() as opened, opened.begin():
+        yield opened
+    engine.dispose()
+
+
+def test_the_same_answers(connection: Connection, gateway: Gateway) -> None:
+    (site,) = fleet(connection, Names(), EVERYWHERE, NOW_MS).sites
+    assert (site.name, [camera.sight for camera in site.cameras]) == ("Lý Bôn", [Sight.ONLINE] * 2)
+    assert site.standing is not Standing.NEVER
+    for asked in (EventFilter(), EventFilter(from_ms=0)):
+        first = events(connection, EVERYWHERE, asked, size=2)
+        assert first.next is not None
+        second = events(connection, EVERYWHERE, asked, Position.parse(str(first.next)), size=2)
+        assert [row.phase for row in (*first.rows, *second.rows)] == ["start", "end", "start"]
+    found = story(connection, EVERYWHERE, first.rows[1].cursor)
+    assert found is not None
+    assert (len(found.phases), len(found.evidence), len(found.media)) == (2, 1, 1)
+    assert found.first.media_id is not None
+    verdict = judge_event(connection, EVERYWHERE, found.first.cursor)
+    assert verdict is not None
+    assert verdict.verdict is Verdict.GENUINE
+    assert set(latest_pictures(connection, EVERYWHERE, gateway.id, gateway.cameras)) == {"cam-1"}
+    assert not history(connection, EVERYWHERE, gateway.id, 0, NOW_MS + 1).is_empty
+    assert newest_cursor(connection) >= first.rows[0].cursor
+    assert events(connection, ELSEWHERE, EventFilter()).rows == ()
+    assert fleet(connection, Names(), ELSEWHERE, NOW_MS).sites == ()
+
+
+def test_the_same_duty_book(connection: Connection, gateway: Gateway) -> None:
+    by = Writer("lan", NOW_MS)
+    item, other = desk(connection, EVERYWHERE, NOW_MS).items
+    assert (item.rings, desk(connection, ELSEWHERE, NOW_MS).items) == (True, ())
+    subject = find_subject(connection, EVERYWHERE, item.subject)
+    assert subject is not None
+    assert (subject.ward, subject.cursor) == ("de-tham", item.cursor)
+    assert find_subject(connection, ELSEWHERE, item.subject) is None
+    assert acknowledge(connection, by, item.subject, item.ward)
+    assert not acknowledge(connection, by, item.subject, item.ward)
+    number = hand_over(connection, by, EVERYWHERE, "mưa", [item.subject, other.subject])
+    assert take_over(connection, Writer("minh", NOW_MS + 1), EVERYWHERE, number)
+    assert handovers(connection, EVERYWHERE)[0].taken_by == "minh"
+    assert handlings(connection, EVERYWHERE, [item.subject])[item.subject].owner == "minh"
+    close(connection, by, item.subject, item.ward, Outcome.FALSE, "mèo")
+    assert [each.subject for each in desk(connection, EVERYWHERE, NOW_MS).items] == [other.subject]
+    assert [step.what for step in steps(connection, item.subject)] == [
+        "acknowledged",
+        "owner",
+        "outcome",
+        "note",
+    ]
+    assert ask_for_clip(connection, by, gateway.id, gateway.ward, "e1")
+    assert [each.status for each in requests_about(connection, EVERYWHERE, gateway.id, "e1")] == ["asked"]
