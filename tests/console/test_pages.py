@@ -183,6 +183,8 @@ def test_an_officer_acknowledges_and_closes_and_it_is_on_record(served: CityHous
     done = lan.post("/alerts/acknowledge", {"subject": subject, "next": page}, page=page)
     assert (done.status_code, done.headers["location"]) == (303, page)
     assert subject not in re.findall(r'data-ringing="([^"]*)"', lan.get("/").text)[0]
+    lan.post("/alerts/note", {"subject": subject, "note": "gọi bảo vệ", "next": page}, page=page)
+    assert "lan ghi chú: gọi bảo vệ" in text_of(lan.get(page).text)
     lan.post("/alerts/take", {"subject": subject, "owner": "minh", "next": page}, page=page)
     lan.post(
         "/alerts/close", {"subject": subject, "outcome": "false", "note": "mèo", "next": page}, page=page

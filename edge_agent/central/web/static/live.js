@@ -110,9 +110,11 @@
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter));
     form.setAttribute("aria-busy", "true");
+    const button = event.submitter;
+    const target = button && button.hasAttribute("formaction") ? button.formAction : form.action;
     let answer = null;
     try {
-      answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" });
+      answer = await fetch(target, { method: "POST", body: fields, redirect: "manual" });
     } catch (error) {
       console.info("not sent:", error.message);
       form.removeAttribute("aria-busy");

@@ -31,7 +31,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "login-old": ("Trang đã quá cũ. Hãy thử lại.", "The page was too old. Try again."),
     "wards": ("Phường", "Wards"),
-    "boxes": ("Hộp camera", "Gateways"),
     "online": ("đang hoạt động", "online"),
     "error-400": ("Yêu cầu không hợp lệ", "The request makes no sense"),
     "error-401": ("Hãy đăng nhập", "Log in first"),
@@ -60,6 +59,4 @@ WORDS: dict[str, tuple[str, str]] = {
     "span-min": ("{count} phút", "{count} min"),
     "span-h": ("{count} giờ", "{count} h"),
     "span-d": ("{count} ngày", "{count} d"),
-    "for-span": ("{span}", "{span}"),
-    "ago": ("{span} trước", "{span} ago"),
 }

@@ -15,7 +15,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "acknowledge-of": ("Nhận xử lý: {what}, {where}", "Acknowledge: {what}, {where}"),
     "acknowledged-by": ("{who} đã nhận lúc {time}", "{who} acknowledged at {time}"),
     "owner": ("Người xử lý", "Owner"),
-    "owner-none": ("chưa có", "nobody"),
     "take": ("Chuyển cho", "Hand to"),
     "outcome": ("Kết luận", "Outcome"),
     "outcome-real": ("Báo động thật", "Real"),

@@ -40,7 +40,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "worth-a-look": ("Nên xem", "Worth a look"),
     "open-alarms": ("Báo động đang mở", "Open alarms"),
     "nothing-to-do": ("Không có gì cần xử lý.", "Nothing needs anybody."),
-    "all-wards": ("Tất cả các phường", "All wards"),
     "newest-events": ("Sự kiện mới nhất", "Newest events"),
     "all-events": ("Tất cả sự kiện", "All events"),
     "live": ("Trực tiếp", "Live"),
@@ -102,7 +101,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "{name}: mới nhất {newest}, thấp nhất {lowest}, cao nhất {highest}",
         "{name}: {newest} now, {lowest} at least, {highest} at most",
     ),
-    "chart-none": ("{name}: chưa có số liệu", "{name}: no figures"),
     "no-picture": ("Chưa có ảnh", "No picture yet"),
     "picture-of": ("Ảnh mới nhất của {camera}", "The newest picture of {camera}"),
     "picture-sealed": ("Ảnh được niêm phong", "The picture is sealed"),
@@ -113,7 +111,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "map-no-place": ("{count} điểm chưa có tọa độ", "{count} sites without coordinates"),
     "whole-city": ("Toàn thành phố", "The whole city"),
-    "site-says": ("{site}: {state}", "{site}: {state}"),
     "squares-say": (
         "{calm} bình thường, {look} nên xem, {hands} cần xử lý, {away} không tính",
         "{calm} well, {look} worth a look, {hands} need somebody, {away} not expected",
