@@ -43,10 +43,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py -q
 
-# Three at a time, file by file: most of them wait for agents, cameras and brokers, and two cores are not busy.
+# Four at a time, file by file: most of them wait for agents, cameras and brokers, and two cores are not busy.
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # Not part of `make test`: it needs root, systemd-nspawn and a Debian mirror.
 test-deploy: setup $(VENV)/.deploy wheelhouse-here
