@@ -38,6 +38,8 @@ SHOWN_ELSEWHERE = {
     "edge-agent command": "tests/commands/test_tool.py",
     "edge-agent conformance": "tests/contract/test_conformance.py",
     "edge-agent central": "tests/central/test_run.py",
+    "edge-agent fleet": "tests/table",
+    "edge-agent simulate": "tests/simulate",
     "edge-agent cameras": "tests/onvif/test_cli.py",
     "edge-agent doctor": "tests/doctor/test_command.py",
     "edge-agent evidence": "tests/evidence/test_bundle.py, tests/agent/test_evidence.py",

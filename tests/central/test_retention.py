@@ -355,10 +355,10 @@ def test_a_hold_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+# PostgreSQL chooses by the size of the table.
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_is_over_is_found_in_the_index(archive: Archive) -> None:
     """Retention must not read all that is kept, day by day."""
-    if not archive.shop.database.embedded:
-        pytest.skip("PostgreSQL chooses by the size of the table")
     where = "kind='object' AND severity=9 AND received_ms<5"
     query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"
     engine = open_engine(archive.shop.database, read_only=True)
