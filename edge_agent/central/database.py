@@ -107,6 +107,9 @@ def translated(what: str) -> Iterator[None]:
         raise StoreRefused(f"{what}: {_words(error)}") from error
     except exc.DBAPIError as error:
         raise StoreUnusable(f"{what}: {_words(error)}") from error
+    except exc.StatementError as error:
+        # It never came to the database: our statement, or a value in it, is wrong.
+        raise StoreRefused(f"{what}: {type(error.orig).__name__}") from error
     except (OverflowError, UnicodeError) as error:
         raise StoreRefused(f"{what}: {type(error).__name__}") from error
     except exc.SQLAlchemyError as error:

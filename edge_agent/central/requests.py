@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from edge_agent.central import tables
 from edge_agent.central.documents import Command, message
@@ -36,7 +36,8 @@ _ANSWERED = (
     .where(
         tables.request.c.id == bindparam("of"),
         tables.request.c.gateway == bindparam("by"),
-        tables.request.c.status.in_(GOES_ON),
+        # Not ``in_``: it is spread out when it is executed, and that is refused for several rows at once.
+        or_(*(tables.request.c.status == each for each in GOES_ON)),
     )
     .values(status=bindparam("now"), words=bindparam("why"), answered_ms=bindparam("at"))
 )

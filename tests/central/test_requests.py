@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import InvalidRequestError, StatementError
 
 from edge_agent import wire
 from edge_agent.central import tables
 from edge_agent.central.console.book import Writer
 from edge_agent.central.console.requests import Request, ask_for_clip, requests_about
+from edge_agent.central.database import StoreRefused, translated
 from edge_agent.central.messages import Reply
 from edge_agent.central.requests import SILENT_MS, note_replies
 from edge_agent.central.scope import EVERYWHERE
@@ -94,6 +96,23 @@ def test_a_clip_is_asked_for_answered_and_here(tmp_path: Path) -> None:
             boxes.wait_confirmed(box, 1)
             assert asked.now().status == "succeeded", "a late word, and one of somebody else"
         connections.close()
+
+
+def test_several_replies_come_in_one_batch(connections: Connections) -> None:
+    box = Box()
+    asked = Asked(connections, box)
+    asked.ask()
+    words = [("accepted", "it waits"), ("running", "it is being done"), ("succeeded", "it is on its way")]
+    replies = [Reply(box.ward, box.id, asked.now().id, status, text) for status, text in words]
+    with connections.writing() as connection:
+        note_replies(connection, replies, 5)
+    assert (asked.now().status, asked.now().words) == ("succeeded", "it is on its way")
+
+
+def test_a_statement_of_ours_that_is_wrong_is_no_reason_to_try_it_for_ever() -> None:
+    wrong = StatementError("wrong", "UPDATE", {}, InvalidRequestError("wrong"))
+    with pytest.raises(StoreRefused, match="InvalidRequestError"), translated("a reply"):
+        raise wrong
 
 
 def test_what_was_asked_while_the_ingest_was_away_for_long_is_not_sent(tmp_path: Path) -> None:
