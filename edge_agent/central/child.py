@@ -61,7 +61,9 @@ class Child:
         if self._process is None:
             return
         try:
-            self._process.wait(timeout_s)
+            code = self._process.wait(timeout_s)
+            if code != 0:
+                log.error("%s: has ended with code %d at the stop", self._name, code)
         except subprocess.TimeoutExpired:
             log.warning("%s: it does not end in %g s and is killed", self._name, timeout_s)
             self._process.kill()

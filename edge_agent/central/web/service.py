@@ -112,7 +112,8 @@ def stop_with_parent(stop: threading.Event) -> None:
     """When standard input ends, whoever holds its other end has gone, however he went."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not ``sys.stdin``: its lock would be held at the end of the interpreter, which then aborts.
+        while os.read(sys.stdin.fileno(), 1024):
             pass
         stop.set()
 

@@ -172,6 +172,24 @@ def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path
         assert "it is started again in 1 s, nothing else is held up" in (tmp_path / "log").read_text()
 
 
+def test_at_a_stop_the_console_ends_well_before_the_ingest(tmp_path: Path) -> None:
+    port = free_port()
+    with Mosquitto(tmp_path / "broker") as broker:
+        centre = Centre(tmp_path / "centre", broker.port, console={"listen": f"127.0.0.1:{port}"})
+        command = [sys.executable, "-m", "edge_agent", "central", "run", str(centre.config)]
+        with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as running:
+            try:
+                wait_until(lambda: answers(port), 120, "the console")
+                running.terminate()
+                assert running.wait(60) == 0
+            finally:
+                running.kill()
+        told = (tmp_path / "log").read_text()
+    assert told.index("the console has stopped") < told.index("the centre has stopped")
+    assert "ERROR" not in told
+    assert "Fatal" not in told
+
+
 def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None:
     clock = FakeClock()
     child = Child("console", [sys.executable, "-c", ""], clock)
