@@ -11,6 +11,7 @@ overlay on one cached folder, so that a new one is there in 3 s.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -151,6 +152,8 @@ class Boxes:
 
     def boot(self, box: Box) -> None:
         """Returns when the box can be reached. What it boots from is what it had at its last stop."""
+        machine = f"{self._network.bridge}-{box.name}"
+        _forget(machine)
         with (box.root.parent / "console.log").open("ab") as console:
             box.process = subprocess.Popen(
                 [
@@ -158,7 +161,7 @@ class Boxes:
                     "--quiet",
                     "--boot",
                     f"--directory={box.root}",
-                    f"--machine={self._network.bridge}-{box.name}",
+                    f"--machine={machine}",
                     f"--hostname={box.name}",
                     "--register=no",
                     "--keep-unit",
@@ -195,6 +198,14 @@ class Boxes:
         owner = (box.root / f"home/{USER}").stat()
         for path in (keys, keys.parent):
             os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _forget(machine: str) -> None:
+    """What an nspawn that was killed has left over lets no other one of that name start."""
+    for left in Path("/run/systemd/nspawn").glob(f"*/{machine}"):
+        subprocess.run(["umount", "--quiet", "--lazy", str(left)], check=False)
+        with contextlib.suppress(OSError):
+            left.rmdir()
 
 
 def _write(path: Path, text: str) -> None:
