@@ -53,7 +53,7 @@ test-deploy: setup $(VENV)/.deploy wheelhouse-here
 	@SUDO="$(SUDO)" tests/testbed/install.sh deploy
 	cd ansible && ../$(BIN)/ansible-lint --profile production --offline -q .
 	$(SUDO) env EDGE_AGENT_TEST_DATA="$$EDGE_AGENT_TEST_DATA" \
-		$(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadgroup tests/deploy
+		$(BIN)/python -m pytest -p no:cacheprovider -n 3 --dist loadgroup tests/deploy
 
 deploy: setup $(VENV)/.deploy
 

@@ -51,10 +51,12 @@ def test_nothing_but_ssh_comes_in(site: Provisioning) -> None:
     assert box.run("nft list chain inet edge_base input") == chain, "the rules come back with the box"
 
 
-def test_the_broker_machine_serves_the_broker_and_nothing_else(site: Provisioning) -> None:
+def test_the_server_serves_broker_and_console_and_nothing_else(site: Provisioning) -> None:
     chain = site.broker.run("nft list chain inet edge_base input")
     opened = [line.strip() for line in chain.splitlines() if "tcp dport" in line and "@" not in line]
-    assert opened == ["tcp dport 22 accept", "tcp dport 8883 accept"]
+    network = site.broker.address.rpartition(".")[0] + ".0/24"
+    console = f"ip saddr {network} tcp dport 8443 accept"  # central_console_from
+    assert opened == ["tcp dport 22 accept", "tcp dport 8883 accept", console]
     site.broker.run("systemd-run --unit=listener python3 -m http.server 8080 --bind 0.0.0.0")
     wait_until(lambda: ":8080" in site.broker.run("ss -tlnH"), 20, "a listener")
     # Asked from here: the box's own firewall has no say in it.

@@ -26,11 +26,9 @@ from tests.deploy.slim import libraries, release
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, free_port, wait_until
 from tests.update.wheel_server import WheelServer
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 ROOT = Path(__file__).resolve().parents[2]
 WHEELHOUSE = ROOT / f"dist/wheelhouse/cp313-{os.uname().machine}"
-pytestmark = pytest.mark.xdist_group("fleet")
+pytestmark = pytest.mark.xdist_group("update")
 CRASHING = {"agent.py": ("import logging\n", "import logging\nimport a_module_that_is_not_there\n")}
 DEAF = {
     "agent.py": (
