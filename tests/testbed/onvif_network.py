@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import re
 import select
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,12 +20,14 @@ from tests.testbed.onvif_soap import ENV
 
 GROUP = "239.255.255.250"
 WS_DISCOVERY_PORT, SADP_PORT = 3702, 37020
+LOCK = Path(tempfile.gettempdir()) / "edge-agent-tests-multicast.lock"
 
 Answer = Callable[[OnvifCamera, bytes], bytes | None]
 
 
 class CameraNetwork:
-    """Answers for all ``cameras``; ``more`` is sent as it is after each probe, by somebody else."""
+    """Answers for all ``cameras``; ``more`` is sent as it is after each probe, by somebody else. One at a
+    time on a machine: multicast is heard by the tests of every process."""
 
     def __init__(self, cameras: Sequence[OnvifCamera], more: Sequence[bytes] = ()) -> None:
         self._cameras = cameras
@@ -30,6 +35,8 @@ class CameraNetwork:
         self._closing = threading.Event()
 
     def __enter__(self) -> Self:
+        self._alone = LOCK.open("w")
+        fcntl.flock(self._alone, fcntl.LOCK_EX)
         self._sockets = {
             _member(WS_DISCOVERY_PORT): (None, probe_match),
             _member(SADP_PORT): (None, sadp_match),
@@ -50,6 +57,7 @@ class CameraNetwork:
         self._thread.join()
         for each in self._sockets:
             each.close()
+        self._alone.close()
 
     def _run(self) -> None:
         while not self._closing.is_set():
