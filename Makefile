@@ -105,7 +105,7 @@ examples: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 2 --dist loadfile -q \
 		--basetemp=/tmp/edge-agent-examples tests/agent tests/commands tests/contract tests/update tests/replay tests/mqtt/test_confirmed.py \
-		tests/central
+		tests/central tests/chaos/test_broker_away.py
 	$(BIN)/python -m edge_agent.asyncapi
 
 bench: setup $(VENV)/.bench

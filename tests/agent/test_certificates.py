@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.testbed.mosquitto import Authority, Certificate, Mosquitto
 from tests.testbed.tls_folder import Tls, strict_broker
 
 HOST = "IP:127.0.0.1"
+SYNCED = (sys.executable, "-m", "tests.testbed.synced", "run")
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +168,27 @@ def test_certificates_rotate_under_a_running_agent_and_every_event_arrives_once(
     assert numbers == list(range(1, len(numbers) + 1)), "none is missing, none is there twice"
     assert len(numbers) >= 3
     assert len({event["epoch"] for event in events.values()}) == 1
+
+
+def test_a_running_agent_tells_of_a_certificate_that_ends_and_of_its_renewal(
+    tmp_path: Path, authority: Authority
+) -> None:
+    now = datetime.now(UTC)
+    tls = Tls(tmp_path / "tls")
+    ends = authority.issue("dt-001", valid=until(now + timedelta(days=20, hours=1)))
+    tls.put(ends, authority.cert, slot=".")
+    server = authority.issue("broker", san=HOST)
+    with strict_broker(tmp_path, server, authority.cert) as (broker, centre):
+        config = write_config(tmp_path, cameras=[], broker_port=1, mqtt=tls.mqtt(broker.port))
+        with AgentProcess(config, command=SYNCED) as agent:
+            centre.wait_for(lambda: len(centre.events()) == 1, 60)
+            put(tls, authority.issue("dt-001", valid=until(now + timedelta(days=397))), agent)
+            centre.wait_for(lambda: len(centre.events()) == 2, 60)
+            assert agent.stop() == 0
+        start, over = (json.loads(event.payload)["data"] for event in centre.events())
+    assert (start["phase"], start["certificate"], start["days_left"]) == ("start", "client", 20)
+    assert (over["phase"], over["end_reason"], over["days_left"]) == ("end", "renewed", 396)
+    assert over["event_id"] == start["event_id"]
 
 
 def put(tls: Tls, own: Certificate, agent: AgentProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import jsonschema
 import pytest
@@ -12,6 +13,7 @@ from edge_agent import asyncapi
 from edge_agent.schema import message_types, schema_of
 
 EXAMPLES = asyncapi.examples_in(asyncapi.DOCS / "examples")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NO_MESSAGE = {"doctor"}  # is printed, not sent
 
 
@@ -37,6 +39,14 @@ def test_the_examples_of_what_is_no_json_are_what_goes_over_the_wire() -> None:
     signed = EXAMPLES["config"].split(".")[1]
     document = json.loads(base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4)))
     jsonschema.validate(document, schema_of("command-set-config"))
+
+
+def test_no_example_is_of_a_part_on_its_own() -> None:
+    """A test that builds a part by itself gives it a boot of its own making; Linux gives a UUID."""
+    events = {name: EXAMPLES[name]["bootid"] for name in EXAMPLES if name.startswith("event-")}
+    assert len(events) > 10
+    made_up = {name for name, boot in events.items() if boot != "replay" and not UUID.fullmatch(boot)}
+    assert made_up == set(), "run: make examples"
 
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - set(asyncapi.FILES)))

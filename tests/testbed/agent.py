@@ -112,7 +112,9 @@ class AgentProcess:
         answer: dict[str, Any] = json.loads(out.getvalue())
         return answer
 
-    def wait_for_status(self, true: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
+    def wait_for_status(
+        self, true: Callable[[dict[str, Any]], object], what: str, timeout_s: float = PATIENCE_S
+    ) -> dict[str, Any]:
         """Until ``true(heartbeat)``."""
         seen: list[dict[str, Any]] = []
 
@@ -121,6 +123,6 @@ class AgentProcess:
             seen.extend([status] if status else [])
             return status is not None and bool(true(status["heartbeat"]))
 
-        wait_until(holds, what=what)
+        wait_until(holds, timeout_s, what)
         heartbeat: dict[str, Any] = seen[-1]["heartbeat"]
         return heartbeat
