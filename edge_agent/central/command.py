@@ -1,4 +1,4 @@
-"""``edge-agent central run|check|status|hold|holds|release|console|user``."""
+"""``edge-agent central run|check|status|hold|holds|release|deletions|console|user``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 
 
 def add_commands(central: argparse.ArgumentParser) -> None:
-    names = "run|check|status|hold|holds|release|console|user"
+    names = "run|check|status|hold|holds|release|deletions|console|user"
     actions = central.add_subparsers(dest="action", metavar=names, required=True)
     run = actions.add_parser("run", help="take in what the gateways send, until SIGTERM")
     run.add_argument("--log-format", choices=["text", "json"], default="text")
@@ -35,11 +35,11 @@ def add_commands(central: argparse.ArgumentParser) -> None:
     console.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     add_user_commands(actions.add_parser("user", help="who may use the console and the API"))
-    for action in (run, check, status, console, *_add_holds(actions)):
+    for action in (run, check, status, console, *_add_retention(actions)):
         action.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
 
 
-def _add_holds(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
+def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
     hold = actions.add_parser("hold", help="keep events and their pictures from being deleted")
     what = hold.add_mutually_exclusive_group(required=True)
     what.add_argument("--event", metavar="EVENT_ID", help="all that belongs to this event")
@@ -53,7 +53,12 @@ def _add_holds(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
     holds.add_argument("--json", action="store_true")
     release = actions.add_parser("release", help="end a hold: what it kept is deleted when its time is over")
     release.add_argument("id", type=int, help="its number, as holds shows it")
-    return hold, holds, release
+    deletions = actions.add_parser(
+        "deletions", help="what was deleted when its time was over, the newest first"
+    )
+    deletions.add_argument("--most", type=int, default=20, metavar="N", help="so many of them (default 20)")
+    deletions.add_argument("--json", action="store_true")
+    return hold, holds, release, deletions
 
 
 def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
@@ -75,6 +80,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
         from edge_agent.central.retention.command import run_holds
 
         return run_holds(args, load(args.config).database, stdout, sys.stderr)
+    if args.action == "deletions":
+        from edge_agent.central.retention.deletions import run_deletions
+
+        return run_deletions(load(args.config).database, args.most, args.json, stdout)
     from edge_agent.central.status import run_status
 
     return run_status(load(args.config).database, args.json, stdout)

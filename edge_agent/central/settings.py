@@ -88,6 +88,7 @@ class Retention:
     alarm_days: float
     media_days: float
     alert_days: float  # alerts that are over
+    duty_days: float  # what the duty desk wrote
     kinds: Mapping[str, float]  # instead of by severity
 
 

@@ -260,7 +260,7 @@ deletion = Table(
     Column("id", _Row, primary_key=True, autoincrement=True),
     Column("begun_ms", _Milliseconds, nullable=False),
     Column("ended_ms", _Milliseconds, nullable=False),
-    Column("what", Text, nullable=False),  # event, media, alert
+    Column("what", Text, nullable=False),  # Target in retention/plans.py
     Column("kind", Text, nullable=False),  # of the events; empty otherwise
     Column("rule", Text, nullable=False),  # the setting: info_days: 90
     Column("rows", BigInteger, nullable=False),

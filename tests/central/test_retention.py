@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ from sqlalchemy import insert, select
 
 from edge_agent.central import tables
 from edge_agent.central.command import add_commands
+from edge_agent.central.console.book import Outcome, Writer, acknowledge, close, hand_over
+from edge_agent.central.console.requests import ask_for_clip
 from edge_agent.central.database import StoreUnusable, open_engine
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.retention.command import run_holds
+from edge_agent.central.retention.deletions import run_deletions
 from edge_agent.central.retention.holds import Hold, place, release
 from edge_agent.central.retention.sweep import MOST_ROWS, Sweep
+from edge_agent.central.scope import Scope
 from edge_agent.central.settings import Database, Retention
 from edge_agent.clock import SystemClock
 from tests.central.parts import Box
@@ -26,7 +31,13 @@ from tests.central.shop import NOW_MS, Shop
 
 DAY_MS = 86_400_000
 SETTINGS = Retention(
-    info_days=10, warning_days=20, alarm_days=100, media_days=5, alert_days=30, kinds={"counts": 200}
+    info_days=10,
+    warning_days=20,
+    alarm_days=100,
+    media_days=5,
+    alert_days=30,
+    duty_days=300,
+    kinds={"counts": 200},
 )
 
 
@@ -285,6 +296,78 @@ def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
     archive.run()
     assert sorted(row.gateway for row in archive.rows(tables.alert)) == ["dt-1", "dt-2"]
     assert [record.what for record in archive.rows(tables.deletion)] == ["alert"]
+
+
+def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(archive: Archive) -> None:
+    at = Writer("lan", _now_ms() - 310 * DAY_MS)
+    archive.event(310, "tamper", 17, event_id="e-held")
+    archive.event(310, "tamper", 17, event_id="e-gone")
+    held = archive.hold(event_id="e-held")
+    with archive.shop.store.batch() as batch:
+        for subject in ("event dt-001 e-held", "event dt-001 e-gone", "alert 7"):
+            close(batch.connection, at, subject, "de-tham", Outcome.REAL, "a thief")
+        acknowledge(batch.connection, Writer("lan", _now_ms() - 299 * DAY_MS), "alert 8", "de-tham")
+        for event_id in ("e-held", "e-gone"):
+            ask_for_clip(batch.connection, at, "dt-001", "de-tham", event_id)
+        hand_over(batch.connection, at, Scope(None), "rain", ["alert 7"])
+        hand_over(batch.connection, Writer("lan", _now_ms()), Scope(None), "dry", [])
+    archive.run()
+    subjects = {row.subject for row in archive.rows(tables.handling)}
+    assert subjects == {"event dt-001 e-held", "alert 8"}
+    assert {row.subject for row in archive.rows(tables.handling_step)} == subjects
+    assert [row.about for row in archive.rows(tables.request)] == ["e-held"]
+    assert [row.note for row in archive.rows(tables.handover)] == ["dry"]
+    records = {row.what: row for row in archive.rows(tables.deletion)}
+    assert (records["handling"].rows, records["handling"].held) == (2, 1)
+    assert (records["request"].rows, records["request"].held) == (1, 1)
+    assert (records["handover"].rows, records["handover"].rule) == (1, "duty_days: 300")
+    assert records["handling"].last_ms == at.now_ms
+    with archive.shop.store.batch() as batch:
+        release(batch.connection, held, "lan", NOW_MS)
+    archive.run()
+    assert [row.subject for row in archive.rows(tables.handling)] == ["alert 8"]
+    assert archive.rows(tables.request) == []
+
+
+def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: Archive) -> None:
+    opened_ms = _now_ms() - 400 * DAY_MS
+    row = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13, "text": ""}
+    row |= {"since_ms": opened_ms, "opened_ms": opened_ms, "folded": False}
+    with archive.shop.store.batch() as batch:
+        key = batch.connection.execute(insert(tables.alert), row).inserted_primary_key
+        assert key is not None
+        acknowledge(batch.connection, Writer("lan", opened_ms), f"alert {key[0]}", "de-tham")
+    archive.run()
+    assert len(archive.rows(tables.handling)) == 1
+
+
+def test_many_desk_entries_go_in_small_batches(archive: Archive) -> None:
+    at = Writer("lan", _now_ms() - 310 * DAY_MS)
+    with archive.shop.store.batch() as batch:
+        for number in range(2 * MOST_ROWS + 10):
+            acknowledge(batch.connection, at, f"alert {number}", "de-tham")
+    archive.run()
+    assert archive.rows(tables.handling) == archive.rows(tables.handling_step) == []
+    assert [record.rows for record in archive.rows(tables.deletion)] == [2 * MOST_ROWS + 10]
+
+
+def test_deletions_are_listed(archive: Archive) -> None:
+    database, out = archive.shop.database, io.StringIO()
+    assert run_deletions(database, 20, False, out) == 0
+    assert out.getvalue() == "nothing has been deleted yet\n"
+    archive.event(40, event_id="e-9")
+    archive.hold(event_id="e-9")
+    archive.event(30)
+    archive.picture(6, "m-1")
+    archive.run()
+    out = io.StringIO()
+    run_deletions(database, 20, False, out)
+    picture, event = out.getvalue().splitlines()
+    assert "1 of media, received " in picture
+    assert event.endswith("by info_days: 10; 1 more are held")
+    out = io.StringIO()
+    run_deletions(database, 1, True, out)
+    assert [row["what"] for row in json.loads(out.getvalue())] == ["media"]
 
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:

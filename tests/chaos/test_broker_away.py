@@ -1,5 +1,7 @@
-"""``make test-chaos``: a real broker is away for longer than the shortest step of the healing ladder. 12 minutes,
-nearly all of them spent waiting: an agent does nothing of the kind in its first ten."""
+"""``make test-chaos``: a real broker is away for longer than the shortest step of the healing ladder.
+
+12 minutes, nearly all of them spent waiting: in its first ten an agent does nothing of the kind.
+"""
 
 from __future__ import annotations
 

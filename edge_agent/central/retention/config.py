@@ -57,6 +57,13 @@ RETENTION = Section(
         ),
         Field("media_days", _DAYS, "pictures", 90.0),
         Field("alert_days", _DAYS, "alerts that are over", 365.0),
+        Field(
+            "duty_days",
+            _DAYS,
+            "what the duty desk wrote, asked of a box and handed over; what is about an event or alert stays "
+            "at least as long as that",
+            730.0,
+        ),
     ),
     _build,
     instead={"days": "write info_days:, warning_days: and alarm_days:", "pictures_days": "write media_days:"},

@@ -19,6 +19,9 @@ class Target(StrEnum):
     EVENT = "event"
     MEDIA = "media"
     ALERT = "alert"  # that is over
+    HANDLING = "handling"  # what the duty desk wrote about an alarm or alert
+    REQUEST = "request"
+    HANDOVER = "handover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ def plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Ite
     for what, name, days in (
         (Target.MEDIA, "media_days", settings.media_days),
         (Target.ALERT, "alert_days", settings.alert_days),
+        *(
+            (what, "duty_days", settings.duty_days)
+            for what in (Target.HANDLING, Target.REQUEST, Target.HANDOVER)
+        ),
     ):
         yield Plan(what, f"{name}: {days:g}", _before(days, now_ms))
 

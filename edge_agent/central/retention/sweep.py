@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 
 from edge_agent.central import tables
 from edge_agent.central.pictures import Pictures
+from edge_agent.central.retention.duty import delete_old
 from edge_agent.central.retention.holds import Holds, read_holds
 from edge_agent.central.retention.plans import Plan, Target, kinds_of, plans
 from edge_agent.central.settings import Retention
@@ -114,6 +115,8 @@ class Sweep:
                 more = self._media(connection, record, holds)
             case Target.ALERT:
                 more = self._alerts(connection, record)
+            case _:
+                more = self._duty(connection, record)
         if record.rows:
             _write(connection, record, now_ms)
         return more
@@ -170,6 +173,15 @@ class Sweep:
             connection.execute(delete(tables.alert).where(columns.id.in_([row.id for row in found])))
             record.add([], [row.opened_ms for row in found])
         return len(found) == MOST_ROWS
+
+    def _duty(self, connection: Connection, record: _Record) -> bool:
+        after = self._place[0] if self._place else None
+        looked = delete_old(connection, record.plan.what, record.plan.before_ms, after, MOST_ROWS)
+        self._place = (looked.last,)
+        record.held += looked.held
+        if looked.gone_ms:
+            record.add([], looked.gone_ms)
+        return looked.full
 
     def _next(self, connection: Connection, query: Any, order: Sequence[Any], most: int) -> list[Row[Any]]:
         """The rows behind those that were looked at."""
