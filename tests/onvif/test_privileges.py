@@ -54,7 +54,7 @@ def site(tmp_path: Path) -> Path:
 def run(site: Path, *command: str) -> None:
     where = ["--config", str(site / "edge-agent.yaml"), "--state-dir", str(site / "state")]
     whole = [*open_python(site), *command, *where]
-    subprocess.run(whole, check=False, timeout=60, capture_output=True)
+    subprocess.run(whole, check=False, timeout=60, capture_output=True, cwd=site)
 
 
 def test_a_camera_to_be_configured_meets_the_agents_user_and_the_login_is_roots_to_read(site: Path) -> None:
