@@ -57,7 +57,7 @@ class Site:
         release(self.folder / "wheelhouse", version, changes)
         self.releases.publish(self.folder / "wheelhouse", version)
 
-    def push(self, wait_s: float = 240) -> subprocess.Popen[str]:
+    def push(self, wait_s: float = 400) -> subprocess.Popen[str]:
         """``fleet push`` of what was published last."""
         command = [sys.executable, "-m", "fleet", "push", "dt-001", str(self.releases.served)]
         options = ["--ward", "de-tham", "--operator", str(self.folder / "operator.key")]
@@ -69,7 +69,7 @@ class Site:
 
     def pushed(self) -> tuple[int, str]:
         process = self.push()
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=500)
         return process.returncode, said
 
     def in_force(self) -> str:
@@ -207,11 +207,12 @@ def test_a_release_that_crashes_at_import_goes_back(site: Site) -> None:
 def test_a_deaf_release_goes_back_although_the_power_fails_in_the_middle(site: Site) -> None:
     site.publish("0.4.0", DEAF)
     process = site.push()
-    wait_until(lambda: site.phase() == "trial", 180, "the trial")
+    wait_until(lambda: site.phase() == "trial" or process.poll() is not None, 400, "the trial")
+    assert process.poll() is None, process.communicate()[0]
     assert site.in_force() == "0.4.0"
     site.box.pull_the_plug()
     site.boxes.boot(site.box)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=500)
     assert process.returncode == 1, said
     assert "failed: 0.4.0 did not do: deaf: no broker for 2" in said
     assert site.in_force() == "0.2.0"
