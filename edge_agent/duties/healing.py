@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -174,7 +175,7 @@ class HealingControl:
             without_s = outage.before_s + outage.until_mono - outage.since_mono
             data = HealingData(
                 since_at=outage.since,
-                back_at=self._label(),
+                back_at=self._label(ago_s=now_mono - outage.until_mono),
                 without_s=round(without_s, 1),
                 tried=_steps(outage),
                 left_out=outage.left_out,
@@ -197,8 +198,8 @@ class HealingControl:
         self._known = self._ladder.outage.known
         write_record(self._path, self._ladder.outage)
 
-    def _label(self) -> str:
-        return rfc3339(self._clock.now())
+    def _label(self, ago_s: float = 0.0) -> str:
+        return rfc3339(self._clock.now() - timedelta(seconds=ago_s))
 
 
 def _every_s(healing: Healing) -> dict[Step, float]:

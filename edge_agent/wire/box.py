@@ -101,7 +101,7 @@ class HealingData(Message, frozen=True, kw_only=True):
     """``healing``: the broker is back, and this is what was tried without it; docs/design/healing.md."""
 
     since_at: Time
-    back_at: Time
+    back_at: Annotated[Time, Meta(description="when the session began that has lasted since")]
     without_s: Annotated[float, Meta(description="at least, if it was rebooted meanwhile")]
     tried: list[HealingStep]
     left_out: Annotated[Count, Meta(description="older ones of tried")] = 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,15 @@ def test_a_dead_modem_is_reset_and_the_box_rebooted_and_all_of_it_is_told_when_t
     steps = [tried["step"] for tried in event["data"]["tried"]]
     assert {"reconnect", "reset", "reboot"} == set(steps)
     assert event["data"]["without_s"] == pytest.approx(16 * HOUR_S, abs=900)
+    assert lasted(event["data"]) == pytest.approx(event["data"]["without_s"], abs=1)
     box.wait(1)
     assert len(box.events) == 1
+
+
+def lasted(data: dict[str, Any]) -> float:
+    """Seconds, by its two moments."""
+    since, back = (datetime.fromisoformat(data[key]) for key in ("since_at", "back_at"))
+    return (back - since).total_seconds()
 
 
 def test_root_reboots_once_a_day_however_often_the_agent_asks(box: Box, tmp_path: Path) -> None:

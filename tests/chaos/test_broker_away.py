@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
+
+import pytest
 
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
@@ -34,4 +37,6 @@ def test_an_agent_begins_from_scratch_and_tells_of_it_once_the_broker_is_back(tm
     assert [(each["step"], each["outcome"]) for each in data["tried"]] == [("reconnect", "done")]
     assert data["tried"] == tried["healing"]["tried"]
     assert data["tried"][0]["after_s"] >= SHORTEST_H * 3600
-    assert data["without_s"] > data["tried"][0]["after_s"]
+    since, back = (datetime.fromisoformat(data[key]) for key in ("since_at", "back_at"))
+    assert (back - since).total_seconds() == pytest.approx(data["without_s"], abs=5)
+    assert data["without_s"] >= data["tried"][0]["after_s"]

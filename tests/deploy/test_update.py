@@ -208,7 +208,7 @@ def test_a_deaf_release_goes_back_although_the_power_fails_in_the_middle(site: S
     site.publish("0.4.0", DEAF)
     process = site.push()
     wait_until(lambda: site.phase() == "trial" or process.poll() is not None, 400, "the trial")
-    assert process.poll() is None, process.communicate()[0]
+    assert process.poll() is None, process.communicate()[0] + site.box.run("journalctl -n 60 --no-pager")
     assert site.in_force() == "0.4.0"
     site.box.pull_the_plug()
     site.boxes.boot(site.box)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import pytest
@@ -53,6 +54,22 @@ def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, wh
     assert (last["id"], last["outcome"]) == ("order-1", "reverted")
     assert f"0.2.0 did not do: {why}" in last["text"]
     assert last["text"].endswith("; back to 0.1.0")
+
+
+def test_what_is_asked_for_before_the_last_one_is_cleaned_up_is_not_lost(running: UpdatingBox) -> None:
+    """The agent is back and told of the verdict while root still clears away what went back."""
+    box = running
+    box.have("0.2.0", "deaf")
+    box.ask("order-1")
+    with box.updating() as process:
+        wait_until(lambda: box.now.get("phase") == "trial", what="the trial")
+        box.ask("order-2")
+        assert process.wait(30) == 1
+    assert box.told["last"]["id"] == "order-1"
+    assert json.loads(box.request.read_text())["id"] == "order-2"
+    box.update()
+    assert box.told["last"]["id"] == "order-2"
+    assert not box.request.exists()
 
 
 def test_while_a_release_is_tried_it_says_until_when(running: UpdatingBox) -> None:

@@ -26,15 +26,25 @@ class Request:
     signature: bytes
 
 
+Seen = tuple[int, ...]
+"""Of a file: another one in its place differs."""
+
+
 def waits(path: Path) -> bool:
     """Also where its folder cannot be looked into: systemd can, and starts us for it."""
     try:
-        os.lstat(path)
+        seen(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True
     return True
+
+
+def seen(path: Path) -> Seen:
+    """Raises OSError."""
+    found = os.lstat(path)
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read(path: Path) -> Request:
@@ -82,9 +92,15 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def remove(path: Path) -> None:
-    """The request is done with. A folder in its place is not emptied."""
+def remove(path: Path, done: Seen | None) -> None:
+    """The request is done with. A folder in its place is not emptied.
+
+    ``done``: what it was; the next one may lie there by now, since the agent is told of a verdict before we
+    have cleaned up. None: it could not be looked at.
+    """
     try:
+        if done is not None and seen(path) != done:
+            return
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return  # the agent was restarted, and its run directory with it

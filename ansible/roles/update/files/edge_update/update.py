@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from edge_update import request, running, wheels
@@ -46,9 +47,11 @@ class Updater:
         """
         self._memory.quiet()
         good = self._report(self._end_interrupted)
-        if request.waits(self._settings.request):
+        path = self._settings.request
+        if request.waits(path):
+            done = _seen(path)
             good = self._report(self._obey) and good
-            request.remove(self._settings.request)
+            request.remove(path, done)
             return good
         if self._settings.url:
             return self._report(self._pull) and good
@@ -220,3 +223,10 @@ class Updater:
             self._releases.switch(trial.before)
         running.restart()
         return f"back to {trial.before}"
+
+
+def _seen(path: Path) -> request.Seen | None:
+    try:
+        return request.seen(path)
+    except OSError:
+        return None
