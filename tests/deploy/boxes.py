@@ -17,6 +17,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,14 @@ _SSH_OPTIONS = (
     "-o",
     "UserKnownHostsFile=/dev/null",
 )
+
+
+def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
+    """Looks every second: each look goes over ssh, and both sides have other things to do."""
+    deadline, pause = time.monotonic() + timeout_s, threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, f"{what} not within {timeout_s} s"
+        pause.wait(1.0)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """Boxes for the tests: none of them runs where systemd-nspawn cannot.
 
-Two families of tests run beside each other, each with boxes of its own: a fleet of stand-ins, and one site
-with the real agent. Within a family the tests follow one another.
+Four families of tests run beside each other, each with boxes of its own: a fleet of stand-ins, a site with
+the real agent in its first hour, one in its later life, and a box that gets updates. Within a family the
+tests follow one another.
 """
 
 from __future__ import annotations
@@ -29,8 +30,17 @@ cameras:
 """What a technician adds on site."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def network() -> Iterator[Network]:
+    yield from _network()
+
+
+@pytest.fixture(scope="session")
+def site_network() -> Iterator[Network]:
+    yield from _network()
+
+
+def _network() -> Iterator[Network]:
     reason = missing()
     if reason:
         pytest.skip(reason)
@@ -45,16 +55,16 @@ def boxes(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def site_boxes(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
-    with Boxes(tmp_path_factory.mktemp("site-boxes"), network) as boxes:
+def site_boxes(site_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
+    with Boxes(tmp_path_factory.mktemp("site-boxes"), site_network) as boxes:
         yield boxes
 
 
 @pytest.fixture(scope="session")
-def cameras(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+def cameras(site_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
     """Both cameras of the site; they are off until a test starts them."""
     clips = footage.sub_streams(tmp_path_factory.mktemp("footage"))
-    with RtspServer(clips, user="viewer", password=PASSWORD, address=network.address(1)) as server:
+    with RtspServer(clips, user="viewer", password=PASSWORD, address=site_network.address(1)) as server:
         server.kill()
         yield server
 
@@ -83,8 +93,10 @@ def site(blank_site: Provisioning) -> Provisioning:
 
 
 @pytest.fixture(scope="session")
-def filmed(site: Provisioning, cameras: RtspServer) -> Provisioning:
-    """Both cameras are delivered and in the inventory, and one has a rule."""
+def filmed(blank_site: Provisioning, cameras: RtspServer) -> Provisioning:
+    """The same with both cameras delivered and in the inventory, and one has a rule."""
+    site = blank_site
+    site.bring_to_the_depot()
     cameras.start()
     site.give_cameras([cameras.url("/cam-1"), cameras.url("/cam-2")], PASSWORD)
     site.box.run(f"cat > /etc/edge-agent/conf.d/rules.yaml <<'END'\n{RULE}END\n")

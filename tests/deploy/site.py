@@ -88,10 +88,13 @@ class Provisioning:
     def provision(self) -> None:
         """From blank boxes to a site whose camera is not delivered yet, where that was not done before."""
         if not self.stands:
-            self.play_well("servers.yml")
-            self.play_well("depot.yml")
+            self.bring_to_the_depot()
             self.play_well("site.yml", site_accepts_red=True)
             self.stands = True
+
+    def bring_to_the_depot(self) -> None:
+        self.play_well("servers.yml")
+        self.play_well("depot.yml")
 
     def play(self, book: str, *options: str, **more: object) -> Played:
         """Runs a playbook of ``ansible/``; ``more`` are variables of this run."""

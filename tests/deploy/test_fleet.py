@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.boxes import Box, Boxes
+from tests.deploy.boxes import Box, Boxes, wait_until
 from tests.deploy.control import Control
 from tests.deploy.network import Network
 from tests.deploy.stand_in import wheelhouse
-from tests.testbed.mosquitto import Authority, wait_until
+from tests.testbed.mosquitto import Authority
 from tests.update.wheel_server import WheelServer
 
 pytestmark = pytest.mark.xdist_group("fleet")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deploy.boxes import Box
+from tests.deploy.boxes import Box, wait_until
 from tests.deploy.site import SITE, Provisioning, agent_pid
-from tests.testbed.mosquitto import wait_until
 
 pytestmark = pytest.mark.xdist_group("site")
 

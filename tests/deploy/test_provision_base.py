@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from tests.deploy.boxes import wait_until
 from tests.deploy.site import Provisioning
-from tests.testbed.mosquitto import wait_until
 
 pytestmark = pytest.mark.xdist_group("site")
 

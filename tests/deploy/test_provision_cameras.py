@@ -11,7 +11,7 @@ from tests.deploy import footage
 from tests.deploy.site import SITE, WARD, Provisioning
 from tests.testbed.mosquitto import Received
 
-pytestmark = pytest.mark.xdist_group("site")
+pytestmark = pytest.mark.xdist_group("life")
 
 # A container has its host's clock, which perhaps nobody sets, and cannot arm its watchdog; without a model
 # there is OpenCV's own detector.

@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.deploy.boxes import Box
+from tests.deploy.boxes import Box, wait_until
 from tests.deploy.site import CONSOLE_PORT, SITE, WARD, Provisioning
-from tests.testbed.mosquitto import wait_until
 
-pytestmark = pytest.mark.xdist_group("site")
+pytestmark = pytest.mark.xdist_group("life")
 
 CENTRE = "/opt/edge-agent/current/bin/edge-agent central"
 STORED = (

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.boxes import Box, Boxes
+from tests.deploy.boxes import Box, Boxes, wait_until
 from tests.deploy.conftest import WHEELHOUSE
 from tests.deploy.releases import CRASHES, GOOD, wheelhouse
 from tests.deploy.site import SITE, Provisioning
-from tests.testbed.mosquitto import wait_until
 
-pytestmark = pytest.mark.xdist_group("site")
+pytestmark = pytest.mark.xdist_group("life")
 
 MERGED_INTO = "bo-xuyen"
 

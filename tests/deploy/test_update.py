@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.commands.centre import write_public
-from tests.deploy.boxes import Box, Boxes
+from tests.deploy.boxes import Box, Boxes, wait_until
 from tests.deploy.network import Network
 from tests.deploy.slim import libraries, release
-from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, free_port, wait_until
+from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, free_port
 from tests.update.wheel_server import WheelServer
 
 ROOT = Path(__file__).resolve().parents[2]
