@@ -11,8 +11,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from edge_agent.central.web.words import Lang, named, say, span
+from edge_agent.central.web.words.lines import in_vietnamese
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -22,9 +24,9 @@ class Templates:
     """Any thread.
 
     In a template: ``say('key')``, ``named('kind', word)`` (a word of the wire, as it is where we have none),
-    ``span(ms)`` (how long, in words), ``static('base.css')``, ``ms|time`` (14:05:09), ``ms|moment`` (with the
-    date), ``brief(ms)`` (14:05, with the date when it is another day), ``ms|iso``; times in the timezone of
-    the configuration.
+    ``line(text)`` (what a box or an alert says), ``span(ms)`` (how long, in words), ``static('base.css')``,
+    ``ms|time`` (14:05:09), ``ms|moment`` (with the date), ``brief(ms)`` (14:05, with the date when it is
+    another day), ``ms|iso``; times in the timezone of the configuration.
     """
 
     def __init__(self, timezone: ZoneInfo) -> None:
@@ -50,6 +52,7 @@ class Templates:
             say=partial(say, lang=lang),
             named=partial(named, lang=lang),
             span=partial(span, lang=lang),
+            line=partial(_line, lang=lang),
             brief=partial(self._brief, now_ms=context.get("now_ms", 0)),
         )
 
@@ -73,6 +76,14 @@ class Templates:
 
     def _iso(self, time_ms: int) -> str:
         return self._local(time_ms).isoformat(timespec="seconds")
+
+
+def _line(text: str, lang: Lang) -> Markup:
+    """English keeps its mark on a Vietnamese page, so that a screen reader reads it as such."""
+    ours = in_vietnamese(text) if lang == "vi" else None
+    if ours is not None:
+        return Markup('<span title="{}">{}</span>').format(text, ours)
+    return Markup('<span lang="en">{}</span>').format(text)
 
 
 @cache

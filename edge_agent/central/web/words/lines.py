@@ -1,0 +1,186 @@
+"""Lines that boxes and alerts say in English, in Vietnamese for who reads that.
+
+A line travels as it was said, for the log and for developers: events, heartbeats and alerts have one wording.
+Here each known one has its sentence; a part in the middle that is known too is put into Vietnamese with it,
+what is not known stays as it is. tests/central/web/test_lines.py lets the code say each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from edge_agent.central.web.words import events, fleet
+
+PATTERNS: tuple[tuple[str, str], ...] = (
+    # events
+    (r"(\d+) in (.+), at most (\d+), for (\d+) s", "{0} trong {1}, tối đa {2}, đã {3} giây"),
+    (r"(\S+) came and stands in (.+) for (\d+) s", "{0} đến và đứng ở {1} đã {2} giây"),
+    (r"(\S+) crossed (.+) from (.+) to (.+)", "{0} qua {1} từ {2} sang {3}"),
+    (r"(\S+) goes against the arrow of (.+?): .+", "{0} đi ngược chiều ở {1}"),
+    (r"(\S+) in (.+) for (\d+) s", "{0} ở {1} đã {2} giây"),
+    (
+        r"the (?:gateway|CA)'s certificate ends on (\S+), in (\d+) days",
+        "chứng thư hết hạn ngày {0}, còn {1} ngày",
+    ),
+    (r"the (?:gateway|CA)'s certificate expired on (\S+): .+", "chứng thư đã hết hạn ngày {0}"),
+    (
+        r"the (?:gateway|CA)'s certificate was renewed, it lasts until (\S+)",
+        "chứng thư đã gia hạn đến ngày {0}",
+    ),
+    # alerts and presence
+    (r"no heartbeat for (\d+) s", "không có tín hiệu trong {0} giây"),
+    (r"went with its ward", "mất cùng cả phường"),
+    (r"went offline (\d+) times in (\d+) min", "mất liên lạc {0} lần trong {1} phút"),
+    (r"(\d+) of (\d+) boxes went at once", "{0} trong {1} thiết bị mất liên lạc cùng lúc"),
+    (r"not known any more", "không còn biết"),
+    (r"disk (\d+) % full", "ổ đĩa đầy {0} %"),
+    (r"memory (\d+) % used", "bộ nhớ dùng {0} %"),
+    (r"processor at (\d+) °C", "bộ xử lý ở {0} °C"),
+    (r"undervoltage: the power supply is too weak", "điện áp thấp: nguồn điện quá yếu"),
+    (r"the processor is throttled", "bộ xử lý bị hạ tốc độ"),
+    (r"clock not synchronised, times may be wrong", "đồng hồ chưa đồng bộ, giờ có thể sai"),
+    (r"the gateway's certificate ends in (-?\d+) days", "chứng thư của thiết bị còn {0} ngày"),
+    (r"the CA that it trusts ends in (-?\d+) days", "chứng thư của CA mà thiết bị tin còn {0} ngày"),
+    (r"the oldest event waits for (\d+) s", "sự kiện cũ nhất đã chờ {0} giây"),
+    (r"events wait for the uplink's budget", "sự kiện chờ vì sắp hết dung lượng mạng"),
+    (r"([\d,]+) of ([\d,]+) MB of the period used", "đã dùng {0} trong {1} MB của kỳ này"),
+    (r"version (\S+), the others have (\S+)", "phiên bản {0}, các thiết bị khác đã có {1}"),
+    (r"(\d+) events are missing, and nobody has said why", "thiếu {0} sự kiện, không rõ vì sao"),
+    (r"view (.+)", "góc nhìn {0}"),
+    (r"(offline|degraded)", "{0}"),
+    (r"(offline|degraded) \((\w+)\)", "{0}: {1}"),
+    (
+        r"evidence: (\d+) clips could not be made since start",
+        "chứng cứ: {0} đoạn phim không lưu được từ khi khởi động",
+    ),
+    (r"update: went back: (.+?): (.+)", "cập nhật bị lùi lại: {0}: {1}"),
+    (r"configuration taken back: (.+)", "cấu hình bị lùi lại: {0}"),
+    # what a box says of itself
+    (r"camera (\S+) (offline|degraded) since (.+?): (.+)", "camera {0} {1} từ {2}: {3}"),
+    (
+        r"(.+) \((unreachable|refused|unauthorized|not_found|no_video|unsupported|stalled|ended|"
+        r"decode_error)\)",
+        "{0} ({1})",
+    ),
+    (
+        r"camera (\S+) has no main stream \((.+)\): clips come from the other",
+        "camera {0} không có luồng chính ({1}): phim lấy từ luồng phụ",
+    ),
+    (r"camera (\S+) is (.+): somebody has to look after it", "camera {0} {1}: cần người đến xem"),
+    (
+        r"outbox: (\d+) events given up since start, it was full",
+        "hàng đợi sự kiện: đã bỏ {0} sự kiện từ khi khởi động vì đầy",
+    ),
+    (
+        r"broker: (\d+) events wait, the oldest for (\d+) s",
+        "máy chủ nhận tin: {0} sự kiện đang chờ, cũ nhất {1} giây",
+    ),
+    (
+        r"broker: (\d+) events wait, the oldest for (\d+) s; it refused (\d+) since start",
+        "máy chủ nhận tin: {0} sự kiện đang chờ, cũ nhất {1} giây; đã từ chối {2} từ khi khởi động",
+    ),
+    (r"broker: not connected: (.+)", "máy chủ nhận tin: chưa kết nối: {0}"),
+    (
+        r"broker: nobody subscribes to some events or pictures, they are kept",
+        "máy chủ nhận tin: chưa ai nhận một số sự kiện hoặc ảnh, thiết bị giữ lại",
+    ),
+    (
+        r"broker: away for ([\d.]+) h; tried last: (\S+), (\S+?)(?:: (.+))?",
+        "máy chủ nhận tin: mất {0} giờ; đã thử: {1}, {2} {3}",
+    ),
+    (
+        r"broker: the certificate ends in (\d+) days: have the centre renew it",
+        "chứng thư còn {0} ngày: báo trung tâm gia hạn",
+    ),
+    (
+        r"broker: the CA certificate ends in (\d+) days: have the centre renew it",
+        "chứng thư của CA còn {0} ngày: báo trung tâm gia hạn",
+    ),
+    (
+        r"broker: the certificate has expired, (\d+) days ago: have the centre renew it",
+        "chứng thư đã hết hạn {0} ngày: báo trung tâm gia hạn",
+    ),
+    (
+        r"broker: the CA certificate has expired, (\d+) days ago: have the centre renew it",
+        "chứng thư của CA đã hết hạn {0} ngày: báo trung tâm gia hạn",
+    ),
+    (
+        r"uplink: ([\d,]+) of ([\d,]+) MB used, (.+) until (\S+) \(step (\d) of 3\)",
+        "mạng: đã dùng {0} trong {1} MB, {2} đến {3} (mức {4}/3)",
+    ),
+    (
+        r"centre: nothing confirmed since (.+): (\d+) events are sent and kept, the oldest for (\d+) s",
+        "trung tâm: chưa xác nhận gì từ {0}: {1} sự kiện đã gửi và còn giữ, cũ nhất {2} giây",
+    ),
+    (r"commands: (.+), most are refused", "lệnh: {0}, phần lớn bị từ chối"),
+    (
+        r"rule (\S+) of (\S+): (\S+) for (.+) more, as the centre asked",
+        "quy tắc {0} của {1}: {2} trong {3} nữa, theo lệnh của trung tâm",
+    ),
+    (r"hot: (.+) since (.+) \(step (\d) of 3\)", "nóng: {0} từ {1} (mức {2}/3)"),
+    (r"temperature (\d+) C, critical from (\d+)", "nhiệt độ {0} °C, nguy hiểm từ {1} °C"),
+    (r"temperature (\d+) C above (\d+)", "nhiệt độ {0} °C, quá {1} °C"),
+    (r"unit (\S+) failed.*", "dịch vụ {0} hỏng"),
+    # whatever else
+    (r"outbox: (.+)", "hàng đợi sự kiện: {0}"),
+    (r"detector: (.+)", "bộ nhận dạng: {0}"),
+    (r"evidence: (.+)", "chứng cứ: {0}"),
+)
+"""The first that fits the whole line."""
+PARTS: Mapping[str, str] = {
+    **{
+        key.partition("-")[2]: words[0]
+        for key, words in {**events.WORDS, **fleet.WORDS}.items()
+        if key.startswith(("cause-", "view-", "label-"))
+    },
+    "something": "vật thể",
+    "offline": "mất hình",
+    "degraded": "hình kém",
+    "the agent started": "khi khởi động",
+    "mask": "che",
+    "disarm": "tắt",
+    "arm": "bật",
+    "reconnect": "kết nối lại",
+    "reset": "đặt lại modem",
+    "reboot": "khởi động lại",
+    "done": "xong",
+    "asked": "đã yêu cầu",
+    "failed": "không được",
+    "held": "hoãn lại",
+    "no-answer": "không trả lời",
+    "pictures wait": "ảnh phải chờ",
+    "pictures and infos wait": "ảnh và tin thường phải chờ",
+    "pictures and infos wait, heartbeats are slow": "ảnh và tin thường phải chờ, tín hiệu thưa hơn",
+    "fewer inferences": "nhận dạng ít hơn",
+    "fewer inferences and pictures": "nhận dạng và hình ít hơn",
+    "keyframes only": "chỉ xem khung hình chính",
+    "it does not answer, or with a server error": "không trả lời, hoặc báo lỗi máy chủ",
+    "it refuses the connection or one more viewer": "từ chối kết nối hoặc thêm người xem",
+    "user name, password or file rights do not let the agent in": "tên, mật khẩu hoặc quyền không đúng",
+    "no such stream, file or device": "không có luồng, tệp hoặc thiết bị này",
+    "it answers, but with no video": "trả lời nhưng không có hình",
+    "a kind of address, codec or size the agent cannot take": "loại địa chỉ, mã hóa hoặc cỡ hình lạ",
+    "connected, but nothing comes": "đã kết nối nhưng không có gì đến",
+    "it closed the stream": "camera ngắt luồng",
+    "packets come, but no whole picture": "có dữ liệu nhưng không ra hình",
+}
+_COMPILED = tuple((re.compile(pattern), words) for pattern, words in PATTERNS)
+
+
+def in_vietnamese(line: str) -> str | None:
+    """None: nobody has put it into Vietnamese."""
+    for pattern, words in _COMPILED:
+        if found := pattern.fullmatch(line):
+            return words.format(*map(_part, found.groups(""))).strip()
+    return None
+
+
+def _part(text: str) -> str:
+    if text in PARTS:
+        return PARTS[text]
+    for joint, ours in ((", ", ", "), (" and ", " và ")):
+        pieces = text.split(joint)
+        if len(pieces) > 1 and all(piece in PARTS for piece in pieces):
+            return ours.join(PARTS[piece] for piece in pieces)
+    return in_vietnamese(text) or text

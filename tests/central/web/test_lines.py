@@ -1,0 +1,162 @@
+"""What the code says of a box, an alert or an event has its Vietnamese; the code itself says it here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+
+import pytest
+from msgspec.structs import replace as but
+
+from edge_agent import wire
+from edge_agent.central import health as heard
+from edge_agent.central.alerts import measures
+from edge_agent.central.web.accounts import Role
+from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
+from edge_agent.config.boards import Thermal
+from edge_agent.device import degraded
+from edge_agent.hits import TAMPER
+from edge_agent.model import CameraState, CameraStatus, Cause
+from tests.central.parts import Box
+from tests.central.web.house import House
+
+BAD = (CameraState.OFFLINE, CameraState.DEGRADED)
+NOW = datetime(2026, 11, 27, 5, 0, tzinfo=UTC)
+ENGLISH = re.compile(r"\b(the|is|are|was|since|for|of|in|and|used|ends?|waits?|full|boxes|it|no|not)\b")
+
+
+def cameras() -> Iterator[str]:
+    camera = CameraStatus("cam-1", CameraState.OFFLINE, None, NOW, 0.0)
+    each = [replace(camera, state=state, cause=cause) for state in BAD for cause in Cause]
+    tampered = [replace(camera, state=CameraState.ONLINE, view=(view,)) for view in TAMPER]
+    both = replace(camera, state=CameraState.ONLINE, view=("covered", "moved"), main_trouble="not_found")
+    yield from degraded.camera_lines([*each, *tampered, both], NOW, UTC)
+
+
+def delivery() -> Iterator[str]:
+    outbox = wire.OutboxHealth(depth=7, bytes=1, oldest_s=3000.0, sequence=7, epoch="e")
+    mqtt, clock = wire.MqttHealth(reconnects=0), wire.ClockHealth(synced=False, source=None, offset_ms=None)
+    about = (clock, NOW, UTC)
+    yield from degraded.delivery_lines(outbox, but(mqtt, last_error="timed out"), False, *about)
+    yield from degraded.delivery_lines(
+        but(outbox, shed=3), but(mqtt, refused=2, no_subscriber=True), True, *about
+    )
+    silent = but(outbox, unconfirmed=7, oldest_unconfirmed_s=900.0)
+    for heard_s in (None, 800.0):
+        confirmed = but(mqtt, delivery="confirmed", confirmed_age_s=heard_s)
+        yield from degraded.delivery_lines(silent, confirmed, True, *about)
+
+
+def box() -> Iterator[str]:
+    told = wire.BoxHealth(
+        cpu_percent=1.0, memory_percent=95.0, disk_percent=95.0, temperature_c=81.0, uptime_s=1.0,
+        undervoltage=True, throttled=True,
+    )  # fmt: skip
+    detector = wire.DetectorHealth(name="none", queue=0, latency_ms=None)
+    for warn_c, critical_c in ((80.0, 85.0), (70.0, 80.0)):
+        yield from degraded.box_lines(told, detector, Thermal(warn_c=warn_c, critical_c=critical_c))
+    for step in (1, 2, 3):
+        hot = wire.ThermalHealth(step=step, since="2026-11-27T04:00:00.000Z")
+        yield from degraded.thermal_lines(hot, NOW, UTC)
+        spent = wire.UplinkHealth(
+            kind="sim",
+            monthly_bytes=3_000_000_000,
+            resets_on="2026-12-01",
+            used_bytes=2_900_000_000,
+            step=step,
+        )
+        yield from degraded.uplink_lines(spent)
+
+
+def duties() -> Iterator[str]:
+    for days in (20, -3):
+        yield from degraded.certificate_lines(wire.CertificatesHealth(client_days=days, ca_days=days))
+    for step in ("reconnect", "reset", "reboot"):
+        tried = wire.HealingStep(step=step, at="2026-11-27T04:00:00.000Z", after_s=1.0, outcome="done")
+        yield from degraded.healing_lines(wire.HealingHealth(without_s=9000.0, tried=[tried]))
+    rules = [
+        wire.RuleOverride(camera="cam-1", rule="somebody", what=what, left_s=600.0)
+        for what in ("mask", "arm", "disarm")
+    ]
+    yield from degraded.command_lines(wire.CommandsHealth(rules=rules))
+    yield from degraded.evidence_lines(wire.EvidenceHealth(missed=2))
+
+
+def alerts() -> Iterator[str]:
+    told = heard.Health(
+        time="",
+        session="",
+        clock=heard.ClockHealth(synced=False),
+        box=heard.BoxHealth(50.0, 95.0, 95.0, 81.0, undervoltage=True, throttled=True),
+        outbox=heard.OutboxHealth(oldest_s=4000.0, degraded="x"),
+        uplink=heard.UplinkHealth(monthly_bytes=3_000_000_000, used_bytes=2_900_000_000),
+        certificates=heard.CertificatesHealth(client_days=6, ca_days=20),
+        detector=heard.PartHealth("x"),
+        evidence=heard.PartHealth("x"),
+        update=heard.UpdateHealth("0.4.0", "x"),
+        config=heard.ConfigHealth("x"),
+        degraded=["unit broken.service failed"],
+    )
+    spared = but(told, uplink=but(told.uplink, held=["info"]), certificates=heard.CertificatesHealth(9, 8))
+    for health in (told, spared):
+        yield from (reading(health).text for reading in measures.OF_BOX.values())
+    for state in ("offline", "degraded"):
+        camera = heard.CameraHealth(state, cause="stalled", view=["covered", "moved"])
+        for seen in (camera, but(camera, cause=None)):
+            readings = (reading(seen) for reading in measures.OF_CAMERA.values())
+            yield from (reading.text for reading in readings if reading.value)
+    yield measures.version_behind("0.1.0", "0.2.0").text
+    yield measures.missing_events(3).text
+
+
+LINES = sorted(set(chain(cameras(), delivery(), box(), duties(), alerts())))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_what_the_code_says_is_said_in_vietnamese(line: str) -> None:
+    ours = in_vietnamese(line)
+    assert ours is not None, "add it to words/lines.py"
+    assert not ENGLISH.search(ours), ours
+    for number in re.findall(r"\d[\d,.]*", line):
+        assert number in ours, "what was measured is told too"
+
+
+def test_nobody_says_what_no_pattern_fits() -> None:
+    assert len(LINES) > 60
+    assert in_vietnamese("a line of a later release") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "ours"),
+    [
+        ("person crossed cong-a from A to B", "người qua cong-a từ A sang B"),
+        ("motorcycle goes against the arrow of lane: at 179 degrees to it", "xe máy đi ngược chiều ở lane"),
+        ("something came and stands in lane for 30 s", "vật thể đến và đứng ở lane đã 30 giây"),
+        ("9 in yard, at most 3, for 4 s", "9 trong yard, tối đa 3, đã 4 giây"),
+        ("person in yard for 6 s", "người ở yard đã 6 giây"),
+        ("no heartbeat for 47 s", "không có tín hiệu trong 47 giây"),
+    ],
+)
+def test_events_and_presence(line: str, ours: str) -> None:
+    assert in_vietnamese(line) == ours
+
+
+def test_patterns_have_as_many_holes_as_words() -> None:
+    for pattern, words in PATTERNS:
+        assert re.compile(pattern).groups == len(set(re.findall(r"{(\d)}", words))), pattern
+
+
+def test_a_page_shows_the_line_in_the_readers_language(house: House) -> None:
+    line = "disk 95 % full"
+    house.take(Box("dt-001").heartbeat("s", degraded=[line, "a line of a later release"]))
+    house.person("lan", Role.VIEWER, "de-tham")
+    browser = house.browser("lan")
+    browser.get("/language/vi")
+    page = browser.get("/sites/dt-001").text
+    assert f'<li><span title="{line}">ổ đĩa đầy 95 %</span></li>' in page
+    assert '<li><span lang="en">a line of a later release</span></li>' in page
+    browser.get("/language/en")
+    assert f'<li><span lang="en">{line}</span></li>' in browser.get("/sites/dt-001").text
