@@ -72,11 +72,15 @@ class BrokerCheck:
         )
 
 
+def is_good(results: Sequence[Result]) -> bool:
+    """Whether a broker answers and lets this gateway in."""
+    return any(result.finding in GOOD for result in results)
+
+
 def agent_told(results: Sequence[Result], asked: Asked) -> list[Result]:
     """A running agent is not disturbed: what it knows has to do, and is said once, below the last broker.
     Only where a broker is good: otherwise that is what has to be corrected first."""
-    good = any(result.finding in GOOD for result in results)
-    if not good or (asked.document is None and asked.failure is None):
+    if not is_good(results) or (asked.document is None and asked.failure is None):
         return list(results)
     last = max(at for at, result in enumerate(results) if result.finding.startswith("broker-"))
     return [*results[: last + 1], _told("broker/rights", asked.document), *results[last + 1 :]]
@@ -115,7 +119,7 @@ def heads(settings: Settings) -> list[str]:
 
 def spare_brokers(results: Sequence[Result]) -> list[Result]:
     """Brokers are tried in turn: while one of them is good, another that is away is no fault of the site."""
-    if not any(result.finding in GOOD for result in results):
+    if not is_good(results):
         return list(results)
     return [
         Result(result.check, "broker-spare", result.figures) if _is_away(result) else result

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import Settings
 from edge_agent.device.clock_sync import KernelSync, read_kernel_sync
-from edge_agent.device.status import ask_status
+from edge_agent.device.status import Asked, ask_status
 from edge_agent.doctor import box, broker, cameras, detector, disk, running
 from edge_agent.doctor.cameras import CameraCheck, Seen
 from edge_agent.doctor.certificates import check_certificates
@@ -32,6 +32,8 @@ class Surroundings:
     clock: Clock = field(default_factory=SystemClock)
     sysroot: Path = Path("/")
     kernel: Callable[[], KernelSync | None] = read_kernel_sync
+    session_within_s: float = 20.0
+    """So long an agent without a session may take to get one, after everything else was looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +73,9 @@ def examine(
     agent: str | None = None,
     first: Sequence[Result] | None = None,
 ) -> Examination:
-    """Under 20 s. ``unread``: why passwords or keys could not be read, if so; ``agent``: the agent's user,
-    where root has become him; ``first``: of ``disk_before_first_start``."""
+    """Under 20 s, and as long again where the agent has no session. ``unread``: why passwords or keys could
+    not be read, if so; ``agent``: the agent's user, where root has become him; ``first``: of
+    ``disk_before_first_start``."""
     began_mono = time.monotonic()
     clock, sysroot = surroundings.clock, surroundings.sysroot
     asked = ask_status(settings)
@@ -108,12 +111,25 @@ def examine(
         *(Check(link.name, broker.LIMIT_S, link.look) for link in links),
         Check("outbox", SHORT_S, lambda: running.check_outbox(asked, settings)),
     ]
-    results = broker.agent_told(broker.spare_brokers(run_checks(checks)), asked)
+    links_told = broker.spare_brokers(run_checks(checks))
+    if broker.is_good(links_told):
+        asked = _when_connected(settings, asked, surroundings.session_within_s)
+    results = broker.agent_told(links_told, asked)
     seen = {name: visit.seen for name, visit in visits.items()}
     load = cameras.check_decoding(settings, [each.measured for each in seen.values()])
     of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")
     results[of_board + 1 : of_board + 1] = load
     return Examination(settings, tuple(results), seen, time.monotonic() - began_mono)
+
+
+def _when_connected(settings: Settings, asked: Asked, within_s: float) -> Asked:
+    """A running agent that has no session just now may be about to have one: nobody at a pole should have to
+    look twice."""
+    deadline = time.monotonic() + within_s
+    while asked.document is not None and not asked.document.connected and time.monotonic() < deadline:
+        time.sleep(0.5)
+        asked = ask_status(settings)
+    return asked
 
 
 def heads(settings: Settings) -> tuple[str, ...]:

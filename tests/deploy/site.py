@@ -131,8 +131,12 @@ class Provisioning:
 
     def play_well(self, book: str, *options: str, **more: object) -> Played:
         played = self.play(book, *options, **more)
-        assert played.code == 0, played.text[-6000:]
+        assert played.code == 0, played.text[-6000:] + self._of_the_broker()
         return played
+
+    def _of_the_broker(self) -> str:
+        """Its journal is in memory, and gone with it."""
+        return "\n" + self.broker.ssh("sudo journalctl -u mosquitto -n 60 --no-pager").stdout
 
     @property
     def report(self) -> str:

@@ -216,11 +216,21 @@ def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> N
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["mqtt"]["last_error"], "a refusal")
-            told = examined(config, "--lang", "en")
+            told = examined(config, "--lang", "en", surroundings=Surroundings(session_within_s=1.0))
         alone = examined(config)
     assert (told.finding("broker/rights"), told.red) == ("session-refused", ["broker/rights"])
     assert "no right to connect" in told.line("broker/rights").said
     assert alone.finding("broker") == "broker-not_authorised"
+
+
+def test_an_agent_that_is_about_to_connect_is_waited_for(tmp_path: Path) -> None:
+    """A technician runs this right after the start; a session may also just have been lost."""
+    with Mosquitto(tmp_path) as broker:
+        mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], "spread_s": 8}
+        config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+        with AgentProcess(config) as agent:
+            wait_until(agent.status, what="the agent")
+            assert examined(config).finding("broker/rights") == "rights-by-agent"
 
 
 @pytest.mark.parametrize("named_after_the_user", [False, True])

@@ -124,12 +124,13 @@ def test_a_broker_that_is_not_there_is_told_apart(broker: FleetBroker, tmp_path:
     kept = json.loads(broker.settings.read_text()) | {"port": 1}
     (tmp_path / "settings").write_text(json.dumps(kept))
     for words in (["states"], ["wait", "--version", "1", "dt-001"], ["kick", "dt-001"]):
+        where = ["--settings", str(tmp_path / "settings"), "--connect-s", "1.5"]
         done = subprocess.run(
-            [sys.executable, str(EDGE_FLEET), "--settings", str(tmp_path / "settings"), *words],
+            [sys.executable, str(EDGE_FLEET), *where, *words],
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert done.returncode == 3, done
-        assert "edge-fleet" in done.stderr
+        assert "Connection refused" in done.stderr
 
 
 def check(kind: str, file: Path) -> Answer:
@@ -155,3 +156,16 @@ def test_the_check_knows_a_good_file_from_a_bad_one(broker: FleetBroker, tmp_pat
     assert OPERATOR in acl.read_text()
     acl.write_text("user dt-001\ntopic wrte tb/v1/#\n")
     assert check("acl", acl).code != 0
+
+
+def test_a_broker_that_is_being_restarted_is_waited_for(tmp_path: Path) -> None:
+    broker = FleetBroker(tmp_path, GATEWAYS)
+    asking = subprocess.Popen(command(broker, "states"), text=True, stdout=subprocess.PIPE)
+    kicking = subprocess.Popen(command(broker, "kick", "dt-001"), text=True, stderr=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):  # who does not wait has ended by now
+        asking.wait(1.5)
+    with broker:
+        answered, _ = asking.communicate(timeout=30)
+        _, complained = kicking.communicate(timeout=30)
+    assert (asking.returncode, json.loads(answered)) == (0, {})
+    assert (kicking.returncode, complained) == (0, "")

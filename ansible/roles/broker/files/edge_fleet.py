@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import Empty, Queue
 
 SETTINGS = Path("/etc/mosquitto/edge/operator/edge-fleet.json")
-CONNECT_S = 20.0
+AGAIN_S = 1.0
 QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause there are no more
 
 
@@ -33,6 +33,7 @@ class Broker:
     port: int
     root: str
     folder: Path
+    connect_s: float
 
     def arguments(self) -> list[str]:
         files = {"--cafile": "ca.crt", "--cert": "client.crt", "--key": "client.key"}
@@ -49,42 +50,73 @@ class Message:
     body: dict[str, object]  # empty: what was sent is no JSON object
 
 
+class Subscription:
+    """``mosquitto_sub`` on ``<root>/+/<end>``; its messages as they come, and None when it ended."""
+
+    def __init__(self, broker: Broker, ends: Sequence[str]) -> None:
+        topics = [word for end in ends for word in ("-t", f"{broker.root}/+/{end}")]
+        # -d tells when the subscription stands, and stdbuf lets that line out at once.
+        options = [*broker.arguments(), "-d", "-q", "1", "-F", "%j", *topics]
+        self.queue: Queue[Message | None] = Queue()
+        self.stands = False
+        self._root = broker.root
+        self._settled = threading.Event()
+        self._process = subprocess.Popen(
+            ["stdbuf", "-oL", "mosquitto_sub", *options],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, name="subscription", daemon=True)
+        self._reader.start()
+
+    def settle(self, timeout_s: float) -> None:
+        """Returns when it stands or has ended, or the time is over."""
+        self._settled.wait(timeout_s)
+
+    def end(self) -> str:
+        """What it had to complain about."""
+        self._process.terminate()
+        self._process.wait(10)
+        self._reader.join(10)
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        with self._process.stdout, self._process.stderr as complaints:
+            return complaints.read().strip()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("Subscribed"):
+                self.stands = True
+                self._settled.set()
+            message = parse(self._root, line)
+            if message is not None:
+                self.queue.put(message)
+        self.queue.put(None)
+        self._settled.set()
+
+
 @contextmanager
 def subscribed(broker: Broker, *ends: str) -> Iterator[Queue[Message | None]]:
-    """Messages on ``<root>/+/<end>``, as they come; None when the connection ended. Raises BrokerSilent."""
-    topics = [word for end in ends for word in ("-t", f"{broker.root}/+/{end}")]
-    # -d tells when the subscription stands, and stdbuf lets that line out at once.
-    command = ["stdbuf", "-oL", "mosquitto_sub", *broker.arguments(), "-d", "-q", "1", "-F", "%j", *topics]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
-    )
-    queue: Queue[Message | None] = Queue()
-    stands = threading.Event()
+    """Messages on ``<root>/+/<end>``, as they come; None when the connection ended. Raises BrokerSilent.
 
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("Subscribed"):
-                stands.set()
-            message = parse(broker.root, line)
-            if message is not None:
-                queue.put(message)
-        queue.put(None)
-        stands.set()
-
-    reader = threading.Thread(target=read, name="subscription", daemon=True)
-    reader.start()
+    A broker that is just being restarted is waited for.
+    """
+    deadline = time.monotonic() + broker.connect_s
+    while True:
+        subscription = Subscription(broker, ends)
+        subscription.settle(max(0.0, deadline - time.monotonic()))
+        if subscription.stands:
+            break
+        why = subscription.end()
+        if time.monotonic() + AGAIN_S >= deadline:
+            raise BrokerSilent(
+                f"no subscription within {broker.connect_s:g} s: {why or 'it does not answer'}"
+            )
+        time.sleep(AGAIN_S)
     try:
-        if not stands.wait(CONNECT_S):
-            raise BrokerSilent(f"no subscription within {CONNECT_S:.0f} s")
-        yield queue
+        yield subscription.queue
     finally:
-        process.terminate()
-        process.wait(10)
-        reader.join(10)
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+        subscription.end()
 
 
 def parse(root: str, line: str) -> Message | None:
@@ -114,7 +146,7 @@ def collect(queue: Queue[Message | None]) -> list[Message]:
         except Empty:
             return found
         if message is None:
-            raise BrokerSilent("the broker ended the connection or never took it")
+            raise BrokerSilent("the broker ended the connection")
         found.append(message)
 
 
@@ -157,7 +189,7 @@ def wait(
             except Empty:
                 break
             if message is None:
-                raise BrokerSilent("the broker ended the connection or never took it")
+                raise BrokerSilent("the broker ended the connection")
             if message.body and (message.ward == ward or not ward):
                 heard[message.gateway] = str(message.body.get("version"))
     return heard, good()
@@ -169,27 +201,36 @@ def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
     with subscribed(broker, *ends) as queue:
         topics = [message.topic for message in collect(queue) if message.ward != keep]
     for topic in topics:
-        run(["mosquitto_pub", *broker.arguments(), "-q", "1", "-r", "-n", "-t", topic])
+        run(broker, ["mosquitto_pub", *broker.arguments(), "-q", "1", "-r", "-n", "-t", topic])
     return topics
 
 
 def kick(broker: Broker, gateway: str) -> None:
     """Ends the gateway's session by taking its client id; with a good certificate it comes again."""
     nowhere = f"{broker.root}/none/{gateway}/up/state"
-    run(["mosquitto_sub", *broker.arguments(), "-i", gateway, "-q", "1", "-t", nowhere, "-E", "-W", "10"])
+    run(
+        broker,
+        ["mosquitto_sub", *broker.arguments(), "-i", gateway, "-q", "1", "-t", nowhere, "-E", "-W", "10"],
+    )
 
 
-def run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    if done.returncode:
-        raise BrokerSilent(f"{command[0]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+def run(broker: Broker, command: list[str]) -> None:
+    """Raises BrokerSilent. A broker that is just being restarted is waited for."""
+    deadline = time.monotonic() + broker.connect_s
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode == 0:
+            return
+        if time.monotonic() + AGAIN_S >= deadline:
+            raise BrokerSilent(f"{command[0]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        time.sleep(AGAIN_S)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         kept = json.loads(args.settings.read_text(encoding="utf-8"))
-        broker = Broker(int(kept["port"]), str(kept["root"]), Path(kept["folder"]))
+        broker = Broker(int(kept["port"]), str(kept["root"]), Path(kept["folder"]), args.connect_s)
         if args.command == "states":
             print(json.dumps(states(broker)))
         elif args.command == "wait":
@@ -209,6 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edge-fleet", description="What the broker knows of gateways.")
     parser.add_argument("--settings", type=Path, default=SETTINGS)
+    parser.add_argument("--connect-s", type=float, default=20.0, help="give up on the broker after so long")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("states", help="ward, state and version of each gateway")
     waiting = commands.add_parser("wait", help="for a heartbeat of each gateway")
