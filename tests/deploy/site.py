@@ -41,7 +41,7 @@ class Provisioning:
 
     def __init__(self, folder: Path, boxes: Boxes, wheelhouse: Path, camera_url: str) -> None:
         self.broker, self.box = boxes.start("broker-1"), boxes.start(SITE)
-        self.stands = False
+        self.prepared = self.stands = False
         self.wheelhouse = wheelhouse
         self.closed = False
         self.accepted = ""
@@ -93,8 +93,11 @@ class Provisioning:
             self.stands = True
 
     def bring_to_the_depot(self) -> None:
-        self.play_well("servers.yml")
-        self.play_well("depot.yml")
+        """Where that was not done before."""
+        if not self.prepared:
+            self.play_well("servers.yml")
+            self.play_well("depot.yml")
+            self.prepared = True
 
     def play(self, book: str, *options: str, **more: object) -> Played:
         """Runs a playbook of ``ansible/``; ``more`` are variables of this run."""

@@ -28,8 +28,7 @@ def restarted(box: Box, before: int) -> bool:
 
 def test_a_blank_box_becomes_a_site_that_reports(blank_site: Provisioning) -> None:
     site = blank_site
-    site.play_well("servers.yml")
-    site.play_well("depot.yml")
+    site.bring_to_the_depot()
     before = travelled(site.box)
     at_the_pole = site.play_well("site.yml", site_accepts_red=True)
     assert travelled(site.box) - before < UPLINK_BYTES

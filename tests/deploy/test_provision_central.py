@@ -13,7 +13,7 @@ import pytest
 from tests.deploy.boxes import Box, wait_until
 from tests.deploy.site import CONSOLE_PORT, SITE, WARD, Provisioning
 
-pytestmark = pytest.mark.xdist_group("life")
+pytestmark = pytest.mark.xdist_group("site")
 
 CENTRE = "/opt/edge-agent/current/bin/edge-agent central"
 STORED = (
