@@ -8,31 +8,37 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.machine import this_machine
-from bench.scale.city import City, Meter, Sample, playing
-from edge_agent.simulate.ledger import percentile_s
-from edge_agent.simulate.scenario import PowerCut, Scenario, WardOutage
-from edge_agent.simulate.totals import Totals
+from bench.scale.account import (
+    NOON_H,
+    PATIENCE_S,
+    account,
+    city_of,
+    difference,
+    latency,
+    steepest,
+    when,
+)
+from bench.scale.city import Meter, playing
+from bench.scale.tenfold import tenfold
+from edge_agent.simulate.scenario import PowerCut, WardOutage
 
-NOON_H = 12.0
 WARD = "sim-ward-07"
-PATIENCE_S = 300.0
 
 
 def storm(folder: Path, sites: int) -> dict[str, Any]:
     """All connect at once, with and without spread; nothing else happens."""
     found = {}
     for spread_s in (0.0, 30.0):
-        quiet = _city(sites, events_per_camera_day=0.0, camera_faults_per_day=0.0, spread_s=spread_s)
+        quiet = city_of(sites, events_per_camera_day=0.0, camera_faults_per_day=0.0, spread_s=spread_s)
         with playing(folder / f"spread-{spread_s:.0f}", quiet, most=sites * 2 + 10) as city:
             meter = Meter(city)
             city.begin()
@@ -40,8 +46,8 @@ def storm(folder: Path, sites: int) -> dict[str, Any]:
             spent = meter.read()
             found[f"spread {spread_s:.0f} s"] = {
                 "all online after s": took_s,
-                "half after s": _when(city.samples, sites / 2),
-                "most connects in a second": _steepest(city.samples, 1.0),
+                "half after s": when(city.samples, sites / 2),
+                "most connects in a second": steepest(city.samples, 1.0),
                 "broker CPU ms a connect": spent.broker.cpu_s / sites * 1e3,
                 "broker RSS MB": spent.broker.rss_mb,
                 "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
@@ -53,7 +59,7 @@ def storm(folder: Path, sites: int) -> dict[str, Any]:
 
 def steady(folder: Path, sites: int, seconds: float = 120.0) -> dict[str, Any]:
     """Noon of the worst usual day."""
-    with playing(folder / "city", _city(sites, begins_at_h=NOON_H), most=sites * 2 + 10) as city:
+    with playing(folder / "city", city_of(sites, begins_at_h=NOON_H), most=sites * 2 + 10) as city:
         city.begin()
         city.watch_online(sites, PATIENCE_S)
         city.watch(city.elapsed_s + 40.0)  # what was stored before the connect is through
@@ -76,8 +82,8 @@ def steady(folder: Path, sites: int, seconds: float = 120.0) -> dict[str, Any]:
             "players' CPU ms an event": (after.totals.cpu_s - before.totals.cpu_s) / events * 1e3,
             "players' PSS MB": after.totals.pss_mb,
             "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
-            "latency s meanwhile: half, 99 %, all": _latency(before, after),
-            **_account(city, totals),
+            "latency s meanwhile: half, 99 %, all": latency(before, after),
+            **account(city, totals),
         }
 
 
@@ -86,7 +92,7 @@ def restart(folder: Path, sites: int) -> dict[str, Any]:
     found = {}
     for how, spread_s in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0), (signal.SIGKILL, 0.0)):
         name = f"{how.name}, spread {spread_s:.0f} s"
-        scenario = _city(sites, begins_at_h=NOON_H, spread_s=spread_s)
+        scenario = city_of(sites, begins_at_h=NOON_H, spread_s=spread_s)
         with playing(folder / name.replace(" ", "-"), scenario, most=sites * 2 + 10) as city:
             city.begin()
             city.watch_online(sites, PATIENCE_S)
@@ -99,13 +105,13 @@ def restart(folder: Path, sites: int) -> dict[str, Any]:
             again = city.samples[first:]
             city.watch(city.elapsed_s + 10.0)
             totals = city.finish(PATIENCE_S)
-            half_s = _when(again, sites / 2)
+            half_s = when(again, sites / 2)
             found[name] = {
                 "all online again after s": None if all_s is None else all_s - back_s,
                 "half after s": None if half_s is None else half_s - back_s,
-                "most connects in a second": _steepest(again, 1.0),
+                "most connects in a second": steepest(again, 1.0),
                 "most in a second, of an even spread": sites / spread_s if spread_s else None,
-                **_account(city, totals),
+                **account(city, totals),
                 **city.told_by_the_centre(),
             }
     return found
@@ -116,7 +122,7 @@ def faults(folder: Path, sites: int) -> dict[str, Any]:
     outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerCut(at_s=400.0, for_s=60.0)
     found: dict[str, Any] = {}
     with playing(
-        folder / "city", _city(sites, begins_at_h=NOON_H, faults=(outage, cut)), most=sites * 2 + 10
+        folder / "city", city_of(sites, begins_at_h=NOON_H, faults=(outage, cut)), most=sites * 2 + 10
     ) as city:
         city.begin()
         city.watch(outage.at_s - 2.0)
@@ -125,18 +131,18 @@ def faults(folder: Path, sites: int) -> dict[str, Any]:
         all_s = city.watch_online(sites, PATIENCE_S)
         city.watch(cut.at_s - 2.0)
         middle = city.told_by_the_centre()
-        found["ward outage"] = _difference(before, middle) | {
+        found["ward outage"] = difference(before, middle) | {
             "all online again after s": None if all_s is None else all_s - outage.at_s - outage.for_s
         }
         city.watch(cut.at_s + cut.for_s)
         first = len(city.samples)
         all_s = city.watch_online(sites, PATIENCE_S)
         city.watch(city.elapsed_s + 60.0)
-        found["power cut"] = _difference(middle, city.told_by_the_centre()) | {
+        found["power cut"] = difference(middle, city.told_by_the_centre()) | {
             "all online again after s": None if all_s is None else all_s - cut.at_s - cut.for_s,
-            "most connects in a second": _steepest(city.samples[first:], 1.0),
+            "most connects in a second": steepest(city.samples[first:], 1.0),
         }
-        found["account"] = _account(city, city.finish(PATIENCE_S))
+        found["account"] = account(city, city.finish(PATIENCE_S))
     return found
 
 
@@ -145,7 +151,7 @@ def growth(folder: Path, sites: int) -> dict[str, Any]:
     can play: their sign-ons take longer than a sign-on may."""
     found = {}
     for times in (2, 5):
-        scenario = _city(
+        scenario = city_of(
             sites * times, begins_at_h=NOON_H, events_per_camera_day=8_500.0 / times, spread_s=60.0
         )
         with playing(folder / f"{times}", scenario, most=sites * times * 2 + 10) as city:
@@ -162,7 +168,7 @@ def growth(folder: Path, sites: int) -> dict[str, Any]:
             found[f"{times} x"] = {
                 "gateways": sites * times,
                 "online": after.totals.online,
-                "latency s meanwhile: half, 99 %, all": _latency(before, after),
+                "latency s meanwhile: half, 99 %, all": latency(before, after),
                 "all online after s": took_s,
                 "broker CPU ms a connect": storming.broker.cpu_s / (sites * times) * 1e3,
                 "events a second": (after.totals.counts.confirmed - before.totals.counts.confirmed)
@@ -174,7 +180,7 @@ def growth(folder: Path, sites: int) -> dict[str, Any]:
                 "centre RSS MB": spent.centre.rss_mb,
                 "players' PSS MB": after.totals.pss_mb,
                 "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
-                **_account(city, totals),
+                **account(city, totals),
             }
             print(json.dumps(found[f"{times} x"], indent=1), flush=True)
     return found
@@ -186,63 +192,8 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "restart": restart,
     "faults": faults,
     "growth": growth,
+    "tenfold": tenfold,
 }
-
-
-def _city(sites: int, **changes: Any) -> Scenario:
-    return Scenario(sites=sites, cameras=round(sites * 1194 / 465), **changes)
-
-
-def _account(city: City, totals: Totals) -> dict[str, Any]:
-    """Whether anything is lost or there twice, by three counts of it."""
-    counts, status = totals.counts, city.status()
-    for gateway in totals.left_at:  # to be looked at
-        kept = Path("build/bench/scale/left")
-        shutil.rmtree(kept / gateway, ignore_errors=True)
-        shutil.copytree(city.folder / "outboxes" / gateway, kept / gateway)
-        shutil.copytree(city.folder / "centre", kept / "centre", dirs_exist_ok=True)
-        shutil.copy(city.folder / "central.log", kept)
-    return {
-        "stored on boxes": counts.stored,
-        "confirmed": counts.confirmed,
-        "in the database": status.events,
-        "sent again": counts.again,
-        "reconnects": totals.reconnects,
-        "missing": status.missing,
-        "rejected": status.rejected,
-        "left": [totals.left, *totals.left_at],
-        "acks ignored": totals.ignored_acks,
-        "latency s: half, 99 %, all": [percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)],
-        "most behind s": totals.most_behind_s,
-    }
-
-
-def _latency(before: Sample, after: Sample) -> list[float | None]:
-    """Of what was confirmed in between."""
-    counts = zip(after.totals.counts.latency, before.totals.counts.latency, strict=True)
-    between = [later - earlier for later, earlier in counts]
-    return [percentile_s(between, share) for share in (0.5, 0.99, 1.0)]
-
-
-def _when(samples: Sequence[Sample], online: float) -> float | None:
-    return next((each.at_s for each in samples if each.totals.online >= online), None)
-
-
-def _steepest(samples: Sequence[Sample], within_s: float) -> int:
-    """The most that came online within a while."""
-    return max(
-        (
-            later.totals.online - earlier.totals.online
-            for index, earlier in enumerate(samples)
-            for later in samples[index : index + 40]
-            if later.at_s - earlier.at_s <= within_s
-        ),
-        default=0,
-    )
-
-
-def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, Any]:
-    return {name: count - before[name] for name, count in after.items()}
 
 
 def main() -> int:

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from bench.processes import Usage, machine_busy_s, usage
 from bench.scale.certificates import Issuer
+from bench.scale.limits import raise_open_files
 from edge_agent.central.config import load as load_central
 from edge_agent.central.status import CentralStatus, read_status
 from edge_agent.simulate.city import shares, sites_of
-from edge_agent.simulate.crew import Crew
+from edge_agent.simulate.crew import WORKER, Crew
 from edge_agent.simulate.scenario import Scenario
 from edge_agent.simulate.totals import Totals
 from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
@@ -29,6 +30,22 @@ from tests.testbed.mosquitto import binary, wait_until
 SAMPLE_S, SELDOM_S = 0.25, 5.0
 """Each asks every outbox, which costs the players; often only where a rush is watched."""
 START_S = 60.0
+FILES_BESIDE = 200
+"""That a broker has open besides its connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """What plays the gateways: the module of each process, and how many it plays at most."""
+
+    module: str
+    most: int
+
+
+REAL = Players(WORKER, 100)
+"""The agent's own outbox and publisher."""
+LIGHT = Players("bench.scale.light", 2_500)
+"""Sessions alone, see bench/scale/light."""
 
 
 class CityBroker(FleetBroker):
@@ -162,9 +179,15 @@ class Meter:
 
 @contextmanager
 def playing(
-    folder: Path, scenario: Scenario, *, with_centre: bool = True, most: int = 2_000
+    folder: Path,
+    scenario: Scenario,
+    *,
+    with_centre: bool = True,
+    most: int = 2_000,
+    players: Players = REAL,
 ) -> Iterator[City]:
     """Everything is there and nothing has happened yet. ``most``: connections that the broker takes."""
+    raise_open_files(most + FILES_BESIDE)
     folder.mkdir(parents=True)
     sites = sites_of(scenario)
     certificates = folder / "certificates"
@@ -191,9 +214,9 @@ def playing(
                 state_dir=str(folder / "outboxes"),
                 log_level="critical",
             )
-            for share in shares(sites, 100)
+            for share in shares(sites, players.most)
         ]
-        crew = stack.enter_context(Crew(orders))
+        crew = stack.enter_context(Crew(orders, players.module))
         crew.prepared()
         yield City(scenario, broker, centre, folder, crew)
 

@@ -14,6 +14,7 @@ from edge_agent.simulate.totals import Totals
 from edge_agent.simulate.worker import STOP, Orders
 
 END_S = 60.0
+WORKER = "edge_agent.simulate.worker"
 
 
 class SimulationFailed(EdgeAgentError):
@@ -21,17 +22,19 @@ class SimulationFailed(EdgeAgentError):
 
 
 class Crew:
-    """Between ``with`` and its end all processes live. One thread uses it."""
+    """Between ``with`` and its end all processes live. One thread uses it. ``module`` is what each of them
+    runs."""
 
-    def __init__(self, orders: Sequence[Orders]) -> None:
+    def __init__(self, orders: Sequence[Orders], module: str = WORKER) -> None:
         self._orders = orders
+        self._module = module
         self._processes: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Crew:
         for _ in self._orders:
             self._processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "edge_agent.simulate.worker"],
+                    [sys.executable, "-m", self._module],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

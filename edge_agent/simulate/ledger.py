@@ -28,12 +28,16 @@ class Counts(msgspec.Struct):
     again: int = 0  # of these not for the first time
     at_broker: int = 0  # PUBACKs
     confirmed: int = 0
+    acks: int = 0  # messages of the centre that say so
     pictures: int = 0
     pictures_confirmed: int = 0
     latency: list[int] = msgspec.field(default_factory=lambda: [0] * BUCKETS)
 
     def add(self, other: Counts) -> None:
-        for name in ("stored", "sent", "again", "at_broker", "confirmed", "pictures", "pictures_confirmed"):
+        for name in (
+            *("stored", "sent", "again", "at_broker", "confirmed", "acks"),
+            *("pictures", "pictures_confirmed"),
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.latency = [one + two for one, two in zip(self.latency, other.latency, strict=True)]
 
@@ -91,6 +95,10 @@ class Ledger:
         with self._lock:
             self.counts.at_broker += 1
 
+    def acked(self) -> None:
+        with self._lock:
+            self.counts.acks += 1
+
     def picture_confirmed(self) -> None:
         with self._lock:
             self.counts.pictures_confirmed += 1
@@ -145,6 +153,7 @@ class CountedOutbox(Outbox):
         self._ledger.delivered(sequence, epoch)
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
+        self._ledger.acked()
         outcome = super().confirmed(epoch, upto, also)
         if outcome is Confirmation.NEWS:
             self._ledger.confirmed(epoch, upto, also)

@@ -1,0 +1,123 @@
+"""A light gateway's outbox: what the agent's promises (``delivery: confirmed``), in memory.
+
+Left out: the disk, pictures, order by severity, and the bounds of what is sent again but for a rate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edge_agent import wire
+from edge_agent.mqtt.client import Message
+from edge_agent.mqtt.sender import EVENT_CONTENT_TYPE
+from edge_agent.mqtt.topics import Topics
+from edge_agent.mqtt.window import deferral_s
+from edge_agent.outbox.epochs import new_epoch
+from edge_agent.outbox_model import NOTHING_BEFORE, Draft, OutboxStats, Stamp
+from edge_agent.simulate.ledger import Counts, bucket_of
+
+AGAIN_AT_ONCE = 50
+"""Of those that rested long enough, at each look: 10 a second, as the agent."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An event that is not confirmed."""
+
+    sequence: int
+    message: Message
+    stored_s: float
+    attempts: int = 0
+    sent: bool = False
+
+
+class LightOutbox:
+    """All times are those of the event loop, in seconds. ``counts`` is shared with other gateways."""
+
+    def __init__(self, topics: Topics, counts: Counts) -> None:
+        self.epoch = new_epoch()
+        self.ignored_acks = 0
+        self._topics = topics
+        self._counts = counts
+        self._sequence = 0
+        self._previous = NOTHING_BEFORE
+        self._waiting: dict[int, Waiting] = {}  # by sequence, in order
+        self._to_send: deque[Waiting] = deque()
+        self._resting: list[tuple[float, int]] = []  # heap: until when, sequence
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def append(self, draft: Draft, now_s: float) -> None:
+        self._sequence += 1
+        payload = draft.encode(Stamp(self._sequence, self.epoch, self._previous))
+        self._previous = hashlib.sha256(payload).hexdigest()
+        message = Message(self._topics.event(draft.camera), payload, content_type=EVENT_CONTENT_TYPE)
+        waiting = Waiting(self._sequence, message, now_s)
+        self._waiting[self._sequence] = waiting
+        self._to_send.append(waiting)
+        self._counts.stored += 1
+
+    def take(self) -> Waiting | None:
+        """The next one to go; it counts as sent."""
+        while self._to_send:
+            waiting = self._to_send.popleft()
+            if waiting.sequence in self._waiting:
+                self._counts.sent += 1
+                self._counts.again += waiting.sent
+                waiting.sent = True
+                return waiting
+        return None
+
+    def rest(self, waiting: Waiting, now_s: float, *, at_broker: bool) -> None:
+        """It has its PUBACK; if nothing confirms it, it goes again after 60 s, doubling."""
+        self._counts.at_broker += at_broker
+        if waiting.sequence in self._waiting:
+            heapq.heappush(self._resting, (now_s + deferral_s(waiting.attempts), waiting.sequence))
+            waiting.attempts += 1
+
+    def lost(self, in_flight: Iterable[Waiting]) -> None:
+        """The session ended before their PUBACK."""
+        self._to_send.extendleft(reversed([*in_flight]))
+
+    def come_again(self, now_s: float) -> None:
+        """What has rested long enough."""
+        for _ in range(AGAIN_AT_ONCE):
+            if not self._resting or self._resting[0][0] > now_s:
+                return
+            _, sequence = heapq.heappop(self._resting)
+            if (waiting := self._waiting.get(sequence)) is not None:
+                self._to_send.append(waiting)
+
+    def confirmed(self, ack: wire.Ack, now_s: float) -> None:
+        self._counts.acks += 1
+        if ack.epoch != self.epoch or max([ack.upto, *ack.also]) > self._sequence:
+            self.ignored_acks += 1
+            return
+        covered = []
+        for sequence in self._waiting:
+            if sequence > ack.upto:
+                break
+            covered.append(sequence)
+        for sequence in (*covered, *ack.also):
+            if (waiting := self._waiting.pop(sequence, None)) is not None:
+                self._counts.confirmed += 1
+                self._counts.latency[bucket_of(now_s - waiting.stored_s)] += 1
+
+    def stats(self, now_s: float) -> OutboxStats:
+        """For the heartbeat."""
+        oldest = next(iter(self._waiting.values()), None)
+        return OutboxStats(
+            depth=len(self._waiting),
+            bytes=0,
+            oldest_s=0.0 if oldest is None else now_s - oldest.stored_s,
+            sequence=self._sequence,
+            epoch=self.epoch,
+            media_depth=0,
+            degraded=None,
+            shed=0,
+        )
