@@ -165,7 +165,7 @@ class _Taking:
         stream = self._known.streams.get((gateway, epoch))
         if stream is None:
             stream = self._batch.add_stream(gateway, epoch, self._now_ms)
-            self._known.streams[gateway, epoch] = stream
+            self._known.add_stream(stream)
         self._batch.streams[stream.id] = stream
         return stream
 

@@ -40,7 +40,13 @@ class Gateway:
 @dataclass(slots=True)
 class Known:
     gateways: dict[str, Gateway] = field(default_factory=dict)
-    streams: dict[tuple[str, str], Stream] = field(default_factory=dict)
+    streams: dict[tuple[str, str], Stream] = field(default_factory=dict)  # by gateway and epoch
+    _with_streams: set[str] = field(default_factory=set)
+
+    def add_stream(self, stream: Stream) -> None:
+        self.streams[stream.gateway, stream.epoch] = stream
+        self._with_streams.add(stream.gateway)
 
     def has_streams(self, gateway: str) -> bool:
-        return any(key[0] == gateway for key in self.streams)
+        """Asked at the first event of each gateway, which after a power cut come all at once."""
+        return gateway in self._with_streams

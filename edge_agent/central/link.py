@@ -36,8 +36,10 @@ RECONNECT_CAP_S = 15.0
 SIGN_ON_TIMEOUT_S = 45.0
 BROKEN_S = 5.0
 """After a failed send the network thread has this long to say why."""
-WINDOW = 50
-"""Own messages that wait for their PUBACK; fewer where the broker takes fewer."""
+WINDOW = 500
+"""Own messages that wait for their PUBACK; fewer where the broker takes fewer. When the centre falls behind,
+a PUBACK stands behind the ``RECEIVE_MAXIMUM`` events that are on their way already, and they take a second:
+with a window of 50, confirmations went out at 100 a second, where ten cities want 1,400."""
 MOST_WAITING = 20_000
 """Own messages that wait to be sent; more are dropped, the oldest first: gateways ask again."""
 

@@ -304,7 +304,8 @@ def _known(connection: Connection) -> Known:
         known.gateways[row.id] = Gateway(**row._mapping)
     for each in connection.execute(select(tables.stream)):
         stream = Stream(each.id, each.gateway, each.epoch, each.highest, each.late)
-        known.streams[each.gateway, each.epoch] = by_id[each.id] = stream
+        known.add_stream(stream)
+        by_id[each.id] = stream
     for gap in connection.execute(select(tables.gap).order_by(tables.gap.c.stream, tables.gap.c.first)):
         by_id[gap.stream].load(Gap(gap.first, gap.last, Why(gap.why), gap.found_ms))
     slots = select(tables.health.c.gateway, func.max(tables.health.c.slot_ms))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Callable
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -57,7 +58,7 @@ class Listener:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
-        client.on_log = self._on_log
+        client.enable_logger(_ErrorsOnly(self._keep_error))
         client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
 
@@ -155,10 +156,8 @@ class Listener:
         elif reason.getName() == "Keep alive timeout":
             self._silent = True
 
-    def _on_log(self, client: paho.Client, _: object, level: int, line: str) -> None:
-        # paho tells why a read failed, TLS alerts included, nowhere but here.
-        if level == LogLevel.MQTT_LOG_ERR:
-            self._socket_error = line
+    def _keep_error(self, line: str) -> None:
+        self._socket_error = line
 
     def _on_socket_open(self, client: paho.Client, _: object, sock: object) -> None:
         # The one callback that raises, on the thread ``mqtt-connect``: it keeps paho from sending CONNECT.
@@ -168,6 +167,19 @@ class Listener:
 
     def _on_socket_close(self, client: paho.Client, _: object, sock: object) -> None:
         self.count(sock)
+
+
+class _ErrorsOnly(logging.Logger):
+    """paho tells why a read failed, TLS alerts included, nowhere but in its log. For ``on_log`` it would make
+    a line of every packet, properties and all; a logger is asked first."""
+
+    def __init__(self, keep: Callable[[str], None]) -> None:
+        super().__init__("paho")
+        self._keep = keep
+
+    def log(self, level: int, msg: object, *args: object, **more: object) -> None:
+        if level >= logging.ERROR:
+            self._keep(str(msg) % args)
 
 
 class WatchedClient(paho.Client):

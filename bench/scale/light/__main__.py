@@ -1,6 +1,6 @@
 """One process of light gateways: told on stdin and reporting on stdout as ``edge_agent.simulate.worker`` is.
 
-Thousands of gateways on one event loop: a session, a certificate, a will and a client id each, messages made as
+Thousands of gateways on one event loop: a session, certificate, will and client id each, messages made as
 ``edge-agent simulate`` makes them, and confirmations obeyed. What it lacks is said in ``outbox.py`` and
 ``gateway.py``: a broker and a centre can be measured with it, an agent cannot.
 """
