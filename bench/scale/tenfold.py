@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,15 @@ SETTLE_S = 20.0
 MEASURED_S = 60.0
 STAY_S = 5.0
 SPREAD_S = 30.0
+GOOD_S = 62.0
+"""A session of a minute is a good one: its end is not taken for flapping."""
+AWAY_S = 2.0
+"""As systemd has it for mosquitto."""
 
 
 def tenfold(folder: Path, sites: int) -> dict[str, Any]:
-    """All connect at once; then, in another run, noon. Each with one, five and ten cities."""
+    """All connect at once; then, in another run, noon. Each with one, five and ten cities. Last the broker is
+    killed under ten."""
     found: dict[str, Any] = {}
     for times in TIMES:
         name = f"{times} x"
@@ -29,6 +36,8 @@ def tenfold(folder: Path, sites: int) -> dict[str, Any]:
         busy = city_of(sites * times, begins_at_h=NOON_H, spread_s=SPREAD_S)
         found[name]["noon"] = _noon(folder / f"{times}-noon", busy)
         print(json.dumps({name: found[name]}, indent=1), flush=True)
+    most = city_of(sites * TIMES[-1], begins_at_h=NOON_H, spread_s=SPREAD_S)
+    found["broker killed"] = _restart(folder / "restart", most)
     return found
 
 
@@ -64,6 +73,30 @@ def _noon(folder: Path, scenario: Scenario) -> dict[str, Any]:
             "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
             "players behind s, at the end of it": after.totals.behind_s,
             "latency s meanwhile: half, 99 %, all": latency(before, after),
+            **account(city, totals),
+            **city.told_by_the_centre(),
+        }
+
+
+def _restart(folder: Path, scenario: Scenario) -> dict[str, Any]:
+    """``kill -9`` at noon, and another one two seconds later with what the first had on disk."""
+    with playing(folder, scenario, most=_most(scenario), players=LIGHT) as city:
+        _come(city)
+        city.watch(city.elapsed_s + GOOD_S)
+        city.broker.end(signal.SIGKILL)
+        threading.Event().wait(AWAY_S)
+        city.broker.start()
+        back_s, first, meter = city.elapsed_s, len(city.samples), Meter(city)
+        all_s, spent = city.watch_online(scenario.sites, PATIENCE_S), meter.read()
+        half_s = when(city.samples[first:], scenario.sites / 2)
+        city.watch(city.elapsed_s + SETTLE_S)
+        totals = city.finish(PATIENCE_S)
+        return {
+            "half are back after s": None if half_s is None else half_s - back_s,
+            "all are back after s": None if all_s is None else all_s - back_s,
+            "broker CPU, cores": spent.broker.cpu_s / spent.lasted_s,
+            "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
+            "broker RSS MB": Meter(city).read().broker.rss_mb,
             **account(city, totals),
             **city.told_by_the_centre(),
         }
