@@ -148,7 +148,7 @@ def faults(folder: Path, sites: int) -> dict[str, Any]:
 
 def growth(folder: Path, sites: int) -> dict[str, Any]:
     """More sessions and heartbeats, with the events of one city. Ten times as many are more than two cores
-    can play: their sign-ons take longer than a sign-on may."""
+    can play so: their sign-ons take longer than a sign-on may. ``tenfold`` plays them lighter."""
     found = {}
     for times in (2, 5):
         scenario = city_of(
