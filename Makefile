@@ -11,7 +11,7 @@
 #                    FOR=centre: what the server of the centre installs
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
-# make examples  messages of real runs into docs/reference/examples/, about 6 minutes
+# make examples  messages of real runs into docs/reference/examples/, about 12 minutes: one waits that long for a broker
 # make check  format, lint, types, import rules
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
@@ -103,9 +103,9 @@ check-contract: setup
 # Tests that listen to a real agent, or replay real footage, keep what they hear.
 examples: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
-	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 2 --dist loadfile -q \
-		--basetemp=/tmp/edge-agent-examples tests/agent tests/commands tests/contract tests/update tests/replay tests/mqtt/test_confirmed.py \
-		tests/central tests/chaos/test_broker_away.py
+	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 3 --dist loadfile -q \
+		--basetemp=/tmp/edge-agent-examples tests/chaos/test_broker_away.py tests/agent tests/commands tests/contract \
+		tests/update tests/replay tests/mqtt/test_confirmed.py tests/central
 	$(BIN)/python -m edge_agent.asyncapi
 
 bench: setup $(VENV)/.bench
