@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from edge_agent import __version__, wire
-from edge_agent.schema import message_types, unindent_descriptions
+from edge_agent.schema import message_types, simplify
 
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
 ROOT = "tb/v1"
@@ -100,7 +100,7 @@ def document(examples: Mapping[str, Any]) -> Document:
     """``examples``: payloads by the name of their message."""
     types = {name: kind for name, kind in message_types().items() if name in set(_json_messages())}
     references, schemas = msgspec.json.schema_components(list(types.values()), ref_template=REFERENCES)
-    unindent_descriptions(schemas)
+    simplify(schemas)
     _to_draft_7(schemas)
     payloads = dict(zip(types, references, strict=True))
     return {

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from edge_agent import wire
+from edge_agent.wire.base import END
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).with_name("schemas")
@@ -63,19 +64,22 @@ def schema_of(name: str) -> Schema:
         root["required"] = ["schema", *root["required"]]
     head = {"$schema": DIALECT, "$id": f"{wire.SCHEMA_BASE}{name}.json"}
     schema = {**head, **root, **({"$defs": parts} if parts else {})}
-    unindent_descriptions(schema)
+    simplify(schema)
     return schema
 
 
-def unindent_descriptions(node: object) -> None:
-    """Python 3.13 takes the indentation out of docstrings, 3.11 leaves it in: one text for both."""
+def simplify(node: object) -> None:
+    """Python 3.13 takes the indentation out of docstrings, 3.11 leaves it in: one text for both. In a
+    schema's pattern, which is ECMA-262, ``$`` is the end and nothing else."""
     if isinstance(node, dict):
         if isinstance(node.get("description"), str):
             node["description"] = inspect.cleandoc(node["description"])
+        if isinstance(node.get("pattern"), str):
+            node["pattern"] = node["pattern"].replace(END, "$")
         node = list(node.values())
     if isinstance(node, list):
         for part in node:
-            unindent_descriptions(part)
+            simplify(part)
 
 
 def schema_text(name: str) -> str:

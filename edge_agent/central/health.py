@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent.central.streams import HIGHEST_SEQUENCE
+from edge_agent.wire.base import END
 
 
 class ClockHealth(msgspec.Struct):
@@ -32,7 +33,7 @@ class OutboxHealth(msgspec.Struct):
     depth: Number = 0
     oldest_s: float = 0.0
     sequence: Number = 0
-    epoch: Annotated[str, Meta(pattern="^[a-z0-9-]{0,63}$")] = ""
+    epoch: Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{0,63}}{END}")] = ""
     degraded: str | None = None
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from edge_agent.wire.base import Message
+from edge_agent.wire.base import END, Message
 
-Epoch = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
+Epoch = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]
 Sequence = Annotated[int, Meta(ge=0, le=9_999_999_999_999_999)]
-MediaId = Annotated[str, Meta(pattern=r"^[^/+#\x00]{1,255}$")]
+MediaId = Annotated[str, Meta(pattern=rf"^[^/+#\x00]{{1,255}}{END}")]
 
 
 class Ack(Message, frozen=True, kw_only=True):

@@ -6,11 +6,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,63}$")]
-Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="UTC, RFC 3339")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", description="of the gateway's time zone")]
+END = r"$(?!\n)"
+"""Of a pattern: nothing follows. Python's ``$`` alone matches before a last line feed, too."""
+
+Id = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]
+Time = Annotated[
+    str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z{END}", description="UTC, RFC 3339")
+]
+Day = Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="of the gateway's time zone")]
 Unit = Annotated[float, Meta(ge=0, le=1)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
 WireBox = Annotated[
     tuple[Unit, Unit, Unit, Unit],
     Meta(description="x1, y1, x2, y2 in 0..1 of the picture, origin top left"),

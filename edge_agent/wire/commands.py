@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.base import Arguments, Id, Message, Sha256, Time
+from edge_agent.wire.base import END, Arguments, Id, Message, Sha256, Time
 from edge_agent.wire.configuration import SetConfigArguments
 from edge_agent.wire.files import (
     ClipArguments,
@@ -18,7 +18,7 @@ from edge_agent.wire.files import (
 
 CommandTime = Annotated[
     str,
-    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$", description="UTC, RFC 3339"),
+    Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,9}})?Z{END}", description="UTC, RFC 3339"),
 ]
 
 
@@ -49,9 +49,11 @@ class UpdateArguments(Arguments, frozen=True, kw_only=True):
     """A release, signed with the fleet's release key, and where the wheels come from that the box has not."""
 
     manifest: Annotated[str, Meta(max_length=100_000, description="the text of manifest.json, to the byte")]
-    signature: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{86}==$", description="manifest.json.sig, base64")]
+    signature: Annotated[
+        str, Meta(pattern=rf"^[A-Za-z0-9+/]{{86}}=={END}", description="manifest.json.sig, base64")
+    ]
     url: Annotated[
-        Annotated[str, Meta(pattern=r"^https://[!-~]+$", max_length=500)] | None,
+        Annotated[str, Meta(pattern=rf"^https://[!-~]+{END}", max_length=500)] | None,
         Meta(description="the folder with wheels/; null: they come as update-piece"),
     ] = None
     pieces: Annotated[dict[str, Pieces], Meta(max_length=64, description="by the wheel's file name")] = field(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Message, Time
+from edge_agent.wire.base import END, Count, Message, Time
 
 
 class LineCountsData(Message, frozen=True, kw_only=True):
@@ -15,7 +15,7 @@ class LineCountsData(Message, frozen=True, kw_only=True):
 
     rule_id: str
     line: str
-    day: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", description="in the site's own time")]
+    day: Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="in the site's own time")]
     from_at: Annotated[Time, Meta(description="of the interval since the last one")]
     to_at: Time
     a_to_b: Annotated[dict[str, Count], Meta(description="since midnight, by label")]

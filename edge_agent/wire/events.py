@@ -6,7 +6,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Id, Message, Sha256, Time
+from edge_agent.wire.base import END, Id, Message, Sha256, Time
 from edge_agent.wire.box import (
     CertificateData,
     ClockCorrectionData,
@@ -62,11 +62,11 @@ class CloudEvent(Message, Generic[Data], frozen=True, kw_only=True):
     id: str
     source: str
     subject: Id
-    type: Annotated[str, Meta(pattern=r"^vn\.thaibinh\.edge\.[a-z-]+\.v1$")]
+    type: Annotated[str, Meta(pattern=rf"^vn\.thaibinh\.edge\.[a-z-]+\.v1{END}")]
     time: Time
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str
-    sequence: Annotated[str, Meta(pattern=r"^\d{16}$")]
+    sequence: Annotated[str, Meta(pattern=rf"^\d{{16}}{END}")]
     epoch: str
     prevhash: Annotated[
         Sha256,
@@ -74,7 +74,7 @@ class CloudEvent(Message, Generic[Data], frozen=True, kw_only=True):
     ]
     recordedtime: Time
     bootid: str
-    bootms: Annotated[str, Meta(pattern=r"^\d+$", description="ms since boot when it happened")]
+    bootms: Annotated[str, Meta(pattern=rf"^\d+{END}", description="ms since boot when it happened")]
     severitynumber: Literal[9, 13, 17]
     severitytext: Literal["INFO", "WARN", "ERROR"]
     clock: Literal["synced", "unsynced"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Id, Message, Sha256, Time
+from edge_agent.wire.base import END, Count, Id, Message, Sha256, Time
 
 
 class ClipRef(Message, frozen=True, kw_only=True):
@@ -51,7 +51,9 @@ class ChainHeadData(Message, frozen=True, kw_only=True):
     """``chain-head``: the gateway signs all its events up to one; docs/reference/evidence.md."""
 
     epoch: str
-    sequence: Annotated[str, Meta(pattern=r"^\d{16}$", description="of the newest event that is signed")]
+    sequence: Annotated[
+        str, Meta(pattern=rf"^\d{{16}}{END}", description="of the newest event that is signed")
+    ]
     sha256: Annotated[Sha256, Meta(description="of its bytes, as they were published")]
     signed_at: Time
     key_id: Annotated[Sha256, Meta(description="of the public key, DER")]

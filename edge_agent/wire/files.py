@@ -6,12 +6,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edge_agent.wire.base import Arguments, Id, Message, Sha256, Time
+from edge_agent.wire.base import END, Arguments, Id, Message, Sha256, Time
 
 Url = Annotated[
     str,
     Meta(
-        pattern=r"^https://[!-?A-~]+$",
+        pattern=rf"^https://[!-?A-~]+{END}",
         max_length=4000,
         description="presigned, for one PUT; needs a signature",
     ),
@@ -27,7 +27,7 @@ class SnapshotArguments(Arguments, frozen=True, kw_only=True):
 class ClipArguments(Arguments, frozen=True, kw_only=True):
     """The clip of an event, or a new one of a camera from ``last_s`` ago to ``next_s`` from now."""
 
-    event_id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,120}$")] | None = None
+    event_id: Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,120}}{END}")] | None = None
     camera: Id | None = None
     last_s: Annotated[float, Meta(ge=0, le=120)] = 5.0
     next_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
@@ -64,7 +64,7 @@ class StormHealth(Message, frozen=True, kw_only=True):
 class HoldArguments(Arguments, frozen=True, kw_only=True):
     """Rotation leaves the media of an event alone, until they are released."""
 
-    event_id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,120}$")]
+    event_id: Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,120}}{END}")]
     why: Annotated[str, Meta(min_length=1, max_length=500)]
     release: bool = False
 

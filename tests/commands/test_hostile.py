@@ -127,6 +127,14 @@ def test_a_signed_command_with_any_byte_changed_is_refused(
     assert not (box.state_dir / f"commands/{asked['id']}.json").exists()
 
 
+@pytest.mark.parametrize("key", ["id", "type", "gateway", "issued", "expires"])
+def test_a_line_feed_at_the_end_is_part_of_no_field(box: Counter, errors: Errors, key: str) -> None:
+    """Python's ``$`` stands before it: the publisher died of the reply to such an id, again and again."""
+    asked = document("status")
+    deliver(box, errors, "status", encoded({**asked, key: asked[key] + "\n"}))
+    assert has_done_nothing(box)
+
+
 def test_a_flood_of_wrong_commands_is_answered_at_a_bounded_rate_and_pushes_nothing_out(
     tmp_path: Path, box: Counter
 ) -> None:
