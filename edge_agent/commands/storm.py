@@ -66,7 +66,7 @@ class StormMode:
     def run(self, order: Order[StormArguments]) -> Outcome:
         args = order.args
         known = list(self._cameras())
-        wanted = known if args.cameras is None else args.cameras
+        wanted = known if args.cameras is None else list(dict.fromkeys(args.cameras))
         if unknown := [camera for camera in wanted if camera not in known]:
             raise Refused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
         if args.for_s == 0:

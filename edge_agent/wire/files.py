@@ -48,7 +48,7 @@ class DiagnosticsArguments(Arguments, frozen=True, kw_only=True):
 class StormArguments(Arguments, frozen=True, kw_only=True):
     """Snapshots again and again: streets flood."""
 
-    cameras: Annotated[list[Id] | None, Meta(description="null: all")] = None
+    cameras: Annotated[Annotated[list[Id], Meta(min_length=1)] | None, Meta(description="null: all")] = None
     every_s: Annotated[float, Meta(ge=30, le=3600)] = 300.0
     for_s: Annotated[float, Meta(ge=0, le=172_800, description="0: end it now")] = 7200.0
 

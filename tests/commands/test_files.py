@@ -20,6 +20,7 @@ from edge_agent.command_room.diagnostics import (
     configuration_text,
 )
 from edge_agent.commands.action import Failed, Outcome, Refused
+from edge_agent.commands.document import arguments
 from edge_agent.commands.files import MQTT_MOST_BYTES, Clip, Diagnostics, EvidenceHold, Snapshot, media_of
 from edge_agent.commands.https import Target
 from edge_agent.commands.storm import StormMode
@@ -299,6 +300,15 @@ def test_a_storm_takes_pictures_at_once_and_then_every_so_often_until_it_is_over
     assert sky.taken == [("cam-2", f"storm-c-1-{number}", "c-1") for number in range(1, 6)]
     assert sky.storm.health() is None
     assert not sky.path.exists()
+
+
+def test_a_camera_that_is_named_a_thousand_times_gives_one_picture_and_none_is_no_storm(sky: Sky) -> None:
+    outcome = run(sky.storm, StormArguments(cameras=["cam-2", "cam-1"] * 1000, every_s=60, for_s=60))
+    assert outcome.result["cameras"] == ["cam-2", "cam-1"]
+    sky.pass_s(1)
+    assert [camera for camera, *_ in sky.taken] == ["cam-2", "cam-1"]
+    with pytest.raises(Refused, match="length >= 1"):
+        arguments(StormArguments, {"cameras": []})
 
 
 def test_it_goes_on_after_a_restart_and_ends_at_the_same_time(sky: Sky) -> None:
