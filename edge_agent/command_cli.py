@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import msgspec
 
 from edge_agent.clock import rfc3339
+from edge_agent.commands.document import LONGEST_LIFE
 from edge_agent.commands.operator_key import make_key, read_private
 from edge_agent.commands.signature import sign
 from edge_agent.config.addresses import BrokerAddress
@@ -28,6 +29,8 @@ from edge_agent.wire import ARGUMENTS, Command, Reply
 
 KEYGEN = "keygen"
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+LONGEST_LIFE_S = int(LONGEST_LIFE.total_seconds())
+LONGEST_WAIT_S = 86_400.0
 
 
 class CommandError(EdgeAgentError):
@@ -129,6 +132,10 @@ def _document(args: argparse.Namespace) -> Command[Any]:
     refuse_bad_ids(args.gateway, args.ward, *([args.id] if args.id else []))
     if args.type not in ARGUMENTS:
         raise CommandError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
+    if not 1 <= args.expires_s <= LONGEST_LIFE_S:
+        raise CommandError(f"--expires-s: from 1 to {LONGEST_LIFE_S}, which is 31 days; nothing was sent")
+    if not 0 <= args.wait_s <= LONGEST_WAIT_S:
+        raise CommandError(f"--wait-s: from 0 to {LONGEST_WAIT_S:.0f}; nothing was sent")
     now = datetime.now(UTC)
     return Command(
         id=args.id or f"{args.type}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}",
@@ -207,7 +214,13 @@ def _keygen(path: Path | None, stdout: TextIO) -> int:
     if path is None:
         print("edge-agent command keygen: name the file of the private key", file=sys.stderr)
         return EXIT_USAGE
-    public_path, id_ = make_key(path)
+    try:
+        public_path, id_ = make_key(path)
+    except OSError as error:
+        print(
+            f"edge-agent command keygen: {error.filename}: {error.strerror}; no key was made", file=sys.stderr
+        )
+        return EXIT_FAILED
     print(f"{path}: the private key. It signs commands: keep it off gateways and servers", file=stdout)
     print(f"{public_path}: the public key, for commands.operator_keys of the gateways", file=stdout)
     print(f"its id is {id_}", file=stdout)

@@ -103,7 +103,7 @@ class OpenCommands:
             if digest is None:
                 return None
             if digest not in ("", document.digest):
-                raise Refused(f"the id {document.id} was used by another document", "id-reused")
+                raise Refused(f"the id {document.id} was used by another command", "id-reused")
             open_ = self._open.get(document.id)
             entry = self._journal.read(document.id) if open_ is None else open_.entry
         if entry is not None:

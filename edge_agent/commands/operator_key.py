@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import re
 from pathlib import Path
@@ -37,8 +38,11 @@ def make_key(path: Path) -> tuple[Path, str]:
     also for a file that is there already."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    public_path = path.with_suffix(".pub.pem")
+    if public_path.exists():  # before the private one is there without it
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(public_path))
     private = Ed25519PrivateKey.generate()
-    public_path, der = path.with_suffix(".pub.pem"), PUBLIC_DER + private.public_key().public_bytes_raw()
+    der = PUBLIC_DER + private.public_key().public_bytes_raw()
     _write(path, "PRIVATE KEY", PRIVATE_DER + private.private_bytes_raw(), 0o600)
     _write(public_path, "PUBLIC KEY", der, 0o644)
     return public_path, key_id(der)[:SHORT_ID]

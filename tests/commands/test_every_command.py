@@ -76,13 +76,25 @@ def test_a_repeat_after_a_restart_gets_the_same_answer_also_when_it_has_expired(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_another_document_under_its_id_is_refused(name: str, box: Counter) -> None:
+def test_another_command_under_its_id_is_refused(name: str, box: Counter) -> None:
     id_, payload = right(box, name)
     box.deliver(name, payload)
     box.answer(id_)
-    _, other = right(box, name, id=id_, issued=moment(NOW - timedelta(seconds=7)))
-    box.deliver(name, other)
+    other_name = "rebirth" if name == "status" else "status"
+    _, other = right(box, other_name, id=id_)
+    box.deliver(other_name, other)
     assert box.replies(id_)[-1]["code"] == "id-reused"
+    assert box.ran == [id_]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_asks_again_a_minute_later_gets_the_same_answer(name: str, box: Counter) -> None:
+    id_, payload = right(box, name)
+    box.deliver(name, payload)
+    answer = box.answer(id_)
+    _, again = right(box, name, id=id_, issued=moment(NOW + timedelta(seconds=60)))
+    box.deliver(name, again)
+    assert box.replies(id_)[-1] == answer
     assert box.ran == [id_]
 
 

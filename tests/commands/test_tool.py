@@ -59,6 +59,20 @@ def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> Non
     ]
 
 
+def test_who_asks_again_with_the_id_gets_the_answer_that_was_lost(site: Site) -> None:
+    asked = ["mask", *at(site.broker.port), "--id", new_id(), "--arg", "camera=cam-1", "--arg", "rule=yard"]
+    first = run(*asked, "--arg", "for_s=5", "--json")
+    again = run(*asked, "--arg", "for_s=5", "--json")
+    assert (again.returncode, again.stdout) == (0, first.stdout.splitlines(keepends=True)[-1])
+    assert "(id-reused)" in run(*asked, "--arg", "for_s=6").stdout
+
+
+def test_a_public_key_that_is_there_already_leaves_no_private_one_without_it(tmp_path: Path) -> None:
+    (tmp_path / "operator.pub.pem").touch()
+    assert run("keygen", str(tmp_path / "operator.pem")).returncode == 1
+    assert not (tmp_path / "operator.pem").exists()
+
+
 def test_what_is_refused_ends_with_1(site: Site) -> None:
     done = run("relearn", *at(site.broker.port), "--arg", "camera=cam-9")
     assert done.returncode == 1
@@ -86,7 +100,7 @@ def test_it_signs_with_a_key_that_it_made(site: Site, tmp_path: Path) -> None:
     assert run(*signed).returncode == 0
     known.unlink()
     again = run("keygen", str(tmp_path / "operator.pem"))
-    assert (again.returncode, "File exists" in again.stderr) == (1, True)
+    assert (again.returncode, "operator.pub.pem: File exists; no key was made" in again.stderr) == (1, True)
 
 
 def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
@@ -104,6 +118,10 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
         (["status", "--arg", "x=1"], "unknown field `x`"),
         (["status", "--id", "Ä"], "is no id"),
         (["relearn", "--arg", "camera=@/nowhere"], "/nowhere cannot be read"),
+        (["status", "--expires-s", "-5"], "--expires-s: from 1 to 2678400"),
+        (["status", "--expires-s", "2678401"], "--expires-s: from 1 to 2678400"),
+        (["status", "--wait-s", "-1"], "--wait-s: from 0 to 86400"),
+        (["status", "--wait-s", "nan"], "--wait-s: from 0 to 86400"),
     ],
 )
 def test_what_is_written_wrong_is_not_sent(words: list[str], told: str) -> None:
