@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.signature import Operators
 from edge_agent.config.changes import changed
 from edge_agent.config.pushed import ConfigSource, Confirmed, DiskRefuses, GivenUp, Origin, PushStore, Trial
 from edge_agent.config.settings import Settings
@@ -180,11 +181,13 @@ class ConfigPush:
             ("gateway.id", ours.gateway.id, wanted.gateway.id),
             ("gateway.ward", ours.gateway.ward, wanted.gateway.ward),
             ("state_dir", ours.state_dir, wanted.state_dir),
+            ("mqtt.root", ours.mqtt.root, wanted.mqtt.root),  # connected, and nobody listens there
         ):
             if before != after:
                 raise Refused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
-        if ours.commands.operator_keys and not wanted.commands.operator_keys:
-            told = "it names no commands.operator_keys: nobody could push another one"
+        before_keys, after_keys = (Operators(each.commands.operator_keys).keys() for each in (ours, wanted))
+        if before_keys and not after_keys:
+            told = "commands.operator_keys has no key in it: nobody could push another one"
             raise Refused(told, "bad-arguments")
 
     def _begin(self, order: Order[SetConfigArguments]) -> None:

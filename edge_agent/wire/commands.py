@@ -117,26 +117,6 @@ class Command(Message, Generic[Args], frozen=True, kw_only=True):
 
 
 ReplyStatus = Literal["accepted", "running", "succeeded", "failed", "rejected", "expired"]
-ReplyCode = Literal[
-    "ok",
-    "malformed",
-    "oversized",
-    "unknown-type",
-    "wrong-gateway",
-    "bad-arguments",
-    "unsigned",
-    "unknown-key",
-    "bad-signature",
-    "expired",
-    "not-yet-valid",
-    "clock-not-synchronised",
-    "id-reused",
-    "busy",
-    "not-possible",
-    "failed",
-    "timed-out",
-    "interrupted",
-]
 
 
 class Reply(Message, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import pytest
 
 from edge_agent.command_room.config_push import ConfigPush, SitePort
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.operator_key import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.pushed import MAX_STARTS, ConfigSource, Origin, PushStore
 from edge_agent.config.settings import Settings
@@ -303,6 +304,7 @@ def test_a_repeat_of_what_is_in_force_is_no_work(site: Site) -> None:
         (lambda text: text.replace("dt-001", "dt-002"), "gateway.id is dt-001"),
         (lambda text: text.replace("de-tham", "bo-xuyen"), "gateway.ward is de-tham"),
         (lambda text: text.replace("state_dir: state", "state_dir: other"), "state_dir"),
+        (lambda text: text.replace("mqtt: {", "mqtt: {root: tb/v2, "), "mqtt.root is tb/v1"),
         (lambda text: text.replace("version: 13", "version: 12"), "itself says version 12"),
         (lambda text: text.replace("rtsp://10", "rtsp://admin:hunter2@10"), "password_file"),
         (lambda text: "[", "mistakes"),
@@ -318,6 +320,22 @@ def test_what_cannot_be_taken_is_refused_and_nothing_changes(
     assert "hunter2" not in str(refused.value)
     assert refused.value.code == "bad-arguments"
     assert (folder_of(site.settings), site.origin, site.answers) == (before, Origin.FILE, [])
+
+
+@pytest.mark.parametrize("keys", ["[]", "[nowhere]", "[readme.pem]"])
+def test_one_after_which_nobody_could_push_another_is_refused(site: Site, keys: str) -> None:
+    folder = site.path.parent / "keys"
+    folder.mkdir()
+    make_key(folder / "operator.pem")
+    (folder / "operator.pem").unlink()  # the private one has no place on a gateway
+    (site.path.parent / "readme.pem").write_text("the operators' keys are elsewhere")
+    (site.path.parent / "nowhere").mkdir()
+    own = OWN + "commands: {operator_keys: [keys]}\n"
+    site.path.write_text(own)
+    site.start()
+    with pytest.raises(Refused):
+        site.propose(13, pushed(13, own.replace("[keys]", keys)))
+    assert site.propose(13, pushed(13, own)) is not None
 
 
 def test_a_text_that_is_not_what_was_signed_for_is_refused(site: Site) -> None:
