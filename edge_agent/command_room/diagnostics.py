@@ -26,6 +26,9 @@ _PASSWORD = re.compile(
 )
 """A key of YAML or JSON and its value, also one of several lines."""
 
+_COMMENT = re.compile(r"(^|[ \t])#[^\n]*", re.MULTILINE)
+"""Also what looks like one in quotes."""
+
 Parts = Mapping[str, Callable[[], bytes]]
 """What is in it, by file name; each is made when it is asked for."""
 
@@ -70,7 +73,8 @@ def bundle(parts: Parts, log: Sequence[str], most_bytes: int = MOST_BYTES) -> by
 
 def configuration_text(*files: Path) -> bytes:
     """As they are written, passwords left out: in addresses, and where they must not stand. A file with such
-    a mistake is refused by the agent, and is just what somebody wants to see then."""
+    a mistake is refused by the agent, and is just what somebody wants to see then. Comments are left out:
+    the camera's password is what people note there."""
     return "".join(_config_files(files)).encode()
 
 
@@ -78,7 +82,7 @@ def _config_files(files: Sequence[Path]) -> Iterator[str]:
     for file in files:
         try:
             with file.open(encoding="utf-8", errors="replace") as opened:
-                text = masked(opened.read(MOST_CONFIG_BYTES))
+                text = masked(_COMMENT.sub(r"\1# ...", opened.read(MOST_CONFIG_BYTES)))
                 yield f"# --- {file}\n{_PASSWORD.sub(_without_value, text)}\n"
         except OSError as error:
             yield f"# --- {file}: {error.strerror}\n"

@@ -405,6 +405,8 @@ def test_no_password_of_an_address_is_in_the_configuration(tmp_path: Path) -> No
         "{username: box, pwd: hunter2}",
         "password: |\n  hunter2\n  hunter2\nnext: 1",
         "# password: hunter2",
+        "# the installer's login is admin / hunter2",
+        "heartbeat_s: 30  # hunter2 opens the cabinet",
     ],
 )
 def test_a_password_that_stands_where_it_must_not_is_not_in_it_either(tmp_path: Path, written: str) -> None:
