@@ -26,6 +26,7 @@ from edge_agent.config.spec import Refused
 from edge_agent.errors import EdgeAgentError
 from edge_agent.secrets import Credentials, Secret
 from edge_agent.wire import ARGUMENTS, Command, Reply
+from edge_agent.wire.base import in_words
 
 KEYGEN = "keygen"
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -165,7 +166,9 @@ def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
     try:
         checked = msgspec.convert(found, ARGUMENTS[type_], strict=False)
     except msgspec.ValidationError as error:
-        raise CommandError(f"the arguments of {type_} are wrong: {error}; nothing was sent") from None
+        raise CommandError(
+            f"the arguments of {type_} are wrong: {in_words(error)}; nothing was sent"
+        ) from None
     return {key: msgspec.to_builtins(getattr(checked, key)) for key in found}
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from edge_agent.commands.action import Refused
 from edge_agent.wire import Command
+from edge_agent.wire.base import in_words
 
 LARGEST_BYTES = 256_000
 LONGEST_LIFE = timedelta(days=31)
@@ -71,7 +72,7 @@ def parse(text: bytes) -> Document:
     except RecursionError:
         raise Refused("the document is nested too deeply", "malformed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise Refused(f"the document is not one of a command: {error}", "malformed") from None
+        raise Refused(f"the document is not one of a command: {in_words(error)}", "malformed") from None
     if expires <= issued:
         raise Refused("the document expires before it is issued", "malformed")
     if expires.year > LAST_YEAR:
@@ -86,7 +87,7 @@ def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:
     try:
         return msgspec.convert(args, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Refused(f"the arguments are wrong: {error}", "bad-arguments") from None
+        raise Refused(f"the arguments are wrong: {in_words(error)}", "bad-arguments") from None
 
 
 def unambiguous(text: bytes) -> Any:

@@ -118,6 +118,7 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
         (["status", "--arg", "x=1"], "unknown field `x`"),
         (["status", "--id", "Ä"], "is no id"),
         (["relearn", "--arg", "camera=@/nowhere"], "/nowhere cannot be read"),
+        (["relearn", "--arg", "camera=cam 1"], "matching regex '^[a-z0-9-]{1,63}$' - at"),
         (["status", "--expires-s", "-5"], "--expires-s: from 1 to 2678400"),
         (["status", "--expires-s", "2678401"], "--expires-s: from 1 to 2678400"),
         (["status", "--wait-s", "-1"], "--wait-s: from 0 to 86400"),
