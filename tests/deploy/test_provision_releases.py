@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -87,6 +88,8 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
     old.run("systemctl restart edge-agent")
     wait_until(lambda: "our certificate is revoked" in _last_error(old), 120, "it knows why")
     assert site.reports(GOOD)
+    again = site.play_well("replace-box.yml", site=SITE)
+    assert re.search(rf"^{SITE} .*changed=0 ", again.text, re.MULTILINE), "a second run revokes nobody"
 
 
 def test_a_closed_site_is_out_and_leaves_nothing(filmed: Provisioning) -> None:
