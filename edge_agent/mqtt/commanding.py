@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -16,13 +15,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.tool_client import REFUSED, connect, make_client
 from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.window import NO_SUBSCRIBER
 
 CONNECT_S = 10.0
-KEEPALIVE_S = 30
-REFUSED = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,7 @@ class CentreConnection:
         self._client = self._make_client(client_id)
 
     def __enter__(self) -> CentreConnection:
-        try:
-            if self._broker.tls:
-                self._client.tls_set_context(make_context(self._settings))
-            self._client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
-        except (OSError, ValueError, MqttError) as error:
-            raise MqttError(causes.of_connect(error, self._broker, clock_trusted=True).text) from error
-        self._client.loop_start()
+        connect(self._client, self._broker, self._settings)
         self._wait_for("connected")
         return self
 
@@ -106,10 +97,7 @@ class CentreConnection:
                 self._told.put(each)
 
     def _make_client(self, client_id: str) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
-        )
-        client.connect_timeout = CONNECT_S
+        client = make_client(self._settings, client_id, connect_s=CONNECT_S, comes_back=False)
 
         def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
             self._told.put(_Told("connected", reason.value))
@@ -128,7 +116,4 @@ class CentreConnection:
 
         client.on_connect, client.on_disconnect = on_connect, on_disconnect
         client.on_subscribe, client.on_publish, client.on_message = on_subscribe, on_publish, on_message
-        if self._settings.credentials is not None:
-            credentials = self._settings.credentials
-            client.username_pw_set(credentials.username, credentials.password.reveal())
         return client

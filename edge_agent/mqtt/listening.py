@@ -8,17 +8,14 @@ import time
 from dataclasses import dataclass
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.tool_client import REFUSED, connect, make_client
 
 CONNECT_S = 15.0
-KEEPALIVE_S = 30
-REFUSED = 0x80
 MOST_WAITING = 50_000
 AT_ONCE = 100
 """Topics of one SUBSCRIBE."""
@@ -53,13 +50,7 @@ class Listening:
         self._client = self._make_client(client_id)
 
     def __enter__(self) -> Listening:
-        try:
-            if self._broker.tls:
-                self._client.tls_set_context(make_context(self._settings))
-            self._client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
-        except (OSError, ValueError, MqttError) as error:
-            raise MqttError(causes.of_connect(error, self._broker, clock_trusted=True).text) from error
-        self._client.loop_start()
+        connect(self._client, self._broker, self._settings)
         with self._changed:
             answered = self._changed.wait_for(lambda: self._reason is not None, CONNECT_S)
             reason = self._reason
@@ -122,15 +113,10 @@ class Listening:
                     self._asked.add(packet_id)
 
     def _make_client(self, client_id: str) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=True
-        )
-        client.connect_timeout = CONNECT_S
+        client = make_client(self._settings, client_id, connect_s=CONNECT_S, comes_back=True)
         client.reconnect_delay_set(1, 15)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
-        if (credentials := self._settings.credentials) is not None:
-            client.username_pw_set(credentials.username, credentials.password.reveal())
         return client
 
     # --- paho's network thread ---
