@@ -22,10 +22,11 @@ from edge_agent.central.settings import CentralSettings, Database, History
 from edge_agent.central.web.config import CONSOLE
 from edge_agent.clock import SystemClock
 from edge_agent.config import tree
-from edge_agent.config.files import Files, reason
+from edge_agent.config.files import Files
 from edge_agent.config.kinds import Number, PasswordFile, PathKind, identifier, text_of
 from edge_agent.config.many import ListOf
 from edge_agent.config.merge import without_nulls
+from edge_agent.config.one_file import read_mapping
 from edge_agent.config.reference import page_of
 from edge_agent.config.sections import login
 from edge_agent.config.sections.mqtt import MQTT
@@ -167,7 +168,7 @@ def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
     reading = Reading(files, SystemClock())
-    node = _tree(path, reading)
+    node = read_mapping(path, reading, "a mapping that names at least wards: and mqtt:")
     settings = ROOT.read(without_nulls(node), reading) if node is not None else INVALID
     if reading.problems or settings is INVALID:
         raise _error(path, reading.problems)
@@ -189,25 +190,6 @@ def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO) -> i
     kind = "SQLite" if settings.database.embedded else "PostgreSQL"
     print(f"{path}: valid: {settings.id}, {count} ward{'' if count == 1 else 's'}, {kind}", file=stdout)
     return 0
-
-
-def _tree(path: Path, reading: Reading) -> tree.Mapping | None:
-    start = tree.Place(str(path), 1, 1)
-    try:
-        with path.open("rb") as file:
-            data = file.read(tree.MAX_BYTES + 1)
-        node, problems = tree.parse(data, str(path))
-    except OSError as error:
-        reading.refuse(start, f"cannot read this file: {reason(error)}")
-        return None
-    except tree.NotYaml as error:
-        reading.problems.append(error.problem)
-        return None
-    reading.problems.extend(problems)
-    if not isinstance(node, tree.Mapping):
-        reading.refuse(start, "the file must be a mapping that names at least wards: and mqtt:")
-        return None
-    return node
 
 
 def _error(path: Path, problems: list[Problem]) -> ConfigError:

@@ -9,9 +9,10 @@ from typing import Any
 
 from edge_agent.clock import SystemClock
 from edge_agent.config import tree
-from edge_agent.config.files import Files, reason
+from edge_agent.config.files import Files
 from edge_agent.config.kinds import Choice, Number, identifier
 from edge_agent.config.many import ListOf
+from edge_agent.config.one_file import read_mapping
 from edge_agent.config.one_of import one_of
 from edge_agent.config.settings import Delivery
 from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
@@ -129,7 +130,11 @@ def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
     """The file's, or the usual one, with what the command line says instead. Raises ConfigError."""
     name = "the command line" if path is None else str(path)
     reading = Reading(Files(Path("/"), None), SystemClock())
-    node = tree.Mapping(tree.Place(name, 1, 1)) if path is None else _tree(path, reading)
+    node = (
+        tree.Mapping(tree.Place(name, 1, 1))
+        if path is None
+        else read_mapping(path, reading, "a mapping such as sites: 20")
+    )
     if node is not None:
         found = SCENARIO.read(_with(node, changes), reading)
         if found is not INVALID and not reading.problems:
@@ -152,20 +157,3 @@ def _node(value: Any, place: tree.Place) -> tree.Node:
     if isinstance(value, list | tuple):
         return tree.Sequence(place, tuple(_node(item, place) for item in value))
     return tree.Scalar(place, str(value), plain=not isinstance(value, str))
-
-
-def _tree(path: Path, reading: Reading) -> tree.Mapping | None:
-    start = tree.Place(str(path), 1, 1)
-    try:
-        node, problems = tree.parse(path.read_bytes()[: tree.MAX_BYTES + 1], str(path))
-    except OSError as error:
-        reading.refuse(start, f"cannot read this file: {reason(error)}")
-        return None
-    except tree.NotYaml as error:
-        reading.problems.append(error.problem)
-        return None
-    reading.problems.extend(problems)
-    if not isinstance(node, tree.Mapping):
-        reading.refuse(start, "the file must be a mapping such as sites: 20")
-        return None
-    return node
