@@ -115,7 +115,8 @@ class Clip:
                 raise Refused("last_s and next_s together are less than a second", "bad-arguments")
             event_id = f"clip-{order.id}"
             self.cameras.film(args.camera, event_id, args.last_s, args.next_s)
-            order.progress(f"{args.camera} is filmed for another {args.next_s:g} s")
+            if args.next_s:
+                order.progress(f"{args.camera} is filmed for another {args.next_s:g} s")
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
             return self._deliver(order, event_id, *found)
         event_id = args.event_id or ""

@@ -37,7 +37,7 @@ ASKED: dict[str, tuple[str, Callable[[Asker], str]]] = {
     "cmd-status": ("status is accepted, running, succeeded", asked.status),
     "cmd-rebirth": ("rebirth is followed by a birth", asked.rebirth),
     "cmd-repeat": ("a repeated command gets the same answer", asked.repeat),
-    "cmd-reused": ("another document under a used id is rejected", asked.reused),
+    "cmd-reused": ("another command under a used id is rejected", asked.reused),
     "cmd-expired": ("an expired command is not obeyed", asked.expired),
     "cmd-gateway": ("a command for another gateway is rejected", asked.wrong_gateway),
     "cmd-malformed": ("an incomplete document is rejected", asked.malformed),
