@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.cameras import Cameras, RunningCamera
@@ -19,8 +20,16 @@ from edge_agent.evidence.store import MediaStore
 from edge_agent.model import CameraState
 from edge_agent.outbox import Outbox
 from edge_agent.outbox_model import SEALED_MAGIC, Media
+from edge_agent.wire import UplinkHealth
 
 log = logging.getLogger(__name__)
+
+
+def fate(uplink: UplinkHealth) -> str:
+    """Of a file that is in the outbox."""
+    if "media" not in uplink.held:
+        return "is on its way"
+    return f"waits on the box: the uplink's budget is short, pictures go again on {uplink.resets_on}"
 
 
 class MediaRoom:
@@ -33,14 +42,17 @@ class MediaRoom:
         events: EventMaker,
         outbox: Outbox,
         clock: Clock,
+        uplink: Callable[[], UplinkHealth],
         seal_to: bytes | None = None,
     ) -> None:
-        """``seal_to``: nothing that was stored before it was configured leaves the box plain."""
+        """``uplink``: its budget now. ``seal_to``: nothing that was stored before it was configured leaves
+        the box plain."""
         self._cameras = cameras
         self._store = store
         self._events = events
         self._outbox = outbox
         self._clock = clock
+        self._uplink = uplink
         self._seal_to = seal_to
 
     # --- cameras ---
@@ -95,11 +107,12 @@ class MediaRoom:
 
     # --- files ---
 
-    def send(self, media: Media, command_id: str) -> None:
+    def send(self, media: Media, command_id: str) -> str:
         try:
             self._outbox.append(self._events.file(media, command_id))
         except EdgeAgentError as error:
             raise Failed(f"it cannot be sent: {error}") from error
+        return fate(self._uplink())
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         found = self._clip_file(event_id)

@@ -62,6 +62,7 @@ from edge_agent.wire import (
     ConfigHealth,
     RuleOverride,
     StormHealth,
+    UplinkHealth,
 )
 
 log = logging.getLogger(__name__)
@@ -265,7 +266,8 @@ class CommandRoom:
             carried=partial(reach.usage.sent, TrafficClass.MEDIA),
         )
         seal_to = self._settings.storage.seal_to
-        files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock, seal_to)
+        uplink = partial(_uplink, reach.status)
+        files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock, uplink, seal_to)
         path = self._settings.state_dir / STORM_FILE
         self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.take)
         yield self._storm
@@ -290,6 +292,10 @@ def refuse_without_systemd() -> None:
     """Raises ``Refused``."""
     if not os.environ.get("NOTIFY_SOCKET"):
         raise Refused("this agent was not started by systemd: nobody would start it again")
+
+
+def _uplink(status: Callable[[], StatusDocument]) -> UplinkHealth:
+    return status().heartbeat.uplink
 
 
 def _has_restarted(order: Order[Any]) -> Outcome:

@@ -47,8 +47,9 @@ class CameraDesk(Protocol):
 class FileRoom(Protocol):
     """Where files come from, and where they go."""
 
-    def send(self, media: Media, command_id: str) -> None:
-        """Durable when it returns; told by an ``evidence`` event. Raises Failed."""
+    def send(self, media: Media, command_id: str) -> str:
+        """Durable when it returns; told by an ``evidence`` event. What becomes of it: ``is on its way``, or
+        why it waits. Raises Failed."""
         ...
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
@@ -79,8 +80,7 @@ class Snapshot:
 
     def run(self, order: Order[SnapshotArguments]) -> Outcome:
         media = self.cameras.snapshot(order.args.camera, f"snapshot-{order.id}", SNAPSHOT_WITHIN_S)
-        self.files.send(media, order.id)
-        return sent(media, f"the picture of {order.args.camera} is on its way")
+        return sent(media, f"the picture of {order.args.camera} {self.files.send(media, order.id)}")
 
     def resume(self, order: Order[SnapshotArguments]) -> Outcome:
         return self.run(order)
@@ -149,8 +149,7 @@ class Clip:
         if targets is None:
             _refuse_large(payload)
             media = media_of(payload, event_id, camera)
-            self.files.send(media, order.id)
-            return sent(media, "the clip is on its way")
+            return sent(media, f"the clip {self.files.send(media, order.id)}")
         order.progress(f"{len(payload)} bytes are uploaded")
         part_bytes = len(payload) if args.url is not None else args.part_bytes
         return uploaded(self.uploader, payload, event_id, targets, part_bytes)
@@ -179,8 +178,7 @@ class Diagnostics:
             return uploaded(self.uploader, bundle, event_id, [target], len(bundle))
         _refuse_large(bundle)
         media = media_of(bundle, event_id, "gateway")
-        self.files.send(media, order.id)
-        return sent(media, "the bundle is on its way")
+        return sent(media, f"the bundle {self.files.send(media, order.id)}")
 
     def resume(self, order: Order[DiagnosticsArguments]) -> Outcome:
         return self.run(order)

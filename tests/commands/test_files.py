@@ -19,6 +19,7 @@ from edge_agent.command_room.diagnostics import (
     bundle,
     configuration_text,
 )
+from edge_agent.command_room.media_room import fate
 from edge_agent.commands.action import Failed, Outcome, Refused
 from edge_agent.commands.document import arguments
 from edge_agent.commands.files import MQTT_MOST_BYTES, Clip, Diagnostics, EvidenceHold, Snapshot, media_of
@@ -32,6 +33,7 @@ from edge_agent.wire import (
     HoldArguments,
     SnapshotArguments,
     StormArguments,
+    UplinkHealth,
 )
 from tests.commands.orders import Given
 from tests.commands.put_server import PutServer
@@ -51,6 +53,7 @@ class Site:
         self.filmed: list[tuple[str, float, float]] = []
         self.paused_s = 0.0
         self.gives_clip = True
+        self.uplink = UplinkHealth()
 
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
         if camera != "cam-1":
@@ -60,8 +63,9 @@ class Site:
     def film(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         self.filmed.append((event_id, last_s, next_s))
 
-    def send(self, media: Media, command_id: str) -> None:
+    def send(self, media: Media, command_id: str) -> str:
         self.sent.append((media, command_id))
+        return fate(self.uplink)
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         return self.clips.get(event_id)
@@ -104,6 +108,15 @@ def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
     assert command_id == "c-1"
     assert outcome.result["media_id"] == media.media_id
     assert outcome.result["sha256"] == hashlib.sha256(JPEG).hexdigest()
+
+
+def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site: Site) -> None:
+    snapshot = Snapshot(site, site)
+    assert run(snapshot, SnapshotArguments(camera="cam-1")).text == "the picture of cam-1 is on its way"
+    site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
+    told = run(snapshot, SnapshotArguments(camera="cam-1")).text
+    assert told.startswith("the picture of cam-1 waits on the box:")
+    assert told.endswith("go again on 2026-12-01")
 
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:
