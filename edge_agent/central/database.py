@@ -134,6 +134,9 @@ def prepare(connection: Connection) -> None:
         version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
         if version is None:
             connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+            # A disk that was not mounted looks like a first start: users and history are gone without a word.
+            where = connection.engine.url.render_as_string()  # without its password
+            log.info("a new database begins, without users and history: %s", where)
         elif int(version) > SCHEMA_VERSION:
             raise StoreUnusable(
                 f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "

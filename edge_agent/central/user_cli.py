@@ -58,6 +58,8 @@ def _list(args: argparse.Namespace, settings: CentralSettings, connections: Conn
     for each in found:
         since = datetime.fromtimestamp(each.created_ms / 1000, UTC)
         yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {since:%Y-%m-%d}"
+    if not found:
+        yield "nobody yet: edge-agent central user add NAME --role admin"
 
 
 def _passwd(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:

@@ -81,7 +81,7 @@ def _once(table: Table, listen_s: float, as_json: bool, stdout: TextIO) -> int:
     if as_json:
         stdout.write(msgspec.json.format(msgspec.json.encode(rows)).decode() + "\n")
     else:
-        stdout.write("\n".join([*lines(rows, PLAIN_WIDTH), "", summary(rows)]) + "\n")
+        stdout.write("\n".join([*lines(rows, PLAIN_WIDTH), "", summary(table.rows(all_states=True))]) + "\n")
     if table.board.boxes:
         return EXIT_HEARD
     print(

@@ -81,6 +81,20 @@ def test_nothing_is_cut_off_and_everything_has_a_name(room: Room, name: str, siz
     assert room.browser.complaints == []
 
 
+def test_who_holds_a_phone_can_change_the_password_and_log_out(room: Room) -> None:
+    room.browser.resize(*PHONE, phone=True)
+    room.open("/")
+    for what in ("header a[href='/password']", "header form[action='/logout'] button"):
+        assert room.run(f'document.querySelector("{what}").checkVisibility()'), what
+
+
+def test_the_words_on_the_map_of_a_phone_can_be_read(room: Room) -> None:
+    room.browser.resize(*PHONE, phone=True)
+    room.open("/map")
+    heights = "Array.from(document.querySelectorAll('.map text'), (e) => e.getBoundingClientRect().height)"
+    assert min(room.run(heights)) >= 11  # pixels
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_written_can_be_read(room: Room, name: str, scheme: str) -> None:

@@ -63,6 +63,10 @@ class Box:
         )
         return self._enveloped("loss", sequence, "gateway", msgspec.to_builtins(data))
 
+    def evidence(self, sequence: int, camera: str = "cam-1", **data: Any) -> tuple[str, bytes]:
+        """A clip of an event, or why there is none."""
+        return self._enveloped("evidence", sequence, camera, data)
+
     def view(self, sequence: int, state: str, phase: str, camera: str = "cam-1") -> tuple[str, bytes]:
         """Of a camera's view, just now."""
         now = rfc3339(datetime.now(UTC))

@@ -56,6 +56,7 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         ("alerts: [{id: own, measure: disk_percent}]", "4:29", "a bound: above or below"),
         ("alerts: [{id: disk, above: 3, below: 5}]", "4:31", "above or below, not both"),
         ("alerts: [{id: disk, clear: 95}]", "4:28", "clear must not be higher than above, 90"),
+        ("alerts: [{id: disk, above: 80}]", "4:28", "ships with clear: 85; give a clear beside it"),
         ("alerts: [{id: tamper, above: 1}]", "4:23", "so or not: it takes no above"),
         ("alerts: [{id: disk, above: hot}]", "4:28", "must be a number"),
         ("alerts: [{id: disk, threshold: 95}]", "4:21", "write above: or below:"),
@@ -95,6 +96,18 @@ def test_all_mistakes_come_in_one_go(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, "wards: [De Tham]\nmqtt: {brokers: [localhost]}\nkeep: 1\n"))
     assert len(caught.value.problems) == 3
+
+
+def test_all_mistakes_of_alert_rules_come_in_one_go(tmp_path: Path) -> None:
+    rules = (
+        "{id: dsk, above: 95}, {id: disk, above: 95}, {id: disk, above: 96}, {id: temperature, above: hot}"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, f"{GOOD}alerts: [{rules}, {{id: own, measure: memory_percnt, above: 1}}]\n"))
+    told = [problem.message for problem in caught.value.problems]
+    assert len(told) == 4
+    for words in ("did you mean 'disk'?", "twice", "must be a number", "did you mean 'memory_percent'?"):
+        assert any(words in message for message in told)
 
 
 def test_rules_that_ship_are_changed_key_by_key_and_switched_off(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent.central import tables
-from edge_agent.central.database import StoreUnusable, open_engine
+from edge_agent.central.database import StoreUnusable, open_engine, prepare
 from edge_agent.central.intake import Intake
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import BoxReport, Standing
@@ -40,6 +40,21 @@ def test_gaps_and_numbers_are_the_same_after_a_restart(shop: Shop) -> None:
     assert (stream.highest, stream.upto, stream.late) == (10, 3, 1)
     status = shop.status()
     assert (status.events, status.missing, status.announced, status.late) == (4, 4, 2, 1)
+
+
+def test_a_new_database_is_told_and_one_that_is_there_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    database = Database(f"sqlite:///{tmp_path}/central.db", None)
+    for told in (1, 1):
+        engine = open_engine(database)
+        with engine.connect() as connection:
+            prepare(connection)
+        engine.dispose()
+        said = [each.getMessage() for each in caplog.records if "a new database begins" in each.getMessage()]
+        assert len(said) == told
+    assert f"{tmp_path}/central.db" in said[0]
 
 
 def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(shop: Shop) -> None:

@@ -68,6 +68,15 @@ def test_once_as_json_with_what_is_retained_and_what_comes(broker: Mosquitto, bo
     assert (second["gateway"], second["standing"], second["cameras_up"]) == ("dt-001", "fine", 1)
 
 
+def test_none_of_that_state_is_not_none_at_all(broker: Mosquitto, boxes: Subscriber) -> None:
+    say(boxes, DT.state("stopped", "s"), retain=True)
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    code, out, _ = fleet("--broker", url, "--once", "--listen-s", "0.5", "--state", "offline")
+    assert code == 0
+    assert "1 gateways: 1 stopped" in out
+    assert "dt-001" not in out
+
+
 def test_nothing_heard_is_said_and_an_absent_broker_too(broker: Mosquitto) -> None:
     url = f"mqtt://127.0.0.1:{broker.port}"
     code, _, error = fleet("--broker", url, "--once", "--listen-s", "0.5", "--ward", "de-tham")

@@ -52,7 +52,13 @@ def _check_clear(values: Values, key: str) -> None:
         return
     if clear > bound if key == "above" else clear < bound:
         side = "higher" if key == "above" else "lower"
-        values.reading.refuse(values.place("clear"), f"clear must not be {side} than {key}, {bound:g}")
+        place, told = values.place("clear"), f"clear must not be {side} than {key}, {bound:g}"
+        if place.file == str(DEFAULTS):  # it ships: who changed the bound has not seen it
+            place, told = (
+                values.place(key),
+                f"the rule ships with clear: {clear:g}; give a clear beside it: {told}",
+            )
+        values.reading.refuse(place, told)
 
 
 RULE = Section(
@@ -97,26 +103,31 @@ class AlertRules(ListOf):
         if not isinstance(node, tree.Sequence):
             return super().read(node, reading)
         shipped = _shipped()
-        if not self._known(shipped, node, reading):
-            return INVALID
-        rules = super().read(merged_by_id(_yielding(shipped, node), node), reading)
-        return INVALID if rules is INVALID else tuple(rule for rule in rules if rule.enabled)
+        before = len(reading.problems)
+        known = self._known(shipped, node, reading)
+        failed = len(reading.problems) > before
+        rules = super().read(merged_by_id(_yielding(shipped, known), known), reading)
+        return INVALID if failed or rules is INVALID else tuple(rule for rule in rules if rule.enabled)
 
-    def _known(self, shipped: tree.Sequence, node: tree.Sequence, reading: Reading) -> bool:
-        """A wrong id would be a rule without a measure, and one that comes twice would hide the first."""
+    def _known(self, shipped: tree.Sequence, node: tree.Sequence, reading: Reading) -> tree.Sequence:
+        """Without those that are refused for their id: a wrong one would be a rule without a measure, and
+        one that comes twice would hide the first."""
         ids = [id_ for item in shipped.items if (id_ := id_of(item)) is not None]
-        before, seen = len(reading.problems), set[str]()
+        kept, seen = list[tree.Node](), set[str]()
         for item in node.items:
             id_ = id_of(item)
             if id_ is None or not isinstance(item, tree.Mapping):
+                kept.append(item)
                 continue
             if id_ in seen:
                 reading.refuse(item.place, f"the rule {shown(id_)} stands in this list twice")
             elif id_ not in ids and "measure" not in item.entries:
                 near = did_you_mean(id_, ids) or "; a rule of its own needs a measure"
                 reading.refuse(item.entries["id"].value.place, f"no rule {shown(id_)} ships{near}")
+            else:
+                kept.append(item)
             seen.add(id_)
-        return len(reading.problems) == before
+        return tree.Sequence(node.place, tuple(kept))
 
 
 ALERTS = AlertRules(RULE, "alert rules", most=MOST_RULES)

@@ -20,10 +20,11 @@ from edge_agent.central.console import documents
 from edge_agent.central.scope import Scope
 from edge_agent.evidence.keys import KeyProblem, key_id, load_public, to_pem
 from edge_agent.evidence.records import NoEvent, Record, read_record
-from edge_agent.evidence.verify import GivenKey, Keys, Verdict, verify_events
+from edge_agent.evidence.verify import NO_KEY, GivenKey, Keys, Verdict, verify_events
 
 REACH = 400
 """Events behind the asked one in which its head is looked for: one comes every minute at least."""
+NO_KEY_TOLD = "the box has told no key: no signature was checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def judge_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdi
     key = next(iter(keys), "")
     for finding in verify_events(records, keys, excerpt=True):
         if finding.what == wanted:
-            return EventVerdict(finding.verdict, finding.why, key)
+            # Nobody gives a key at the console: what the command says of --key would send an officer astray.
+            why = NO_KEY_TOLD if finding.why == NO_KEY else finding.why
+            return EventVerdict(finding.verdict, why, key)
     return EventVerdict(Verdict.ALTERED, "it cannot be read as an event", key)
 
 

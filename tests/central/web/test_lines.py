@@ -7,17 +7,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace as but
 
+import edge_agent
 from edge_agent import wire
+from edge_agent.capture import failures
 from edge_agent.central import health as heard
 from edge_agent.central.alerts import measures
+from edge_agent.central.console.verdict import NO_KEY_TOLD
 from edge_agent.central.web.accounts import Role
+from edge_agent.central.web.words import told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
 from edge_agent.config.boards import Thermal
 from edge_agent.device import degraded
+from edge_agent.evidence import verify
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
 from tests.central.parts import Box
@@ -33,7 +39,15 @@ def cameras() -> Iterator[str]:
     each = [replace(camera, state=state, cause=cause) for state in BAD for cause in Cause]
     tampered = [replace(camera, state=CameraState.ONLINE, view=(view,)) for view in TAMPER]
     both = replace(camera, state=CameraState.ONLINE, view=("covered", "moved"), main_trouble="not_found")
-    yield from degraded.camera_lines([*each, *tampered, both], NOW, UTC)
+    detailed = [replace(each[0], cause=cause, detail=detail) for cause, detail in reasons()]
+    yield from degraded.camera_lines([*each, *tampered, both, *detailed], NOW, UTC)
+
+
+def reasons() -> Iterator[tuple[Cause, str]]:
+    """Why a camera gives no picture, as capture says it."""
+    yield from ((cause, detail) for _, cause, detail in failures._BY_TYPE)
+    yield from failures._BY_ERRNO.values()
+    yield from failures._BY_ANSWER.values()
 
 
 def delivery() -> Iterator[str]:
@@ -112,7 +126,13 @@ def alerts() -> Iterator[str]:
     yield measures.missing_events(3).text
 
 
-LINES = sorted(set(chain(cameras(), delivery(), box(), duties(), alerts())))
+def connections() -> Iterator[str]:
+    """Bare, as events of a camera's connection tell them."""
+    yield from (detail for _, detail in reasons())
+    yield from ("no packet for 10 s", "packets, but no whole picture for 12 s", "the connection broke")
+
+
+LINES = sorted(set(chain(cameras(), connections(), delivery(), box(), duties(), alerts())))
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -122,6 +142,33 @@ def test_what_the_code_says_is_said_in_vietnamese(line: str) -> None:
     assert not ENGLISH.search(ours), ours
     for number in re.findall(r"\d[\d,.]*", line):
         assert number in ours, "what was measured is told too"
+
+
+@pytest.mark.parametrize("line", [verify.SIGNED_ITSELF, NO_KEY_TOLD, *told.WHOLE])
+def test_whole_lines_are_those_of_the_code(line: str) -> None:
+    """Whoever words one anew is sent here."""
+    composed = {"the agent was stopped before it was stored": "the agent was stopped"}
+    package = Path(edge_agent.__file__).parent
+    parts = ("capture", "evidence", "commands", "events", "central/console")
+    sources = [file.read_text() for part in parts for file in (package / part).glob("*.py")]
+    assert any(composed.get(line, line) in source for source in sources)
+    assert in_vietnamese(line) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "ours"),
+    [
+        ("there is no clip of dt-001/a/1 on this box", "thiết bị không có video của sự kiện này"),
+        ("signed with the key of dt-002", "ký bằng khóa của dt-002"),
+        ("the agent failed to make it (OSError)", "phần mềm lỗi khi tạo (OSError)"),
+        (
+            "clips of mjpeg streams are not made, only of h264, hevc",
+            "không quay được luồng mjpeg, chỉ được h264, hevc",
+        ),
+    ],
+)
+def test_clips_and_signatures(line: str, ours: str) -> None:
+    assert in_vietnamese(line) == ours
 
 
 def test_nobody_says_what_no_pattern_fits() -> None:
@@ -145,7 +192,7 @@ def test_events_and_presence(line: str, ours: str) -> None:
 
 
 def test_patterns_have_as_many_holes_as_words() -> None:
-    for pattern, words in PATTERNS:
+    for pattern, words in (*told.PATTERNS, *PATTERNS):
         assert re.compile(pattern).groups == len(set(re.findall(r"{(\d)}", words))), pattern
 
 

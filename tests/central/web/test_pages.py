@@ -53,3 +53,54 @@ def test_headers_tell_the_browser_to_trust_nothing_else(house: House) -> None:
 def test_words_have_the_same_holes_in_both_languages() -> None:
     for key, (vietnamese, english) in ALL.items():
         assert re.findall(r"{(\w*)}", vietnamese) == re.findall(r"{(\w*)}", english), key
+
+
+def event_page(house: House, box: Box, *, lang: str = "vi") -> str:
+    house.person("lan", Role.VIEWER, box.ward)
+    browser = house.browser("lan")
+    browser.get(f"/language/{lang}")
+    return browser.get("/events/1").text
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("vi", "thiết bị chưa báo khóa nên chưa kiểm chữ ký nào"),
+        ("en", "the box has told no key: no signature was checked"),
+    ],
+)
+def test_an_event_of_a_box_without_a_key_says_so_in_the_readers_words(
+    house: House, lang: str, told: str
+) -> None:
+    box = Box("dt-001")
+    house.take(box.heartbeat("s"), box.birth("s"), box.event(1))
+    page = event_page(house, box, lang=lang)
+    assert told in page
+    assert "--key" not in page
+
+
+def test_a_clip_that_begins_after_its_event_says_so(house: House) -> None:
+    """After a start of the box the first keyframe comes late."""
+    box = Box("dt-001")
+    clip = {"media_id": "6ece7c03d7a8d4e428fb", "sha256": "0" * 64, "pre_roll_s": -8.2, "duration_s": 18.0}
+    house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", clip=clip))
+    page = event_page(house, box)
+    assert "Có video 18 giây trên thiết bị, bắt đầu 8 giây sau khi sự kiện xảy ra." in page
+    assert "-8 giây" not in page
+
+
+def test_why_there_is_no_clip_is_said_in_the_readers_words(house: House) -> None:
+    box = Box("dt-001")
+    missing = "the agent ended before the clip was complete"
+    house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", missing=missing))
+    assert "phần mềm dừng trước khi đoạn phim xong" in event_page(house, box)
+
+
+def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(house: House) -> None:
+    box = Box("dt-001")
+    topic, payload = box.birth("s")
+    house.take(box.heartbeat("s"), (topic, payload.replace(b"{", b'{"board": "unknown", ', 1)))
+    house.person("lan", Role.VIEWER, box.ward)
+    browser = house.browser("lan")
+    browser.get("/language/vi")
+    assert "<dd>unknown</dd>" not in browser.get("/sites/dt-001").text

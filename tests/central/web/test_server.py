@@ -218,6 +218,7 @@ def test_users_are_made_without_a_password_on_the_command_line(tmp_path: Path) -
         done = [
             _user(house, words)
             for words in (
+                "list",
                 f"add lan --role officer --ward de-tham --password-file {password}",
                 f"add lan --role viewer --ward de-tham --password-file {password}",
                 f"add minh --role admin --ward de-tham --password-file {password}",
@@ -233,11 +234,12 @@ def test_users_are_made_without_a_password_on_the_command_line(tmp_path: Path) -
                 "remove app",
             )
         ]
-        assert [code for code, _ in done] == [0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 1]
-        first, second = done[6][1].strip(), done[8][1].strip()
+        assert [code for code, _ in done] == [0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 1]
+        assert "nobody yet" in done[0][1]
+        first, second = done[7][1].strip(), done[9][1].strip()
         assert first.startswith("eac_")
         assert first != second
-        assert "bo-xuyen, de-tham" in done[10][1]
+        assert "bo-xuyen, de-tham" in done[11][1]
         house.start()
         assert house.browser("lan").get("/").status_code == 200
         assert house.program(second).get("/api/events").status_code == 401, "it was removed"

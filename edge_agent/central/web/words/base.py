@@ -41,7 +41,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "error-413": ("Dữ liệu quá lớn", "Too much data"),
     "error-429": ("Quá nhiều yêu cầu", "Too many requests"),
     "error-500": ("Có lỗi ở máy chủ", "The server made a mistake"),
-    "error-503": ("Tạm thời không dùng được, sẽ thử lại", "Not available at the moment; try again"),
+    "error-503": (
+        "Tạm thời không dùng được, hãy thử lại sau ít phút",
+        "Not available at the moment; try again",
+    ),
     "to-start": ("Về trang đầu", "To the first page"),
     "when": ("Khi nào", "When"),
     "who": ("Ai", "Who"),

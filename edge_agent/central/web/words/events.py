@@ -110,8 +110,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "masked": ("đã báo trước, không báo động", "expected: no alarm"),
     "clip": ("Video", "Clip"),
     "clip-on-box": (
-        "Có video {seconds} giây trên thiết bị, bắt đầu {before} giây trước sự kiện.",
-        "There is a clip of {seconds} s on the box, from {before} s before the event on.",
+        "Có video {seconds} giây trên thiết bị, bắt đầu {away} giây trước sự kiện.",
+        "There is a clip of {seconds} s on the box, from {away} s before the event on.",
+    ),
+    "clip-on-box-late": (
+        "Có video {seconds} giây trên thiết bị, bắt đầu {away} giây sau khi sự kiện xảy ra.",
+        "There is a clip of {seconds} s on the box, from {away} s after the event on.",
     ),
     "clip-missing": ("Không có video: {why}", "There is no clip: {why}"),
     "clip-not-yet": ("Chưa có tin về video.", "Nothing is known of a clip yet."),

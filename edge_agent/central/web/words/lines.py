@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from edge_agent.central.web.words import events, fleet
+from edge_agent.central.web.words import events, fleet, told
 
 PATTERNS: tuple[tuple[str, str], ...] = (
     # events
@@ -165,11 +165,13 @@ PARTS: Mapping[str, str] = {
     "it closed the stream": "camera ngắt luồng",
     "packets come, but no whole picture": "có dữ liệu nhưng không ra hình",
 }
-_COMPILED = tuple((re.compile(pattern), words) for pattern, words in PATTERNS)
+_COMPILED = tuple((re.compile(pattern), words) for pattern, words in (*told.PATTERNS, *PATTERNS))
 
 
 def in_vietnamese(line: str) -> str | None:
     """None: nobody has put it into Vietnamese."""
+    if line in told.WHOLE:
+        return told.WHOLE[line]
     for pattern, words in _COMPILED:
         if found := pattern.fullmatch(line):
             return words.format(*map(_part, found.groups(""))).strip()

@@ -1,0 +1,103 @@
+"""What cameras, clips, signatures and answered requests say in English, in Vietnamese: for ``lines.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WHOLE: Mapping[str, str] = {
+    # capture/: why a camera gives no picture
+    "the host refuses the connection": "camera từ chối kết nối",
+    "the camera does not know this path (404)": "camera không có đường dẫn này (404)",
+    "the camera answers with a server error (5xx)": "camera báo lỗi máy chủ (5xx)",
+    "the camera refuses the stream (4xx): too many viewers?": "camera từ chối (4xx): quá nhiều người xem?",
+    "there is no such file or device": "không có tệp hoặc thiết bị này",
+    "this is a folder, not a video": "đây là thư mục, không phải video",
+    "the agent may not read it": "không được quyền đọc",
+    "this kind of URL is not supported": "loại địa chỉ này không dùng được",
+    "there is no decoder for its codec": "không có bộ giải mã cho kiểu mã hóa này",
+    "the host does not answer": "camera không trả lời",
+    "there is no route to the host": "không có đường mạng tới camera",
+    "there is no network": "không có mạng",
+    "another program uses the device": "chương trình khác đang dùng thiết bị",
+    "this is not a video device": "đây không phải thiết bị video",
+    "the device is gone": "thiết bị không còn",
+    "its name cannot be resolved": "không tìm ra địa chỉ của tên máy",
+    "the host accepts the connection and says nothing": "camera nhận kết nối nhưng không gửi gì",
+    "the host closes the connection at once": "camera ngắt kết nối ngay",
+    "what answers there is not a camera": "thiết bị trả lời ở đó không phải camera",
+    "the camera answers, but describes no video that can be read": "camera trả lời, không có video đọc được",
+    "wrong user name or password": "sai tên đăng nhập hoặc mật khẩu",
+    "the camera wants a user name and password": "camera đòi tên đăng nhập và mật khẩu",
+    "this is not a video that can be read": "không phải video đọc được",
+    "the connection broke": "đứt kết nối",
+    "the camera ended the stream": "camera ngắt luồng",
+    "the file has ended": "tệp đã hết",
+    "there is no video in the stream": "luồng không có hình",
+    # evidence/: whether an event is as it was signed
+    "as it was signed": "đúng như khi ký",
+    "its own signature holds; the fields around it, such as its time, only the next head signs": (
+        "chữ ký của nó đúng; thời gian và các phần đi kèm do chữ ký kế tiếp xác nhận"
+    ),
+    "the box has told no key: no signature was checked": "thiết bị chưa báo khóa nên chưa kiểm chữ ký nào",
+    "its signature does not hold: something in this head was changed": (
+        "chữ ký không khớp: nội dung được ký đã bị sửa"
+    ),
+    "two different events of this number are signed: somebody else has the key": (
+        "có hai sự kiện khác nhau cùng số đều có chữ ký: người khác đã có khóa"
+    ),
+    "its bytes are not those that were signed": "nội dung không còn như khi ký",
+    "it does not fit the event before or after it: one of the two was changed": (
+        "không khớp với sự kiện trước hoặc sau: một trong hai đã bị sửa"
+    ),
+    "newer than the last event that a head signs": "mới hơn sự kiện cuối cùng đã được ký",
+    "it cannot be read as an event": "không đọc được như một sự kiện",
+    # evidence/: why there is no clip
+    "no keyframe came": "không có khung hình chính nào",
+    "there is no keyframe in it": "không có khung hình chính nào",
+    "the agent ended before the clip was complete": "phần mềm dừng trước khi đoạn phim xong",
+    "the agent was stopped before it was stored": "phần mềm bị dừng trước khi lưu",
+    "the agent was stopped": "phần mềm bị dừng",
+    # commands/: what became of the request for a clip
+    "the clip is on its way": "video đang trên đường về",
+    "no clip came of it; the evidence event says why": "không quay được video",
+    "the agent stops": "phần mềm của thiết bị đang dừng",
+    "the agent was restarted before the clip was complete": "phần mềm khởi động lại trước khi video xong",
+    "it was obeyed before; what came of it is not known any more": "đã làm trước đó, không còn biết kết quả",
+    "the box cannot write down that it has obeyed this: its disk is full or read-only": (
+        "ổ đĩa của thiết bị đầy hoặc không ghi được"
+    ),
+    "too many commands have come in the last days; send it again later": (
+        "mấy ngày qua có quá nhiều lệnh; hãy gửi lại sau"
+    ),
+}
+PATTERNS: tuple[tuple[str, str], ...] = (
+    (r"no packet for ([\d.]+) s", "không có dữ liệu trong {0} giây"),
+    (r"packets, but no whole picture for (\d+) s", "có dữ liệu nhưng không ra hình trong {0} giây"),
+    (r"its pictures are (\d+x\d+), too small to analyse", "hình {0}, quá nhỏ để phân tích"),
+    (r"the agent failed on this stream \((.+)\)", "phần mềm lỗi khi đọc luồng này ({0})"),
+    (r"the agent failed to make it \((.+)\)", "phần mềm lỗi khi tạo ({0})"),
+    (
+        r"signed with the key (\S+), which was not given",
+        "ký bằng khóa {0}, không phải khóa mà thiết bị đã báo",
+    ),
+    (r"signed with the key of (\S+)", "ký bằng khóa của {0}"),
+    (
+        r"what came after it was given up \((.+)\), and no head names it itself",
+        "sự kiện ngay sau đó đã bị bỏ ({0}) nên không còn chữ ký nối tới",
+    ),
+    (
+        r"the links from the signed event (\d+) do not reach it: see what comes between",
+        "chuỗi từ sự kiện đã ký {0} không nối tới đây: xem các sự kiện ở giữa",
+    ),
+    (r"clips of (\S+) streams are not made, only of (.+)", "không quay được luồng {0}, chỉ được {1}"),
+    (r"its packets make no MP4 file .+", "không tạo được tệp MP4 từ luồng này"),
+    (r"there is no clip of \S+ on this box", "thiết bị không có video của sự kiện này"),
+    (
+        r"it has (\d+) bytes, and (\d+) go through the broker; give a url",
+        "video có {0} byte, quá lớn để gửi qua máy chủ nhận tin (tối đa {1}); hãy báo quản trị",
+    ),
+    (
+        r"(\d+) commands are not done yet, .+; send it again later",
+        "thiết bị còn {0} lệnh chưa làm; hãy gửi lại sau",
+    ),
+)
