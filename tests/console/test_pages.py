@@ -225,6 +225,25 @@ def test_a_viewer_looks_only(served: CityHouse) -> None:
         assert hoa.post(path, {"subject": "alert 1"}).status_code == 403, path
 
 
+def test_an_alarm_is_handed_to_who_may_see_to_it_only(served: CityHouse) -> None:
+    """To anybody else it would be silent, and nobody's."""
+    served.person("ba", Role.OFFICER, "ky-ba")
+    served.person("nam", Role.VIEWER, "quang-trung")
+    served.person("mai", Role.OFFICER, "quang-trung")
+    lan = served.browser("lan")
+    page = alarm_of(lan, "qt-014")
+    offered = re.findall(
+        r"<option>([^<]+)</option>", re.findall(r'name="owner".*?</select>', lan.get(page).text)[0]
+    )
+    assert {"lan", "minh", "mai"} <= set(offered)
+    assert not {"ba", "nam", "hoa"} & set(offered)
+    fields = {"subject": subject_on(lan, page), "next": page}
+    for stranger in ("ba", "nam", "nobody", "Mai", ""):
+        assert lan.post("/alerts/take", {**fields, "owner": stranger}, page=page).status_code == 400
+    assert lan.post("/alerts/take", {**fields, "owner": "mai"}, page=page).status_code == 303
+    assert "Người xử lý: mai" in text_of(lan.get(page).text)
+
+
 def test_a_shift_is_handed_over_and_taken(served: CityHouse) -> None:
     lan, minh = served.browser("lan"), served.browser("minh")
     lan.post("/handover/leave", {"note": "camera cổng bị che,\nđã gọi thợ"}, page="/handover")

@@ -47,6 +47,11 @@ def all_accounts(connection: Connection) -> list[Account]:
     ]
 
 
+def acting_in(connection: Connection, ward: str) -> list[Account]:
+    """Who may see to what happens in that ward."""
+    return [each for each in all_accounts(connection) if each.role in ACTING and each.scope.admits(ward)]
+
+
 def find(connection: Connection, name: str) -> Account | None:
     row = connection.execute(select(tables.account).where(tables.account.c.name == name)).first()
     return None if row is None else _account(row)

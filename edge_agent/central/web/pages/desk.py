@@ -8,7 +8,7 @@ from edge_agent.central.console import book, requests
 from edge_agent.central.console.book import Outcome, Writer
 from edge_agent.central.console.desk import Subject, desk, find_subject
 from edge_agent.central.console.events import story
-from edge_agent.central.web.accounts import ACTING
+from edge_agent.central.web.accounts import ACTING, acting_in
 from edge_agent.central.web.front import Page
 from edge_agent.central.web.login import way_back
 from edge_agent.central.web.refusals import BadRequest, Conflict, NotFound
@@ -29,9 +29,10 @@ def acknowledge(visit: Visit) -> Response:
 
 def take(visit: Visit) -> Response:
     text, subject = _subject(visit)
-    owner = visit.form.get("owner", "").strip()[:63]
-    if not owner:
-        raise BadRequest("owner is missing")
+    owner = visit.form.get("owner", "").strip()
+    if owner not in {each.name for each in acting_in(visit.connection, subject.ward)}:
+        # An alarm that nobody can see to would be silent, and nobody's.
+        raise BadRequest("owner is nobody who may act in this ward")
     with visit.writing() as connection:
         book.take(connection, _writer(visit), text, subject.ward, owner)
     return _back(visit, subject)

@@ -20,6 +20,7 @@ from edge_agent.central.console.events import (
 from edge_agent.central.console.fleet import fleet
 from edge_agent.central.console.requests import requests_about
 from edge_agent.central.console.verdict import judge_event
+from edge_agent.central.web.accounts import acting_in
 from edge_agent.central.web.front import Page
 from edge_agent.central.web.refusals import BadRequest, NotFound
 from edge_agent.central.web.visit import Visit
@@ -95,6 +96,7 @@ def event_page(visit: Visit) -> Response:
         subject=subject,
         handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
         steps=steps(visit.connection, subject),
+        colleagues=[each.name for each in acting_in(visit.connection, first.ward)] if visit.may_act else [],
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
 

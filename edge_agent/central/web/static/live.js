@@ -82,7 +82,8 @@
   }
 
   function typed(part) {
-    return Array.from(part.querySelectorAll("textarea, input:not([type=hidden])")).some((field) => field.value !== field.defaultValue);
+    return Array.from(part.querySelectorAll("textarea, input:not([type=hidden])")).some((field) => field.value !== field.defaultValue)
+      || Array.from(part.querySelectorAll("select[required]")).some((field) => field.value !== "");
   }
 
   // The control that has the focus, as what it is: it comes back as another element.
