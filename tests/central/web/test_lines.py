@@ -149,7 +149,7 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
     """Whoever words one anew is sent here."""
     composed = {"the agent was stopped before it was stored": "the agent was stopped"}
     package = Path(edge_agent.__file__).parent
-    parts = ("capture", "evidence", "commands", "events", "central/console")
+    parts = ("capture", "evidence", "commands", "events", "mqtt", "central/console")
     sources = [file.read_text() for part in parts for file in (package / part).glob("*.py")]
     assert any(composed.get(line, line) in source for source in sources)
     assert in_vietnamese(line) is not None
@@ -160,6 +160,7 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
     [
         ("there is no clip of dt-001/a/1 on this box", "thiết bị không có video của sự kiện này"),
         ("signed with the key of dt-002", "ký bằng khóa của dt-002"),
+        ("agent failed: outbox: disk full", "phần mềm hỏng: hàng đợi sự kiện: disk full"),
         ("the agent failed to make it (OSError)", "phần mềm lỗi khi tạo (OSError)"),
         (
             "clips of mjpeg streams are not made, only of h264, hevc",

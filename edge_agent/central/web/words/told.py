@@ -33,6 +33,11 @@ WHOLE: Mapping[str, str] = {
     "the camera ended the stream": "camera ngắt luồng",
     "the file has ended": "tệp đã hết",
     "there is no video in the stream": "luồng không có hình",
+    # mqtt/: why a box is there, or not
+    "connected": "đã kết nối",
+    "connection lost": "mất kết nối",
+    "agent stopped": "phần mềm đã được dừng",
+    "reconnecting with the next certificate": "đang kết nối lại bằng chứng thư mới",
     # evidence/: whether an event is as it was signed
     "as it was signed": "đúng như khi ký",
     "its own signature holds; the fields around it, such as its time, only the next head signs": (
@@ -75,6 +80,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"packets, but no whole picture for (\d+) s", "có dữ liệu nhưng không ra hình trong {0} giây"),
     (r"its pictures are (\d+x\d+), too small to analyse", "hình {0}, quá nhỏ để phân tích"),
     (r"the agent failed on this stream \((.+)\)", "phần mềm lỗi khi đọc luồng này ({0})"),
+    (r"agent failed: (.+)", "phần mềm hỏng: {0}"),
     (r"the agent failed to make it \((.+)\)", "phần mềm lỗi khi tạo ({0})"),
     (
         r"signed with the key (\S+), which was not given",
