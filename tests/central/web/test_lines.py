@@ -21,6 +21,7 @@ from edge_agent.central.console.verdict import NO_KEY_TOLD
 from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.words import told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
+from edge_agent.command_room.media_room import fate
 from edge_agent.config.boards import Thermal
 from edge_agent.device import degraded
 from edge_agent.evidence import verify
@@ -147,9 +148,12 @@ def test_what_the_code_says_is_said_in_vietnamese(line: str) -> None:
 @pytest.mark.parametrize("line", [verify.SIGNED_ITSELF, NO_KEY_TOLD, *told.WHOLE])
 def test_whole_lines_are_those_of_the_code(line: str) -> None:
     """Whoever words one anew is sent here."""
-    composed = {"the agent was stopped before it was stored": "the agent was stopped"}
+    composed = {
+        "the agent was stopped before it was stored": "the agent was stopped",
+        "the clip is on its way": "is on its way",
+    }
     package = Path(edge_agent.__file__).parent
-    parts = ("capture", "evidence", "commands", "events", "mqtt", "central/console")
+    parts = ("capture", "evidence", "commands", "command_room", "events", "mqtt", "central/console")
     sources = [file.read_text() for part in parts for file in (package / part).glob("*.py")]
     assert any(composed.get(line, line) in source for source in sources)
     assert in_vietnamese(line) is not None
@@ -170,6 +174,14 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
 )
 def test_clips_and_signatures(line: str, ours: str) -> None:
     assert in_vietnamese(line) == ours
+
+
+def test_a_clip_that_waits_says_until_when() -> None:
+    spent = wire.UplinkHealth(
+        kind="sim", monthly_bytes=1, resets_on="2026-12-01", used_bytes=1, held=["media"]
+    )
+    ours = in_vietnamese(f"the clip {fate(spent)}")
+    assert ours == "video chờ ở thiết bị vì sắp hết dung lượng mạng, gửi tiếp từ ngày 2026-12-01"
 
 
 def test_nobody_says_what_no_pattern_fits() -> None:

@@ -99,6 +99,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"its packets make no MP4 file .+", "không tạo được tệp MP4 từ luồng này"),
     (r"there is no clip of \S+ on this box", "thiết bị không có video của sự kiện này"),
     (
+        r"the clip waits on the box: the uplink's budget is short, pictures go again on (\S+)",
+        "video chờ ở thiết bị vì sắp hết dung lượng mạng, gửi tiếp từ ngày {0}",
+    ),
+    (
         r"it has (\d+) bytes, and (\d+) go through the broker; give a url",
         "video có {0} byte, quá lớn để gửi qua máy chủ nhận tin (tối đa {1}); hãy báo quản trị",
     ),
