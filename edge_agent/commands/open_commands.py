@@ -140,15 +140,24 @@ class OpenCommands:
         self._validity.check(entry.issued, entry.expires, risky=open_.is_risky, until_mono=open_.until_mono)
 
     def _check_room(self, type_: str, signed: bool) -> None:
+        if (told := self._crowd(type_, signed)) is None:
+            return
+        hint = (
+            "" if signed or self._crowd(type_, signed=True) else ", or sign it: there is room kept for those"
+        )
+        raise Refused(f"{told}; send it again later{hint}", "busy")
+
+    def _crowd(self, type_: str, signed: bool) -> str | None:
+        """Why there is no room for one more; None: there is."""
         entries = [each.entry for each in self._open.values()]
         unsigned = sum(entry.signed_by is None for entry in entries)
         of_the_type = sum(entry.type == type_ for entry in entries)
         full = len(entries) >= MOST_OPEN or (not signed and unsigned >= MOST_OPEN_UNSIGNED)
         if full or of_the_type >= MOST_OF_A_TYPE:
-            told = f"{len(entries)} commands are not done yet, {of_the_type} of them {type_}"
-            raise Refused(f"{told}; send it again later", "busy")
+            return f"{len(entries)} commands are not done yet, {of_the_type} of them {type_}"
         if not self._journal.has_room(signed, self._validity.now()):
-            raise Refused("too many commands have come in the last days; send it again later", "busy")
+            return "too many commands have come in the last days"
+        return None
 
     # --- do ---
 
