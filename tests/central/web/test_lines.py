@@ -17,7 +17,9 @@ from edge_agent import wire
 from edge_agent.capture import failures
 from edge_agent.central import health as heard
 from edge_agent.central.alerts import measures
+from edge_agent.central.alerts.config import default_rules
 from edge_agent.central.console.verdict import NO_KEY_TOLD
+from edge_agent.central.presence import Standing
 from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.words import told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
@@ -28,11 +30,14 @@ from edge_agent.evidence import verify
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
 from tests.central.parts import Box
+from tests.central.test_alert_book import Ward
 from tests.central.web.house import House
 
 BAD = (CameraState.OFFLINE, CameraState.DEGRADED)
 NOW = datetime(2026, 11, 27, 5, 0, tzinfo=UTC)
-ENGLISH = re.compile(r"\b(the|is|are|was|since|for|of|in|and|used|ends?|waits?|full|boxes|it|no|not)\b")
+ENGLISH = re.compile(
+    r"\b(the|is|are|was|since|for|of|in|and|used|ends?|waits?|full|boxes|it|no|not|above|below|lost|stopped)\b"
+)
 
 
 def cameras() -> Iterator[str]:
@@ -123,6 +128,9 @@ def alerts() -> Iterator[str]:
         for seen in (camera, but(camera, cause=None)):
             readings = (reading(seen) for reading in measures.OF_CAMERA.values())
             yield from (reading.text for reading in readings if reading.value)
+    shipped = [rule for rule in default_rules() if rule.measure in measures.OF_BOX]
+    yield from (rule.words(measures.OF_BOX[rule.measure](told)) for rule in shipped)
+    yield from presence()
     yield measures.version_behind("0.1.0", "0.2.0").text
     yield measures.missing_events(3).text
 
@@ -131,6 +139,24 @@ def connections() -> Iterator[str]:
     """Bare, as events of a camera's connection tell them."""
     yield from (detail for _, detail in reasons())
     yield from ("no packet for 10 s", "packets, but no whole picture for 12 s", "the connection broke")
+
+
+def presence() -> Iterator[str]:
+    """As the book of alerts joins it."""
+    ward = Ward()
+    reasons = (
+        (Standing.OFFLINE, "connection lost"),
+        (Standing.OFFLINE, "no heartbeat for 95 s"),
+        (Standing.OFFLINE, "reconnecting with the next certificate"),
+        (Standing.STOPPED, "agent stopped"),
+        (Standing.UNSTABLE, "went offline 3 times in 10 min"),
+    )
+    for standing, why in reasons:
+        ward.stands("dt-1", standing, why)
+        ward.wait(2000)  # longer than each of their rules waits
+        ward.stands("dt-1", Standing.ONLINE, "connected")
+        ward.wait(60)
+    yield from (change.alert.text for _, change in ward.changes)
 
 
 LINES = sorted(set(chain(cameras(), connections(), delivery(), box(), duties(), alerts())))
@@ -186,6 +212,7 @@ def test_a_clip_that_waits_says_until_when() -> None:
 
 def test_nobody_says_what_no_pattern_fits() -> None:
     assert len(LINES) > 60
+    assert {"offline: connection lost", "disk 95 % full, above 90"} < set(LINES)
     assert in_vietnamese("a line of a later release") is None
 
 

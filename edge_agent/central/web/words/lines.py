@@ -122,6 +122,12 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"temperature (\d+) C, critical from (\d+)", "nhiệt độ {0} °C, nguy hiểm từ {1} °C"),
     (r"temperature (\d+) C above (\d+)", "nhiệt độ {0} °C, quá {1} °C"),
     (r"unit (\S+) failed.*", "dịch vụ {0} hỏng"),
+    # an alert around one of these
+    (r"(.+), (?:above|below) ([-+.\de]+)", "{0} (ngưỡng {1})"),
+    (r"online: (.+)", "hoạt động: {0}"),
+    (r"offline: (.+)", "mất liên lạc: {0}"),
+    (r"stopped: (.+)", "đã dừng: {0}"),
+    (r"unstable: (.+)", "chập chờn: {0}"),
     # whatever else
     (r"outbox: (.+)", "hàng đợi sự kiện: {0}"),
     (r"detector: (.+)", "bộ nhận dạng: {0}"),
