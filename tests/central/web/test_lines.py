@@ -189,6 +189,10 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
     ("line", "ours"),
     [
         ("there is no clip of dt-001/a/1 on this box", "thiết bị không có video của sự kiện này"),
+        (
+            "3 commands are not done yet, 1 of them clip; send it again later, or sign it",
+            "thiết bị còn 3 lệnh chưa làm; hãy gửi lại sau",
+        ),
         ("signed with the key of dt-002", "ký bằng khóa của dt-002"),
         ("agent failed: outbox: disk full", "phần mềm hỏng: hàng đợi sự kiện: disk full"),
         ("the agent failed to make it (OSError)", "phần mềm lỗi khi tạo (OSError)"),

@@ -71,11 +71,12 @@ WHOLE: Mapping[str, str] = {
     "the box cannot write down that it has obeyed this: its disk is full or read-only": (
         "ổ đĩa của thiết bị đầy hoặc không ghi được"
     ),
-    "too many commands have come in the last days; send it again later": (
-        "mấy ngày qua có quá nhiều lệnh; hãy gửi lại sau"
-    ),
 }
 PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        r"too many commands have come in the last days; send it again later.*",
+        "mấy ngày qua có quá nhiều lệnh; hãy gửi lại sau",
+    ),
     (r"no packet for ([\d.]+) s", "không có dữ liệu trong {0} giây"),
     (r"packets, but no whole picture for (\d+) s", "có dữ liệu nhưng không ra hình trong {0} giây"),
     (r"its pictures are (\d+x\d+), too small to analyse", "hình {0}, quá nhỏ để phân tích"),
@@ -107,7 +108,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "video có {0} byte, quá lớn để gửi qua máy chủ nhận tin (tối đa {1}); hãy báo quản trị",
     ),
     (
-        r"(\d+) commands are not done yet, .+; send it again later",
+        r"(\d+) commands are not done yet, .+; send it again later.*",
         "thiết bị còn {0} lệnh chưa làm; hãy gửi lại sau",
     ),
 )
