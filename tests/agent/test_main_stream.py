@@ -20,10 +20,12 @@ def test_a_main_stream_that_is_not_there_is_told_until_it_is(tmp_path: Path) -> 
         camera = file_camera(sub) | YARD | {"clip": {"main_url": server.url("/main")}}
         config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector="none")
         with AgentProcess(config, "--repeat-files") as agent:
-            away = agent.wait_for_status(trouble, "the main stream is missed")
+            away = agent.wait_for_status(
+                lambda beat: trouble(beat) and beat["cameras"]["cam-1"]["state"] == "online",
+                "a camera that is there, and whose main stream is missed",
+            )
             assert "refuses the connection" in trouble(away)
             assert [line for line in away["degraded"] if "cam-1" in line and "main stream" in line]
-            assert away["cameras"]["cam-1"]["state"] == "online"
             server.start()
             back = agent.wait_for_status(lambda heartbeat: not trouble(heartbeat), "it is back")
             assert not [line for line in back["degraded"] if "main stream" in line]
