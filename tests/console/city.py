@@ -44,13 +44,13 @@ COVERED, UNAUTHORIZED, STALLED = ("qt-002", "cam-1"), ("qt-009", "cam-2"), ("pk-
 SHOWN = "bx-010"
 """Whose cameras all have a picture."""
 ALERTS = (
-    ("dt", "", "ward-outage", 17, "11 of 21 gateways went together", 23),
+    ("dt", "", "ward-outage", 17, "11 of 21 boxes went at once", 23),
     (OFFLINE, "", "box-offline", 17, "no heartbeat for 99 s", 47),
-    (*COVERED, "tamper", 17, "covered", 14),
-    (*STALLED, "camera-down", 13, "stalled", 8),
-    (*UNAUTHORIZED, "camera-down", 13, "unauthorized", 340),
-    (FULL, "", "disk", 13, "disk 93 %, above 90", 611),
-    (HOT, "", "temperature", 13, "83.5 C, above 80", 66),
+    (*COVERED, "tamper", 17, "view covered", 14),
+    (*STALLED, "camera-down", 13, "offline (stalled)", 8),
+    (*UNAUTHORIZED, "camera-down", 13, "offline (unauthorized)", 340),
+    (FULL, "", "disk", 13, "disk 93 % full, above 90", 611),
+    (HOT, "", "temperature", 13, "processor at 84 °C, above 80", 66),
     (UNSTABLE, "", "box-unstable", 13, "went offline 4 times in 60 min", 12),
 )
 """Gateway or only a ward's prefix, camera, rule, severity, words, minutes ago."""
