@@ -96,7 +96,7 @@ def test_a_node_that_is_killed_costs_no_event(
             cluster.nodes[1].wait()
             wait_until(lambda: centre.status().events > before + 50, PATIENCE_S, "more events")
             out, error = fleet.communicate(timeout=400)
-        assert fleet.returncode == 0, error
+        assert fleet.returncode == 0, error + out
         totals: dict[str, Any] = json.loads(out)
         counts = totals["counts"]
         with capsys.disabled():
