@@ -88,6 +88,7 @@ def test_a_node_that_is_killed_costs_no_event(
             *("--duration-s", "40", "--drain-s", "240", "--time-factor", "5"),
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fleet:
+            wait_until(lambda: _online(centre) == SITES, PATIENCE_S, "all gateways")
             wait_until(lambda: centre.status().events > 50, PATIENCE_S, "the first events at the centre")
             cluster.nodes[1].kill()  # where all gateways are
             threading.Event().wait(10.0)  # the rest of the cluster works on alone
@@ -106,6 +107,10 @@ def test_a_node_that_is_killed_costs_no_event(
         assert counts["stored"] == counts["confirmed"] == status.events
         assert (status.missing, status.rejected) == (0, 0)
         assert totals["reconnects"] >= SITES
+
+
+def _online(centre: Centre) -> int:
+    return sum(gateway.state == "online" for gateway in centre.status().gateways)
 
 
 def _connected(centre: Centre) -> bool:
