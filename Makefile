@@ -4,7 +4,7 @@
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
-# make test-chaos    broker, centre and agent are killed 100 times while events flow, 12 to 30 minutes;
+# make test-chaos    broker, centre and agent are killed 100 times while events flow, and a broker is away, 23 to 40 minutes;
 #                    CHAOS_ROUNDS, CHAOS_SEED
 # make test-rabbitmq  three RabbitMQ nodes, one of them killed while a simulated fleet reports; about 3 minutes
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
@@ -78,7 +78,7 @@ test-browser: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh browser
 	EDGE_AGENT_SCREENSHOTS="$(SCREENSHOTS)" $(BIN)/python -m pytest tests/browser
 
-# 12 to 30 minutes: what was sent in vain again and again rests for 15.
+# 23 to 40 minutes: 11 wait for a broker, and what was sent in vain again and again rests for 15.
 test-chaos: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	CHAOS_ROUNDS="$(or $(CHAOS_ROUNDS),100)" CHAOS_SEED="$(CHAOS_SEED)" $(BIN)/python -m pytest tests/chaos
