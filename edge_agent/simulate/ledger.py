@@ -74,13 +74,16 @@ class Ledger:
         self._clock = clock
         self._lock = threading.Lock()  # protects all of it
         self._waiting: dict[str, dict[int, float]] = {}  # epoch -> sequence -> stored
-        self._early: set[tuple[int, str]] = set()  # the answer was faster than ``append``
+        # Answers that were faster than ``append``:
+        self._early: set[tuple[int, str]] = set()
+        self._upto: dict[str, int] = {}  # epoch -> all up to this sequence
 
     def stored(self, stamp: Stamp, at_mono: float, picture: bool) -> None:
         with self._lock:
             self.counts.stored += 1
             self.counts.pictures += picture
-            if (stamp.sequence, stamp.epoch) in self._early:
+            early = (stamp.sequence, stamp.epoch) in self._early
+            if early or stamp.sequence <= self._upto.get(stamp.epoch, 0):
                 self._early.discard((stamp.sequence, stamp.epoch))
                 self._count(at_mono)
             else:
@@ -114,6 +117,7 @@ class Ledger:
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> None:
         with self._lock:
             waiting = self._waiting.get(epoch, {})
+            self._upto[epoch] = max(upto, self._upto.get(epoch, 0))
             covered = [sequence for sequence in waiting if sequence <= upto]
             for sequence in {*covered, *also}:
                 if (at_mono := waiting.pop(sequence, None)) is not None:

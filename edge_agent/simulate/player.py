@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from edge_agent.clock import Clock
@@ -38,13 +38,17 @@ class Player:
         self._order = itertools.count()
         self._began_mono = 0.0
         self._quiet = False
+        self.settled = False
+        """Whether nothing more will happen by itself. Any thread may look."""
         self._open: dict[int, tuple[SimulatedGateway, Going]] = {}
+        self._blind: dict[int, tuple[SimulatedGateway, str]] = {}  # cameras that come back later
+        self._faults = 0  # those that have begun and will end
 
     def start(self) -> None:
         self.loop.start()
 
     def be_quiet(self) -> None:
-        """Nothing new happens from now on; what is going on ends. Any thread."""
+        """Nothing new happens from now on; what is going on ends, and then it is ``settled``. Any thread."""
         self._quiet = True
 
     def stop(self) -> None:
@@ -64,11 +68,11 @@ class Player:
         while not loop.stopping:
             loop.beat()
             self._do_what_is_due(loop)
-            if self._quiet and self._open:
+            if self._quiet:
                 self._end_all()
+                self.settled = not self._faults
             next_mono = self._due[0][0] if self._due else self._clock.monotonic() + PATIENCE_S
             loop.wait(min(PATIENCE_S, max(0.0, next_mono - self._clock.monotonic())))
-        self._end_all()
 
     def _do_what_is_due(self, loop: Loop) -> None:
         while self._due and self._due[0][0] <= self._clock.monotonic() and not loop.stopping:
@@ -119,6 +123,8 @@ class Player:
     def _end_all(self) -> None:
         for number in list(self._open):
             self._end(number)
+        for number in list(self._blind):
+            self._find_camera(number)
 
     def _plan_camera_fault(self, gateway: SimulatedGateway) -> None:
         per_day = self._scenario.camera_faults_per_day * len(gateway.site.cameras)
@@ -131,9 +137,16 @@ class Player:
             return
         camera = gateway.lose_camera()
         if camera is not None:
-            lasts_s = gateway.dice.uniform(5.0, LONGEST_FAULT_S)
-            self._after(lasts_s, partial(gateway.find_camera, camera))
+            number = next(self._order)
+            self._blind[number] = gateway, camera
+            self._after(gateway.dice.uniform(5.0, LONGEST_FAULT_S), partial(self._find_camera, number))
         self._plan_camera_fault(gateway)
+
+    def _find_camera(self, number: int) -> None:
+        found = self._blind.pop(number, None)
+        if found is not None:
+            gateway, camera = found
+            gateway.find_camera(camera)
 
     def _beat(self, gateway: SimulatedGateway) -> None:
         gateway.beat(self._day.hour(self._elapsed_s))
@@ -150,19 +163,44 @@ class Player:
     def _plan_faults(self) -> None:
         for fault in self._scenario.faults:
             match fault:
-                case WardOutage(at_s=at_s, for_s=for_s, ward=ward):
-                    cut_off = [each for each in self._gateways if each.site.ward == ward]
-                    self._at(at_s, partial(_each, cut_off, SimulatedGateway.pull_cable))
-                    self._at(at_s + for_s, partial(_each, cut_off, SimulatedGateway.plug_in))
-                case PowerCut(at_s=at_s, for_s=for_s, wards=wards):
-                    dark = [each for each in self._gateways if not wards or each.site.ward in wards]
-                    self._at(at_s, partial(self._cut_power, dark))
-                    for each in dark:
-                        boots_s = each.dice.uniform(0.0, self._scenario.boot_s)
-                        self._at(at_s + for_s + boots_s, each.power_on)
+                case WardOutage(at_s=at_s):
+                    self._at(at_s, partial(self._cut_off, fault))
+                case PowerCut(at_s=at_s):
+                    self._at(at_s, partial(self._darken, fault))
                 case RollingRestart(at_s=at_s, every_s=every_s):
                     for each in self._gateways:
-                        self._at(at_s + each.site.number * every_s, partial(_restart, each))
+                        self._at(at_s + each.site.number * every_s, partial(self._restart, each))
+
+    def _cut_off(self, fault: WardOutage) -> None:
+        if self._quiet:
+            return
+        gateways = [each for each in self._gateways if each.site.ward == fault.ward]
+        _do(each.pull_cable for each in gateways)
+        self._ends_at(fault.at_s + fault.for_s, partial(_do, [each.plug_in for each in gateways]))
+
+    def _darken(self, fault: PowerCut) -> None:
+        if self._quiet:
+            return
+        dark = [each for each in self._gateways if not fault.wards or each.site.ward in fault.wards]
+        for each in dark:
+            boots_s = each.dice.uniform(0.0, self._scenario.boot_s)
+            self._ends_at(fault.at_s + fault.for_s + boots_s, each.power_on)
+        self._cut_power(dark)
+
+    def _restart(self, gateway: SimulatedGateway) -> None:
+        if self._quiet:
+            return
+        gateway.begin_stop()
+        gateway.end_stop()
+        gateway.power_on("restart")
+
+    def _ends_at(self, at_s: float, action: Callable[[], None]) -> None:
+        self._faults += 1
+        self._at(at_s, partial(self._end_fault, action))
+
+    def _end_fault(self, action: Callable[[], None]) -> None:
+        action()
+        self._faults -= 1
 
     def _cut_power(self, gateways: Sequence[SimulatedGateway]) -> None:
         """All in the same moment; only then it is waited for each."""
@@ -170,15 +208,9 @@ class Player:
             gateway.begin_stop(abrupt=True)
         dark = {id(gateway) for gateway in gateways}
         self._open = {number: each for number, each in self._open.items() if id(each[0]) not in dark}
-        _each(gateways, SimulatedGateway.end_stop)
+        _do(each.end_stop for each in gateways)
 
 
-def _each(gateways: Sequence[SimulatedGateway], what: Callable[[SimulatedGateway], None]) -> None:
-    for gateway in gateways:
-        what(gateway)
-
-
-def _restart(gateway: SimulatedGateway) -> None:
-    gateway.begin_stop()
-    gateway.end_stop()
-    gateway.power_on("restart")
+def _do(actions: Iterable[Callable[[], None]]) -> None:
+    for action in actions:
+        action()

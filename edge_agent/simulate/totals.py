@@ -18,6 +18,7 @@ class Totals(msgspec.Struct, kw_only=True):
     refused: int = 0
     ignored_acks: int = 0
     shed: int = 0  # given up by a full outbox
+    unsettled: int = 0  # players to whose gateways something happens yet
     counts: Counts = msgspec.field(default_factory=Counts)
     behind_s: float = 0.0  # the players, now
     most_behind_s: float = 0.0
@@ -41,7 +42,7 @@ class Totals(msgspec.Struct, kw_only=True):
         """Of another process."""
         for name in (
             *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
-            *("shed", "cpu_s", "pss_mb", "failures"),
+            *("shed", "unsettled", "cpu_s", "pss_mb", "failures"),
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.behind_s = max(self.behind_s, other.behind_s)
@@ -50,13 +51,15 @@ class Totals(msgspec.Struct, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was stored has been confirmed, and nothing is left."""
+        """Whether nothing happens any more, everything that was stored has been confirmed, and nothing is
+        left."""
         counts = self.counts
         return (
             counts.confirmed == counts.stored
             and counts.pictures_confirmed == counts.pictures
             and not self.left
             and not self.shed
+            and not self.unsettled
             and not self.failures
         )
 
@@ -94,6 +97,8 @@ def table(totals: Totals, lasted_s: float) -> list[str]:
         ("this machine", f"{totals.cpu_s:.1f} s of CPU, {totals.pss_mb:.0f} MB; "
          f"at most {totals.most_behind_s:.1f} s behind"),
     ]  # fmt: skip
+    if totals.unsettled:
+        rows.append(("going on", "something has not ended in time: a power cut, an outage"))
     return [f"{name:<14}{text}" for name, text in rows] + [
         f"failed        {text}" for text in totals.failures
     ]

@@ -102,7 +102,9 @@ class Worker:
             gateway.end_stop()
 
     def totals(self) -> Totals:
-        totals = Totals(processes=1, gateways=len(self._gateways))
+        # Asked first: what a player does while the rest is counted is not counted in part.
+        unsettled = sum(not player.settled for player in self._players)
+        totals = Totals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
         for gateway in self._gateways:
             totals.add_gateway(gateway)
         for player in self._players:

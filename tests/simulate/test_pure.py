@@ -69,7 +69,10 @@ def test_an_answer_may_be_faster_than_the_one_who_asks_and_counts_once() -> None
     ledger.stored(Stamp(3, "e"), 0.0, picture=False)
     ledger.confirmed("e", 2, [3])
     ledger.confirmed("e", 3, [])
-    assert (ledger.counts.stored, ledger.counts.confirmed) == (3, 3)
+    ledger.confirmed("e", 4, [])
+    ledger.stored(Stamp(4, "e"), 0.0, picture=False)
+    ledger.stored(Stamp(5, "e"), 0.0, picture=False)
+    assert (ledger.counts.stored, ledger.counts.confirmed) == (5, 4)
 
 
 def test_pictures_are_jpegs_of_the_size_and_each_is_another_one() -> None:

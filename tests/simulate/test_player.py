@@ -1,0 +1,97 @@
+"""When a player has nothing more to tell: everything that began has ended, faults too."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from edge_agent.clock import SystemClock
+from edge_agent.simulate.gateway import SimulatedGateway
+from edge_agent.simulate.happenings import Going
+from edge_agent.simulate.player import Player
+from edge_agent.simulate.scenario import PowerCut, Scenario, Site, WardOutage
+from tests.testbed.mosquitto import wait_until
+
+PATIENCE_S = 20.0
+FOR_EVER_S = 1_000.0
+
+
+class Told:
+    """In place of a gateway: what it is told."""
+
+    def __init__(self) -> None:
+        self.site = Site(1, "sim-001", "de-tham", ("cam-1",))
+        self.dice = random.Random(1)
+        self.begun = self.ended = 0
+        self.blind = 0
+        self.words: list[str] = []
+
+    def happen(self) -> Going:
+        self.begun += 1
+        return cast("Going", type("Lasting", (), {"lasts_s": FOR_EVER_S})())
+
+    def end(self, _: Going) -> None:
+        self.ended += 1
+
+    def lose_camera(self) -> str:
+        self.blind += 1
+        return "cam-1"
+
+    def find_camera(self, _: str) -> None:
+        self.blind -= 1
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: self.words.append(name)
+
+
+@pytest.fixture
+def gateway() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def player(gateway: Told, request: pytest.FixtureRequest) -> Iterator[Player]:
+    often = 86_400.0 * 100
+    scenario = Scenario(
+        events_per_camera_day=often, camera_faults_per_day=often, faults=getattr(request, "param", ())
+    )
+    made = Player("player", [cast("SimulatedGateway", gateway)], scenario, SystemClock())
+    made.start()
+    yield made
+    made.stop()
+    assert made.join(PATIENCE_S)
+
+
+def test_what_goes_on_ends_before_it_says_that_nothing_does(player: Player, gateway: Told) -> None:
+    wait_until(lambda: gateway.begun > gateway.ended and gateway.blind > 0, PATIENCE_S, "something")
+    assert not player.settled
+    player.be_quiet()
+    wait_until(lambda: player.settled, PATIENCE_S, "the end of all of it")
+    assert gateway.begun == gateway.ended > 0
+    assert gateway.blind == 0
+
+
+CUT = PowerCut(at_s=0.0, for_s=2.0)
+OUTAGE = WardOutage(at_s=0.0, for_s=2.0, ward="de-tham")
+
+
+@pytest.mark.parametrize(
+    ("player", "began", "over"),
+    [((CUT,), "end_stop", "power_on"), ((OUTAGE,), "pull_cable", "plug_in")],
+    indirect=["player"],
+)
+def test_a_fault_that_has_begun_is_waited_for(player: Player, gateway: Told, began: str, over: str) -> None:
+    wait_until(lambda: began in gateway.words, PATIENCE_S, "the fault")
+    player.be_quiet()
+    wait_until(lambda: player.settled, PATIENCE_S + Scenario().boot_s, "the end of the fault")
+    assert over in gateway.words
+
+
+@pytest.mark.parametrize("player", [(PowerCut(at_s=FOR_EVER_S, for_s=1.0),)], indirect=True)
+def test_a_fault_to_come_is_not(player: Player, gateway: Told) -> None:
+    player.be_quiet()
+    wait_until(lambda: player.settled, PATIENCE_S, "the end")
+    assert "end_stop" not in gateway.words
