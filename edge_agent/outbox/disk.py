@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -218,12 +218,22 @@ class DiskStore:
 
     def stored(self, ns: Sequence[int]) -> list[int]:
         """The rows of those of the n-th events that are stored."""
-        every = [row_id(rank, n) for n in ns for rank in Rank]
+        return self._stored_of("event", [row_id(rank, n) for n in ns for rank in Rank])
+
+    def stored_events(self, rows: Collection[int]) -> int:
+        """How many of these rows hold an event."""
+        return len(self._stored_of("event", list(rows)))
+
+    def stored_media(self, rows: Collection[int]) -> int:
+        """How many of these rows hold a picture."""
+        return len(self._stored_of("media", list(rows)))
+
+    def _stored_of(self, table: str, rows: list[int]) -> list[int]:
         found: list[int] = []
-        for start in range(0, len(every), VARIABLES):
-            rows = every[start : start + VARIABLES]
-            sql = f"SELECT id FROM event WHERE id IN ({','.join('?' * len(rows))})"
-            found += [row for (row,) in self._reader.execute(sql, rows)]
+        for start in range(0, len(rows), VARIABLES):
+            part = rows[start : start + VARIABLES]
+            sql = f"SELECT id FROM {table} WHERE id IN ({','.join('?' * len(part))})"
+            found += [row for (row,) in self._reader.execute(sql, part)]
         return found
 
     def count(self, low: int, high: int) -> int:

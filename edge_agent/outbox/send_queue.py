@@ -292,7 +292,8 @@ class SendQueue:
         disk, memory = self.disk, self.memory
         depth = disk.tally.depth - self._owed_events(disk) if disk else 0
         size = disk.bytes_used() if disk else 0
-        media_depth = len(self._memory_media) + (disk.tally.media - len(self._owed_media) if disk else 0)
+        media_depth = disk.tally.media - disk.stored_media(self._owed_media) if disk else 0
+        media_depth += len(self._memory_media)
         shed = self._shed_before + (disk.tally.shed if disk else 0) + (memory.shed if memory else 0)
         if memory is not None:
             sequence, epoch = memory.sequence, memory.epoch
@@ -317,8 +318,9 @@ class SendQueue:
         )
 
     def _owed_events(self, disk: DiskStore) -> int:
+        # Counted as stored, not as owed: between a commit and ``settle`` what is owed is gone already.
         owed = self._backlog.owed
-        return len(owed.single) + sum(disk.count(low, high) for low, high in owed.ranges)
+        return disk.stored_events(owed.single) + sum(disk.count(low, high) for low, high in owed.ranges)
 
     def _unconfirmed(self) -> int:
         count = 0

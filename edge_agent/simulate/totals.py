@@ -8,6 +8,9 @@ from edge_agent.simulate.gateway import SimulatedGateway
 from edge_agent.simulate.ledger import Counts, percentile_s
 
 
+UNHEARD = "no centre has confirmed any: does one take in these wards?"
+
+
 class Totals(msgspec.Struct, kw_only=True):
     processes: int = 0
     gateways: int = 0
@@ -63,6 +66,11 @@ class Totals(msgspec.Struct, kw_only=True):
             and not self.failures
         )
 
+    @property
+    def unheard(self) -> bool:
+        """Whether the broker has events and nobody has confirmed one."""
+        return self.counts.at_broker > 0 and self.counts.confirmed == 0
+
 
 def progress(elapsed_s: float, totals: Totals) -> str:
     """One line while it runs."""
@@ -70,7 +78,7 @@ def progress(elapsed_s: float, totals: Totals) -> str:
     return (
         f"{elapsed_s:6.0f} s  online {totals.online}/{totals.gateways}  stored {counts.stored}  "
         f"confirmed {counts.confirmed}  left {totals.left}  reconnects {totals.reconnects}  "
-        f"behind {totals.behind_s:.1f} s"
+        f"behind {totals.behind_s:.1f} s{f'  ({UNHEARD})' if totals.unheard else ''}"
     )
 
 
@@ -82,7 +90,7 @@ def table(totals: Totals, lasted_s: float) -> list[str]:
         ("gateways", f"{totals.gateways} in {totals.processes} processes"),
         ("events", f"{counts.stored} stored on the box, {counts.stored / max(lasted_s, 1e-3):.1f} a second"),
         ("sent", f"{counts.sent}, of these {counts.again} again"),
-        ("confirmed", f"{counts.confirmed} of {counts.stored}"),
+        ("confirmed", f"{counts.confirmed} of {counts.stored}{f' ({UNHEARD})' if totals.unheard else ''}"),
         ("pictures", f"{counts.pictures_confirmed} of {counts.pictures} confirmed"),
         (
             "latency",

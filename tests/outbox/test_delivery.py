@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +15,9 @@ from edge_agent.errors import OutboxError
 from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
+from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.order import Rank, row_id
-from edge_agent.outbox_model import Draft, Loss, OpenEvent, Stamp
+from edge_agent.outbox_model import Draft, Loss, OpenEvent, Stamp, StoredEvent
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 
 
@@ -252,3 +255,27 @@ def test_an_open_event_that_nobody_can_end_is_forgotten_for_good(tmp_path: Path)
         outbox.forget_open("a")
     with outbox_in(tmp_path) as outbox:
         assert outbox.left_open() == []
+
+
+def test_what_a_commit_has_just_deleted_is_not_taken_off_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A heartbeat between a commit and what follows it told of -23 events; the centre refused it."""
+    with outbox_in(tmp_path) as outbox:
+        for number in range(30):
+            outbox.append(draft(media=picture(f"picture-{number}")))
+        deliver_all(outbox)
+        while (media := outbox.pending_media()) is not None:
+            outbox.media_delivered(media.media_id)
+        write, seen = DiskStore.write, []
+
+        def and_look(*args: Any) -> list[StoredEvent]:
+            stored = write(*args)
+            with ThreadPoolExecutor(1) as other:
+                seen.append(other.submit(outbox.stats).result(10))
+            return stored
+
+        monkeypatch.setattr(DiskStore, "write", and_look)
+        outbox.append(draft())
+        assert [(stats.depth, stats.media_depth) for stats in seen] == [(1, 0)]
+        assert outbox.stats().depth == 1
