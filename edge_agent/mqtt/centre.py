@@ -133,7 +133,7 @@ class Centre:
         self._gate.failed(now)
         if self._unanswered_mono is None:
             self._unanswered_mono = now
-        if self._gate.closed and not self._dead and now - self._unanswered_mono > self._bounds.first_s:
+        if self._gate.closed and not self._dead and self._unanswered_for_s(now) > self._bounds.first_s:
             self._dead = True
             text = "mqtt: the centre confirms nothing: what is sent again goes one by one, every %.0f s"
             log.warning(text, self._bounds.probe_s)
@@ -181,15 +181,19 @@ class Centre:
 
     def _is_alive(self) -> None:
         now, heard_mono = self._clock.monotonic(), self._heard_mono
+        was_deaf = self._unanswered_for_s(now) > self._bounds.first_s
         self.confirmed_mono = self._heard_mono = now
         self._unanswered_mono = None
         self._gate.succeeded()
         if self._dead:
             log.info("mqtt: the centre confirms again")
-        if self._dead or now - heard_mono > LONGEST_DEFERRAL_S:
+        if was_deaf or now - heard_mono > LONGEST_DEFERRAL_S:
             # It works off what the broker has kept for it first; the rest then comes oldest first.
             self._outbox.come_again(now + self._bounds.first_s)
         self._dead = False
+
+    def _unanswered_for_s(self, now: float) -> float:
+        return 0.0 if self._unanswered_mono is None else now - self._unanswered_mono
 
     def _ignore(self, why: str) -> None:
         self.ignored_acks += 1

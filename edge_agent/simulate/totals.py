@@ -7,7 +7,6 @@ import msgspec
 from edge_agent.simulate.gateway import SimulatedGateway
 from edge_agent.simulate.ledger import Counts, percentile_s
 
-
 UNHEARD = "no centre has confirmed any: does one take in these wards?"
 
 

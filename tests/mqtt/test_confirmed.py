@@ -192,6 +192,24 @@ def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(
             box.later(rest_s * 0.4)
 
 
+def test_a_centre_that_comes_late_is_given_at_once_what_rests_for_long(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    """Too few events to take the centre for dead; the last copy went out just before it subscribed."""
+    with box_at(broker.port, tmp_path) as box:
+        box.append()
+        for number, rest_s in enumerate([60, 120, 240], start=1):
+            wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
+            box.later(rest_s)
+        centre.wait_for(lambda: sequences(centre).count(1) == 4)  # and rests for 480 s
+        (new,) = box.append()
+        centre.wait_for(lambda: new.sequence in sequences(centre))
+        confirm(centre, new, 0, also=[new.sequence])
+        wait_until(lambda: box.depth == 1)
+        box.later(61)
+        centre.wait_for(lambda: sequences(centre).count(1) == 5)
+
+
 def test_a_dead_ingest_holds_up_no_live_event_and_gets_no_flood(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
