@@ -59,8 +59,8 @@ class ConfirmPort(Protocol):
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
 
-    def come_again(self, mono: float) -> None:
-        """From then on give everything again that rests."""
+    def come_again(self, mono: float, *, hold_back: bool) -> None:
+        """From then on give everything again that rests; with ``hold_back`` nothing of it before."""
         ...
 
     def media_delivered(self, media_id: str) -> None: ...
@@ -187,9 +187,10 @@ class Centre:
         self._gate.succeeded()
         if self._dead:
             log.info("mqtt: the centre confirms again")
-        if was_deaf or now - heard_mono > LONGEST_DEFERRAL_S:
-            # It works off what the broker has kept for it first; the rest then comes oldest first.
-            self._outbox.come_again(now + self._bounds.first_s)
+        was_away = self._dead or now - heard_mono > LONGEST_DEFERRAL_S
+        if was_deaf or was_away:
+            # After long it works off what the broker has kept for it first.
+            self._outbox.come_again(now + self._bounds.first_s, hold_back=was_away)
         self._dead = False
 
     def _unanswered_for_s(self, now: float) -> float:

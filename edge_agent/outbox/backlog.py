@@ -9,6 +9,7 @@ same event, byte for byte.
 from __future__ import annotations
 
 import heapq
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -61,16 +62,26 @@ class Backlog:
         self._not_due(row)
         heapq.heappush(self._later, (not_before_mono, row))
         if len(self._deferred) > MAX_DEFERRED:
-            self.forget_times(now_mono + GIVE_BACK_AFTER_S)
+            self._forget_times(now_mono + GIVE_BACK_AFTER_S)
 
     def forget(self, row: int) -> None:
         """The event is delivered or gone."""
         if self._deferred.pop(row, None) is not None:
             self._not_due(row)
 
-    def forget_times(self, again_mono: float) -> None:
-        """All that rests comes again together, from ``again_mono`` on."""
-        kept = {row: rest for row, rest in self._deferred.items() if row > self._fresh[rank_of(row)]}
+    def come_again(self, mono: float, *, hold_back: bool) -> None:
+        """What rests for longer comes again together, from ``mono`` on; ``hold_back``: what would come sooner
+        as well."""
+        self._forget_times(mono, sooner_mono=-math.inf if hold_back else mono)
+
+    def _forget_times(self, again_mono: float, sooner_mono: float = -math.inf) -> None:
+        """All that rests comes again together, from ``again_mono`` on, but for what comes until
+        ``sooner_mono`` by itself."""
+        kept = {
+            row: rest
+            for row, rest in self._deferred.items()
+            if row > self._fresh[rank_of(row)] or rest[0] <= sooner_mono
+        }
         self._deferred = kept
         self._later = [(not_before, row) for row, (not_before, _) in kept.items()]
         heapq.heapify(self._later)

@@ -210,9 +210,10 @@ class Outbox:
         ask = self._ask
         return ask(lambda queue: queue.confirmed(epoch, upto, also), Confirmation.UNKNOWN_EPOCH)
 
-    def come_again(self, mono: float) -> None:
-        """From then on give everything again that was deferred, without waiting for its own time."""
-        self._ask(lambda queue: queue.come_again(mono), None)
+    def come_again(self, mono: float, *, hold_back: bool) -> None:
+        """From then on give everything again that was deferred, without waiting for its own time; with
+        ``hold_back`` nothing of it before."""
+        self._ask(lambda queue: queue.come_again(mono, hold_back=hold_back), None)
 
     def pending_media(self) -> Media | None:
         """The next picture that is not deferred and whose event is delivered."""

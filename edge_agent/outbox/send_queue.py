@@ -226,10 +226,9 @@ class SendQueue:
             self._delivered(row, self._memory_backlog)
         return bool(rows)
 
-    def come_again(self, mono: float) -> None:
-        """Everything that rests comes again together, from then on."""
-        self._backlog.forget_times(mono)
-        self._memory_backlog.forget_times(mono)
+    def come_again(self, mono: float, *, hold_back: bool) -> None:
+        for backlog in (self._backlog, self._memory_backlog):
+            backlog.come_again(mono, hold_back=hold_back)
 
     # --- media ---
 

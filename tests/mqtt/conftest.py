@@ -119,7 +119,7 @@ class MemoryOutbox:
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
         raise AssertionError("for the tests of delivery on the broker's word only")
 
-    def come_again(self, mono: float) -> None:
+    def come_again(self, mono: float, *, hold_back: bool) -> None:
         raise AssertionError("for the tests of delivery on the broker's word only")
 
     def pending(

@@ -217,10 +217,26 @@ def test_everything_can_be_called_to_come_again(tmp_path: Path) -> None:
     with outbox_in(tmp_path, clock) as outbox:
         appended(outbox, *MIXED)
         send(outbox)
-        outbox.come_again(clock.mono + 60)
+        outbox.come_again(clock.mono + 60, hold_back=True)
         assert sequences(outbox) == []
         clock.advance(60)
         assert sequences(outbox) == [2, 5, 3, 1, 4, 6]
+
+
+def test_what_would_come_sooner_need_not_wait_for_the_rest(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path, clock) as outbox:
+        appended(outbox, *MIXED)
+        send(outbox, limit=2)
+        send(outbox, limit=4, rest_until_mono=clock.mono + 30)
+        outbox.come_again(clock.mono + 60, hold_back=False)
+        clock.advance(30)
+        soon = [3, 1, 4, 6]
+        assert sequences(outbox) == soon
+        for event in outbox.pending(10):
+            outbox.unconfirmed(*event.key, 1e9)
+        clock.advance(30)
+        assert sequences(outbox) == [2, 5]
 
 
 def test_a_picture_follows_when_its_event_is_confirmed_and_stays_until_it_is_named(tmp_path: Path) -> None:
@@ -313,7 +329,7 @@ def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memor
             clock.advance(180)
         assert outbox.stats().shed > 200
         assert outbox.stats().unconfirmed == outbox.stats().depth
-        outbox.come_again(clock.mono)
+        outbox.come_again(clock.mono, hold_back=True)
         arrived: dict[int, bytes] = {}
         while outbox.stats().depth > 1:
             for event in outbox.pending(20):
