@@ -44,9 +44,10 @@ def outbox_in(folder: Path) -> Outbox:
     )
 
 
-def written_bytes() -> int:
-    """Of this process so far."""
-    lines = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+def written_bytes(pid: int | None = None) -> int:
+    """Of a process so far, of this one without ``pid``."""
+    text = Path(f"/proc/{pid or 'self'}/io").read_text(encoding="ascii")
+    lines = dict(line.split(": ") for line in text.splitlines())
     return int(lines["write_bytes"])
 
 

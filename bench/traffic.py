@@ -1,8 +1,10 @@
-"""The bytes a site sends in a month, by class, from a few minutes of the agent's own count.
+"""The bytes a site sends in a month, by class, from a few minutes of the agent's own count; and what it
+writes to its card in a day.
 
 Between two heartbeats lie a known time and a known number of bytes, which are extrapolated to 30 days of the
 same. ``other`` is TLS, pings and acknowledgements; what is sent only at a connect (sign-on, birth) lies
-before the second heartbeat and is left out, and so are TCP and IP headers.
+before the second heartbeat and is left out, and so are TCP and IP headers. What is written is the kernel's
+count (``write_bytes``, proc(5)) over the same minutes; what file system and card make of it comes on top.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.clips import Clip
+from bench.outbox import written_bytes
 from bench.plan import Plan
 from bench.result import Result
 from bench.watch import Arrival, Watch
@@ -20,11 +23,13 @@ from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer
 
-MONTH_S = 30 * 86_400.0
+DAY_S = 86_400.0
+MONTH_S = 30 * DAY_S
 CLASSES = ("heartbeat", "event", "media", "reply", "other")
 CAMERAS = 4
 HEARTBEAT_S, USUAL_HEARTBEAT_S = 10, 30
 """More often than usual, so that a short run has enough of them; scaled to the usual interval."""
+SETTLE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ def measure(plan: Plan) -> list[Result]:
         broker = stack.enter_context(Mosquitto(folder))
         watch = stack.enter_context(Watch(broker.port))
         server = stack.enter_context(RtspServer(mounts))
+        pids: list[int] = []
         for number, site in enumerate(SITES):
             url = server.url(f"/{site.clip.content}")
             report = {"report": dict(site.report)} if site.report else {}
@@ -66,13 +72,18 @@ def measure(plan: Plan) -> list[Result]:
                 gateway={"id": f"site-{number}", "ward": "bench"},
                 heartbeat_s=HEARTBEAT_S,
             )
-            stack.enter_context(AgentProcess(config))
-        time.sleep(plan.choose(320.0, 80.0))
+            pids.append(stack.enter_context(AgentProcess(config)).process.pid)
+        time.sleep(SETTLE_S)
+        seconds, before = plan.choose(300.0, 60.0), [written_bytes(pid) for pid in pids]
+        time.sleep(seconds)
+        cards = [
+            (written_bytes(pid) - was) / seconds * DAY_S / 1e6 for pid, was in zip(pids, before, strict=True)
+        ]
         heartbeats = watch.arrivals("heartbeat")
     rows = []
-    for number, site in enumerate(SITES):
+    for number, (site, card_mb_day) in enumerate(zip(SITES, cards, strict=True)):
         figures = month_mb([h for h in heartbeats if h.gateway == f"site-{number}"][1:])
-        rows.append(Result("traffic", site.name, figures))
+        rows.append(Result("traffic", site.name, figures | {"card_mb_day": round(card_mb_day, 1)}))
     return rows
 
 

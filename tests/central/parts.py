@@ -178,6 +178,12 @@ class Centre:
             stderr=subprocess.DEVNULL,
         )
 
+    @property
+    def pid(self) -> int:
+        """Of its own process."""
+        assert self._process is not None, "the centre has no process"
+        return self._process.pid
+
     def stop(self) -> None:
         """As by SIGTERM."""
         self._stop.set()

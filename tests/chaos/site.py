@@ -57,7 +57,7 @@ class CentreProcess:
     @property
     def subscribed(self) -> bool:
         """Since the broker's last start, which keeps nothing of the time before: mosquitto's log says so."""
-        return self._broker.log.rpartition(" starting")[2].count("as central") > 0
+        return "central 1 tb/v1/" in self._broker.log.rpartition(" starting")[2]
 
     @property
     def stored(self) -> int:
@@ -102,7 +102,8 @@ class Site:
     kills: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> Self:
-        self.broker = Mosquitto(self.folder, persistent=True)
+        told = [f"log_type {kind}" for kind in ("error", "warning", "notice", "information", "subscribe")]
+        self.broker = Mosquitto(self.folder, *told, persistent=True)
         self.broker.start()
         self.centre = CentreProcess(self.broker, self.folder)
         self.centre.start()
