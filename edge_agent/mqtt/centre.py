@@ -150,6 +150,11 @@ class Centre:
         self._awaited[media.media_id] = now + first_s
         self._outbox.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
+    def session_begins(self) -> None:
+        """Pictures of the last one that had no word may have gone down with the broker, which says nothing of
+        the centre. They come again at their time."""
+        self._awaited.clear()
+
     # --- what the centre says ---
 
     def take_ack(self, payload: bytes) -> None:
@@ -189,6 +194,7 @@ class Centre:
             log.info("mqtt: the centre confirms again")
         was_away = self._dead or now - heard_mono > LONGEST_DEFERRAL_S
         if was_deaf or was_away:
+            self._media_gate.try_now()
             # After long it works off what the broker has kept for it first.
             self._outbox.come_again(now + self._bounds.first_s, hold_back=was_away)
         self._dead = False

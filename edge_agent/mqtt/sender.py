@@ -141,6 +141,8 @@ class Sender:
         self._maximum_packet_bytes = limits.maximum_packet_size
         self._counted_bytes = 0
         self._told.clear()
+        if self.centre is not None:
+            self.centre.session_begins()
         self._own.clear()
         self.window.clear()
         self.window.limit = min(WINDOW, limits.receive_maximum)

@@ -164,6 +164,10 @@ class Gate:
     def succeeded(self) -> None:
         self._failures = 0
 
+    def try_now(self) -> None:
+        """Whoever takes them may be back: the next message that is tried need not wait."""
+        self._next_try_mono = 0.0
+
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
         """How many messages may be sent now."""
         if not self.closed:

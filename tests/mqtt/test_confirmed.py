@@ -358,6 +358,51 @@ def test_pictures_are_kept_until_the_ingest_names_them(
         assert on_disk() == 0
 
 
+def pictures(centre: Subscriber) -> list[str]:
+    """Names, in the order they came."""
+    return [each.topic.rpartition("/")[2] for each in centre.messages if "/up/media/" in each.topic]
+
+
+def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path) as box:
+        stamps = [box.outbox.append(draft(media=picture(f"lost-{number}"))) for number in range(4)]
+        centre.wait_for(lambda: len(centre.events()) == 4)
+        confirm(centre, stamps[-1], 4)
+        centre.wait_for(lambda: len(pictures(centre)) == 4)  # as many as may wait for their word
+        box.settle()
+        broker.kill()
+        broker.start()
+        wait_until(lambda: box.publisher.online, what="another session")
+        with Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#", client_id="new") as new:
+            stamp = box.outbox.append(draft(media=picture("next")))
+            new.wait_for(lambda: len(new.events()) == 1)
+            confirm(new, stamp, stamp.sequence)
+            new.wait_for(lambda: pictures(new) == ["next"])
+            box.later(61)
+            new.wait_for(lambda: len(pictures(new)) >= 5)
+            assert set(pictures(new)) == {"next", *(f"lost-{number}" for number in range(4))}
+
+
+def test_a_centre_that_is_back_gets_a_picture_with_its_first_word(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path
+) -> None:
+    with box_at(broker.port, tmp_path, unanswered_pictures=2) as box:
+        stamps = [box.outbox.append(draft(media=picture(f"p{number}"))) for number in range(3)]
+        centre.wait_for(lambda: len(centre.events()) == 3)
+        confirm(centre, stamps[0], 2)
+        centre.wait_for(lambda: len(pictures(centre)) == 2)
+        box.later(61)  # neither has had a word: from now on one every 15 minutes
+        centre.wait_for(lambda: sequences(centre).count(3) == 2)
+        box.later(121)
+        centre.wait_for(lambda: sequences(centre).count(3) == 3)
+        box.settle()
+        assert len(pictures(centre)) == 2
+        confirm(centre, stamps[0], 3)
+        centre.wait_for(lambda: len(pictures(centre)) == 3)
+
+
 def test_on_the_brokers_word_alone_a_confirmation_means_nothing(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
