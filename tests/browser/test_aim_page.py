@@ -12,7 +12,7 @@ from edge_agent.doctor.aim.gate import Gate
 from tests.aim.parts import page, walker_camera, watching
 from tests.testbed.chromium import Chromium, installed
 
-SHOWN = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS", "/nowhere"))
+SHOWN = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 
 
 def test_a_technician_sees_what_is_detected_and_how_large(tmp_path: Path) -> None:

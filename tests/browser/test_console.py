@@ -15,7 +15,7 @@ from tests.console.city import COVERED, SHOWN
 from tests.console.served import CityHouse
 from tests.testbed.chromium import Chromium, installed
 
-SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS", "/nowhere"))
+SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 PAGES = {
     "overview": "/",
     "ward": "/wards/quang-trung",
