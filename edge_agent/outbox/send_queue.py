@@ -289,7 +289,9 @@ class SendQueue:
 
     def stats(self, degraded: str | None, now: float) -> OutboxStats:
         disk, memory = self.disk, self.memory
-        depth = disk.tally.depth - self._owed_events(disk) if disk else 0
+        tally = disk.tally if disk else None  # before what is owed is counted: see ``_owed_events``
+        owed = self._owed_events(disk) if disk else 0
+        depth = tally.depth - owed if tally else 0
         size = disk.bytes_used() if disk else 0
         media_depth = disk.tally.media - disk.stored_media(self._owed_media) if disk else 0
         media_depth += len(self._memory_media)
@@ -312,7 +314,7 @@ class SendQueue:
             degraded=degraded,
             shed=shed,
             media_shed=media_shed,
-            unconfirmed=self._unconfirmed(),
+            unconfirmed=self._unconfirmed(owed),
             oldest_unconfirmed_s=oldest_unconfirmed_s,
         )
 
@@ -321,12 +323,12 @@ class SendQueue:
         owed = self._backlog.owed
         return disk.stored_events(owed.single) + sum(disk.count(low, high) for low, high in owed.ranges)
 
-    def _unconfirmed(self) -> int:
+    def _unconfirmed(self, owed: int) -> int:
         count = 0
         if self.memory is not None and self._memory_backlog.sent.count:
             count = sum(entry.row in self._memory_backlog.sent for entry in self.memory.entries())
         if self.disk is not None and self._backlog.sent.count:
-            count += max(0, self._backlog.sent.count - self._owed_events(self.disk))
+            count += max(0, self._backlog.sent.count - owed)
         return count
 
     def _oldest_s(self, now: float) -> tuple[float, float]:
