@@ -67,8 +67,8 @@ class Totals(msgspec.Struct, kw_only=True):
 
     @property
     def unheard(self) -> bool:
-        """Whether the broker has events and nobody has confirmed one."""
-        return self.counts.at_broker > 0 and self.counts.confirmed == 0
+        """Whether events were sent and nobody has confirmed one; a broker without subscribers refuses them."""
+        return self.counts.sent > 0 and self.counts.confirmed == 0
 
 
 def progress(elapsed_s: float, totals: Totals) -> str:

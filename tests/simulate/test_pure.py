@@ -12,10 +12,11 @@ from edge_agent.errors import ConfigError
 from edge_agent.outbox_model import Stamp
 from edge_agent.simulate.city import shares, sites_of
 from edge_agent.simulate.happenings import picture
-from edge_agent.simulate.ledger import Ledger, bucket_of, percentile_s
+from edge_agent.simulate.ledger import Counts, Ledger, bucket_of, percentile_s
 from edge_agent.simulate.rhythm import Day
 from edge_agent.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
 from edge_agent.simulate.scenario_file import load
+from edge_agent.simulate.totals import UNHEARD, Totals, progress, table
 
 
 def test_the_city_has_its_sites_and_cameras_and_the_same_ones_each_time() -> None:
@@ -125,3 +126,11 @@ def test_every_mistake_is_named_with_its_place(tmp_path: Path) -> None:
     assert "tien-phong is none of wards" in told
     assert "1000 cameras on 10 sites" in told
     assert "day.yaml:5:1" in told
+
+
+def test_it_says_when_nobody_confirms_also_where_the_broker_has_no_subscriber() -> None:
+    unheard = Totals(counts=Counts(stored=6, sent=4))
+    assert UNHEARD in progress(11.0, unheard)
+    assert UNHEARD in "\n".join(table(unheard, 4.0))
+    heard = Totals(counts=Counts(stored=6, sent=4, at_broker=4, confirmed=1))
+    assert UNHEARD not in progress(11.0, heard)
