@@ -67,7 +67,7 @@ class Totals(msgspec.Struct, kw_only=True):
 
     @property
     def unheard(self) -> bool:
-        """Whether events were sent and nobody has confirmed one; a broker without subscribers refuses them."""
+        """Whether events were sent and nobody has confirmed one, be it that no one subscribes."""
         return self.counts.sent > 0 and self.counts.confirmed == 0
 
 
