@@ -34,6 +34,7 @@ from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.device.compact import compact
 from edge_agent.device.control import Answer
 from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.device.memory import StartUpPages
 from edge_agent.device.platform import platform_lines
 from edge_agent.device.status import StatusDocument, status_document
 from edge_agent.device.supervisor import Supervisor
@@ -143,6 +144,7 @@ class Agent:
         )
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
         self.commands.furnish(self._reach(source, log_lines))
+        self._start_up_pages = StartUpPages(clock)
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
 
@@ -290,6 +292,7 @@ class Agent:
         self._reports.tend()
         self._cameras.tend()
         self.commands.tend()
+        self._start_up_pages.tend()
         self._box_events.tell_clock()
         statuses = self._cameras.statuses()
         self._box_events.tell_cameras(statuses)

@@ -7,7 +7,7 @@ and decide; times named ``*_at`` are UTC ``datetime`` and only label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -166,6 +166,20 @@ class Picture(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A picture of which only the size is kept: its pixels are the decoder's again."""
+
+    width: int
+    height: int
+
+    def luma(self) -> Gray:
+        raise LookupError("the pixels of this picture are gone")
+
+    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
+        raise LookupError("the pixels of this picture are gone")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded frame, stamped from stream time after it was read."""
@@ -176,6 +190,10 @@ class Frame:
     captured_at: datetime
     picture: Picture
     late: bool = False  # decoded after the fact, from the ring: more frames wait behind it
+
+    def outline(self) -> Frame:
+        """The same with an ``Outline``: whoever keeps it keeps no buffer from the decoder."""
+        return replace(self, picture=Outline(self.picture.width, self.picture.height))
 
 
 @dataclass(frozen=True, slots=True)

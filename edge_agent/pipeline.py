@@ -143,11 +143,11 @@ class Pipeline:
         self.evidence = evidence
         self.rules = rules
         self.sink = sink
-        self._latest: Frame | None = None
+        self._latest: Frame | None = None  # an outline of it: decoding the next one needs its buffer
         self._in_sight = False  # frames have come since sight was lost
 
     def process(self, frame: Frame) -> Insight:
-        self._latest, self._in_sight = frame, True
+        self._latest, self._in_sight = frame.outline(), True
         motion = self.motion.update(frame)
         for hit in self.view.update(frame, motion):
             self.sink.accept(hit, frame)

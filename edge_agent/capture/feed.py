@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from edge_agent.capture.coalescing import Wanted
 from edge_agent.capture.decoding import Decoding, Shot
 from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
@@ -33,6 +34,8 @@ MAX_LAG_S = 1.0
 """When decoding cannot keep up: from here on pictures are too old to be looked at in turn."""
 IDLE_STEP_S = 0.95
 """Between two pictures in idle gear, at least: streams that have nothing but keyframes give one a second."""
+TOGETHER_S = 0.4
+"""While nothing moves, pictures are looked at in groups that take so long."""
 SAME_S = 1e-3
 """Stamps that are closer belong to the same picture, decoded twice."""
 
@@ -40,8 +43,8 @@ SAME_S = 1e-3
 class FrameFeed:
     """Frames of one camera, for its pipeline thread: the only caller.
 
-    In full gear only the newest due frame is handed over, and what it overtakes is counted as dropped. In
-    catch-up gear every due frame is, in order.
+    In full gear only the newest due frame is handed over, and what it overtakes is counted as dropped; what
+    was left to come together comes in turn. In catch-up gear every due frame is handed over, in order.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class FrameFeed:
         self._woken_mono = 0.0  # when catching up began
         self._in_order: deque[Frame] = deque()  # due, before any other
         self._overtaken = 0  # due frames that were not handed over, for a newer one
+        self._looks = 1  # that are waited for together
+        self._in_turn_from, self._in_turn_to = 0.0, 0  # stamp and serial: what was to come together
         self._alone = False  # the last frame handed over is a keyframe decoded on its own
         self._sizes = SizeWatch()
         self._passed: list[float] = []  # ``recent_bytes`` of the packets since the last look, in full gear
@@ -117,6 +122,7 @@ class FrameFeed:
         """To the keyframe before what was looked at last."""
         begin, now_mono = self._ring.keyframe_at(self._seen_mono), self._clock.monotonic()
         self._woken_mono = now_mono
+        self._ring.hurry()
         decoding.rewind(self._seen_mono)
         self._sampler.restart(self._seen_mono)
         self._needs_keyframe = begin is None
@@ -132,6 +138,10 @@ class FrameFeed:
         self._seen_mono = self._handed_mono
         before = self._gearbox.gear
         self._gearbox.attend(self._seen_mono, busy)
+        looks = 1 if busy else max(1, int(TOGETHER_S * self._fps + 0.01))
+        if looks < self._looks:
+            self._ring.hurry()
+        self._looks = looks
         self._sizes.learn(self._passed, busy)
         self._passed.clear()
         if self._gearbox.gear is Gear.IDLE and before is not Gear.IDLE:
@@ -157,6 +167,9 @@ class FrameFeed:
         try:
             if unread.missed:
                 self._missed(self._decoding, unread)
+            if self._looks > 1:
+                newest = unread.packets[-1]
+                self._in_turn_from, self._in_turn_to = newest.stamp_mono - TOGETHER_S, newest.serial
             return self._advance(self._decoding, unread.packets)
         except Exception as error:  # noqa: BLE001  # the connection's end, not the camera's: its thread tells
             self._decoding.connection.failure = error
@@ -166,7 +179,7 @@ class FrameFeed:
         self._in_order.clear()
         self._passed.clear()
         self._behind = self._needs_keyframe = False
-        self._after = 0
+        self._after = self._in_turn_to = 0
         self._decoding = None
         if connection is None:
             self._gearbox.lost()
@@ -189,11 +202,26 @@ class FrameFeed:
             return lambda item: (
                 (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono) or alarms(item)
             )
-        if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
+        if (
+            self._gearbox.gear is Gear.CATCH_UP
+            or self._decoding is None
+            or self._decoding.reordered
+            or self._after < self._in_turn_to
+        ):
             return lambda item: True
-        due_mono = self._sampler.due_from
+        due_mono = self._sampler.due_after(self._handed_mono, self._looks)
         # An empty packet drains the decoder: what it holds may be due.
         return lambda item: item.stamp_mono >= due_mono or not item.packet.size
+
+    def wanted(self, stamp_mono: float) -> Wanted | None:
+        """What the packet at ``stamp_mono`` leaves to be wanted; None: all that comes. For the capture
+        thread, which may act on what was so a moment ago."""
+        gear, decoding = self._gearbox.gear, self._decoding
+        if gear is Gear.IDLE:
+            return Wanted(self._seen_mono + self._idle_step_s, keyframe=True)
+        if gear is Gear.CATCH_UP or decoding is None or decoding.reordered or self._behind:
+            return None
+        return Wanted(self._sampler.due_after(stamp_mono, self._looks), keyframe=False)
 
     def _alarms(self, item: RingPacket) -> bool:
         """Whether the size of a packet says, in idle gear, that something has changed."""
@@ -218,7 +246,7 @@ class FrameFeed:
 
     def _newest(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         """Full gear: decode what waits, hand over the newest that is due; those that come out of the decoder
-        together come in turn."""
+        together come in turn, and those that were to come together."""
         packets = self._without_gap(decoding, self._in_time(decoding, packets))
         begun_mono = self._clock.monotonic()
         due: list[Shot] = []
@@ -234,6 +262,8 @@ class FrameFeed:
             if fresh:
                 self._overtaken += len(due)
                 due = fresh
+                if item.serial <= self._in_turn_to and item.stamp_mono >= self._in_turn_from:
+                    break
         self._in_order.extend(self._frame(shot) for shot in due)
         return self._in_order.popleft() if due else None
 

@@ -148,6 +148,7 @@ class Reader:
                         return
                     loop.beat()
                     session.feed(packet)
+                    session.rest(self.feed.wanted)
 
     def _lost(self, error: CaptureError) -> float:
         """Note the failure; returns the seconds to wait before the next attempt."""

@@ -89,6 +89,7 @@ class PacketRing:
         self._connection: Connection | None = None
         self._begun_after = 0  # serial of the last packet before this connection
         self._closed = False
+        self._hurry = threading.Event()  # what comes is wanted at once
         self._wanted: Callable[[RingPacket], bool] | None = None
         self._taps: tuple[Tap, ...] = ()
 
@@ -131,6 +132,7 @@ class PacketRing:
 
     def append(self, packet: Packet[VideoStream], arrived_mono: float, stamp_mono: float) -> None:
         keyframe = bool(packet.is_keyframe and packet.size)
+        self._hurry.clear()  # who hurries has seen this packet
         with self._changed:
             self._serial += 1
             recent_bytes = 0.0 if keyframe else self._recent_mean(packet.size)
@@ -153,6 +155,14 @@ class PacketRing:
             self._connection = None
             self._changed.notify()
 
+    def rest(self, seconds: float) -> None:
+        """The capture thread leaves packets where they are, until somebody hurries it."""
+        self._hurry.wait(seconds)
+
+    def hurry(self) -> None:
+        """What has come since the last packet is wanted now. Any thread."""
+        self._hurry.set()
+
     def open(self) -> None:
         with self._changed:
             self._closed = False
@@ -161,6 +171,7 @@ class PacketRing:
         """Wake who waits; nothing is read any more."""
         with self._changed:
             self._closed = True
+            self._hurry.set()
             self._lost()
             self._clear()
             self._changed.notify_all()

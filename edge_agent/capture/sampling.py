@@ -27,6 +27,15 @@ class Sampler:
         """No frame before this time is due."""
         return -math.inf if self._next_s is None else self._next_s - self.EARLY * self._period_s
 
+    def due_after(self, stream_s: float, looks: int) -> float:
+        """So many frames later than that at ``stream_s`` are due from this time on, not before."""
+        if self._next_s is None:
+            return -math.inf
+        next_s = self._next_s
+        if stream_s >= self.due_from:
+            next_s = max(next_s + self._period_s, stream_s + self._period_s / 2)
+        return next_s + (looks - 1 - self.EARLY) * self._period_s
+
     def restart(self, stream_s: float) -> None:
         """The frame at ``stream_s`` was the last one picked."""
         self._next_s = stream_s + self._period_s

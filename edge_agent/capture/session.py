@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edge_agent.capture.coalescing import Coalescing, Wanted
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import Connection, PacketRing
 from edge_agent.capture.source import FrameSource
@@ -13,6 +15,10 @@ from edge_agent.clock import Clock
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
+
+
+BLOCKED_S = 0.002
+"""A packet that took so long to read was not there before."""
 
 
 class Session:
@@ -25,6 +31,10 @@ class Session:
         self._ring = ring
         self._times = StreamTime(source.timed)
         self._tick_s = source.tick_s
+        self._coalescing = Coalescing() if source.buffered else None
+        self._ready_mono = 0.0  # since when the next packet is waited for
+        self._stamp_mono = 0.0  # of the last packet
+        self._held = False  # packets may have waited for us
 
     @property
     def codec(self) -> str:
@@ -43,8 +53,29 @@ class Session:
         set_back, self.connection.set_back = self.connection.set_back, None
         if set_back is not None:
             self._times.start_from(*set_back)
+        if mono - self._ready_mono >= BLOCKED_S:
+            self._held = False
         pts_s = None if packet.pts is None else packet.pts * self._tick_s
         self._health.packet(mono, packet.size)
-        self._ring.append(packet, mono, self._times.stamp(pts_s, mono))
+        self._stamp_mono = stamp_mono = self._times.stamp(pts_s, mono, held=self._held)
+        if self._coalescing is not None:
+            self._coalescing.read(
+                keyframe=packet.is_keyframe,
+                size_bytes=packet.size,
+                stamp_mono=stamp_mono,
+                awaited=not self._held,
+            )
+        self._ring.append(packet, mono, stamp_mono)
         if not packet.size:
             self._times.restart()
+
+    def rest(self, wanted: Callable[[float], Wanted | None]) -> None:
+        """Let packets wait, as long as none that comes is ``wanted``, after the one with that stamp."""
+        if self._coalescing is None:
+            return
+        if (next_ := wanted(self._stamp_mono)) is not None:
+            rest_s = self._coalescing.rest_s(next_, self._clock.monotonic())
+            if rest_s > 0:
+                self._ring.rest(rest_s)
+                self._held = True
+        self._ready_mono = self._clock.monotonic()

@@ -47,6 +47,11 @@ class FrameSource(Protocol):
         """False for a file: it ends, and that is no loss."""
         ...
 
+    @property
+    def buffered(self) -> bool:
+        """Whether packets that nobody reads for a while wait, and are not lost."""
+        ...
+
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
         """The video packets, in decoding order, until the source ends. Blocks between packets, at most
         ``Limits.stall_s``. Raises ``CaptureError``, for the end as well: ENDED."""
@@ -81,6 +86,7 @@ class Recipe:
     endpoint: Endpoint | None = None  # for network sources
     live: bool = True  # False: a file, read at the pace of its own time
     timed: bool = True  # packets have the camera's times
+    buffered: bool = False  # they wait in a socket
 
 
 def open_source(
@@ -109,7 +115,7 @@ def recipe_for(camera: Camera) -> Recipe:
     scheme = scheme.lower()
     if scheme in ("rtsp", "rtsps"):
         options = {"rtsp_transport": "tcp", "allowed_media_types": "video", **FAST_START}
-        return Recipe(camera.url, "rtsp", tuple(options.items()), _endpoint(camera, scheme))
+        return Recipe(camera.url, "rtsp", tuple(options.items()), _endpoint(camera, scheme), buffered=True)
     if scheme in ("http", "https"):
         # libavformat numbers these pictures at 25 a second, whatever the camera does.
         endpoint = _endpoint(camera, scheme)

@@ -73,6 +73,10 @@ class PacketStream:
     def live(self) -> bool:
         return self._recipe.live
 
+    @property
+    def buffered(self) -> bool:
+        return self._recipe.buffered
+
     def decoder(self) -> Decoder:
         """With a context of its own: the container flushes that of its stream when it seeks, and packets are
         decoded on another thread than they are read on."""

@@ -25,9 +25,10 @@ class StreamTime:
         self._newest_pts_s = 0.0
         self._late_since_mono: float | None = None
 
-    def stamp(self, pts_s: float | None, mono: float) -> float:
+    def stamp(self, pts_s: float | None, mono: float, *, held: bool = False) -> float:
         """When the picture of a packet that came at ``mono`` was taken, in seconds of box time; never later
-        than ``mono``. ``pts_s``: its presentation time in seconds, or None."""
+        than ``mono``. ``pts_s``: its presentation time in seconds, or None. ``held``: it may have come
+        earlier, and says nothing of how late the camera is."""
         if not self._timed or pts_s is None:
             return mono
         if self._offset_s is None or pts_s < self._newest_pts_s - JUMP_S:
@@ -39,7 +40,7 @@ class StreamTime:
         if self._is_late_for_good(late_s, mono):
             self.start_from(self._newest_pts_s, mono)
         else:
-            self._offset_s += min(late_s, SLEW_PER_S * step_s)
+            self._offset_s += min(late_s, 0.0 if held else SLEW_PER_S * step_s)
         return min(pts_s + self._offset_s, mono)
 
     def restart(self) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge_agent.events.maker import EventMaker, object_event_id
 from edge_agent.hits import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
-from edge_agent.model import FULL_PICTURE, Box, Frame, Severity, Track, Tracks
+from edge_agent.model import FULL_PICTURE, Box, Frame, Outline, Severity, Track, Tracks
 from edge_agent.outbox_model import Draft, Media, Stamp, Told
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
@@ -117,7 +117,9 @@ class EventSink:
         self._outbox.append(self._events.object_event(self._camera_id, hit, frame, media))
 
     def _picture(self, event_id: str, phase: Phase, box: Box, frame: Frame) -> Media | None:
-        return self._snapshots.now(event_id, box, frame) if phase in WITH_PICTURE else None
+        if phase not in WITH_PICTURE or isinstance(frame.picture, Outline):
+            return None
+        return self._snapshots.now(event_id, box, frame)
 
     def _tell(self, hit: RuleHit | ViewHit, draft: Draft) -> None:
         """Then film it: what is not told is not filmed."""

@@ -57,6 +57,7 @@ class SlowSource:
         self._seconds = seconds
         self._ages = ages
         self.timed, self.live, self.tick_s = source.timed, source.live, source.tick_s
+        self.buffered = source.buffered
 
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
         return self._source.packets()

@@ -301,7 +301,7 @@ def test_stop_does_not_wait_for_a_dead_camera() -> None:
 class FaultySource:
     """A camera's connection in which something of ours breaks, after some packets of a real one."""
 
-    timed, live, tick_s = True, True, 1 / 90_000
+    timed, live, buffered, tick_s = True, True, True, 1 / 90_000
 
     def __init__(self, source: FrameSource, packets: int) -> None:
         self._source = source

@@ -36,7 +36,7 @@ WAIT_S = 0.2
 class HastySource:
     """A file as a camera that sends as fast as it can, and hangs up."""
 
-    live = True
+    live, buffered = True, False
 
     def __init__(self, source: FrameSource) -> None:
         self._source = source

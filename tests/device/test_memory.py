@@ -1,9 +1,16 @@
-"""Threads do not get a heap each: read from the kernel, in a process of its own."""
+"""Heaps and pages of a process of its own, read from the kernel."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from edge_agent.device import memory
+from edge_agent.device.memory import SETTLED_S, StartUpPages
+from tests.device.fakes import FakeClock
 
 COUNT_HEAPS = """
 import ctypes, re, sys, threading
@@ -41,3 +48,81 @@ def heaps(how: str) -> int:
 def test_eight_threads_share_one_heap() -> None:
     assert heaps("as it is") >= 8, "or this test sees nothing"
     assert heaps("limited") == 0, "beside the main one"
+
+
+LET_GO = """
+import re
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from edge_agent.device.memory import let_go_of_clean_pages
+
+
+def kilobytes(key):
+    return int(re.search(rf"^{key}: +([0-9]+) kB$", Path("/proc/self/smaps_rollup").read_text(), re.M)[1])
+
+
+def work():
+    noise = np.random.default_rng(1).integers(0, 255, (360, 640, 3), np.uint8)
+    done, jpeg = cv2.imencode(".jpg", cv2.resize(noise, (320, 180)))
+    frame = av.VideoFrame.from_ndarray(noise, format="bgr24").reformat(format="yuv420p")
+    return done, jpeg.tobytes(), frame.to_ndarray().tobytes()
+
+
+before = work()
+mapped = kilobytes("Rss"), kilobytes("Anonymous")
+let_go_of_clean_pages()
+left = kilobytes("Rss"), kilobytes("Anonymous")
+assert work() == before
+print(*mapped, *left)
+"""
+
+
+def test_libraries_work_on_after_their_clean_pages_were_let_go_of() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LET_GO], capture_output=True, text=True, check=True, timeout=60
+    )
+    rss, anonymous, rss_left, anonymous_left = map(int, done.stdout.split())
+    assert rss - anonymous > 20_000, "or this test sees nothing"
+    assert rss_left - anonymous_left < (rss - anonymous) / 2
+    assert anonymous_left > anonymous - 1000, "what was written stays"
+
+
+def test_what_a_mapping_holds_of_its_own_is_not_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    smaps = """\
+1000-2000 r-xp 00000000 08:01 11                         /lib/text.so
+Size:                  4 kB
+Anonymous:             0 kB
+VmFlags: rd ex mr mw me
+2000-3000 r--p 00001000 08:01 11                         /lib/relocated.so
+Anonymous:             4 kB
+3000-4000 rw-p 00001000 08:01 11                         /lib/data.so
+Anonymous:             0 kB
+4000-5000 r--s 00000000 08:01 12                         /var/a model (deleted)
+Anonymous:             0 kB
+5000-6000 r--p 00000000 00:00 0
+Anonymous:             0 kB
+6000-7000 r-xp 00000000 00:00 0                          [vdso]
+Anonymous:             0 kB
+"""
+    assert list(memory._clean(smaps)) == [(0x1000, 0x2000), (0x4000, 0x5000)]
+
+
+def test_it_is_done_once_when_the_start_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, done = FakeClock(), []
+    monkeypatch.setattr(memory, "let_go_of_clean_pages", lambda: done.append(clock.monotonic()))
+    pages, begun = StartUpPages(clock), clock.monotonic()
+    for _ in range(100):
+        pages.tend()
+        clock.advance(1.0)
+    assert done == [begun + SETTLED_S]
+
+
+def test_where_the_kernel_tells_nothing_nothing_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "SMAPS", tmp_path / "smaps")
+    memory.let_go_of_clean_pages()

@@ -70,7 +70,7 @@ class ClipSource:
         self, clips: tuple[Path, ...], *, file: bool, timed: bool, spend: Callable[[], None]
     ) -> None:
         """``file``: the times of each clip are its own, and an empty packet ends it."""
-        self.live, self.timed, self.tick_s = not file, timed, 0.0
+        self.live, self.timed, self.buffered, self.tick_s = not file, timed, False, 0.0
         self.arrivals: deque[tuple[float, VideoPacket]] = deque()  # seconds after the first one's, packet
         self._spend = spend
         for clip in clips:

@@ -1,0 +1,214 @@
+"""Packets that nobody waits for are read together: how long the capture thread rests, and their times."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.capture.coalescing import (
+    AFTER_S,
+    KNOWN_INTERVALS,
+    LONGEST_S,
+    PROBE_EVERY_S,
+    UNREAD_AT_MOST,
+    Coalescing,
+    Wanted,
+)
+from edge_agent.capture.reader import Reader
+from edge_agent.capture.ring import PacketRing
+from edge_agent.capture.stream_time import StreamTime
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import GearChoice
+from edge_agent.model import Gear
+from tests.capture.rig import camera, eventually, running
+from tests.capture.viewer import Viewer, auto
+from tests.testbed.clips import make_clip
+from tests.testbed.ring_feed import RingFeed
+from tests.testbed.rtsp import RtspServer
+
+SPACING_S = 0.1
+KEYFRAME_S = 2.0
+
+
+def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 30_000) -> Coalescing:
+    """Ten pictures a second from 0 to ``until_s``, a keyframe every 2 s, each packet waited for."""
+    coalescing = Coalescing()
+    for n in range(round(until_s / SPACING_S) + 1):
+        keyframe = n % 20 == 0
+        coalescing.read(
+            keyframe=keyframe,
+            size_bytes=key_bytes if keyframe else size_bytes,
+            stamp_mono=n * SPACING_S,
+            awaited=True,
+        )
+    return coalescing
+
+
+def test_two_packets_are_read_together_when_every_second_is_wanted() -> None:
+    rest_s = watched().rest_s(Wanted(10.18, keyframe=False), now_mono=10.002)
+    assert rest_s == pytest.approx(0.2 + AFTER_S - 0.002)
+
+
+def test_the_next_packet_is_waited_for_when_it_is_wanted() -> None:
+    assert watched().rest_s(Wanted(10.08, keyframe=False), now_mono=10.002) == 0
+
+
+def test_nobody_rests_while_there_is_more_to_read() -> None:
+    assert watched().rest_s(Wanted(10.98, keyframe=False), now_mono=10.11) == 0
+
+
+def test_a_rest_has_an_end() -> None:
+    assert watched().rest_s(Wanted(19.0, keyframe=False), now_mono=10.0) == LONGEST_S
+
+
+def test_no_more_is_left_unread_than_a_socket_takes() -> None:
+    coalescing = watched(size_bytes=50_000, key_bytes=50_000)
+    assert coalescing.rest_s(Wanted(19.0, keyframe=False), now_mono=10.0) == pytest.approx(
+        UNREAD_AT_MOST / 500_000
+    )
+
+
+def test_reading_begins_before_the_keyframe_that_is_wanted() -> None:
+    coalescing = watched(until_s=11.5)
+    rest_s = coalescing.rest_s(Wanted(-math.inf, keyframe=True), now_mono=11.5)
+    assert rest_s == pytest.approx(0.35), "the one at 12 s, and the packet before it"
+    assert coalescing.rest_s(Wanted(12.5, keyframe=True), now_mono=11.5) == LONGEST_S
+
+
+def test_nobody_rests_for_keyframes_whose_interval_is_not_known() -> None:
+    young = watched(until_s=(KNOWN_INTERVALS - 1) * KEYFRAME_S + 0.5)
+    assert young.rest_s(Wanted(-math.inf, keyframe=True), now_mono=6.5) == 0
+
+
+def test_nobody_rests_where_pictures_come_out_of_order() -> None:
+    coalescing = watched()
+    coalescing.read(keyframe=False, size_bytes=5_000, stamp_mono=9.95, awaited=True)
+    assert coalescing.rest_s(Wanted(10.5, keyframe=False), now_mono=10.0) == 0
+
+
+def test_a_wanted_time_that_is_over_is_no_reason_to_rest() -> None:
+    assert watched().rest_s(Wanted(-math.inf, keyframe=False), now_mono=10.0) == 0
+
+
+def test_a_packet_is_waited_for_now_and_then() -> None:
+    coalescing = watched()
+    end_s = 10.0 + PROBE_EVERY_S + 0.1
+    for n in range(101, round(end_s / SPACING_S) + 1):
+        coalescing.read(keyframe=n % 20 == 0, size_bytes=5_000, stamp_mono=n * SPACING_S, awaited=False)
+    rest_s = coalescing.rest_s(Wanted(end_s + 0.18, keyframe=False), now_mono=end_s)
+    assert rest_s == pytest.approx(0.15), "awake before it comes"
+
+
+@settings(max_examples=30, deadline=None)
+@given(drift=st.floats(-200e-6, 200e-6), phase_s=st.floats(0, 0.1), late=st.floats(0, 0.004))
+def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, late: float) -> None:
+    """Half an hour, a camera whose clock is off by up to twice what bad crystals are, a thread that wakes
+    late: against the true times of arrival."""
+    times, coalescing = StreamTime(), Coalescing()
+    mono, held, worst_s, rests = 1000.0, False, 0.0, 0
+    for n in range(18_000):
+        true_mono = 1000.0 + phase_s + n * SPACING_S
+        if mono < true_mono:
+            mono, held = true_mono + 0.0001, False
+        stamp_mono = times.stamp(n * SPACING_S * (1 + drift), mono, held=held)
+        coalescing.read(keyframe=n % 20 == 0, size_bytes=5_000, stamp_mono=stamp_mono, awaited=not held)
+        if n > 600:
+            worst_s = max(worst_s, abs(stamp_mono - true_mono))
+        rest_s = coalescing.rest_s(Wanted(stamp_mono + (0.18 if n % 2 == 0 else 0.08), keyframe=False), mono)
+        if rest_s:
+            mono, held, rests = mono + rest_s + late, True, rests + 1
+    assert worst_s < 0.01
+    assert rests > 8_000, "or it has shown nothing"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 s, ten pictures a second, a keyframe every 2 s."""
+    return make_clip(
+        tmp_path_factory.mktemp("rest") / "clip.ts", seconds=20, keyframe_s=2, extra=("-bf", "0")
+    )
+
+
+class CountedRests:
+    """How often, and that it is hurried."""
+
+    def __init__(self, ring: PacketRing) -> None:
+        self.count = 0
+        self._rest = ring.rest
+        ring.rest = self.rest  # type: ignore[method-assign]
+
+    def rest(self, seconds: float) -> None:
+        self.count += 1
+        self._rest(seconds)
+
+
+def test_pictures_of_a_quiet_scene_are_taken_in_turn_however_they_come(clip: Path) -> None:
+    site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
+    seen: list[float] = []
+    for n, _ in enumerate(site.arrive()):
+        if n == 0 or n % 4 == 3:  # all that came in 0.4 s, at once
+            while (frame := site.feed.take(0)) is not None:
+                seen.append(round(frame.captured_mono - site.begin_mono, 2))
+                site.feed.attend(busy=False)
+    assert seen == pytest.approx([seen[0] + n / 5 for n in range(len(seen))], abs=0.001)
+    assert len(seen) == 100
+    assert site.health.status().dropped == 0
+
+
+def test_after_a_jam_the_newest_pictures_go_first(clip: Path) -> None:
+    site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
+    viewer = Viewer(site, away=lambda time_s: 4 < time_s < 9).watch()
+    assert [time_s for time_s in viewer.times() if 4 < time_s < 9 - 0.5] == []
+    assert viewer.rises()
+
+
+def always(_: float) -> bool:
+    return True
+
+
+def never(_: float) -> bool:
+    return False
+
+
+def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None:
+    wanted: dict[bool, float] = {}
+    for moves in (False, True):
+        site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
+        viewer, arrive = Viewer(site, {True: always, False: never}[moves]), site.arrive()
+        for _ in range(41):
+            time_s = next(arrive)
+            viewer.look()
+        next_ = site.feed.wanted(site.begin_mono + time_s)
+        assert next_ is not None
+        assert not next_.keyframe
+        wanted[moves] = round(next_.from_mono - site.begin_mono - time_s, 2)
+    assert wanted == {False: 0.38, True: 0.18}
+
+
+def test_what_begins_to_move_hurries_the_capture_thread(clip: Path) -> None:
+    site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
+    hurried: list[float] = []
+    site.ring.hurry = lambda: hurried.append(site.clock.mono - site.begin_mono)  # type: ignore[method-assign]
+    Viewer(site, lambda time_s: time_s > 5.05).watch()
+    assert hurried == pytest.approx([5.2], abs=0.01)
+
+
+def test_a_camera_at_rest_is_read_in_few_goes_and_wakes_at_once(tmp_path: Path) -> None:
+    """Over a real RTSP connection: nothing is lost, and the first picture after a wake-up is not late."""
+    clip = make_clip(tmp_path / "clip.mp4", seconds=20, keyframe_s=1, extra=("-bf", "0"))
+    with RtspServer({"/h264": clip}) as server:
+        made = camera(server.url("/h264"), gear=GearChoice.IDLE, fps=5)
+        reader = Reader(made, SystemClock())
+        rests = CountedRests(reader.ring)
+        with running(reader):
+            eventually(lambda: rests.count >= 6)
+            begun = reader.status()
+            assert begun.gear is Gear.IDLE
+            eventually(lambda: rests.count >= 12)
+            status = reader.status()
+            assert status.packet_fps == pytest.approx(10, abs=2), "all of them are read all the same"
+            assert (status.dropped, status.corrupt, status.reconnects) == (0, 0, 0)
