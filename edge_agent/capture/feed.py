@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -73,7 +74,7 @@ class FrameFeed:
         self._in_order: deque[Frame] = deque()  # due, before any other
         self._overtaken = 0  # due frames that were not handed over, for a newer one
         self._looks = 1  # that are waited for together
-        self._in_turn_from, self._in_turn_to = 0.0, 0  # stamp and serial: what was to come together
+        self._together = False  # what came last was waited for so
         self._alone = False  # the last frame handed over is a keyframe decoded on its own
         self._sizes = SizeWatch()
         self._passed: list[float] = []  # ``recent_bytes`` of the packets since the last look, in full gear
@@ -167,9 +168,7 @@ class FrameFeed:
         try:
             if unread.missed:
                 self._missed(self._decoding, unread)
-            if self._looks > 1:
-                newest = unread.packets[-1]
-                self._in_turn_from, self._in_turn_to = newest.stamp_mono - TOGETHER_S, newest.serial
+            self._together = unread.awaited and self._looks > 1
             return self._advance(self._decoding, unread.packets)
         except Exception as error:  # noqa: BLE001  # the connection's end, not the camera's: its thread tells
             self._decoding.connection.failure = error
@@ -179,7 +178,7 @@ class FrameFeed:
         self._in_order.clear()
         self._passed.clear()
         self._behind = self._needs_keyframe = False
-        self._after = self._in_turn_to = 0
+        self._after = 0
         self._decoding = None
         if connection is None:
             self._gearbox.lost()
@@ -202,12 +201,7 @@ class FrameFeed:
             return lambda item: (
                 (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono) or alarms(item)
             )
-        if (
-            self._gearbox.gear is Gear.CATCH_UP
-            or self._decoding is None
-            or self._decoding.reordered
-            or self._after < self._in_turn_to
-        ):
+        if self._gearbox.gear is Gear.CATCH_UP or self._decoding is None or self._decoding.reordered:
             return lambda item: True
         due_mono = self._sampler.due_after(self._handed_mono, self._looks)
         # An empty packet drains the decoder: what it holds may be due.
@@ -246,11 +240,12 @@ class FrameFeed:
 
     def _newest(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
         """Full gear: decode what waits, hand over the newest that is due; those that come out of the decoder
-        together come in turn, and those that were to come together."""
+        together come in turn, and those that were waited for together."""
         packets = self._without_gap(decoding, self._in_time(decoding, packets))
         begun_mono = self._clock.monotonic()
         due: list[Shot] = []
         self._behind = False
+        in_turn_mono = packets[-1].stamp_mono - TOGETHER_S if packets and self._together else math.inf
         for item in packets:
             if self._clock.monotonic() - begun_mono > DECODE_AT_MOST_S:
                 self._behind = True
@@ -260,10 +255,9 @@ class FrameFeed:
                 self._passed.append(item.recent_bytes)
             fresh = [shot for shot in decoding.decode(item) if self._sampler.due(shot.stamp_mono)]
             if fresh:
-                self._overtaken += len(due)
-                due = fresh
-                if item.serial <= self._in_turn_to and item.stamp_mono >= self._in_turn_from:
-                    break
+                kept = [shot for shot in due if shot.stamp_mono >= in_turn_mono]
+                self._overtaken += len(due) - len(kept)
+                due = kept + fresh
         self._in_order.extend(self._frame(shot) for shot in due)
         return self._in_order.popleft() if due else None
 

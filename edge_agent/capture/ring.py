@@ -57,6 +57,7 @@ class Unread:
     packets: list[RingPacket] = field(default_factory=list)
     missed: int = 0  # packets of this connection before these, that the ring has let go
     closed: bool = False
+    awaited: bool = False  # nothing that was wanted was there before
 
 
 class Tap(Protocol):
@@ -189,11 +190,12 @@ class PacketRing:
         ``timeout_s`` have passed; then returns all of it, wanted or not.
         """
         with self._changed:
-            if not self._is_worth_waking(connection, after, wanted):
+            awaited = not self._is_worth_waking(connection, after, wanted)
+            if awaited:
                 self._wanted = wanted
                 self._changed.wait_for(lambda: self._is_worth_waking(connection, after, wanted), timeout_s)
                 self._wanted = None
-            return self._unread(after)
+            return self._unread(after, awaited)
 
     def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
         """The last keyframe up to that time; the first one there is, when all are later."""
@@ -209,10 +211,10 @@ class PacketRing:
             return True
         return any(wanted(item) for item in self._after(after))
 
-    def _unread(self, after: int) -> Unread:
+    def _unread(self, after: int, awaited: bool) -> Unread:
         packets = self._after(after)
         missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
-        return Unread(self._connection, packets, missed, self._closed)
+        return Unread(self._connection, packets, missed, self._closed, awaited)
 
     def _after(self, serial: int) -> list[RingPacket]:
         fresh: list[RingPacket] = []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -146,19 +149,6 @@ class CountedRests:
         self._rest(seconds)
 
 
-def test_pictures_of_a_quiet_scene_are_taken_in_turn_however_they_come(clip: Path) -> None:
-    site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
-    seen: list[float] = []
-    for n, _ in enumerate(site.arrive()):
-        if n == 0 or n % 4 == 3:  # all that came in 0.4 s, at once
-            while (frame := site.feed.take(0)) is not None:
-                seen.append(round(frame.captured_mono - site.begin_mono, 2))
-                site.feed.attend(busy=False)
-    assert seen == pytest.approx([seen[0] + n / 5 for n in range(len(seen))], abs=0.001)
-    assert len(seen) == 100
-    assert site.health.status().dropped == 0
-
-
 def test_after_a_jam_the_newest_pictures_go_first(clip: Path) -> None:
     site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
     viewer = Viewer(site, away=lambda time_s: 4 < time_s < 9).watch()
@@ -197,18 +187,61 @@ def test_what_begins_to_move_hurries_the_capture_thread(clip: Path) -> None:
     assert hurried == pytest.approx([5.2], abs=0.01)
 
 
-def test_a_camera_at_rest_is_read_in_few_goes_and_wakes_at_once(tmp_path: Path) -> None:
-    """Over a real RTSP connection: nothing is lost, and the first picture after a wake-up is not late."""
-    clip = make_clip(tmp_path / "clip.mp4", seconds=20, keyframe_s=1, extra=("-bf", "0"))
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A camera: ten pictures a second, a keyframe every half second, so that its interval is soon known."""
+    clip = make_clip(
+        tmp_path_factory.mktemp("live") / "clip.mp4", seconds=60, keyframe_s=0.5, extra=("-bf", "0")
+    )
     with RtspServer({"/h264": clip}) as server:
-        made = camera(server.url("/h264"), gear=GearChoice.IDLE, fps=5)
-        reader = Reader(made, SystemClock())
-        rests = CountedRests(reader.ring)
-        with running(reader):
-            eventually(lambda: rests.count >= 6)
-            begun = reader.status()
-            assert begun.gear is Gear.IDLE
-            eventually(lambda: rests.count >= 12)
-            status = reader.status()
-            assert status.packet_fps == pytest.approx(10, abs=2), "all of them are read all the same"
-            assert (status.dropped, status.corrupt, status.reconnects) == (0, 0, 0)
+        yield server.url("/h264")
+
+
+def test_every_picture_of_a_quiet_scene_is_looked_at_in_half_as_many_goes(live: str) -> None:
+    reader = Reader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
+    rests = CountedRests(reader.ring)
+    reader.start()
+    try:
+        while rests.count < 2:
+            attended(reader)
+        seen, before = [attended(reader) for _ in range(20)], rests.count
+        status = reader.status()
+    finally:
+        reader.stop()
+        assert reader.join(10)
+    steps = [after - first for first, after in itertools.pairwise(seen)]
+    assert steps == pytest.approx([0.2] * 19, abs=0.02), "none is missing, none comes twice"
+    assert 8 <= before <= 14, "ten, and what it took until then"
+    assert (status.dropped, status.corrupt, status.reconnects) == (0, 0, 0)
+
+
+def attended(reader: Reader) -> float:
+    """The stamp of the next picture, on which nothing moves."""
+    frame = reader.feed.take(10)
+    assert frame is not None
+    reader.feed.attend(busy=False)
+    return frame.captured_mono
+
+
+def test_a_camera_at_rest_is_read_in_few_goes_and_nothing_is_lost(live: str) -> None:
+    reader = Reader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
+    rests = CountedRests(reader.ring)
+    with running(reader):
+        eventually(lambda: rests.count >= 4)
+        status = reader.status()
+        assert status.gear is Gear.IDLE
+        assert status.packet_fps == pytest.approx(10, abs=2), "all of them are read all the same"
+        assert (status.dropped, status.corrupt, status.reconnects) == (0, 0, 0)
+
+
+def test_a_stop_ends_a_rest(live: str) -> None:
+    reader = Reader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
+    rested = threading.Event()
+
+    def rest(_: float) -> None:
+        rested.set()
+        original(30)
+
+    original, reader.ring.rest = reader.ring.rest, rest  # type: ignore[method-assign, assignment]
+    with running(reader):
+        assert rested.wait(30)
