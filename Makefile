@@ -1,6 +1,7 @@
 # make run    people walking through a real clip become events at a broker
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
 # make test   the whole test suite, with real parts
+# make test-long     real clips that take more of a core than `make test` has; with EDGE_AGENT_TEST_DATA, about a minute
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
 # make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
@@ -23,7 +24,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check check-contract examples test test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy wheelhouse wheelhouse-here run bench clean
+.PHONY: help setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -47,6 +48,10 @@ check: setup
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+test-long: setup
+	@SUDO="$(SUDO)" tests/testbed/install.sh
+	$(BIN)/python -m pytest -m long -n 2
 
 # Not part of `make test`: it needs root, systemd-nspawn and a Debian mirror.
 test-deploy: setup $(VENV)/.deploy wheelhouse-here

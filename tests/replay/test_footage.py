@@ -41,7 +41,7 @@ def test_three_who_leave_a_table_to_the_right(test_data: Path, tmp_path: Path) -
     assert crossed["a-to-b"] == 0
 
 
-@pytest.mark.parametrize("fps", ["5", "10"])
+@pytest.mark.parametrize("fps", ["5", pytest.param("10", marks=pytest.mark.long)])
 def test_a_motorway_of_17_s(test_data: Path, tmp_path: Path, fps: str) -> None:
     """320 x 240. By eye ten vehicles drive away over the line on the right carriageway, and a cyclist on the
     shoulder, whom the model does not see."""
@@ -61,6 +61,7 @@ def test_a_vietnamese_street_of_3_s(test_data: Path, tmp_path: Path, fps: str) -
     assert crossed["a-to-b"] == 0
 
 
+@pytest.mark.long
 def test_a_car_that_is_held_for_31_s_has_stopped(test_data: Path, tmp_path: Path) -> None:
     """The motorway stands still at 12 s, with a camera's noise, and goes on: the white car is in the zone."""
     source = test_data / "video" / "bgslibrary_video02_motorway.avi"

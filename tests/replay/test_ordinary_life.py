@@ -54,7 +54,7 @@ def film(path: Path, lit: Light, make: Maker) -> Path:
     [
         pytest.param(Light.DAY, light.infrared_switch, {"colour-mono-switch"}, id="infrared switch"),
         pytest.param(Light.LAMPS, light.lightning, set(), id="lightning"),
-        pytest.param(Light.DAY, weather.heavy_rain, set(), id="heavy rain"),
+        pytest.param(Light.DAY, weather.heavy_rain, set(), id="heavy rain", marks=pytest.mark.long),
     ],
 )
 def test_ordinary_life_is_neither_an_object_nor_a_tamper(
