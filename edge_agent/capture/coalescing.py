@@ -16,6 +16,9 @@ UNREAD_AT_MOST = 64 * 1024
 """Bytes: the window that Linux offers a sender at first. Beyond it the camera has to keep them."""
 AFTER_S = 0.005
 """Arrivals jitter: so long after the time at which the wanted packet should be there."""
+COMMON_S = 0.2
+"""Who has time is read at multiples of this, all cameras at the same moments: each finds the caches warm that
+the one before it has used."""
 AHEAD = 1.5
 """Packets before a keyframe at which reading begins: it is large, and would not fit with what waits."""
 KNOWN_INTERVALS = 4
@@ -29,6 +32,7 @@ class Wanted:
 
     from_mono: float  # nothing that was taken before is wanted
     keyframe: bool  # nothing else is
+    has_time: bool = False  # ``COMMON_S`` later will do
 
 
 class Coalescing:
@@ -66,8 +70,7 @@ class Coalescing:
         until_mono = self._keyframe_from(wanted) if wanted.keyframe else self._packet_from(wanted)
         if until_mono - newest_mono < 1.4 * spacing_s:  # it is the next one
             return 0.0
-        rest_s = min(until_mono - now_mono, LONGEST_S, UNREAD_AT_MOST / self._bytes_per_s)
-        return max(0.0, rest_s)
+        return max(0.0, min(until_mono - now_mono, LONGEST_S, UNREAD_AT_MOST / self._bytes_per_s))
 
     def _packet_from(self, wanted: Wanted) -> float:
         """When the first wanted packet should be there."""
@@ -76,8 +79,11 @@ class Coalescing:
             return -math.inf
         steps = math.ceil((wanted.from_mono - self._newest_mono) / self._spacing_s - 0.1)
         probing = self._newest_mono - self._awaited_mono >= PROBE_EVERY_S
-        after_s = -self._spacing_s / 2 if probing else AFTER_S
-        return self._newest_mono + steps * self._spacing_s + after_s
+        expected_mono = self._newest_mono + steps * self._spacing_s
+        if probing:
+            return expected_mono - self._spacing_s / 2
+        ready_mono = expected_mono + AFTER_S
+        return math.ceil(ready_mono / COMMON_S) * COMMON_S if wanted.has_time else ready_mono
 
     def _keyframe_from(self, wanted: Wanted) -> float:
         """When the first wanted keyframe is about to come."""

@@ -215,7 +215,8 @@ class FrameFeed:
             return Wanted(self._seen_mono + self._idle_step_s, keyframe=True)
         if gear is Gear.CATCH_UP or decoding is None or decoding.reordered or self._behind:
             return None
-        return Wanted(self._sampler.due_after(stamp_mono, self._looks), keyframe=False)
+        due_mono = self._sampler.due_after(stamp_mono, self._looks)
+        return Wanted(due_mono, keyframe=False, has_time=self._looks > 1)
 
     def _alarms(self, item: RingPacket) -> bool:
         """Whether the size of a packet says, in idle gear, that something has changed."""

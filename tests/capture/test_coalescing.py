@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from edge_agent.capture.coalescing import (
     AFTER_S,
+    COMMON_S,
     KNOWN_INTERVALS,
     LONGEST_S,
     PROBE_EVERY_S,
@@ -95,6 +96,18 @@ def test_nobody_rests_where_pictures_come_out_of_order() -> None:
 
 def test_a_wanted_time_that_is_over_is_no_reason_to_rest() -> None:
     assert watched().rest_s(Wanted(-math.inf, keyframe=False), now_mono=10.0) == 0
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.01, 0.09, 0.15])
+def test_cameras_on_which_nothing_moves_are_read_at_the_same_moments(phase_s: float) -> None:
+    coalescing, now_s = watched(), 10.002 + phase_s
+    for n in range(101, 104):
+        coalescing.read(keyframe=False, size_bytes=5_000, stamp_mono=n * SPACING_S + phase_s, awaited=True)
+    now_s += 0.3
+    rest_s = coalescing.rest_s(Wanted(now_s + 0.25, keyframe=False, has_time=True), now_s)
+    woken_s = now_s + rest_s
+    assert woken_s == pytest.approx(round(woken_s / COMMON_S) * COMMON_S)
+    assert 0.3 <= rest_s <= LONGEST_S
 
 
 def test_a_packet_is_waited_for_now_and_then() -> None:
