@@ -17,7 +17,7 @@ ARENAS = 1
 model 10 MB more. They rarely allocate at the same time: beside an agent with two arenas one with a single
 arena took 1.003 of its CPU, quiet and busy (medians), and 1 MB less."""
 
-SETTLED_S = 30.0
+SETTLED_S = 15.0
 """After the start: libraries are loaded, cameras are connected."""
 SMAPS = Path("/proc/self/smaps")
 
