@@ -36,7 +36,7 @@ class StartUpPages:
 
     The kernel maps whole neighbourhoods of a page that is read, of a library that was just installed all of
     it, and keeps what is mapped and executable before anything else. What is needed comes back from its
-    cache, at a microsecond a page; the rest is its to take, without swapping (docs/decisions/0036).
+    cache, at a microsecond a page; the rest is its to take, without swapping (docs/decisions/0037).
     """
 
     def __init__(self, clock: Clock) -> None:
