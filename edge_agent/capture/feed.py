@@ -139,10 +139,9 @@ class FrameFeed:
         self._seen_mono = self._handed_mono
         before = self._gearbox.gear
         self._gearbox.attend(self._seen_mono, busy)
-        looks = 1 if busy else max(1, int(TOGETHER_S * self._fps + 0.01))
-        if looks < self._looks:
+        waited_for, self._looks = self._looks, 1 if busy else max(1, int(TOGETHER_S * self._fps + 0.01))
+        if self._looks < waited_for:
             self._ring.hurry()
-        self._looks = looks
         self._sizes.learn(self._passed, busy)
         self._passed.clear()
         if self._gearbox.gear is Gear.IDLE and before is not Gear.IDLE:
