@@ -61,6 +61,4 @@ def changes_of(args: argparse.Namespace) -> dict[str, object]:
     }
     if args.wards is not None:
         found["wards"] = args.wards.split(",")
-    if "sites" in found and "cameras" not in found and args.scenario is None:
-        found["cameras"] = round(float(args.sites) * 1194 / 465)
     return found

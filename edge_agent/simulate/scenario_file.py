@@ -27,6 +27,7 @@ from edge_agent.simulate.scenario import (
 )
 
 _USUAL = Scenario()
+MOST_SITES = 10_000
 _SECONDS = Number(0, 1_000_000, "seconds")
 _WHAT = Field("kind", Choice(("ward-outage", "power-cut", "rolling-restart")), "what goes wrong")
 _AT = Field("at_s", _SECONDS, "since the beginning")
@@ -98,7 +99,7 @@ SCENARIO = Section(
     "the scenario",
     "What is played.",
     (
-        _number("sites", 1, 10_000, "", "gateways", whole=True),
+        _number("sites", 1, MOST_SITES, "", "gateways", whole=True),
         _number("cameras", 1, 80_000, "", "of all of them", whole=True),
         Field(
             "wards", ListOf(identifier(), "ward ids", least=1, most=1000, unique=True), "where", _USUAL.wards
@@ -136,7 +137,7 @@ def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
         else read_mapping(path, reading, "a mapping such as sites: 20")
     )
     if node is not None:
-        found = SCENARIO.read(_with(node, changes), reading)
+        found = SCENARIO.read(_with_cameras(_with(node, changes)), reading)
         if found is not INVALID and not reading.problems:
             assert isinstance(found, Scenario)
             return found
@@ -151,6 +152,18 @@ def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
     for key, value in changes.items():
         entries[key] = tree.Entry(place, _node(value, place))
     return replace(node, entries=entries)
+
+
+def _with_cameras(node: tree.Mapping) -> tree.Mapping:
+    """Where only the sites are said, each has as many as in the city."""
+    sites = node.entries.get("sites")
+    if sites is None or "cameras" in node.entries or not isinstance(sites.value, tree.Scalar):
+        return node
+    if not sites.value.text.isdecimal() or not 1 <= int(sites.value.text) <= MOST_SITES:
+        return node  # told as a mistake
+    cameras = round(int(sites.value.text) * _USUAL.cameras / _USUAL.sites)
+    entry = tree.Entry(sites.key, _node(cameras, sites.value.place))
+    return replace(node, entries=node.entries | {"cameras": entry})
 
 
 def _node(value: Any, place: tree.Place) -> tree.Node:

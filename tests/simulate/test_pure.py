@@ -115,6 +115,24 @@ def test_a_file_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
     assert load(None, {}) == Scenario()
 
 
+def test_sites_alone_have_as_many_cameras_as_in_the_city(tmp_path: Path) -> None:
+    file = tmp_path / "day.yaml"
+    file.write_text("sites: 31\n")
+    assert load(file, {}).cameras == 80
+    assert load(file, {"sites": 93}).cameras == 239
+    assert load(None, {"sites": 465}).cameras == 1194
+
+
+@pytest.mark.parametrize("sites", ["0", "-4", "many", "[1]", "99999999999999999999999"])
+def test_sites_that_cannot_be_are_the_only_mistake(tmp_path: Path, sites: str) -> None:
+    file = tmp_path / "day.yaml"
+    file.write_text(f"sites: {sites}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert "sites" in str(caught.value)
+    assert "cameras" not in str(caught.value)
+
+
 def test_every_mistake_is_named_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "day.yaml"
     file.write_text(FILE.replace("ward: de-tham", "ward: tien-phong").replace("time_factor", "time_facter"))
