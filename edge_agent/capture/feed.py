@@ -36,7 +36,8 @@ MAX_LAG_S = 1.0
 IDLE_STEP_S = 0.95
 """Between two pictures in idle gear, at least: streams that have nothing but keyframes give one a second."""
 TOGETHER_S = 0.4
-"""While nothing moves, pictures are looked at in groups that take so long."""
+"""While nothing moves and the gear stays full, pictures are looked at in groups that take so long. Who rests
+soon does not need the decoder's memory for a group."""
 SAME_S = 1e-3
 """Stamps that are closer belong to the same picture, decoded twice."""
 
@@ -139,7 +140,9 @@ class FrameFeed:
         self._seen_mono = self._handed_mono
         before = self._gearbox.gear
         self._gearbox.attend(self._seen_mono, busy)
-        waited_for, self._looks = self._looks, 1 if busy else max(1, int(TOGETHER_S * self._fps + 0.01))
+        waited_for, self._looks = self._looks, 1
+        if not busy and self._gearbox.stays_full:
+            self._looks = max(1, int(TOGETHER_S * self._fps + 0.01))
         if self._looks < waited_for:
             self._ring.hurry()
         self._sizes.learn(self._passed, busy)

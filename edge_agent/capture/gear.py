@@ -89,6 +89,11 @@ class Gearbox:
         return self.gear is Gear.IDLE and self._choice is GearChoice.AUTO
 
     @property
+    def stays_full(self) -> bool:
+        """Whether it will not rest, however long nothing moves."""
+        return self._choice is GearChoice.FULL or self._kept_full_text is not None
+
+    @property
     def moved(self) -> bool:
         """Whether something came of the last wake-up."""
         return self._moved

@@ -192,6 +192,17 @@ def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None
     assert wanted == {False: 0.38, True: 0.18}
 
 
+def test_a_camera_that_rests_soon_takes_no_groups(clip: Path) -> None:
+    site = RingFeed(auto(quiet_s=30, fps=5), clip)
+    viewer, arrive = Viewer(site), site.arrive()
+    for _ in range(41):
+        time_s = next(arrive)
+        viewer.look()
+    next_ = site.feed.wanted(site.begin_mono + time_s)
+    assert next_ is not None
+    assert round(next_.from_mono - site.begin_mono - time_s, 2) == 0.18
+
+
 def test_what_begins_to_move_hurries_the_capture_thread(clip: Path) -> None:
     site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
     hurried: list[float] = []
