@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -110,3 +112,16 @@ def test_a_track_is_a_reason_while_more_can_be_learned_of_it(
 
 def test_a_rule_that_needs_every_frame_is_a_reason() -> None:
     assert busy(QUIET, needs_every_frame=True)
+
+
+def test_between_two_frames_no_pixels_are_kept() -> None:
+    """The decoder needs the buffer; the size is enough for what ends with the camera."""
+    stages = Finds(QUIET, ())
+    pipeline = Pipeline(stages, Unwatched(), stages, stages, NoSnapshots(), [], Nowhere())  # type: ignore[arg-type]
+    shown = frame(mono=101.0)
+    pixels = weakref.ref(shown.picture)
+    pipeline.process(shown)
+    del shown
+    gc.collect()
+    assert pixels() is None
+    pipeline.stop()

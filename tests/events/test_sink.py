@@ -124,3 +124,13 @@ def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
         sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
         (stored,) = outbox.pending(10)
     assert valid(stored.payload)["data"]["snapshot"] is None
+
+
+def test_what_is_told_when_the_pixels_are_gone_goes_without_a_picture(tmp_path: Path) -> None:
+    """A moment that could not be stored in time is told when the camera is lost."""
+    with outbox_in(tmp_path) as outbox:
+        sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
+        sink.accept(STAY, frame().outline())
+        (stored,) = outbox.pending(10)
+        assert valid(stored.payload)["data"]["snapshot"] is None
+        assert outbox.stats().media_depth == 0
