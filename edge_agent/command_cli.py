@@ -21,6 +21,7 @@ from edge_agent.commands.document import LONGEST_LIFE
 from edge_agent.commands.operator_key import make_key, read_private
 from edge_agent.commands.signature import sign
 from edge_agent.config.addresses import BrokerAddress
+from edge_agent.config.sections.mqtt import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
 from edge_agent.config.settings import Broker, Delivery, Mqtt
 from edge_agent.config.spec import Refused
 from edge_agent.errors import EdgeAgentError
@@ -45,7 +46,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--broker", metavar="URL", help="mqtts://host:8883, or mqtt://host in a lab")
     command.add_argument("--gateway", metavar="ID")
     command.add_argument("--ward", metavar="ID")
-    command.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    add_root_argument(command)
     command.add_argument(
         "--arg",
         action="append",
@@ -59,6 +60,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--id", help="send a command again under its id: it is not done twice")
     command.add_argument("--json", action="store_true", help="print the replies as they are, one a line")
     add_tls_arguments(command)
+
+
+def add_root_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", type=_root, default="tb/v1", help="first levels of every topic")
+
+
+def _root(text: str) -> str:
+    if len(text) > MOST_ROOT or re.fullmatch(ROOT_PATTERN, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: {ROOT_WORDS}")
+    return text
 
 
 def add_tls_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_agent.command_cli import add_tls_arguments
+from edge_agent.command_cli import add_root_argument, add_tls_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gateway", metavar="ID", required=True)
     parser.add_argument("--ward", metavar="ID", required=True)
-    parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    add_root_argument(parser)
     parser.add_argument("--listen-s", type=float, default=75.0, help="so long it is listened to what comes")
     parser.add_argument("--no-commands", action="store_true", help="only listen")
     parser.add_argument("--json", action="store_true")

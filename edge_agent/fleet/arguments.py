@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_agent.command_cli import add_tls_arguments
+from edge_agent.command_cli import add_root_argument, add_tls_arguments
 
 STANDINGS = ("offline", "silent", "trouble", "unknown", "stopped", "fine")
 """Of a gateway, as the table has them: the worst first."""
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker", metavar="URL", required=True, help="mqtts://host:8883, or mqtt://host in a lab"
     )
-    parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    add_root_argument(parser)
     parser.add_argument(
         "--ward",
         action="append",

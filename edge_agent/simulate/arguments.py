@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.command_cli import add_tls_arguments
+from edge_agent.command_cli import add_root_argument, add_tls_arguments
 
 CHANGES = (
     ("sites", int, "gateways"),
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="mqtts://host:8883, or mqtt://host in a lab; may be repeated, as mqtt.brokers of a gateway",
     )
-    parser.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    add_root_argument(parser)
     for name, kind, doc in CHANGES:
         parser.add_argument(f"--{name}", type=kind, help=doc)
     parser.add_argument("--wards", help="ids, with commas between")

@@ -6,6 +6,9 @@ import random
 
 from edge_agent.simulate.scenario import MOST_CAMERAS, Scenario, Site
 
+LONGEST_ID = 63
+"""Characters, of a gateway's as of every id (``config/kinds.py``)."""
+
 
 def sites_of(scenario: Scenario) -> tuple[Site, ...]:
     """Neighbours are of one ward; each has a camera at least, and the others are thrown dice for."""
@@ -19,7 +22,7 @@ def sites_of(scenario: Scenario) -> tuple[Site, ...]:
         if counts[site] == MOST_CAMERAS:
             room[place] = room[-1]
             room.pop()
-    width = max(3, len(str(scenario.sites)))
+    width = _digits(scenario.sites)
     return tuple(
         Site(
             number=number,
@@ -29,6 +32,15 @@ def sites_of(scenario: Scenario) -> tuple[Site, ...]:
         )
         for number, count in enumerate(counts)
     )
+
+
+def longest_prefix(sites: int) -> int:
+    """With a hyphen and the number of a site it is a gateway's id."""
+    return LONGEST_ID - 1 - _digits(sites)
+
+
+def _digits(sites: int) -> int:
+    return max(3, len(str(sites)))
 
 
 def shares(sites: tuple[Site, ...], most: int) -> list[tuple[Site, ...]]:

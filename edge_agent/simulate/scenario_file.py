@@ -18,6 +18,7 @@ from edge_agent.config.settings import Delivery
 from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
 from edge_agent.config.times import TimeOfDay
 from edge_agent.errors import ConfigError
+from edge_agent.simulate.city import longest_prefix
 from edge_agent.simulate.scenario import (
     MOST_CAMERAS,
     PowerCut,
@@ -79,6 +80,10 @@ def _check(values: Values) -> None:
     if sites is not None and cameras is not None and not sites <= cameras <= MOST_CAMERAS * sites:
         text = f"{cameras} cameras on {sites} sites: each has 1 to {MOST_CAMERAS}"
         values.reading.refuse(values.place("cameras"), text)
+    prefix = values.valid("prefix")
+    if prefix is not None and sites is not None and len(prefix) > (most := longest_prefix(sites)):
+        text = f"prefix: has {len(prefix)} characters, with the number of a site {most} are the most"
+        values.reading.refuse(values.place("prefix"), text)
     wards = values.valid("wards") or ()
     for fault in values.valid("faults") or ():
         named = fault.wards if isinstance(fault, PowerCut) else getattr(fault, "ward", None) or ()

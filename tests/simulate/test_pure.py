@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 from pathlib import Path
 
 import pytest
 
 from edge_agent.clock import SystemClock
+from edge_agent.command_cli import add_root_argument
 from edge_agent.errors import ConfigError
 from edge_agent.outbox_model import Stamp
 from edge_agent.simulate.city import shares, sites_of
@@ -131,6 +133,22 @@ def test_sites_that_cannot_be_are_the_only_mistake(tmp_path: Path, sites: str) -
         load(file, {})
     assert "sites" in str(caught.value)
     assert "cameras" not in str(caught.value)
+
+
+def test_a_prefix_leaves_room_for_the_number_of_a_site() -> None:
+    assert len(sites_of(load(None, {"prefix": "a" * 59, "sites": 2}))[0].id) == 63
+    with pytest.raises(ConfigError, match="59 are the most"):
+        load(None, {"prefix": "a" * 60, "sites": 2})
+
+
+@pytest.mark.parametrize("root", ["a/#", "+", "$SYS", "", "tb//v1", "a b", "x" * 65])
+def test_a_root_that_is_none_is_a_wrong_argument(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_root_argument(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--root", root])
+    assert ended.value.code == 2
+    assert "levels such as tb/v1" in capsys.readouterr().err
 
 
 def test_every_mistake_is_named_with_its_place(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from edge_agent.central.web.api.events import events_of
 from edge_agent.central.web.front import Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
 from edge_agent.central.web.live.stream import stream_of
+from edge_agent.central.web.nul import NoNul
 from edge_agent.central.web.pages import desk, events, fleet, site
 from edge_agent.central.web.refusals import Refusal
 
@@ -43,6 +44,7 @@ def build(front: Front) -> Headers:
         Route("/api/events", events_of(front, hub), methods=["GET"]),
     ]
     app = Starlette(routes=[*routes, *statics.ROUTES])
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -61,4 +63,4 @@ def build(front: Front) -> Headers:
 
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, own_error)
-    return Headers(app, secure=front.services.console.secure)
+    return Headers(NoNul(app), secure=front.services.console.secure)

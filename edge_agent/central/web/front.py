@@ -22,6 +22,7 @@ from edge_agent.central.database import StoreRefused, StoreUnusable
 from edge_agent.central.web import accounts, cookies, refused
 from edge_agent.central.web.accounts import PEOPLE, Account, Role
 from edge_agent.central.web.connections import MOST_AT_ONCE
+from edge_agent.central.web.nul import NUL
 from edge_agent.central.web.passwords import token_digest
 from edge_agent.central.web.refusals import (
     BadRequest,
@@ -258,11 +259,14 @@ async def _form(request: Request) -> dict[str, str]:
                 body += chunk
                 if len(body) > MOST_FORM_BYTES:
                     raise TooLarge(f"a form has at most {MOST_FORM_BYTES} bytes")
-        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
     except TimeoutError:
         raise BadRequest(f"the form did not come within {FORM_WITHIN_S:.0f} s") from None
     except (ValueError, ClientDisconnect):
         raise BadRequest("this is no form") from None
+    if any(NUL in name or NUL in value for name, value in fields.items()):
+        raise BadRequest("no text has a NUL in it")
+    return fields
 
 
 def _wants_page(request: Request) -> bool:

@@ -24,6 +24,9 @@ from edge_agent.central.web.services import Services
 from edge_agent.central.web.sessions import Session, csrf_token
 from edge_agent.central.web.words import Lang
 
+MOST_DIGITS = 18
+"""A database counts to 2**63, which has 19."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -56,6 +59,13 @@ class Call:
     def path(self, name: str) -> str:
         """The part of the path that the page calls ``{name}``."""
         return str(self.request.path_params[name])
+
+    def number(self, name: str) -> int:
+        """The same as a number; raises NotFound where it is none that a database counts to."""
+        text = self.path(name)
+        if not text.isdecimal() or len(text) > MOST_DIGITS:
+            raise NotFound
+        return int(text)
 
     def writing(self) -> AbstractContextManager[Connection]:
         """One transaction. ``connection`` does not see it: answer a POST with ``redirect``."""

@@ -11,12 +11,10 @@ from edge_agent.config.spec import Field, Section, Values
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Wildcards, empty levels and a leading $ would make topics that nobody can subscribe to as documented.
-_ROOT = Text(
-    "a topic",
-    64,
-    r"(?!\$)[^/+#\s\x00-\x1f]+(/[^/+#\s\x00-\x1f]+)*",
-    "levels such as tb/v1, without + # or spaces",
-)
+ROOT_PATTERN = r"(?!\$)[^/+#\s\x00-\x1f]+(/[^/+#\s\x00-\x1f]+)*"
+ROOT_WORDS = "levels such as tb/v1, without + # or spaces"
+MOST_ROOT = 64
+_ROOT = Text("a topic", MOST_ROOT, ROOT_PATTERN, ROOT_WORDS)
 
 
 def _check(values: Values) -> None:

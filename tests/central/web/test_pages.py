@@ -104,3 +104,39 @@ def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(hous
     browser = house.browser("lan")
     browser.get("/language/vi")
     assert "<dd>unknown</dd>" not in browser.get("/sites/dt-001").text
+
+
+NUL_PATHS = [
+    "/sites/dt-001%00",
+    "/events?kind=%00",
+    "/media/dt-001/%00",
+    "/wards/%00",
+    "/api/inventory?ward=%00",
+    "/live?%00",
+]
+
+
+@pytest.mark.parametrize("path", NUL_PATHS)
+def test_an_address_with_a_nul_is_refused_before_a_database_sees_it(house: House, path: str) -> None:
+    house.person("minh", Role.ADMIN)
+    answer = house.browser("minh").get(path)
+    assert answer.status_code == 400
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_form_with_a_nul_is_refused(house: House) -> None:
+    house.person("minh", Role.ADMIN)
+    assert house.browser("minh").post("/alerts/note", {"subject": "s", "note": "a\0b"}).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "9" * 40, "-1", "x"])
+@pytest.mark.parametrize("path", ["/events/{}/clip", "/handover/{}/take"])
+def test_a_number_that_no_database_counts_to_is_nowhere(house: House, path: str, number: str) -> None:
+    house.person("minh", Role.ADMIN)
+    assert house.browser("minh").post(path.format(number)).status_code == 404
+
+
+def test_nobody_is_led_to_a_host_that_the_request_names(house: House) -> None:
+    answer = house.anybody().get("/language/..%2f", headers={"Host": "evil.example"})
+    assert "evil.example" not in answer.headers.get("location", "")
+    assert answer.status_code == 404

@@ -65,8 +65,7 @@ def note(visit: Visit) -> Response:
 
 def ask_for_clip(visit: Visit) -> Response:
     """A row for the ingest, which alone speaks to gateways."""
-    number = visit.path("cursor")
-    found = story(visit.connection, visit.scope, int(number)) if number.isdecimal() else None
+    found = story(visit.connection, visit.scope, visit.number("cursor"))
     if found is None or found.first.event_id is None:
         raise NotFound
     first = found.first
@@ -93,11 +92,9 @@ def hand_over(visit: Visit) -> Response:
 
 
 def take_over(visit: Visit) -> Response:
-    number = visit.path("id")
-    if not number.isdecimal() or len(number) > 18:
-        raise NotFound
+    number = visit.number("id")
     with visit.writing() as connection:
-        if not book.take_over(connection, _writer(visit), visit.scope, int(number)):
+        if not book.take_over(connection, _writer(visit), visit.scope, number):
             raise Conflict("somebody else has taken this shift over")
     return visit.redirect("/handover")
 

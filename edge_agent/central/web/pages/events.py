@@ -77,10 +77,7 @@ def fleet_wards(visit: Visit) -> list[tuple[str, str]]:
 
 
 def event_page(visit: Visit) -> Response:
-    number = visit.path("cursor")
-    if not number.isdecimal() or len(number) > 18:
-        raise NotFound
-    found = story(visit.connection, visit.scope, int(number))
+    found = story(visit.connection, visit.scope, visit.number("cursor"))
     if found is None:
         raise NotFound
     first = found.first
