@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
+
 from edge_agent.simulate.scenario_file import load
 from tests.testbed.mosquitto import binary, free_port, wait_until
 
@@ -39,11 +41,27 @@ def running(command: list[str], out: Path) -> Iterator[subprocess.Popen[bytes]]:
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 
 
+def missed(lab: Path, port: int) -> list[object]:
+    """As docs/guide/subscriber.md says for the lab."""
+    command = ["central", "user", "token", "me", "--ward", "de-tham", "--config"]
+    token = subprocess.run(
+        [sys.executable, "-m", "edge_agent", *command, str(lab)], capture_output=True, text=True, check=True
+    ).stdout.split()[-1]
+    answer = httpx.get(
+        f"http://127.0.0.1:{port}/api/events", headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["events"])
+
+
 def test_the_first_hour_is_four_commands(tmp_path: Path) -> None:
-    port = free_port()
+    port, console = free_port(), free_port()
     lab = (ROOT / "docs/guide/lab.yaml").read_text(encoding="utf-8")
     (tmp_path / "lab.yaml").write_text(
-        lab.replace("/tmp/edge-lab", str(tmp_path / "lab")).replace("127.0.0.1", f"127.0.0.1:{port}")
+        lab.replace("/tmp/edge-lab", str(tmp_path / "lab"))
+        .replace("127.0.0.1:8443", f"localhost:{console}")
+        .replace("127.0.0.1", f"127.0.0.1:{port}")
+        .replace("localhost", "127.0.0.1")
     )
     broker, centre, simulation, subscriber = (
         shlex.split(
@@ -66,6 +84,7 @@ def test_the_first_hour_is_four_commands(tmp_path: Path) -> None:
         faster = ["--spread-s", "0", "--time-factor", "60"]
         played = stack.enter_context(running([*agent, *simulation[1:], *faster], tmp_path / "simulation"))
         wait_until(lambda: "/tb/sim-001" in printed.read_text(), 60, what="an event at the subscriber")
+        assert missed(tmp_path / "lab.yaml", console), "the API has them too"
         played.send_signal(signal.SIGINT)
         assert played.wait(60) == 0, (tmp_path / "simulation").read_text()
     told = (tmp_path / "simulation").read_text()
