@@ -73,9 +73,9 @@ class FrameFeed:
         self._needs_keyframe = False  # packets are missing before the next one
         self._woken_mono = 0.0  # when catching up began
         self._in_order: deque[Frame] = deque()  # due, before any other
+        self._rest: Sequence[RingPacket] = ()  # of those that were waited for together, not yet decoded
         self._overtaken = 0  # due frames that were not handed over, for a newer one
         self._looks = 1  # that are waited for together
-        self._together = False  # what came last was waited for so
         self._alone = False  # the last frame handed over is a keyframe decoded on its own
         self._sizes = SizeWatch()
         self._passed: list[float] = []  # ``recent_bytes`` of the packets since the last look, in full gear
@@ -157,6 +157,8 @@ class FrameFeed:
         self._alone = False
         if self._in_order:
             return self._in_order.popleft()
+        if self._rest and self._decoding is not None:
+            return self._guarded(self._decoding, self._go_on)
         current = self._decoding.connection if self._decoding is not None else None
         timeout_s = max(0.0, deadline - self._clock.monotonic())
         unread = self._ring.wait(current, self._after, self._wanted(), timeout_s)
@@ -167,17 +169,19 @@ class FrameFeed:
         if self._decoding.connection.failure is not None:
             self._after = unread.packets[-1].serial
             return None
+        return self._guarded(self._decoding, lambda decoding: self._advance(decoding, unread))
+
+    def _guarded(self, decoding: Decoding, step: Callable[[Decoding], Frame | None]) -> Frame | None:
+        """What goes wrong is the connection's end, not the camera's: its thread tells."""
         try:
-            if unread.missed:
-                self._missed(self._decoding, unread)
-            self._together = unread.awaited and self._looks > 1
-            return self._advance(self._decoding, unread.packets)
-        except Exception as error:  # noqa: BLE001  # the connection's end, not the camera's: its thread tells
-            self._decoding.connection.failure = error
+            return step(decoding)
+        except Exception as error:  # noqa: BLE001
+            decoding.connection.failure, self._rest = error, ()
             return None
 
     def _connected(self, connection: Connection | None) -> None:
         self._in_order.clear()
+        self._rest = ()
         self._passed.clear()
         self._behind = self._needs_keyframe = False
         self._after = 0
@@ -231,7 +235,10 @@ class FrameFeed:
         if self._gearbox.gear is not Gear.IDLE:  # there nobody wants most of them
             self._health.missed(unread.missed)
 
-    def _advance(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
+    def _advance(self, decoding: Decoding, unread: Unread) -> Frame | None:
+        if unread.missed:
+            self._missed(decoding, unread)
+        packets = unread.packets
         for item in packets:
             if item.keyframe:
                 self._gearbox.keyframe(item.stamp_mono)
@@ -239,17 +246,26 @@ class FrameFeed:
             return self._keyframe(decoding, packets)
         if self._gearbox.gear is Gear.CATCH_UP:
             return self._catch_up(decoding, packets)
-        return self._newest(decoding, packets)
+        waiting = self._without_gap(decoding, self._in_time(decoding, packets))
+        together = waiting and unread.awaited and self._looks > 1
+        return self._newest(decoding, waiting, waiting[-1].stamp_mono - TOGETHER_S if together else None)
 
-    def _newest(self, decoding: Decoding, packets: Sequence[RingPacket]) -> Frame | None:
+    def _go_on(self, decoding: Decoding) -> Frame | None:
+        """The next of those that were waited for together. Until the one before it has been looked at it is
+        not decoded: no two pictures are held."""
+        packets, self._rest = self._rest, ()
+        return self._newest(decoding, packets, -math.inf)
+
+    def _newest(
+        self, decoding: Decoding, packets: Sequence[RingPacket], in_turn_mono: float | None
+    ) -> Frame | None:
         """Full gear: decode what waits, hand over the newest that is due; those that come out of the decoder
-        together come in turn, and those that were waited for together."""
-        packets = self._without_gap(decoding, self._in_time(decoding, packets))
+        together come in turn. With ``in_turn_mono`` it is the first one that is due from then on; there
+        is one, or these were not waited for."""
         begun_mono = self._clock.monotonic()
         due: list[Shot] = []
         self._behind = False
-        in_turn_mono = packets[-1].stamp_mono - TOGETHER_S if packets and self._together else math.inf
-        for item in packets:
+        for number, item in enumerate(packets, start=1):
             if self._clock.monotonic() - begun_mono > DECODE_AT_MOST_S:
                 self._behind = True
                 break
@@ -257,10 +273,17 @@ class FrameFeed:
             if item.recent_bytes:
                 self._passed.append(item.recent_bytes)
             fresh = [shot for shot in decoding.decode(item) if self._sampler.due(shot.stamp_mono)]
-            if fresh:
-                kept = [shot for shot in due if shot.stamp_mono >= in_turn_mono]
-                self._overtaken += len(due) - len(kept)
-                due = kept + fresh
+            if not fresh:
+                continue
+            self._overtaken += len(due)
+            due = fresh
+            if in_turn_mono is None:
+                continue
+            if fresh[-1].stamp_mono >= in_turn_mono:
+                self._rest = packets[number:]
+                break
+            self._overtaken += len(due)
+            due = []
         self._in_order.extend(self._frame(shot) for shot in due)
         return self._in_order.popleft() if due else None
 
@@ -323,7 +346,8 @@ class FrameFeed:
         begun_mono = self._clock.monotonic()
         if begun_mono - self._woken_mono > CATCH_UP_AT_MOST_S:
             self._gearbox.caught_up()
-            return self._newest(decoding, packets)
+            packets = self._without_gap(decoding, self._in_time(decoding, packets))
+            return self._newest(decoding, packets, None)
         for item in self._without_gap(decoding, packets):
             if self._clock.monotonic() - begun_mono > DECODE_AT_MOST_S:
                 return None

@@ -64,7 +64,7 @@ class Tracker:
         dt = self._step(now)
         luma = shrink(frame.picture.luma())
         if not (self._trails or motion.regions or looks.detections):
-            self._before, self._mask_before, self._tracks = luma, motion.foreground, ()
+            self._before, self._mask_before, self._tracks = None, None, ()
             return Tracks(())
         foreground = Foreground(motion)
         for trail in self._trails:
@@ -78,7 +78,8 @@ class Tracker:
         self._merge(now)
         self._judge(luma, foreground, now, dt)
         self._retire(now, dt)
-        self._before, self._mask_before = luma, foreground.mask
+        # Where nothing is followed it is not kept: it is a view of the decoder's buffer.
+        self._before, self._mask_before = (luma, foreground.mask) if self._trails else (None, None)
         self._tracks = tuple(self._snapshot(t, lifecycle.wants_look(t, now)) for t in self._trails)
         return Tracks(self._tracks, tuple(self._ended(t) for t in self._gone))
 

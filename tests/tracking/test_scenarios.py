@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from edge_agent.model import Box, Detection, Looks, TrackState
+from edge_agent.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Scene, TrackState
 from edge_agent.tracking.tracker import Tracker
 from tests.tracking.world import (
+    HEIGHT,
+    START,
+    WIDTH,
+    DrawnPicture,
     Thing,
     World,
     by_name,
@@ -19,6 +25,17 @@ from tests.tracking.world import (
     wanted,
     waypoints,
 )
+
+
+def test_where_nothing_is_followed_no_picture_is_held() -> None:
+    """A picture is a view of the decoder's buffer, which would need another one for the next."""
+    tracker = Tracker("cam-1", "b")
+    luma = np.zeros((HEIGHT, WIDTH), np.uint8)
+    held = weakref.ref(luma)
+    frame = Frame("cam-1", 1, 0.0, START, DrawnPicture(luma))
+    tracker.update(frame, Motion((), Scene.STEADY, 0.0, None), NO_LOOKS)
+    del luma, frame
+    assert held() is None
 
 
 def test_one_walker_is_one_confirmed_person_within_a_second() -> None:
