@@ -10,7 +10,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-LONGEST_S = 0.5
+LONGEST_S = 0.6
 """How long the kernel is left with it at most; a wake-up in idle gear for packet sizes is late by as much."""
 UNREAD_AT_MOST = 64 * 1024
 """Bytes: the window that Linux offers a sender at first. Beyond it the camera has to keep them."""

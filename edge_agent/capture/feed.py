@@ -35,7 +35,7 @@ MAX_LAG_S = 1.0
 """When decoding cannot keep up: from here on pictures are too old to be looked at in turn."""
 IDLE_STEP_S = 0.95
 """Between two pictures in idle gear, at least: streams that have nothing but keyframes give one a second."""
-TOGETHER_S = 0.4
+TOGETHER_S = 0.6
 """While nothing moves and the gear stays full, pictures are looked at in groups that take so long. Who rests
 soon does not need the decoder's memory for a group."""
 SAME_S = 1e-3

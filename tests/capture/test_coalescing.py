@@ -192,7 +192,7 @@ def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None
         assert next_ is not None
         assert not next_.keyframe
         wanted[moves] = round(next_.from_mono - site.begin_mono - time_s, 2)
-    assert wanted == {False: 0.38, True: 0.18}
+    assert wanted == {False: 0.58, True: 0.18}
 
 
 def test_a_camera_that_rests_soon_takes_no_groups(clip: Path) -> None:
@@ -247,7 +247,7 @@ def test_every_picture_of_a_quiet_scene_is_looked_at_in_fewer_goes(live: str) ->
     steps = [(after - first) / 0.2 for first, after in itertools.pairwise(seen)]
     assert steps == pytest.approx([max(1, round(step)) for step in steps], abs=0.1), "none comes twice"
     assert sum(steps) < 19 + 4.5, "on a busy machine a few may be overtaken"
-    assert 8 <= goes < 20, "about ten for forty packets, or somewhat more on a busy machine"
+    assert 5 <= goes < 20, "about seven for forty packets, or somewhat more on a busy machine"
     assert status.dropped <= 5
     assert (status.corrupt, status.reconnects) == (0, 0)
 
