@@ -13,46 +13,32 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent import __version__
-from edge_agent.errors import ConfigError, EdgeAgentError
+from edge_agent.errors import ConfigError, EdgeAgentError, UsageError
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import Settings
 
+EX_USAGE = 2
 EX_CONFIG = 78
 DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    command = {
-        "run": _run,
-        "check": _check,
-        "replay": _replay,
-        "status": _status,
-        "reload": _reload,
-        "relearn": _relearn,
-        "schema": _schema,
-        "models": _models,
-        "evidence": _evidence,
-        "doctor": _doctor,
-        "cameras": _cameras,
-        "command": _command,
-        "conformance": _conformance,
-        "central": _central,
-        "simulate": _simulate,
-        "fleet": _fleet,
-    }[args.command]
     try:
-        return command(args)
+        return _RUN[args.command](args)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
+    except UsageError as error:
+        print(f"edge-agent {args.command}: {error}", file=sys.stderr)
+        return EX_USAGE
     except EdgeAgentError as error:
         print(f"edge-agent {args.command}: {error}", file=sys.stderr)
         return 1
@@ -61,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The reader of our output has gone, as `| head` does: not an error of ours.
             sys.stderr.close()
             return 0
-        print(f"edge-agent {args.command}: {error.strerror or error}", file=sys.stderr)
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        print(f"edge-agent {args.command}: {where}{error.strerror or error}", file=sys.stderr)
         return 1
 
 
@@ -276,46 +263,81 @@ def _moment(text: str) -> datetime:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from edge_agent import cameras_cli, command_cli, evidence_cli
+    from edge_agent.central import command as central
+    from edge_agent.conformance import arguments as conformance
+    from edge_agent.doctor import arguments as doctor
+    from edge_agent.fleet import arguments as fleet
+    from edge_agent.simulate import arguments as simulate
+
     parser = argparse.ArgumentParser(
         prog="edge-agent", description="Camera-gateway agent: cameras in, durable events out over MQTT."
     )
     parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run the agent until SIGTERM")
-    run.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+    def add(name: str, about: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=about)
+
+    _add_run(add("run", "run the agent until SIGTERM"))
+    _add_check(add("check", "check a configuration and list everything that is wrong"))
+    _add_replay(add("replay", "run a camera's pipeline on video files, without a broker"))
+    _add_status(add("status", "what a running agent says about itself"))
+    _add_config(add("reload", "have the running agent read its configuration again"))
+    _add_relearn(add("relearn", "have the running agent learn anew what a camera shows"))
+    add("schema", "print the JSON Schema of a message, or the list of messages").add_argument(
+        "name", nargs="?"
+    )
+    _add_models(add("models", "detection models: list what is there, fetch what is pinned"))
+    doctor.add_arguments(
+        add("doctor", "examine the box, its cameras and its broker; say what to do"), DEFAULT_CONFIG
+    )
+    evidence_cli.add_commands(
+        add("evidence", "check, export and hold evidence; open sealed media"), DEFAULT_CONFIG
+    )
+    cameras_cli.add_commands(
+        add("cameras", "find a site's cameras, and set up what the agent needs"), DEFAULT_CONFIG
+    )
+    central.add_commands(add("central", "what runs at the centre: take in what all gateways send"))
+    command_cli.add_arguments(add("command", "send a gateway a command and print what it answers"))
+    conformance.add_arguments(add("conformance", "look whether a live gateway keeps the contract"))
+    fleet.add_arguments(add("fleet", "all gateways in one live table, from the broker alone"))
+    simulate.add_arguments(add("simulate", "play a whole fleet at a broker, from one machine"))
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    _add_config(run)
     run.add_argument("--log-format", choices=["text", "json"], default="text")
     run.add_argument(
         "--repeat-files", action="store_true", help="begin again when a camera that is a file ends"
     )
     run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
 
-    check = commands.add_parser("check", help="check a configuration and list everything that is wrong")
-    check.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    _add_config(check)
     check.add_argument(
         "--conf-dir", type=Path, help="read drop-ins from here instead of conf.d beside CONFIG"
     )
     check.add_argument("--no-secrets", action="store_true", help="password and key files need not exist here")
 
-    _add_replay(
-        commands.add_parser("replay", help="run a camera's pipeline on video files, without a broker")
-    )
 
-    status = commands.add_parser("status", help="what a running agent says about itself")
-    status.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+def _add_status(status: argparse.ArgumentParser) -> None:
+    _add_config(status)
     status.add_argument("--json", action="store_true")
 
-    reload = commands.add_parser("reload", help="have the running agent read its configuration again")
-    reload.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
 
-    relearn = commands.add_parser("relearn", help="have the running agent learn anew what a camera shows")
+def _add_relearn(relearn: argparse.ArgumentParser) -> None:
     relearn.add_argument("camera")
-    relearn.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+    _add_config(relearn)
 
-    schema = commands.add_parser("schema", help="print the JSON Schema of a message, or the list of messages")
-    schema.add_argument("name", nargs="?")
 
-    models = commands.add_parser("models", help="detection models: list what is there, fetch what is pinned")
+def _add_models(models: argparse.ArgumentParser) -> None:
     actions = models.add_subparsers(dest="action", metavar="list|fetch", required=True)
     listing = actions.add_parser("list", help="the catalogue, and what is installed")
     fetching = actions.add_parser("fetch", help="get a model of the catalogue")
@@ -325,32 +347,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     for action in (listing, fetching):
         action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
-    from edge_agent import cameras_cli, command_cli, evidence_cli
-    from edge_agent.conformance import arguments as checks
-    from edge_agent.doctor import arguments
-
-    doctor = commands.add_parser("doctor", help="examine the box, its cameras and its broker; say what to do")
-    arguments.add_arguments(doctor, DEFAULT_CONFIG)
-    evidence = commands.add_parser("evidence", help="check, export and hold evidence; open sealed media")
-    evidence_cli.add_commands(evidence, DEFAULT_CONFIG)
-    cameras = commands.add_parser("cameras", help="find a site's cameras, and set up what the agent needs")
-    cameras_cli.add_commands(cameras, DEFAULT_CONFIG)
-    from edge_agent.central import command as central_command
-
-    central = commands.add_parser("central", help="what runs at the centre: take in what all gateways send")
-    central_command.add_commands(central)
-    command = commands.add_parser("command", help="send a gateway a command and print what it answers")
-    command_cli.add_arguments(command)
-    conformance = commands.add_parser("conformance", help="look whether a live gateway keeps the contract")
-    checks.add_arguments(conformance)
-    from edge_agent.fleet import arguments as looks
-    from edge_agent.simulate import arguments as plays
-
-    fleet = commands.add_parser("fleet", help="all gateways in one live table, from the broker alone")
-    looks.add_arguments(fleet)
-    simulate = commands.add_parser("simulate", help="play a whole fleet at a broker, from one machine")
-    plays.add_arguments(simulate)
-    return parser
 
 
 def _add_replay(replay: argparse.ArgumentParser) -> None:
@@ -373,3 +369,23 @@ def _add_replay(replay: argparse.ArgumentParser) -> None:
     replay.add_argument(
         "--plot", type=Path, metavar="OUT.png", help="draw what the camera truth measured, and its verdicts"
     )
+
+
+_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "check": _check,
+    "replay": _replay,
+    "status": _status,
+    "reload": _reload,
+    "relearn": _relearn,
+    "schema": _schema,
+    "models": _models,
+    "evidence": _evidence,
+    "doctor": _doctor,
+    "cameras": _cameras,
+    "command": _command,
+    "conformance": _conformance,
+    "central": _central,
+    "simulate": _simulate,
+    "fleet": _fleet,
+}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,16 +15,21 @@ from typing import Any, TextIO
 
 import msgspec
 
+from edge_agent.broker_arguments import (
+    BROKER_HELP,
+    add_root_argument,
+    add_tls_arguments,
+    broker_of,
+    broker_url,
+    mqtt_of,
+    topic_id,
+)
 from edge_agent.clock import rfc3339
 from edge_agent.commands.document import LONGEST_LIFE
 from edge_agent.commands.operator_key import make_key, read_private
 from edge_agent.commands.signature import sign
-from edge_agent.config.addresses import BrokerAddress
-from edge_agent.config.sections.mqtt import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.config.spec import Refused
-from edge_agent.errors import EdgeAgentError
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.config.settings import Mqtt
+from edge_agent.errors import UsageError
 from edge_agent.wire import ARGUMENTS, Command, Reply
 from edge_agent.wire.base import in_words
 
@@ -35,17 +39,13 @@ LONGEST_LIFE_S = int(LONGEST_LIFE.total_seconds())
 LONGEST_WAIT_S = 86_400.0
 
 
-class CommandError(EdgeAgentError):
-    """A command cannot be sent; says why, and that nothing was."""
-
-
 def add_arguments(command: argparse.ArgumentParser) -> None:
     types = ", ".join(ARGUMENTS)
     command.add_argument("type", metavar="TYPE|keygen", help=f"what to do: {types}; keygen makes a key")
     command.add_argument("out", type=Path, nargs="?", help="keygen: file of the private key")
-    command.add_argument("--broker", metavar="URL", help="mqtts://host:8883, or mqtt://host in a lab")
-    command.add_argument("--gateway", metavar="ID")
-    command.add_argument("--ward", metavar="ID")
+    command.add_argument("--broker", type=broker_url, metavar="URL", help=BROKER_HELP)
+    command.add_argument("--gateway", type=topic_id, metavar="ID")
+    command.add_argument("--ward", type=topic_id, metavar="ID")
     add_root_argument(command)
     command.add_argument(
         "--arg",
@@ -57,45 +57,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key", type=Path, metavar="PEM", help="sign with this operator's private key")
     command.add_argument("--expires-s", type=int, default=300, help="what has not begun by then is not done")
     command.add_argument("--wait-s", type=float, default=60.0, help="longest silence until it is given up")
-    command.add_argument("--id", help="send a command again under its id: it is not done twice")
+    command.add_argument(
+        "--id", type=topic_id, help="send a command again under its id: it is not done twice"
+    )
     command.add_argument("--json", action="store_true", help="print the replies as they are, one a line")
     add_tls_arguments(command)
 
 
-def add_root_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=_root, default="tb/v1", help="first levels of every topic")
-
-
-def _root(text: str) -> str:
-    if len(text) > MOST_ROOT or re.fullmatch(ROOT_PATTERN, text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r}: {ROOT_WORDS}")
-    return text
-
-
-def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
-    tls = parser.add_argument_group("how the broker knows us")
-    tls.add_argument("--ca-file", type=Path, help="default: the system's trust store")
-    tls.add_argument("--cert-file", type=Path)
-    tls.add_argument("--key-file", type=Path, help="of --cert-file")
-    tls.add_argument("--username")
-    tls.add_argument("--password-file", type=Path)
-
-
 def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: done; 1: failed, refused or not answered; 2: wrong usage."""
+    """0: done; 1: failed, refused or not answered; 2: wrong usage, UsageError too."""
     if args.type == KEYGEN:
         return _keygen(args.out, stdout)
-    try:
-        document = _document(args)
-        broker = broker_of(args.broker)
-    except CommandError as error:
-        print(f"edge-agent command: {error}", file=sys.stderr)
-        return EXIT_USAGE
+    document = _document(args)
     payload = msgspec.json.encode(document)
     try:
         if args.key is not None:
             payload = sign(payload, read_private(args.key))
-        mqtt = mqtt_of(args, broker)
+        mqtt = mqtt_of(args, broker_of(args.broker))
     except OSError as error:
         print(f"edge-agent command: {error.filename}: {error.strerror}; nothing was sent", file=sys.stderr)
         return EXIT_FAILED
@@ -140,14 +118,13 @@ def _print(reply: Reply, payload: bytes, as_json: bool, stdout: TextIO) -> None:
 def _document(args: argparse.Namespace) -> Command[Any]:
     for option in ("broker", "gateway", "ward"):
         if getattr(args, option) is None:
-            raise CommandError(f"--{option} is missing; nothing was sent")
-    refuse_bad_ids(args.gateway, args.ward, *([args.id] if args.id else []))
+            raise UsageError(f"--{option} is missing; nothing was sent")
     if args.type not in ARGUMENTS:
-        raise CommandError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
+        raise UsageError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
     if not 1 <= args.expires_s <= LONGEST_LIFE_S:
-        raise CommandError(f"--expires-s: from 1 to {LONGEST_LIFE_S}, which is 31 days; nothing was sent")
+        raise UsageError(f"--expires-s: from 1 to {LONGEST_LIFE_S}, which is 31 days; nothing was sent")
     if not 0 <= args.wait_s <= LONGEST_WAIT_S:
-        raise CommandError(f"--wait-s: from 0 to {LONGEST_WAIT_S:.0f}; nothing was sent")
+        raise UsageError(f"--wait-s: from 0 to {LONGEST_WAIT_S:.0f}; nothing was sent")
     now = datetime.now(UTC)
     return Command(
         id=args.id or f"{args.type}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}",
@@ -159,27 +136,18 @@ def _document(args: argparse.Namespace) -> Command[Any]:
     )
 
 
-def refuse_bad_ids(*ids: str) -> None:
-    """Raises CommandError: they are levels of topics."""
-    for id_ in ids:
-        if re.fullmatch(r"[a-z0-9-]{1,63}", id_) is None:
-            raise CommandError(f"{id_!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
-
-
 def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
     """As the schema of the type wants them. What has a default is left to the gateway."""
     found: dict[str, Any] = {}
     for each in given:
         key, equals, value = each.partition("=")
         if not equals:
-            raise CommandError(f"--arg {each}: write KEY=VALUE; nothing was sent")
+            raise UsageError(f"--arg {each}: write KEY=VALUE; nothing was sent")
         found[key] = _value(key, value)
     try:
         checked = msgspec.convert(found, ARGUMENTS[type_], strict=False)
     except msgspec.ValidationError as error:
-        raise CommandError(
-            f"the arguments of {type_} are wrong: {in_words(error)}; nothing was sent"
-        ) from None
+        raise UsageError(f"the arguments of {type_} are wrong: {in_words(error)}; nothing was sent") from None
     return {key: msgspec.to_builtins(getattr(checked, key)) for key in found}
 
 
@@ -188,39 +156,13 @@ def _value(key: str, text: str) -> Any:
         try:
             return Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"--arg {key}: {text[1:]} cannot be read: {error}") from None
+            raise UsageError(f"--arg {key}: {text[1:]} cannot be read: {error}") from None
     if text[:1] in ("[", "{"):
         try:
             return json.loads(text)
         except ValueError as error:
-            raise CommandError(f"--arg {key}: no JSON: {error}") from None
+            raise UsageError(f"--arg {key}: no JSON: {error}") from None
     return text
-
-
-def broker_of(url: str) -> Broker:
-    try:
-        return BrokerAddress().read_text(url)
-    except Refused as error:
-        raise CommandError(f"--broker: {error}; nothing was sent") from None
-
-
-def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
-    credentials = None
-    if args.username is not None:
-        password = (
-            "" if args.password_file is None else args.password_file.read_text(encoding="utf-8").rstrip("\n")
-        )
-        credentials = Credentials(args.username, Secret(password))
-    return Mqtt(
-        brokers=(broker,),
-        root=args.root,
-        ca_file=args.ca_file,
-        cert_file=args.cert_file,
-        key_file=args.key_file,
-        credentials=credentials,
-        delivery=Delivery.BROKER,
-        spread_s=0.0,
-    )
 
 
 def _keygen(path: Path | None, stdout: TextIO) -> int:

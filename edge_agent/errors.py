@@ -2,6 +2,7 @@
 
 EdgeAgentError
   ConfigError             fix the file; exit code 78, systemd does not restart
+  UsageError              of the command line: exit code 2
   CaptureError            has a Cause
     SourceUnavailable     retry with backoff
     SourceStalled         reopen
@@ -47,6 +48,10 @@ class ConfigError(EdgeAgentError):
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__("\n".join([message, *map(str, problems)]))
         self.problems = problems
+
+
+class UsageError(EdgeAgentError):
+    """What the command line asks for cannot be; nothing was begun."""
 
 
 class CaptureError(EdgeAgentError):

@@ -59,6 +59,7 @@ COMPOSITION = {
     "cameras",
     "reload",
     "command_room",
+    "broker_arguments",
     "command_cli",
     "agent",
     "cli",

@@ -4,6 +4,7 @@ the ingest goes on."""
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,10 @@ RETRY_S = 1.0
 SLOWEST_RETRY_S = 60.0
 CALM_S = 300.0
 """Who lived so long is started again at once."""
+
+
+TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)
+"""What ``stop`` asks for; whoever stops the whole group asks twice, and the second time ends it at once."""
 
 
 class Child:
@@ -62,7 +67,7 @@ class Child:
             return
         try:
             code = self._process.wait(timeout_s)
-            if code != 0:
+            if code not in (0, *TERMINATED):
                 log.error("%s: has ended with code %d at the stop", self._name, code)
         except subprocess.TimeoutExpired:
             log.warning("%s: it does not end in %g s and is killed", self._name, timeout_s)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +100,10 @@ class Central:
 
     def run(self) -> int:
         """0 after a stop that was asked for, 1 when the ingest cannot be kept alive. Raises CentralError."""
-        _make_folder(self._settings.state_dir)
+        with _alone(self._settings.state_dir):
+            return self._run()
+
+    def _run(self) -> int:
         for line in self._settings.warnings:
             log.warning("%s", line)
         wards = ", ".join(self._settings.wards)
@@ -170,10 +176,24 @@ class Central:
         return documents.message(self._topics.state, state, retain=True)
 
 
-def _make_folder(path: Path) -> None:
+@contextlib.contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """One centre a state directory: a second one would take the first one's place at the broker, and be
+    thrown out by it, for ever. The kernel drops the lock when the process ends."""
     try:
-        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise CentralError(
-            f"state_dir {path} cannot be used: {error.strerror}; nothing was started"
+            f"state_dir {state_dir} cannot be used: {error.strerror}; nothing was started"
         ) from error
+    with contextlib.ExitStack() as held:
+        try:
+            file = held.enter_context((state_dir / "central.lock").open("a", encoding="ascii"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CentralError(
+                f"state_dir {state_dir}: another centre uses it; nothing was started"
+            ) from error
+        except OSError as error:  # a full disk is no second centre: the ingest deals with it
+            log.warning("no lock on %s: %s", state_dir, error.strerror)
+        yield

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import TextIO
 
-from edge_agent.command_cli import broker_of, mqtt_of, refuse_bad_ids
+from edge_agent.broker_arguments import broker_of, mqtt_of
 from edge_agent.conformance import asked, heard
 from edge_agent.conformance.asked import Asker, NotAllowed
 from edge_agent.conformance.heard import Gateway
@@ -52,7 +52,6 @@ ASKED: dict[str, tuple[str, Callable[[Asker], str]]] = {
 def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
     """0: nothing is broken; 1: something is, or the broker cannot be reached (MqttError)."""
     broker = broker_of(args.broker)
-    refuse_bad_ids(args.gateway, args.ward)
     topics = Topics(args.root, args.ward, args.gateway)
     gateway = Gateway(args.gateway, args.ward)
     client_id = f"conformance-{secrets.token_hex(6)}"

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent.command_cli import broker_of, mqtt_of, refuse_bad_ids
+from edge_agent.broker_arguments import broker_of, mqtt_of
 from edge_agent.device.signals import stop_on_signals
 from edge_agent.fleet.board import Board
 from edge_agent.fleet.rows import Row, lines, rows_of, summary
@@ -30,7 +30,6 @@ PLAIN_WIDTH = 200
 
 def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
     """0; 1: nothing was heard. Raises MqttError when the broker does not let us in."""
-    refuse_bad_ids(*args.ward)
     broker = broker_of(args.broker)
     board = Board(args.root)
     with Listening(broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}") as listening:

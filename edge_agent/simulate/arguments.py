@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.command_cli import add_root_argument, add_tls_arguments
+from edge_agent.broker_arguments import BROKER_HELP, add_root_argument, add_tls_arguments, broker_url
 
 CHANGES = (
     ("sites", int, "gateways"),
@@ -26,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", type=Path, nargs="?", help="YAML; default: the city on a day as usual")
     parser.add_argument(
         "--broker",
+        type=broker_url,
         metavar="URL",
         required=True,
         action="append",
-        help="mqtts://host:8883, or mqtt://host in a lab; may be repeated, as mqtt.brokers of a gateway",
+        help=f"{BROKER_HELP}; may be repeated, as mqtt.brokers of a gateway",
     )
     add_root_argument(parser)
     for name, kind, doc in CHANGES:

@@ -13,9 +13,10 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent.command_cli import broker_of, mqtt_of
+from edge_agent.broker_arguments import broker_of, mqtt_of
 from edge_agent.config.settings import Broker
 from edge_agent.device.signals import stop_on_signals
+from edge_agent.errors import UsageError
 from edge_agent.simulate.arguments import changes_of
 from edge_agent.simulate.city import shares, sites_of
 from edge_agent.simulate.crew import Crew
@@ -25,7 +26,7 @@ from edge_agent.simulate.scenario_file import load
 from edge_agent.simulate.totals import Totals, progress, table
 from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
 
-EXIT_DONE, EXIT_LEFT, EXIT_USAGE = 0, 1, 2
+EXIT_DONE, EXIT_LEFT = 0, 1
 LOOK_EVERY_S = 1.0
 SAY_EVERY_S = 10.0
 MOST_A_PROCESS = 120
@@ -33,21 +34,35 @@ MOST_A_PROCESS = 120
 
 
 def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: all that was stored is confirmed; 1: something is left or lost, or a process failed; 2: wrong usage.
-    Raises ConfigError and MqttError."""
+    """0: all that was stored is confirmed; 1: something is left or lost, or a process failed.
+    Raises ConfigError, UsageError and MqttError."""
     if not 1 <= args.per_process <= MOST_A_PROCESS:
-        print(f"edge-agent simulate: --per-process is 1 to {MOST_A_PROCESS}", file=sys.stderr)
-        return EXIT_USAGE
+        raise UsageError(f"--per-process is 1 to {MOST_A_PROCESS}; nothing was sent")
     scenario = load(args.scenario, changes_of(args))
     brokers = tuple(broker_of(url) for url in args.broker)
     stop = stop_on_signals()
     sites = sites_of(scenario)
+    if args.certificates is not None:
+        _refuse_certificates(args.certificates, brokers, sites)
     refuse_real_ones(brokers[0], mqtt_of(args, brokers[0]), sites)
     if args.state_dir is not None:
         args.state_dir.mkdir(parents=True, exist_ok=True)
         return _play(args, scenario, brokers, args.state_dir.absolute(), stop, stdout)
     with tempfile.TemporaryDirectory(prefix="edge-simulate-") as folder:
         return _play(args, scenario, brokers, Path(folder), stop, stdout)
+
+
+def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[Site]) -> None:
+    """That would not be used, or that are not there."""
+    if not all(broker.tls for broker in brokers):
+        raise UsageError("--certificates needs brokers at mqtts://; nothing was sent")
+    names = ["ca.crt", *(f"{site.id}{end}" for site in sites for end in (".crt", ".key"))]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(
+            f"--certificates: {folder / missing[0]}{more}: there is no such file; nothing was sent"
+        )
 
 
 def _play(

@@ -17,6 +17,7 @@ from edge_agent.central import tables
 from edge_agent.central.database import writing
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
+from edge_agent.errors import CentralError
 from tests.central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -106,6 +107,12 @@ def test_a_restored_backup_confirms_only_what_it_holds_and_finds_the_rest_missin
     assert {ack["upto"] for ack in boxes.acks(box)[before:]} == {3}
     boxes.wait_for(lambda: any(6 in ack.get("also", []) for ack in boxes.acks(box)[before:]))
     assert [(gap.first, gap.last, gap.why) for gap in centre.status().gaps] == [(4, 5, "missing")]
+
+
+def test_a_second_centre_in_the_same_folder_is_refused(centre: Centre, boxes: Boxes) -> None:
+    with pytest.raises(CentralError, match="another centre uses it; nothing was started"):
+        centre.run_here()
+    assert boxes.standing() == "online"
 
 
 def test_a_broker_that_is_restarted_gets_the_centre_back(

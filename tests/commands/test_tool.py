@@ -28,7 +28,10 @@ class Done:
 def run(*words: str) -> Done:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = cli.main(["command", *words])
+        try:
+            code = cli.main(["command", *words])
+        except SystemExit as end:  # argparse
+            code = int(end.code or 0)
     return Done(code, out.getvalue(), err.getvalue())
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.broker_arguments import add_root_argument
 from edge_agent.clock import SystemClock
-from edge_agent.command_cli import add_root_argument
 from edge_agent.errors import ConfigError
 from edge_agent.outbox_model import Stamp
 from edge_agent.simulate.city import shares, sites_of

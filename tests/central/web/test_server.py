@@ -210,6 +210,16 @@ def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None
     child.join(30)
 
 
+@pytest.mark.parametrize(("command", "errors"), [("kill -TERM $$", 0), ("exit 3", 1)])
+def test_a_child_that_was_terminated_has_not_failed(
+    command: str, errors: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    child = Child("console", ["sh", "-c", command])
+    child.start()
+    child.join(30)
+    assert len(caplog.records) == errors
+
+
 def test_users_are_made_without_a_password_on_the_command_line(tmp_path: Path) -> None:
     with House(tmp_path) as house:
         password, poor = tmp_path / "pw", tmp_path / "poor"

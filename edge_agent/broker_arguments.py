@@ -1,0 +1,104 @@
+"""Options of the commands that talk to a broker without a configuration file: command, conformance, fleet,
+simulate. What is written wrong ends with exit code 2, before anything is sent."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+
+from edge_agent.config.addresses import BrokerAddress
+from edge_agent.config.sections.mqtt import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
+from edge_agent.config.settings import Broker, Delivery, Mqtt
+from edge_agent.config.spec import Refused
+from edge_agent.errors import UsageError
+from edge_agent.secrets import Credentials, Secret
+
+LONGEST_S = 31 * 86_400.0
+BROKER_HELP = "mqtts://host:8883, or mqtt://host in a lab"
+
+
+def add_root_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", type=_root, default="tb/v1", help="first levels of every topic")
+
+
+def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
+    tls = parser.add_argument_group("how the broker knows us")
+    tls.add_argument("--ca-file", type=Path, help="default: the system's trust store")
+    tls.add_argument("--cert-file", type=Path)
+    tls.add_argument("--key-file", type=Path, help="of --cert-file")
+    tls.add_argument("--username")
+    tls.add_argument("--password-file", type=Path, help="file with the password of --username")
+
+
+def broker_url(text: str) -> str:
+    """Of an option: the address as it was written, if it is one."""
+    try:
+        broker_of(text)
+    except Refused as error:
+        raise argparse.ArgumentTypeError(f"{error}; nothing was sent") from None
+    return text
+
+
+def topic_id(text: str) -> str:
+    """Of an option: a level of topics."""
+    if re.fullmatch(r"[a-z0-9-]{1,63}", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
+    return text
+
+
+def seconds(text: str) -> float:
+    """Of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= LONGEST_S:
+        raise argparse.ArgumentTypeError(f"{text!r}: seconds from 0 to {LONGEST_S:.0f}, which is 31 days")
+    return value
+
+
+def broker_of(url: str) -> Broker:
+    """Raises Refused, but for what ``broker_url`` has seen."""
+    return BrokerAddress().read_text(url)
+
+
+def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
+    """Raises UsageError, and OSError with the file's name."""
+    for option, needed in (("password_file", "username"), ("key_file", "cert_file")):
+        if getattr(args, option) is not None and getattr(args, needed) is None:
+            raise UsageError(f"{_said(option)} needs {_said(needed)}; nothing was sent")
+    if args.cert_file is not None and not broker.tls:
+        raise UsageError("--cert-file needs a broker at mqtts://; nothing was sent")
+    credentials = None
+    if args.username is not None:
+        password = "" if args.password_file is None else _content(args.password_file)
+        credentials = Credentials(args.username, Secret(password))
+    return Mqtt(
+        brokers=(broker,),
+        root=args.root,
+        ca_file=args.ca_file,
+        cert_file=args.cert_file,
+        key_file=args.key_file,
+        credentials=credentials,
+        delivery=Delivery.BROKER,
+        spread_s=0.0,
+    )
+
+
+def _root(text: str) -> str:
+    if len(text) > MOST_ROOT or re.fullmatch(ROOT_PATTERN, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: {ROOT_WORDS}")
+    return text
+
+
+def _said(option: str) -> str:
+    return "--" + option.replace("_", "-")
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: this is no text; nothing was sent") from None
