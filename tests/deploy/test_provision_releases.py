@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.deploy.boxes import Box, Boxes, wait_until
 from tests.deploy.conftest import WHEELHOUSE
+from tests.deploy.handshake import handshake
 from tests.deploy.releases import CRASHES, GOOD, wheelhouse
-from tests.deploy.site import SITE, Provisioning
+from tests.deploy.site import SITE, Provisioning, agent_pid
 
 pytestmark = pytest.mark.xdist_group("life")
 
@@ -53,6 +56,58 @@ def test_a_release_goes_out_and_the_next_one_that_crashes_is_taken_back(filmed: 
     wait_until(lambda: sees(site.box), 60, "both cameras with the release before")
     assert "this release does not work" in site.box.run("journalctl -u edge-agent")
     assert {before, GOOD} <= set(site.box.run("ls /opt/edge-agent").split())
+
+
+def test_the_ca_is_changed_and_the_box_goes_on(filmed: Provisioning) -> None:
+    """The steps of docs/guide/fleet.md; nobody restarts the agent."""
+    site, box = filmed, filmed.box
+    old = Path(str(site.vars["pki_directory"]))
+    new = old.with_name("pki-2")
+    box.run("cp -r /etc/edge-agent/tls /root/tls-of-the-old-ca")
+    pid, epoch = agent_pid(box), status(box)["heartbeat"]["outbox"]["epoch"]
+
+    site.play_well("new-ca.yml", pki_directory=str(new))
+    _trust(new, by=old, name="2")
+    site.play_well("servers.yml")
+    site.play_well("renew.yml")
+    wait_until(lambda: _settled(box), 120, "the box trusts both")
+    assert box.run("grep -c BEGIN /etc/edge-agent/tls/ca.crt") == "2"
+
+    _trust(old, by=new, name="1")
+    for issued in (old / "issued").iterdir():
+        if not (new / "issued" / issued.name).exists():
+            shutil.copy(issued, new / "issued")
+    site.vars["pki_directory"] = str(new)
+    site.play_well("servers.yml")
+    site.play_well("renew.yml")
+    wait_until(lambda: _settled(box), 120, "the box has a certificate of the new CA")
+    assert handshake(box, site.broker, "/root/tls-of-the-old-ca") == "let in", "both are trusted"
+
+    for trusted in (new / "also-trusted").iterdir():
+        trusted.unlink()
+    site.play_well("renew.yml")
+    site.play_well("servers.yml")
+    wait_until(lambda: _settled(box), 120, "the box trusts the new one only")
+    shutil.copy(new / "ca.crt", box.root / "root/new-ca.crt")
+    assert "OK" in box.run("openssl verify -CAfile /root/new-ca.crt /etc/edge-agent/tls/client.crt")
+    assert box.run("grep -c BEGIN /etc/edge-agent/tls/ca.crt") == "1"
+    assert handshake(box, site.broker, "/root/tls-of-the-old-ca") == "refused"
+    assert handshake(box, site.broker, "/etc/edge-agent/tls") == "let in"
+    assert (agent_pid(box), status(box)["heartbeat"]["outbox"]["epoch"]) == (pid, epoch)
+    known = "/opt/edge-agent/current/bin/edge-agent central status --json"
+    wait_until(lambda: '"connected": true' in site.broker.run(known), 60, "the centre is connected")
+    again = site.play_well("renew.yml")
+    assert again.changed == 0, again.text
+
+
+def _trust(ca: Path, *, by: Path, name: str) -> None:
+    shutil.copy(ca / "ca.crt", by / f"also-trusted/{name}.crt")
+    shutil.copy(ca / "crl.pem", by / f"also-trusted/{name}.crl")
+
+
+def _settled(box: Box) -> bool:
+    """No next slot waits, and the broker has let the agent in."""
+    return box.run("ls /etc/edge-agent/tls/next 2>/dev/null || true") == "" and status(box)["connected"]
 
 
 def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisioning) -> None:
