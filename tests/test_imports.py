@@ -60,6 +60,7 @@ COMPOSITION = {
     "reload",
     "command_room",
     "broker_arguments",
+    "cli_arguments",
     "command_cli",
     "agent",
     "cli",
@@ -171,7 +172,7 @@ def test_the_centre_verifies_evidence_without_what_makes_it() -> None:
 
 def test_a_gateway_never_loads_the_simulation_nor_the_table_of_the_fleet() -> None:
     code = (
-        "import sys; from edge_agent import agent, cli, doctor; cli._parser(); "
+        "import sys; from edge_agent import agent, cli, cli_arguments, doctor; cli_arguments.parser(); "
         "print(sorted(name for name in sys.modules"
         " if name.startswith(('edge_agent.simulate.', 'edge_agent.fleet.'))))"
     )
@@ -182,7 +183,8 @@ def test_a_gateway_never_loads_the_simulation_nor_the_table_of_the_fleet() -> No
 def test_a_gateway_never_loads_the_centre() -> None:
     """Only the command line knows it, and what it knows needs no library of the extra."""
     code = (
-        "import sys; from edge_agent import agent, cli, doctor, cameras_cli; cli._parser(); "
+        "import sys; from edge_agent import agent, cli, cli_arguments, doctor, cameras_cli; "
+        "cli_arguments.parser(); "
         "print([name for name in sys.modules"
         " if name.partition('.')[0] in ('sqlalchemy', 'psycopg', 'starlette')"
         " or name.startswith('edge_agent.central.')])"
