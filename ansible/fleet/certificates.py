@@ -51,9 +51,16 @@ class Authority:
         return self.folder / "issued" / f"{site}.crt"
 
     def bundle(self) -> str:
-        """What boxes trust: this CA, and those of a change that is under way."""
+        """What boxes trust: this CA, and those of a change that is under way. Raises ValueError."""
         others = sorted((self.folder / "also-trusted").glob("*.crt"))
-        return "".join(path.read_text(encoding="ascii") for path in (self.folder / "ca.crt", *others))
+        trusted = [path.read_text(encoding="ascii") for path in (self.folder / "ca.crt", *others)]
+        names = {x509.load_pem_x509_certificate(pem.encode()).subject for pem in trusted}
+        if len(names) < len(trusted):
+            raise ValueError(
+                f"{self.folder}: two CAs that are trusted have the same name: a broker would take the "
+                "revocation list of the wrong one, and refuse every box; nothing was changed"
+            )
+        return "".join(trusted)
 
     def is_due(self, old: x509.Certificate, lives: Lives, now: datetime) -> bool:
         if old.not_valid_after_utc - now < timedelta(days=lives.renew_days):
@@ -106,7 +113,7 @@ def publish_certificates(
     authority: Authority, sites: Sequence[str], folder: Path, signing_key: Path, lives: Lives
 ) -> Outcome:
     """Renew what is due, and write all of it below ``folder``. Raises OSError and ValueError."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    now, bundle = datetime.now(UTC).replace(microsecond=0), authority.bundle()
     renewed, left, unknown = [], [], []
     for site in sites:
         if not authority.issued(site).is_file():
@@ -121,7 +128,7 @@ def publish_certificates(
     served = folder / "certificates"
     served.mkdir(parents=True, exist_ok=True)
     _serve(authority, [*renewed, *left], served)
-    _list_authorities(authority, served, signing_key)
+    _list_authorities(bundle, served, signing_key)
     return Outcome(tuple(renewed), tuple(left), tuple(unknown))
 
 
@@ -134,9 +141,9 @@ def _serve(authority: Authority, sites: Iterable[str], served: Path) -> None:
             path.unlink()
 
 
-def _list_authorities(authority: Authority, served: Path, signing_key: Path) -> None:
+def _list_authorities(bundle: str, served: Path, signing_key: Path) -> None:
     """The CAs, signed: a box believes the server nothing. A serial that only grows keeps an old list out."""
-    path, bundle = served / "authorities.json", authority.bundle()
+    path = served / "authorities.json"
     if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["ca"] == bundle:
         return
     sign(path, json.dumps({"serial": int(time.time()), "ca": bundle}) + "\n", signing_key)

@@ -70,7 +70,7 @@ def test_the_ca_is_changed_and_the_box_goes_on(filmed: Provisioning) -> None:
     _trust(new, by=old, name="2")
     site.play_well("servers.yml")
     site.play_well("renew.yml")
-    wait_until(lambda: _settled(box), 120, "the box trusts both")
+    _wait_settled(box, "the box trusts both")
     assert box.run("grep -c BEGIN /etc/edge-agent/tls/ca.crt") == "2"
 
     _trust(old, by=new, name="1")
@@ -80,14 +80,14 @@ def test_the_ca_is_changed_and_the_box_goes_on(filmed: Provisioning) -> None:
     site.vars["pki_directory"] = str(new)
     site.play_well("servers.yml")
     site.play_well("renew.yml")
-    wait_until(lambda: _settled(box), 120, "the box has a certificate of the new CA")
+    _wait_settled(box, "the box has a certificate of the new CA")
     assert handshake(box, site.broker, "/root/tls-of-the-old-ca") == "let in", "both are trusted"
 
     for trusted in (new / "also-trusted").iterdir():
         trusted.unlink()
     site.play_well("renew.yml")
     site.play_well("servers.yml")
-    wait_until(lambda: _settled(box), 120, "the box trusts the new one only")
+    _wait_settled(box, "the box trusts the new one only")
     shutil.copy(new / "ca.crt", box.root / "root/new-ca.crt")
     assert "OK" in box.run("openssl verify -CAfile /root/new-ca.crt /etc/edge-agent/tls/client.crt")
     assert box.run("grep -c BEGIN /etc/edge-agent/tls/ca.crt") == "1"
@@ -105,9 +105,14 @@ def _trust(ca: Path, *, by: Path, name: str) -> None:
     shutil.copy(ca / "crl.pem", by / f"also-trusted/{name}.crl")
 
 
-def _settled(box: Box) -> bool:
+def _wait_settled(box: Box, what: str) -> None:
     """No next slot waits, and the broker has let the agent in."""
-    return box.run("ls /etc/edge-agent/tls/next 2>/dev/null || true") == "" and status(box)["connected"]
+    waiting = "ls /etc/edge-agent/tls/next 2>/dev/null || true"
+    try:
+        wait_until(lambda: box.run(waiting) == "" and status(box)["connected"], 120, what)
+    except AssertionError as error:
+        told = ("edge-agent status", "ls -lR /etc/edge-agent/tls", "journalctl -n 60 -u 'edge-agent*'")
+        raise AssertionError("\n".join([str(error), *(box.run(each) for each in told)])) from error
 
 
 def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisioning) -> None:

@@ -317,6 +317,17 @@ def test_the_ca_changes_for_a_box_that_pulls_only_by_the_fleets_signature(
     assert "is older" in box.tend()[1], "an old list cannot be brought back"
 
 
+def test_a_second_ca_of_the_same_name_is_refused(
+    control: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A broker would take the wrong one's revocation list, and refuse every box."""
+    trusted = control.folder / "pki/also-trusted"
+    trusted.mkdir()
+    trusted.joinpath("2.crt").write_bytes(control.authority.cert.read_bytes())
+    assert control.publish() == 1
+    assert "two CAs that are trusted have the same name" in capsys.readouterr().err
+
+
 def test_without_a_server_nobody_is_asked_and_one_that_is_away_is_no_failure(
     box: Box, control: Control
 ) -> None:
