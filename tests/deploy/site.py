@@ -156,12 +156,10 @@ class Provisioning:
         return known.get("state") == "online" and version in ("", known.get("version"))
 
     def watch(self, *topics: str) -> Subscriber:
-        """Subscribed with a certificate that the role pki makes, over the open port, as the centre is."""
+        """Subscribed with a certificate that the role pki makes, over the open port, as the centre is. It is
+        looked at each time: the CA may have been changed."""
         folder = "/root/watcher"
-        if not (self.broker.root / folder[1:]).exists():
-            self.play_well(
-                str(Path(__file__).with_name("watcher.yml")), watcher=WATCHER, watcher_folder=folder
-            )
+        self.play_well(str(Path(__file__).with_name("watcher.yml")), watcher=WATCHER, watcher_folder=folder)
         kept = self.broker.root / folder[1:]
         tls = ssl.create_default_context(cafile=str(kept / "ca.crt"))
         tls.load_cert_chain(kept / "client.crt", kept / "client.key")
