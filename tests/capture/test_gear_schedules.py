@@ -118,7 +118,8 @@ def test_times_rise_whatever_happens_to_the_packets(clips: dict[tuple[str, float
         site = RingFeed(auto(quiet_s=1.0, fps=5), clip, clip, edit=spoilt(fates), file=file)
         watched = Viewer(site, schedule(moves), look_s, schedule(away)).watch()
         assert watched.rises()
-        assert all(seen.age_s > -1e-6 for seen in watched.seen), "taken before it was"
+        # Where the camera's clock went back, each stamp is a microsecond after the one before.
+        assert all(seen.age_s > -1e-3 for seen in watched.seen), "taken before it was"
         assert max(seen.age_s for seen in watched.seen) < 2.5 + 8.0 + 4.0
 
     rises()
