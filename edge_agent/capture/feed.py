@@ -37,7 +37,7 @@ IDLE_STEP_S = 0.95
 """Between two pictures in idle gear, at least: streams that have nothing but keyframes give one a second."""
 TOGETHER_S = 0.6
 """While nothing moves and the gear stays full, pictures are looked at in groups that take so long. Who rests
-soon does not need the decoder's memory for a group."""
+soon would gain little, and notice later what moves again."""
 SAME_S = 1e-3
 """Stamps that are closer belong to the same picture, decoded twice."""
 

@@ -62,11 +62,10 @@ class Tracker:
         self._gone = []
         now = frame.captured_mono
         dt = self._step(now)
-        luma = shrink(frame.picture.luma())
         if not (self._trails or motion.regions or looks.detections):
             self._before, self._mask_before, self._tracks = None, None, ()
             return Tracks(())
-        foreground = Foreground(motion)
+        luma, foreground = shrink(frame.picture.luma()), Foreground(motion)
         for trail in self._trails:
             trail.seen_now = False
         failed = self._follow(luma, motion.scene, foreground, dt)
