@@ -10,6 +10,7 @@
 # make test-rabbitmq  three RabbitMQ nodes, one of them killed while a simulated fleet reports; about 3 minutes
 # make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
 #                    FOR=centre: what the server of the centre installs
+# make lock   versions and hashes of what a wheelhouse holds, newest ones, into ansible/wheelhouse/locks/
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes: one waits that long for a broker
@@ -24,7 +25,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy wheelhouse wheelhouse-here run bench clean
+.PHONY: help setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy lock wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -67,6 +68,9 @@ PY ?= 3.13
 FOR ?= box
 wheelhouse: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $(ARCH) --python $(PY) --for $(FOR)
+
+lock: setup
+	@cd ansible && ../$(BIN)/python -m wheelhouse.lock
 
 # For boxes that are containers of this machine.
 wheelhouse-here: setup

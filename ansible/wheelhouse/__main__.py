@@ -5,23 +5,23 @@ python3 -m wheelhouse --arch aarch64 --python 3.13     (or: make wheelhouse ARCH
 makes ``dist/wheelhouse/cp313-aarch64/``; with ``--for centre`` what the server of the centre needs, in
 ``cp313-x86_64-centre/``. The role ``release`` copies only what a box does not have: a new
 version of the agent on the same libraries is one small file.
+
+Every package is one of the lock file in ``locks/`` (`make lock`), checked by its SHA-256: what an index
+hands out under the same name and version does not get in.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2]
-EXTRAS = {"box": "cameras", "centre": "central"}
-GLIBC = ("manylinux_2_28", "manylinux_2_27", "manylinux2014")
-"""What wheels may ask of the C library; Debian 12 has 2.36, Ubuntu 22.04 (JetPack 6) 2.35."""
-ARCHITECTURES = ("aarch64", "x86_64")
-PYTHONS = ("3.11", "3.13")
+from wheelhouse.lock import ARCHITECTURES, EXTRAS, PYTHONS, Lock, build_lock, lock_of
+from wheelhouse.resolve import SOURCE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,19 +51,40 @@ def make(arch: str, python: str, out: Path, source: Path = SOURCE, machine: str 
     half = place.with_suffix(".part")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
-    _pip("wheel", "--no-deps", "--wheel-dir", half, source)
-    (own,) = half.glob("*.whl")
-    platforms = [word for glibc in GLIBC for word in ("--platform", f"{glibc}_{arch}")]
-    wanted = ("--implementation", "cp", "--python-version", python, "--only-binary", ":all:")
-    known = ("--find-links", place) if place.is_dir() else ()
-    _pip("download", *platforms, *wanted, *known, "--dest", half, f"{own}[{EXTRAS[machine]}]")
+    _build_own_wheel(source, half)
+    download(lock_of(machine, arch, python), half, known=place if place.is_dir() else None)
     shutil.rmtree(place, ignore_errors=True)
     return half.rename(place)
 
 
-def _pip(*words: str | Path) -> None:
+def download(lock: Lock, folder: Path, known: Path | None = None) -> None:
+    """Put the wheels of ``lock`` into ``folder``; those in the folder ``known`` are not fetched again.
+
+    Raises CalledProcessError where a wheel is missing or is another one than the locked one.
+    """
+    links = ("--find-links", known) if known else ()
+    options = (*lock.target.options(), "--implementation", "cp", *links, "--dest", folder)
+    _pip("download", *options, *_locked(lock))
+
+
+def _build_own_wheel(source: Path, folder: Path) -> None:
+    """Build with the locked build tools: pip's own isolation would fetch the newest ones, unchecked."""
+    tools = folder / "build-tools"
+    _pip("install", "--only-binary", ":all:", "--target", tools, *_locked(build_lock()))
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source, path=tools)
+    shutil.rmtree(tools)
+
+
+def _locked(lock: Lock) -> tuple[str | Path, ...]:
+    """Options of pip: exactly the files of the lock, and nothing that they would ask for beside them."""
+    return "--require-hashes", "--no-deps", "--requirement", lock.path
+
+
+def _pip(*words: str | Path, path: Path | None = None) -> None:
+    """``path``: a folder whose packages pip and the build find before all others."""
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *map(str, words)]
-    subprocess.run(command, check=True)
+    environment = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+    subprocess.run(command, check=True, env=environment)
 
 
 if __name__ == "__main__":

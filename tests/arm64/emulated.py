@@ -6,14 +6,12 @@ On an arm64 machine the same root runs without emulation. Root and wheels stay i
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests import wheels
+from wheelhouse.__main__ import make
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / ".cache" / "arm64"
@@ -79,24 +77,7 @@ def debian_root() -> Path:
 
 def wheelhouse() -> Path:
     """The wheel of this checkout, and every wheel that an arm64 box needs beside it; nothing else."""
-    house = CACHE / "wheels"
-    house.mkdir(parents=True, exist_ok=True)
-    resolved = wheels.resolve(wheels.requirements(), python=PYTHON)
-    needed = {_plain(name): version for name, version in resolved.items()}
-    for old in house.glob("*.whl"):
-        name, version = old.name.split("-")[:2]
-        if needed.get(_plain(name)) != version:
-            old.unlink()
-    pins = [f"{name}=={version}" for name, version in needed.items()]
-    wheels.download(pins, house, python=PYTHON)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(house)]
-    _must([*build, str(_clean_copy())])
-    return house
-
-
-def _plain(name: str) -> str:
-    """A package's name as PEP 503 has it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return make("aarch64", PYTHON, CACHE / "wheelhouse", source=_clean_copy())
 
 
 def _clean_copy() -> Path:
