@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from demo.processes import start
 from edge_agent.device.status import run_status
 
 GATEWAY = "demo"
@@ -51,13 +52,8 @@ class AgentProcess:
         self._last: dict[str, Any] | None = None
 
     def __enter__(self) -> AgentProcess:
-        with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "edge_agent", "run", "--repeat-files", str(self._config)],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "edge_agent", "run", "--repeat-files", str(self._config)]
+        self._process = start(command, self._log_path)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from demo.processes import start
+
 
 def find_mosquitto() -> str | None:
     """Path of the broker, also where /usr/sbin is not on the PATH."""
@@ -25,15 +27,14 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Broker:
+        # Started by root, mosquitto would change to a user of its own, which cancels the signal that ends
+        # it with the demo (prctl(2), PR_SET_PDEATHSIG). Started by anybody else it ignores ``user``.
         self._config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-            "max_queued_messages 100000\n"
+            "max_queued_messages 100000\nuser root\n"
         )
-        with self._log.open("wb") as log:
-            # Its own session: Ctrl-C is for the view, which stops the agent first and the broker last.
-            self._process = subprocess.Popen(
-                [self._program, "-c", str(self._config)], stdout=log, stderr=log, start_new_session=True
-            )
+        # Ctrl-C is for the view, which stops the agent first and the broker last.
+        self._process = start([self._program, "-c", str(self._config)], self._log)
         self._wait_until_it_answers()
         return self
 

@@ -21,6 +21,7 @@ import pytest
 import edge_agent
 from demo.model import pick_model
 from demo.view import View
+from tests.testbed.agent import wait_until
 from tests.testbed.walker import walking_clip
 
 ROOT = Path(edge_agent.__file__).parents[1]
@@ -172,6 +173,21 @@ def test_a_cameras_password_is_neither_printed_nor_listed_nor_readable_by_others
     assert PASSWORD in (run / "edge-agent.yaml").read_text(), "the agent needs it"
     assert run.stat().st_mode & 0o777 == 0o700
     assert (run / "edge-agent.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    environ = {**os.environ, "CLIP": "rtsp://127.0.0.1:9/s", "MODEL": "none", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as demo:  # fmt: skip
+        assert demo.stdout is not None
+        while not demo.stdout.readline().startswith(("agent is starting", "cam-1 ")):
+            assert demo.poll() is None
+        children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+        demo.kill()
+    assert len(children) == 2, "the broker and the agent"
+    wait_until(lambda: not any(Path(f"/proc/{child}/exe").exists() for child in children), 10, "their end")
 
 
 @pytest.fixture
