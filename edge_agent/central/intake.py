@@ -262,7 +262,8 @@ class _Taking:
             sequence=health.outbox.sequence,
         )
         slot_ms = self._now_ms - self._now_ms % self._slot_ms
-        if slot_ms > gateway.slot_ms:
+        # Not ``>``: one slot from a clock that was ahead must not end the history until that time has come.
+        if slot_ms != gateway.slot_ms:
             gateway.slot_ms = slot_ms
             self._batch.health.append(_history_row(gateway.id, slot_ms, beat))
 
