@@ -57,6 +57,14 @@ class Masker:
         return masked(text)
 
 
+def one_line(text: str) -> str:
+    """``text`` with control characters escaped: what others sent must not move the cursor, change colours or
+    begin a line of its own."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 class TextFormatter(logging.Formatter):
     """``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``; in the journal without the
     time, which it has itself, and with a priority before every line of a traceback too."""
@@ -65,6 +73,10 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(message)s")
         self._masker = masker
         self._journal = journal
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message alone: a traceback keeps its lines."""
+        return one_line(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         text = self._masker.mask(super().format(record))

@@ -51,6 +51,13 @@ def test_text_line_has_time_level_and_source() -> None:
     assert re.fullmatch(pattern, out.getvalue())
 
 
+def test_what_others_sent_begins_no_line_of_its_own_and_moves_no_cursor() -> None:
+    out, _ = setup()
+    log.info("%s: %s", "dt-001", "why\n2026-11-27 CRITICAL forged\x1b[2J\r\u202e trộm")
+    assert out.getvalue().endswith("dt-001: why\\n2026-11-27 CRITICAL forged\\x1b[2J\\r\\u202e trộm\n")
+    assert out.getvalue().count("\n") == 1
+
+
 def test_json_line_names_its_camera() -> None:
     out, _ = setup("json")
     log.info("cam-1: online")

@@ -18,6 +18,7 @@ from edge_agent.central.settings import Database
 from edge_agent.central.store import told_of
 from edge_agent.central.streams import Why
 from edge_agent.errors import CentralError
+from edge_agent.logs import one_line
 
 FRESH_MS = 60_000
 """The note of a running ingest is renewed every ten seconds."""
@@ -96,7 +97,7 @@ def run_status(database: Database, as_json: bool, stdout: TextIO) -> int:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
     else:
-        print("\n".join(status_lines(status)), file=stdout)
+        print("\n".join(map(one_line, status_lines(status))), file=stdout)
     return 0 if _runs(status) else 3
 
 

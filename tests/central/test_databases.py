@@ -4,6 +4,7 @@ refuses."""
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from edge_agent.central.intake import Intake
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import BoxReport, Standing
 from edge_agent.central.settings import Database, History
+from edge_agent.central.status import run_status
 from edge_agent.central.store import MOST_REJECTED, Store
 from edge_agent.central.streams import Why
 from edge_agent.mqtt.central_topics import CentralTopics
@@ -132,6 +134,14 @@ def test_a_box_that_moves_keeps_its_history(shop: Shop) -> None:
     assert shop.status().missing == 0
 
 
+def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(shop: Shop) -> None:
+    box, hour_ms = Box(), 3_600_000
+    for now_ms in (NOW_MS, NOW_MS + 10 * 365 * 24 * hour_ms, NOW_MS + hour_ms, NOW_MS + 2 * hour_ms):
+        shop.take(box.heartbeat("s-1"), now_ms=now_ms)
+    slots = shop.store.ask(lambda connection: list(connection.scalars(select(tables.health.c.slot_ms))))
+    assert sum(slot_ms <= NOW_MS + 2 * hour_ms for slot_ms in slots) == 3
+
+
 def test_history_of_health_is_thinned(shop: Shop) -> None:
     box = Box()
     for minute in range(0, 30, 5):
@@ -145,6 +155,18 @@ def test_history_of_health_is_thinned(shop: Shop) -> None:
     with shop.store.batch() as batch:
         batch.forget_health(NOW_MS + 3_600_000)
     assert not shop.store.load().gateways[box.id].slot_ms
+
+
+def test_status_prints_no_control_characters_of_a_gateway(shop: Shop) -> None:
+    forged = "\x1b[2J\nevents     0 stored"
+    shop.take(Box().heartbeat("s-1"), Arrived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
+    with shop.store.batch() as batch:
+        batch.keep(BoxReport("dt-001", "de-tham", Standing.OFFLINE, forged, NOW_MS))
+    out = io.StringIO()
+    run_status(shop.database, False, out)
+    assert out.getvalue().count("\\x1b[2J\\n") == 2
+    assert out.getvalue().replace("\n", "").isprintable()
+    assert sum(line.startswith("events ") for line in out.getvalue().splitlines()) == 1
 
 
 def test_rejected_messages_are_bounded(shop: Shop) -> None:

@@ -16,8 +16,10 @@ from prometheus_client.samples import Sample
 
 import edge_agent
 from edge_agent.central.health import Health
+from edge_agent.central.intake import Stored
+from edge_agent.central.messages import Heartbeat
 from edge_agent.central.metrics.collector import FRESH_S, CentralCollector, Now
-from edge_agent.central.metrics.figures import MOST_GATEWAYS, Figures
+from edge_agent.central.metrics.figures import MOST_GATEWAYS, MOST_VERSIONS, Figures
 from edge_agent.central.presence import Bounds, BoxReport, Standing
 from edge_agent.errors import CentralError
 from tests.central.parts import Box, Boxes, Centre
@@ -121,6 +123,21 @@ def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded(
     )
     assert counts["edge_gateway_online"] == MOST_GATEWAYS - 1
     assert (counts["edge_gateway_heartbeat_time_seconds"], counts["edge_gateway_outbox_events"]) == (2, 1)
+
+
+def test_a_gateway_that_says_another_version_each_time_makes_a_bounded_number_of_series() -> None:
+    figures, labels = Figures(0.0), set[str]()
+    collector = CentralCollector(figures, lambda: Now(True, True), ["de-tham"], lambda: 0.0)
+    for version in ("0.2.0", *(f"9.{number}" for number in range(100)), "0.2.0\n", "no version", "0.2.0"):
+        health = Health("", "s-1", version=version)
+        figures.heard(Stored(signs=[Heartbeat("de-tham", "dt-001", health, b"")]), 0.0)
+        labels |= {
+            sample.labels["version"]
+            for metric in collector.collect()
+            for sample in metric.samples
+            if metric.name == "edge_gateway_info"
+        }
+    assert labels == {"0.2.0", "other", *(f"9.{number}" for number in range(MOST_VERSIONS - 1))}
 
 
 def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path) -> None:

@@ -226,6 +226,8 @@ class Book:
         if version == box.version:
             return
         self._versions[box.version] -= 1
+        if self._versions[box.version] <= 0:  # a box that changes its text each time must not fill the memory
+            del self._versions[box.version]
         box.version = version
         self._versions[version] += 1
         self._newest = _newest(self._versions)

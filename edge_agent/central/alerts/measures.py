@@ -70,8 +70,9 @@ class Reading:
 
 
 def plain(text: str) -> str:
-    """One line of what a gateway says of itself."""
-    return " ".join(text.replace("\0", "").split())[:LONGEST_TEXT]
+    """One line of what a gateway says of itself, without control characters."""
+    visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(visible.split())[:LONGEST_TEXT]
 
 
 def _fact(holds: bool | None, text: str, otherwise: str) -> Reading:

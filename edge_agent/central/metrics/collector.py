@@ -159,7 +159,7 @@ class CentralCollector(Collector):
             cameras |= {(*key, state): states[state] for state in CAMERA_STATES}
         yield _labelled("edge_gateway_cameras", "", (*names, "state"), cameras)
         versions: dict[tuple[str, ...], float] = {
-            (*key, each.version[:40]): 1 for key, each in health.items()
+            (*key, box.version): 1 for key, box in boxes.items() if box.health is not None
         }
         yield _labelled("edge_gateway_info", "what it runs", (*names, "version"), versions)
 

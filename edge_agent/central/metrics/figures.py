@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -17,14 +18,30 @@ from edge_agent.model import Severity
 MOST_GATEWAYS = 5_000
 """With series of their own: a broker that lets anybody in must not fill the memory here and at Prometheus."""
 
+MOST_VERSIONS = 8
+"""Of one gateway since the start of the centre: each version is a series that Prometheus keeps for months."""
+OTHER_VERSION = "other"
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
+
 
 @dataclass(slots=True)
 class GatewayFigures:
     ward: str
     standing: Standing | None = None
     health: Health | None = None
+    versions: list[str] = field(default_factory=list)  # that it said since the start
     heard_s: float = 0.0  # Unix time of the newest heartbeat
     events: int = 0  # stored since the start
+
+    def note_version(self, text: str) -> None:
+        if _VERSION.fullmatch(text) and text not in self.versions and len(self.versions) < MOST_VERSIONS:
+            self.versions.append(text)
+
+    @property
+    def version(self) -> str:
+        """What it runs, as a label; ``other`` for a text that is no version, or for one version too many."""
+        text = "" if self.health is None else self.health.version
+        return text if not text or text in self.versions else OTHER_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,7 @@ class Figures:
             for sign in stored.signs:
                 if isinstance(sign, Heartbeat) and (box := self._gateway(sign.gateway, sign.ward)):
                     box.health, box.heard_s = sign.health, now_s
+                    box.note_version(sign.health.version)
             for gateway, count in stored.events.items():
                 if box := self._gateway(gateway, stored.wards[gateway]):
                     box.events += count
