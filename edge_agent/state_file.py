@@ -1,13 +1,16 @@
 """Small JSON files in the state directory that survive a power cut in the middle of a write.
 
-Root writes here too, in a folder of the agent's user: no link of his is followed, and what is new is his.
+Root reads and writes here too (``check``, ``doctor``), in a folder of the agent's user: nothing but a plain
+file is read, no symbolic link is followed, and new files belong to the agent's user.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import stat
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,11 +20,30 @@ log = logging.getLogger(__name__)
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
+MAX_BYTES = 16 << 20
+"""Of a file that is read whole; the largest that the agent writes is below 1 MB."""
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of a plain file. Raises OSError for anything else and for more than MAX_BYTES.
+
+    Whoever may write in the folder could otherwise leave a pipe, and the open would wait for ever.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, "too large", str(path))
+    return content
+
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
     """What was written last; None when there is nothing, or nothing readable (which is logged)."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_bounded(path), type=kind)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from edge_agent import state_file
 from edge_agent.state_file import read_record, write_record
 
 
@@ -50,6 +52,35 @@ def test_a_damaged_file_is_said_and_left_out(
 ) -> None:
     path = tmp_path / "count.json"
     path.write_bytes(content)
+    assert read_record(path, Count) is None
+    assert f"{path} cannot be read" in caplog.text
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    path.with_name("elsewhere").write_bytes(b'{"number": 1}')
+    path.symlink_to("elsewhere")
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def endless(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(state_file.MAX_BYTES + 1)
+
+
+@pytest.mark.parametrize("trick", [pipe, link, folder, endless])
+def test_what_another_user_left_in_its_place_is_not_read(
+    trick: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Root reads these files too; a pipe would hold it for ever."""
+    path = tmp_path / "count.json"
+    trick(path)
     assert read_record(path, Count) is None
     assert f"{path} cannot be read" in caplog.text
 

@@ -21,6 +21,7 @@ from edge_agent.config import loader, tree
 from edge_agent.config.schema import STATE_DIR
 from edge_agent.config.settings import Settings
 from edge_agent.errors import ConfigError
+from edge_agent.state_file import read_bounded
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def _header(path: Path) -> str:
 
 def _text_of(copy: Path) -> str | None:
     try:
-        return copy.read_text("utf-8")
+        return read_bounded(copy).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return None
 

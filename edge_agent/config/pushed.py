@@ -22,7 +22,7 @@ import msgspec
 from edge_agent.config import last_good, loader
 from edge_agent.config.settings import Settings
 from edge_agent.errors import ConfigError, EdgeAgentError, Problem
-from edge_agent.state_file import create_file, read_record, sync_folder, write_record
+from edge_agent.state_file import create_file, read_bounded, read_record, sync_folder, write_record
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class PushStore:
         """Raises ConfigError when it is not what was kept."""
         path = self.path(kept.version)
         try:
-            text = path.read_bytes()
+            text = read_bounded(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(text).hexdigest() != kept.sha256:

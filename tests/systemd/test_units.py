@@ -19,6 +19,8 @@ EXPOSED_AT_MOST = {
     "edge-agent-certificates.service": 1.7,
     # Root, with the network: it installs what a box runs.
     "edge-agent-update.service": 1.6,
+    # Code of a release that is not in force yet.
+    "edge-agent-check.service": 0.5,
     # Root, and what somebody's modem asks for: interfaces, /sys, /dev, the network.
     "edge-agent-heal.service": 3.0,
     "edge-agent-heal-reboot.service": 1.5,
@@ -26,6 +28,7 @@ EXPOSED_AT_MOST = {
 }
 WITH_DEVICES_AT_MOST = 1.8
 PROGRAM = "/opt/edge-agent/current/bin/edge-agent"
+CANDIDATE = "/opt/edge-agent/candidate/bin/edge-agent"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing: tests/testbed/install.sh"
@@ -50,7 +53,7 @@ def installed(tmp_path: Path) -> Path:
         shutil.copy(unit, folder)
     for unit in units():
         shutil.copy(unit, folder)
-    for program in (PROGRAM, "/bin/sh", "/usr/bin/python3"):
+    for program in (PROGRAM, CANDIDATE, "/bin/sh", "/usr/bin/python3"):
         path = tmp_path / program.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#!/bin/sh\n")
@@ -120,6 +123,7 @@ PLAIN = {"Description", "Restart", "User", "Type", "NotifyAccess", "ExecStart", 
     [
         "edge-agent.service",
         "edge-agent-update.service",
+        "edge-agent-check.service",
         "edge-agent-heal.service",
         "edge-agent-heal-reboot.service",
         "edge-agent-reboot.service",

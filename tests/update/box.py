@@ -68,7 +68,6 @@ class UpdatingBox:
             settle_s=1.0,
             releases=str(self.releases),
             state=str(self.state.parent),
-            configuration=str(self.folder / "edge-agent.yaml"),
             site_id=str(self.folder / "site-id"),
             request=str(self.request),
             inbox=str(self.inbox),

@@ -21,10 +21,10 @@ def update_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def box(tmp_path: Path, update_authority: Authority) -> Iterator[UpdatingBox]:
     """Nothing is installed, nothing runs, and no server is asked."""
-    socket = tmp_path / "status.sock"
+    socket, answer = tmp_path / "status.sock", tmp_path / "var/lib/edge-agent-update/check.txt"
     with (
         WheelServer(tmp_path / "server", update_authority) as server,
-        Systemd(tmp_path / "systemd", tmp_path / "opt/edge-agent", socket) as systemd,
+        Systemd(tmp_path / "systemd", tmp_path / "opt/edge-agent", socket, answer) as systemd,
     ):
         box = UpdatingBox(tmp_path, server, systemd)
         box.set_up()

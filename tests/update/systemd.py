@@ -1,4 +1,4 @@
-"""What the root side needs of systemd: a unit that is restarted, and that says how often it ended."""
+"""What the root side needs of systemd: a unit that is restarted, says how often it ended; the check unit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ TICK_S = 0.02
 class Systemd:
     """Runs what ``releases/current`` is, again and again. ``folder/bin/systemctl`` is how it is asked."""
 
-    def __init__(self, folder: Path, releases: Path, status_socket: Path) -> None:
+    def __init__(self, folder: Path, releases: Path, status_socket: Path, answer: Path) -> None:
+        """``answer``: the file that the check unit writes. The configuration lies beside the socket."""
         self._folder, self._releases, self._socket = folder, releases, status_socket
         self._wish, self._shown = folder / "restart", folder / "show"
         self._stop = threading.Event()
@@ -24,9 +25,13 @@ class Systemd:
         self._invocation, self._restarts = "", 0
         systemctl = folder / "bin/systemctl"
         systemctl.parent.mkdir(parents=True)
+        configuration = status_socket.with_name("edge-agent.yaml")
+        candidate = releases / "candidate/bin/edge-agent"
         systemctl.write_text(
             f'#!/bin/sh\necho "$*" >> {folder}/log\ncase $1 in\nrestart) : > {self._wish} ;;\n'
-            f"show) cat {self._shown} ;;\nesac\n"
+            f"show) cat {self._shown} ;;\n"
+            f"start) exec >> {answer} 2>&1\n{candidate} --version && {candidate} check {configuration} ;;\n"
+            "esac\n"
         )
         systemctl.chmod(0o755)
         self._show()

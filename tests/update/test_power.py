@@ -17,8 +17,6 @@ import pytest
 
 from tests.update.box import PROGRAM, UpdatingBox
 
-AGENT = "#!/bin/sh\ncase $1 in --version) echo edge-agent {} ;; esac\n"
-
 
 class QuickAgent:
     """What runs, in a thread of the test: hundreds of trials would take minutes with processes."""
@@ -32,7 +30,11 @@ class QuickAgent:
         self._lock = threading.Lock()  # protects the two above
         systemctl = box.folder / "systemd/bin/systemctl"
         wish, show = box.folder / "wish", box.folder / "show"
-        systemctl.write_text(f"#!/bin/sh\n[ $1 != restart ] || : > {wish}\ncat {show}\n")
+        candidate, answer = box.releases / "candidate", box.state.with_name("check.txt")
+        systemctl.write_text(
+            f"#!/bin/sh\n[ $1 != restart ] || : > {wish}\n"
+            f"[ $1 != start ] || echo edge-agent $(readlink {candidate}) > {answer}\ncat {show}\n"
+        )
         self.start()
 
     def start(self) -> None:
@@ -107,7 +109,7 @@ def fresh(box: UpdatingBox, version: str) -> None:
     for one in ("0.1.0", version):
         agent = box.releases / one / "bin/edge-agent"
         agent.parent.mkdir(parents=True, exist_ok=True)
-        agent.write_text(AGENT.format(one))
+        agent.touch()
         agent.chmod(0o755)
         (box.releases / one / ".complete").touch()
     (box.releases / "current").unlink(missing_ok=True)

@@ -50,6 +50,41 @@ def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(pulling: Upda
     assert (code, box.in_force) == (0, "0.3.0"), said
 
 
+def closed(box: UpdatingBox) -> None:
+    """The agent's user leaves what root's program cannot take away."""
+    box.request.parent.rename(box.folder / "elsewhere")
+    box.request.parent.symlink_to(box.folder / "elsewhere")
+    (box.folder / "elsewhere/update").mkdir()
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_request_that_stays_for_ever_keeps_no_box_from_a_release(
+    pulling: UpdatingBox, asked_before: bool
+) -> None:
+    """The server is asked all the same, and not every time that systemd sees the request."""
+    box = pulling
+    box.have("0.1.0")
+    closed(box)
+    if asked_before:
+        box.state.parent.mkdir(parents=True)
+        (box.state.parent / "pulled").touch()
+    code, said = box.update()
+    assert "is no folder" in said
+    assert (code, box.in_force) == (1, "" if asked_before else "0.1.0")
+
+
+def test_no_code_of_a_release_runs_before_the_check_unit_runs_it(pulling: UpdatingBox) -> None:
+    """The check unit runs as the agent's user, root's program does not run it."""
+    box = pulling
+    box.have("0.1.0")
+    agent = box.releases / "0.1.0/bin/edge-agent"
+    agent.write_text(f"#!/bin/sh\ntouch {box.folder}/ran-as-root\n")
+    systemctl = box.folder / "systemd/bin/systemctl"
+    systemctl.write_text("#!/bin/sh\n[ $1 != start ] || exit 1\n")
+    assert "0.1.0 does not say so" in box.update()[1]
+    assert not (box.folder / "ran-as-root").exists()
+
+
 def test_a_release_is_not_given_up_for_a_broker_that_was_away_before(pulling: UpdatingBox) -> None:
     box = pulling
     box.have("0.1.0", "deaf")

@@ -64,7 +64,14 @@ def folder(box: UpdatingBox) -> None:
     box.request.mkdir()
 
 
-@pytest.mark.parametrize("trick", [link, pipe, folder])
+def folder_of_files(box: UpdatingBox) -> None:
+    folder(box)
+    (box.request / "deeper").mkdir()
+    (box.request / "deeper/file").write_text("x")
+    (box.request / "link").symlink_to(secret(box))
+
+
+@pytest.mark.parametrize("trick", [link, pipe, folder, folder_of_files])
 def test_a_request_that_is_no_plain_file_is_refused(
     asked: UpdatingBox, trick: Callable[[UpdatingBox], None]
 ) -> None:
@@ -72,6 +79,7 @@ def test_a_request_that_is_no_plain_file_is_refused(
     said = refused(asked)
     assert "is no plain file" in said
     assert "SECRET" not in said
+    assert "Traceback" not in said
 
 
 def test_a_folder_of_requests_that_is_a_link_is_refused(asked: UpdatingBox) -> None:

@@ -28,12 +28,16 @@ class Trial:
 
 
 class Memory:
-    """``state.json``: serial, failed, last; ``trial.json``: the open trial; ``told.json``: for the agent."""
+    """``state.json``: serial, failed, last; ``trial.json``: the open trial; ``told.json``: for the agent.
+
+    ``pulled``: its time says when the server was asked last.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._state, self._trial, self._told = (
             folder / f"{name}.json" for name in ("state", "trial", "told")
         )
+        self._pulled = folder / "pulled"
 
     # -- state
 
@@ -72,6 +76,20 @@ class Memory:
 
     def _remember(self, **changes: object) -> None:
         write_durably(self._state, json.dumps(self.state() | changes))
+
+    # -- the server of releases
+
+    def pull_is_due(self, every_s: float) -> bool:
+        """Whether the server was asked long enough ago. A clock that went back counts as long enough."""
+        try:
+            age_s = time.time() - self._pulled.stat().st_mtime
+        except FileNotFoundError:
+            return True
+        return not 0 <= age_s < every_s
+
+    def note_pull(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not keep a box from a release that mends it
+            self._pulled.touch()
 
     # -- the open trial
 

@@ -15,11 +15,15 @@ from edge_update.settings import UpdateError
 UNPACKED = 4
 """The wheels of a box unpack to 3.1 times their size; byte code and pip come on top."""
 KEEP_FREE = 100_000_000  # for the outbox
+CHECK_UNIT = "edge-agent-check.service"
+ANSWER_BYTES = 65536
 
 
 class Releases:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, answer: Path) -> None:
+        """``answer``: the file that CHECK_UNIT writes, in a folder of root's."""
         self._folder = folder
+        self._answer = answer
         self.wheels = folder / "wheels"
 
     def in_force(self) -> str:
@@ -31,11 +35,14 @@ class Releases:
 
     def switch(self, version: str) -> None:
         """In one step: at no moment is there none."""
-        new = self._folder / ".current.new"
+        self._link("current", version)
+        sync_folder(self._folder)
+
+    def _link(self, name: str, version: str) -> None:
+        new = self._folder / f".{name}.new"
         new.unlink(missing_ok=True)
         new.symlink_to(version)
-        new.replace(self._folder / "current")
-        sync_folder(self._folder)
+        new.replace(self._folder / name)
 
     def complete(self, version: str) -> bool:
         return (self._folder / version / ".complete").exists()
@@ -79,16 +86,31 @@ class Releases:
             done = run(command, timeout_s=1800)
             if done.returncode:
                 raise UpdateError(f"{version} cannot be installed: {done.stderr.strip()[-500:]}")
-        if run([self._agent(version), "--version"]).stdout.strip() != f"edge-agent {version}":
-            raise UpdateError(f"what was installed as {version} is another version")
 
-    def check(self, version: str, configuration: Path) -> None:
-        """The configuration is the box's own and can be put right, so the version is not given up."""
-        checked = run([self._agent(version), "check", str(configuration)])
-        if checked.returncode:
+    def check(self, version: str) -> None:
+        """Ask the release for its version and its word on the configuration, as the agent's user.
+
+        Raises UpdateError. The configuration is the box's own and can be put right, so the version is not
+        given up.
+        """
+        self._answer.unlink(missing_ok=True)
+        self._link("candidate", version)
+        done = run(["systemctl", "start", CHECK_UNIT], timeout_s=300)
+        said, _, complaint = self._said().partition("\n")
+        if said != f"edge-agent {version}":
             raise UpdateError(
-                f"{version} does not take this box's configuration: {checked.stderr.strip()[-500:]}"
+                f"what was installed as {version} does not say so: {said or done.stderr.strip()}"
             )
+        if done.returncode:
+            raise UpdateError(f"{version} does not take this box's configuration: {complaint.strip()[-500:]}")
+
+    def _said(self) -> str:
+        """The first bytes of the answer: a release may say as much as it likes."""
+        try:
+            with self._answer.open("rb") as file:
+                return file.read(ANSWER_BYTES).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
 
     def prune(self, *kept: str) -> None:
         for place in self._folder.iterdir():

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,10 +94,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove(path: Path, done: Seen | None) -> None:
-    """The request is done with. A folder in its place is not emptied.
+    """Take the request away, and whatever lies in its place; nothing behind a symbolic link is touched.
 
-    ``done``: what it was; the next one may lie there by now, since the agent is told of a verdict before we
-    have cleaned up. None: it could not be looked at.
+    ``done``: what it was; the next one may lie there by now, since the agent hears of a verdict before this
+    program has cleaned up. None: it could not be looked at. What cannot be removed stays: the server of
+    releases is asked all the same.
     """
     try:
         if done is not None and seen(path) != done:
@@ -106,9 +108,9 @@ def remove(path: Path, done: Seen | None) -> None:
         return  # the agent was restarted, and its run directory with it
     try:
         os.unlink(path.name, dir_fd=folder)
-    except FileNotFoundError:
-        return
     except IsADirectoryError:
-        os.rmdir(path.name, dir_fd=folder)
+        shutil.rmtree(path.name, ignore_errors=True, dir_fd=folder)
+    except OSError:
+        return
     finally:
         os.close(folder)

@@ -24,13 +24,13 @@ class Settings:
     settle_s: float = 300.0  # so long it may be unwell on end
     releases: Path = Path("/opt/edge-agent")
     state: Path = Path("/var/lib/edge-agent-update")
-    configuration: Path = Path("/etc/edge-agent/edge-agent.yaml")
     site_id: Path = Path("/etc/edge-agent/site-id")
     request: Path = Path("/run/edge-agent/requests/update")
     inbox: Path = Path("/var/lib/edge-agent/update")  # wheels that the agent was sent
     status_socket: Path = Path("/run/edge-agent/status.sock")
     poll_s: float = 2.0
     rest_s: float = 10.0  # after a request, so that none can keep the box busy
+    pull_every_s: float = 3600.0  # the server is asked this often although requests come without end
 
     @classmethod
     def read(cls, path: Path) -> Settings:

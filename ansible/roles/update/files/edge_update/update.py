@@ -38,23 +38,23 @@ class Updater:
         self._settings = settings
         self._say = say
         self._memory = Memory(settings.state)
-        self._releases = Releases(settings.releases)
+        self._releases = Releases(settings.releases, settings.state / "check.txt")
 
     def run(self) -> bool:
-        """Ends what was interrupted, then does what is asked, else asks the server. False: something failed.
+        """End what was interrupted, do what was asked, and ask the server. False: something failed.
 
-        A request stays until it is done with: who is killed in between finds it again.
+        A request stays until it is done with: a program that is killed in between finds it again.
         """
         self._memory.quiet()
         good = self._report(self._end_interrupted)
         path = self._settings.request
-        if request.waits(path):
+        asked = request.waits(path)
+        if asked:
             done = _seen(path)
             good = self._report(self._obey) and good
             request.remove(path, done)
-            return good
-        if self._settings.url:
-            return self._report(self._pull) and good
+        if self._settings.url and (not asked or self._memory.pull_is_due(self._settings.pull_every_s)):
+            good = self._report(self._pull) and good
         return good
 
     def _report(self, work: Callable[[], str]) -> bool:
@@ -83,6 +83,7 @@ class Updater:
         return self._carry_out(Order(asked.id, manifest, wheels.Inbox(self._settings.inbox)))
 
     def _pull(self) -> str:
+        self._memory.note_pull()
         server = wheels.Server(self._settings.url, self._settings.ca_file)
         manifest = self._served(server)
         if self._memory.gave_up(manifest.version) and manifest.version != self._releases.in_force():
@@ -131,7 +132,7 @@ class Updater:
             wheels.gather(manifest.wheels, self._releases.wheels, order.source)
             self._memory.say(order.id, manifest.version, "installing")
             self._releases.install(manifest)
-        self._releases.check(manifest.version, self._settings.configuration)
+        self._releases.check(manifest.version)
 
     # -- trying it
 
