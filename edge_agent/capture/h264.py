@@ -14,6 +14,8 @@ SLICE, IDR_SLICE, SPS = 1, 5, 7
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
 """Enough for delimiter, SEI and the beginning of the first slice of an ordinary picture."""
+SLICE_HEADER_BYTES = 16
+"""Enough to reach ``frame_num``. A slice may be shorter: one that skips every macroblock has 4 to 8 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,14 @@ class FrameNumWatch:
             return False
         head = packet[:HEAD_BYTES].tobytes()
         slice_at, parameters = _first_slice(head)
-        if slice_at is None or parameters:  # a keyframe: parameter sets come first, and they are long
+        cut = slice_at is not None and slice_at > HEAD_BYTES - SLICE_HEADER_BYTES
+        if slice_at is None or cut or parameters:  # a keyframe: parameter sets come first, and they are long
             head = packet.tobytes()
             self._learn(head)
             slice_at, _ = _first_slice(head)
         if slice_at is None or self._numbering is None:
             return False
-        return self._follow(head[slice_at : slice_at + 16])
+        return self._follow(head[slice_at : slice_at + SLICE_HEADER_BYTES])
 
     def reset(self) -> None:
         """The next picture follows none."""
@@ -59,11 +62,14 @@ class FrameNumWatch:
     def _follow(self, slice_header: bytes) -> bool:
         numbering, last = self._numbering, self._last
         assert numbering is not None
-        number = 0
+        number: int | None = 0
         if slice_header[0] & 31 == SLICE:
             number = _frame_num(_unescaped(slice_header[1:]), numbering)
         else:
             last = None  # an IDR picture starts anew
+        if number is None:
+            self._last = None  # unreadable: what follows cannot be compared either
+            return False
         if slice_header[0] >> 5 & 3:  # nal_ref_idc: others will be predicted from it
             self._last = number
         if last is None or numbering.gaps_allowed:
@@ -86,10 +92,10 @@ def _units(data: bytes) -> Iterator[int]:
 
 
 def _first_slice(data: bytes) -> tuple[int | None, bool]:
-    """Where the first whole slice header is, and whether a parameter set comes before it."""
+    """Where the first slice is, and whether a parameter set comes before it."""
     parameters = False
     at = data.find(b"\0\0\1")
-    while 0 <= at < len(data) - 12:
+    while 0 <= at < len(data) - 4:
         kind = data[at + 3] & 31
         if kind in (SLICE, IDR_SLICE):
             return at + 3, parameters
@@ -98,16 +104,19 @@ def _first_slice(data: bytes) -> tuple[int | None, bool]:
     return None, parameters
 
 
-def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int:
-    """Of an ordinary slice. Runs for every packet of every camera: hence without ``_Bits``."""
+def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
+    """Of an ordinary slice; None when its bits run out. Runs for every packet of every camera: hence without
+    ``_Bits``."""
     value = int.from_bytes(slice_header, "big")
     left = len(slice_header) * 8
     for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
         zeros = left - (value & ((1 << left) - 1)).bit_length()
         left -= 2 * zeros + 1
-        if left <= numbering.bits + 2:
-            return 0
+        if left <= 0:
+            return None
     left -= numbering.bits + (2 if numbering.colour_planes else 0)
+    if left < 0:
+        return None
     return value >> left & ((1 << numbering.bits) - 1)
 
 

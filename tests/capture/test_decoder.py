@@ -34,6 +34,9 @@ KINDS = {
     "several-slices": ("-bf", "0", "-x264-params", "slices=4"),
 }
 
+FILM = ("-preset", "veryfast", "-tune", "film", "-bf", "0")
+SIXTY_A_SECOND = ("-vf", "fps=60", "-g", "480")
+
 
 def packets_of(clip: Path) -> tuple[list[Packet[VideoStream]], Decoder]:
     """A transport stream's packets, Annex B as RTSP has them, and a decoder for them."""
@@ -69,6 +72,34 @@ def test_a_missing_picture_spoils_what_follows_up_to_the_next_keyframe(kind: str
     assert not all(flags[:18])
     assert all(flags[20:])
     assert decoder.corrupt == flags.count(False) > 10
+
+
+def test_a_still_picture_into_which_somebody_walks_loses_no_frame(tmp_path: Path) -> None:
+    """Slices that skip every macroblock are 8 bytes long, and the first large picture follows them."""
+    still_first = ("-vf", "tpad=start_mode=clone:start_duration=2", "-g", "40")
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", seconds=2, extra=(*FILM, *still_first)))
+    assert min(packet.size for packet in packets) < 24
+    assert all(clean_flags(packets, decoder))
+    assert decoder.decoded == 40
+
+
+def test_pictures_repeated_to_a_higher_rate_are_no_loss(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", extra=(*FILM, *SIXTY_A_SECOND)))
+    assert all(clean_flags(packets, decoder))
+    assert decoder.decoded == 180
+
+
+def test_a_loss_between_short_slices_is_noticed(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", extra=(*FILM, *SIXTY_A_SECOND)))
+    flags = clean_flags(packets[:20] + packets[21:], decoder)
+    assert flags == [True] * 20 + [False] * 159
+
+
+def test_a_slice_whose_bits_run_out_is_no_gap(tmp_path: Path) -> None:
+    packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", seconds=1))
+    watch = FrameNumWatch(decoder.extradata)
+    assert not any(watch.gap_before(memoryview(packet)) for packet in packets[:5])
+    assert not watch.gap_before(memoryview(b"\0\0\1\x41" + bytes(20)))
 
 
 def test_a_missing_keyframe_is_noticed_too(tmp_path: Path) -> None:
