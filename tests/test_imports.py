@@ -23,6 +23,7 @@ FOUNDATION = {
     "hits",
     "outbox_model",
     "overrides",
+    "printable",
     "errors",
     "clock",
     "loop",
