@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
@@ -25,18 +26,28 @@ from edge_agent.broker_arguments import (
     topic_id,
 )
 from edge_agent.clock import rfc3339
-from edge_agent.commands.document import LONGEST_LIFE
+from edge_agent.commands.document import LONGEST_LIFE, LONGEST_UNSIGNED_LIFE
 from edge_agent.commands.operator_key import make_key, read_private
 from edge_agent.commands.signature import sign
+from edge_agent.commands.signing import is_signed_by_default
 from edge_agent.config.settings import Mqtt
 from edge_agent.errors import UsageError
+from edge_agent.printable import printable, printable_json
 from edge_agent.wire import ARGUMENTS, Command, Reply
 from edge_agent.wire.base import in_words
 
 KEYGEN = "keygen"
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 LONGEST_LIFE_S = int(LONGEST_LIFE.total_seconds())
+LONGEST_UNSIGNED_S = int(LONGEST_UNSIGNED_LIFE.total_seconds())
 LONGEST_WAIT_S = 86_400.0
+KEY_VARIABLE = "EDGE_AGENT_OPERATOR_KEY"
+OWN_KEY = "~/.config/edge-agent/operator.pem"
+SIGN_IT = (
+    "edge-agent command: nothing was changed. Sign it: --key operator.pem, or name that file in "
+    f"{KEY_VARIABLE}, or put it at {OWN_KEY}. `edge-agent command keygen` makes a key; the gateway has to "
+    "know its public half (commands.operator_keys)"
+)
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -54,7 +65,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="an argument of the command; lists and mappings as JSON, @FILE for what a file holds",
     )
-    command.add_argument("--key", type=Path, metavar="PEM", help="sign with this operator's private key")
+    command.add_argument(
+        "--key",
+        type=Path,
+        metavar="PEM",
+        help="sign with this operator's private key; default, for what has to be signed: the file that "
+        f"{KEY_VARIABLE} names, else {OWN_KEY}",
+    )
     command.add_argument("--expires-s", type=int, default=300, help="what has not begun by then is not done")
     command.add_argument("--wait-s", type=float, default=60.0, help="longest silence until it is given up")
     command.add_argument(
@@ -70,14 +87,27 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
         return _keygen(args.out, stdout)
     document = _document(args)
     payload = msgspec.json.encode(document)
+    key = args.key or _own_key(document)
+    if key is None and args.expires_s > LONGEST_UNSIGNED_S:
+        raise UsageError(f"--expires-s: above {LONGEST_UNSIGNED_S}, which is a day, only with --key")
     try:
-        if args.key is not None:
-            payload = sign(payload, read_private(args.key))
+        if key is not None:
+            payload = sign(payload, read_private(key))
         mqtt = mqtt_of(args, broker_of(args.broker))
     except OSError as error:
         print(f"edge-agent command: {error.filename}: {error.strerror}; nothing was sent", file=sys.stderr)
         return EXIT_FAILED
     return _send(args, mqtt, document, payload, stdout)
+
+
+def _own_key(document: Command[Any]) -> Path | None:
+    """For what has to be signed. What need not be goes without: not every gateway knows every key."""
+    if not is_signed_by_default(document.type, document.args):
+        return None
+    if named := os.environ.get(KEY_VARIABLE):
+        return Path(named)
+    own = os.path.expanduser(OWN_KEY)
+    return Path(own) if os.path.isfile(own) else None
 
 
 def _send(
@@ -96,23 +126,34 @@ def _send(
             print(f"{args.gateway}: {text}", file=sys.stderr)
             return EXIT_FAILED
         for payload in centre.replies(args.wait_s):
-            reply = msgspec.json.decode(payload, type=Reply)
-            _print(reply, payload, args.json, stdout)
+            try:
+                reply = msgspec.json.decode(payload, type=Reply)
+                shown = _shown(reply, payload, args.json)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                print(f"{args.gateway}: an answer came that cannot be read; it is ignored", file=sys.stderr)
+                continue
+            print(shown, file=stdout, flush=True)
             if reply.status not in ("accepted", "running"):
-                return EXIT_DONE if reply.status == "succeeded" else EXIT_FAILED
+                return _end(reply)
     told = f"no answer for {args.wait_s:.0f} s; until {document.expires} the gateway may still do it"
     print(f"{args.gateway}: {told}. Ask again with --id {document.id}", file=sys.stderr)
     return EXIT_FAILED
 
 
-def _print(reply: Reply, payload: bytes, as_json: bool, stdout: TextIO) -> None:
+def _shown(reply: Reply, payload: bytes, as_json: bool) -> str:
+    """Without control characters: the gateway, or who answers for it, may write anything."""
     if as_json:
-        print(payload.decode(), file=stdout, flush=True)
-        return
-    code = "" if reply.code in ("ok", reply.status) else f" ({reply.code})"
-    print(f"{reply.gateway}: {reply.status}{code}: {reply.text}", file=stdout, flush=True)
-    if reply.result:
-        print(json.dumps(reply.result, indent=2, ensure_ascii=False), file=stdout, flush=True)
+        return printable_json(msgspec.json.decode(payload))
+    code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"
+    line = f"{reply.gateway}: {reply.status}{code}: {printable(reply.text)}"
+    return f"{line}\n{printable_json(reply.result, indent=2)}" if reply.result else line
+
+
+def _end(reply: Reply) -> int:
+    """The exit code of the last reply; says what is missing where a signature is."""
+    if reply.code == "unsigned":
+        print(SIGN_IT, file=sys.stderr)
+    return EXIT_DONE if reply.status == "succeeded" else EXIT_FAILED
 
 
 def _document(args: argparse.Namespace) -> Command[Any]:

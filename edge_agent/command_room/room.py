@@ -36,6 +36,7 @@ from edge_agent.commands.reception import Arrival
 from edge_agent.commands.replies import Replies
 from edge_agent.commands.rules import rule_actions
 from edge_agent.commands.signature import Operators
+from edge_agent.commands.signing import with_signatures
 from edge_agent.commands.storm import FILE as STORM_FILE
 from edge_agent.commands.storm import StormMode
 from edge_agent.commands.update import Updates
@@ -135,8 +136,9 @@ class CommandRoom:
         """With all commands that there are."""
         orders = Orders(reach.settings, reach.cameras, reach.reloads, reach.config_path)
         self._push = self._config_push(reach)
-        self.desk.register(self._actions(reach, orders))
-        self.desk.register(self._file_actions(reach))
+        signed = self._settings.commands.signed
+        for action in (*self._actions(reach, orders), *self._file_actions(reach)):
+            self.desk.register([with_signatures(action, signed)])
         state_dir, gateway = self._settings.state_dir, self._settings.gateway.id
         control = places_to_listen(state_dir, name=CONTROL_SOCKET)
         self._servers = (

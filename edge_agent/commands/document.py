@@ -19,6 +19,8 @@ from edge_agent.wire.base import in_words
 LARGEST_BYTES = 256_000
 LONGEST_LIFE = timedelta(days=31)
 """From ``issued`` to ``expires``: the journal knows an id for as long."""
+LONGEST_UNSIGNED_LIFE = timedelta(days=1)
+"""Anybody who may write to the broker sends them: they take no place in the journal for longer."""
 LAST_YEAR = 9000
 """Of a box without a clock that has to reckon with it: no date lies behind 9999."""
 TOLERANCE = timedelta(minutes=5)
@@ -61,7 +63,7 @@ def id_in(text: bytes) -> str | None:
     return named.id if _ID.fullmatch(named.id) else None
 
 
-def parse(text: bytes) -> Document:
+def parse(text: bytes, longest_life: timedelta = LONGEST_LIFE) -> Document:
     """Raises ``Refused``: it is no document of a command."""
     if len(text) > LARGEST_BYTES:
         raise Refused(f"the document has {len(text)} bytes, at most {LARGEST_BYTES} are read", "oversized")
@@ -77,8 +79,9 @@ def parse(text: bytes) -> Document:
         raise Refused("the document expires before it is issued", "malformed")
     if expires.year > LAST_YEAR:
         raise Refused("the document expires in a year that nobody means", "malformed")
-    if expires - issued > LONGEST_LIFE:
-        raise Refused(f"the document is valid for more than {LONGEST_LIFE.days} days", "malformed")
+    if expires - issued > longest_life:
+        hint = "" if longest_life == LONGEST_LIFE else "; a signed one may be for longer"
+        raise Refused(f"the document is valid for more than {longest_life.days} d{hint}", "malformed")
     return Document(found.id, found.type, found.gateway, issued, expires, found.args)
 
 

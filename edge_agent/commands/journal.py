@@ -26,7 +26,13 @@ KEPT = timedelta(days=7)
 MOST = 1024
 MOST_UNSIGNED = 768
 """Of them: who may write commands, but not sign them, leaves room for those who may."""
+MOST_OF_A_KEY = 512
+"""Signed by one operator: a key that was stolen leaves room for the others."""
+AT_ONCE = 16
+"""So many records go together where one has to go: the next commands need not look for room."""
 
+DAMAGED = ""
+"""In place of the key of a record that cannot be read."""
 _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 
@@ -53,7 +59,7 @@ class _Known:
     digest: str
     expires: datetime
     until: datetime  # kept at least until then
-    signed: bool
+    signed_by: str | None
     done: bool
 
 
@@ -83,7 +89,7 @@ class Journal:
         for id_, entry in sorted(found, key=lambda each: each[1].received if each[1] else long_ago):
             if entry is None or entry.id != id_:
                 later = long_ago.replace(year=9999)
-                self._known[id_] = _Known("", later, later, signed=True, done=True)
+                self._known[id_] = _Known("", later, later, signed_by=DAMAGED, done=True)
                 continue
             self._known[id_] = _known(entry)
             if entry.step != "done" or not entry.sent:
@@ -98,16 +104,20 @@ class Journal:
     def read(self, id_: str) -> Entry | None:
         return self._unwritten.get(id_) or read_record(self._path(id_), Entry)
 
-    def has_room(self, signed: bool, now: datetime | None) -> bool:
+    def has_room(self, signed_by: str | None, now: datetime | None) -> bool:
         """For another one; makes room where it may. ``now``: None while nobody knows the time."""
         if now is not None:
             self._forget([id_ for id_, known in self._known.items() if known.done and known.until < now])
-        if self._is_full(signed):
+        if self._is_full(signed_by):
             # A repeat is refused as expired from now on, and runs nothing either. Without the time only what
             # is not risky is obeyed.
             over = [id_ for id_, known in self._known.items() if known.done and _is_over(known, now)]
-            self._forget(over[: MOST // 64])
-        return not self._is_full(signed)
+            self._forget(over[:AT_ONCE])
+        if self._is_full(signed_by) and not self._is_full_of(signed_by):
+            # A repeat of these runs again. Who may write one to the broker may as well write a new one.
+            unsigned = [id_ for id_, known in self._known.items() if known.done and known.signed_by is None]
+            self._forget(unsigned[:AT_ONCE])
+        return not self._is_full(signed_by)
 
     def write(self, entry: Entry) -> bool:
         """Replace the record. False when the disk refuses: then it is known until the agent ends."""
@@ -127,9 +137,17 @@ class Journal:
         self._unwritten.pop(id_, None)
         self._forget([id_])
 
-    def _is_full(self, signed: bool) -> bool:
-        unsigned = sum(not known.signed for known in self._known.values())
-        return len(self._known) >= MOST or (not signed and unsigned >= MOST_UNSIGNED)
+    def _is_full(self, signed_by: str | None) -> bool:
+        if len(self._known) >= MOST or self._is_full_of(signed_by):
+            return True
+        return signed_by is None and self._count_of(None) >= MOST_UNSIGNED
+
+    def _is_full_of(self, signed_by: str | None) -> bool:
+        """Of the commands of this one key."""
+        return signed_by is not None and self._count_of(signed_by) >= MOST_OF_A_KEY
+
+    def _count_of(self, signed_by: str | None) -> int:
+        return sum(known.signed_by == signed_by for known in self._known.values())
 
     def _forget(self, ids: list[str]) -> None:
         for id_ in ids:
@@ -159,9 +177,9 @@ class Journal:
 
 
 def _is_over(known: _Known, now: datetime | None) -> bool:
-    return not known.signed if now is None else known.expires < now
+    return known.signed_by is None if now is None else known.expires < now
 
 
 def _known(entry: Entry) -> _Known:
     until = max(entry.expires, entry.received + KEPT, entry.issued + KEPT)
-    return _Known(entry.digest, entry.expires, until, entry.signed_by is not None, entry.step == "done")
+    return _Known(entry.digest, entry.expires, until, entry.signed_by, entry.step == "done")

@@ -124,7 +124,7 @@ class OpenCommands:
         entry = open_.entry
         with self._lock:
             self._check_time(open_)
-            self._check_room(entry.type, signed_by is not None)
+            self._check_room(entry.type, signed_by)
             if not self._journal.write(entry) and not _may_do_unwritten(action):
                 self._journal.drop(entry.id)
                 raise Refused(
@@ -139,24 +139,23 @@ class OpenCommands:
         entry = open_.entry
         self._validity.check(entry.issued, entry.expires, risky=open_.is_risky, until_mono=open_.until_mono)
 
-    def _check_room(self, type_: str, signed: bool) -> None:
-        if (told := self._crowd(type_, signed)) is None:
-            return
-        hint = (
-            "" if signed or self._crowd(type_, signed=True) else ", or sign it: there is room kept for those"
-        )
-        raise Refused(f"{told}; send it again later{hint}", "busy")
+    def _check_room(self, type_: str, signed_by: str | None) -> None:
+        if (told := self._crowd(type_, signed_by is not None)) is not None:
+            signing_helps = signed_by is None and self._crowd(type_, signed=True) is None
+            hint = ", or sign it: there is room kept for those" if signing_helps else ""
+            raise Refused(f"{told}; send it again later{hint}", "busy")
+        if not self._journal.has_room(signed_by, self._validity.now()):
+            whose = "commands" if signed_by is None else "commands signed with this key"
+            raise Refused(f"too many {whose} have come in the last days; send it again later", "busy")
 
     def _crowd(self, type_: str, signed: bool) -> str | None:
-        """Why there is no room for one more; None: there is."""
+        """Why there is no place for one more beside those that are not done; None: there is."""
         entries = [each.entry for each in self._open.values()]
         unsigned = sum(entry.signed_by is None for entry in entries)
         of_the_type = sum(entry.type == type_ for entry in entries)
         full = len(entries) >= MOST_OPEN or (not signed and unsigned >= MOST_OPEN_UNSIGNED)
         if full or of_the_type >= MOST_OF_A_TYPE:
             return f"{len(entries)} commands are not done yet, {of_the_type} of them {type_}"
-        if not self._journal.has_room(signed, self._validity.now()):
-            return "too many commands have come in the last days"
         return None
 
     # --- do ---

@@ -11,7 +11,7 @@ from typing import Any
 from edge_agent.clock import Clock
 from edge_agent.commands import signature
 from edge_agent.commands.action import Action, Refused
-from edge_agent.commands.document import arguments, id_in, parse
+from edge_agent.commands.document import LONGEST_UNSIGNED_LIFE, arguments, id_in, parse
 from edge_agent.commands.open_commands import OpenCommand, OpenCommands
 from edge_agent.commands.replies import Replies, ReplyMaker
 from edge_agent.commands.signature import Operators
@@ -93,7 +93,7 @@ class Reception:
     def _accept(self, arrival: Arrival, is_signed: bool) -> None:
         """Raises ``Refused``, and then nothing has changed."""
         signed = self._operators.open(arrival.payload) if is_signed else None
-        document = parse(arrival.payload if signed is None else signed.document)
+        document = parse(arrival.payload, LONGEST_UNSIGNED_LIFE) if signed is None else parse(signed.document)
         if document.gateway != self._gateway:
             raise Refused(f"this is gateway {self._gateway}, not {document.gateway}", "wrong-gateway")
         action = self._actions.get(arrival.type)
@@ -104,7 +104,7 @@ class Reception:
             raise Refused(f"a document of type {document.type} came as {arrival.type}", "malformed")
         args = arguments(action.arguments, document.args)
         if signed is None and action.needs_signature(args):
-            raise Refused(f"{action.name} has to be signed by an operator", "unsigned")
+            raise Refused(f"{action.name} has to be signed by an operator{self._known_here()}", "unsigned")
         if (answer := self._open.repeated(document)) is not None:
             if not self._repeats.is_on(self._clock.monotonic()):
                 log.info("command %s: came again, answered as before", document.id)
@@ -118,6 +118,10 @@ class Reception:
             )
         by = None if signed is None else signed.by
         self._queue(self._open.begin(document, by, action, args, arrival.until_mono))
+
+    def _known_here(self) -> str:
+        """Says why a signature alone would not help."""
+        return "" if self._operators.keys() else ", and this gateway has no commands.operator_keys"
 
     def _reject(self, id_: str | None, type_: str, error: Refused) -> None:
         if id_ is None:

@@ -123,9 +123,14 @@ class Storage:
     seal_to: bytes | None = None  # X25519 public key, 32 bytes: media on the disk are encrypted to it
 
 
+SIGNED_COMMANDS = ("camera-reboot", "disarm", "mask", "relearn", "restart")
+"""What an operator has to sign unless the configuration says otherwise, beside what always has to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     operator_keys: tuple[Path, ...] = ()  # files with a public key, and folders of such files
+    signed: tuple[str, ...] = SIGNED_COMMANDS  # types of commands
 
 
 @dataclass(frozen=True, slots=True)

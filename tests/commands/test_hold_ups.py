@@ -176,15 +176,15 @@ def retained(box: Counter, name: str, payload: bytes) -> None:
 
 def test_a_retained_command_is_refused_and_what_was_obeyed_stays_answered(box: Counter) -> None:
     """It would come with every connection, on a box without a clock for years."""
-    asked, live = document("restart"), document("restart")
+    asked, live = document("reload"), document("reload")
     box.clock.synced = False
     with box.opened():
-        retained(box, "restart", encoded(asked))
+        retained(box, "reload", encoded(asked))
         answer = box.answer(asked["id"])
         assert (answer["code"], "retain" in answer["text"]) == ("malformed", True)
-        box.deliver("restart", encoded(live))
+        box.deliver("reload", encoded(live))
         answer = box.answer(live["id"])
-        retained(box, "restart", encoded(live))
+        retained(box, "reload", encoded(live))
         assert box.replies(live["id"])[-1] == answer
     assert box.ran == [live["id"]]
 
@@ -199,10 +199,10 @@ def test_what_was_done_on_a_disk_that_has_become_full_is_not_done_again_after_a_
     asked = document("restart")
     monkeypatch.setattr(journal, "write_record", full_for("done", write_record))
     with box.opened():
-        box.deliver("restart", encoded(asked))
+        box.deliver("restart", signed(asked, OPERATOR))
         assert box.answer(asked["id"])["status"] == "succeeded"
     with box.opened():
-        box.deliver("restart", encoded(asked))
+        box.deliver("restart", signed(asked, OPERATOR))
         answer = box.replies(asked["id"])[-1]
         assert "not known any more" in answer["text"]
     assert box.ran == [asked["id"]]

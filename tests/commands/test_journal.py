@@ -171,17 +171,40 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Journal:
     return found
 
 
-def test_a_full_journal_leaves_room_for_the_operators_and_forgets_only_what_has_expired(
+def test_a_full_journal_leaves_room_for_the_operators_and_forgets_first_what_has_expired(
     small: Journal,
 ) -> None:
     now = datetime.now(UTC)
     for number in range(3):
-        assert small.has_room(signed=False, now=now)
-        small.write(entry(number, expires_in=timedelta(hours=1)))
-    assert not small.has_room(signed=False, now=now)
-    assert small.has_room(signed=True, now=now)
-    assert small.has_room(signed=False, now=now + timedelta(hours=2))
-    assert [small.digest(f"cmd-{number}") for number in range(3)] == [None, "d", "d"]
+        assert small.has_room(None, now)
+        small.write(entry(number, expires_in=timedelta(hours=1 if number else 2)))
+    assert small.has_room("key", now)
+    assert small.has_room(None, now + timedelta(hours=1, minutes=30))
+    assert [small.digest(f"cmd-{number}") for number in range(3)] == ["d", None, None]
+
+
+def test_unsigned_commands_make_room_for_later_ones_and_signed_ones_stay(
+    small: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever may write to the broker shuts out every unsigned command until the last one expires."""
+    monkeypatch.setattr(journal, "AT_ONCE", 1)
+    now = datetime.now(UTC)
+    small.write(entry(0, signed_by="key", expires_in=timedelta(days=31)))
+    for number in range(1, 5):
+        assert small.has_room(None, now)
+        small.write(entry(number, expires_in=timedelta(days=1)))
+    assert [small.digest(f"cmd-{number}") for number in range(5)] == ["d", None, "d", "d", "d"]
+
+
+def test_one_operators_key_leaves_room_for_the_others(
+    small: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MOST_OF_A_KEY", 2)
+    now = datetime.now(UTC)
+    for number in range(2):
+        small.write(entry(number, signed_by="stolen", expires_in=timedelta(days=31)))
+    assert (small.has_room("stolen", now), small.has_room("other", now)) == (False, True)
+    assert small.has_room("stolen", now + timedelta(days=32))
 
 
 def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
@@ -190,9 +213,9 @@ def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
     now = datetime.now(UTC)
     small.write(entry(1, expires_in=timedelta(minutes=1)))
     small.write(entry(2, expires_in=timedelta(days=20)))
-    small.has_room(signed=True, now=now + timedelta(days=6, hours=23))
+    small.has_room("key", now + timedelta(days=6, hours=23))
     assert small.digest("cmd-1") == "d"
-    small.has_room(signed=True, now=now + timedelta(days=8))
+    small.has_room("key", now + timedelta(days=8))
     assert [small.digest("cmd-1"), small.digest("cmd-2")] == [None, "d"]
     assert [path.name for path in (tmp_path / "commands").iterdir()] == ["cmd-2.json"]
 

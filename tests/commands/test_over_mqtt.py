@@ -93,7 +93,8 @@ def test_rebirth_sends_the_birth_message_again(site: Site) -> None:
 
 def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> None:
     rule = {"camera": "cam-1", "rule": "yard"}
-    site.centre.answer(site.centre.send(document("mask", {**rule, "for_s": 3600})))
+    asked = document("mask", {**rule, "for_s": 3600})
+    site.centre.answer(site.centre.send(asked, payload(asked)))
     beat = site.agent.wait_for_status(lambda beat: beat["commands"]["rules"], "the mask")
     (told,) = beat["commands"]["rules"]
     assert (told["camera"], told["rule"], told["what"]) == ("cam-1", "yard", "mask")
@@ -118,7 +119,8 @@ def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> No
 def test_what_the_box_cannot_do_is_refused_with_the_reason(
     type_: str, args: dict[str, Any], told: str, site: Site
 ) -> None:
-    answer = site.centre.answer(site.centre.send(document(type_, args)))
+    asked = document(type_, args)
+    answer = site.centre.answer(site.centre.send(asked, payload(asked)))
     assert (answer["status"], answer["code"]) == ("rejected", "not-possible")
     assert told in answer["text"]
 
@@ -163,7 +165,7 @@ def test_an_answer_outlives_a_kill_and_what_waited_at_the_broker_is_obeyed(site:
 
 def test_a_restart_is_answered_by_the_agent_after_it(site: Site) -> None:
     asked = document("restart")
-    site.centre.send(asked)
+    site.centre.send(asked, payload(asked))
     assert site.agent.process.wait(20) == 75
     site.agent.start()
     assert site.centre.answer(asked["id"], 30)["status"] == "succeeded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def at(port: int, gateway: str = "dt-001") -> list[str]:
 def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> None:
     id_ = new_id()
     done = run(
-        "mask",
+        "arm",
         *at(site.broker.port),
         "--id",
         id_,
@@ -55,15 +56,15 @@ def test_it_prints_the_replies_until_the_last_and_ends_with_0(site: Site) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"dt-001: mask sent as {id_}",
+        f"dt-001: arm sent as {id_}",
         "dt-001: accepted: it waits for its turn",
         "dt-001: running: it is being done",
-        "dt-001: succeeded: cam-1: rule yard is masked: what it tells is an info and no alarm, for 5 s",
+        "dt-001: succeeded: cam-1: rule yard is armed, also outside of its schedule, for 5 s",
     ]
 
 
 def test_who_asks_again_with_the_id_gets_the_answer_that_was_lost(site: Site) -> None:
-    asked = ["mask", *at(site.broker.port), "--id", new_id(), "--arg", "camera=cam-1", "--arg", "rule=yard"]
+    asked = ["arm", *at(site.broker.port), "--id", new_id(), "--arg", "camera=cam-1", "--arg", "rule=yard"]
     first = run(*asked, "--arg", "for_s=5", "--json")
     again = run(*asked, "--arg", "for_s=5", "--json")
     assert (again.returncode, again.stdout) == (0, first.stdout.splitlines(keepends=True)[-1])
@@ -77,7 +78,7 @@ def test_a_public_key_that_is_there_already_leaves_no_private_one_without_it(tmp
 
 
 def test_what_is_refused_ends_with_1(site: Site) -> None:
-    done = run("relearn", *at(site.broker.port), "--arg", "camera=cam-9")
+    done = run("snapshot", *at(site.broker.port), "--arg", "camera=cam-9")
     assert done.returncode == 1
     assert "dt-001: rejected (not-possible): there is no camera cam-9" in done.stdout
 
@@ -88,6 +89,7 @@ def test_what_is_risky_is_refused_without_a_key(site: Site) -> None:
         listener.wait_for(lambda: bool(listener.on("/reboot")))
     assert (done.returncode, listener.on("/reboot")[0].retained) == (1, False)
     assert "dt-001: rejected (unsigned): reboot has to be signed by an operator" in done.stdout
+    assert "--key operator.pem" in done.stderr
 
 
 def test_it_signs_with_a_key_that_it_made(site: Site, tmp_path: Path) -> None:
@@ -104,6 +106,50 @@ def test_it_signs_with_a_key_that_it_made(site: Site, tmp_path: Path) -> None:
     known.unlink()
     again = run("keygen", str(tmp_path / "operator.pem"))
     assert (again.returncode, "operator.pub.pem: File exists; no key was made" in again.stderr) == (1, True)
+
+
+def test_it_signs_what_has_to_be_signed_with_the_key_that_the_environment_names(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("keygen", str(tmp_path / "operator.pem"))
+    known = site.config.parent / "operators/named.pem"
+    known.write_bytes((tmp_path / "operator.pub.pem").read_bytes())
+    monkeypatch.setenv("EDGE_AGENT_OPERATOR_KEY", str(tmp_path / "operator.pem"))
+    disarm = ["disarm", *at(site.broker.port), "--arg", "camera=cam-1", "--arg", "rule=yard", "--arg"]
+    assert run(*disarm, "for_s=5").returncode == 0
+    known.unlink()
+    assert "(unknown-key)" in run(*disarm, "for_s=5").stdout
+    assert run(*disarm, "for_s=0").returncode == 0, "its end need not be signed"
+
+
+HOSTILE = "\x1b[2K\rdt-001: succeeded: all well\ndt-001: \u202eevil \x9b31m"
+
+
+def answer_with_lies(box: Subscriber, id_: str) -> None:
+    """As whoever has a box, or its certificate, can."""
+    reply = {
+        "schema": "reply/1", "id": id_, "type": "status", "gateway": "dt-001", "session": "",
+        "time": "2026-11-25T00:00:00.000Z", "status": "failed", "code": "\x1b[1m", "text": HOSTILE,
+        "result": {"\x1b]0;x\x07": ["\x9b31m"]},
+    }  # fmt: skip
+    box.wait_for(lambda: any(id_.encode() in message.payload for message in box.messages))
+    for payload in (b"[" * 50_000, b'{"id": "\xff"}', json.dumps(reply, ensure_ascii=False).encode()):
+        box.publish(f"tb/v1/de-tham/dt-666/up/reply/{id_}", payload)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_what_a_box_answers_moves_no_cursor_and_forges_no_line(site: Site, more: list[str]) -> None:
+    id_ = new_id()
+    with Subscriber(site.broker.port, "tb/v1/de-tham/dt-666/down/cmd/+", client_id="box") as box:
+        liar = threading.Thread(target=answer_with_lies, args=(box, id_))
+        liar.start()
+        done = run("status", *at(site.broker.port, "dt-666"), "--id", id_, *more)
+        liar.join()
+    assert (done.returncode, done.stderr.count("cannot be read")) == (1, 2)
+    lines = done.stdout.splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert not any("succeeded" in line[:30] for line in lines)
+    assert not more or json.loads(lines[-1])["text"] == HOSTILE
 
 
 def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
@@ -124,6 +170,7 @@ def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
         (["relearn", "--arg", "camera=cam 1"], "matching regex '^[a-z0-9-]{1,63}$' - at"),
         (["status", "--expires-s", "-5"], "--expires-s: from 1 to 2678400"),
         (["status", "--expires-s", "2678401"], "--expires-s: from 1 to 2678400"),
+        (["status", "--expires-s", "86401"], "a day, only with --key"),
         (["status", "--wait-s", "-1"], "--wait-s: from 0 to 86400"),
         (["status", "--wait-s", "nan"], "--wait-s: from 0 to 86400"),
     ],

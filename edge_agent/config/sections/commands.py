@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from edge_agent.config.keys import OperatorKeys
+from edge_agent.config.kinds import Choice
 from edge_agent.config.many import ListOf
-from edge_agent.config.settings import Commands
+from edge_agent.config.settings import SIGNED_COMMANDS, Commands
 from edge_agent.config.spec import Field, Section, plain
+from edge_agent.wire import ARGUMENTS
 
 COMMANDS = Section(
     "commands",
@@ -17,6 +19,15 @@ COMMANDS = Section(
             "whose signatures count; read when one comes, without a key no risky command is obeyed",
             (),
             "none",
+        ),
+        Field(
+            "signed",
+            ListOf(Choice(tuple(ARGUMENTS)), "types of commands", unique=True),
+            "an operator has to sign these, too, instead of everybody who may write to the broker; always "
+            "signed: reboot, set-config, update, what goes to a URL, and to let evidence go. The end of a "
+            "mask or disarm (for_s: 0) need not be",
+            SIGNED_COMMANDS,
+            ", ".join(SIGNED_COMMANDS),
         ),
     ),
     plain(Commands),

@@ -1,0 +1,93 @@
+"""Which commands an operator has to sign, and that the configuration says so."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.agent import Agent
+from edge_agent.commands.action import Action
+from edge_agent.config.pushed import ConfigSource
+from edge_agent.config.settings import SIGNED_COMMANDS
+from tests.commands.centre import document, encoded, moment, signed
+from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.testbed.agent import write_config
+
+RULE = {"camera": "cam-1", "rule": "yard", "for_s": 60}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "camera-reboot": {"camera": "cam-1"},
+    "disarm": RULE,
+    "mask": RULE,
+    "relearn": {"camera": "cam-1"},
+    "restart": {},
+}
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
+    return all_actions(tmp_path_factory.mktemp("agent") / "box")
+
+
+@pytest.fixture
+def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
+    return counter_in(tmp_path, actions)
+
+
+@pytest.mark.parametrize("name", SIGNED_COMMANDS)
+def test_what_blinds_a_box_is_signed_by_an_operator(name: str, box: Counter) -> None:
+    """A stolen certificate of the centre is not enough to disarm a city."""
+    unsigned, right = document(name, ARGUMENTS[name]), document(name, ARGUMENTS[name])
+    with box.opened():
+        box.deliver(name, encoded(unsigned))
+        answer = box.answer(unsigned["id"])
+        assert (answer["status"], answer["code"]) == ("rejected", "unsigned")
+        assert f"{name} has to be signed by an operator" in answer["text"]
+        box.deliver(name, signed(right, OPERATOR))
+        assert box.answer(right["id"])["status"] == "succeeded"
+    assert box.ran == [right["id"]]
+
+
+@pytest.mark.parametrize("name", ["mask", "disarm"])
+def test_that_a_rule_watches_again_need_not_be_signed(name: str, box: Counter) -> None:
+    asked = document(name, {**RULE, "for_s": 0})
+    with box.opened():
+        box.deliver(name, encoded(asked))
+        assert box.answer(asked["id"])["status"] == "succeeded"
+
+
+def test_a_box_without_operators_says_so(box: Counter) -> None:
+    asked = document("mask", RULE)
+    with box.opened():
+        next(box.keys.iterdir()).unlink()
+        box.deliver("mask", encoded(asked))
+        assert "this gateway has no commands.operator_keys" in box.answer(asked["id"])["text"]
+
+
+def test_the_configuration_names_what_is_signed(tmp_path: Path) -> None:
+    path = write_config(
+        tmp_path, cameras=[], broker_port=1, detector="none", commands={"signed": ["storm-mode"]}
+    )
+    source = ConfigSource(path)
+    found = Agent(source.load(), threading.Event(), source=source).commands.desk.actions
+    risky = {name for name, args in ARGUMENTS.items() if _is_signed(found[name], args)}
+    assert risky == set()
+    assert _is_signed(found["storm-mode"], {"for_s": 60})
+    assert _is_signed(found["reboot"], {}), "which the configuration cannot take away"
+
+
+def _is_signed(action: Action[Any], args: dict[str, Any]) -> bool:
+    return action.needs_signature(action.arguments(**args))
+
+
+def test_an_unsigned_document_is_valid_for_a_day_at_most(box: Counter) -> None:
+    now = datetime.now(UTC)
+    long = document("status", issued=moment(now), expires=moment(now + timedelta(days=2)))
+    with box.opened():
+        box.deliver("status", encoded(long))
+        assert box.answer(long["id"])["code"] == "malformed"
+        box.deliver("status", signed(long, OPERATOR))
+        assert box.replies(long["id"])[-1]["status"] in ("accepted", "running", "succeeded")
