@@ -26,6 +26,8 @@ PIECE_BYTES = 131_072
 MOST_PIECES = 64  # of one wheel; what is larger needs a url
 AGAIN_S = 10.0
 """A command without an answer is sent again: it has the same id, and runs once."""
+LONGEST_UNSIGNED_LIFE = timedelta(days=1)
+"""A gateway refuses what is valid for longer without a signature."""
 FINAL = ("succeeded", "failed", "rejected", "expired")
 
 
@@ -153,7 +155,8 @@ def _send_pieces(
 
 def _piece(desk: Desk, args: dict[str, Any], until: datetime) -> dict[str, list[int]] | None:
     """What is missing then; None: no piece is waited for. Raises PushError."""
-    sent = desk.send("update-piece", args, until - datetime.now(UTC), signed=False)
+    life = min(until - datetime.now(UTC), LONGEST_UNSIGNED_LIFE)
+    sent = desk.send("update-piece", args, life, signed=False)
     *_, last = desk.answers(sent, until)
     if last.get("code") == "not-possible":
         return None
