@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,10 +174,12 @@ class Centre:
         """On this thread, until it ends by itself."""
         return Central(load(self.config), self._stop, bounds=self.bounds).run()
 
-    def start_process(self) -> None:
+    def start_process(self, environ: Mapping[str, str] | None = None) -> None:
+        """``environ``: on top of this process's; with PYTHONPATH it may be another release."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "edge_agent", "central", "run", str(self.config)],
             stderr=subprocess.DEVNULL,
+            env=os.environ | dict(environ or {}),
         )
 
     @property
