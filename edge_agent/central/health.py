@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge_agent.central.bounds import bound
 from edge_agent.central.streams import HIGHEST_SEQUENCE
 from edge_agent.wire.base import END
 
@@ -88,3 +89,14 @@ class Health(msgspec.Struct):
     config: ConfigHealth = msgspec.field(default_factory=ConfigHealth)
     cameras: dict[str, CameraHealth] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
+
+
+_HEALTH = msgspec.json.Decoder(Health)
+
+
+def read_health(payload: bytes) -> Health:
+    """Within the bounds of ``bounds.py``: alerts and metrics count with it. Raises msgspec.DecodeError,
+    RecursionError."""
+    health = _HEALTH.decode(payload)
+    bound(health)
+    return health

@@ -197,6 +197,8 @@ class _Taking:
                 "payload": event.payload,
             }
         )
+        if event.odd:
+            self.reject(f"{event.gateway} {event.epoch}/{event.sequence}", event.odd, event.payload)
         if event.kind == "loss":
             self._loss(stream, event)
         elif event.kind == "camera-view":

@@ -16,7 +16,8 @@ from typing import get_args
 import msgspec
 
 from edge_agent import wire
-from edge_agent.central.health import Health
+from edge_agent.central.bounds import bounded_time
+from edge_agent.central.health import Health, read_health
 from edge_agent.central.streams import HIGHEST_SEQUENCE
 from edge_agent.mqtt.central_topics import UpKind, UpTopic
 from edge_agent.outbox_model import SEALED_MAGIC, content_type_of
@@ -77,10 +78,11 @@ class Event:
     camera: str
     kind: str
     severity: int
-    time_ms: int  # since 1970, by the gateway's clock
+    time_ms: int  # since 1970, by the gateway's clock; within the bounds of bounds.py
     event_id: str | None
     phase: str | None
     payload: bytes
+    odd: str = ""  # what the centre had to bound, for humans; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,6 @@ Message = Event | Picture | Heartbeat | Birth | State | Reply
 
 _EVENT = msgspec.json.Decoder(_Envelope)
 _LOSS = msgspec.json.Decoder(_Loss)
-_HEARTBEAT = msgspec.json.Decoder(Health)
 _BIRTH = msgspec.json.Decoder(Inventory)
 _STATE = msgspec.json.Decoder(StateDocument)
 _REPLY = msgspec.json.Decoder(ReplyDocument)
@@ -218,6 +219,8 @@ def _event(topic: UpTopic, payload: bytes) -> Event:
     _must(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
     if kind is None:
         raise Malformed(f"type is not {wire.TYPE_PREFIX}KIND.v1")
+    said_ms = milliseconds(found.time)
+    time_ms = bounded_time(said_ms)
     return Event(
         topic.ward,
         gateway,
@@ -226,10 +229,11 @@ def _event(topic: UpTopic, payload: bytes) -> Event:
         found.subject,
         kind[1],
         found.severitynumber,
-        milliseconds(found.time),
+        time_ms,
         _word(_EVENT_ID, found.data.event_id),
         _word(_ID, found.data.phase),
         payload,
+        "" if said_ms == time_ms else f"its time {found.time} is out of bounds: it is stored as {time_ms} ms",
     )
 
 
@@ -249,7 +253,7 @@ def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], 
 
 
 def _heartbeat(topic: UpTopic, payload: bytes) -> Heartbeat:
-    health = _HEARTBEAT.decode(payload)
+    health = read_health(payload)
     milliseconds(health.time)
     _must(_matches(_WORD, health.session), "session is no word")
     # A camera's name is a key of what is shown later.

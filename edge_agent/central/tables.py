@@ -341,6 +341,16 @@ handling_step = Table(
     sqlite_autoincrement=True,
 )
 
+hidden_event = Table(
+    "hidden_event",  # from lists and the bell, by an administrator; the event itself stays, and its steps too
+    metadata,
+    Column("subject", Text, primary_key=True),  # as of handling; "cursor N" of an event without an event_id
+    Column("cursor", BigInteger, nullable=False),  # of its first phase
+    Column("ward", Text, nullable=False),
+    Column("hidden_ms", _Milliseconds, nullable=False),
+    Column("hidden_by", Text, nullable=False),
+)
+
 handover = Table(
     "handover",
     metadata,

@@ -15,7 +15,7 @@ from edge_agent.central.alerts.book import Book
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rows import Kept
 from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.central.health import Health
+from edge_agent.central.health import read_health
 from edge_agent.central.intake import Stored
 from edge_agent.central.known import Known
 from edge_agent.central.messages import Event, Heartbeat
@@ -103,8 +103,8 @@ class Desk:
         self._over = dict.fromkeys(kept.over[-MOST_OVER:])
         for gateway, ward, heartbeat in kept.heartbeats:
             try:
-                version = msgspec.json.decode(heartbeat, type=Health).version
-            except msgspec.DecodeError:  # of another version of the centre
+                version = read_health(heartbeat).version
+            except (msgspec.DecodeError, RecursionError):  # of another version of the centre
                 continue
             self._book.runs(gateway, ward, version)
         for report in told:

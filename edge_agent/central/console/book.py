@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, literal, select, update
+from sqlalchemy import Connection, and_, delete, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from edge_agent.central import tables
-from edge_agent.central.console.events import ALARM, OF_NOTE, RULES, EventRow, rows_of
+from edge_agent.central.console.events import ALARM, NOT_HIDDEN, OF_NOTE, RULES, EventRow, rows_of
 from edge_agent.central.scope import Scope
 
 RINGING_KINDS = (*RULES, "camera-view", "certificate")
@@ -82,6 +82,11 @@ def subject_of_event(gateway: str, event_id: str) -> str:
     return f"event {gateway} {event_id}"
 
 
+def subject_of(event: EventRow) -> str:
+    """Also of one that has no event_id."""
+    return subject_of_event(event.gateway, event.event_id) if event.event_id else f"cursor {event.cursor}"
+
+
 def subject_of_alert(alert: int | str) -> str:
     return f"alert {alert}"
 
@@ -98,7 +103,7 @@ def alarms(connection: Connection, scope: Scope, now_ms: int, most: int = 200) -
         .join_from(tables.event, tables.handling, _H.subject == _SUBJECT, isouter=True)
         .where(OF_NOTE, _E.severity >= ALARM, _E.phase.in_(("start", "moment")), _E.kind.in_(RINGING_KINDS))
         .where(_E.received_ms >= now_ms - LOOK_BACK_MS, _E.event_id.is_not(None))
-        .where(_H.outcome.is_(None), scope.of(_E.ward))
+        .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
         .order_by(_E.cursor.desc())
         .limit(most)
     )
@@ -179,6 +184,47 @@ def note(connection: Connection, by: Writer, subject: str, ward: str, words: str
     if words.strip():
         _touch(connection, subject, ward)
         _step(connection, by, subject, "note", _cleaned(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    subject: str
+    cursor: int
+    ward: str
+    hidden_ms: int
+    hidden_by: str
+
+
+def hide(connection: Connection, by: Writer, event: EventRow, words: str) -> None:
+    """Takes an event off the lists and the bell, with all its phases. Nothing is deleted, and the step that
+    says who did it stays."""
+    make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    row = {
+        "subject": subject_of(event), "cursor": event.cursor, "ward": event.ward,
+        "hidden_ms": by.now_ms, "hidden_by": by.who,
+    }  # fmt: skip
+    done = connection.execute(make(tables.hidden_event).values(row).on_conflict_do_nothing())
+    if done.rowcount:
+        _step(connection, by, subject_of(event), "hidden", _cleaned(words))
+
+
+def show_again(connection: Connection, by: Writer, event: EventRow) -> None:
+    subject = subject_of(event)
+    found = delete(tables.hidden_event).where(tables.hidden_event.c.subject == subject)
+    if connection.execute(found).rowcount:
+        _step(connection, by, subject, "shown", "")
+
+
+def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[Hidden, ...]:
+    """The newest first."""
+    columns = tables.hidden_event.c
+    query = select(tables.hidden_event).where(scope.of(columns.ward)).order_by(columns.hidden_ms.desc())
+    return tuple(Hidden(**row._mapping) for row in connection.execute(query.limit(most)))
+
+
+def is_hidden(connection: Connection, subject: str) -> bool:
+    columns = tables.hidden_event.c
+    return connection.scalar(select(columns.subject).where(columns.subject == subject)) is not None
 
 
 def _touch(connection: Connection, subject: str, ward: str) -> None:

@@ -10,6 +10,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bound
+
+OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
+
 
 class Camera(msgspec.Struct):
     """Of a heartbeat."""
@@ -61,8 +65,10 @@ class BirthCamera(msgspec.Struct):
 
 
 class Location(msgspec.Struct):
-    latitude: float
-    longitude: float
+    """Degrees; None: beyond all bounds."""
+
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class Birth(msgspec.Struct):
@@ -127,37 +133,51 @@ class Event(msgspec.Struct):
     data: Data = msgspec.field(default_factory=Data)
 
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
 _BIRTH = msgspec.json.Decoder(Birth)
 _EVENT = msgspec.json.Decoder(Event)
 
 
 def heartbeat(payload: bytes | None) -> Heartbeat:
-    return _read(_HEARTBEAT, payload, Heartbeat())
+    """What is out of bounds is left out, and ``degraded`` says so."""
+    found, beyond = _read(_HEARTBEAT, payload, Heartbeat())
+    if beyond:
+        found.degraded.append(OUT_OF_BOUNDS)
+    return found
 
 
 def birth(payload: bytes | None) -> Birth:
-    return _read(_BIRTH, payload, Birth())
+    found, _ = _read(_BIRTH, payload, Birth())
+    place = found.location
+    if place is not None and not (_is_within(place.latitude, 90.0) and _is_within(place.longitude, 180.0)):
+        found.location = None
+    return found
 
 
 def event(payload: bytes | None) -> Event:
-    return _read(_EVENT, payload, Event())
+    return _read(_EVENT, payload, Event())[0]
 
 
 def milliseconds(time: str | None) -> int | None:
-    """Since 1970."""
+    """Since 1970; None for what is no time, or beyond the bounds."""
     try:
-        return None if not time else round(datetime.fromisoformat(time).timestamp() * 1000)
+        found = None if not time else round(datetime.fromisoformat(time).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+    return found if found is not None and EARLIEST_MS <= found <= LATEST_MS else None
 
 
-def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: _T) -> _T:
+def _is_within(degrees: float | None, most: float) -> bool:
+    return degrees is not None and abs(degrees) <= most
+
+
+def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: _T) -> tuple[_T, bool]:
+    """Within the bounds of ``bounds.py``, and whether something was beyond them."""
     if not payload:
-        return otherwise
+        return otherwise, False
     try:
         found: _T = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return otherwise
-    return found
+        return otherwise, False
+    return found, bound(found)

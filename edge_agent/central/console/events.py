@@ -10,9 +10,22 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from edge_agent.central import tables
+from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bounded_time
 from edge_agent.central.console import documents
 from edge_agent.central.scope import Scope
 
@@ -148,6 +161,11 @@ class EventStory:
 _E = tables.event.c
 OF_NOTE = _E.severity >= literal_column(str(WARNING))
 """Written out, so that SQLite knows that the index of these events has them all."""
+SUBJECT = func.coalesce(
+    literal("event ") + _E.gateway + " " + _E.event_id, literal("cursor ") + cast(_E.cursor, Text)
+)
+"""What the duty book calls an event: all its phases together, or the one message that has no event_id."""
+NOT_HIDDEN = SUBJECT.not_in(select(tables.hidden_event.c.subject))
 _COLUMNS = (
     *(_E.cursor, _E.gateway, _E.ward, _E.camera, _E.kind, _E.severity, _E.time_ms, _E.received_ms),
     *(_E.event_id, _E.phase, _E.payload),
@@ -260,6 +278,7 @@ def _media(
 
 def _conditions(scope: Scope, asked: EventFilter) -> Iterable[ColumnElement[bool]]:
     yield scope.narrowed(asked.ward or None).of(_E.ward)
+    yield NOT_HIDDEN
     yield _E.kind.in_(sorted(asked.kinds)) if asked.kinds else _E.kind.not_in(QUIET)
     if asked.severity >= WARNING:
         yield OF_NOTE
@@ -282,19 +301,17 @@ def _behind(asked: EventFilter, after: Position) -> ColumnElement[bool]:
 
 def _row(row: Any) -> EventRow:
     told = documents.event(row.payload)
+    # A time at a bound was beyond it; a database of before has such times as they came.
+    synced = told.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
     return EventRow(
-        *(
-            row.cursor,
-            row.gateway,
-            row.ward,
-            row.camera,
-            row.kind,
-            row.severity,
-            row.time_ms,
-            row.received_ms,
-        ),
-        *(row.event_id, row.phase, told.clock == "synced", told.data),
+        *(row.cursor, row.gateway, row.ward, row.camera, row.kind, _severity(row.severity)),
+        *(bounded_time(row.time_ms), row.received_ms, row.event_id, row.phase, synced, told.data),
     )
+
+
+def _severity(number: int) -> int:
+    """One of the three that pages show; the wire has 1 to 24, in steps of four."""
+    return ALARM if number >= ALARM else WARNING if number >= WARNING else INFO
 
 
 def _with_pictures(connection: Connection, rows: Sequence[EventRow]) -> tuple[EventRow, ...]:

@@ -6,6 +6,7 @@ sheet that were never heard are in it too: a box that nobody plugged in must not
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +16,18 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge_agent.central import tables
+from edge_agent.central.bounds import bounded_time
 from edge_agent.central.console import documents
 from edge_agent.central.console.names import Names
 from edge_agent.central.scope import Scope
+
+log = logging.getLogger(__name__)
 
 BOOT_GRACE_MS = 300_000
 """After power comes back a box needs about a minute, and its cameras, recorder and switch some more."""
 FRESH_MS = 120_000
 """Of a heartbeat, where nothing was told of its gateway yet."""
+UNREADABLE = "what the box says cannot be shown"
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
@@ -187,7 +192,7 @@ def fleet(
     )
     if gateway is not None:
         query = query.where(columns.id == gateway)
-    sites = [_site(row, names, in_cut.get(row.id), now_ms) for row in connection.execute(query)]
+    sites = [_site_or_less(row, names, in_cut.get(row.id), now_ms) for row in connection.execute(query)]
     heard = {site.id for site in sites}
     sites += [
         _never(each, names)
@@ -203,6 +208,19 @@ def _cuts(connection: Connection, scope: Scope) -> tuple[Cut, ...]:
         select(tables.outage).where(scope.of(tables.outage.c.ward)).order_by(tables.outage.c.since_ms)
     )
     return tuple(Cut(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows)
+
+
+def _site_or_less(row: Any, names: Names, cut: Cut | None, now_ms: int) -> SiteNow:
+    """What a box says that cannot be read takes itself off the pages, and no other box."""
+    try:
+        return _site(row, names, cut, now_ms)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other sites are shown
+        log.warning("%s: what it says cannot be shown: %s", row.id, repr(error)[:200])
+    known = names.site(row.id)
+    return SiteNow(
+        row.id, row.ward, known.name or row.id, known.latitude, known.longitude, Standing.UNSTABLE, None,
+        UNREADABLE, row.last_ms, row.heartbeat_ms, BoxNow(), (), Level.LOOK,
+    )  # fmt: skip
 
 
 def _site(row: Any, names: Names, cut: Cut | None, now_ms: int) -> SiteNow:
@@ -254,7 +272,7 @@ def _standing(
         return (Standing.ONLINE if fresh else Standing.OFFLINE), row.heartbeat_ms, ""
     told = Standing(row.standing)
     if told is Standing.ONLINE and row.heartbeat_ms is not None and beat.box.uptime_s is not None:
-        booted_ms = round(row.heartbeat_ms - beat.box.uptime_s * 1000)
+        booted_ms = bounded_time(row.heartbeat_ms - beat.box.uptime_s * 1000)
         if now_ms - booted_ms < BOOT_GRACE_MS:
             return Standing.BOOTING, booted_ms, ""
     return told, row.since_ms, row.why

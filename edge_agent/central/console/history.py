@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from edge_agent.central import tables
+from edge_agent.central.bounds import MOST_ITEMS, bounded_number
 from edge_agent.central.scope import Scope
 
 MOST_POINTS = 5_000
@@ -59,7 +60,7 @@ def history(connection: Connection, scope: Scope, gateway: str, from_ms: int, to
             rates.setdefault(camera, []).append((row.slot_ms, rate))
 
     def one(name: str, unit: str) -> Series:
-        return Series(name, unit, tuple((row.slot_ms, getattr(row, name)) for row in rows))
+        return Series(name, unit, tuple((row.slot_ms, bounded_number(getattr(row, name))) for row in rows))
 
     return History(
         from_ms,
@@ -77,7 +78,8 @@ def _rates(text: str) -> dict[str, float | None]:
     try:
         found = json.loads(text)
         return {
-            str(camera): float(rate) if state != "offline" else 0.0 for camera, (state, rate) in found.items()
+            str(camera): bounded_number(float(rate)) if state != "offline" else 0.0
+            for camera, (state, rate) in list(found.items())[:MOST_ITEMS]
         }
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,8 +14,9 @@ from starlette.routing import Route
 from edge_agent.central.web import access, login, pictures, refused, statics
 from edge_agent.central.web.api import inventory
 from edge_agent.central.web.api.events import events_of
-from edge_agent.central.web.front import Front, OpenPage, Page
+from edge_agent.central.web.front import Endpoint, Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
+from edge_agent.central.web.live.hub import Hub
 from edge_agent.central.web.live.stream import stream_of
 from edge_agent.central.web.nul import NoNul
 from edge_agent.central.web.pages import desk, events, fleet, site
@@ -33,16 +35,18 @@ PAGES: tuple[Page | OpenPage, ...] = (
     *inventory.PAGES,
 )
 """A new module of pages joins here."""
+STREAMS: tuple[tuple[str, Callable[[Front, Hub], Endpoint]], ...] = (
+    ("/live", stream_of),
+    ("/api/events", events_of),
+)
+"""What waits on the event loop."""
 
 
 def build(front: Front) -> Headers:
     """The ASGI application."""
     routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
     hub = front.services.hub
-    routes += [
-        Route("/live", stream_of(front, hub), methods=["GET"]),
-        Route("/api/events", events_of(front, hub), methods=["GET"]),
-    ]
+    routes += [Route(path, endpoint(front, hub), methods=["GET"]) for path, endpoint in STREAMS]
     app = Starlette(routes=[*routes, *statics.ROUTES])
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
 

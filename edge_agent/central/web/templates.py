@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -13,8 +14,11 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from edge_agent.central.bounds import bounded_time
 from edge_agent.central.web.words import Lang, named, say, span
 from edge_agent.central.web.words.lines import in_vietnamese
+
+log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -27,6 +31,8 @@ class Templates:
     ``line(text)`` (what a box or an alert says), ``span(ms)`` (how long, in words), ``static('base.css')``,
     ``ms|time`` (14:05:09), ``ms|moment`` (with the date), ``brief(ms)`` (14:05, with the date when it is
     another day), ``ms|iso``; times in the timezone of the configuration.
+    ``safely('li', macro, row)`` renders a row on its own: one that fails is "cannot be shown" in that
+    element, and the page stays.
     """
 
     def __init__(self, timezone: ZoneInfo) -> None:
@@ -53,11 +59,12 @@ class Templates:
             named=partial(named, lang=lang),
             span=partial(span, lang=lang),
             line=partial(_line, lang=lang),
+            safely=partial(safely, lang),
             brief=partial(self._brief, now_ms=context.get("now_ms", 0)),
         )
 
     def _local(self, time_ms: int) -> datetime:
-        return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(self._timezone)
+        return datetime.fromtimestamp(bounded_time(time_ms) / 1000, UTC).astimezone(self._timezone)
 
     def _time(self, time_ms: int) -> str:
         return f"{self._local(time_ms):%H:%M:%S}"
@@ -76,6 +83,27 @@ class Templates:
 
     def _iso(self, time_ms: int) -> str:
         return self._local(time_ms).isoformat(timespec="seconds")
+
+
+CANNOT_BE_SHOWN = {
+    "li": '<li class="none">{}</li>',
+    "tr": '<tr><td colspan="9">{}</td></tr>',
+    "figure": '<figure class="chart"><figcaption>{}</figcaption></figure>',
+    "svg": "",
+}
+"""By the element that a row is."""
+
+
+def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object) -> str:
+    """What ``macro`` makes of one row, or in its place that it cannot be shown."""
+    try:
+        return macro(*values)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are shown
+        log.warning("one row of a page cannot be shown: %s", repr(error)[:200])
+    instead, cursor = say("cannot-be-shown", lang), getattr(values[0], "cursor", None)
+    # The way to the page of an event, where an administrator can hide it.
+    link = Markup('<a href="/events/{}">{}</a>').format(cursor, instead) if cursor else instead
+    return Markup(CANNOT_BE_SHOWN[element]).format(link)
 
 
 def _line(text: str, lang: Lang) -> Markup:

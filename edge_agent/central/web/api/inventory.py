@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from starlette.responses import Response
 
+from edge_agent.central.bounds import bounded_time
 from edge_agent.central.console.fleet import CameraNow, SiteNow, fleet
 from edge_agent.central.web.accounts import ANYBODY
 from edge_agent.central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
@@ -62,7 +63,7 @@ def _camera(camera: CameraNow) -> CameraEntry:
 
 
 def _time(milliseconds: int) -> str:
-    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
+    return rfc3339(datetime.fromtimestamp(bounded_time(milliseconds) / 1000, UTC))
 
 
 def _time_or_none(milliseconds: int | None) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from edge_agent.central import tables
+from edge_agent.central.bounds import bound
 from edge_agent.central.web.live.hub import Told
 
 Document = dict[str, Any]
@@ -131,8 +132,9 @@ def told_of_event(row: Row[Any]) -> Told:
     document = dict(row._mapping)
     try:
         data = _DECODER.decode(document.pop("payload")).data
-    except msgspec.DecodeError:  # of a later version
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # of a later version
         data = _Data()
+    bound(data)
     document |= {
         "label": data.label,
         "zone": data.zone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 20
 MOST_POINTS = 320
 """Drawn of a series: more cannot be told apart on that width."""
 MAP_WIDTH, MAP_MARGIN = 1000.0, 40.0
+FAR_DEGREES = 1.0
+"""From the middle of all sites, in each direction: some 100 km."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Map:
 
 def drawn_map(now: Fleet) -> Map:
     """North is up; over a city the ground is flat."""
-    placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
+    placed = _near_each_other(now)
     if not placed:
         return Map(MAP_WIDTH, 200.0, (), (), len(now.sites), 0.0)
     latitudes = [site.latitude or 0.0 for site in placed]
@@ -163,6 +166,21 @@ def drawn_map(now: Fleet) -> Map:
             labels.append(Label(ward.id, ward.name, round(x, 1), round(y, 1)))
     height = round(high * scale + 2 * MAP_MARGIN, 1)
     return Map(MAP_WIDTH, height, tuple(spots), tuple(labels), len(now.sites) - len(placed), scale / 111_320)
+
+
+def _near_each_other(now: Fleet) -> list[SiteNow]:
+    """Those with a place: one that is far from all others would shrink the map of the city to a dot."""
+    placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
+    if not placed:
+        return []
+    north = statistics.median(site.latitude or 0.0 for site in placed)
+    east = statistics.median(site.longitude or 0.0 for site in placed)
+    return [
+        site
+        for site in placed
+        if abs((site.latitude or 0.0) - north) <= FAR_DEGREES
+        and abs((site.longitude or 0.0) - east) <= FAR_DEGREES
+    ]
 
 
 _ON_TOP = {"calm": 0, "away": 1, "look": 2, "hands": 3}

@@ -7,12 +7,14 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from edge_agent.central.console.book import handlings, steps, subject_of_event
+from edge_agent.central.console import book
+from edge_agent.central.console.book import Writer, handlings, is_hidden, steps, subject_of
 from edge_agent.central.console.events import (
     INFO,
     KINDS,
     QUIET,
     EventFilter,
+    EventRow,
     Position,
     events,
     story,
@@ -20,7 +22,7 @@ from edge_agent.central.console.events import (
 from edge_agent.central.console.fleet import fleet
 from edge_agent.central.console.requests import requests_about
 from edge_agent.central.console.verdict import judge_event
-from edge_agent.central.web.accounts import acting_in
+from edge_agent.central.web.accounts import ADMINS, acting_in
 from edge_agent.central.web.front import Page
 from edge_agent.central.web.refusals import BadRequest, NotFound
 from edge_agent.central.web.visit import Visit
@@ -81,7 +83,10 @@ def event_page(visit: Visit) -> Response:
     if found is None:
         raise NotFound
     first = found.first
-    subject = subject_of_event(first.gateway, first.event_id or "")
+    subject = subject_of(first)
+    is_off = is_hidden(visit.connection, subject)
+    if is_off and not visit.is_admin:
+        raise NotFound
     now = fleet(visit.connection, visit.names, visit.scope, visit.now_ms, first.gateway)
     return visit.render(
         "event.html",
@@ -91,11 +96,44 @@ def event_page(visit: Visit) -> Response:
         names=visit.names,
         verdict=judge_event(visit.connection, visit.scope, first.cursor),
         subject=subject,
+        hidden=is_off,
         handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
         steps=steps(visit.connection, subject),
         colleagues=[each.name for each in acting_in(visit.connection, first.ward)] if visit.may_act else [],
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
+
+
+# --- what an administrator hides ---
+
+
+def hidden_page(visit: Visit) -> Response:
+    return visit.render("hidden.html", rows=book.hidden(visit.connection, visit.scope), names=visit.names)
+
+
+def hide(visit: Visit) -> Response:
+    first = _first_of(visit)
+    with visit.writing() as connection:
+        book.hide(connection, _writer(visit), first, visit.form.get("note", ""))
+    return visit.redirect("/hidden")
+
+
+def show_again(visit: Visit) -> Response:
+    first = _first_of(visit)
+    with visit.writing() as connection:
+        book.show_again(connection, _writer(visit), first)
+    return visit.redirect(f"/events/{first.cursor}")
+
+
+def _first_of(visit: Visit) -> EventRow:
+    found = story(visit.connection, visit.scope, visit.number("cursor"))
+    if found is None:
+        raise NotFound
+    return found.first
+
+
+def _writer(visit: Visit) -> Writer:
+    return Writer(visit.account.name, visit.now_ms)
 
 
 def _moment(visit: Visit, text: str | None) -> int | None:
@@ -122,4 +160,7 @@ def _link(visit: Visit, after: str) -> str:
 PAGES = (
     Page("/events", events_page),
     Page("/events/{cursor}", event_page),
+    Page("/events/{cursor}/hide", hide, "POST", roles=ADMINS),
+    Page("/events/{cursor}/show", show_again, "POST", roles=ADMINS),
+    Page("/hidden", hidden_page, roles=ADMINS),
 )

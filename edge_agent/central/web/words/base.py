@@ -58,6 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "access-file": ("tệp", "file"),
     "access-login": ("đăng nhập", "logged in"),
     "nothing": ("Không có gì", "Nothing"),
+    "cannot-be-shown": ("Không hiển thị được", "Cannot be shown"),
     "span-s": ("{count} giây", "{count} s"),
     "span-min": ("{count} phút", "{count} min"),
     "span-h": ("{count} giờ", "{count} h"),

@@ -30,6 +30,21 @@ WORDS: dict[str, tuple[str, str]] = {
     "step-outcome": ("kết luận", "outcome"),
     "step-reopened": ("mở lại", "reopened"),
     "step-note": ("ghi chú", "noted"),
+    "step-hidden": ("ẩn sự kiện", "hid the event"),
+    "step-shown": ("hiện lại sự kiện", "showed the event again"),
+    "hide": ("Ẩn sự kiện này", "Hide this event"),
+    "show-again": ("Hiện lại", "Show again"),
+    "is-hidden": (
+        "Sự kiện này đang bị ẩn khỏi danh sách và chuông.",
+        "This event is hidden from the lists and the bell.",
+    ),
+    "hidden-events": ("Sự kiện đã ẩn", "Hidden events"),
+    "hidden-means": (
+        "Sự kiện bị ẩn không bị xóa: vẫn nằm trong cơ sở dữ liệu, API và chứng cứ; "
+        "quản trị viên có thể cho hiện lại.",
+        "A hidden event is not deleted: it stays in the database, the API and the evidence, and an "
+        "administrator can show it again.",
+    ),
     "looks-only": ("Bạn chỉ có quyền xem.", "You may look only."),
     "bell-on": ("Chuông: bật", "Sound: on"),
     "bell-off": ("Chuông: tắt", "Sound: off"),

@@ -171,24 +171,29 @@ PARTS: Mapping[str, str] = {
     "it closed the stream": "camera ngắt luồng",
     "packets come, but no whole picture": "có dữ liệu nhưng không ra hình",
 }
+LONGEST, DEEPEST = 500, 4
+"""Characters of a line, and lines within lines: a gateway sends whatever it likes, and a longer or deeper one
+stays as it is."""
 _COMPILED = tuple((re.compile(pattern), words) for pattern, words in (*told.PATTERNS, *PATTERNS))
 
 
-def in_vietnamese(line: str) -> str | None:
-    """None: nobody has put it into Vietnamese."""
+def in_vietnamese(line: str, depth: int = 0) -> str | None:
+    """None: there is no Vietnamese for it. ``depth`` counts the lines around this one."""
     if line in told.WHOLE:
         return told.WHOLE[line]
+    if len(line) > LONGEST or depth > DEEPEST:
+        return None
     for pattern, words in _COMPILED:
         if found := pattern.fullmatch(line):
-            return words.format(*map(_part, found.groups(""))).strip()
+            return words.format(*(_part(each, depth + 1) for each in found.groups(""))).strip()
     return None
 
 
-def _part(text: str) -> str:
+def _part(text: str, depth: int) -> str:
     if text in PARTS:
         return PARTS[text]
     for joint, ours in ((", ", ", "), (" and ", " và ")):
         pieces = text.split(joint)
         if len(pieces) > 1 and all(piece in PARTS for piece in pieces):
             return ours.join(PARTS[piece] for piece in pieces)
-    return in_vietnamese(text) or text
+    return in_vietnamese(text, depth) or text

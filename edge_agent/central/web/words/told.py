@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 WHOLE: Mapping[str, str] = {
+    # console/: what the centre itself says of a box
+    "some of what the box says is out of bounds and is left out": (
+        "một số giá trị thiết bị gửi nằm ngoài giới hạn nên bị bỏ qua"
+    ),
+    "what the box says cannot be shown": "không hiển thị được những gì thiết bị gửi",
     # capture/: why a camera gives no picture
     "the host refuses the connection": "camera từ chối kết nối",
     "the camera does not know this path (404)": "camera không có đường dẫn này (404)",

@@ -1,0 +1,107 @@
+"""Bounds of what a gateway says. One value beyond them, such as an uptime of 1e308 s or a time in the year
+9999, must not break the page, the list or the alert of anybody else. Pure.
+
+The bytes that came are stored as they are; only what the centre reads out of them is bounded.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import msgspec
+
+MOST_NUMBER = 1e13
+"""Of a float. The clock of a box that booted in 1970 is 1.8e12 ms off."""
+MOST_INTEGER = 2**53
+MOST_TEXT = 500
+"""Characters; longer texts are cut."""
+MOST_ITEMS = 64
+"""Of a list or a mapping, such as the cameras of a gateway; the rest is left out."""
+EARLIEST_MS, LATEST_MS = 0, 4_102_444_800_000
+"""Of times: 1970, where a box without a clock begins, and 2100."""
+
+
+def bounded_number(number: float | None) -> float | None:
+    """None where it is beyond the bounds."""
+    if number is None or not math.isfinite(number) or abs(number) > MOST_NUMBER:
+        return None
+    return number
+
+
+def bounded_time(time_ms: float) -> int:
+    """Moved to the nearer bound where it is beyond them."""
+    return round(min(max(time_ms, EARLIEST_MS), LATEST_MS))
+
+
+def bounded_text(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+
+
+def bound(struct: msgspec.Struct) -> bool:
+    """Bounds every field in place, also of what it holds; whether anything was beyond. A number that was gets
+    its field's default."""
+    found = False
+    for name, default in _defaults(type(struct)):
+        value = getattr(struct, name)
+        within = _within(value, default)
+        if within is not value:
+            setattr(struct, name, within)
+            found = True
+        elif isinstance(value, msgspec.Struct):
+            found |= bound(value)
+        elif value and isinstance(value, list | dict):
+            found |= _bound_items(value)
+    return found
+
+
+def _within(value: Any, default: Any) -> Any:
+    """``value`` itself where it is within the bounds, as far as that is seen without looking into it."""
+    match value:
+        case None | bool():
+            return value
+        case float():
+            return value if -MOST_NUMBER <= value <= MOST_NUMBER else default
+        case int():
+            return value if -MOST_INTEGER <= value <= MOST_INTEGER else default
+        case str():
+            return value if len(value) <= MOST_TEXT else bounded_text(value)
+        case tuple():
+            return value if all(_within(each, None) is each for each in value) else default
+        case list() if len(value) > MOST_ITEMS:
+            return [_whole(each) for each in value[:MOST_ITEMS]]
+        case dict() if len(value) > MOST_ITEMS:
+            return {key: _whole(value[key]) for key in list(value)[:MOST_ITEMS]}
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """One item of a list or a mapping, bounded."""
+    if isinstance(value, msgspec.Struct):
+        bound(value)
+        return value
+    return _within(value, None)
+
+
+def _bound_items(items: list[Any] | dict[Any, Any]) -> bool:
+    found = False
+    for key, value in list(items.items() if isinstance(items, dict) else enumerate(items)):
+        if isinstance(value, msgspec.Struct):
+            found |= bound(value)
+        elif (within := _within(value, None)) is not value:
+            items[key] = within
+            found = True
+    return found
+
+
+@cache
+def _defaults(of: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    """Each field with what it is where it says nothing usable."""
+    return tuple((field.name, _default(field)) for field in msgspec.structs.fields(of))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    return {float: 0.0, int: 0}.get(field.type)

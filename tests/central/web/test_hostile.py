@@ -1,0 +1,187 @@
+"""No message of one gateway takes a page, a list or the bell from anybody else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from sqlalchemy import select, update
+
+from edge_agent.central import tables
+from edge_agent.central.alerts.config import default_rules
+from edge_agent.central.alerts.desk import Desk
+from edge_agent.central.alerts.rules import AlertSettings
+from edge_agent.central.bounds import LATEST_MS
+from edge_agent.central.metrics.figures import Figures
+from edge_agent.central.presence import BoxReport, Standing
+from edge_agent.central.watch import Watch
+from edge_agent.central.web.accounts import Role
+from edge_agent.central.web.app import PAGES, STREAMS
+from edge_agent.central.web.templates import safely
+from edge_agent.central.web.words import Lang
+from edge_agent.mqtt.central_topics import CentralTopics
+from tests.central.parts import Box
+from tests.central.web import hostile
+from tests.central.web.hostile import Message, Pile, event
+from tests.central.web.house import WARDS, Browser, House
+
+HONEST, ODD, ODDER = Box("dt-001"), Box("dt-666"), Box("bx-666", "bo-xuyen")
+WITHIN_S = 2.0
+"""Of processor time, so that a loaded machine does not fail the test."""
+NOT_THERE = "/media/", "/api/media/"
+"""Their documented answer for a picture that has not come is 404."""
+
+
+@dataclass(frozen=True)
+class Row:
+    cursor: int
+
+
+class Ingested(House):
+    """What is taken also goes to presence and alerts, as the ingest's thread does it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        topics, rules = (
+            CentralTopics("tb/v1", "central"),
+            [replace(each, for_s=0.0) for each in default_rules()],
+        )
+        self._watch = Watch(topics, self.clock)
+        self._alerts = Desk(AlertSettings(tuple(rules), 0.0), WARDS, topics, self.clock)
+        self._figures = Figures(0.0)
+        self._watch.begin([])
+        self._alerts.begin(self.store.ask(self._alerts.read), [])
+
+    def ingest(self, messages: Sequence[Message]) -> int:
+        """How many were taken."""
+        stored = self.take(*messages)
+        self._watch.heard(stored)
+        self._alerts.heard(stored)
+        self._figures.heard(stored, 0.0)
+        self._alerts.missing(self.store.load())
+        reports = self._watch.tick("session", 0.0, lambda _: None)
+        self._alerts.tick(reports, 0.0)
+        with self.store.batch() as batch:
+            self._watch.written(self._watch.write(batch))
+            self._alerts.write(batch.connection)
+        self._alerts.written("session", lambda _: None)
+        return len(messages) - stored.rejected
+
+
+def addresses(house: House) -> Iterator[str]:
+    """Every route that is read, with all that is there in place of its parameters."""
+    with house.connections.reading() as connection:
+        gateways = connection.scalars(select(tables.gateway.c.id)).all()
+        wards = connection.scalars(select(tables.gateway.c.ward).distinct()).all()
+        cursors = connection.scalars(select(tables.event.c.cursor)).all()
+    there = {
+        "{ward}": wards, "{gateway}": gateways, "{cursor}": cursors, "{media_id}": ["m-1"],
+        "{lang}": ["vi"], "{id}": [1],
+    }  # fmt: skip
+    for path in [page.path for page in PAGES if page.method == "GET"] + [path for path, _ in STREAMS]:
+        found = [path]
+        for name, values in there.items():
+            found = [one.replace(name, str(v)) for one in found for v in (values if name in one else [name])]
+        yield from found
+    yield from (
+        "/sites/dt-666?days=30",
+        "/events?from=0001-01-01T00:00&severity=17",
+        "/search?q=d",
+        "/map?ward=de-tham",
+    )
+
+
+def open_everything(house: House, browser: Browser) -> None:
+    for lang in ("vi", "en"):
+        browser.get(f"/language/{lang}")
+        for path in addresses(house):
+            began = time.process_time()
+            with browser.client.stream("GET", path) as answer:
+                if path != "/live":
+                    answer.read()
+            allowed = (200, 404) if path.startswith(NOT_THERE) else (200, 303)
+            assert answer.status_code in allowed, f"{path}: {answer.status_code}"
+            assert time.process_time() - began < WITHIN_S, path
+
+
+@contextmanager
+def ingested() -> Iterator[tuple[Ingested, Browser]]:
+    with TemporaryDirectory() as folder, Ingested(Path(folder)) as house:
+        house.ingest(
+            [HONEST.heartbeat("s"), HONEST.birth("s"), event(HONEST, 1, {"phase": "start", "event_id": "h"})]
+        )
+        house.person("minh", Role.ADMIN)
+        yield house.start(), house.browser("minh")
+
+
+@example(pile=hostile.known_attacks(ODD))
+@given(pile=hostile.piles(ODD, ODDER))
+@settings(
+    max_examples=3,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),
+)
+def test_whatever_the_ingest_takes_leaves_every_page_as_it_was(pile: Pile) -> None:
+    with ingested() as (house, browser):
+        house.ingest(pile)
+        open_everything(house, browser)
+        assert "event dt-001 h" in browser.get("/").text, "the honest alarm rings on"
+
+
+def test_an_administrator_hides_an_event_and_shows_it_again() -> None:
+    with ingested() as (house, browser):
+        house.person("lan", Role.OFFICER, *WARDS)
+        lan = house.browser("lan")
+        assert lan.post("/events/1/hide").status_code == 403
+        assert browser.post("/events/1/hide", {"note": "giả"}).status_code == 303
+        assert "/events/1" not in lan.get("/events").text + lan.get("/alerts").text + lan.get("/").text
+        assert lan.get("/events/1").status_code == 404
+        assert "giả" in browser.get("/events/1").text, "who hid it and why stays with the event"
+        assert "event dt-001 h" in browser.get("/hidden").text
+        assert b"dt-001" in browser.get("/api/events").content, "programs go on getting it"
+        browser.post("/events/1/show", page="/hidden")
+        assert "/events/1" in lan.get("/alerts").text
+        assert browser.get("/events/1").text.count("<b>minh</b>") == 2, "both steps are on record"
+
+
+def test_an_event_of_the_year_9999_is_stored_as_it_came_and_its_time_is_bounded(tmp_path: Path) -> None:
+    odd = event(ODD, 1, {"phase": "start", "event_id": "a"}, time="9999-12-31T23:59:59.999Z")
+    with House(tmp_path) as house:
+        house.take(odd)
+        with house.connections.reading() as connection:
+            stored = connection.execute(select(tables.event)).one()
+            noted = connection.execute(select(tables.rejected)).one()
+    assert (stored.payload, stored.time_ms) == (odd[1], LATEST_MS)
+    assert "out of bounds" in noted.reason
+    assert "9999-12-31" in noted.reason
+
+
+def test_a_box_that_cannot_be_shown_says_so_and_the_others_stay(house: House) -> None:
+    house.take(HONEST.heartbeat("s"), HONEST.birth("s"), ODD.heartbeat("s"))
+    house.tell(BoxReport(ODD.id, ODD.ward, Standing.ONLINE, "heartbeat", 0))
+    with house.connections.writing() as connection:  # as a later version might
+        connection.execute(update(tables.presence).values(standing="of tomorrow"))
+    house.person("minh", Role.ADMIN)
+    browser = house.browser("minh")
+    assert "không hiển thị được những gì thiết bị gửi" in browser.get(f"/sites/{ODD.id}").text
+    for path in ("/", "/map", "/wards/de-tham", f"/sites/{HONEST.id}", "/search?q=dt"):
+        assert browser.get(path).status_code == 200, path
+    assert len(browser.get("/api/inventory").json()["gateways"]) == 2
+
+
+@pytest.mark.parametrize(("lang", "words"), [("vi", "Không hiển thị được"), ("en", "Cannot be shown")])
+def test_a_row_that_fails_leads_to_its_event_and_keeps_the_others(lang: Lang, words: str) -> None:
+    def fails(row: Row) -> str:
+        raise OverflowError(row.cursor)
+
+    assert safely(lang, "li", fails, Row(7)) == f'<li class="none"><a href="/events/7">{words}</a></li>'
+    assert safely(lang, "li", lambda row: f"row {row.cursor}", Row(8)) == "row 8"
