@@ -23,6 +23,7 @@ from edge_agent.errors import EvidenceError, StorageError
 if TYPE_CHECKING:
     from edge_agent.evidence.archive import Archive
     from edge_agent.evidence.bundle import ClockOffset, Device
+    from edge_agent.evidence.keys import SigningKey
     from edge_agent.evidence.records import Record
     from edge_agent.evidence.store import MediaStore
 
@@ -35,8 +36,9 @@ def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> Non
         "--key",
         action="append",
         default=[],
-        metavar="[GATEWAY=]PUBLIC.pem",
-        help="the gateway's public key, as the centre knows it; may be repeated",
+        metavar="GATEWAY=PUBLIC.pem",
+        help="the gateway's public key, as the centre knows it; may be repeated. A file of birth messages "
+        "behind their topics does as well. By a key without its gateway nothing is called genuine",
     )
     verify.add_argument(
         "--heads",
@@ -91,14 +93,14 @@ def _verify(args: argparse.Namespace, out: TextIO) -> int:
 
     report = check_files(args.files, args.key, args.media, args.heads)
     report.write(out)
-    return 0 if report.genuine else 1
+    return report.exit_code
 
 
 def _export(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.device.privileges import as_agent
     from edge_agent.evidence.bundle import Exporter, make_bundle, write_bundle
-    from edge_agent.evidence.check import SUMS
     from edge_agent.evidence.keys import public_keys
+    from edge_agent.evidence.manifest import SUMS
 
     settings = _load(args.config)
     state_dir = settings.state_dir
@@ -110,8 +112,9 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
             raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
         media = _media(settings, selection.asked)
         keys, clocks = public_keys(state_dir), _camera_clocks(state_dir)
+        signing = _signing_key(state_dir)
     exporter = Exporter(args.by, rfc3339(SystemClock().now()), _clock_synced(), f"edge-agent {__version__}")
-    bundle = make_bundle(selection, media, keys, exporter, _device(settings), clocks)
+    bundle = make_bundle(selection, media, keys, exporter, _device(settings), clocks, signing)
     write_bundle(bundle.files, args.out)
     events, heads = len(selection.payloads), len(selection.heads)
     out.write(f"{args.out}: {events} events, {heads} heads, {len(media)} media\n")
@@ -191,6 +194,16 @@ def _store(settings: Settings) -> MediaStore:
     from edge_agent.evidence.store import MediaStore
 
     return MediaStore(settings.state_dir / "evidence", settings.storage, SystemClock())
+
+
+def _signing_key(state_dir: Path) -> SigningKey | None:
+    """None: it is gone or damaged, and the bundle says that its manifest is not signed."""
+    from edge_agent.evidence.keys import KeyProblem, load_private
+
+    try:
+        return load_private(state_dir)
+    except KeyProblem:
+        return None
 
 
 def _event_id(state_dir: Path, name: str) -> str:

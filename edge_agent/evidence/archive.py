@@ -23,6 +23,7 @@ class Missing:
 class Selection:
     """An event with all that proves it."""
 
+    name: str = ""  # what was asked for
     asked: list[Record] = field(default_factory=list)  # the events that were asked for, ascending
     payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
     heads: list[Record] = field(default_factory=list)  # for each of them the next one
@@ -42,7 +43,7 @@ class Archive:
 
         Raises ``OSError`` when the journal cannot be read.
         """
-        found = Selection()
+        found = Selection(name)
         asked, heads = self._search(name, found)
         found.asked = sorted(asked, key=lambda record: (record.epoch, record.sequence))
         found.missing += _open_end(found.asked, name)
@@ -125,15 +126,18 @@ class Archive:
                 )
 
 
-def _open_end(asked: Iterable[Record], event_id: str) -> list[Missing]:
+def _open_end(asked: Iterable[Record], event_id: str) -> Iterator[Missing]:
     phases = {record.phase for record in asked if record.event_id == event_id}
-    if "start" not in phases or "end" in phases:
-        return []
-    told = Missing(
-        f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
-        f"{event_id}: phần kết thúc và đoạn phim (nếu có): sự kiện chưa kết thúc hoặc không còn ở đây",
-    )
-    return [told]
+    if phases & {"update", "end"} and "start" not in phases:
+        yield Missing(
+            f"{event_id}: its start: it is not on this box any more; the centre may have it",
+            f"{event_id}: phần bắt đầu: không còn trên thiết bị này; trung tâm có thể còn lưu",
+        )
+    if phases & {"start", "update"} and "end" not in phases:
+        yield Missing(
+            f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
+            f"{event_id}: phần kết thúc và đoạn phim (nếu có): sự kiện chưa kết thúc hoặc không còn ở đây",
+        )
 
 
 def _next_head(record: Record, heads: list[Record]) -> Record | None:

@@ -14,13 +14,19 @@ import msgspec
 from edge_agent.errors import EvidenceError
 from edge_agent.evidence.archive import Missing, Selection
 from edge_agent.evidence.bundle_texts import Facts, readme_en, readme_vi
-from edge_agent.evidence.check import SUMS
+from edge_agent.evidence.contents import MAX_FILES
 from edge_agent.evidence.heads import published_head
+from edge_agent.evidence.keys import SigningKey, to_pem
+from edge_agent.evidence.manifest import MANIFEST, READMES, SIGNATURE, SUMS
 from edge_agent.evidence.records import Record
 
 PROMISE = (
     "The bundle shows that its events and media are as the gateway published them, and which key signed "
     "them. It says nothing about whether a court admits them."
+)
+UNSIGNED_MANIFEST = Missing(
+    "the signature of manifest.json: the key of this box cannot be read, nothing covers it and the README",
+    "chữ ký số của manifest.json: không đọc được khóa của thiết bị, nên tệp này và README không được bảo đảm",
 )
 UNKNOWN_OFFSET = "unknown: the camera did not tell its time"
 
@@ -69,34 +75,47 @@ def make_bundle(
     exporter: Exporter,
     device: Device,
     camera_clocks: Mapping[str, Sequence[ClockOffset]] | None = None,
+    signing: SigningKey | None = None,
 ) -> Bundle:
     """``media`` by file name, ``keys``: PEM of public keys by key id, ``camera_clocks`` by camera, oldest
-    first."""
+    first; ``signing`` signs the manifest, and without it ``missing`` says so. Raises ``EvidenceError``."""
     files = {
         f"events/{epoch}-{sequence:016d}.json": payload
         for (epoch, sequence), payload in sorted(selection.payloads.items())
     }
     heads = [_head_files(record, files) for record in selection.heads]
     missing = [*selection.missing, *_add_keys(heads, keys, files), *_missing_media(selection, media)]
+    if signing is None:
+        missing.append(UNSIGNED_MANIFEST)
+    else:
+        files[f"keys/{signing.id[:16]}.pem"] = to_pem(signing.der)
     files |= {f"media/{name}": content for name, content in sorted(media.items())}
+    events = [record.id for record in selection.asked]
+    facts = Facts(exporter.by, exporter.at, device.gateway, events, missing)
+    files |= {name: text(facts).encode() for name, text in zip(READMES, (readme_en, readme_vi), strict=True)}
     manifest = {
         "bundle": "edge-agent evidence 1",
         "promise": PROMISE,
         "exported": msgspec.to_builtins(exporter),
         "device": msgspec.to_builtins(device),
+        "asked_for": selection.name,
         "events": [_event(record, selection) for record in selection.asked],
         "heads": heads,
         "camera_clock_offset": _camera_clocks(selection, camera_clocks or {}),
         "missing": [gap.en for gap in missing],
+        "signed_by": signing and signing.id,
         "files": {name: _sha256(content) for name, content in sorted(files.items())},
     }
-    files["manifest.json"] = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-    events = [record.id for record in selection.asked]
-    facts = Facts(exporter.by, exporter.at, device.gateway, events, missing)
-    files["README.en.txt"] = readme_en(facts).encode()
-    files["README.vi.txt"] = readme_vi(facts).encode()
+    files[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    if signing is not None:
+        files[SIGNATURE] = signing.sign(files[MANIFEST])
     lines = [f"{_sha256(content)}  {name}\n" for name, content in sorted(files.items())]
     files[SUMS] = "".join(lines).encode()
+    if len(files) > MAX_FILES:
+        raise EvidenceError(
+            f"{selection.name} lasted so long that its bundle would have {len(files)} files, more than the "
+            f"{MAX_FILES} that a check reads: export its events one by one, by their ids"
+        )
     return Bundle(files, missing)
 
 

@@ -27,7 +27,8 @@ The files in events/ are the exact bytes that the gateway published. Each event 
 SHA-256 of the event before it. From time to time the gateway signed the SHA-256 of its newest event with its
 Ed25519 key: heads/. So one signature covers an event and all before it that the hashes lead to. Pictures and
 clips are bound by the SHA-256 in their event. It shows integrity and origin. Whether it is admitted, a court
-decides. manifest.json and this text are statements of who exported, not of the gateway.
+decides. manifest.json and this text are statements of who exported; the key of the gateway signed the
+manifest at the export (manifest.sig), so that a later change shows.
 
 HOW TO CHECK IT, with openssl (3.0 or newer), sha256sum and a POSIX shell, in this folder
 
@@ -51,6 +52,10 @@ HOW TO CHECK IT, with openssl (3.0 or newer), sha256sum and a POSIX shell, in th
    centre's key. "ok" for each, and nothing that is not ok:
 {media}
 
+6. The manifest is as it was signed at the export: "Signature Verified Successfully"; and it lists every other
+   file with its SHA-256. "ok" for each, and nothing that is not ok:
+{manifest}
+
 CLOCKS
 "time" and "recordedtime" in an event are the gateway's clock, UTC. "clock": "synced" says that it was
 synchronised then; with "unsynced", manifest.json has the later correction, if it is known. The camera's own
@@ -72,8 +77,8 @@ mã băm SHA-256 của sự kiện liền trước. Định kỳ, thiết bị k
 khóa bí mật Ed25519 của mình; các chữ ký số nằm trong heads/. Vì vậy, một chữ ký số bảo đảm cho sự kiện được
 ký và mọi sự kiện trước đó mà chuỗi mã băm dẫn tới. Ảnh và đoạn phim được gắn với sự kiện bằng mã băm
 SHA-256 ghi trong sự kiện đó. Gói này chứng minh tính toàn vẹn và nguồn gốc; việc có được chấp nhận làm
-chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn bản này do người trích xuất lập, không
-phải do thiết bị công bố.
+chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn bản này do người trích xuất lập; khóa của
+thiết bị đã ký số lên manifest.json khi trích xuất (manifest.sig), nên mọi sửa đổi về sau đều bị phát hiện.
 
 CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
 
@@ -98,6 +103,10 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
    "sealed_sha256" nếu tệp đã được mã hóa bằng khóa công khai của trung tâm. Mọi dòng phải là "ok", không được
    có "NOT OK":
 {media}
+
+6. Tệp manifest.json đúng như khi được ký lúc trích xuất: phải in ra "Signature Verified Successfully".
+   Tệp này liệt kê mã băm SHA-256 của mọi tệp khác: mọi dòng phải là "ok", không được có "NOT OK":
+{manifest}
 
 ĐỒNG HỒ
 "time" và "recordedtime" trong sự kiện là giờ UTC của thiết bị. "clock": "synced" nghĩa là lúc đó đồng hồ đã
@@ -127,6 +136,13 @@ _MEDIA = r"""     for m in media/*; do
        if grep -lF "sha256\":\"$hash\"" events/*.json; then echo "ok $m"; else echo "NOT OK $m"; fi
      done"""
 
+_MANIFEST = r"""     k=keys/$(sed -n 's/^  "signed_by": "\(.\{16\}\).*/\1/p' manifest.json).pem
+     openssl pkeyutl -verify -pubin -inkey "$k" -rawin -in manifest.json -sigfile manifest.sig || echo NOT OK
+     find . -type f | sed 's,^[.]/,,' | grep -vxE 'manifest[.](json|sig)|SHA256SUMS' | while read -r f; do
+       if grep -qF "\"$f\": \"$(sha256sum "$f" | cut -d ' ' -f 1)\"" manifest.json; then echo "ok $f"
+       else echo "NOT OK $f"; fi
+     done"""
+
 
 def readme_en(facts: Facts) -> str:
     return _filled(_EN, facts, [gap.en for gap in facts.missing] or ["nothing"])
@@ -146,5 +162,6 @@ def _filled(text: str, facts: Facts, missing: Sequence[str]) -> str:
         heads=_HEADS,
         links=_LINKS,
         media=_MEDIA,
+        manifest=_MANIFEST,
         missing="\n".join(f"  {line}" for line in missing),
     )

@@ -17,6 +17,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from edge_agent.wire import ChainHeadData
 
@@ -43,6 +44,7 @@ class SignedHead:
     text: bytes
     signature: bytes
     key_id: str
+    broken: ClassVar[str] = "its signature does not hold: something in this head was changed"
 
 
 def published_head(gateway: str, head: ChainHeadData) -> SignedHead:

@@ -74,6 +74,15 @@ def load_or_make(state_dir: Path) -> SigningKey:
     return key
 
 
+def load_private(state_dir: Path) -> SigningKey:
+    """The key that is there, for a program beside the agent: it makes none. Raises ``KeyProblem``."""
+    path = state_dir / FOLDER / PRIVATE
+    try:
+        return SigningKey(_parse(path.read_bytes()))
+    except OSError as error:
+        raise KeyProblem(f"{path} cannot be read: {error.strerror or error}") from error
+
+
 def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
     try:
         return SigningKey(_parse(path.read_bytes()))

@@ -5,20 +5,9 @@ from __future__ import annotations
 import bisect
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from edge_agent.evidence.records import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A range that a loss event announces."""
-
-    first: int
-    last: int
-    by: str  # id of that event
-    proven: bool
 
 
 class Links:

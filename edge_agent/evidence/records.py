@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -15,6 +16,8 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"
+MAX_EVENT_BYTES = 1_000_000  # the largest of an agent, a loss event of 500 ranges, has 16 kB
+MAX_LOSS_RANGES = 250_000  # of all loss events that are judged together
 _TOPIC = re.compile(rb'([^\s"{]+/[^\s"{]+) (.*)', re.DOTALL)
 _EVENT_TOPIC = b"/up/event/"
 _MARKS = (b'"specversion"', b'"prevhash"', f'"{SOURCE_PREFIX}'.encode(), TYPE_PREFIX.encode())
@@ -55,29 +58,34 @@ class Record:
         return f"{self.gateway}/{self.epoch}/{self.sequence:016d}"
 
 
+MAX_NAME = 500
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+"""Names are what is kept of an event: a hostile one must not cost more memory than another."""
+
+
 class _Envelope(msgspec.Struct):
     """What matters here of a CloudEvent, of this version and of others."""
 
-    id: str
-    source: str
-    type: str
-    sequence: str
-    epoch: str
+    id: Name
+    source: Name
+    type: Name
+    sequence: Name
+    epoch: Name
     data: msgspec.Raw
-    prevhash: str | None = None
+    prevhash: Name | None = None
 
 
 class _Ref(msgspec.Struct):
-    media_id: str
-    sha256: str
-    sealed_sha256: str | None = None
+    media_id: Name
+    sha256: Name
+    sealed_sha256: Name | None = None
 
 
 class _Data(msgspec.Struct):
     """What matters here of the data of any kind."""
 
-    event_id: str | None = None
-    phase: str | None = None
+    event_id: Name | None = None
+    phase: Name | None = None
     snapshot: _Ref | None = None
     clip: _Ref | None = None
 
@@ -128,6 +136,9 @@ def read_record(payload: bytes, where: str) -> Record:
         head=head,
         loss=loss,
     )
+    names = (head.epoch, head.signature, head.signed_at) if head else (loss.epoch,) if loss else ()
+    if any(len(name) > MAX_NAME for name in names):
+        raise NoEvent(f"no event as a gateway publishes it: a name in it has more than {MAX_NAME} characters")
     if record.id != envelope.id or envelope.source == gateway:
         raise NoEvent(f"its id {envelope.id!r} is not what its source, epoch and sequence say")
     return record

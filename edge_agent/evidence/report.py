@@ -12,19 +12,31 @@ from edge_agent.evidence.records import Record
 from edge_agent.evidence.verify import Finding, Verdict
 
 NAMED = 3  # of the lines that are passed over
+NOT_ALL_KNOWN = 3  # exit code
 
 
 @dataclass(slots=True)
 class Report:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    uncovered: list[str] = field(default_factory=list)  # files that no signature covers
     passed_over: list[str] = field(default_factory=list)  # the first few of them
     passed_over_count: int = 0
 
     @property
     def genuine(self) -> bool:
-        """All of it, and that it is not nothing."""
-        return bool(self.findings) and all(found.verdict is Verdict.GENUINE for found in self.findings)
+        """All of it, that it is not nothing, and that a known key signed it."""
+        return self._only(Verdict.GENUINE) and not self.uncovered
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is genuine. 3: nothing speaks against it, but no known key vouches for all. 1: else."""
+        if self.genuine:
+            return 0
+        return NOT_ALL_KNOWN if self._only(Verdict.GENUINE, Verdict.CONSISTENT) else 1
+
+    def _only(self, *verdicts: Verdict) -> bool:
+        return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
 
     def pass_over(self, where: str) -> None:
         """This line is no event and was none."""
@@ -43,6 +55,8 @@ class Report:
             more = ", ..." if self.passed_over_count > NAMED else ""
             where = printable(", ".join(self.passed_over))
             out.write(f"no event, passed over: {self.passed_over_count} ({where}{more})\n")
+        for file in self.uncovered:
+            out.write(f"no signature covers: {printable(file)}\n")
         for line in self._doubts():
             out.write(f"  {printable(line)}\n")
         for note in self.notes:
@@ -53,13 +67,22 @@ class Report:
             return "NOTHING TO CHECK: there is no event in it"
         if self.genuine:
             return "ALL GENUINE"
-        proven = any(found.verdict not in (Verdict.GENUINE, Verdict.UNSIGNED) for found in self.findings)
-        if proven:
+        if self._only(Verdict.GENUINE):
+            return (
+                "EVENTS AND MEDIA GENUINE, NOT ALL COVERED: whoever had the bundle may have written the rest"
+            )
+        if self._only(Verdict.GENUINE, Verdict.CONSISTENT):
+            return (
+                "CONSISTENT, NOT CHECKED AGAINST A KNOWN KEY: give the gateway's key as the centre has it, "
+                "--key GATEWAY=PUBLIC.pem"
+            )
+        if not self._only(Verdict.GENUINE, Verdict.CONSISTENT, Verdict.UNSIGNED):
             return "NOT ALL GENUINE: see the lines below"
         return "NOT ALL PROVEN: nothing speaks against it, but no signature covers what the lines below name"
 
     def _doubts(self) -> Iterator[str]:
-        doubtful = [found for found in self.findings if found.verdict is not Verdict.GENUINE]
+        fine = (Verdict.GENUINE, Verdict.CONSISTENT)
+        doubtful = [found for found in self.findings if found.verdict not in fine]
         for (verdict, why), same in groupby(doubtful, key=lambda found: (found.verdict, found.why)):
             first, *others = same
             what = _named(first)

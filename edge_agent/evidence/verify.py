@@ -8,13 +8,14 @@ changed one does not spoil those after it, only the way to those before it, down
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.evidence.heads import SignedHead, published_head
-from edge_agent.evidence.links import Links, Lost
+from edge_agent.evidence.links import Links
+from edge_agent.evidence.losses import Losses, Lost
 from edge_agent.evidence.records import Record
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 class Verdict(StrEnum):
     GENUINE = "genuine"
+    CONSISTENT = "consistent, but not checked against a known key"
     ALTERED = "altered"
     MISSING = "missing link"
     WRONG_KEY = "wrong key"
@@ -41,7 +43,8 @@ class Finding:
 class GivenKey:
     public: Ed25519PublicKey
     gateway: str | None = None
-    """Whose it is. None: anybody's; of many gateways one stolen key could then forge the heads of all."""
+    """Whose it is. None: not known, so that what it signs is consistent and never genuine: whoever makes a
+    forged history makes a key for it too."""
 
 
 SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time, only the next head signs"
@@ -52,34 +55,59 @@ Doubt = tuple[Verdict, str]
 """What is wrong with a head, and why."""
 
 
-def judge_head(head: SignedHead, keys: Keys) -> Doubt | None:
-    """None: the signature holds."""
+class Signed(Protocol):
+    """A text of a gateway with its signature: a head, or the manifest of a bundle."""
+
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def text(self) -> bytes: ...
+    @property
+    def signature(self) -> bytes: ...
+    @property
+    def key_id(self) -> str: ...  # may be its first part only
+    @property
+    def broken(self) -> str: ...  # what is said when the signature does not hold
+
+
+def judge_signature(signed: Signed, keys: Keys) -> Doubt | None:
+    """None: the signature holds, by a key that is known to be the gateway's or by one that may be."""
     from cryptography.exceptions import InvalidSignature
 
     if not keys:
         return Verdict.UNSIGNED, NO_KEY
-    key = next((key for name, key in keys.items() if head.key_id and name.startswith(head.key_id)), None)
+    name = signed.key_id
+    key = next((key for known, key in keys.items() if name and known.startswith(name)), None)
     if key is None:
-        return Verdict.WRONG_KEY, f"signed with the key {head.key_id[:16]}, which was not given"
-    if key.gateway not in (None, head.gateway):
+        return Verdict.WRONG_KEY, f"signed with the key {name[:16]}, which was not given"
+    if key.gateway not in (None, signed.gateway):
         return Verdict.WRONG_KEY, f"signed with the key of {key.gateway}"
+    if key.gateway is None and has_known_key(signed.gateway, keys):
+        why = f"signed with the key {name[:16]}, which was not given as one of {signed.gateway}"
+        return Verdict.WRONG_KEY, why
     try:
-        key.public.verify(head.signature, head.text)
+        key.public.verify(signed.signature, signed.text)
     except InvalidSignature:
-        return Verdict.ALTERED, "its signature does not hold: something in this head was changed"
+        return Verdict.ALTERED, signed.broken
     return None
+
+
+def has_known_key(gateway: str, keys: Keys) -> bool:
+    """Whether a key was given as this gateway's: only then can anything of it be genuine."""
+    return any(key.gateway == gateway for key in keys.values())
 
 
 def good_heads(records: Iterable[Record], keys: Keys) -> list[SignedHead]:
     """Of ``chain-head`` events, those whose signature holds."""
     heads = [published_head(record.gateway, record.head) for record in records if record.head is not None]
-    return [head for head in heads if judge_head(head, keys) is None]
+    return [head for head in heads if judge_signature(head, keys) is None]
 
 
 def verify_events(
     records: Iterable[Record], keys: Keys, heads: Iterable[SignedHead] = (), *, excerpt: bool = False
 ) -> list[Finding]:
-    """One finding for each event, and one for each gap; by chain, ascending. Resends are no events.
+    """One finding for each event, and one for each gap; by chain, ascending. Resends are no events. Without
+    a key of its own nothing of a gateway is genuine.
 
     ``heads`` are further ones, whose signatures hold. In an ``excerpt`` gaps are none: what it leaves out, it
     does not speak of.
@@ -92,7 +120,7 @@ def verify_events(
     for record in [record for chain in chains.values() for record in chain.records()]:
         if record.head is not None:
             head = published_head(record.gateway, record.head)
-            doubt = judge_head(head, keys)
+            doubt = judge_signature(head, keys)
             if doubt is None:
                 good.append(head)
             else:
@@ -104,14 +132,15 @@ def verify_events(
     losses = _losses(chains)
     findings: list[Finding] = []
     for place, chain in sorted(chains.items()):
-        lost = losses.get(place, [])
+        lost = losses[place]
         if not excerpt:
             findings += _gaps("{} epoch {}".format(*place), chain, lost)
-        findings += _events(chain, doubts, lost, keys)
+        found = _events(chain, doubts, lost, keys)
+        findings += found if has_known_key(place[0], keys) else map(_not_known, found)
     return findings
 
 
-def _losses(chains: Mapping[tuple[str, str], Links]) -> dict[tuple[str, str], list[Lost]]:
+def _losses(chains: Mapping[tuple[str, str], Links]) -> Mapping[tuple[str, str], Losses]:
     """By gateway and the epoch they speak of."""
     found: dict[tuple[str, str], list[Lost]] = defaultdict(list)
     for chain in chains.values():
@@ -120,12 +149,10 @@ def _losses(chains: Mapping[tuple[str, str], Links]) -> dict[tuple[str, str], li
                 proven = chain.is_proven(record)
                 lost = [Lost(first, last, record.id, proven) for first, last in record.loss.ranges]
                 found[record.gateway, record.loss.epoch] += lost
-    return found
+    return {place: Losses(found.get(place, ())) for place in chains}
 
 
-def _events(
-    chain: Links, doubts: Mapping[str, Doubt], losses: Sequence[Lost], keys: Keys
-) -> Iterator[Finding]:
+def _events(chain: Links, doubts: Mapping[str, Doubt], losses: Losses, keys: Keys) -> Iterator[Finding]:
     for record in chain.records():
         verdict, why = _judge(record, chain, doubts.get(record.where), losses)
         if verdict is Verdict.UNSIGNED and not keys:
@@ -133,7 +160,11 @@ def _events(
         yield Finding(verdict, record.id, why, record.where)
 
 
-def _judge(record: Record, chain: Links, doubt: Doubt | None, losses: Sequence[Lost]) -> Doubt:
+def _not_known(found: Finding) -> Finding:
+    return replace(found, verdict=Verdict.CONSISTENT) if found.verdict is Verdict.GENUINE else found
+
+
+def _judge(record: Record, chain: Links, doubt: Doubt | None, losses: Losses) -> Doubt:
     if chain.is_disputed(record.sequence):
         return Verdict.ALTERED, "two different events of this number are signed: somebody else has the key"
     if chain.is_proven(record):
@@ -149,37 +180,23 @@ def _judge(record: Record, chain: Links, doubt: Doubt | None, losses: Sequence[L
     return Verdict.UNSIGNED, _why_unsigned(record.sequence, chain, losses)
 
 
-def _why_unsigned(sequence: int, chain: Links, losses: Sequence[Lost]) -> str:
+def _why_unsigned(sequence: int, chain: Links, losses: Losses) -> str:
     later = chain.next_signed(sequence)
     if later is None:
         return "newer than the last event that a head signs"
-    given_up = next((lost for lost in losses if lost.first == sequence + 1), None)
+    given_up = losses.beginning_at(sequence + 1)
     if given_up is not None:
         return f"what came after it was given up ({given_up.by}), and no head names it itself"
     return f"the links from the signed event {later} do not reach it: see what comes between"
 
 
-def _gaps(name: str, chain: Links, losses: Sequence[Lost]) -> Iterator[Finding]:
+def _gaps(name: str, chain: Links, losses: Losses) -> Iterator[Finding]:
     """What is missing and that nobody announces; what was announced as lost is no finding."""
     for first, last in chain.gaps():
-        for low, high, lost in _parts(first, last, losses):
+        for low, high, lost in losses.unproven_parts(first, last):
             what = f"{name} " + (f"event {low}" if low == high else f"events {low} to {high}")
             if lost is None:
                 yield Finding(Verdict.MISSING, what, "not in these files, and no loss event announces it")
-            elif not lost.proven:
+            else:
                 why = f"announced as lost by {lost.by}, which is not proven to be genuine"
                 yield Finding(Verdict.MISSING, what, why)
-
-
-def _parts(first: int, last: int, losses: Sequence[Lost]) -> Iterator[tuple[int, int, Lost | None]]:
-    """A range cut where the announcements begin and end; proven ones count first."""
-    at = first
-    while at <= last:
-        covers = [lost for lost in losses if lost.first <= at <= lost.last]
-        later = [lost.first for lost in losses if at < lost.first <= last]
-        best = max(covers, key=lambda lost: (lost.proven, lost.last), default=None)
-        end = min(last, best.last if best else last)
-        if best is None or not best.proven:
-            end = min([end, *(begin - 1 for begin in later)])
-        yield at, end, best
-        at = end + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import random
@@ -19,7 +20,10 @@ from edge_agent.cli import main
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Storage
 from edge_agent.errors import EvidenceError
-from edge_agent.evidence.check import check_bundle, check_files, read_bundle
+from edge_agent.evidence.bundle_check import check_bundle
+from edge_agent.evidence.check import check_files
+from edge_agent.evidence.contents import Contents, open_bundle
+from edge_agent.evidence.given_keys import load_keys
 from edge_agent.evidence.keys import load_or_make
 from edge_agent.evidence.report import Report
 from edge_agent.evidence.store import MediaStore
@@ -70,6 +74,24 @@ def shell(folder: Path, command: str) -> str:
     return done.stdout + done.stderr
 
 
+def known(bundle: Path) -> list[str]:
+    """``--key`` with the key of the bundle as this gateway's: here nobody has exchanged it."""
+    (pem,) = (bundle / "keys").iterdir()
+    return ["--key", f"dt-001={pem}"]
+
+
+def read_bundle(path: Path) -> dict[str, bytes]:
+    with open_bundle(path) as contents:
+        return {name: contents.read(name, 1_000_000) for name in contents.names}
+
+
+def judged(content: dict[str, bytes], key: str) -> Report:
+    """Checked with this key of dt-001."""
+    report, contents = Report(), Contents("b", list(content), lambda name: io.BytesIO(content[name]))
+    check_bundle(contents, "b", load_keys([key]), report)
+    return report
+
+
 def commands(bundle: Path, language: str) -> list[str]:
     """What the README says to type, one entry a numbered step."""
     text = (bundle / f"README.{language}.txt").read_text()
@@ -79,7 +101,7 @@ def commands(bundle: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_the_commands_of_the_readme_hold_on_a_good_bundle(bundle: Path, language: str) -> None:
-    sums, key, heads, links, media = (shell(bundle, step) for step in commands(bundle, language))
+    sums, key, heads, links, media, manifest = (shell(bundle, step) for step in commands(bundle, language))
     assert "FAILED" not in sums
     assert sums.count(": OK") == len([p for p in bundle.rglob("*") if p.is_file()]) - 1
     (pem,) = (bundle / "keys").iterdir()
@@ -88,11 +110,13 @@ def test_the_commands_of_the_readme_hold_on_a_good_bundle(bundle: Path, language
     assert links.count("ok events/") == 1
     assert media.startswith("events/")
     assert "\nok media/" in media
-    assert "NOT OK" not in heads + links + media
+    assert "NOT OK" not in heads + links + media + manifest
+    assert manifest.startswith("Signature Verified Successfully\nok ")
+    assert manifest.count("ok ") == len([p for p in bundle.rglob("*") if p.is_file()]) - 3
 
 
 def test_verify_calls_it_genuine_and_the_manifest_says_who_and_what_clock(bundle: Path) -> None:
-    assert main(["evidence", "verify", str(bundle)]) == 0
+    assert main(["evidence", "verify", str(bundle), *known(bundle)]) == 0
     manifest = (bundle / "manifest.json").read_text()
     assert "Bà Lan" in manifest
     assert '"clock": "synced"' in manifest
@@ -118,7 +142,8 @@ def test_a_zip_and_the_id_of_one_event_do_as_well(config: Path, tmp_path: Path) 
     epoch = journal.stem.rpartition("-")[2]
     name, out = f"dt-001/{epoch}/{4:016d}", tmp_path / "out.zip"
     assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
-    assert main(["evidence", "verify", str(out)]) == 0
+    (pem,) = (tmp_path / "state" / "keys").glob("*.pub.pem")
+    assert main(["evidence", "verify", str(out), "--key", f"dt-001={pem}"]) == 0
 
 
 def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path) -> None:
@@ -129,30 +154,26 @@ def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path)
     assert len(list((out / "events").iterdir())) == 3
     told = shell(out, commands(out, "en")[3])
     assert (told.count("ok"), told.count("NOT OK"), told.count("signed")) == (3, 0, 1)
-    assert check_files([out], [], []).genuine
+    assert check_files([out], known(out)[1:], []).genuine
 
 
 def test_every_changed_byte_of_every_file_is_found(bundle: Path) -> None:
-    content = read_bundle(bundle)
+    content, key = read_bundle(bundle), known(bundle)[1]
+    assert judged(content, key).genuine
     chosen = random.Random(4)
     for name, whole in content.items():
         places = range(len(whole)) if len(whole) < 400 else chosen.sample(range(len(whole)), 200)
         for place in places:
             bad = whole[:place] + bytes([whole[place] ^ 1 << chosen.randrange(8)]) + whole[place + 1 :]
-            report = Report()
-            check_bundle({**content, name: bad}, "b", {}, report)
-            assert not report.genuine, (name, place)
+            assert not judged({**content, name: bad}, key).genuine, (name, place)
 
 
 def test_a_file_more_or_less_is_found(bundle: Path) -> None:
-    content = read_bundle(bundle)
+    content, key = read_bundle(bundle), known(bundle)[1]
     for name in content.keys() - {"SHA256SUMS"}:
-        report = Report()
-        check_bundle({file: data for file, data in content.items() if file != name}, "b", {}, report)
-        assert not report.genuine, name
-    report = Report()
-    check_bundle({**content, "media/another.jpg": JPEG}, "b", {}, report)
-    assert not report.genuine
+        fewer = {file: data for file, data in content.items() if file != name}
+        assert not judged(fewer, key).genuine, name
+    assert not judged({**content, "media/another.jpg": JPEG}, key).genuine
 
 
 def new_sums(bundle: Path) -> None:
@@ -169,7 +190,7 @@ def test_new_sums_do_not_hide_a_changed_event(bundle: Path) -> None:
     event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))
     new_sums(bundle)
     assert "NOT OK" in shell(bundle, commands(bundle, "en")[3])
-    assert main(["evidence", "verify", str(bundle)]) == 1
+    assert main(["evidence", "verify", str(bundle), *known(bundle)]) == 1
 
 
 def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: Path, tmp_path: Path) -> None:
@@ -182,7 +203,18 @@ def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: 
     second.unlink()
     new_sums(out)
     assert f"NOT OK events/{first.name}" in shell(out, commands(out, "en")[3])
-    assert main(["evidence", "verify", str(out)]) == 1
+    assert main(["evidence", "verify", str(out), *known(out)]) == 1
+
+
+def new_manifest(bundle: Path, state_dir: Path) -> None:
+    """As whoever has the box's key writes it: with the hashes of the files as they are now."""
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    manifest["files"] = {
+        name: hashlib.sha256((bundle / name).read_bytes()).hexdigest() for name in manifest["files"]
+    }
+    text = json.dumps(manifest).encode()
+    (bundle / "manifest.json").write_bytes(text)
+    (bundle / "manifest.sig").write_bytes(load_or_make(state_dir).sign(text))
 
 
 @pytest.mark.parametrize("place", ["events", "heads", "media"])
@@ -204,7 +236,7 @@ def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre
     arrived.write_bytes(
         b"".join(line for line in journal.read_bytes().splitlines(True) if b"chain-head" in line)
     )
-    command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--key", str(pem)]
+    command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--key", f"dt-001={pem}"]
     assert main(command) == 0
     empty = tmp_path / "of another time"
     empty.write_bytes(b"")
@@ -218,8 +250,9 @@ def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre
     lines[4] = hashlib.sha256(event.read_bytes()).hexdigest()
     text.write_text("\n".join([*lines, ""]))
     sig.write_bytes(load_or_make(tmp_path / "state").sign(text.read_bytes()))
+    new_manifest(bundle, tmp_path / "state")
     new_sums(bundle)
-    assert main(["evidence", "verify", str(bundle), "--key", str(pem)]) == 0, "alone it cannot be told"
+    assert main(["evidence", "verify", str(bundle), *known(bundle)]) == 0, "alone it cannot be told"
     assert main(command) == 1
     told = capsys.readouterr().out
     assert "not among those that the centre has" in told
@@ -239,7 +272,7 @@ def test_a_damaged_zip_is_refused_or_found_and_never_a_crash(bundle: Path, tmp_p
         path.write_bytes(bad)
         try:
             same = read_bundle(path) == read_bundle(bundle)  # a byte that nobody reads
-            said.add((same, check_files([path], [], []).genuine))
+            said.add((same, check_files([path], known(bundle)[1:], []).genuine))
         except EvidenceError:
             continue
     assert (False, True) not in said
@@ -282,7 +315,7 @@ def test_of_an_event_that_goes_on_the_bundle_says_so(config: Path, tmp_path: Pat
     assert "it goes on, or they are not here" in (first / "README.en.txt").read_text()
     assert "sự kiện chưa kết thúc" in (first / "README.vi.txt").read_text()
     assert "goes on" not in (second / "README.en.txt").read_text()
-    assert main(["evidence", "verify", str(first), str(second)]) == 0
+    assert main(["evidence", "verify", str(first), str(second), *known(first)]) == 0
 
 
 def test_a_public_key_that_is_gone_is_named(config: Path, tmp_path: Path) -> None:
@@ -394,6 +427,7 @@ def test_an_opened_picture_is_as_genuine_as_the_bundle_that_names_it(
     picture, other = tmp_path / "picture.jpg", tmp_path / "other.jpg"
     picture.write_bytes(JPEG)
     other.write_bytes(JPEG + b"x")
-    assert main(["evidence", "verify", str(bundle), "--media", str(picture)]) == 0
-    assert main(["evidence", "verify", str(bundle), "--media", str(other)]) == 1
+    verify = ["evidence", "verify", str(bundle), *known(bundle), "--media"]
+    assert main([*verify, str(picture)]) == 0
+    assert main([*verify, str(other)]) == 1
     assert "it was altered, or belongs to an event that is not here" in capsys.readouterr().out

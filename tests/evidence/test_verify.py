@@ -43,7 +43,7 @@ def verdicts(
     path = folder / "events.jsonl"
     path.write_bytes(b"".join(line + end for line in lines))
     found: dict[str, list[str]] = {}
-    for finding in check_files([path], [str(folder / key)], []).findings:
+    for finding in check_files([path], [f"dt-001={folder / key}"], []).findings:
         if finding.verdict is not V.GENUINE:
             found.setdefault(finding.verdict, []).append(finding.what.rpartition("/")[2].lstrip("0"))
     return found
@@ -145,7 +145,7 @@ def test_two_epochs_are_two_chains(tmp_path: Path) -> None:
             (tmp_path / f"{name}.pem").write_bytes(key)
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"\n".join(lines))
-    keys = [str(tmp_path / "first.pem"), str(tmp_path / "second.pem")]
+    keys = [f"dt-001={tmp_path / name}.pem" for name in ("first", "second")]
     assert check_files([path], keys, []).genuine
     assert not check_files([path], keys[:1], []).genuine
     assert not check_files([path], [], []).genuine
@@ -262,7 +262,7 @@ def test_a_capture_with_topics_is_genuine_and_what_is_no_event_is_counted(
 ) -> None:
     path, out = tmp_path / "capture.txt", io.StringIO()
     path.write_bytes(b"\n".join(capture(published)))
-    report = check_files([path], [str(tmp_path / "key.pem")], [])
+    report = check_files([path], [f"dt-001={tmp_path / 'key.pem'}"], [])
     report.write(out)
     assert report.genuine, out.getvalue()
     assert [found.verdict for found in report.findings] == [V.GENUINE] * len(published)
@@ -294,7 +294,7 @@ def test_a_broken_event_is_altered_and_not_passed_over(
     lines[6] = broken(lines[6])
     path = tmp_path / "capture.txt"
     path.write_bytes(b"\n".join(lines))
-    report = check_files([path], [str(tmp_path / "key.pem")], [])
+    report = check_files([path], [f"dt-001={tmp_path / 'key.pem'}"], [])
     assert [found.verdict for found in report.findings if found.where == "" and "capture" in found.what] == [
         V.ALTERED
     ]

@@ -1,0 +1,206 @@
+"""A bundle, judged: its events, media and manifest, and what in it no signature covers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from edge_agent.errors import EvidenceError
+from edge_agent.evidence.contents import Contents
+from edge_agent.evidence.heads import SignedHead, read_head
+from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
+from edge_agent.evidence.manifest import MANIFEST, READMES, SIGNATURE, SUMS, judge_manifest
+from edge_agent.evidence.media_check import MediaCheck
+from edge_agent.evidence.records import MAX_EVENT_BYTES, MAX_LOSS_RANGES, NoEvent, Record, read_record
+from edge_agent.evidence.report import Report
+from edge_agent.evidence.verify import (
+    SIGNED_ITSELF,
+    Doubt,
+    Finding,
+    GivenKey,
+    Keys,
+    Verdict,
+    has_known_key,
+    judge_signature,
+    verify_events,
+)
+
+MAX_TEXT_BYTES = 16_000_000  # of the manifest, the sums: a line for each of the largest bundle's files
+MAX_SMALL_BYTES = 4_000  # of a head, a signature, a key
+MAX_KEYS = 100
+
+_SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._/-]+)")
+_ROOT = {MANIFEST, SIGNATURE, SUMS, *READMES}
+_PLACES = re.compile(
+    r"events/[A-Za-z0-9_-]+-\d{16}\.json|heads/[A-Za-z0-9_-]+-\d{16}-[0-9a-f]{16}\.(txt|sig)|"
+    r"keys/[0-9a-f]{16}\.pem|media/[A-Za-z0-9_-]+\.(jpg|mp4)(\.sealed)?"
+)
+
+
+def check_bundle(
+    contents: Contents, name: str, given: Keys, report: Report, arrived: Sequence[SignedHead] | None = None
+) -> list[Record]:
+    """``arrived``: heads that the centre has kept, and no others are believed then. Returns its events.
+
+    Raises ``EvidenceError`` for a bundle that cannot be read to its end.
+    """
+    return _BundleCheck(contents, name, given, report, arrived).run()
+
+
+class _BundleCheck:
+    def __init__(
+        self,
+        contents: Contents,
+        name: str,
+        given: Keys,
+        report: Report,
+        arrived: Sequence[SignedHead] | None,
+    ) -> None:
+        if SUMS not in contents.names:
+            raise EvidenceError(f"{name} is no bundle: there is no {SUMS} in it")
+        self._contents = contents
+        self._name = name
+        self._report = report
+        self._arrived = arrived
+        self._digests = {file: contents.sha256(file) for file in contents.names}
+        self._keys = given or self._bundled_keys()
+
+    def run(self) -> list[Record]:
+        self._find(_foreign(self._digests))
+        self._find(_check_sums(self._contents.read(SUMS, MAX_TEXT_BYTES), self._digests))
+        self._find(self._check_keys())
+        heads = [*(self._arrived or ()), *self._check_heads()]
+        records = list(self._read_events())
+        events = verify_events(records, self._keys, heads, excerpt=True)
+        self._report.findings += events
+        self._report.notes += [f"{found.what}: {found.why}" for found in events if found.why == SIGNED_ITSELF]
+        media = MediaCheck(records, events)
+        self._find(media.judge(file, self._digests[file]) for file in self._in("media/"))
+        self._judge_manifest(records)
+        return records
+
+    def _find(self, findings: Iterator[Finding]) -> None:
+        """``findings`` of files, by their names in the bundle."""
+        self._report.findings += [
+            Finding(found.verdict, f"{self._name}: {found.what}", found.why) for found in findings
+        ]
+
+    def _in(self, folder: str, suffix: str = "") -> list[str]:
+        return [file for file in self._digests if file.startswith(folder) and file.endswith(suffix)]
+
+    def _small(self, file: str) -> bytes:
+        return self._contents.read(file, MAX_SMALL_BYTES) if file in self._digests else b""
+
+    def _bundled_keys(self) -> Keys:
+        """The keys in the bundle itself: whoever forged it put them there, so nothing is genuine by them."""
+        keys = {}
+        for file in self._in("keys/")[:MAX_KEYS]:
+            try:
+                key = load_public(self._small(file))
+            except KeyProblem:
+                continue  # a finding of ``_check_keys``
+            keys[key_id(public_der(key))] = GivenKey(key)
+        self._report.notes.append(
+            f"{self._name}: checked with the keys in the bundle itself, which a forger would put there too; "
+            f"compare with what the centre has: {', '.join(keys) or 'none'}"
+        )
+        return keys
+
+    def _check_keys(self) -> Iterator[Finding]:
+        files = self._in("keys/")
+        if len(files) > MAX_KEYS:
+            raise EvidenceError(f"{self._name} is not read: it holds {len(files)} keys, no box had so many")
+        for file in files:
+            try:
+                name = key_id(public_der(load_public(self._small(file))))
+            except KeyProblem as error:
+                yield Finding(Verdict.ALTERED, file, str(error))
+                continue
+            if file != f"keys/{name[:16]}.pem":
+                yield Finding(Verdict.ALTERED, file, f"it holds the key {name[:16]}, which is not its name")
+
+    def _check_heads(self) -> list[SignedHead]:
+        """The good ones."""
+        good = []
+        arrived = None if self._arrived is None else {head.text for head in self._arrived}
+        for file in self._in("heads/", ".txt"):
+            name = Path(file).stem.rpartition("-")[2]
+            head = read_head(self._small(file), self._small(f"{file[:-4]}.sig"), name)
+            doubt = _doubt_of(file, head, self._keys, arrived)
+            if doubt is None and head is not None:
+                good.append(head)
+                known = has_known_key(head.gateway, self._keys)
+                doubt = Verdict.GENUINE if known else Verdict.CONSISTENT, f"signed with the key {head.key_id}"
+            verdict, why = doubt or (Verdict.ALTERED, "")
+            self._find(iter([Finding(verdict, file, why)]))
+        return good
+
+    def _read_events(self) -> Iterator[Record]:
+        ranges = 0
+        for file in self._in("events/"):
+            try:
+                record = read_record(self._contents.read(file, MAX_EVENT_BYTES), f"{self._name}: {file}")
+            except NoEvent as error:
+                self._find(iter([Finding(Verdict.ALTERED, file, str(error))]))
+                continue
+            if file != f"events/{record.epoch}-{record.sequence:016d}.json":
+                why = f"its name is not that of the event in it, {record.id}"
+                self._find(iter([Finding(Verdict.ALTERED, file, why)]))
+            ranges += len(record.loss.ranges) if record.loss else 0
+            if ranges > MAX_LOSS_RANGES:
+                raise EvidenceError(f"{self._name} announces more losses than a box can: it is not judged")
+            yield record
+
+    def _judge_manifest(self, records: list[Record]) -> None:
+        text, signature = (
+            self._contents.read(file, size) if file in self._digests else None
+            for file, size in ((MANIFEST, MAX_TEXT_BYTES), (SIGNATURE, MAX_SMALL_BYTES))
+        )
+        judged = judge_manifest(text, signature, self._digests, records, self._keys)
+        self._find(iter(judged.findings))
+        if judged.uncovered:  # of a key that was given, the file is what its name says
+            given = {known[:16] for known in self._keys}
+            judged.uncovered += [file for file in self._in("keys/") if Path(file).stem not in given]
+        self._report.uncovered += [f"{self._name}: {file}" for file in judged.uncovered]
+        self._report.notes += [f"{self._name}: {note}" for note in judged.notes]
+
+
+def _doubt_of(file: str, head: SignedHead | None, keys: Keys, arrived: set[bytes] | None) -> Doubt | None:
+    if head is None:
+        return Verdict.ALTERED, "this is no text of a head"
+    if file != f"heads/{head.epoch}-{head.sequence:016d}-{head.key_id}.txt":
+        return Verdict.ALTERED, "its name is not that of the head in it"
+    doubt = judge_signature(head, keys)
+    if doubt is None and arrived is not None and head.text not in arrived:
+        # Whoever has stolen the box has its key, and signs what he likes; but not into the past.
+        return Verdict.UNSIGNED, "the signature holds, but this head is not among those that the centre has"
+    return doubt
+
+
+def _foreign(digests: Mapping[str, str]) -> Iterator[Finding]:
+    for file in digests:
+        if file not in _ROOT and not _PLACES.fullmatch(file):
+            yield Finding(Verdict.ALTERED, file, "no export writes a file of this name: it was added")
+        elif file.startswith("heads/") and file.endswith(".sig") and f"{file[:-4]}.txt" not in digests:
+            yield Finding(Verdict.ALTERED, file, "a signature whose text is not there")
+
+
+def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[Finding]:
+    """What ``sha256sum -c`` says, and files that are not listed."""
+    listed = set()
+    for line in text.decode("utf-8", errors="replace").split("\n")[:-1]:
+        match = _SUM.fullmatch(line)
+        if match is None:
+            yield Finding(Verdict.ALTERED, SUMS, f"not a line of sha256sum: {line[:80]!r}")
+            continue
+        digest, file = match.groups()
+        listed.add(file)
+        if file not in digests:
+            yield Finding(Verdict.MISSING, file, f"{SUMS} lists it, it is not there")
+        elif digests[file] != digest:
+            yield Finding(Verdict.ALTERED, file, f"not what {SUMS} says")
+    if not text.endswith(b"\n"):
+        yield Finding(Verdict.ALTERED, SUMS, "its last line is cut off")
+    for file in sorted(digests.keys() - listed - {SUMS}):
+        yield Finding(Verdict.ALTERED, file, f"{SUMS} does not list it")

@@ -1,0 +1,188 @@
+"""The files of a bundle, a zip or a folder, read within bounds: whoever made it may be hostile.
+
+Nothing is unpacked to disk. A file that can be large is only ever hashed, a piece at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from edge_agent.errors import EvidenceError
+
+MAX_FILES = 50_000
+MAX_BYTES = 4_000_000_000  # of all files together, unpacked
+MAX_RATIO = 100
+"""Unpacked to packed, of the whole. Clips hardly shrink, events to a half; deflate can reach 1,000."""
+MAX_LIST_BYTES = 8_000_000  # the list of files of a zip, which is read whole
+PIECE = 1 << 20
+
+_SAFE_NAME = re.compile(r"(?!.*(^|/)\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.DOTALL)
+"""No name with ``..``, a root, a drive or a backslash: unpacked, such a file would lie outside the bundle."""
+_END, _END_MARK = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last record of a zip
+_END_64, _END_64_BYTES = b"PK\x06\x07", 20  # before it, in a zip of more than 65,534 files or 4 GB
+_ENTRY = b"PK\x01\x02"  # begins each file in the list
+_OTHER_NAME = 0x7075  # the extra field by which some programs unpack a file under another name
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    OverflowError,
+)
+"""What ``zipfile`` raises for a damaged or encrypted one; ``NotImplementedError`` is a ``RuntimeError``."""
+
+
+class Contents:
+    """``names`` of the files, and what is in them. Raises ``EvidenceError``."""
+
+    def __init__(self, where: str, names: Sequence[str], opener: Callable[[str], IO[bytes]]) -> None:
+        self.names = names
+        self._where = where
+        self._open = opener
+
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """A file that can be no larger in an honest bundle."""
+        where = f"{self._where}: {name}"
+        with _readable(where), self._open(name) as file:
+            content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise EvidenceError(f"{where} is larger than {max_bytes} bytes: the bundle is not read")
+        return content
+
+    def sha256(self, name: str) -> str:
+        with _readable(f"{self._where}: {name}"), self._open(name) as file:
+            return stream_sha256(file)
+
+
+@contextmanager
+def open_bundle(path: Path) -> Iterator[Contents]:
+    """Of a zip or a folder. Raises ``EvidenceError`` for one that cannot be read, or must not be."""
+    with ExitStack() as stack:
+        with _readable(path):
+            contents = _folder(path) if path.is_dir() else _zip(path, stack)
+        yield contents
+
+
+def _folder(path: Path) -> Contents:
+    names = _files_of(path)
+    _check_names(path, names)
+    return Contents(str(path), names, lambda name: (path / name).open("rb"))
+
+
+def _zip(path: Path, stack: ExitStack) -> Contents:
+    file = stack.enter_context(path.open("rb"))
+    _check_list(path, file)
+    archive = stack.enter_context(zipfile.ZipFile(file))
+    entries = archive.infolist()
+    _check_names(path, [entry.filename.removesuffix("/") for entry in entries])
+    for entry in entries:
+        _check_entry(path, entry)
+    packed, unpacked = path.stat().st_size, sum(entry.file_size for entry in entries)
+    if unpacked > min(MAX_BYTES, MAX_RATIO * packed):
+        raise EvidenceError(
+            f"{path} is not read: its {packed} bytes would unpack to {unpacked}, which no export does"
+        )
+    return Contents(str(path), [entry.filename for entry in entries if not entry.is_dir()], archive.open)
+
+
+@contextmanager
+def _readable(where: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise EvidenceError(f"{where} cannot be read: {error}") from error
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Regular files only: a link leads out of the bundle, and a pipe never ends."""
+    names: list[str] = []
+    total = 0
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        for name in (*files, *folders):
+            path = Path(place, name)
+            mode, size = (status := path.lstat()).st_mode, status.st_size
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise EvidenceError(f"{path} is no file but a link or a device: the bundle is not read")
+            if stat.S_ISREG(mode):
+                names.append(str(path.relative_to(folder)))
+                total += size
+        if len(names) > MAX_FILES or total > MAX_BYTES:
+            raise EvidenceError(_too_large(folder))
+    return sorted(names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if not _SAFE_NAME.fullmatch(name):
+            raise EvidenceError(
+                f"{path} holds a file of the name {name[:200]!r}, which no export gives and which may be "
+                "unpacked outside of the bundle: it was tampered with, unpack it nowhere"
+            )
+    if len(set(names)) < len(names):  # whoever unpacks it may get the other one of two
+        raise EvidenceError(f"{path} holds two files of one name: it was tampered with")
+
+
+def _check_list(path: Path, file: IO[bytes]) -> None:
+    """Before ``zipfile`` reads the list of files into objects: it is no longer than that of the largest
+    bundle, and nothing but the files is in the zip."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _END.size - _END_64_BYTES))
+    tail = file.read()
+    mark, *_, list_bytes, list_at, _ = _END.unpack(tail[-_END.size :].rjust(_END.size, b"\0"))
+    too_many = mark == _END_MARK and (tail.startswith(_END_64) or list_bytes > MAX_LIST_BYTES)
+    if not too_many and (mark != _END_MARK or list_at + list_bytes + _END.size != size):
+        raise EvidenceError(
+            f"{path} is not read: something stands before or behind the zip in it, or it is damaged"
+        )
+    file.seek(0 if too_many else list_at)
+    if too_many or file.read(list_bytes).count(_ENTRY) > MAX_FILES:
+        raise EvidenceError(_too_large(path))
+
+
+def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
+    """What ``zipfile`` passes over and another program does not."""
+    where = f"{path}: {entry.filename}"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise EvidenceError(f"{where} is packed in a way that no export uses: the bundle is not read")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if entry.comment or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise EvidenceError(f"{where} has a comment, or is a link: the bundle is not read")
+    if entry.orig_filename != entry.filename or _OTHER_NAME in _extra_fields(entry.extra):
+        raise EvidenceError(f"{where} has a second name: it was tampered with, unpack it nowhere")
+
+
+def _extra_fields(extra: bytes) -> Iterator[int]:
+    at = 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, at)
+        yield kind
+        at += 4 + size
+
+
+def _too_large(path: Path) -> str:
+    return f"{path} is not read: a bundle has at most {MAX_FILES} files and {MAX_BYTES} bytes"
+
+
+def stream_sha256(file: IO[bytes]) -> str:
+    """A piece at a time."""
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE):
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,133 @@
+"""The manifest of a bundle: who exported what, signed at the export, so that a later edit shows.
+
+The gateway's key signs the bytes of ``manifest.json`` as they are; ``manifest.sig`` is the signature. The
+manifest lists the SHA-256 of each other file. Bundles of before have no signature: nothing covers their
+manifest and their texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import msgspec
+
+from edge_agent.evidence.records import Record
+from edge_agent.evidence.verify import Finding, Keys, Verdict, has_known_key, judge_signature
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+SUMS = "SHA256SUMS"
+READMES = ("README.en.txt", "README.vi.txt")
+UNLISTED = {MANIFEST, SIGNATURE, SUMS}
+"""What a manifest cannot have the hash of; the sums are checked one by one."""
+
+
+class _Device(msgspec.Struct):
+    gateway: str
+
+
+class _Event(msgspec.Struct):
+    id: str
+
+
+class _Manifest(msgspec.Struct):
+    """What matters here of it."""
+
+    device: _Device
+    events: list[_Event]
+    files: dict[str, str]
+    missing: list[str] = []
+    signed_by: str | None = None  # id of the key; None: made before manifests were signed
+
+
+@dataclass(frozen=True, slots=True)
+class SignedManifest:
+    gateway: str
+    text: bytes
+    signature: bytes
+    key_id: str
+    broken: ClassVar[str] = "its signature does not hold: something in this manifest was changed"
+
+
+@dataclass(slots=True)
+class Judgement:
+    findings: list[Finding] = field(default_factory=list)
+    uncovered: list[str] = field(default_factory=list)  # files that no signature covers
+    notes: list[str] = field(default_factory=list)
+
+
+def judge_manifest(
+    text: bytes | None, signature: bytes | None, digests: Mapping[str, str], records: list[Record], keys: Keys
+) -> Judgement:
+    """``text`` and ``signature``: the two files, None where there is none; ``digests``: of all files."""
+    judged = Judgement()
+    if text is None:
+        judged.uncovered = [MANIFEST, *(name for name in READMES if name in digests)]
+        judged.notes = list(left_out(records))
+        if signature is not None:
+            judged.findings.append(Finding(Verdict.MISSING, MANIFEST, f"{SIGNATURE} is there, and it is not"))
+        return judged
+    try:
+        manifest = msgspec.json.decode(text, type=_Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        judged.findings.append(
+            Finding(Verdict.ALTERED, MANIFEST, f"no manifest as an export writes it: {error}")
+        )
+        return judged
+    if signature is None and manifest.signed_by is None:
+        judged.uncovered = [MANIFEST, *(name for name in READMES if name in digests)]
+    else:
+        judged.findings.append(_judge_signature(manifest, text, signature or b"", records, keys))
+    judged.findings += _judge_list(manifest, digests, records)
+    judged.notes = [f"{MANIFEST} says what is not in the bundle: {line}" for line in manifest.missing]
+    asked = None if judged.uncovered else {event.id for event in manifest.events}
+    judged.notes += left_out(record for record in records if asked is None or record.id in asked)
+    return judged
+
+
+def _judge_signature(
+    manifest: _Manifest, text: bytes, signature: bytes, records: Iterable[Record], keys: Keys
+) -> Finding:
+    gateway = manifest.device.gateway
+    signed = SignedManifest(gateway, text, signature, manifest.signed_by or "")
+    doubt = judge_signature(signed, keys)
+    if doubt is not None:
+        return Finding(doubt[0], MANIFEST, doubt[1])
+    others = sorted({record.gateway for record in records} - {gateway})
+    if others:
+        return Finding(Verdict.WRONG_KEY, MANIFEST, f"signed by {gateway}, with events of {others[0]}")
+    verdict = Verdict.GENUINE if has_known_key(gateway, keys) else Verdict.CONSISTENT
+    return Finding(verdict, MANIFEST, f"as the key of {gateway} signed it at the export")
+
+
+def _judge_list(
+    manifest: _Manifest, digests: Mapping[str, str], records: Iterable[Record]
+) -> Iterator[Finding]:
+    """The files that it lists against those that are there."""
+    for name, digest in manifest.files.items():
+        if name not in digests:
+            yield Finding(Verdict.MISSING, name, f"{MANIFEST} lists it, it is not there")
+        elif digests[name] != digest:
+            yield Finding(Verdict.ALTERED, name, f"not what {MANIFEST} says")
+    unlisted = UNLISTED if manifest.signed_by else UNLISTED.union(READMES)
+    for name in sorted(digests.keys() - manifest.files.keys() - unlisted):
+        yield Finding(Verdict.ALTERED, name, f"{MANIFEST} does not list it")
+    here = {record.id for record in records}
+    for event in manifest.events:
+        if event.id not in here:
+            yield Finding(Verdict.MISSING, event.id, f"{MANIFEST} names this event, it is not there")
+
+
+def left_out(records: Iterable[Record]) -> Iterator[str]:
+    """Of what goes on for a time, whose beginning or end is not in the bundle."""
+    phases: dict[str, set[str]] = {}
+    for record in records:
+        if record.event_id is not None and record.phase in ("start", "update", "end"):
+            phases.setdefault(record.event_id, set()).add(record.phase)
+    for event_id, found in phases.items():
+        gone = [phase for phase in ("start", "end") if phase not in found]
+        if gone:
+            what = " and its ".join(gone)
+            yield f"{event_id}: its {what} is not in this bundle: it was not exported, or was left out"

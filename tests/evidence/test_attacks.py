@@ -1,0 +1,426 @@
+"""What a forger does to a bundle, and what ``edge-agent evidence verify`` says of it: to its command line."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.evidence.keys import load_or_make
+from edge_agent.evidence.losses import Losses, Lost
+from edge_agent.evidence.records import NoEvent, read_record
+from edge_agent.hits import Phase
+from edge_agent.outbox_model import Media
+from tests.evidence.box import box_in
+from tests.evidence.test_bundle import CONFIG, new_manifest, new_sums
+
+EVENT = "yard-night-t1-1"
+Attack = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``bundle``, of an alarm with its start and end, and the ``state`` of its box."""
+    folder = tmp_path_factory.mktemp("honest")
+    config = folder / "edge-agent.yaml"
+    config.write_text(CONFIG.format(state_dir=folder / "state"))
+    with box_in(folder / "state") as box:
+        box.fact()
+        for phase in (Phase.START, Phase.END):
+            box.alarm(EVENT, phase=phase)
+            box.seconds(1)
+    command = ["evidence", "export", EVENT, str(config), "--by", "Lan", "--out", str(folder / "bundle")]
+    assert main(command) == 0
+    return folder
+
+
+@pytest.fixture
+def bundle(honest: Path, tmp_path: Path) -> Path:
+    shutil.copytree(honest, tmp_path / "case")
+    return tmp_path / "case" / "bundle"
+
+
+@pytest.fixture
+def published_line(tmp_path: Path) -> bytes:
+    with box_in(tmp_path / "box") as box:
+        media = Media("m-1", EVENT, "cam-1", hashlib.sha256(b"p").hexdigest(), b"p")
+        box.alarm(EVENT, media=media)
+        return box.published()[0]
+
+
+def key_of(state: Path, gateway: str = "dt-001") -> list[str]:
+    (pem,) = (state / "keys").glob("*.pub.pem")
+    return ["--key", f"{gateway}={pem}"]
+
+
+def verify(bundle: Path, *options: str) -> int:
+    return main(["evidence", "verify", str(bundle), *options])
+
+
+# --- whose key it is ---
+
+
+def test_without_a_known_key_a_forged_bundle_is_never_called_genuine(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is as good as the true one: whoever forges all of it makes the key, too."""
+    capsys.readouterr()
+    assert verify(bundle) == 3
+    said = capsys.readouterr().out
+    assert said.startswith("RESULT: CONSISTENT, NOT CHECKED AGAINST A KNOWN KEY")
+    assert "genuine: 0\n" in said
+
+
+def test_a_key_without_its_gateway_makes_nothing_genuine(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, owned = key_of(bundle.parent / "state")
+    assert verify(bundle, "--key", owned.partition("=")[2]) == 3
+    assert "NOT CHECKED AGAINST A KNOWN KEY" in capsys.readouterr().out
+    assert verify(bundle, "--key", owned.replace("dt-001", "dt-002")) == 1
+
+
+def test_a_key_without_its_gateway_does_not_sign_for_one_whose_key_is_given(
+    bundle: Path, tmp_path: Path
+) -> None:
+    with box_in(tmp_path / "other") as box:
+        box.fact()
+    _, stolen = key_of(bundle.parent / "state")
+    assert verify(bundle, *key_of(tmp_path / "other"), "--key", stolen.partition("=")[2]) == 1
+
+
+def birth(topic: str, gateway: str, state: Path) -> bytes:
+    told = {"gateway": gateway, "evidence_key": base64.b64encode(load_or_make(state).der).decode()}
+    return f"{topic} {json.dumps(told)}\n".encode()
+
+
+def test_births_as_the_broker_gave_them_say_whose_the_keys_are(bundle: Path, tmp_path: Path) -> None:
+    births = tmp_path / "births.txt"
+    births.write_bytes(birth("tb/v1/de-tham/dt-001/up/birth", "dt-001", bundle.parent / "state"))
+    assert verify(bundle, "--key", str(births)) == 0
+
+
+def test_a_birth_that_speaks_for_another_gateway_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    births = tmp_path / "births.txt"
+    births.write_bytes(birth("tb/v1/de-tham/dt-002/up/birth", "dt-001", bundle.parent / "state"))
+    assert verify(bundle, "--key", str(births)) == 1
+    assert "the birth on the topic of dt-002 says that it is of 'dt-001'" in capsys.readouterr().err
+
+
+# --- what the signatures cover ---
+
+
+def edit(name: str, old: bytes, new: bytes) -> Attack:
+    def attack(bundle: Path) -> None:
+        (path,) = bundle.glob(name)
+        assert old in path.read_bytes()
+        path.write_bytes(path.read_bytes().replace(old, new))
+
+    return attack
+
+
+def add(name: str) -> Attack:
+    def attack(bundle: Path) -> None:
+        (bundle / name).parent.mkdir(exist_ok=True)
+        (bundle / name).write_bytes(b"<script>")
+
+    return attack
+
+
+def remove(name: str, which: int = 0) -> Attack:
+    return lambda bundle: sorted(bundle.glob(name))[which].unlink()
+
+
+def as_of_before(bundle: Path) -> None:
+    """As an agent exported that did not sign the manifest; a forger can make any bundle look so."""
+    (bundle / "manifest.sig").unlink()
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    del manifest["signed_by"], manifest["asked_for"]
+    for name in ("README.en.txt", "README.vi.txt"):
+        del manifest["files"][name]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+
+
+def both(*attacks: Attack) -> Attack:
+    def attack(bundle: Path) -> None:
+        for each in attacks:
+            each(bundle)
+
+    return attack
+
+
+def swap_names(bundle: Path) -> None:
+    first, second = sorted((bundle / "events").iterdir())
+    between = first.rename(bundle / "between")
+    second.rename(first)
+    between.rename(second)
+
+
+def of_another_bundle(bundle: Path) -> None:
+    """The manifest of another case of the same box, with its good signature."""
+    config = bundle.parent / "edge-agent.yaml"
+    config.write_text(CONFIG.format(state_dir=bundle.parent / "state"))
+    with box_in(bundle.parent / "state") as box:
+        box.alarm("gate-t2-1")
+        box.seconds(1)
+    other = bundle.parent / "other"
+    main(["evidence", "export", "gate-t2-1", str(config), "--by", "x", "--out", str(other)])
+    for name in ("manifest.json", "manifest.sig"):
+        (other / name).replace(bundle / name)
+
+
+@pytest.mark.parametrize(
+    ("attack", "code", "said"),
+    [
+        (edit("manifest.json", b'"Lan"', b'"Nam"'), 1, "something in this manifest was changed"),
+        (edit("README.en.txt", b"nothing", b"clip 7 "), 1, "README.en.txt: not what manifest.json says"),
+        (remove("manifest.sig"), 1, "something in this manifest was changed"),
+        (remove("manifest.*"), 1, "manifest.sig is there, and it is not"),
+        (of_another_bundle, 1, "manifest.json does not list it"),
+        (remove("events/*", 0), 1, "manifest.json lists it, it is not there"),
+        (remove("events/*", 1), 1, "manifest.json names this event, it is not there"),
+        (add("read-me-first.html"), 1, "no export writes a file of this name"),
+        (add("media/look.html"), 1, "no export writes a file of this name"),
+        (add("media/look.jpg"), 1, "media/look.jpg: manifest.json does not list it"),
+        (add("heads/e-0000000000000001-0123456789abcdef.sig"), 1, "a signature whose text is not there"),
+        (swap_names, 1, "its name is not that of the event in it"),
+        (as_of_before, 3, "no signature covers: {bundle}: manifest.json\n"),
+        (both(as_of_before, edit("manifest.json", b'"Lan"', b'"Nam"')), 3, "README.vi.txt"),
+        (both(as_of_before, edit("README.en.txt", b"Lan", b"Nam")), 3, "README.en.txt"),
+    ],
+    ids=[
+        "edited manifest",
+        "edited README",
+        "signature taken away",
+        "manifest taken away",
+        "manifest of another bundle",
+        "start taken away",
+        "end taken away",
+        "page added",
+        "page added to the media",
+        "picture added",
+        "signature added",
+        "names of events swapped",
+        "old bundle",
+        "edited manifest of an old bundle",
+        "edited README of an old bundle",
+    ],
+)
+def test_an_attack_with_new_sums_is_named(
+    bundle: Path, capsys: pytest.CaptureFixture[str], attack: Attack, code: int, said: str
+) -> None:
+    attack(bundle)
+    new_sums(bundle)
+    assert verify(bundle, *key_of(bundle.parent / "state")) == code
+    out = capsys.readouterr().out
+    assert said.format(bundle=bundle) in out
+    assert "ALL GENUINE" not in out.replace("NOT ALL GENUINE", "")
+
+
+def test_of_an_unsigned_bundle_a_start_that_is_left_out_is_named(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_of_before(bundle)
+    start, _ = sorted((bundle / "events").iterdir())
+    start.unlink()
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    del manifest["files"][f"events/{start.name}"], manifest["events"][0]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    new_sums(bundle)
+    assert verify(bundle, *key_of(bundle.parent / "state")) == 3
+    assert f"{EVENT}: its start is not in this bundle: it was not exported, or was left out" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_manifest_of_another_gateway_does_not_speak_for_these_events(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with box_in(tmp_path / "thief") as box:
+        box.fact()
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    manifest["device"]["gateway"], manifest["signed_by"] = "dt-666", load_or_make(tmp_path / "thief").id
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    new_manifest(bundle, tmp_path / "thief")
+    new_sums(bundle)
+    keys = [*key_of(bundle.parent / "state"), *key_of(tmp_path / "thief", "dt-666")]
+    assert verify(bundle, *keys) == 1
+    assert "signed by dt-666, with events of dt-001" in capsys.readouterr().out
+
+
+# --- what must not even be read ---
+
+
+def zipped(bundle: Path, out: Path, *more: tuple[str | zipfile.ZipInfo, bytes], tail: bytes = b"") -> Path:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(bundle))
+        for name, content in more:
+            archive.writestr(name, content)
+        archive.comment = tail
+    return out
+
+
+def entry(name: str, *, extra: bytes = b"", mode: int = 0o100644, comment: bytes = b"") -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.extra, info.external_attr, info.comment = extra, mode << 16, comment
+    return info
+
+
+OTHER_NAME = b"\x01" + struct.pack("<I", 0) + b"../../.bashrc"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (entry("../../.bashrc"), "which no export gives"),
+        (entry("/etc/cron.d/x"), "which no export gives"),
+        (entry("media/../../x.jpg"), "which no export gives"),
+        (entry("media\\..\\x.jpg"), "which no export gives"),
+        (entry("C:/x.jpg"), "which no export gives"),
+        (entry(".hidden"), "which no export gives"),
+        (entry("a\nRESULT: ALL GENUINE"), "which no export gives"),
+        (entry("media/\u200b.jpg"), "which no export gives"),
+        (entry("media/x.jpg", mode=0o120777), "is a link"),
+        (entry("media/x.jpg", comment=b"trust me"), "has a comment"),
+        (entry("media/x.jpg", extra=struct.pack("<HH", 0x7075, 18) + OTHER_NAME), "has a second name"),
+    ],
+    ids=lambda value: repr(value.filename) if isinstance(value, zipfile.ZipInfo) else "",
+)
+def test_a_zip_that_may_be_unpacked_elsewhere_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: zipfile.ZipInfo, said: str
+) -> None:
+    out = zipped(bundle, tmp_path / "case.zip", (more, b"x"))
+    assert verify(out, *key_of(bundle.parent / "state")) == 1
+    error = capsys.readouterr()
+    assert said in error.err
+    assert "RESULT" not in error.out
+
+
+@pytest.mark.parametrize("where", ["before", "behind", "comment"])
+def test_what_stands_around_the_zip_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    out = zipped(bundle, tmp_path / "case.zip", tail=b"see http://" if where == "comment" else b"")
+    if where != "comment":
+        page = b"<html>read this</html>"
+        out.write_bytes(page + out.read_bytes() if where == "before" else out.read_bytes() + page)
+    assert verify(out, *key_of(bundle.parent / "state")) == 1
+    assert "something stands before or behind the zip" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_folder_with_a_link_or_a_pipe_is_refused(
+    bundle: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    path = bundle / "media" / "x.jpg"
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("/etc/passwd") if kind == "link" else os.mkfifo(path)
+    assert verify(bundle) == 1
+    assert "is no file but a link or a device" in capsys.readouterr().err
+
+
+# --- what is made to cost much ---
+
+
+def limited(*command: str) -> subprocess.CompletedProcess[str]:
+    """In 200 MB of address space: Python with its libraries has most of them."""
+    arguments = [sys.executable, "-m", "edge_agent", "evidence", "verify", *command]
+    return subprocess.run(
+        arguments,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (200_000_000, 200_000_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_a_small_zip_that_unpacks_to_more_than_the_memory_is_refused(bundle: Path, tmp_path: Path) -> None:
+    out = zipped(bundle, tmp_path / "case.zip", *((f"media/{n}.mp4", bytes(20_000_000)) for n in range(12)))
+    done = limited(str(out))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "would unpack to 24" in done.stderr
+
+
+def test_a_zip_that_lies_of_its_sizes_is_refused(bundle: Path, tmp_path: Path) -> None:
+    out = zipped(bundle, tmp_path / "case.zip", ("media/bomb.mp4", bytes(30_000_000)))
+    out.write_bytes(out.read_bytes().replace(struct.pack("<I", 30_000_000), struct.pack("<I", 3_000)))
+    done = limited(str(out))
+    assert done.returncode == 1
+    assert "cannot be read: Bad CRC-32" in done.stderr
+
+
+def test_a_zip_with_more_files_than_any_export_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of files is counted before it is read into objects."""
+    listed = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"x"
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 7, 7, 60_000 * len(listed), 0, 0)
+    out = tmp_path / "case.zip"
+    out.write_bytes(60_000 * listed + end)
+    assert verify(out) == 1
+    assert "a bundle has at most 50000 files" in capsys.readouterr().err
+
+
+def test_a_large_event_or_manifest_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = os.urandom(1_000_001)
+    (bundle / "events" / "e-0000000000000009.json").write_bytes(large)
+    new_sums(bundle)
+    assert verify(zipped(bundle, tmp_path / "case.zip")) == 1
+    assert "e-0000000000000009.json is larger than 1000000 bytes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("field", [b'"event_id":"', b'"epoch":"', b'"media_id":"'])
+def test_an_event_with_a_name_of_a_megabyte_is_not_kept(published_line: bytes, field: bytes) -> None:
+    with pytest.raises(NoEvent, match="length <= 500"):
+        read_record(published_line.replace(field, field + b"x" * 900_000), "a line")
+
+
+def test_many_overlapping_losses_cost_no_square_of_their_count() -> None:
+    """With the square it takes minutes."""
+    count = 100_000
+    losses = Losses([Lost(n, n + 50_000, "x", n % 2 == 0) for n in range(1, count)])
+    gaps = [part for n in range(0, 2 * count, 2) for part in losses.unproven_parts(n, n)]
+    assert len(gaps) == (2 * count - 150_000) // 2 + 1
+
+
+def test_the_newest_loss_that_covers_a_number_is_found_and_what_none_covers() -> None:
+    losses = Losses([Lost(3, 5, "a", True), Lost(5, 7, "b", False), Lost(10, 20, "c", False)])
+    parts = [(low, high, lost and lost.by) for low, high, lost in losses.unproven_parts(1, 12)]
+    assert parts == [(1, 2, None), (6, 7, "b"), (8, 9, None), (10, 12, "c")]
+
+
+def test_a_line_without_an_end_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"specversion":"1.0"')
+        file.truncate(200_000_000)
+    done = limited(str(path))
+    assert done.returncode == 1
+    assert "altered: 1" in done.stdout
+
+
+def test_the_hash_of_a_large_clip_is_made_a_piece_at_a_time(bundle: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    with clip.open("wb") as file:
+        file.truncate(200_000_000)
+    done = limited(str(bundle), "--media", str(clip))
+    assert done.returncode == 1
+    assert "clip.mp4: no event in these files has its hash" in done.stdout
