@@ -121,7 +121,7 @@ class Loss:
     epoch: str
     ranges: tuple[tuple[int, int], ...]  # first and last sequence, both included, ascending
     count: int
-    reason: str  # a word of ``wire.LossData.reason``
+    reason: str  # a word of ``wire.LossData.reason``, or ``outbox-damaged``
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +184,4 @@ class OutboxStats:
     media_shed: int = 0  # pictures given up since then; their events stay
     unconfirmed: int = 0  # of those that wait, sent at least once
     oldest_unconfirmed_s: float = 0.0  # age of the oldest of these
+    damaged: int = 0  # events given up since start because the disk had changed them

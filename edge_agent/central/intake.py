@@ -214,7 +214,8 @@ class _Taking:
             return
         about = self._stream(event.gateway, loss.epoch)
         explained = sum(about.announce(first, last, self._now_ms) for first, last in loss.ranges)
-        told = (event.gateway, loss.count, loss.reason, explained)
+        reason = "outbox-damaged" if loss.damaged else loss.reason
+        told = (event.gateway, loss.count, reason, explained)
         log.warning("%s: gave up %d events (%s), %d of them are missing here", *told)
         self._batch.losses.append(
             {
@@ -222,7 +223,7 @@ class _Taking:
                 "sequence": event.sequence,
                 "gateway": event.gateway,
                 "events": min(loss.count, 2**62),
-                "reason": loss.reason,
+                "reason": reason,
                 "received_ms": self._now_ms,
             }
         )

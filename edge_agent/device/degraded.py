@@ -97,6 +97,8 @@ def delivery_lines(
         yield f"outbox: {outbox.degraded}"
     if outbox.shed:
         yield f"outbox: {outbox.shed} events given up since start, it was full"
+    if outbox.damaged:
+        yield f"outbox: {outbox.damaged} events given up since start, the disk had damaged them"
     if online and centre_is_silent(outbox, mqtt):
         yield _silence(outbox, mqtt, now, zone)
     elif waiting > 0 and outbox.oldest_s > WAITING_TOO_LONG_S:

@@ -173,6 +173,7 @@ def outbox_health(stats: OutboxStats) -> OutboxHealth:
         media_depth=stats.media_depth,
         degraded=stats.degraded,
         shed=stats.shed,
+        damaged=stats.damaged,
         media_shed=stats.media_shed,
         unconfirmed=stats.unconfirmed,
         oldest_unconfirmed_s=round(stats.oldest_unconfirmed_s, 1),

@@ -274,7 +274,11 @@ class EventMaker:
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
         data = wire.LossData(
-            epoch=loss.epoch, ranges=list(loss.ranges), count=loss.count, reason=_loss_reason(loss)
+            epoch=loss.epoch,
+            ranges=list(loss.ranges),
+            count=loss.count,
+            reason=_loss_reason(loss),
+            damaged=loss.reason == "outbox-damaged",
         )
         return self._envelope.encoder(GATEWAY, Severity.WARNING, self._envelope.now(), data)(stamp)
 
@@ -367,4 +371,5 @@ def _told_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
 
 
 def _loss_reason(loss: Loss) -> Literal["outbox-full", "memory-full"]:
+    """A word that centres of before ``damaged`` know: another would leave the gap unexplained there."""
     return "memory-full" if loss.reason == "memory-full" else "outbox-full"

@@ -32,6 +32,11 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """``MIGRATIONS[v]`` brings version ``v`` to ``v + 1``; the version is SQLite's ``user_version``."""
 
+ADDITIONS = "CREATE TABLE IF NOT EXISTS damaged (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
+CHECK_COLUMN = "ALTER TABLE event ADD COLUMN crc INTEGER"
+"""What an older agent does not miss, and does not disturb: it names its columns. So the version stays, and an
+update that is taken back finds its events. ``damaged``: see ``shedding.py``; ``crc``: see ``checks.py``."""
+
 _DAMAGED = {
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
@@ -82,6 +87,22 @@ def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
     return db
 
 
+def build(path: Path) -> sqlite3.Connection:
+    """A new database that nobody needs before it is complete: no log, no fsync before its owner's own."""
+    path.unlink(missing_ok=True)
+    db = _connect(path)
+    try:
+        db.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        db.execute("PRAGMA journal_mode=OFF")
+        db.execute("PRAGMA synchronous=OFF")
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """A second connection, so that only committed events are ever seen by the sender."""
     db = _connect(path)
@@ -117,3 +138,6 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             db.execute(statement)
         db.execute(f"PRAGMA user_version={number + 1}")
         db.execute("COMMIT")
+    db.execute(ADDITIONS)
+    if "crc" not in {name for _, name, *_ in db.execute("PRAGMA table_info(event)")}:
+        db.execute(CHECK_COLUMN)

@@ -11,7 +11,16 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge_agent.outbox import chain
-from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer, open_reader, open_writer, translated
+from edge_agent.outbox.checks import is_whole
+from edge_agent.outbox.database import (
+    PAGE_BYTES,
+    StoreDamaged,
+    bytes_in_use,
+    integer,
+    open_reader,
+    open_writer,
+    translated,
+)
 from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
@@ -70,6 +79,8 @@ class DiskStore:
         self.found_depth = 0  # events then
         self.sent_before = ""  # ``SentMarks.text`` of the run before
         self.shed_rows: list[int] = []  # of events given up, until somebody takes them out
+        self.damaged: set[int] = set()  # rows of events that are not what was written, until they are deleted
+        self.left_open: list[OpenEvent] = []  # when it was opened
         self.tally = Tally()
         self.epochs = Epochs([])
         with translated(self.path):
@@ -79,6 +90,9 @@ class DiskStore:
                 self._reader = open_reader(self.path)
                 self._load(boot_id)
                 self._open_files = OpenFiles(self.path)
+            except (ValueError, TypeError, IndexError) as error:  # values that nobody wrote
+                self.close()
+                raise StoreDamaged(f"{self.path}: its counters make no sense: {error}") from error
             except BaseException:
                 self.close()
                 raise
@@ -203,9 +217,14 @@ class DiskStore:
             after = rows[-1][0]
 
     def load(self, row: int, attempts: int) -> StoredEvent | None:
-        sql = "SELECT camera, kind, payload FROM event WHERE id=?"
+        """The event; None when the row is gone, or is not what was written: then it is one of ``damaged``."""
+        sql = "SELECT camera, kind, payload, crc FROM event WHERE id=?"
         found = self._reader.execute(sql, (row,)).fetchone()
         if found is None:
+            return None
+        if not is_whole(row, *found):
+            log.error("outbox: the disk has damaged the event in row %d, it is given up", row)
+            self.damaged.add(row)
             return None
         return StoredEvent(
             *self.epochs.key(n_of(row)), found[0], found[1], priority_of(row), attempts, found[2]
@@ -286,10 +305,6 @@ class DiskStore:
         found = self._reader.execute("SELECT id FROM media WHERE media_id=?", (media_id,)).fetchone()
         return int(found[0]) if found else None
 
-    def open_events(self) -> list[OpenEvent]:
-        rows = self._reader.execute("SELECT event_id, camera, state FROM open_event").fetchall()
-        return [OpenEvent(*row) for row in rows]
-
     def oldest(self, rank: Rank, owed: OwedRows) -> Oldest | None:
         """The oldest event of the rank that is not owed a deletion."""
         sql = "SELECT id, boot, mono FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
@@ -322,6 +337,8 @@ class DiskStore:
         self.found = dict(zip(Rank, newest, strict=True))
         self.sent_before = str(meta.get(SENT_KEY, ""))
         self._boot = int(meta.get("boot", 0)) + (meta.get("boot_id") != boot_id)
+        sql = "SELECT event_id, camera, state FROM open_event"
+        self.left_open = [OpenEvent(*row) for row in self._writer.execute(sql)]
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
         self.epochs = Epochs(epochs)
         head = self._head(n, meta.get(chain.KEY))
@@ -350,8 +367,12 @@ class DiskStore:
             ranges = [(row_id(r, epoch.base + 1), row_id(r, following.base)) for r in Rank]
             sql = "SELECT EXISTS (SELECT 1 FROM event WHERE id BETWEEN ? AND ?)"
             stored = any(integer(self._writer, sql, *span) for span in ranges)
-            sql = "SELECT EXISTS (SELECT 1 FROM shed WHERE last>? AND first<=?)"
-            if not stored and not integer(self._writer, sql, epoch.base, following.base):
+            sql = "SELECT EXISTS (SELECT 1 FROM {} WHERE last>? AND first<=?)"
+            waits = any(
+                integer(self._writer, sql.format(table), epoch.base, following.base)
+                for table in ("shed", "damaged")
+            )
+            if not stored and not waits:
                 self._writer.execute("DELETE FROM epoch WHERE epoch=?", (epoch.name,))
 
     def _check_media(self, work: Transaction) -> None:

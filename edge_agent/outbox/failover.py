@@ -15,6 +15,14 @@ from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.epochs import new_epoch
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
+from edge_agent.outbox.salvage import (
+    Salvage,
+    Salvaged,
+    UnreadableFile,
+    make_durable,
+    put_in_place,
+    saved_text,
+)
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.set_aside import set_aside
 from edge_agent.outbox.state_lock import StateLock
@@ -23,6 +31,8 @@ from edge_agent.outbox.transaction import EncodeLoss
 log = logging.getLogger(__name__)
 
 RETRY_DISK_S = 30.0
+SALVAGE_WITHIN_S = 20.0
+"""For reading a damaged database and writing the next one: alarms first, so the least is left then."""
 MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before it is trusted again
 
 
@@ -50,6 +60,7 @@ class Failover:
         self._state_dir = state_dir
         self._state_lock = state_lock
         self._path = state_dir / FILE_NAME
+        self._salvaged = state_dir / f"{FILE_NAME}.salvaged"
         self._max_bytes = max_bytes
         self._clock = clock
         self._boot_id = boot_id
@@ -66,7 +77,7 @@ class Failover:
         """The first store."""
         try:
             disk = self._queue.disk = self._open_store()
-            self._open_events.found(disk.open_events())
+            self._open_events.found(disk.left_open)
         except StoreUnusable as error:
             self.use_memory(error)
 
@@ -84,6 +95,9 @@ class Failover:
             if shutil.disk_usage(self._state_dir).free < MIN_FREE_BYTES:
                 return False
             self._return_to_disk(memory)
+        except StoreDamaged as error:
+            self.start_over(self._queue.disk, error)
+            return False
         except (OutboxError, OSError) as error:
             log.debug("outbox: disk still not usable: %s", error)
             return False
@@ -107,9 +121,10 @@ class Failover:
         """The content of ``disk`` is damaged: set it aside and begin a new database."""
         if self._queue.disk is not disk:
             return
+        known_n = disk.tally.n if disk is not None else 0
         self._queue.close_disk()
         try:
-            self._replace(error)
+            self._replace(error, known_n)
             new = self._queue.disk = self._new_store()
             new.remember_open(self._open_events.all())
         except OutboxError as second:
@@ -154,8 +169,8 @@ class Failover:
         self._queue.close_disk()
         self._queue.disk = disk
         owed = self._queue.owed()
+        self._open_events.found(disk.left_open)
         kept = disk.adopt(memory, owed, self._open_events)
-        self._open_events.found(disk.open_events())
         self._queue.settle(owed)
         self._queue.leave_memory()
         self._failing = None
@@ -163,6 +178,7 @@ class Failover:
 
     def _open_store(self) -> DiskStore:
         try:
+            self._finish_replacement()
             return self._new_store()
         except StoreDamaged as error:
             self._replace(error)
@@ -179,14 +195,54 @@ class Failover:
     def _new_store(self) -> DiskStore:
         return DiskStore(self._state_dir, self._max_bytes, self._boot_id, self._encode_loss)
 
-    def _replace(self, error: OutboxError) -> None:
-        """Set the file aside. What it held is lost to the centre, and the new epoch says so."""
+    def _replace(self, error: OutboxError, known_n: int = 0) -> None:
+        """Set the file aside and put one in its place that holds what can be read of it, in a new epoch."""
+        saved = self._salvage(error, known_n)
         target = self._set_aside(error)
+        self._finish_replacement()
         # SQLite sees that the file was moved, and leaves the log beside the next one alone.
         self._queue.close_disk()
-        self._notice = f"{error}; set aside as {target.name}, a new epoch has begun"
+        self._notice = f"{error}; set aside as {target.name}, a new epoch has begun; {saved_text(saved)}"
         log.error("outbox: %s", self._notice)
         self._queue.disk_was_replaced()
+
+    def _salvage(self, error: OutboxError, known_n: int) -> Salvaged | None:
+        """Build the file that takes the place of the damaged one; None: nothing of it can be read."""
+        until_mono = self._clock.monotonic() + SALVAGE_WITHIN_S
+        partial = self._path.with_name(f"{FILE_NAME}.new")
+        try:
+            room_bytes = min(self._max_bytes, shutil.disk_usage(self._state_dir).free - MIN_FREE_BYTES)
+            salvage = Salvage(
+                self._path,
+                room_bytes=room_bytes,
+                delivered=self._queue.is_delivered,
+                known_n=known_n,
+                give_up=lambda: self._clock.monotonic() > until_mono,
+            )
+            saved = salvage.run(partial)
+            make_durable(partial, self._salvaged)
+        except UnreadableFile as second:
+            log.error("outbox: %s", second)
+            return None
+        except OSError as second:
+            raise StoreUnusable(f"{error}; what it holds cannot be saved: {second.strerror}") from second
+        except sqlite3.Error as second:
+            if second.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise StoreUnusable(f"{error}; what it holds cannot be saved: {second}") from second
+            log.exception("outbox: what it holds cannot be saved")
+            return None
+        return saved
+
+    def _finish_replacement(self) -> None:
+        """Put the file in place that ``_salvage`` has built, also after a kill in between."""
+        try:
+            if not self._salvaged.exists():
+                return
+            if self._path.exists():
+                set_aside(self._path, self._clock.now())
+            put_in_place(self._salvaged, self._path)
+        except OSError as error:
+            raise StoreUnusable(f"{self._salvaged}: cannot be put in place: {error.strerror}") from error
 
     def _set_aside(self, error: OutboxError) -> Path:
         try:

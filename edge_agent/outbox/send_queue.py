@@ -40,6 +40,7 @@ class SendQueue:
         self._settled = 0  # deliveries of this disk that ``sent`` knows of
         self._shed_before = 0  # by stores that are closed
         self._media_shed_before = 0
+        self._damaged_before = 0
 
     # --- changes of the stores ---
 
@@ -47,6 +48,7 @@ class SendQueue:
         if self.disk is not None:
             self._shed_before += self.disk.tally.shed
             self._media_shed_before += self.disk.tally.media_shed
+            self._damaged_before += self.disk.tally.damaged
             self.disk.close()
             self.disk, self._settled = None, 0
 
@@ -70,7 +72,13 @@ class SendQueue:
     def owed(self, most: int = sys.maxsize) -> Owed:
         """Of the ranges that the centre confirmed, no more than so many rows."""
         backlog, media = self._backlog, frozenset(self._owed_media)
-        return Owed(backlog.owed.single, media, backlog.owed.part(most), backlog.sent.text)
+        damaged = frozenset(self.disk.damaged) if self.disk is not None else frozenset()
+        single = backlog.owed.single - damaged
+        return Owed(single, damaged, media, backlog.owed.part(most), backlog.sent.text)
+
+    def is_delivered(self, row: int) -> bool:
+        """Whether the disk still holds it only because its deletion is owed."""
+        return row in self._backlog.owed and (self.disk is None or row not in self.disk.damaged)
 
     @property
     def owed_count(self) -> int:
@@ -79,10 +87,11 @@ class SendQueue:
 
     def settle(self, owed: Owed) -> None:
         """These deletions are committed."""
-        self._backlog.owed.settle(owed.events, owed.ranges)
+        self._backlog.owed.settle(owed.events | owed.damaged, owed.ranges)
         if self._media_backlog is not None:
             self._media_backlog.owed -= owed.media
         if (disk := self.disk) is not None:
+            disk.damaged -= owed.damaged
             self._backlog.sent.confirmed(disk.tally.delivered - self._settled)
             self._settled = disk.tally.delivered
             shed, disk.shed_rows = disk.shed_rows, []
@@ -316,6 +325,7 @@ class SendQueue:
             media_shed=media_shed,
             unconfirmed=self._unconfirmed(owed),
             oldest_unconfirmed_s=oldest_unconfirmed_s,
+            damaged=self._damaged_before + (disk.tally.damaged if disk else 0),
         )
 
     def _owed_events(self, disk: DiskStore) -> int:
@@ -354,6 +364,8 @@ def _loaded(
         event = store.load(row, backlog.attempts(row))
         if event is None:
             backlog.forget(row)
+            if isinstance(store, DiskStore) and row in store.damaged:
+                backlog.owed.add(row)  # its deletion
         else:
             yield replace(event, again=is_again)
 

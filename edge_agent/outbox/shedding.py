@@ -1,6 +1,7 @@
 """Making room in a full outbox, inside the transaction that needs it, and keeping account of it.
 
-The table ``shed`` holds ranges of ``n`` that were given up and not announced yet. One ``loss``
+The table ``shed`` holds ranges of ``n`` that were given up and not announced yet, the table ``damaged`` those
+that a damaged file no longer holds. One ``loss``
 event waits at a time; what is shed until it is delivered goes into the next one. Ranges cannot
 outgrow the outbox: between two of them lies at least one event that is still stored, or one that
 was delivered, and while events are delivered, losses are too.
@@ -17,7 +18,8 @@ from edge_agent.outbox_model import Loss
 
 CHUNK = 8  # rows; a larger one makes the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB
-REASON = "outbox-full"
+REASONS = {"shed": "outbox-full", "damaged": "outbox-damaged"}
+"""By table."""
 
 
 def shed_media(db: sqlite3.Connection, excess: Callable[[int], int]) -> list[tuple[str, int]]:
@@ -56,13 +58,16 @@ def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> list[int]:
                 break
             db.executemany("DELETE FROM event WHERE id=?", rows)
             for (row,) in rows:
-                _note(db, n_of(row))
+                note(db, "shed", n_of(row))
             dropped += [row for (row,) in rows]
     return dropped
 
 
-def unannounced(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM shed LIMIT 1").fetchone() is not None
+def unannounced(db: sqlite3.Connection) -> str | None:
+    """A table that holds such ranges."""
+    sql = "SELECT 'damaged' FROM damaged UNION ALL SELECT 'shed' FROM shed LIMIT 1"
+    found = db.execute(sql).fetchone()
+    return None if found is None else str(found[0])
 
 
 def loss_waits(db: sqlite3.Connection) -> bool:
@@ -70,26 +75,30 @@ def loss_waits(db: sqlite3.Connection) -> bool:
     return db.execute(sql, rank_range(Rank.LOSS)).fetchone() is not None
 
 
-def take_loss(db: sqlite3.Connection, epochs: Epochs) -> Loss:
-    """The oldest unannounced ranges of one epoch, taken out of the account."""
-    rows = db.execute("SELECT first, last FROM shed ORDER BY first LIMIT ?", (MAX_RANGES,)).fetchall()
+def take_loss(db: sqlite3.Connection, table: str, epochs: Epochs) -> Loss | None:
+    """The oldest unannounced ranges of one epoch, taken out of the account. None: their epoch is not known
+    any more, so no receiver could tell which events they name."""
+    rows = db.execute(f"SELECT first, last FROM {table} ORDER BY first LIMIT ?", (MAX_RANGES,)).fetchall()
     parts = [part for first, last in rows for part in epochs.split(first, last)]
+    if not parts:
+        db.execute(f"DELETE FROM {table} WHERE last<=?", (rows[-1][1],))
+        return None
     epoch = parts[0][0]
     ranges = tuple((low, high) for name, low, high in parts if name == epoch)
     count = sum(high - low + 1 for low, high in ranges)
     last_n = epochs.n(ranges[-1][1], epoch)
-    db.execute("DELETE FROM shed WHERE last<=?", (last_n,))
-    db.execute("UPDATE shed SET first=?1+1 WHERE first<=?1", (last_n,))  # a range across two epochs
-    return Loss(epoch, ranges, count, REASON)
+    db.execute(f"DELETE FROM {table} WHERE last<=?", (last_n,))
+    db.execute(f"UPDATE {table} SET first=?1+1 WHERE first<=?1", (last_n,))  # a range across two epochs
+    return Loss(epoch, ranges, count, REASONS[table])
 
 
-def _note(db: sqlite3.Connection, n: int) -> None:
-    """Add n to the account, joined with its neighbours."""
-    sql = "SELECT first, last FROM shed WHERE first<? ORDER BY first DESC LIMIT 1"
+def note(db: sqlite3.Connection, table: str, n: int) -> None:
+    """Add n to the account in ``table``, joined with its neighbours."""
+    sql = f"SELECT first, last FROM {table} WHERE first<? ORDER BY first DESC LIMIT 1"
     before = db.execute(sql, (n,)).fetchone()
-    after = db.execute("SELECT last FROM shed WHERE first=?", (n + 1,)).fetchone()
+    after = db.execute(f"SELECT last FROM {table} WHERE first=?", (n + 1,)).fetchone()
     first = before[0] if before and before[1] == n - 1 else n
     last = after[0] if after else n
     if after:
-        db.execute("DELETE FROM shed WHERE first=?", (n + 1,))
-    db.execute("INSERT OR REPLACE INTO shed (first, last) VALUES (?, ?)", (first, last))
+        db.execute(f"DELETE FROM {table} WHERE first=?", (n + 1,))
+    db.execute(f"INSERT OR REPLACE INTO {table} (first, last) VALUES (?, ?)", (first, last))

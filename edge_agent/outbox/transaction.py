@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from edge_agent.outbox import shedding
 from edge_agent.outbox.chain import digest
+from edge_agent.outbox.checks import check_of
 from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer
 from edge_agent.outbox.epochs import Epochs
 from edge_agent.outbox.media import size_on_disk
@@ -35,6 +36,7 @@ class Tally:
     media: int = 0
     delivered: int = 0  # of these, since this file was opened
     shed: int = 0  # since this file was opened
+    damaged: int = 0  # since this file was opened: found not to be what was written, and given up
     media_shed: int = 0
 
     @property
@@ -47,12 +49,15 @@ class Owed:
     """Deletions that ride on the next transaction."""
 
     events: frozenset[int] = frozenset()
+    damaged: frozenset[int] = (
+        frozenset()
+    )  # of events that are not what was written: they are announced as lost
     media: frozenset[int] = frozenset()
     ranges: tuple[Rows, ...] = ()  # of rows of events
     sent: str = ""  # what ``SentMarks.text`` says now; written down with deletions
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.media or self.ranges)
+        return bool(self.events or self.damaged or self.media or self.ranges)
 
 
 class Transaction:
@@ -102,8 +107,9 @@ class Transaction:
         self.stored.append(event)
 
     def _insert_event(self, row: int, mono: float, camera: str, kind: str, payload: bytes) -> None:
-        sql = "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (?, ?, ?, ?, ?, ?)"
-        self._db.execute(sql, (row, self._boot, mono, camera, kind, payload))
+        sql = "INSERT INTO event (id, boot, mono, camera, kind, payload, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        check = check_of(row, camera, kind, payload)
+        self._db.execute(sql, (row, self._boot, mono, camera, kind, payload, check))
 
     def _insert_media(self, row: int, media: Media) -> None:
         size = size_on_disk(len(media.payload))
@@ -114,7 +120,7 @@ class Transaction:
         self.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
 
     def delete(self, owed: Owed) -> None:
-        """What is delivered."""
+        """What is delivered, and what is damaged."""
         gone = 0
         if owed.events:
             rows = [(row,) for row in owed.events]
@@ -123,9 +129,19 @@ class Transaction:
             gone += self._db.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", part).rowcount
         tally = self.tally
         self.tally = replace(tally, removed=tally.removed + gone, delivered=tally.delivered + gone)
+        if owed.damaged:
+            self._give_up(owed.damaged)
         for row in owed.media:
             sql = "DELETE FROM media WHERE id=? RETURNING media_id, bytes"
             self._drop_media(self._db.execute(sql, (row,)).fetchall())
+
+    def _give_up(self, rows: frozenset[int]) -> None:
+        """What cannot be sent, because it is not what was written; ``announce`` says so."""
+        for row in rows:
+            if self._db.execute("DELETE FROM event WHERE id=?", (row,)).rowcount:
+                shedding.note(self._db, "damaged", n_of(row))
+                tally = self.tally
+                self.tally = replace(tally, removed=tally.removed + 1, damaged=tally.damaged + 1)
 
     def _drop_media(self, dropped: list[tuple[str, int]]) -> None:
         tally = self.tally
@@ -159,14 +175,17 @@ class Transaction:
         return bytes_in_use(self._db) + self.tally.media_bytes + spare - self._max_db_bytes
 
     def announce(self, mono: float, encode_loss: EncodeLoss) -> None:
-        """Say what was shed, unless an earlier loss event still waits."""
-        if not shedding.unannounced(self._db) or shedding.loss_waits(self._db):
+        """Say what was shed or damaged, unless an earlier loss event still waits."""
+        table = shedding.unannounced(self._db)
+        if table is None or shedding.loss_waits(self._db):
             return
-        loss = shedding.take_loss(self._db, self.epochs)
+        loss = shedding.take_loss(self._db, table, self.epochs)
+        if loss is None:
+            return
         stamp = self._next_stamp()
         row = row_id(Rank.LOSS, self.tally.n + 1)
         self._append(row, stamp, mono, "gateway", LOSS_KIND, encode_loss(stamp, loss))
-        log.warning("outbox: full, %d events of epoch %s given up", loss.count, loss.epoch)
+        log.warning("outbox: %d events of epoch %s are lost (%s)", loss.count, loss.epoch, loss.reason)
 
     def adopt(self, memory: MemoryStore) -> int:
         """What waits in memory, under the stamps it has; how many they are."""

@@ -126,3 +126,10 @@ class LossData(Message, frozen=True, kw_only=True):
     ]
     count: Count
     reason: Literal["outbox-full", "memory-full"]
+    damaged: Annotated[
+        bool,
+        Meta(
+            description="the disk damaged them, so they could not be sent; ``reason`` means nothing then, "
+            "and some may have been delivered before"
+        ),
+    ] = False

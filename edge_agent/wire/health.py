@@ -44,6 +44,7 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
     media_depth: Count = 0
     degraded: str | None = None  # why events go out from memory, or null
     shed: Count = 0
+    damaged: Count = 0  # events given up since start because the disk had changed them
     media_shed: Count = 0  # pictures
     unconfirmed: Count = 0  # of ``depth``, sent and not confirmed by the centre; 0 unless it has to confirm
     oldest_unconfirmed_s: float = 0.0

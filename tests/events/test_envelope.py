@@ -117,10 +117,18 @@ def test_the_first_synchronisation_tells_the_offset_on_the_gateway_topic() -> No
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("reason", ["outbox-full", "memory-full"])
-def test_a_loss_names_its_epoch_and_ranges(reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "word", "damaged"),
+    [
+        ("outbox-full", "outbox-full", False),
+        ("memory-full", "memory-full", False),
+        ("outbox-damaged", "outbox-full", True),  # a centre of before knows no third word
+    ],
+)
+def test_a_loss_names_its_epoch_and_ranges(reason: str, word: str, damaged: bool) -> None:
     event = valid(maker().loss(Stamp(9, "bbbb"), Loss("aaaa", ((1, 4), (7, 7)), 5, reason)))
-    assert event["data"] == {"epoch": "aaaa", "ranges": [[1, 4], [7, 7]], "count": 5, "reason": reason}
+    said = {"epoch": "aaaa", "ranges": [[1, 4], [7, 7]], "count": 5, "reason": word, "damaged": damaged}
+    assert event["data"] == said
     assert event["severitytext"] == "WARN"
 
 

@@ -29,6 +29,7 @@ from edge_agent.device import degraded
 from edge_agent.evidence import verify
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.outbox.salvage import Salvaged, saved_text
 from tests.central.parts import Box
 from tests.central.test_alert_book import Ward
 from tests.central.web.house import House
@@ -62,8 +63,11 @@ def delivery() -> Iterator[str]:
     about = (clock, NOW, UTC)
     yield from degraded.delivery_lines(outbox, but(mqtt, last_error="timed out"), False, *about)
     yield from degraded.delivery_lines(
-        but(outbox, shed=3), but(mqtt, refused=2, no_subscriber=True), True, *about
+        but(outbox, shed=3, damaged=2), but(mqtt, refused=2, no_subscriber=True), True, *about
     )
+    for saved in (None, Salvaged(7, None), Salvaged(7, 2)):
+        text = f"outbox.db: malformed; set aside as x, a new epoch has begun; {saved_text(saved)}"
+        yield from degraded.delivery_lines(but(outbox, degraded=text), mqtt, True, *about)
     silent = but(outbox, unconfirmed=7, oldest_unconfirmed_s=900.0)
     for heard_s in (None, 800.0):
         confirmed = but(mqtt, delivery="confirmed", confirmed_age_s=heard_s)

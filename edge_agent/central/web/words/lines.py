@@ -73,6 +73,26 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "hàng đợi sự kiện: đã bỏ {0} sự kiện từ khi khởi động vì đầy",
     ),
     (
+        r"outbox: (\d+) events given up since start, the disk had damaged them",
+        "hàng đợi sự kiện: đã mất {0} sự kiện từ khi khởi động vì thẻ nhớ làm hỏng",
+    ),
+    (
+        r"outbox: (.+); set aside as (\S+), a new epoch has begun; (\d+) of its events saved, "
+        r"at most (\d+) lost",
+        "hàng đợi sự kiện: tệp lưu bị hỏng ({0}), đã cất riêng thành {1}; cứu được {2} sự kiện, "
+        "mất nhiều nhất {3}",
+    ),
+    (
+        r"outbox: (.+); set aside as (\S+), a new epoch has begun; (\d+) of its events saved, "
+        r"how many are lost is not known",
+        "hàng đợi sự kiện: tệp lưu bị hỏng ({0}), đã cất riêng thành {1}; cứu được {2} sự kiện, "
+        "không rõ mất bao nhiêu",
+    ),
+    (
+        r"outbox: (.+); set aside as (\S+), a new epoch has begun; nothing of it could be read",
+        "hàng đợi sự kiện: tệp lưu bị hỏng ({0}), đã cất riêng thành {1}; không đọc được gì",
+    ),
+    (
         r"broker: (\d+) events wait, the oldest for (\d+) s",
         "máy chủ nhận tin: {0} sự kiện đang chờ, cũ nhất {1} giây",
     ),

@@ -1,0 +1,226 @@
+"""Reads rows from a SQLite file whose b-trees may be broken, each page by itself.
+
+SQLite refuses a whole table when one of its pages is damaged. Its other pages can still be read:
+https://www.sqlite.org/fileformat2.html. The write-ahead log counts as far as it is committed. Its checksums
+are not computed; the caller verifies each row.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+Value = int | float | str | bytes | None
+
+DEFAULT_PAGE_BYTES = 4096
+TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
+BTREE_KINDS = (TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR)
+FILE_HEADER_BYTES = 100
+WAL_HEADER_BYTES = 32
+FRAME_HEADER_BYTES = 24
+_PTRMAP_ROOT, _PTRMAP_FREE, _PTRMAP_BTREE = 1, 2, 5
+_INT_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
+
+# What damaged bytes make of a decoder: positions outside the page, numbers without sense, text that is none.
+Broken = (IndexError, ValueError, struct.error)
+
+
+class PageFile:
+    """One database file with its log, read only. A page that cannot be read counts as one of zeros."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``OSError``."""
+        self._file = path.open("rb")
+        size = path.stat().st_size
+        header = self._file.read(FILE_HEADER_BYTES)
+        stated = int.from_bytes(header[16:18], "big") if len(header) == FILE_HEADER_BYTES else 0
+        valid = stated >= 512 and stated & (stated - 1) == 0
+        self.page_bytes = stated if valid else DEFAULT_PAGE_BYTES
+        self._logged: dict[int, bytes] = {}
+        wal = path.with_name(path.name + "-wal")
+        if wal.exists():
+            self._read_log(wal.read_bytes())
+        self.pages = max([size // self.page_bytes, *self._logged])
+
+    def close(self) -> None:
+        self._file.close()
+
+    def page(self, number: int) -> bytes:
+        logged = self._logged.get(number)
+        if logged is not None:
+            return logged
+        try:
+            self._file.seek((number - 1) * self.page_bytes)
+            content = self._file.read(self.page_bytes)
+        except OSError:
+            content = b""
+        return content.ljust(self.page_bytes, b"\0")
+
+    def kind(self, number: int) -> int:
+        """What its first byte says; only one of ``BTREE_KINDS`` means something."""
+        return self.page(number)[FILE_HEADER_BYTES if number == 1 else 0]
+
+    def is_btree(self, number: int) -> bool:
+        """Whether rows belong on it. A free page keeps old rows, which were deleted."""
+        kind, _ = self._pointer(number)
+        if self._is_pointer_map(number) or kind == _PTRMAP_FREE:
+            return False
+        # 0: the map itself is damaged.
+        return kind in (0, _PTRMAP_ROOT, _PTRMAP_BTREE)
+
+    def is_damaged(self, number: int) -> bool:
+        """Whether it belongs to a table and cannot be read."""
+        kind, _ = self._pointer(number)
+        return kind in (_PTRMAP_ROOT, _PTRMAP_BTREE) and self.kind(number) not in BTREE_KINDS
+
+    def place(self, number: int) -> tuple[int, int | None]:
+        """Root page of the table that it belongs to, and the largest row id that it may hold.
+
+        None: it is the last of its table, or the table has no row ids.
+        """
+        most: int | None = None
+        while (parent := self._pointer(number)[1]) and self.kind(parent) == TABLE_INTERIOR:
+            if most is None:
+                most = self._key_of_child(parent, number)
+            number = parent
+        return number, most
+
+    def _key_of_child(self, parent: int, child: int) -> int | None:
+        page = self.page(parent)
+        for at in self._cells(parent, page):
+            if page[at : at + 4] == child.to_bytes(4, "big"):
+                return _varint(page, at + 4)[0]
+        return None
+
+    def row_ids(self, number: int) -> list[int]:
+        """Of a leaf of a table with row ids."""
+        page, found = self.page(number), []
+        for at in self._cells(number, page):
+            try:
+                _, at = _varint(page, at)
+                found.append(_varint(page, at)[0])
+            except Broken:
+                continue
+        return found
+
+    def table_rows(self, number: int) -> Iterator[tuple[int, list[Value]]]:
+        """(row id, columns) of the cells of a leaf that can be read."""
+        page = self.page(number)
+        for at in self._cells(number, page):
+            try:
+                size, at = _varint(page, at)
+                row, at = _varint(page, at)
+                columns = _record(self._payload(page, at, size, self.page_bytes - 35))
+            except Broken:
+                continue
+            yield row, columns
+
+    def index_rows(self, number: int) -> Iterator[list[Value]]:
+        """The columns of the cells of a table WITHOUT ROWID that can be read, leaf or not."""
+        page, most = self.page(number), (self.page_bytes - 12) * 64 // 255 - 23
+        for at in self._cells(number, page):
+            try:
+                at += 4 if page[0] == INDEX_INTERIOR else 0
+                size, at = _varint(page, at)
+                columns = _record(self._payload(page, at, size, most))
+            except Broken:
+                continue
+            yield columns
+
+    # --- inside ---
+
+    def _read_log(self, log: bytes) -> None:
+        """Keep the newest committed content of each page that is in the log."""
+        salts, size = log[16:24], int.from_bytes(log[8:12], "big")
+        if size != self.page_bytes:
+            return
+        waiting: dict[int, bytes] = {}
+        step = FRAME_HEADER_BYTES + size
+        for at in range(WAL_HEADER_BYTES, len(log) - step + 1, step):
+            number, committed_pages = struct.unpack_from(">II", log, at)
+            if log[at + 8 : at + 16] != salts:
+                return  # left over from before the log was last begun anew
+            waiting[number] = log[at + FRAME_HEADER_BYTES : at + step]
+            if committed_pages:
+                self._logged.update(waiting)
+                waiting.clear()
+
+    def _pointer(self, number: int) -> tuple[int, int]:
+        """What the pointer map says of a page: its kind, and its parent."""
+        every = self.page_bytes // 5 + 1
+        its_map = (number - 2) // every * every + 2
+        if number <= 2 or number == its_map:
+            return 0, 0
+        kind, parent = struct.unpack_from(">BI", self.page(its_map), 5 * (number - its_map - 1))
+        return kind, parent
+
+    def _is_pointer_map(self, number: int) -> bool:
+        return number >= 2 and (number - 2) % (self.page_bytes // 5 + 1) == 0
+
+    def _cells(self, number: int, page: bytes) -> list[int]:
+        begin = FILE_HEADER_BYTES if number == 1 else 0
+        count = int.from_bytes(page[begin + 3 : begin + 5], "big")
+        first = begin + (12 if page[begin] in (INDEX_INTERIOR, TABLE_INTERIOR) else 8)
+        if first + 2 * count > len(page):
+            return []
+        return list(struct.unpack_from(f">{count}H", page, first))
+
+    def _payload(self, page: bytes, at: int, size: int, most: int) -> bytes:
+        """``most`` bytes lie on the page itself; of a longer one a part, and the rest on overflow pages."""
+        if size <= most:
+            return page[at : at + size]
+        if size > self.pages * self.page_bytes:
+            raise ValueError("longer than the file")
+        least, usable = (self.page_bytes - 12) * 32 // 255 - 23, self.page_bytes - 4
+        local = least + (size - least) % usable
+        local = local if local <= most else least
+        parts, rest = [page[at : at + local]], size - local
+        following = int.from_bytes(page[at + local : at + local + 4], "big")
+        while rest > 0:
+            if not 0 < following <= self.pages:
+                raise ValueError("its overflow pages are broken off")
+            content = self.page(following)
+            parts.append(content[4 : 4 + min(rest, usable)])
+            rest -= usable
+            following = int.from_bytes(content[:4], "big")
+        return b"".join(parts)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at ``at``, and where it ends."""
+    value = 0
+    for end in range(at, at + 8):
+        byte = data[end]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, end + 1
+    value = value << 8 | data[at + 8]
+    return (value - (1 << 64) if value >> 63 else value), at + 9
+
+
+def _record(payload: bytes) -> list[Value]:
+    """https://www.sqlite.org/fileformat2.html#record_format"""
+    end, at = _varint(payload, 0)
+    body, columns = end, []
+    while at < end:
+        serial, at = _varint(payload, at)
+        value, body = _value(payload, body, serial)
+        columns.append(value)
+    return columns
+
+
+def _value(payload: bytes, at: int, serial: int) -> tuple[Value, int]:
+    if serial == 0:
+        return None, at
+    if serial in (8, 9):
+        return serial - 8, at
+    if serial == 7:
+        return struct.unpack_from(">d", payload, at)[0], at + 8
+    size = _INT_BYTES.get(serial) or (serial - 12) // 2
+    content = payload[at : at + size]
+    if size < 0 or len(content) != size:
+        raise ValueError("broken off")
+    if serial in _INT_BYTES:
+        return int.from_bytes(content, "big", signed=True), at + size
+    return (content.decode() if serial % 2 else content), at + size

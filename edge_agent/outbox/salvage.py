@@ -1,0 +1,352 @@
+"""Saves what can be read of a damaged database into a new one: alarms first, under the stamps they have.
+
+The new file is built beside the damaged one and takes its place when it is complete. A kill in between leaves
+either the damaged one, which the next start salvages again, or a complete one, which the next start puts in
+place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.errors import OutboxError
+from edge_agent.outbox.checks import is_whole
+from edge_agent.outbox.database import build
+from edge_agent.outbox.epochs import new_epoch
+from edge_agent.outbox.order import Rank, n_of
+from edge_agent.outbox.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
+from edge_agent.state_file import sync_folder
+
+UNUSED_NUMBERS = 1 << 20
+"""Between the last number that was read and the new epoch: the centre may confirm events whose rows are lost,
+and a number of the old epoch is then still known as one of it."""
+ROWS_OF_A_PAGE = 64  # where no other page says how many they usually are
+EPOCH_NAME = re.compile(r"[0-9a-f]{4,16}")
+META_LOST = frozenset({"n", "removed", "head"})  # they change with what is saved
+
+
+class _Identity(msgspec.Struct):
+    """What each payload says of itself; the table of epochs can be damaged too."""
+
+    sequence: int | str
+    epoch: str
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
+
+
+class UnreadableFile(OutboxError):
+    """The damaged file cannot even be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    kept: int
+    lost: int | None  # announced, at most so many; None: nothing is known of it
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the first pass over the pages finds."""
+
+    leaves: dict[Rank, list[tuple[int, int]]] = field(default_factory=lambda: {rank: [] for rank in Rank})
+    other_leaves: list[int] = field(default_factory=list)  # of media and of what was shed
+    meta: dict[str, Value] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)  # name -> base
+    opens: list[list[Value]] = field(default_factory=list)
+    roots: dict[Value, Value] = field(default_factory=dict)  # table -> page
+    damaged: list[int] = field(default_factory=list)
+    most_rows: int = 0  # of a page of events
+
+
+@dataclass(slots=True)
+class _Account:
+    """Numbers of events, as the rows of the damaged database say."""
+
+    kept: int = 0
+    delivered: int = 0  # known to be, and still stored
+    known: set[int] = field(default_factory=set)  # saved, delivered, or given up before
+    highest: int = 0
+    broken: int = 0  # rows that are there and are not what was written
+    complete: bool = True  # False: there was no time or no room for the rest
+
+
+class Salvage:
+    """One attempt. ``delivered`` names rows that need not be saved; ``known_n`` is the last number allotted,
+    if the caller knows it; ``give_up`` ends the work when it takes too long."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        room_bytes: int,
+        delivered: Callable[[int], bool],
+        known_n: int,
+        give_up: Callable[[], bool],
+    ) -> None:
+        self._path = path
+        self._room_bytes = room_bytes
+        self._delivered = delivered
+        self._give_up = give_up
+        self._found = _Found()
+        self._account = _Account(highest=known_n)
+
+    def run(self, target: Path) -> Salvaged:
+        """Build ``target``. Raises ``UnreadableFile``, and ``OSError`` and ``sqlite3.Error`` when ``target``
+        cannot be written: then there is none."""
+        try:
+            opened = PageFile(self._path)
+        except OSError as error:
+            raise UnreadableFile(f"{self._path}: nothing of it can be read: {error.strerror}") from error
+        try:
+            with closing(opened) as pages, closing(build(target)) as db:
+                self._scan(pages)
+                db.execute("BEGIN")
+                self._save_events(db, pages)
+                self._save_others(db, pages)
+                lost = self._write_account(db, pages)
+                db.execute("COMMIT")
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return Salvaged(self._account.kept, lost)
+
+    # --- the first pass: which page holds what ---
+
+    def _scan(self, pages: PageFile) -> None:
+        for number in range(1, pages.pages + 1):
+            if self._give_up():
+                self._account.complete = False
+                return
+            if number > 1 and not pages.is_btree(number):
+                continue
+            kind = pages.kind(number)
+            if kind == TABLE_LEAF:
+                self._scan_leaf(pages, number)
+            elif kind in (INDEX_LEAF, INDEX_INTERIOR):
+                for columns in pages.index_rows(number):
+                    self._note(columns)
+            elif pages.is_damaged(number):
+                self._found.damaged.append(number)
+
+    def _scan_leaf(self, pages: PageFile, number: int) -> None:
+        found = self._found
+        first = next(pages.table_rows(number), None)
+        if first is not None and _is_schema(first[1]):
+            found.roots.update((columns[1], columns[3]) for _, columns in pages.table_rows(number))
+        elif first is not None and not _is_event(first[1]):
+            found.other_leaves.append(number)
+        else:
+            ids = [row for row in pages.row_ids(number) if _rank(row) is not None]
+            found.most_rows = max(found.most_rows, len(ids))
+            for rank in {_rank(row) for row in ids}:
+                if rank is not None:
+                    found.leaves[rank].append((min(row for row in ids if _rank(row) is rank), number))
+
+    def _note(self, columns: list[Value]) -> None:
+        """A row of the tables of counters, of epochs or of open events."""
+        match columns:
+            case [str(key), str(), bytes()]:
+                self._found.opens.append(columns)
+            case [str(key), int(base)] if EPOCH_NAME.fullmatch(key) and base >= 0:
+                self._found.epochs[key] = base
+            case [str(key), value]:
+                self._found.meta[key] = value
+
+    # --- the second pass: rows ---
+
+    def _save_events(self, db: sqlite3.Connection, pages: PageFile) -> None:
+        sql = (
+            "INSERT OR IGNORE INTO event (id, boot, mono, camera, kind, payload, crc) VALUES (?,?,?,?,?,?,?)"
+        )
+        for rank in Rank:
+            db.executemany(sql, self._events_of(rank, pages))
+
+    def _events_of(self, rank: Rank, pages: PageFile) -> Iterator[list[Value]]:
+        account = self._account
+        for _, number in sorted(self._found.leaves[rank]):
+            if not account.complete or self._give_up() or self._room_bytes <= 0:
+                account.complete = False
+                # Nobody reads these rows any more, but they are among what is lost.
+                ids = pages.row_ids(number)
+                account.highest = max([account.highest, *(n_of(row) for row in ids if _rank(row) is rank)])
+                continue
+            for row, columns in pages.table_rows(number):
+                if _rank(row) is rank and self._counts(row, columns):
+                    yield [row, *columns[1:6], columns[6] if len(columns) > 6 else None]
+
+    def _counts(self, row: int, columns: list[Value]) -> bool:
+        """Whether the row is to be saved; takes it into account."""
+        account, n = self._account, n_of(row)
+        if not self._is_sound(row, columns):
+            account.broken += 1
+            # Its number may be what is broken.
+            if n <= account.highest + ROWS_OF_A_PAGE:
+                account.highest = max(account.highest, n)
+            return False
+        account.highest = max(account.highest, n)
+        account.known.add(n)
+        if self._delivered(row):
+            account.delivered += 1
+            return False
+        account.kept += 1
+        payload = columns[5]
+        assert isinstance(payload, bytes)
+        self._room_bytes -= len(payload) * 5 // 4 + 200  # with what a page leaves empty
+        return True
+
+    def _is_sound(self, row: int, columns: list[Value]) -> bool:
+        match columns:
+            case [None, int(), int() | float(), str(camera), str(kind), bytes(payload)]:
+                whole = is_whole(row, camera, kind, payload, None)
+            case [
+                None,
+                int(),
+                int() | float(),
+                str(camera),
+                str(kind),
+                bytes(payload),
+                int() | None as check,
+            ]:
+                whole = is_whole(row, camera, kind, payload, check)
+            case _:
+                return False
+        return whole and self._has_epoch(n_of(row), payload)
+
+    def _has_epoch(self, n: int, payload: bytes) -> bool:
+        epochs = self._found.epochs
+        try:
+            identity = _IDENTITY.decode(payload)
+            base = n - int(identity.sequence)
+        except (msgspec.DecodeError, ValueError):
+            return any(base < n for base in epochs.values())
+        return base >= 0 and epochs.setdefault(identity.epoch, base) == base
+
+    def _save_others(self, db: sqlite3.Connection, pages: PageFile) -> None:
+        """Pictures, what was shed and not announced, open events, counters."""
+        for number in self._found.other_leaves:
+            for row, columns in pages.table_rows(number):
+                match columns:
+                    case [None, str(), str(), str(), str(), int(), *_]:
+                        values = (row, *columns[1:6])
+                        db.execute("INSERT OR IGNORE INTO media VALUES (?, ?, ?, ?, ?, ?)", values)
+                    case [None, int(last)] if 0 < row <= last <= self._account.highest:
+                        table = "damaged" if number == self._found.roots.get("damaged") else "shed"
+                        db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (row, last))
+                        self._account.known.update(range(row, last + 1))
+        db.executemany("INSERT OR IGNORE INTO open_event VALUES (?, ?, ?)", self._found.opens)
+        meta = {key: value for key, value in self._found.meta.items() if key not in META_LOST}
+        db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", meta.items())
+
+    # --- what is lost ---
+
+    def _write_account(self, db: sqlite3.Connection, pages: PageFile) -> int | None:
+        account, found = self._account, self._found
+        noted = found.meta.get("n")
+        if isinstance(noted, int):
+            account.highest = max(account.highest, noted)
+        ranges = self._lost_ranges(pages)
+        n = account.highest + UNUSED_NUMBERS
+        db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?)", found.epochs.items())
+        db.execute("INSERT INTO epoch VALUES (?, ?)", (new_epoch(), n))
+        for key, value in (("n", n), ("removed", n - account.kept)):
+            db.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
+        if not found.epochs:
+            return None
+        first_base = min(found.epochs.values(), default=0)
+        ranges = [(max(low, first_base + 1), high) for low, high in ranges if high > first_base]
+        db.executemany("INSERT OR IGNORE INTO damaged VALUES (?, ?)", ranges)
+        return sum(high - low + 1 for low, high in ranges)
+
+    def _lost_ranges(self, pages: PageFile) -> list[tuple[int, int]]:
+        """Numbers that are neither saved nor known to be delivered, as far as something is lost at all.
+
+        Which of the missing ones were delivered long ago is not written anywhere. The centre counts only
+        those that it does not have.
+        """
+        account, removed = self._account, self._found.meta.get("removed")
+        beyond, any_page = self._see_damaged_pages(pages)
+        gone = account.highest - removed - account.kept - account.delivered if isinstance(removed, int) else 0
+        lowest = min(account.known, default=account.highest + 1)
+        ranges: list[tuple[int, int]] = []
+        if gone > 0 or account.broken or not account.complete or (any_page and not isinstance(removed, int)):
+            ranges = _gaps(sorted(account.known), lowest, account.highest)
+            short = gone - sum(high - low + 1 for low, high in ranges)
+            if short > 0 and lowest > 1:
+                ranges.insert(0, (max(1, lowest - short), lowest - 1))
+        if beyond:
+            ranges.append((account.highest + 1, account.highest + beyond))
+        return ranges
+
+    def _see_damaged_pages(self, pages: PageFile) -> tuple[int, bool]:
+        """How many rows, newer than all that were read, damaged pages may have held; and whether any page of
+        events is damaged."""
+        found, account, beyond, any_page = self._found, self._account, 0, False
+        root, rows = found.roots.get("event"), found.most_rows or ROWS_OF_A_PAGE
+        for number in found.damaged:
+            its_root, most = pages.place(number)
+            if its_root != root or (number == root and any(found.leaves.values())):
+                continue  # of another table, or it held no rows
+            any_page = True
+            if most is None:
+                beyond += rows
+            elif _rank(most) is not None:
+                account.highest = max(account.highest, n_of(most))
+        return beyond, any_page
+
+
+def saved_text(saved: Salvaged | None) -> str:
+    """For health."""
+    if saved is None:
+        return "nothing of it could be read"
+    if saved.lost is None:
+        return f"{saved.kept} of its events saved, how many are lost is not known"
+    return f"{saved.kept} of its events saved, at most {saved.lost} lost"
+
+
+def make_durable(partial: Path, built: Path) -> None:
+    """Name the complete database ``partial`` ``built``. Raises ``OSError``."""
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, built)
+    sync_folder(built.parent)
+
+
+def put_in_place(built: Path, path: Path) -> None:
+    """Make the complete database ``built`` the one at ``path``, where none lies. Raises ``OSError``."""
+    for suffix in ("-wal", "-shm"):  # of another one: SQLite would apply it to this one
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    os.replace(built, path)
+    sync_folder(path.parent)
+
+
+def _gaps(numbers: list[int], low: int, high: int) -> list[tuple[int, int]]:
+    """What is missing of ``low`` to ``high`` in the ascending ``numbers``."""
+    gaps, expected = [], low
+    for number in numbers[: bisect_right(numbers, high)]:
+        if number > expected:
+            gaps.append((expected, number - 1))
+        expected = max(expected, number + 1)
+    return [*gaps, (expected, high)] if expected <= high else gaps
+
+
+def _rank(row: int) -> Rank | None:
+    rank = row >> 48
+    return Rank(rank) if 0 <= rank < len(Rank) and n_of(row) else None
+
+
+def _is_event(columns: list[Value]) -> bool:
+    return len(columns) in (6, 7) and isinstance(columns[1], int) and isinstance(columns[5], bytes)
+
+
+def _is_schema(columns: list[Value]) -> bool:
+    return len(columns) == 5 and columns[0] in ("table", "index") and isinstance(columns[3], int)

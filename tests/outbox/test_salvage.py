@@ -1,0 +1,178 @@
+"""A damaged database: the agent starts, what can be read is sent, and the rest is announced."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge_agent.model import Severity
+from edge_agent.outbox import Outbox, failover
+from edge_agent.outbox.database import PAGE_BYTES
+from edge_agent.outbox_model import OpenEvent, StoredEvent
+from tests.outbox.parts import HandClock, draft, outbox_in, picture
+
+MIXED = (Severity.INFO, Severity.INFO, Severity.ALARM, Severity.WARNING)
+EVENTS, DELIVERED = 60, 6
+ROWS_OF_A_PAGE = 6
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of some twenty pages with all that the outbox stores."""
+    folder = tmp_path_factory.mktemp("whole")
+    with outbox_in(folder) as outbox:
+        for number in range(EVENTS):
+            media = picture(f"p{number}") if number % 20 == 0 else None
+            opens = OpenEvent(f"e{number}", "cam-1", b"") if number % 25 == 0 else None
+            size = 9000 if number == 30 else 700
+            outbox.append(draft(severity=MIXED[number % 4], size=size, media=media, opens=opens))
+        for event in sorted(outbox.pending(EVENTS), key=lambda each: each.sequence)[:DELIVERED]:
+            outbox.delivered(*event.key)
+    return folder
+
+
+def damaged(whole: Path, folder: Path, offset: int, content: bytes) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(whole, folder)
+    with (folder / "outbox.db").open("r+b") as file:
+        file.seek(offset)
+        file.write(content)
+    return folder
+
+
+def pages(folder: Path) -> Iterator[int]:
+    """Where each begins."""
+    return iter(range(0, (folder / "outbox.db").stat().st_size, PAGE_BYTES))
+
+
+def drained(outbox: Outbox) -> list[StoredEvent]:
+    """Everything that waits or comes up while it is sent."""
+    events: list[StoredEvent] = []
+    for _ in range(3):
+        for event in outbox.pending(1000) or outbox.pending(1000):
+            outbox.delivered(*event.key)
+            events.append(event)
+        outbox.append(draft("next"))
+    return events
+
+
+def losses(events: list[StoredEvent]) -> list[dict[str, object]]:
+    found = {event.key: json.loads(event.payload)["loss"] for event in events if event.kind == "loss"}
+    return list(found.values())
+
+
+def announced(events: list[StoredEvent]) -> set[int]:
+    ranges = [tuple(each) for loss in losses(events) for each in loss["ranges"]]  # type: ignore[attr-defined]
+    return {number for low, high in ranges for number in range(low, high + 1)}
+
+
+def test_whatever_page_is_zeroed_the_agent_starts_saves_the_rest_and_announces_what_is_lost(
+    whole: Path, tmp_path: Path
+) -> None:
+    with outbox_in(whole) as outbox:
+        epoch = outbox.stats().epoch
+    waiting = set(range(DELIVERED + 1, EVENTS + 1))
+    for offset in pages(whole):
+        folder = damaged(whole, tmp_path / "state", offset, bytes(PAGE_BYTES))
+        with outbox_in(folder) as outbox:
+            events = drained(outbox)
+            outbox.stats()
+        old = [event for event in events if event.epoch == epoch and event.kind != "loss"]
+        saved = {event.sequence for event in old}
+        page = f"page {offset // PAGE_BYTES + 1}"
+        assert [each.priority for each in old] == sorted((e.priority for e in old), reverse=True), page
+        assert len(saved) == len(old) >= len(waiting) - ROWS_OF_A_PAGE, page
+        assert waiting <= saved | announced(events), page
+        assert not saved & announced(events), page
+        assert len(losses(events)) <= 1, page
+        assert len(announced(events)) <= 2 * ROWS_OF_A_PAGE, page
+        with outbox_in(folder) as outbox:
+            assert outbox.stats().degraded is None, page
+
+
+def test_damage_met_while_the_agent_runs_loses_no_more(whole: Path, tmp_path: Path) -> None:
+    clock, folder = HandClock(), tmp_path / "state"
+    shutil.copytree(whole, folder)
+    with outbox_in(folder, clock) as outbox:
+        newest = outbox.append(draft("newest", Severity.ALARM, size=700))
+        content = (folder / "outbox.db").read_bytes()
+        page = content.index(b'"sequence": 40,') // PAGE_BYTES
+        with (folder / "outbox.db").open("r+b") as file:
+            file.seek(page * PAGE_BYTES)
+            file.write(bytes(PAGE_BYTES))
+        saved = {event.sequence for event in outbox.pending(1000) or outbox.pending(1000)}
+        assert "set aside" in (outbox.stats().degraded or "")
+        assert newest.sequence in saved
+        assert len(saved) >= EVENTS - DELIVERED + 1 - ROWS_OF_A_PAGE
+
+
+def test_a_kill_before_the_saved_file_is_in_place_loses_nothing_of_it(whole: Path, tmp_path: Path) -> None:
+    folder = damaged(whole, tmp_path / "state", 0, bytes(PAGE_BYTES))
+    with outbox_in(folder):
+        pass
+    (folder / "outbox.db").rename(folder / "outbox.db.salvaged")
+    (aside,) = folder.glob("outbox.db.corrupt-*")
+    aside.rename(folder / "outbox.db")
+    with outbox_in(folder) as outbox:
+        assert len(outbox.pending(1000)) == EVENTS - DELIVERED
+
+
+def test_when_time_runs_out_alarms_are_saved_and_the_rest_is_announced(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a clock that runs a second a look."""
+
+    class Running(HandClock):
+        def monotonic(self) -> float:
+            self.advance(1.0)
+            return self.mono
+
+    monkeypatch.setattr(failover, "SALVAGE_WITHIN_S", 28.0)
+    folder = damaged(whole, tmp_path / "state", 0, bytes(PAGE_BYTES))
+    with outbox_in(folder, Running()) as outbox:
+        events = drained(outbox)
+    kinds = [event.priority for event in events if event.kind == "object" and event.epoch == events[0].epoch]
+    assert set(kinds) >= {Severity.ALARM.number}
+    assert len(kinds) + len(announced(events)) == EVENTS - DELIVERED
+
+
+def flip_a_bit(path: Path, text: bytes) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(text)] ^= 1
+    path.write_bytes(content)
+
+
+def test_an_event_with_a_flipped_bit_is_announced_as_lost_and_not_sent(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        for text in ("first", "second", "third"):
+            outbox.append(draft(text))
+    flip_a_bit(tmp_path / "outbox.db", b"second")
+    with outbox_in(tmp_path) as outbox:
+        events = drained(outbox)
+        assert {event.sequence for event in events} >= {1, 3}
+        assert (outbox.stats().damaged, announced(events)) == (1, {2})
+    with outbox_in(tmp_path) as outbox:
+        assert 2 not in {event.sequence for event in outbox.pending(10)}
+
+
+def test_a_database_of_the_agent_before_is_taken_over_and_can_be_given_back(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft("old"))
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("ALTER TABLE event DROP COLUMN crc")
+        db.execute("DROP TABLE damaged")
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft("new"))
+        assert [event.sequence for event in outbox.pending(10)] == [1, 2]
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        db.execute(
+            "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (3, 1, 0, 'c', 'k', '{}')"
+        )
+        db.execute("INSERT INTO shed VALUES (7, 8)")
