@@ -114,7 +114,7 @@ examples: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 3 --dist loadfile -q \
 		--basetemp=/tmp/edge-agent-examples tests/chaos/test_broker_away.py tests/agent tests/commands tests/contract \
-		tests/update tests/replay tests/mqtt/test_confirmed.py tests/central
+		tests/update tests/replay tests/mqtt/test_confirmed.py tests/central tests/doctor/test_delivery.py
 	$(BIN)/python -m edge_agent.asyncapi
 
 bench: setup $(VENV)/.bench

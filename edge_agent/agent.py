@@ -190,6 +190,7 @@ class Agent:
             publish_birth=self._publisher.publish_birth,
             updates=self._updates.commands,
             online=lambda: self._publisher.online,
+            self_test=lambda: self._publisher.self_test,
             events=self._events,
             room=self._room,
             usage=self._usage,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Literal, Protocol
 
 from edge_agent.hits import Phase
 from edge_agent.model import FULL_PICTURE, Box, Severity
@@ -112,6 +112,25 @@ class Draft:
     media: Media | None = None
     opens: OpenEvent | None = None  # remembered until a draft closes it; replaces what is remembered
     closes: str | None = None  # event_id
+
+
+EventProgress = Literal["waiting", "refused", "no-subscriber", "at-broker", "confirmed"]
+"""How far an event has come on its way to the centre."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestReport:
+    """What ``edge-agent doctor`` had the agent try, as far as it has come."""
+
+    own: bool | None = None  # may the gateway write its own topics; None: not known
+    foreign: bool | None = None  # and those of another gateway
+    event: str | None = None  # epoch/sequence of the test event; None: not stored yet
+    progress: EventProgress = "waiting"
+
+    def is_done(self, *, confirmed: bool) -> bool:
+        """Whether nothing more is to come; ``confirmed``: the centre has to confirm the event."""
+        access = self.own is False or self.foreign is not None
+        return access and self.progress not in (("waiting", "at-broker") if confirmed else ("waiting",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.cameras import Cameras
+from edge_agent.command_room.self_test import SelfTests
 from edge_agent.config.settings import Settings
-from edge_agent.device.control import EXIT_DONE, EXIT_FAILED, Answer, Relearn, Reload, Request
+from edge_agent.device.control import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    Answer,
+    Relearn,
+    Reload,
+    Request,
+    SelfTestRequest,
+)
+from edge_agent.errors import OutboxError
 from edge_agent.reload import Reloads
 
 log = logging.getLogger(__name__)
@@ -18,12 +28,18 @@ class Orders:
     """``obey`` runs on the thread of the control socket; a reload is left to the main thread."""
 
     def __init__(
-        self, settings: Callable[[], Settings], cameras: Cameras, reloads: Reloads, path: Path | None
+        self,
+        settings: Callable[[], Settings],
+        cameras: Cameras,
+        reloads: Reloads,
+        path: Path | None,
+        self_tests: SelfTests,
     ) -> None:
         """``settings`` are those in force, ``path`` the file they are from."""
         self._settings = settings
         self._cameras = cameras
         self._reloads = reloads
+        self._self_tests = self_tests
         self._path = None if path is None else str(path.resolve())
 
     def obey(self, request: Request) -> Answer:
@@ -32,12 +48,20 @@ class Orders:
                 return self._reload(path)
             case Relearn(_, camera_id):
                 return self._relearn(camera_id)
+            case SelfTestRequest(_, test_id):
+                return self._self_test(test_id)
 
     def _reload(self, path: str | None) -> Answer:
         if None not in (path, self._path) and path != self._path:
             told = f"this agent runs with {self._path}, not with {path}; nothing was read"
             return Answer(EXIT_FAILED, told)
         return self._reloads.ask()
+
+    def _self_test(self, test_id: str) -> Answer:
+        try:
+            return Answer(EXIT_DONE, "the test runs", self._self_tests.ask(test_id))
+        except OutboxError as error:
+            return Answer(EXIT_FAILED, f"the test event cannot be stored: {error}")
 
     def _relearn(self, camera_id: str) -> Answer:
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}

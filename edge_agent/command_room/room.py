@@ -26,6 +26,7 @@ from edge_agent.command_room.config_push import ConfigPush, SitePort
 from edge_agent.command_room.diagnostics import HealthHistory, bundle, configuration_text, listing
 from edge_agent.command_room.media_room import MediaRoom
 from edge_agent.command_room.orders import Orders
+from edge_agent.command_room.self_test import SelfTests
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
 from edge_agent.commands.desk import Desk
 from edge_agent.commands.files import Clip, Diagnostics, EvidenceHold, Snapshot
@@ -52,6 +53,7 @@ from edge_agent.device.supervisor import Supervisor
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.mqtt.self_test import SelfTest
 from edge_agent.mqtt.topics import DownKind, DownMessage
 from edge_agent.mqtt.usage import TrafficClass, Usage
 from edge_agent.overrides import Overrides
@@ -90,6 +92,7 @@ class Reach:
     publish_birth: Callable[[], None]
     updates: Updates
     online: Callable[[], bool]
+    self_test: Callable[[], SelfTest]
     events: EventMaker
     room: EvidenceRoom
     usage: Usage
@@ -134,7 +137,8 @@ class CommandRoom:
 
     def furnish(self, reach: Reach) -> None:
         """With all commands that there are."""
-        orders = Orders(reach.settings, reach.cameras, reach.reloads, reach.config_path)
+        self_tests = SelfTests(reach.self_test, reach.events, reach.room.outbox)
+        orders = Orders(reach.settings, reach.cameras, reach.reloads, reach.config_path, self_tests)
         self._push = self._config_push(reach)
         signed = self._settings.commands.signed
         for action in (*self._actions(reach, orders), *self._file_actions(reach)):

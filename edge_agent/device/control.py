@@ -1,4 +1,4 @@
-"""``edge-agent reload`` and ``relearn``: what a running agent is asked to do, over ``control.sock``.
+"""What ``edge-agent reload``, ``relearn`` and ``doctor`` ask of a running agent, over ``control.sock``.
 
 One request and one answer a connection, as JSON. Only the agent's own user, and root, may connect: a camera
 that is turned away and then relearned shows no tamper.
@@ -22,6 +22,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import ANSWER_TIMEOUT_S, CONTROL_SOCKET, ask, places_to_ask
 from edge_agent.errors import ConfigError
+from edge_agent.outbox_model import SelfTestReport
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,14 @@ class Relearn(Struct, frozen=True, tag="relearn"):
     camera: str
 
 
-Request = Reload | Relearn
+class SelfTestRequest(Struct, frozen=True, tag="self-test"):
+    """Begin a test of the way to the centre, or report on the one with this id."""
+
+    gateway: str
+    test_id: str
+
+
+Request = Reload | Relearn | SelfTestRequest
 
 
 class Answer(Struct, frozen=True):
@@ -59,6 +67,7 @@ class Answer(Struct, frozen=True):
 
     code: int | None
     text: str
+    self_test: SelfTestReport | None = None
 
 
 class ControlServer(LocalServer):
@@ -132,6 +141,15 @@ def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
     """Have the agent of this configuration learn a camera's view anew. Returns as ``run_reload``."""
     settings = last_good.read_or_find(path)
     return _run(settings, Relearn(settings.gateway.id, camera), stdout, stderr)
+
+
+def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | None:
+    """What the test has found so far; else why there is none; None: no agent runs."""
+    places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
+    answer = _ask(places, SelfTestRequest(settings.gateway.id, test_id))
+    if isinstance(answer, Answer):
+        return answer.self_test or answer.text
+    return answer
 
 
 def _run(settings: Settings, request: Request, stdout: TextIO, stderr: TextIO) -> int:

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.config.settings import Broker, Settings
-from edge_agent.device.status import Asked, StatusDocument
 from edge_agent.doctor.check import Figure, Level, Result
+from edge_agent.doctor.delivery import rights_result
 from edge_agent.doctor.words import level_of
 from edge_agent.errors import MqttError
-from edge_agent.mqtt.probe import NotLetIn, Rights, reach, try_rights
+from edge_agent.mqtt.probe import NotLetIn, reach, try_rights
 from edge_agent.mqtt.topics import Topics
 
 LIMIT_S = 14.5
 GOOD = ("broker-good", "broker-plain")
-NOBODY = "doctor"
-"""No gateway has this id: whoever may write its topics may write everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +42,26 @@ class BrokerCheck:
         login = self.settings.mqtt.credentials
         if login is not None and not login.password.reveal():
             return [reached, Result(check, "rights-unread")]
-        own, foreign = self._topics
+        topics = probe_topics(self.settings)
         try:
-            rights = try_rights(self.broker, self.settings.mqtt, self.settings.gateway.id, own, foreign)
+            rights = try_rights(self.broker, self.settings.mqtt, self.settings.gateway.id, *topics)
         except NotLetIn as error:
             trouble = error.trouble
             return [Result(self.name, f"broker-{trouble.kind}", {**figures, "text": trouble.text})]
         except MqttError as error:
             return [Result(self.name, "broker-lost", {**figures, "text": str(error)})]
-        return [reached, self._judged(check, rights)]
+        return [reached, rights_result(check, rights.own, rights.foreign, topics)]
 
-    @property
-    def _topics(self) -> tuple[str, str]:
-        root, gateway = self.settings.mqtt.root, self.settings.gateway
-        return Topics(root, gateway.ward, gateway.id).probe, Topics(root, gateway.ward, NOBODY).probe
 
-    def _judged(self, check: str, rights: Rights) -> Result:
-        own, foreign = self._topics
-        if rights.own is False:
-            return Result(check, "rights-none", {"topic": own})
-        if rights.own is None or rights.foreign is None:
-            return Result(check, "rights-silent")
-        return (
-            Result(check, "rights-open", {"topic": foreign})
-            if rights.foreign
-            else Result(check, "rights-good")
-        )
+def probe_topics(settings: Settings) -> tuple[str, str]:
+    """One of the gateway's own, and one of a gateway that does not exist."""
+    topics = Topics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id)
+    return topics.probe, topics.foreign_probe
 
 
 def is_good(results: Sequence[Result]) -> bool:
     """Whether a broker answers and lets this gateway in."""
     return any(result.finding in GOOD for result in results)
-
-
-def agent_told(results: Sequence[Result], asked: Asked) -> list[Result]:
-    """A running agent is not disturbed: what it knows has to do, and is said once, below the last broker.
-    Only where a broker is good: otherwise that is what has to be corrected first."""
-    if not is_good(results) or (asked.document is None and asked.failure is None):
-        return list(results)
-    last = max(at for at, result in enumerate(results) if result.finding.startswith("broker-"))
-    return [*results[: last + 1], _told("broker/rights", asked.document), *results[last + 1 :]]
-
-
-def _told(check: str, status: StatusDocument | None) -> Result:
-    if status is None:
-        return Result(check, "rights-not-tried")
-    mqtt = status.heartbeat.mqtt
-    if not status.connected:
-        if mqtt.last_error is None:
-            return Result(check, "session-waits")
-        return Result(check, "session-refused", {"reason": mqtt.last_error})
-    if mqtt.refused:
-        return Result(check, "rights-refused", {"refused": mqtt.refused})
-    return Result(check, "rights-by-agent")
 
 
 def broker_checks(settings: Settings, *, alone: bool, clock_trusted: bool) -> list[BrokerCheck]:

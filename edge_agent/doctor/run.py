@@ -15,6 +15,7 @@ from edge_agent.doctor import box, broker, cameras, detector, disk, running
 from edge_agent.doctor.cameras import CameraCheck, Seen
 from edge_agent.doctor.certificates import check_certificates
 from edge_agent.doctor.check import Check, Level, Result, run_checks
+from edge_agent.doctor.delivery import check_delivery, with_delivery
 from edge_agent.doctor.words import level_of
 from edge_agent.mqtt.slots import in_force
 
@@ -32,8 +33,11 @@ class Surroundings:
     clock: Clock = field(default_factory=SystemClock)
     sysroot: Path = Path("/")
     kernel: Callable[[], KernelSync | None] = read_kernel_sync
-    session_within_s: float = 20.0
-    """So long an agent without a session may take to get one, after everything else was looked at."""
+    session_within_s: float = 35.0
+    """So long an agent without a session may take to get one, after everything else was looked at: by default
+    it waits up to 30 s before its first attempt (``mqtt.spread_s``)."""
+    confirmed_within_s: float = 15.0
+    """So long the centre may take to confirm the agent's test event."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +77,9 @@ def examine(
     agent: str | None = None,
     first: Sequence[Result] | None = None,
 ) -> Examination:
-    """Under 20 s, and as long again where the agent has no session. ``unread``: why passwords or keys could
-    not be read, if so; ``agent``: the agent's user, where root has become him; ``first``: of
-    ``disk_before_first_start``."""
+    """Under 20 s; longer where the agent has no session, or the centre confirms nothing. ``unread``: why
+    passwords or keys could not be read, if so; ``agent``: the agent's user, where root has become him;
+    ``first``: of ``disk_before_first_start``."""
     began_mono = time.monotonic()
     clock, sysroot = surroundings.clock, surroundings.sysroot
     asked = ask_status(settings)
@@ -114,7 +118,10 @@ def examine(
     links_told = broker.spare_brokers(run_checks(checks))
     if broker.is_good(links_told):
         asked = _when_connected(settings, asked, surroundings.session_within_s)
-    results = broker.agent_told(links_told, asked)
+        within_s = surroundings.confirmed_within_s
+        delivery = check_delivery(settings, asked, broker.probe_topics(settings), within_s)
+        links_told = with_delivery(links_told, delivery)
+    results = list(links_told)
     seen = {name: visit.seen for name, visit in visits.items()}
     load = cameras.check_decoding(settings, [each.measured for each in seen.values()])
     of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")

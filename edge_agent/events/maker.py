@@ -271,6 +271,13 @@ class EventMaker:
         severity = Severity.INFO if data.outcome == "in-force" else Severity.WARNING
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
+    def self_test(self, asked_by: str) -> Draft:
+        """``self-test``: an event to be followed on its way. It is a warning, so that neither a backlog nor a
+        budget that runs short holds it back."""
+        return self._envelope.draft(
+            GATEWAY, Severity.WARNING, self._envelope.now(), wire.SelfTestData(asked_by=asked_by)
+        )
+
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
         data = wire.LossData(

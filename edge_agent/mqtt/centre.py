@@ -9,7 +9,7 @@ does; what goes again is bounded in rate, and by how much of it has had no answe
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,7 +74,15 @@ class Centre:
     ``rate`` is where the limit of what comes again is set.
     """
 
-    def __init__(self, outbox: ConfirmPort, clock: Clock, bounds: Resending) -> None:
+    def __init__(
+        self,
+        outbox: ConfirmPort,
+        clock: Clock,
+        bounds: Resending,
+        confirmed: Callable[[wire.Ack], None] = lambda _: None,
+    ) -> None:
+        """``confirmed`` is called with every confirmation of an epoch that is known here."""
+        self._confirmed = confirmed
         self.resends = 0
         self.ignored_acks = 0
         self.confirmed_mono: float | None = None  # when it last confirmed something that waited
@@ -171,6 +179,8 @@ class Centre:
         elif outcome is Confirmation.BEYOND:
             self._ignore(f"it names sequences up to {max([ack.upto, *ack.also])}, which were never sent")
             return
+        else:
+            self._confirmed(ack)
         if self._take_pictures(ack.media) or outcome is Confirmation.NEWS:
             self._is_alive()
 

@@ -29,6 +29,7 @@ from edge_agent.mqtt.pace import Pace
 from edge_agent.mqtt.rate import Rate
 from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.mqtt.rotation import Rotation
+from edge_agent.mqtt.self_test import SelfTest
 from edge_agent.mqtt.sender import OutboxPort, RepliesPort, Sender
 from edge_agent.mqtt.topics import DownMessage, Topics
 from edge_agent.mqtt.usage import Usage
@@ -96,8 +97,10 @@ class Publisher:
         self._reconnect = reconnect or Reconnect(settings.brokers, settings.spread_s)
         self._pace = pace or Pace(clock)
         confirmed = settings.delivery is Delivery.CONFIRMED
-        self._centre = Centre(outbox, clock, resending or Resending()) if confirmed else None
-        self._sender = Sender(outbox, topics, usage, clock, self._pace, replies, self._centre)
+        self.self_test = test = SelfTest(topics.probe, topics.foreign_probe, outbox.wake)
+        bounds = resending or Resending()
+        self._centre = Centre(outbox, clock, bounds, test.confirmed) if confirmed else None
+        self._sender = Sender(outbox, topics, usage, clock, self._pace, replies, self._centre, test)
         self._downlink = Downlink(topics, on_down, self._centre, outbox.wake)
         self._rotation = rotation or Rotation(settings, topics.gateway, clock_trusted=clock_trusted)
         self._session = str(uuid.uuid4())

@@ -14,6 +14,7 @@ from edge_agent.mqtt.centre import Centre, ConfirmPort
 from edge_agent.mqtt.client import Connection, Message, packet_bytes
 from edge_agent.mqtt.inbox import Acked, Connected
 from edge_agent.mqtt.pace import Pace
+from edge_agent.mqtt.self_test import SelfTest
 from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import TrafficClass, Usage
 from edge_agent.mqtt.window import (
@@ -22,6 +23,7 @@ from edge_agent.mqtt.window import (
     SUCCESS,
     TOPIC_INVALID,
     WINDOW,
+    AccessProbe,
     Gate,
     Sent,
     Window,
@@ -101,8 +103,10 @@ class Sender:
         pace: Pace | None = None,
         replies: RepliesPort | None = None,
         centre: Centre | None = None,
+        self_test: SelfTest | None = None,
     ) -> None:
         self.window = Window()
+        self._self_test = self_test
         self.centre = centre
         self.refused = 0
         self._outbox = outbox
@@ -152,6 +156,8 @@ class Sender:
         if reason in BLAMES_A_MESSAGE:
             for event in self.window.events:
                 self._defer(event)
+        for probe in self.window.probes:
+            self._probed(probe, None)
         self._own.clear()
         self.window.clear()
         self._connection = None
@@ -185,6 +191,7 @@ class Sender:
     def fill(self) -> None:
         """Send what the window has room for: own messages, replies, events, then, one by one, pictures."""
         self.fill_own()
+        self._fill_probe()
         self.fill_replies()
         waiting = self.fill_events()
         held = waiting or self.window.has_media or not self._pace.takes_media()
@@ -195,6 +202,16 @@ class Sender:
             return
         if (media := self._outbox.pending_media()) is not None:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
+
+    def _fill_probe(self) -> None:
+        """A few bytes, while an operator waits; the next one when this one is answered."""
+        if self._self_test is None or not self.window.free_for_others:
+            return
+        if (probe := self._self_test.take_probe()) is not None:
+            assert self._connection is not None
+            message = Message(probe.topic, b"")
+            packet_id = self._connection.publish(message)
+            self.window.add(packet_id, probe, packet_bytes(message), self._clock.monotonic())
 
     def fill_replies(self) -> None:
         """Somebody waits for them, and they are few. Alarms keep a place of their own."""
@@ -215,11 +232,15 @@ class Sender:
         sent = self.window.take(signal.packet_id)
         if sent is None:
             return
+        if self._self_test is not None and isinstance(sent, StoredEvent):
+            self._self_test.event_acked(sent.key, signal.reason)
         if isinstance(sent, str):
             if signal.reason >= 0x80:
                 self._refused(sent, signal.reason)
         elif isinstance(sent, WaitingReply):
             self._answered(sent, signal.reason)
+        elif isinstance(sent, AccessProbe):
+            self._probed(sent, signal.reason)
         elif signal.reason == SUCCESS:
             self._delivered(sent)
         else:
@@ -309,6 +330,15 @@ class Sender:
         if self._replies is not None:
             self._replies.delivered(reply.number)
 
+    def _probed(self, probe: AccessProbe, reason: int | None) -> None:
+        """``reason``: of the PUBACK; None: the connection ended before it."""
+        if self._self_test is None:
+            return
+        if reason is None:
+            self._self_test.lost(probe)
+        else:
+            self._self_test.answered(probe, reason)
+
     def _gate_of(self, item: StoredEvent | Media) -> Gate:
         return self._event_gate if isinstance(item, StoredEvent) else self._media_gate
 
@@ -366,4 +396,6 @@ def _named(item: Sent) -> str:
         return f"event {item.sequence} of {item.camera}"
     if isinstance(item, WaitingReply):
         return f"the reply to command {item.command_id}"
+    if isinstance(item, AccessProbe):
+        return item.topic
     return f"picture {item.media_id}" if isinstance(item, Media) else item

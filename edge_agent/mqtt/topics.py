@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
+NO_GATEWAY = "doctor"
+"""No gateway has this id."""
 _LEVEL = re.compile(r"[^/+#\x00]+")
 
 
@@ -48,6 +50,7 @@ class Topics:
     def __init__(self, root: str, ward: str, gateway: str) -> None:
         self.gateway = _checked(gateway)
         base = f"{root}/{_checked(ward)}/{self.gateway}"
+        self._up_of_nobody = f"{root}/{ward}/{NO_GATEWAY}/up"
         self._up = f"{base}/up"
         self._down = f"{base}/down"
 
@@ -69,6 +72,11 @@ class Topics:
     def probe(self) -> str:
         """Where ``edge-agent doctor`` tries whether it may write: empty, not retained."""
         return f"{self._up}/probe"
+
+    @property
+    def foreign_probe(self) -> str:
+        """The same of a gateway that does not exist: whoever may write there may write for every gateway."""
+        return self._up_of_nobody + "/probe"
 
     def event(self, camera_id: str) -> str:
         """Events of one camera; ``gateway`` for those of the box itself."""

@@ -28,8 +28,17 @@ FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S = 60.0, 900.0
 SUCCESS, NO_SUBSCRIBER = 0x00, 0x10
 PACKET_TOO_LARGE, TOPIC_INVALID = 0x95, 0x90
 
-Sent = StoredEvent | Media | WaitingReply | str
-"""An event, a picture, a reply, or the name of one of the gateway's own messages."""
+
+@dataclass(frozen=True, slots=True)
+class AccessProbe:
+    """An empty message whose PUBACK says whether the broker lets the gateway write there."""
+
+    topic: str
+    foreign: bool  # of another gateway
+
+
+Sent = StoredEvent | Media | WaitingReply | AccessProbe | str
+"""An event, a picture, a reply, a probe, or the name of one of the gateway's own messages."""
 
 
 def deferral_s(attempts: int, first_s: float = FIRST_DEFERRAL_S) -> float:
@@ -88,6 +97,10 @@ class Window:
     @property
     def has_media(self) -> bool:
         return any(isinstance(slot.sent, Media) for slot in self._slots.values())
+
+    @property
+    def probes(self) -> tuple[AccessProbe, ...]:
+        return tuple(slot.sent for slot in self._slots.values() if isinstance(slot.sent, AccessProbe))
 
     @property
     def replies(self) -> frozenset[int]:

@@ -117,6 +117,12 @@ class UpdateData(Message, frozen=True, kw_only=True):
     command_id: Annotated[str | None, Meta(description="null: the box fetched it by itself")] = None
 
 
+class SelfTestData(Message, frozen=True, kw_only=True):
+    """``self-test``: nothing happened; a command follows this event as far as the centre's confirmation."""
+
+    asked_by: Annotated[str, Meta(description="the command on the gateway, such as doctor")]
+
+
 class LossData(Message, frozen=True, kw_only=True):
     """``loss``: events that were given up; a gap that is not announced is a fault."""
 

@@ -12,6 +12,7 @@ from edge_agent.wire.box import (
     ClockCorrectionData,
     HealingData,
     LossData,
+    SelfTestData,
     ThermalData,
     UpdateData,
     UplinkData,
@@ -49,6 +50,7 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "certificate": CertificateData,
     "healing": HealingData,
     "update": UpdateData,
+    "self-test": SelfTestData,
     "loss": LossData,
 }
 Data = TypeVar("Data", bound=Message)

@@ -87,6 +87,7 @@ def test_what_the_gateway_may_write_is_tried(
         told = examined(config_of(fleet, tmp_path, broker.port))
     assert told.finding("broker") == "broker-good"
     assert (told.finding("broker/rights"), told.line("broker/rights").level) == (finding, level)
+    assert (told.finding("broker/delivery"), told.code) == ("delivery-no-agent", 1)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,8 @@ def test_what_a_running_agent_says_is_said_once(tmp_path: Path) -> None:
         ("broker-1", "broker-plain"),
         ("broker-2", "broker-plain"),
         ("broker-3", "broker-spare"),
-        ("broker/rights", "rights-by-agent"),
+        ("broker/rights", "rights-open"),  # this broker has no access list
+        ("broker/delivery", "delivery-no-subscriber"),
     ]
 
 
@@ -196,9 +198,15 @@ def test_without_tls_there_is_no_line_for_certificates(tmp_path: Path) -> None:
     assert check_certificates(mqtt, NOW, clock_trusted=True) == []
 
 
-def test_a_running_agent_keeps_its_session(fleet: Fleet, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("acl", "finding"),
+    [(OWN_ONLY, "rights-good"), (ANOTHER_WARD, "rights-none")],
+)
+def test_a_running_agent_tries_what_it_may_write_and_keeps_its_session(
+    fleet: Fleet, tmp_path: Path, acl: str, finding: str
+) -> None:
     """At a broker that names clients after their certificates, as ours does."""
-    with broker_of(fleet, tmp_path, OWN_ONLY, more=("use_username_as_clientid true",)) as broker:
+    with broker_of(fleet, tmp_path, acl, more=("use_username_as_clientid true",)) as broker:
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
             wait_until(lambda: (agent.status() or {}).get("connected"), what="a session")
@@ -207,7 +215,7 @@ def test_a_running_agent_keeps_its_session(fleet: Fleet, tmp_path: Path) -> None
     assert status is not None
     assert (status["connected"], status["heartbeat"]["mqtt"]["reconnects"]) == (True, 0)
     assert told.finding("agent") == "agent-running"
-    assert (told.finding("broker"), told.finding("broker/rights")) == ("broker-good", "rights-by-agent")
+    assert (told.finding("broker"), told.finding("broker/rights")) == ("broker-good", finding)
     assert broker.log.count(" as dt-001 (") == 1, broker.log
 
 
@@ -230,7 +238,7 @@ def test_an_agent_that_is_about_to_connect_is_waited_for(tmp_path: Path) -> None
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
         with AgentProcess(config) as agent:
             wait_until(agent.status, what="the agent")
-            assert examined(config).finding("broker/rights") == "rights-by-agent"
+            assert examined(config).finding("broker/rights") == "rights-open"
 
 
 @pytest.mark.parametrize("named_after_the_user", [False, True])

@@ -45,7 +45,7 @@ RULES = (
 """Kinds of what a rule sees."""
 CAMERA = ("camera-view", "camera-state")
 BOX = ("thermal", "uplink", "certificate", "healing", "update", "clock-correction", "loss")
-QUIET = ("object", "counts", "line-counts", "chain-head", "evidence")
+QUIET = ("object", "counts", "line-counts", "chain-head", "evidence", "self-test")
 """What machines read: left out unless asked for."""
 KINDS = (*RULES, *CAMERA, *BOX, *QUIET)
 

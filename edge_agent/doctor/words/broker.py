@@ -150,7 +150,7 @@ BROKER: dict[str, Wording] = {
         "is this gateway, with this ward, in the access list of the broker? Tell the centre",
         "hộp này, đúng phường, đã có trong phân quyền của broker chưa? Báo trung tâm",
     ),
-    "rights-silent": yellow(
+    "rights-silent": red(
         "the broker lets it in, but does not say whether it may write",
         "broker cho vào nhưng không trả lời có được ghi hay không",
         _AGAIN,
@@ -162,16 +162,12 @@ BROKER: dict[str, Wording] = {
         "run it with sudo",
         "chạy lại với sudo",
     ),
-    # --- what a running agent says: it is not disturbed ---
-    "rights-by-agent": green(
-        "the running agent is let in, and nothing was refused; other topics are tried while it does not run",
-        "agent đang chạy được cho vào, không bị từ chối; chủ đề khác chỉ thử khi agent không chạy",
-    ),
+    # --- what a running agent has tried ---
     "rights-not-tried": skipped(
-        "not tried beside a running agent that does not answer",
-        "chưa thử vì agent đang chạy mà không trả lời",
-        "see agent",
-        "xem dòng agent",
+        "not tried: the running agent cannot be asked",
+        "chưa thử vì không hỏi được agent đang chạy",
+        "see broker/delivery",
+        "xem dòng broker/delivery",
     ),
     "rights-refused": red(
         "the broker has refused {refused} messages of the agent since it started",
@@ -179,7 +175,7 @@ BROKER: dict[str, Wording] = {
         "is this gateway, with this ward, in the access list of the broker? Tell the centre",
         "hộp này, đúng phường, đã có trong phân quyền của broker chưa? Báo trung tâm",
     ),
-    "session-waits": yellow(
+    "session-waits": red(
         "the agent is not connected yet; its first attempt is to come (mqtt.spread_s)",
         "agent chưa kết nối; sắp thử lần đầu (mqtt.spread_s)",
         "run it again in a minute",
@@ -190,5 +186,56 @@ BROKER: dict[str, Wording] = {
         "agent không kết nối được: {reason}",
         "run it again in a minute; then tell the centre",
         "một phút sau chạy lại; rồi báo trung tâm",
+    ),
+    # --- whether events arrive at the centre ---
+    "delivery-confirmed": green(
+        "the centre has confirmed a test event, {took_s:.1f} s after it was sent",
+        "trung tâm đã xác nhận sự kiện thử, {took_s:.1f} giây sau khi gửi",
+    ),
+    "delivery-unconfirmed": red(
+        "the broker has the test event {event}, but the centre has not confirmed it within {took_s:.0f} s",
+        "broker đã nhận sự kiện thử {event}, nhưng trung tâm chưa xác nhận trong {took_s:.0f} giây",
+        "tell the centre: does its ingest (edge-central) run, and does it take in this ward? Events stay on "
+        "this box until they are confirmed",
+        "báo trung tâm: bộ thu (edge-central) có chạy không, có nhận phường này không? Sự kiện vẫn lưu trên "
+        "hộp này cho đến khi được xác nhận",
+    ),
+    "delivery-broker": yellow(
+        "the broker has the test event {event}; whether the centre has stored it is not known, because "
+        "mqtt.delivery is broker",
+        "broker đã nhận sự kiện thử {event}; không biết trung tâm đã lưu hay chưa, "
+        "vì mqtt.delivery là broker",
+        "ask the centre whether it has it; where edge-agent central runs, set mqtt.delivery: confirmed",
+        "hỏi trung tâm có sự kiện này không. Nơi có chạy edge-agent central thì đặt mqtt.delivery: confirmed",
+    ),
+    "delivery-no-subscriber": red(
+        "no program subscribes to this gateway's events at the broker: they stay on this box ({event})",
+        "ở broker không có ai đăng ký nhận sự kiện của hộp này: chúng nằm lại trên hộp ({event})",
+        "tell the centre: its ingest does not run, or does not take in this ward",
+        "báo trung tâm: bộ thu không chạy, hoặc không nhận phường này",
+    ),
+    "delivery-refused": red(
+        "the broker refuses the test event {event}",
+        "broker từ chối sự kiện thử {event}",
+        "is up/event of this gateway, with this ward, in the access list of the broker? Tell the centre",
+        "up/event của hộp này, đúng phường, đã có trong phân quyền của broker chưa? Báo trung tâm",
+    ),
+    "delivery-unsent": red(
+        "the test event {event} has not reached the broker within {took_s:.0f} s",
+        "sự kiện thử {event} chưa tới broker trong {took_s:.0f} giây",
+        "is the uplink slow? Run it again in a minute; then tell the centre",
+        "đường truyền có chậm không? Một phút sau chạy lại; rồi báo trung tâm",
+    ),
+    "delivery-no-agent": red(
+        "not tried: the agent does not run, and only it sends events",
+        "chưa thử: agent không chạy, mà chỉ agent mới gửi sự kiện",
+        "sudo systemctl enable --now edge-agent, then run doctor again",
+        "sudo systemctl enable --now edge-agent, rồi chạy lại doctor",
+    ),
+    "delivery-not-asked": red(
+        "not tried: the running agent cannot be asked ({reason})",
+        "chưa thử: không hỏi được agent đang chạy ({reason})",
+        "run it with sudo; if it stays so: sudo systemctl restart edge-agent",
+        "chạy lại với sudo; nếu vẫn vậy: sudo systemctl restart edge-agent",
     ),
 }

@@ -31,6 +31,7 @@ _VI_PARTS = {
     "view": "hướng nhìn",
     "main": "luồng chính",
     "rights": "phân quyền",
+    "delivery": "xác nhận của trung tâm",
     "ca": "CA",
 }
 

@@ -43,6 +43,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind-certificate": ("Chứng thư", "Certificate"),
     "kind-healing": ("Tự phục hồi", "Self-healing"),
     "kind-update": ("Cập nhật", "Update"),
+    "kind-self-test": ("Thử đường truyền", "Self-test"),
     "kind-clock-correction": ("Chỉnh đồng hồ", "Clock correction"),
     "kind-loss": ("Mất sự kiện", "Events lost"),
     "rule-ward-outage": ("Mất liên lạc cả phường", "Ward outage"),

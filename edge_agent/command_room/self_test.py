@@ -1,0 +1,44 @@
+"""``edge-agent doctor`` asks a running agent to test its own way to the centre."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+
+from edge_agent.events import Appender, EventMaker
+from edge_agent.mqtt.self_test import SelfTest
+from edge_agent.outbox_model import SelfTestReport, Stamp
+
+REMEMBERED = 16
+
+
+class SelfTests:
+    """On the thread of the control socket. ``ask`` does not wait for the result: the asker asks again.
+
+    Of two at a time the newer one counts, and both askers get its result.
+    """
+
+    def __init__(self, test: Callable[[], SelfTest], events: EventMaker, outbox: Appender) -> None:
+        self._test = test
+        self._events = events
+        self._outbox = outbox
+        self._begun: deque[str] = deque(maxlen=REMEMBERED)
+
+    def ask(self, test_id: str) -> SelfTestReport:
+        """What the newest test has found so far; an id that is new begins one. Raises OutboxError."""
+        test = self._test()
+        if test_id not in self._begun:
+            self._begun.append(test_id)
+            test.begin()
+            self._store_event(test)
+        return test.report()
+
+    def _store_event(self, test: SelfTest) -> None:
+        draft = self._events.self_test("doctor")
+
+        def encode(stamp: Stamp) -> bytes:
+            test.follow(stamp.sequence, stamp.epoch)
+            return draft.encode(stamp)
+
+        self._outbox.append(dataclasses.replace(draft, encode=encode))

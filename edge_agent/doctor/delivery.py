@@ -1,0 +1,104 @@
+"""Whether events arrive at the centre, and what the gateway may write: a running agent tests both itself."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+
+from edge_agent.config.settings import Settings
+from edge_agent.device.control import ask_self_test
+from edge_agent.device.status import Asked, StatusDocument
+from edge_agent.doctor.check import Figure, Result
+from edge_agent.outbox_model import SelfTestReport
+
+RIGHTS, DELIVERY = "broker/rights", "broker/delivery"
+ASK_EVERY_S = 0.25
+
+
+def check_delivery(
+    settings: Settings, asked: Asked, topics: tuple[str, str], within_s: float
+) -> list[Result]:
+    """Blocks up to ``within_s``, where the centre does not confirm the agent's test event. ``topics``: see
+    ``rights_result``."""
+    if asked.document is None:
+        return _not_asked(asked)
+    if not asked.document.connected:
+        return [_session(asked.document)]
+    began_mono = time.monotonic()
+    confirmed = asked.document.heartbeat.mqtt.delivery == "confirmed"
+    report = _report(settings, within_s, confirmed=confirmed)
+    if not isinstance(report, SelfTestReport):
+        reason = report or "it has just ended"
+        return [
+            Result(RIGHTS, "rights-not-tried"),
+            Result(DELIVERY, "delivery-not-asked", {"reason": reason}),
+        ]
+    rights = _rights(report, topics, asked.document.heartbeat.mqtt.refused)
+    if report.own is False:
+        return [rights]
+    took_s = time.monotonic() - began_mono
+    return [rights, _delivery(report, took_s, confirmed=confirmed)]
+
+
+def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> Result:
+    """``topics``: one of the gateway's own, and one of another gateway."""
+    if own is False:
+        return Result(check, "rights-none", {"topic": topics[0]})
+    if own is None or foreign is None:
+        return Result(check, "rights-silent")
+    return Result(check, "rights-open", {"topic": topics[1]}) if foreign else Result(check, "rights-good")
+
+
+def _not_asked(asked: Asked) -> list[Result]:
+    if asked.failure is None:  # no agent runs: what it may write was tried in its place
+        return [Result(DELIVERY, "delivery-no-agent")]
+    return [
+        Result(RIGHTS, "rights-not-tried"),
+        Result(DELIVERY, "delivery-not-asked", {"reason": asked.failure}),
+    ]
+
+
+def _session(status: StatusDocument) -> Result:
+    if status.heartbeat.mqtt.last_error is None:
+        return Result(RIGHTS, "session-waits")
+    return Result(RIGHTS, "session-refused", {"reason": status.heartbeat.mqtt.last_error})
+
+
+def _report(settings: Settings, within_s: float, *, confirmed: bool) -> SelfTestReport | str | None:
+    test_id, deadline = uuid.uuid4().hex, time.monotonic() + within_s
+    while True:
+        report = ask_self_test(settings, test_id)
+        over = time.monotonic() > deadline
+        if over or not isinstance(report, SelfTestReport) or report.is_done(confirmed=confirmed):
+            return report
+        time.sleep(ASK_EVERY_S)
+
+
+def _rights(report: SelfTestReport, topics: tuple[str, str], refused: int) -> Result:
+    found = rights_result(RIGHTS, report.own, report.foreign, topics)
+    if refused and found.finding == "rights-good":
+        return Result(RIGHTS, "rights-refused", {"refused": refused})
+    return found
+
+
+def _delivery(report: SelfTestReport, took_s: float, *, confirmed: bool) -> Result:
+    figures: dict[str, Figure] = {"event": report.event or "-", "took_s": took_s}
+    if report.progress == "at-broker" and not confirmed:
+        return Result(DELIVERY, "delivery-broker", figures)
+    return Result(DELIVERY, _FINDINGS[report.progress], figures)
+
+
+_FINDINGS = {
+    "waiting": "delivery-unsent",
+    "refused": "delivery-refused",
+    "no-subscriber": "delivery-no-subscriber",
+    "at-broker": "delivery-unconfirmed",
+    "confirmed": "delivery-confirmed",
+}
+
+
+def with_delivery(results: Sequence[Result], found: Sequence[Result]) -> list[Result]:
+    """What was found belongs below the last broker."""
+    last = max(at for at, result in enumerate(results) if result.finding.startswith(("broker-", "rights-")))
+    return [*results[: last + 1], *found, *results[last + 1 :]]

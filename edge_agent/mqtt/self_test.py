@@ -1,0 +1,91 @@
+"""What ``edge-agent doctor`` has the running agent try over its own session with the broker.
+
+A second connection under the gateway's client id would end the agent's session (MQTT 5.0, section 3.1.4), and
+an access list knows no other id that has the gateway's rights. So the agent sends two empty messages itself:
+one to its own topics, which the broker has to take, and one to those of a gateway that does not exist, which
+the broker has to refuse. Beside them goes one event through the outbox; its way is followed as far as the
+centre's confirmation.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge_agent import wire
+from edge_agent.mqtt.window import NO_SUBSCRIBER, SUCCESS, AccessProbe
+from edge_agent.outbox_model import EventProgress, SelfTestReport
+
+REFUSED = 0x80
+
+
+class SelfTest:
+    """One test at a time. ``begin``, ``follow`` and ``report`` are for any thread, the rest for the
+    publisher's."""
+
+    def __init__(self, own_topic: str, foreign_topic: str, wake: Callable[[], None]) -> None:
+        """``wake`` is called when there is something to send."""
+        self._own = AccessProbe(own_topic, foreign=False)
+        self._foreign = AccessProbe(foreign_topic, foreign=True)
+        self._wake = wake
+        self._lock = threading.Lock()  # protects the rest
+        self._report = SelfTestReport()
+        self._next: AccessProbe | None = None
+        self._event: tuple[int, str] | None = None
+
+    def begin(self) -> None:
+        """Forget what the test before found, and try what the gateway may write."""
+        with self._lock:
+            self._report, self._next, self._event = SelfTestReport(), self._own, None
+        self._wake()
+
+    def follow(self, sequence: int, epoch: str) -> None:
+        """The event of this test gets that number. Called before it is stored: nothing can overtake it."""
+        with self._lock:
+            self._event = sequence, epoch
+            self._report = replace(self._report, event=f"{epoch}/{sequence}")
+
+    def report(self) -> SelfTestReport:
+        with self._lock:
+            return self._report
+
+    def take_probe(self) -> AccessProbe | None:
+        """What is to be sent now, if anything."""
+        with self._lock:
+            probe, self._next = self._next, None
+            return probe
+
+    def answered(self, probe: AccessProbe, reason: int) -> None:
+        allowed = reason < REFUSED
+        with self._lock:
+            if probe.foreign:
+                self._report = replace(self._report, foreign=allowed)
+                return
+            self._report = replace(self._report, own=allowed)
+            self._next = self._foreign if allowed else None
+
+    def lost(self, unanswered: AccessProbe) -> None:
+        """The connection ended first. Some brokers hang up on a client that writes what is not its own: that
+        is a refusal. Of a message to the gateway's own topics it says nothing."""
+        if unanswered.foreign:
+            self.answered(unanswered, REFUSED)
+
+    def event_acked(self, key: tuple[int, str], reason: int) -> None:
+        """The broker's PUBACK of an event."""
+        progress: EventProgress = "at-broker" if reason == SUCCESS else "refused"
+        if reason == NO_SUBSCRIBER:
+            progress = "no-subscriber"
+        self._note(key, progress)
+
+    def confirmed(self, ack: wire.Ack) -> None:
+        with self._lock:
+            key = self._event
+        if key is not None and ack.epoch == key[1] and (key[0] <= ack.upto or key[0] in ack.also):
+            self._note(key, "confirmed")
+
+    def _note(self, key: tuple[int, str], progress: EventProgress) -> None:
+        with self._lock:
+            # A confirmation may come before the PUBACK, and it says more.
+            if key == self._event and self._report.progress != "confirmed":
+                self._report = replace(self._report, progress=progress)

@@ -1,0 +1,70 @@
+"""Whether events arrive at the centre: a running agent sends one, and doctor waits for its confirmation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.device import control
+from edge_agent.doctor.run import Surroundings
+from tests.doctor.conftest import Told, examined
+from tests.testbed.agent import AgentProcess, wait_until, write_config
+from tests.testbed.ingest import Ingest
+from tests.testbed.mosquitto import Mosquitto, Subscriber
+
+IMPATIENT = Surroundings(confirmed_within_s=1.0)
+
+
+def site(folder: Path, broker: Mosquitto, delivery: str) -> Path:
+    mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], "spread_s": 0, "delivery": delivery}
+    return write_config(folder, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
+
+
+def judged(told: Told) -> tuple[str, str, bool]:
+    line = told.line("broker/delivery")
+    return line.finding, line.level, "broker/delivery" in told.red
+
+
+def connected(agent: AgentProcess) -> None:
+    wait_until(lambda: (agent.status() or {}).get("connected"), what="a session")
+
+
+def test_doctor_passes_only_while_the_centre_confirms(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker, Ingest(broker.port, tmp_path / "centre.db") as centre:
+        config = site(tmp_path, broker, "confirmed")
+        with AgentProcess(config) as agent:
+            connected(agent)
+            good = examined(config)
+            centre.mute = True
+            mute = examined(config, "--lang", "en", surroundings=IMPATIENT)
+    assert judged(good) == ("delivery-confirmed", "green", False)
+    assert judged(mute) == ("delivery-unconfirmed", "red", True)
+    assert "the centre has not confirmed it within 1 s" in mute.line("broker/delivery").said
+
+
+class OfTomorrow(msgspec.Struct, frozen=True, tag="of-tomorrow"):
+    """A request that the running agent does not know."""
+
+    gateway: str
+    test_id: str
+
+
+def test_a_broker_that_takes_the_event_is_no_confirmation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mosquitto(tmp_path) as broker:
+        config = site(tmp_path, broker, "broker")
+        with AgentProcess(config) as agent, Subscriber(broker.port, "tb/v1/+/+/up/event/#") as centre:
+            connected(agent)
+            told = examined(config, "--lang", "en")
+            wait_until(lambda: centre.messages, what="the test event")
+            monkeypatch.setattr(control, "SelfTestRequest", OfTomorrow)
+            old_agent = examined(config)
+    assert judged(told) == ("delivery-broker", "yellow", False)
+    assert judged(old_agent) == ("delivery-not-asked", "red", True), "one that knows no self-test"
+    event = json.loads(centre.messages[-1].payload)
+    number = f"{event['epoch']}/{int(event['sequence'])}"
+    assert number in told.line("broker/delivery").said, "what to ask the centre for"
