@@ -49,6 +49,7 @@ from edge_agent.duties.updates import UpdateRoom
 from edge_agent.duties.uplink import UplinkControl
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.hits import OverrideHit
 from edge_agent.model import CameraState, CameraStatus
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import Topics
@@ -121,6 +122,7 @@ class Agent:
             synced=self._synced,
             session=lambda: self._publisher.session,
             wake=self._room.outbox.wake,
+            report=self._report_override,
         )
         self._certificates = CertificateWatch(
             settings, clock, self._clock_sync, self._events, self._room.outbox
@@ -335,6 +337,9 @@ class Agent:
         self._systemd.status(f"{online} of {len(statuses)} cameras, broker {broker}")
 
     # --- what the others ask for ---
+
+    def _report_override(self, hit: OverrideHit) -> None:
+        self._room.outbox.append(self._events.rule_override(hit))
 
     def _synced(self) -> bool:
         return self._clock_sync.synced

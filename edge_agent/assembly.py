@@ -99,6 +99,7 @@ class Unwatched:
     """View stage of a camera with ``watch_view: false``."""
 
     states = ()
+    relearning = False
 
     def update(self, frame: Frame, motion: Motion) -> tuple[ViewHit, ...]:
         return ()

@@ -230,6 +230,11 @@ class Cameras:
             running.lane.relearn()
         return running is not None
 
+    def relearning(self, camera_id: str) -> bool:
+        """Whether the view that ``relearn`` asked for is not learned yet. Any thread."""
+        running = self._running.get(camera_id)
+        return running is not None and running.lane.relearning
+
     def find(self, camera_id: str) -> RunningCamera | None:
         """The camera as it runs now; None where there is none of that id. Any thread."""
         return self._running.get(camera_id)

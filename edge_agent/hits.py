@@ -176,6 +176,29 @@ class CertificateHit:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedBy:
+    """Who changed a rule or the view's watch for a time; both None: somebody on the box itself."""
+
+    command_id: str | None = None
+    signed_by: str | None = None  # id of the operator's key
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideHit:
+    """A rule is for a time not as it is configured, or a camera's view is learned anew."""
+
+    phase: Phase
+    event_id: str
+    camera: str
+    rule: str | None  # None: relearn
+    what: Literal["mask", "arm", "disarm", "relearn"]
+    for_s: float | None
+    by: AskedBy
+    started_at: str  # RFC 3339; of an agent that may have been restarted since
+    end_reason: Literal["over", "command", "replaced"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HeatHit:
     """The box does less because it is hot, or more again; see ``device/thermal.py`` for the steps."""
 

@@ -100,6 +100,11 @@ class Lane:
         if (pipeline := self._pipeline) is not None:
             pipeline.view.relearn()
 
+    @property
+    def relearning(self) -> bool:
+        """Whether that is not done yet. Any thread may ask."""
+        return (pipeline := self._pipeline) is not None and pipeline.view.relearning
+
     def _run(self, loop: Loop) -> None:
         self._last_frame_mono = time.monotonic()
         while not loop.stopping:

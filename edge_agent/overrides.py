@@ -3,22 +3,30 @@
 Like ``allowance.py`` one object that commands write and every camera's pipeline reads. What is asked for
 lives through a restart. The time that is left is counted by the monotonic clock; over a reboot by a clock
 that is right, or by what was left.
+
+Each one is reported with its start before it takes effect, and with its end. A kill in between may have the
+start or the end reported twice, with the same ``event_id``, and leaves neither out.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
-from edge_agent.clock import Clock
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.hits import AskedBy, OverrideHit, Phase
 from edge_agent.state_file import read_record, write_record
 
+What = Literal["mask", "arm", "disarm"]
+EndReason = Literal["over", "command", "replaced"]
 SAVE_EVERY_S = 600.0
 """So much longer than asked for it may last when the power goes on a box without a clock."""
 
@@ -46,6 +54,12 @@ class _Kept(Struct, frozen=True, kw_only=True):
     until_mono: float  # in the boot that it was written in
     until: datetime | None  # None: the clock was not right
     left_s: float
+    event_id: str = ""  # empty: written by an agent that reported none
+    for_s: float = 0.0  # as it was asked for
+    started_at: str = ""
+    command_id: str | None = None
+    signed_by: str | None = None
+    reported: bool = False
 
 
 class _Saved(Struct, kw_only=True):
@@ -61,11 +75,20 @@ class _Asked:
     until_mono: float
     until: datetime | None  # by a clock that was right
     bound: bool  # ``until_mono`` is of this boot, or was worked out by a clock that is right
+    event_id: str
+    for_s: float
+    by: AskedBy
+    started_at: str
+    reported: bool  # its start
 
 
 def never() -> bool:
     """No clock is right."""
     return False
+
+
+def ignore(hit: OverrideHit) -> None:
+    """Reports nothing."""
 
 
 class Overrides:
@@ -77,12 +100,15 @@ class Overrides:
         clock: Clock | None = None,
         boot_id: str = "",
         synced: Callable[[], bool] = never,
+        report: Callable[[OverrideHit], None] = ignore,
     ) -> None:
-        """Without ``path`` and ``clock``: of a replay, of which nobody asks anything."""
+        """Without ``path`` and ``clock``: of a replay, of which nobody asks anything. What ``report`` is
+        called with is durable when it returns."""
         self._path = path
         self._clock = clock
         self._boot_id = boot_id
         self._synced = synced
+        self._report = report
         self._lock = threading.Lock()  # protects the next line's replacement, and the file
         self._asked: dict[tuple[str, str], _Asked] = {}  # replaced, never changed
         self._saved_mono = 0.0
@@ -95,22 +121,41 @@ class Overrides:
             return None
         return asked.what
 
-    def ask(self, camera: str, rule: str, what: Override, for_s: float) -> bool:
+    def ask(self, camera: str, rule: str, what: Override, for_s: float, by: AskedBy | None = None) -> bool:
         """From now on for so long, in place of what was asked of it before. False where it would not live
         through a restart, because the disk does not take it."""
         assert self._clock is not None
-        now = self._clock.now() if self._synced() else None
-        until = None if now is None else now + timedelta(seconds=for_s)
-        asked = _Asked(what, self._clock.monotonic() + for_s, until, bound=True)
+        now = self._clock.now()
+        asked = _Asked(
+            what,
+            self._clock.monotonic() + for_s,
+            now + timedelta(seconds=for_s) if self._synced() else None,
+            bound=True,
+            event_id=_new_event_id(),
+            for_s=for_s,
+            by=by or AskedBy(),
+            started_at=rfc3339(now),
+            reported=False,
+        )
+        key = (camera, rule)
         with self._lock:
-            self._asked = {**self._asked, (camera, rule): asked}
-            return self._save()
+            if (before := self._asked.get(key)) is not None:
+                self._report(_ended(key, before, self._reason(before, "replaced")))
+            # On the disk first: after a kill before the report it is reported then.
+            self._save({**self._asked, key: asked})
+            self._report(_started(key, asked))
+            self._asked = {**self._asked, key: replace(asked, reported=True)}
+            return self._save(self._asked)
 
     def end(self, camera: str, rule: str) -> bool:
         """False as ``ask``."""
+        key = (camera, rule)
         with self._lock:
-            self._asked = {key: asked for key, asked in self._asked.items() if key != (camera, rule)}
-            return self._save()
+            ended = self._asked.get(key)
+            self._asked = {each: asked for each, asked in self._asked.items() if each != key}
+            if ended is not None:
+                self._report(_ended(key, ended, self._reason(ended, "command")))
+            return self._save(self._asked)
 
     def standing(self) -> list[Standing]:
         if self._clock is None:
@@ -120,20 +165,35 @@ class Overrides:
         return [Standing(*key, what, left_s) for key, what, left_s in left if left_s > 0]
 
     def tend(self) -> None:
-        """About once a second: what is over is forgotten, what a power cut would lose is written."""
-        if self._clock is None or not self._asked:
+        """About once a second: what is over is reported and forgotten, what a power cut would lose written.
+        Where a command waits for the disk with the lock, the next time will do."""
+        if self._clock is None or not self._asked or not self._lock.acquire(blocking=False):
             return
-        now_mono, synced = self._clock.monotonic(), self._synced()
-        with self._lock:
-            kept = {
-                key: _bound(asked, self._clock) if synced and not asked.bound else asked
-                for key, asked in self._asked.items()
-            }
-            kept = {key: asked for key, asked in kept.items() if asked.until_mono > now_mono}
-            due = now_mono - self._saved_mono >= SAVE_EVERY_S
-            if kept != self._asked or due:
-                self._asked = kept
-                self._save()
+        try:
+            self._tick(self._clock)
+        finally:
+            self._lock.release()
+
+    def _tick(self, clock: Clock) -> None:
+        now_mono, synced = clock.monotonic(), self._synced()
+        kept: dict[tuple[str, str], _Asked] = {}
+        for key, asked in self._asked.items():
+            asked = _bound(asked, clock) if synced and not asked.bound else asked
+            if not asked.reported:
+                self._report(_started(key, asked))
+                asked = replace(asked, reported=True)
+            if asked.until_mono > now_mono:
+                kept[key] = asked
+            else:
+                self._report(_ended(key, asked, "over"))
+        if kept != self._asked or now_mono - self._saved_mono >= SAVE_EVERY_S:
+            self._asked = kept
+            self._save(kept)
+
+    def _reason(self, asked: _Asked, reason: EndReason) -> EndReason:
+        """Of what has run out and was not reported yet: that."""
+        assert self._clock is not None
+        return "over" if self._clock.monotonic() >= asked.until_mono else reason
 
     def _read(self, path: Path, clock: Clock) -> dict[tuple[str, str], _Asked]:
         saved = read_record(path, _Saved) or _Saved(boot_id="", rules=[])
@@ -145,11 +205,16 @@ class Overrides:
                 kept.until_mono if same_boot else now_mono + kept.left_s,
                 kept.until,
                 bound=same_boot or kept.until is None,
+                event_id=kept.event_id or _new_event_id(),
+                for_s=kept.for_s or kept.left_s,
+                by=AskedBy(kept.command_id, kept.signed_by),
+                started_at=kept.started_at or rfc3339(clock.now()),
+                reported=kept.reported,
             )
             for kept in saved.rules
         }
 
-    def _save(self) -> bool:
+    def _save(self, wanted: Mapping[tuple[str, str], _Asked]) -> bool:
         assert self._path is not None
         assert self._clock is not None
         self._saved_mono = now_mono = self._clock.monotonic()
@@ -161,8 +226,14 @@ class Overrides:
                 until_mono=asked.until_mono,
                 until=asked.until,
                 left_s=max(0.0, asked.until_mono - now_mono),
+                event_id=asked.event_id,
+                for_s=asked.for_s,
+                started_at=asked.started_at,
+                command_id=asked.by.command_id,
+                signed_by=asked.by.signed_by,
+                reported=asked.reported,
             )
-            for (camera, rule), asked in self._asked.items()
+            for (camera, rule), asked in wanted.items()
         ]
         return write_record(self._path, _Saved(boot_id=self._boot_id, rules=rules))
 
@@ -172,4 +243,20 @@ def _bound(asked: _Asked, clock: Clock) -> _Asked:
     assert asked.until is not None
     left_s = (asked.until - clock.now()).total_seconds()
     until_mono = min(asked.until_mono, clock.monotonic() + left_s)
-    return _Asked(asked.what, until_mono, asked.until, bound=True)
+    return replace(asked, until_mono=until_mono, bound=True)
+
+
+def _new_event_id() -> str:
+    return f"override-{secrets.token_hex(8)}"
+
+
+def _started(key: tuple[str, str], asked: _Asked) -> OverrideHit:
+    camera, rule = key
+    what: What = asked.what.value
+    return OverrideHit(
+        Phase.START, asked.event_id, camera, rule, what, asked.for_s, asked.by, asked.started_at
+    )
+
+
+def _ended(key: tuple[str, str], asked: _Asked, reason: EndReason) -> OverrideHit:
+    return replace(_started(key, asked), phase=Phase.END, end_reason=reason)

@@ -59,6 +59,11 @@ class ViewStage(Protocol):
         """Learn anew what the view is like, with the next frames. Any thread may ask."""
         ...
 
+    @property
+    def relearning(self) -> bool:
+        """Whether that is not done yet. Any thread may ask."""
+        ...
+
 
 class LookStage(Protocol):
     def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:

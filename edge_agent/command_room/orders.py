@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.cameras import Cameras
+from edge_agent.command_room.relearning import Relearning
 from edge_agent.command_room.self_test import SelfTests
 from edge_agent.config.settings import Settings
 from edge_agent.device.control import (
@@ -19,6 +19,7 @@ from edge_agent.device.control import (
     SelfTestRequest,
 )
 from edge_agent.errors import OutboxError
+from edge_agent.hits import AskedBy
 from edge_agent.reload import Reloads
 
 log = logging.getLogger(__name__)
@@ -30,14 +31,14 @@ class Orders:
     def __init__(
         self,
         settings: Callable[[], Settings],
-        cameras: Cameras,
+        relearning: Relearning,
         reloads: Reloads,
         path: Path | None,
         self_tests: SelfTests,
     ) -> None:
         """``settings`` are those in force, ``path`` the file they are from."""
         self._settings = settings
-        self._cameras = cameras
+        self._relearning = relearning
         self._reloads = reloads
         self._self_tests = self_tests
         self._path = None if path is None else str(path.resolve())
@@ -47,7 +48,7 @@ class Orders:
             case Reload(_, path):
                 return self._reload(path)
             case Relearn(_, camera_id):
-                return self._relearn(camera_id)
+                return self.relearn(camera_id, AskedBy())
             case SelfTestRequest(_, test_id):
                 return self._self_test(test_id)
 
@@ -63,11 +64,12 @@ class Orders:
         except OutboxError as error:
             return Answer(EXIT_FAILED, f"the test event cannot be stored: {error}")
 
-    def _relearn(self, camera_id: str) -> Answer:
+    def relearn(self, camera_id: str, by: AskedBy) -> Answer:
+        """Any thread."""
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}
         if not watched.get(camera_id, True):
             return Answer(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
-        if not self._cameras.relearn(camera_id):
+        if not self._relearning.begin(camera_id, by):
             return Answer(EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
         log.info("%s: its view is learned anew, as somebody asked", camera_id)
         return Answer(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")

@@ -26,6 +26,7 @@ from edge_agent.command_room.config_push import ConfigPush, SitePort
 from edge_agent.command_room.diagnostics import HealthHistory, bundle, configuration_text, listing
 from edge_agent.command_room.media_room import MediaRoom
 from edge_agent.command_room.orders import Orders
+from edge_agent.command_room.relearning import Relearning
 from edge_agent.command_room.self_test import SelfTests
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
 from edge_agent.commands.desk import Desk
@@ -44,7 +45,7 @@ from edge_agent.commands.update import Updates
 from edge_agent.commands.upload import Uploader
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
-from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Relearn, Reload
+from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Reload
 from edge_agent.device.local_server import LocalServer
 from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
 from edge_agent.device.root_requests import RootRequest
@@ -53,6 +54,7 @@ from edge_agent.device.supervisor import Supervisor
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
+from edge_agent.hits import AskedBy, OverrideHit
 from edge_agent.mqtt.self_test import SelfTest
 from edge_agent.mqtt.topics import DownKind, DownMessage
 from edge_agent.mqtt.usage import TrafficClass, Usage
@@ -112,15 +114,18 @@ class CommandRoom:
         synced: Callable[[], bool],
         session: Callable[[], str],
         wake: Callable[[], None],
+        report: Callable[[OverrideHit], None],
     ) -> None:
-        """``stop`` ends the agent; for the rest see ``Desk``."""
+        """``stop`` ends the agent; ``report`` makes a durable event; for the rest see ``Desk``."""
         self.exit_code = 0
         """Of the agent, once it was stopped."""
         self._settings = settings
         self._clock = clock
         self._stop = stop
         self._servers: tuple[LocalServer, ...] = ()
-        self.overrides = Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced)
+        self._report = report
+        self.overrides = Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced, report)
+        self._relearning: Relearning | None = None
         self._stopping = threading.Event()
         self._push: ConfigPush | None = None
         self._storm: StormMode | None = None
@@ -138,7 +143,8 @@ class CommandRoom:
     def furnish(self, reach: Reach) -> None:
         """With all commands that there are."""
         self_tests = SelfTests(reach.self_test, reach.events, reach.room.outbox)
-        orders = Orders(reach.settings, reach.cameras, reach.reloads, reach.config_path, self_tests)
+        self._relearning = Relearning(reach.cameras, self._clock, self._report)
+        orders = Orders(reach.settings, self._relearning, reach.reloads, reach.config_path, self_tests)
         self._push = self._config_push(reach)
         signed = self._settings.commands.signed
         for action in (*self._actions(reach, orders), *self._file_actions(reach)):
@@ -170,6 +176,8 @@ class CommandRoom:
         """About once a second."""
         self.desk.tend()
         self.overrides.tend()
+        if self._relearning is not None:
+            self._relearning.tick()
         if self._storm is not None:
             self._storm.tend()
         if self._push is not None:
@@ -180,7 +188,8 @@ class CommandRoom:
             RuleOverride(camera=each.camera, rule=each.rule, what=each.what.value, left_s=round(each.left_s))
             for each in self.overrides.standing()
         ]
-        return msgspec.structs.replace(self.desk.health(), rules=rules)
+        relearning = [] if self._relearning is None else self._relearning.cameras
+        return msgspec.structs.replace(self.desk.health(), rules=rules, relearning=relearning)
 
     def beaten(self, heartbeat: bytes) -> None:
         """A heartbeat was made: some are kept for ``diagnostics``."""
@@ -232,7 +241,7 @@ class CommandRoom:
         yield _plain("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
         yield _plain("reload", partial(_reload, orders), slow=True)
         yield from reach.updates.actions()
-        yield _plain("relearn", partial(_relearn, orders, self._settings.gateway.id))
+        yield _plain("relearn", partial(_relearn, orders))
         yield self._reboot().action()
         yield camera_reboot_action(reach.settings)
         yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
@@ -335,8 +344,8 @@ def _reload(orders: Orders, order: Order[Any]) -> Outcome:
     return _outcome(orders.obey(Reload(None)))
 
 
-def _relearn(orders: Orders, gateway: str, order: Order[CameraArguments]) -> Outcome:
-    return _outcome(orders.obey(Relearn(gateway, order.args.camera)))
+def _relearn(orders: Orders, order: Order[CameraArguments]) -> Outcome:
+    return _outcome(orders.relearn(order.args.camera, AskedBy(order.id, order.signed_by)))
 
 
 def _outcome(answer: Answer) -> Outcome:

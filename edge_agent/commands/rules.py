@@ -9,6 +9,7 @@ from functools import partial
 from edge_agent.commands.action import Order, Outcome, Refused
 from edge_agent.commands.plain import PlainAction
 from edge_agent.config.settings import Settings
+from edge_agent.hits import AskedBy
 from edge_agent.overrides import Override, Overrides
 from edge_agent.wire import ARGUMENTS, RuleForArguments
 
@@ -37,7 +38,8 @@ def _ask(
     _refuse_unknown(settings(), args)
     if args.for_s == 0:
         return _end(overrides, what, args)
-    kept = overrides.ask(args.camera, args.rule, what, args.for_s)
+    by = AskedBy(order.id, order.signed_by)
+    kept = overrides.ask(args.camera, args.rule, what, args.for_s, by)
     text = f"{args.camera}: rule {args.rule} {DONE[what]}, for {args.for_s:.0f} s"
     log.warning("%s, as the centre asked", text)
     return Outcome(

@@ -33,6 +33,7 @@ OpenData = (
     | wire.CrowdingData
     | wire.CameraViewData
     | wire.ThermalData
+    | wire.RuleOverrideData
 )
 """What may be going on when the agent dies."""
 
@@ -174,6 +175,8 @@ def _left_behind(
     if isinstance(data, wire.ThermalData):  # an agent that starts holds nothing back
         begins = {"from_step": data.to_step, "to_step": 0, "limits": wire.LoadLimits()}
         kept = msgspec.structs.replace(data, **begins, why="the agent was restarted")
+    elif isinstance(data, wire.RuleOverrideData):
+        kept = data
     else:
         kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
     raw = msgspec.Raw(ENCODER.encode(kept))

@@ -14,6 +14,7 @@ from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Gateway
 from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
 from edge_agent.events.life_sign import Life
+from edge_agent.events.override_line import override_line
 from edge_agent.hits import (
     TAMPER,
     CertificateHit,
@@ -21,6 +22,7 @@ from edge_agent.hits import (
     HeatHit,
     LineCountsHit,
     ObjectHit,
+    OverrideHit,
     Phase,
     RuleHit,
     UplinkHit,
@@ -162,6 +164,29 @@ class EventMaker:
         )
         severity = Severity.INFO if state is CameraState.ONLINE else Severity.WARNING
         return self._envelope.draft(camera_id, severity, moment, data)
+
+    def rule_override(self, hit: OverrideHit) -> Draft:
+        """``rule-override``. A rule's goes on over restarts, so the outbox does not end it; a view that is
+        learned anew is learned from the beginning after one."""
+        now, ended = self._envelope.now(), hit.phase is Phase.END
+        data = wire.RuleOverrideData(
+            phase="end" if ended else "start",
+            event_id=hit.event_id,
+            what=hit.what,
+            rule_id=hit.rule,
+            for_s=hit.for_s,
+            origin="box" if hit.by.command_id is None else "command",
+            command_id=hit.by.command_id,
+            signed_by=hit.by.signed_by,
+            why=override_line(hit),
+            started_at=hit.started_at,
+            ended_at=rfc3339(now.at) if ended else None,
+            end_reason=hit.end_reason,
+        )
+        severity = Severity.INFO if ended or hit.what == "arm" else Severity.WARNING
+        if hit.rule is None:
+            return self._envelope.phased(hit.camera, severity, now, data, None)
+        return self._envelope.draft(hit.camera, severity, now, data)
 
     # --- what happens to events and the box ---
 

@@ -69,6 +69,11 @@ class Observer:
     def features(self) -> Mapping[str, float]:
         return self._features
 
+    @property
+    def learning(self) -> bool:
+        """Whether there is no baseline yet to compare with."""
+        return self._bank is not None and self._bank.active is None
+
     def _clear_history(self) -> None:
         self._last_mono: float | None = None
         self._before: Gray | None = None

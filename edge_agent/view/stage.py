@@ -27,7 +27,7 @@ BELIEF = 0.75
 
 class CameraView:
     """One camera's view: what has happened to it, as hits with start and end. One thread, but for ``states``,
-    ``features`` and ``relearn``.
+    ``features``, ``relearn`` and ``relearning``.
 
     In ``folder`` it keeps its baselines over restarts; None: nowhere.
     """
@@ -41,6 +41,7 @@ class CameraView:
         self._untold: list[ViewHit] = []  # moments that the sink has not taken yet
         self._next_look_mono: float | None = None
         self._relearn = False
+        self._relearning = False  # somebody asked for it, and the new baseline is not there yet
         self._states: tuple[str, ...] = ()
 
     @property
@@ -55,7 +56,12 @@ class CameraView:
 
     def relearn(self) -> None:
         """Forget the usual view and learn the present one, from the next frame on. Any thread may call."""
-        self._relearn = True
+        self._relearn = self._relearning = True
+
+    @property
+    def relearning(self) -> bool:
+        """Whether the view that ``relearn`` asked for is not learned yet. Any thread may ask."""
+        return self._relearning
 
     def update(self, frame: Frame, motion: Motion) -> Iterator[ViewHit]:
         """What to tell now. A hit counts as told when the next one is asked for."""
@@ -66,6 +72,7 @@ class CameraView:
             self._relearn = False
         if self._is_due(frame.captured_mono):
             yield from self._look(frame)
+            self._relearning &= self._relearn or self._observer.learning
 
     def weigh(self, looks: Looks) -> Looks:
         """Lower scores while the view is degraded: what is seen through rain is believed later."""

@@ -96,6 +96,7 @@ from edge_agent.wire.objects import (
     ZoneData,
     ZoneIntrusionData,
 )
+from edge_agent.wire.overrides import RuleOverrideData
 
 __all__ = [
     "ARGUMENTS",
@@ -167,6 +168,7 @@ __all__ = [
     "RuleData",
     "RuleForArguments",
     "RuleOverride",
+    "RuleOverrideData",
     "SelfTestData",
     "SentFile",
     "SetConfigArgs",

@@ -29,6 +29,7 @@ from edge_agent.wire.objects import (
     WrongWayData,
     ZoneIntrusionData,
 )
+from edge_agent.wire.overrides import RuleOverrideData
 
 DATA_OF_KIND: dict[str, type[Message]] = {
     "object": ObjectData,
@@ -50,6 +51,7 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "certificate": CertificateData,
     "healing": HealingData,
     "update": UpdateData,
+    "rule-override": RuleOverrideData,
     "self-test": SelfTestData,
     "loss": LossData,
 }

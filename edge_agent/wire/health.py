@@ -159,6 +159,7 @@ class CommandsHealth(Message, frozen=True, kw_only=True):
     unanswerable: Count = 0  # without an id, since then
     degraded: str | None = None  # why it cannot be written down what was obeyed: most are refused
     rules: list[RuleOverride] = field(default_factory=list)
+    relearning: list[str] = field(default_factory=list)  # cameras whose view is learned anew, as asked
 
 
 class CertificatesHealth(Message, frozen=True, kw_only=True):

@@ -251,8 +251,14 @@ def test_systemd_hears_of_a_reload(tmp_path: Path) -> None:
 def test_a_view_is_learned_anew_on_request(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", seconds=5)
     cameras = [file_camera(clip) | {"watch_view": True}, file_camera(clip, "cam-2") | {"watch_view": False}]
-    config = write_config(tmp_path, cameras=cameras, broker_port=free_port(), detector="none")
-    with AgentProcess(config, "--repeat-files") as agent:
+    with (
+        Mosquitto(tmp_path) as broker,
+        Subscriber(broker.port, "tb/v1/+/+/up/event/cam-1") as subscriber,
+        AgentProcess(
+            config := write_config(tmp_path, cameras=cameras, broker_port=broker.port, detector="none"),
+            "--repeat-files",
+        ) as agent,
+    ):
         agent.wait_for_status(is_online("cam-1"), "the camera")
         done = command("relearn", "cam-1", config)
         assert (done.returncode, done.stdout) == (0, "dt-001: cam-1: its view is learned anew from now on\n")
@@ -262,6 +268,14 @@ def test_a_view_is_learned_anew_on_request(tmp_path: Path) -> None:
         unknown = command("relearn", "cam-9", config)
         assert unknown.returncode == 1
         assert "cam-1, cam-2" in unknown.stderr
+        subscriber.wait_for(lambda: len(on_the_box(subscriber)) == 2, 30)
+        assert [data["phase"] for data in on_the_box(subscriber)] == ["start", "end"]
+
+
+def on_the_box(subscriber: Subscriber) -> list[dict[str, Any]]:
+    """Data of what somebody on the box has changed for a time."""
+    found = [e["data"] for e in parsed(subscriber.events()) if kind_of(e) == "rule-override"]
+    return [data for data in found if (data["origin"], data["command_id"]) == ("box", None)]
 
 
 def test_three_open_events_of_a_killed_agent_end_once_each(tmp_path: Path, walker: Path) -> None:

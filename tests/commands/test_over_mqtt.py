@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from edge_agent.commands.signature import PUBLIC_DER, key_id
 from tests.commands.centre import Centre, centre_at, document, encoded, signed, write_public
 from tests.commands.counter import OPERATOR, STRANGER
 from tests.commands.synced_agent import COMMAND
 from tests.commands.table import EXAMPLES, Example
+from tests.events.parts import valid
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto
@@ -102,6 +105,38 @@ def test_a_masked_rule_stands_in_health_until_it_is_taken_back(site: Site) -> No
     assert "rule yard of cam-1: mask for 60 min more, as the centre asked" in beat["degraded"]
     site.centre.answer(site.centre.send(document("mask", {**rule, "for_s": 0})))
     site.agent.wait_for_status(lambda beat: not beat["commands"]["rules"], "its end")
+    start, end = overrides(site, asked["id"])
+    data = start["data"]
+    assert (start["subject"], data["rule_id"], data["what"], data["for_s"]) == ("cam-1", "yard", "mask", 3600)
+    assert (start["severitytext"], end["severitytext"]) == ("WARN", "INFO")
+    assert data["signed_by"] == key_id(PUBLIC_DER + OPERATOR.public_key().public_bytes_raw())
+    assert (end["data"]["event_id"], end["data"]["end_reason"]) == (data["event_id"], "command")
+
+
+def test_a_view_that_is_learned_anew_is_an_event_with_its_end(site: Site) -> None:
+    asked = document("relearn", {"camera": "cam-1"})
+    site.centre.answer(site.centre.send(asked, payload(asked)))
+    start, end = overrides(site, asked["id"])
+    assert (start["data"]["what"], start["data"]["rule_id"], end["data"]["end_reason"]) == (
+        "relearn",
+        None,
+        "over",
+    )
+
+
+def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
+    """Start and end of what this command asked for, once both are there."""
+
+    def found() -> list[dict[str, Any]]:
+        heard = [json.loads(message.payload) for message in site.centre.subscriber.events()]
+        return [
+            event
+            for event in heard
+            if event["type"].endswith("rule-override.v1") and event["data"]["command_id"] == command_id
+        ]
+
+    site.centre.subscriber.wait_for(lambda: len(found()) == 2, 30)
+    return [valid(json.dumps(event).encode()) for event in found()]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from edge_agent.commands.action import Outcome, Refused
 from edge_agent.commands.plain import PlainAction
 from edge_agent.commands.rules import rule_actions
 from edge_agent.config.settings import OnHolidays, Schedule
+from edge_agent.hits import AskedBy, OverrideHit
 from edge_agent.overrides import Override, Overrides
 from edge_agent.rules.schedule import Arming
 from edge_agent.wire import RuleForArguments
@@ -30,9 +33,14 @@ class Box:
     clock: FakeClock = dataclasses.field(default_factory=FakeClock)
     boot: str = "boot-1"
     synced: bool = True
+    hits: list[OverrideHit] = dataclasses.field(default_factory=list)  # reported, over all lives
 
-    def agent(self) -> Overrides:
-        return Overrides(self.folder / "overrides.json", self.clock, self.boot, lambda: self.synced)
+    def agent(self, report: Callable[[OverrideHit], None] | None = None) -> Overrides:
+        path = self.folder / "overrides.json"
+        return Overrides(path, self.clock, self.boot, lambda: self.synced, report or self.hits.append)
+
+    def reported(self) -> list[tuple[str, str, str | None]]:
+        return [(hit.phase.value, hit.what, hit.end_reason) for hit in self.hits]
 
     def reboot(self, off_s: float, *, clock_kept: bool = True) -> None:
         now = self.clock.now() + timedelta(seconds=off_s)
@@ -110,6 +118,66 @@ def test_without_a_clock_it_lasts_as_long_as_was_left_until_the_clock_is_right(b
     box.clock.advance(1400)
     agent.tend()
     assert agent.standing() == []
+
+
+def test_it_is_reported_before_it_takes_effect_and_when_it_ends(box: Box) -> None:
+    in_force: list[Override | None] = []
+
+    def report(hit: OverrideHit) -> None:
+        in_force.append(agent.of("cam-1", "yard"))
+        box.hits.append(hit)
+
+    agent = box.agent(report)
+    agent.ask("cam-1", "yard", Override.DISARM, HOUR_S, AskedBy("c-1", "ab" * 32))
+    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent.end("cam-1", "yard")
+    agent.ask("cam-1", "yard", Override.ARM, 0.2)
+    box.clock.advance(0.5)
+    agent.tend()
+    agent.tend()
+    assert box.reported() == [
+        ("start", "disarm", None),
+        ("end", "disarm", "replaced"),
+        ("start", "mask", None),
+        ("end", "mask", "command"),
+        ("start", "arm", None),
+        ("end", "arm", "over"),
+    ]
+    assert in_force[0] is None
+    assert box.hits[0].by == AskedBy("c-1", "ab" * 32)
+    ids = [hit.event_id for hit in box.hits]
+    assert (ids[::2], len(set(ids))) == (ids[1::2], 3)
+
+
+def test_its_event_goes_on_over_restarts_and_ends_once(box: Box) -> None:
+    box.agent().ask("cam-1", "yard", Override.MASK, HOUR_S, AskedBy("c-1", None))
+    box.agent().tend()
+    box.reboot(2 * HOUR_S)
+    box.agent().tend()
+    box.agent().tend()
+    assert box.reported() == [("start", "mask", None), ("end", "mask", "over")]
+    start, end = box.hits
+    assert (end.event_id, end.started_at, end.by) == (start.event_id, start.started_at, AskedBy("c-1", None))
+
+
+def test_a_kill_before_the_report_leaves_no_silent_mask(box: Box) -> None:
+    def killed(hit: OverrideHit) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        box.agent(killed).ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent = box.agent()
+    agent.tend()
+    assert agent.of("cam-1", "yard") is Override.MASK
+    assert box.reported() == [("start", "mask", None)]
+
+
+def test_a_mask_of_an_older_agent_is_reported_after_the_update(box: Box) -> None:
+    kept = {"camera": "cam-1", "rule": "yard", "what": "mask", "until_mono": 1e6, "until": None, "left_s": 60}
+    (box.folder / "overrides.json").write_text(json.dumps({"boot_id": "boot-0", "rules": [kept]}))
+    box.agent().tend()
+    box.agent().tend()
+    assert box.reported() == [("start", "mask", None)]
 
 
 def test_a_disk_that_does_not_take_it_is_told(box: Box) -> None:

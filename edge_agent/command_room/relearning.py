@@ -1,0 +1,61 @@
+"""Cameras whose view is learned anew because somebody asked for it: begun, reported, and reported as done."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge_agent.cameras import Cameras
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.hits import AskedBy, OverrideHit, Phase
+
+
+class Relearning:
+    """``begin`` on any thread, ``tick`` on the main one. What ``report`` is called with is durable when it
+    returns; the outbox ends it where the agent does not live to see the end."""
+
+    def __init__(self, cameras: Cameras, clock: Clock, report: Callable[[OverrideHit], None]) -> None:
+        self._cameras = cameras
+        self._clock = clock
+        self._report = report
+        self._lock = threading.Lock()  # protects the next line, and the order of reports
+        self._begun: dict[str, OverrideHit] = {}  # by camera
+
+    @property
+    def cameras(self) -> list[str]:
+        return sorted(self._begun)
+
+    def begin(self, camera: str, by: AskedBy) -> bool:
+        """Reported before the camera forgets its view. False: there is no such camera."""
+        if self._cameras.find(camera) is None:
+            return False
+        hit = OverrideHit(
+            Phase.START,
+            f"relearn-{secrets.token_hex(8)}",
+            camera,
+            rule=None,
+            what="relearn",
+            for_s=None,
+            by=by,
+            started_at=rfc3339(self._clock.now()),
+        )
+        with self._lock:
+            if (before := self._begun.pop(camera, None)) is not None:
+                self._report(replace(before, phase=Phase.END, end_reason="replaced"))
+            self._report(hit)
+            self._begun[camera] = hit
+            return self._cameras.relearn(camera)
+
+    def tick(self) -> None:
+        """About once a second. Where ``begin`` waits for the disk with the lock, the next time will do."""
+        if not self._begun or not self._lock.acquire(blocking=False):
+            return
+        try:
+            for camera, hit in list(self._begun.items()):
+                if not self._cameras.relearning(camera):
+                    self._report(replace(hit, phase=Phase.END, end_reason="over"))
+                    del self._begun[camera]
+        finally:
+            self._lock.release()
