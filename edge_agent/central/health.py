@@ -72,6 +72,19 @@ class ConfigHealth(msgspec.Struct):
     given_up: str | None = None
 
 
+class Override(msgspec.Struct):
+    """A rule that is for a time not as it is configured."""
+
+    camera: str
+    rule: str
+    what: str
+
+
+class CommandsHealth(msgspec.Struct):
+    rules: list[Override] = msgspec.field(default_factory=list)
+    relearning: list[str] = msgspec.field(default_factory=list)  # cameras
+
+
 class Health(msgspec.Struct):
     time: str
     session: str
@@ -87,6 +100,7 @@ class Health(msgspec.Struct):
     evidence: PartHealth = msgspec.field(default_factory=PartHealth)
     update: UpdateHealth = msgspec.field(default_factory=UpdateHealth)
     config: ConfigHealth = msgspec.field(default_factory=ConfigHealth)
+    commands: CommandsHealth = msgspec.field(default_factory=CommandsHealth)
     cameras: dict[str, CameraHealth] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
 

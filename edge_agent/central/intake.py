@@ -52,6 +52,7 @@ class Stored:
     heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
     signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
     views: list[Event] = field(default_factory=list)  # new ones of the kind camera-view
+    overrides: list[Event] = field(default_factory=list)  # new ones of the kind rule-override
 
 
 class Intake:
@@ -203,6 +204,8 @@ class _Taking:
             self._loss(stream, event)
         elif event.kind == "camera-view":
             self.stored.views.append(event)
+        elif event.kind == "rule-override":
+            self.stored.overrides.append(event)
 
     def _loss(self, stream: Stream, event: Event) -> None:
         loss = loss_of(event)

@@ -101,6 +101,17 @@ class Box:
         )
         return f"{self.up}/event/{subject}", msgspec.json.encode(event)
 
+    def of_kind(self, kind: str, sequence: int, **data: Any) -> tuple[str, bytes]:
+        """Of a kind that this version may not know."""
+        return self._enveloped(kind, sequence, "cam-1", data)
+
+    def override(self, sequence: int, phase: str) -> tuple[str, bytes]:
+        """Of a rule that was disarmed, just now."""
+        now = rfc3339(datetime.now(UTC))
+        data = {"phase": phase, "event_id": "o-1", "what": "disarm", "rule_id": "yard", "for_s": 60.0}
+        asked = {"origin": "command", "command_id": "c-1", "signed_by": None, "why": "why", "started_at": now}
+        return self._enveloped("rule-override", sequence, "cam-1", data | asked, now)
+
     def heartbeat(self, session: str, sequence: int = 0, **more: Any) -> tuple[str, bytes]:
         document = {
             "schema": "heartbeat/1",

@@ -17,6 +17,7 @@ from edge_agent.central.alerts.rules import AlertRule, AlertSettings
 from edge_agent.central.health import Health
 from edge_agent.central.presence import BoxReport, OutageReport, Standing
 from edge_agent.model import Severity
+from edge_agent.wire import RuleOverrideData
 
 BEAT_S = 30.0
 GRACE_S = 300.0
@@ -320,6 +321,61 @@ def test_a_view_that_is_covered_is_told_with_its_event_and_the_next_heartbeat_kn
     made.says["dt-1"] = {}
     made.wait(120)
     assert made.told() == ["opened dt-1/cam-1 tamper", "cleared dt-1/cam-1 tamper"]
+
+
+def overridden(made: Ward, phase: str, rule: str | None, what: str = "disarm") -> None:
+    data = {"phase": phase, "event_id": "o-1", "what": what, "rule_id": rule, "for_s": 60.0, "why": ""}
+    asked = {"origin": "command", "command_id": None, "signed_by": None, "started_at": WELL["time"]}
+    event = msgspec.convert(data | asked, RuleOverrideData)
+    made._note(made.book.override("dt-1", "cam-1", event, made.mono, made.now_ms))
+
+
+def test_a_rule_that_is_disarmed_is_told_at_once_and_each_further_one_again() -> None:
+    made = ward()
+    overridden(made, "start", "yard")
+    made.wait(BEAT_S)  # a heartbeat that was made before it
+    made.says["dt-1"] = {"commands": {"rules": [{"camera": "cam-1", "rule": "yard", "what": "disarm"}]}}
+    made.wait(120)
+    assert made.told() == ["opened dt-1/cam-1 rule-muted"]
+    overridden(made, "start", "gate", "mask")
+    assert [alert.text for alert in made.book.open()] == ["changed by hand: gate (mask), yard (disarm)"]
+    overridden(made, "end", "gate", "mask")
+    made.says["dt-1"] = {}
+    made.wait(120)
+    assert made.told()[1:] == [
+        "cleared dt-1/cam-1 rule-muted",
+        "opened dt-1/cam-1 rule-muted",
+        "cleared dt-1/cam-1 rule-muted",
+    ]
+
+
+def test_a_rule_that_is_disarmed_for_a_second_is_told_too() -> None:
+    made = ward()
+    overridden(made, "start", "yard")
+    overridden(made, "end", "yard")
+    made.wait(120)
+    assert made.told() == ["opened dt-1/cam-1 rule-muted", "cleared dt-1/cam-1 rule-muted"]
+
+
+def test_a_view_that_is_learned_anew_is_told_and_a_rule_that_is_armed_is_not() -> None:
+    made = ward()
+    overridden(made, "start", "yard", "arm")
+    overridden(made, "start", None, "relearn")
+    made.says["dt-1"] = {"commands": {"relearning": ["cam-1"]}}
+    made.wait(600)
+    assert made.told() == ["opened dt-1/cam-1 view-relearned"]
+    made.says["dt-1"] = {}
+    made.wait(120)
+    assert made.told()[1:] == ["cleared dt-1/cam-1 view-relearned"]
+
+
+def test_what_was_disarmed_before_the_centres_restart_is_told_once() -> None:
+    made = ward()
+    overridden(made, "start", "yard")
+    again = Ward(Book(SETTINGS, made.book.open(), mono=made.mono, now_ms=made.now_ms), made.mono)
+    again.says["dt-1"] = {"commands": {"rules": [{"camera": "cam-1", "rule": "yard", "what": "disarm"}]}}
+    again.wait(120)
+    assert again.told() == []
 
 
 def test_infos_that_wait_for_the_budget_are_no_full_outbox() -> None:

@@ -34,6 +34,7 @@ QUICK = [
     {"id": "box-offline", "for_s": 0},
     {"id": "clock", "enabled": False},
     {"id": "tamper", "clear_s": 0},
+    {"id": "rule-muted", "clear_s": 0},
 ]
 
 
@@ -84,6 +85,18 @@ def rows(centre: Centre) -> list[Any]:
 
 
 FULL: dict[str, Any] = {"box": {"disk_percent": 97.0}}
+
+
+def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, boxes: Boxes) -> None:
+    box = Box()
+    boxes.say(box.heartbeat("s-1"))
+    boxes.say(box.override(1, "start"))
+    boxes.wait_for(lambda: alerts(boxes, box, "rule-muted/cam-1") != [])
+    (told,) = alerts(boxes, box, "rule-muted/cam-1")
+    assert (told["camera"], told["text"]) == ("cam-1", "changed by hand: yard (disarm)")
+    boxes.say(box.override(2, "end"))
+    boxes.wait_for(lambda: len(alerts(boxes, box, "rule-muted/cam-1")) == 3)
+    assert alerts(boxes, box, "rule-muted/cam-1")[1]["state"] == "cleared"
 
 
 def test_an_alert_is_kept_told_and_over(centre: Centre, boxes: Boxes, broker: Mosquitto) -> None:

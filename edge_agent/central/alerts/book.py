@@ -22,6 +22,7 @@ from edge_agent.central.alerts.subject import Episode, Subject
 from edge_agent.central.health import Health
 from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
 from edge_agent.device.firmware import is_older
+from edge_agent.wire import RuleOverrideData
 
 SETTLED_S = 90.0
 """After our own connect nobody's absence means anything for so long."""
@@ -98,6 +99,22 @@ class Book:
         for rule in self._of_camera:
             if rule.measure is Measure.TAMPER:
                 yield from box.judge(rule, camera, reading, mono, now_ms)
+
+    def override(
+        self, gateway: str, camera: str, data: RuleOverrideData, mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """An event says that a rule was muted or disarmed, or a view is learned anew, or that this is over;
+        the next heartbeat says it too."""
+        box, so = self._boxes.get(gateway), measures.override(data.what, data.rule_id)
+        if box is None or box.away or so is None:
+            return
+        measure, text = so
+        for rule in self._with(measure):
+            before = box.overrides.get((rule.id, camera))
+            standing = set() if before is None else before.standing - {text}
+            if data.phase == "start":
+                standing |= {text}
+            yield from box.judge_overrides(rule, camera, standing, mono, now_ms)
 
     def missing(self, counts: Mapping[str, int], mono: float, now_ms: int) -> Iterator[Change]:
         """Events of each gateway that are missing, and nobody has said why."""
@@ -188,6 +205,9 @@ class Book:
         for name, camera in health.cameras.items():
             for rule in self._of_camera:
                 yield from box.judge(rule, name, OF_CAMERA[rule.measure](camera), mono, now_ms)
+            for measure, standing in measures.overrides_of(health, name).items():
+                for rule in self._with(measure):
+                    yield from box.judge_overrides(rule, name, standing, mono, now_ms)
         for at in [at for at in box.episodes if at[1] and at[1] not in health.cameras]:
             yield from box.end(at, "the camera is not configured any more", now_ms)
 

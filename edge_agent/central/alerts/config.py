@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.central.alerts.measures import NUMBERS, OF_CAMERA, Measure
+from edge_agent.central.alerts.measures import NUMBERS, OF_CAMERA, OVERRIDES, Measure
 from edge_agent.central.alerts.rules import AlertRule
 from edge_agent.clock import SystemClock
 from edge_agent.config import tree
@@ -173,6 +173,8 @@ ABOUT = {
     Measure.CAMERA_OFFLINE: "the camera is offline",
     Measure.CAMERA_DEGRADED: "the camera is degraded",
     Measure.TAMPER: "its view is covered, defocused, moved or frozen",
+    Measure.RULE_MUTED: "a rule of the camera was muted or disarmed for a time",
+    Measure.VIEW_RELEARNED: "somebody had its view learned anew; no tamper is told meanwhile",
     Measure.DISK_PERCENT: "how full the disk is",
     Measure.MEMORY_PERCENT: "how much memory is used",
     Measure.TEMPERATURE_C: "of the processor",
@@ -199,7 +201,13 @@ def reference() -> Iterator[str]:
     yield "| measure | of | value | what it is |"
     yield "|---|---|---|---|"
     for measure in Measure:
-        of = "a camera" if measure in OF_CAMERA else "a ward" if measure is Measure.WARD_OUTAGE else "a box"
+        of = (
+            "a camera"
+            if measure in (*OF_CAMERA, *OVERRIDES)
+            else "a ward"
+            if measure is Measure.WARD_OUTAGE
+            else "a box"
+        )
         yield f"| `{measure}` | {of} | {'number' if measure in NUMBERS else 'so or not'} | {ABOUT[measure]} |"
     yield ""
     yield "## Rules that ship\n"

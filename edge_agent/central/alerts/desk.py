@@ -58,6 +58,10 @@ class _View(msgspec.Struct):
     data: wire.CameraViewData
 
 
+class _Override(msgspec.Struct):
+    data: wire.RuleOverrideData
+
+
 class Desk:
     """One thread uses it; ``begin`` first."""
 
@@ -122,6 +126,8 @@ class Desk:
                 self._changes += self._book.heartbeat(sign.gateway, sign.ward, sign.health, mono, now_ms)
         for event in stored.views:
             self._view(self._book, event, mono, now_ms)
+        for event in stored.overrides:
+            self._override(self._book, event, mono, now_ms)
 
     def missing(self, known: Known) -> None:
         """Gaps that should have closed by now."""
@@ -206,6 +212,15 @@ class Desk:
         if view.state in TAMPER and view.phase in ("start", "end"):
             present = view.phase == "start"
             self._changes += book.view(event.gateway, event.camera, view.state, present, mono, now_ms)
+
+    def _override(self, book: Book, event: Event, mono: float, now_ms: int) -> None:
+        if abs(now_ms - event.time_ms) > FRESH_MS:
+            return
+        try:
+            data = msgspec.json.decode(event.payload, type=_Override).data
+        except (msgspec.DecodeError, RecursionError):  # of a newer agent: the heartbeat says it too
+            return
+        self._changes += book.override(event.gateway, event.camera, data, mono, now_ms)
 
     def _remember(self, change: Change) -> None:
         key = change.alert.key

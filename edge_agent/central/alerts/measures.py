@@ -23,6 +23,8 @@ class Measure(StrEnum):
     CAMERA_OFFLINE = "camera_offline"
     CAMERA_DEGRADED = "camera_degraded"
     TAMPER = "tamper"
+    RULE_MUTED = "rule_muted"
+    VIEW_RELEARNED = "view_relearned"
     DISK_PERCENT = "disk_percent"
     MEMORY_PERCENT = "memory_percent"
     TEMPERATURE_C = "temperature_c"
@@ -165,6 +167,37 @@ OF_CAMERA: dict[Measure, Callable[[CameraHealth], Reading]] = {
     Measure.CAMERA_DEGRADED: lambda camera: _state(camera, "degraded"),
     Measure.TAMPER: _tamper,
 }
+
+
+def override(what: str, rule: str | None) -> tuple[Measure, str] | None:
+    """What was changed by hand, in words; None: the camera watches as much as before, or more."""
+    if what == "relearn":
+        return Measure.VIEW_RELEARNED, "the view"
+    if what in ("mask", "disarm") and rule is not None:
+        return Measure.RULE_MUTED, f"{rule} ({what})"
+    return None
+
+
+OVERRIDES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
+"""Of a camera, from events and from what a heartbeat says of the whole box."""
+
+
+def overrides_of(health: Health, camera: str) -> dict[Measure, set[str]]:
+    """What stands of a camera, by measure."""
+    found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDES}
+    standing = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
+    for what, rule in standing:
+        if (so := override(what, rule)) is not None:
+            found[so[0]].add(so[1])
+    if camera in health.commands.relearning:
+        found[Measure.VIEW_RELEARNED].add("the view")
+    return found
+
+
+def overrides(standing: set[str]) -> Reading:
+    """Of one camera and one measure."""
+    text = f"changed by hand: {', '.join(sorted(standing))}" if standing else "it watches as it is configured"
+    return Reading(float(bool(standing)), plain(text))
 
 
 def version_behind(version: str, wanted: str) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from edge_agent.central.alerts.measures import AWAY, GRACED, PRESENCE, Measure, Reading, plain
+from edge_agent.central.alerts.measures import AWAY, GRACED, PRESENCE, Measure, Reading, overrides, plain
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rules import AlertRule
 
@@ -27,6 +27,14 @@ class Episode:
 
 
 @dataclass(slots=True)
+class Overridden:
+    """What was changed by hand of one camera, in words."""
+
+    standing: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)  # since its alert was opened
+
+
+@dataclass(slots=True)
 class Subject:
     ward: str
     gateway: str = ""  # empty: the ward itself
@@ -35,6 +43,7 @@ class Subject:
     grace_until_mono: float = 0.0
     version: str = ""
     episodes: dict[tuple[str, str], Episode] = field(default_factory=dict)  # by rule and camera
+    overrides: dict[tuple[str, str], Overridden] = field(default_factory=dict)  # the same
 
     def judge(
         self,
@@ -66,6 +75,24 @@ class Subject:
             episode.well_mono = None
             yield from self._told_by_itself(episode, mono)
         yield from self._settle(at, episode, mono, now_ms)
+
+    def judge_overrides(
+        self, rule: AlertRule, camera: str, standing: set[str], mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """What stands now of that camera. One more, while the alert is open, is another alert."""
+        at = (rule.id, camera)
+        episode = self.episodes.get(at)
+        if not standing and episode is None:
+            self.overrides.pop(at, None)
+            return
+        is_open = episode is not None and episode.alert is not None
+        # Of an alert from before our start it is not known what was told.
+        known = self.overrides.setdefault(at, Overridden(told=set(standing) if is_open else set()))
+        if is_open and standing - known.told:
+            yield from self.end(at, "another one follows", now_ms)
+            is_open = False
+        known.standing, known.told = set(standing), known.told | standing if is_open else set(standing)
+        yield from self.judge(rule, camera, overrides(standing), mono, now_ms)
 
     def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[Change]:
         """What has lasted long enough by now, as far as it is known from after our own connect."""

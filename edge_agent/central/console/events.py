@@ -43,7 +43,7 @@ RULES = (
     "crowding",
 )
 """Kinds of what a rule sees."""
-CAMERA = ("camera-view", "camera-state")
+CAMERA = ("camera-view", "camera-state", "rule-override")
 BOX = ("thermal", "uplink", "certificate", "healing", "update", "clock-correction", "loss")
 QUIET = ("object", "counts", "line-counts", "chain-head", "evidence", "self-test")
 """What machines read: left out unless asked for."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,9 @@ from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
 from edge_agent.command_room.media_room import fate
 from edge_agent.config.boards import Thermal
 from edge_agent.device import degraded
+from edge_agent.events.override_line import override_line
 from edge_agent.evidence import verify
-from edge_agent.hits import TAMPER
+from edge_agent.hits import TAMPER, AskedBy, OverrideHit, Phase
 from edge_agent.model import CameraState, CameraStatus, Cause
 from edge_agent.outbox.salvage import Salvaged, saved_text
 from tests.central.parts import Box
@@ -139,6 +140,18 @@ def alerts() -> Iterator[str]:
     yield measures.missing_events(3).text
 
 
+def overrides() -> Iterator[str]:
+    """Events and alerts of what was changed by hand for a time."""
+    usual = OverrideHit(Phase.START, "o-1", "cam-1", "yard", "mask", 60.0, AskedBy(), "")
+    of_view = replace(usual, rule=None, what="relearn", for_s=None)
+    kinds = (usual, replace(usual, what="arm"), replace(usual, what="disarm"), of_view)
+    for hit, by in product(kinds, (AskedBy("mask-1", "ab" * 32), AskedBy("mask-1"), AskedBy())):
+        yield override_line(replace(hit, by=by))
+    for hit, reason in product(kinds, ("over", "command", "replaced")):
+        yield override_line(replace(hit, phase=Phase.END, end_reason=reason))  # type: ignore[arg-type]
+    yield from (measures.overrides(standing).text for standing in (set[str](), {"the view"}, {"yard (mask)"}))
+
+
 def connections() -> Iterator[str]:
     """Bare, as events of a camera's connection tell them."""
     yield from (detail for _, detail in reasons())
@@ -163,7 +176,7 @@ def presence() -> Iterator[str]:
     yield from (change.alert.text for _, change in ward.changes)
 
 
-LINES = sorted(set(chain(cameras(), connections(), delivery(), box(), duties(), alerts())))
+LINES = sorted(set(chain(cameras(), connections(), delivery(), box(), duties(), overrides(), alerts())))
 
 
 @pytest.mark.parametrize("line", LINES)

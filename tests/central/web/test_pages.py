@@ -89,6 +89,18 @@ def test_a_clip_that_begins_after_its_event_says_so(house: House) -> None:
     assert "-8 giây" not in page
 
 
+def test_an_event_of_a_kind_that_only_newer_agents_have_is_kept_and_shown(house: House) -> None:
+    """Boxes may be updated before their centre."""
+    box = Box("dt-001")
+    data = {"phase": "start", "event_id": "n-1", "why": "what it is about", "more": {"of": ["anything"]}}
+    stored = house.take(box.heartbeat("s"), box.of_kind("something-new", 1, **data))
+    assert (stored.events["dt-001"], stored.rejected) == (1, 0)
+    assert "what it is about" in event_page(house, box)
+    browser = house.browser("lan")
+    for path in ("/", "/events", "/events?kind=something-new", "/sites/dt-001", "/api/v1/events"):
+        assert browser.get(path).status_code < 500, path
+
+
 def test_why_there_is_no_clip_is_said_in_the_readers_words(house: House) -> None:
     box = Box("dt-001")
     missing = "the agent ended before the clip was complete"
