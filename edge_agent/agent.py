@@ -176,6 +176,7 @@ class Agent:
             settings.storage.seal_to,
             allowance,
             self.commands.overrides,
+            lambda: self._clock_sync.known,
         )
         folder, recorder = settings.state_dir / "cameras", self._room.recorder
         return Cameras(
@@ -214,6 +215,7 @@ class Agent:
         return HealthSources(
             session=lambda: self._publisher.session,
             clock=self._clock_sync.health,
+            clock_known=lambda: self._clock_sync.known,
             box=box.read,
             outbox=self._room.outbox.stats,
             mqtt=self._publisher.health,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from functools import partial
@@ -71,10 +71,11 @@ class Site:
     seal_to: bytes | None = None  # X25519 public key of the centre
     allowance: Allowance = field(default_factory=Allowance)
     overrides: Overrides = field(default_factory=Overrides)
+    clock_known: Callable[[], bool] = lambda: True  # whether it has been right since the box started
 
     def arming(self, camera_id: str, rule: AnyRule) -> Arming:
         override = partial(self.overrides.of, camera_id, rule.id)
-        return Arming(rule.schedule, self.timezone, self.holidays, override)
+        return Arming(rule.schedule, self.timezone, self.holidays, override, self.clock_known)
 
     def is_masked(self, camera_id: str, rule_id: str) -> bool:
         return self.overrides.of(camera_id, rule_id) is Override.MASK

@@ -206,6 +206,14 @@ class OnHolidays(StrEnum):
     ONLY = "only"  # armed on no other day
 
 
+class WhenUnsynced(StrEnum):
+    """What a schedule does while the clock has not been synchronised since the box started."""
+
+    ARMED = "armed"  # all day
+    OFF = "off"  # not at all
+    CLOCK = "clock"  # as the clock says, which may be hours or days behind
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When a rule is armed, in the site's own time."""
@@ -214,6 +222,7 @@ class Schedule:
     begin: time
     end: time  # not after ``begin``: on the next day
     holidays: OnHolidays = OnHolidays.USUAL
+    unsynced: WhenUnsynced = WhenUnsynced.ARMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,12 @@ class ClockSync:
         jump and its flag from before it."""
         return _is_synced(self._kernel(), self._sysroot)
 
+    @property
+    def known(self) -> bool:
+        """Whether it has been synchronised since the box started: from then on it drifts by seconds a day,
+        also without the uplink. Costs nothing: as of the last ``update``."""
+        return self._was_synced or self._pending is not None or self._record.corrected
+
     def update(self) -> ClockCorrection | None:
         """Look again. Returns the correction until ``confirm_correction`` says it is on disk."""
         was = self._was_synced

@@ -6,12 +6,12 @@ for the site comes first: a camera that sees nothing, then what loses events, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from math import ceil
 
 from edge_agent.config.boards import Thermal
-from edge_agent.config.settings import Settings
+from edge_agent.config.settings import Rule, Settings, WhenUnsynced
 from edge_agent.device.decode_load import Stream, decode_load, decoded_whole
 from edge_agent.hits import TAMPER
 from edge_agent.model import CameraState, CameraStatus, Cause
@@ -111,6 +111,23 @@ def delivery_lines(
         yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:
         yield "clock not synchronised, times may be wrong"
+
+
+def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[str]:
+    """What becomes of the schedules while the clock has not been right since the box started."""
+    if clock_known:
+        return
+    schedules = [rule.schedule for rule in rules if rule.enabled and rule.schedule is not None]
+    for way, text in UNSYNCED.items():
+        if count := sum(schedule.unsynced is way for schedule in schedules):
+            yield f"clock not synchronised since the box started: {count} rules with a schedule {text}"
+
+
+UNSYNCED = {
+    WhenUnsynced.ARMED: "are armed all day",
+    WhenUnsynced.OFF: "are off",
+    WhenUnsynced.CLOCK: "follow it, maybe wrongly",
+}
 
 
 def healing_lines(healing: HealingHealth) -> Iterator[str]:

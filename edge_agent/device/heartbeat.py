@@ -80,6 +80,7 @@ class HealthSources:
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
     update: Callable[[], UpdateHealth] = UpdateHealth
     healing: Callable[[], HealingHealth] = HealingHealth
+    clock_known: Callable[[], bool] = lambda: True  # has it been right since the box started
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -106,6 +107,7 @@ class HeartbeatMaker:
         update = sources.update()
         uplink, healing = sources.uplink(), sources.healing()
         now, zone = self._clock.now(), settings.gateway.timezone
+        rules = [rule for camera in settings.cameras for rule in camera.rules]
         return Heartbeat(
             time=rfc3339(now),
             session=sources.session(),
@@ -130,6 +132,7 @@ class HeartbeatMaker:
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
+                *degraded.schedule_lines(rules, sources.clock_known()),
                 *degraded.healing_lines(healing),
                 *degraded.uplink_lines(uplink),
                 *degraded.certificate_lines(certificates),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta, tzinfo
 
-from edge_agent.config.settings import OnHolidays, Schedule
+from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.overrides import Override
 
 CLOCK_IS_SET = 2020
@@ -16,8 +16,9 @@ CLOCK_IS_SET = 2020
 class Arming:
     """Of one rule, in the site's own time.
 
-    While the clock is plainly not set a rule with a schedule is armed all day: an alarm too many says
-    ``clock: unsynced``, one that does not come says nothing. A clock that may be right is believed.
+    A clock that has not been synchronised since the box started may be off by as long as the power was away:
+    then the schedule's own ``unsynced`` decides, by default for armed all day. An alarm too many says
+    ``clock: unsynced``, one that does not come says nothing.
     """
 
     def __init__(
@@ -26,12 +27,15 @@ class Arming:
         timezone: tzinfo,
         holidays: AbstractSet[date],
         override: Callable[[], Override | None] = lambda: None,
+        clock_known: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``override``: what the centre asks of the rule now."""
+        """``override``: what the centre asks of the rule now. ``clock_known``: whether the clock has been
+        right since the box started; asked for each frame."""
         self._schedule = schedule
         self._timezone = timezone
         self._holidays = holidays
         self._override = override
+        self._clock_known = clock_known
 
     def armed(self, at: datetime) -> bool:
         """Whether it is, at that moment. A time over midnight belongs to the day it begins on."""
@@ -41,7 +45,11 @@ class Arming:
             case Override.ARM:
                 return True
         schedule = self._schedule
-        if schedule is None or at.year < CLOCK_IS_SET:
+        if schedule is None:
+            return True
+        if schedule.unsynced is not WhenUnsynced.CLOCK and not self._clock_known():
+            return schedule.unsynced is WhenUnsynced.ARMED
+        if at.year < CLOCK_IS_SET:
             return True
         local = at.astimezone(self._timezone)
         now, today = local.time(), local.date()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import AnyRule, LineRule, RuleKind, Schedule, Zone, ZoneRule
+from edge_agent.config.settings import AnyRule, LineRule, RuleKind, Schedule, WhenUnsynced, Zone, ZoneRule
 from edge_agent.model import GROUP_OF_LABEL, Severity
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
@@ -95,6 +95,7 @@ def test_severities(tmp_path: Path, word: str, severity: Severity) -> None:
         ("days: [sat-mon, wed, mon]", Schedule(frozenset({5, 6, 0, 2}), time(0), time(0))),
         ("days: [tue-tue]", Schedule(frozenset({1}), time(0), time(0))),
         ("", Schedule(_EVERY_DAY, time(0), time(0))),
+        ("unsynced: off", Schedule(_EVERY_DAY, time(0), time(0), unsynced=WhenUnsynced.OFF)),
     ],
 )
 def test_schedules(tmp_path: Path, written: str, schedule: Schedule) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.config.settings import OnHolidays, Schedule
+from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
+from edge_agent.device.clock_sync import ClockSync, KernelSync
 from edge_agent.rules.schedule import Arming
+from tests.outbox.parts import HandClock
 
 SITE = ZoneInfo("Asia/Ho_Chi_Minh")
 EVERY_DAY, WEEKEND = frozenset(range(7)), frozenset({5, 6})
@@ -113,6 +116,31 @@ def test_without_holidays_on_the_list_three_of_the_ways_are_one_and_the_fourth_n
     }
     assert armed[OnHolidays.USUAL] == armed[OnHolidays.OFF] == armed[OnHolidays.ALSO]
     assert not armed[OnHolidays.ONLY]
+
+
+@pytest.mark.parametrize(
+    ("unsynced", "armed"),
+    [(WhenUnsynced.ARMED, True), (WhenUnsynced.OFF, False), (WhenUnsynced.CLOCK, False)],
+)
+def test_a_clock_that_a_power_cut_left_behind_is_believed_from_its_first_synchronisation_on(
+    tmp_path: Path, unsynced: WhenUnsynced, armed: bool
+) -> None:
+    """It is 23:00, and the Pi begins with the noon of its last shutdown."""
+    clock, kernel = HandClock(wall=local("2027-02-10T12:00")), [KernelSync(False, 0.0)]
+    sync = ClockSync(tmp_path / "clock.json", clock, "boot-1", tmp_path, lambda: kernel[0])
+    schedule = Schedule(EVERY_DAY, time(22), time(5), unsynced=unsynced)
+    arming = Arming(schedule, SITE, TET, clock_known=lambda: sync.known)
+    assert arming.armed(clock.now()) == armed
+    clock.wall, kernel[0] = local("2027-02-10T23:00"), KernelSync(True, 0.0)
+    sync.update()
+    sync.confirm_correction()
+    assert arming.armed(clock.now())
+    kernel[0] = KernelSync(False, 0.0)  # the uplink is away for a day
+    sync.update()
+    assert not arming.armed(local("2027-02-11T12:00")), "an agent that was right once goes on with its clock"
+    restarted = ClockSync(tmp_path / "clock.json", clock, "boot-1", tmp_path, lambda: kernel[0])
+    assert restarted.known
+    assert not ClockSync(tmp_path / "clock.json", clock, "boot-2", tmp_path, lambda: kernel[0]).known
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 4))

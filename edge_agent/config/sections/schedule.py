@@ -6,7 +6,7 @@ from datetime import time, timedelta
 
 from edge_agent.config.kinds import Choice
 from edge_agent.config.many import ListOf
-from edge_agent.config.settings import OnHolidays, Schedule
+from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.config.spec import Field, Section, Values
 from edge_agent.config.times import EVERY_DAY, DaySpan, TimeOfDay
 
@@ -14,7 +14,7 @@ from edge_agent.config.times import EVERY_DAY, DaySpan, TimeOfDay
 def _build(values: Values) -> Schedule:
     days: frozenset[int] = frozenset().union(*values["days"])
     begin, end = (values[key] or time(0, 0) for key in ("from", "to"))
-    return Schedule(days, begin, end, values["holidays"])
+    return Schedule(days, begin, end, values["holidays"], values["unsynced"])
 
 
 SCHEDULE = Section(
@@ -39,6 +39,14 @@ SCHEDULE = Section(
             "on the days of gateway.holidays. usual: they are days like any other; off: not armed; also: "
             "armed on them too, whatever the day of the week; only: armed on them alone, where days allows",
             OnHolidays.USUAL,
+        ),
+        Field(
+            "unsynced",
+            Choice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
+            "while the clock has not been synchronised since the box started: without a battery it begins "
+            "with the time of the last shutdown. armed: all day; off: not at all; clock: as the clock says, "
+            "for a box with a battery clock and no time server",
+            WhenUnsynced.ARMED,
         ),
     ),
     _build,

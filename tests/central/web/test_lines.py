@@ -25,6 +25,7 @@ from edge_agent.central.web.words import told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
 from edge_agent.command_room.media_room import fate
 from edge_agent.config.boards import Thermal
+from edge_agent.config.settings import WhenUnsynced
 from edge_agent.device import degraded
 from edge_agent.events.override_line import override_line
 from edge_agent.evidence import verify
@@ -34,6 +35,7 @@ from edge_agent.outbox.salvage import Salvaged, saved_text
 from tests.central.parts import Box
 from tests.central.test_alert_book import Ward
 from tests.central.web.house import House
+from tests.rules.test_zones import INTRUSION, NIGHT
 
 BAD = (CameraState.OFFLINE, CameraState.DEGRADED)
 NOW = datetime(2026, 11, 27, 5, 0, tzinfo=UTC)
@@ -107,6 +109,9 @@ def duties() -> Iterator[str]:
         for what in ("mask", "arm", "disarm")
     ]
     yield from degraded.command_lines(wire.CommandsHealth(rules=rules))
+    for way in WhenUnsynced:
+        rule = replace(INTRUSION, schedule=replace(NIGHT, unsynced=way))
+        yield from degraded.schedule_lines([rule], clock_known=False)
     yield from degraded.evidence_lines(wire.EvidenceHealth(missed=2))
 
 

@@ -64,6 +64,18 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"undervoltage: the power supply is too weak", "điện áp thấp: nguồn điện quá yếu"),
     (r"the processor is throttled", "bộ xử lý bị hạ tốc độ"),
     (r"clock not synchronised, times may be wrong", "đồng hồ chưa đồng bộ, giờ có thể sai"),
+    (
+        r"clock not synchronised since the box started: (\d+) rules with a schedule are armed all day",
+        "đồng hồ chưa đồng bộ từ khi khởi động: {0} quy tắc có lịch được bật cả ngày",
+    ),
+    (
+        r"clock not synchronised since the box started: (\d+) rules with a schedule are off",
+        "đồng hồ chưa đồng bộ từ khi khởi động: {0} quy tắc có lịch đang tắt",
+    ),
+    (
+        r"clock not synchronised since the box started: (\d+) rules with a schedule follow it, maybe wrongly",
+        "đồng hồ chưa đồng bộ từ khi khởi động: {0} quy tắc theo lịch có thể sai giờ",
+    ),
     (r"the gateway's certificate ends in (-?\d+) days", "chứng thư của thiết bị còn {0} ngày"),
     (r"the CA that it trusts ends in (-?\d+) days", "chứng thư của CA mà thiết bị tin còn {0} ngày"),
     (r"the oldest event waits for (\d+) s", "sự kiện cũ nhất đã chờ {0} giây"),
