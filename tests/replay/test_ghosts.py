@@ -32,7 +32,9 @@ def room(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict
     folder = tmp_path_factory.mktemp("ghosts")
     source, clip = test_data / "video" / "one-by-one-person-detection.mp4", folder / "room.mp4"
     cut = ["ffmpeg", "-v", "error", "-nostdin", "-ss", "10", "-t", "40", "-i", str(source), "-an"]
-    subprocess.run([*cut, "-c:v", "libx264", "-crf", "20", str(clip)], check=True, timeout=120)
+    subprocess.run(
+        [*cut, "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", str(clip)], check=True, timeout=120
+    )
     return replayed(folder, clip, CAMERA, "--start", START, detector=str(test_data / MODEL))
 
 

@@ -21,6 +21,7 @@ from edge_agent.model import Box, Detection
 from edge_agent.replay.run import ReplayOutputs, run_replay
 from tests.detection.fakes import FakeDetector
 from tests.testbed.agent import write_config
+from tests.testbed.noise import SensorNoise
 
 SIZE, FPS = (640, 360), 10
 THING = (40, 60)  # width and height in pixels
@@ -34,8 +35,10 @@ def painted_clip(path: Path, things: Sequence[Place], seconds: float) -> Path:
     coarse = rng.integers(90, 160, (45, 80), np.uint8)
     ground = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
     skins = [_skin(rng) for _ in things]
+    noise = SensorNoise(rng, 1.5, ground.shape)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"g": "20", "crf": "20", "bf": "0"})
+        options = {"g": "20", "crf": "20", "bf": "0", "preset": "veryfast"}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         for number in range(round(seconds * FPS)):
             picture: NDArray[Any] = ground.copy()
@@ -43,8 +46,8 @@ def painted_clip(path: Path, things: Sequence[Place], seconds: float) -> Path:
                 place = thing(number / FPS)
                 if place is not None:
                     _paint(picture, skin, place)
-            noisy = np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="bgr24")))
+            frame = av.VideoFrame.from_ndarray(noise.on(picture), format="bgr24")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.testbed.noise import SensorNoise
+
 SIZE = (640, 360)
 FPS = 10
 STEPS = 6 * 5 / 700  # radians a pixel
@@ -40,8 +42,10 @@ def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: f
     rng = np.random.default_rng(1)
     coarse = rng.integers(110, 170, (23, 40), np.uint8)
     place = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+    noise = SensorNoise(rng, 2, place.shape)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"g": "20", "crf": "23", "bf": "0"})
+        options = {"g": "20", "crf": "23", "bf": "0", "preset": "veryfast"}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         for number in range(round(seconds * FPS)):
             picture = place.copy()
@@ -50,8 +54,8 @@ def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: f
                 if feet is not None:
                     phase = steps * (feet[0] + 30 + feet[1] - 300)
                     draw_person(picture, feet[0], foot=feet[1], height=150, phase=phase)
-            noisy = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="bgr24")))
+            frame = av.VideoFrame.from_ndarray(noise.on(picture), format="bgr24")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 

@@ -13,6 +13,7 @@ from edge_agent.capture.picture import ArrayPicture
 from edge_agent.hits import ViewHit
 from edge_agent.model import Frame, Motion, Scene
 from edge_agent.view import CameraView
+from tests.testbed.noise import SensorNoise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +43,7 @@ class PaintedCamera:
 
     def __init__(self, noise: float = 2.0) -> None:
         self._street = street()
-        self._rng = np.random.default_rng(3)
-        self._noise = noise
+        self._noise = SensorNoise(np.random.default_rng(3), noise, (HEIGHT, WIDTH, 1)) if noise else None
         self.now = 1000.0
         self._number = 0
 
@@ -52,9 +52,7 @@ class PaintedCamera:
         picture = self._street[:, 40 + pan : 40 + pan + WIDTH].copy()
         if change is not None:
             picture = change(picture)
-        if self._noise:
-            picture = picture + self._rng.normal(0, self._noise, (HEIGHT, WIDTH, 1)).astype(np.float32)
-        return self.show(np.clip(picture, 0, 255).astype(np.uint8))
+        return self.show(self._noise.on(picture) if self._noise else picture.clip(0, 255).astype(np.uint8))
 
     def show(self, picture: NDArray[np.uint8]) -> Frame:
         self.now += 1.0
