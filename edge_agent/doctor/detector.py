@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 import numpy as np
@@ -13,6 +13,7 @@ from edge_agent.detection.choose import choose_detector, model_dirs
 from edge_agent.detection.detector import Detector
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.errors import DetectorError
+from edge_agent.model import GROUP_OF_LABEL
 from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
@@ -23,8 +24,10 @@ LEAST, MOST = 3, 30
 def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[Result]:
     """``running``: what an agent beside says of its detector. Its figure is what counts while it works: a
     second detector on the same cores would slow down both."""
+    wanted = _wanted(settings)
     if settings.detector.model == "none":
-        return [Result("detector", "detector-none")]
+        blind = [_blind("none", wanted)] if wanted else []
+        return blind or [Result("detector", "detector-none")]
     choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
     if choice.detector is None:
         return [Result("detector", "detector-broken", {"reason": choice.degraded or choice.note})]
@@ -40,13 +43,39 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
         "budget": budget,
     }
     results = []
+    missing = {label: user for label, user in wanted.items() if label not in choice.detector.labels}
+    if running and running.name != choice.detector.name:
+        results.append(Result("detector", "detector-not-loaded", {**figures, "loaded": running.name}))
+    elif missing:
+        results.append(_blind(choice.detector.name, missing))
+    elif choice.better:
+        results.append(Result("detector", "detector-hog", figures))
     if choice.degraded:
         results.append(Result("detector", "detector-other", {**figures, "reason": choice.degraded}))
-    if choice.better:
-        results.append(Result("detector", "detector-hog", figures))
     if possible < budget:
         results.append(Result("detector", "detector-slow", figures))
     return results or [Result("detector", "detector-good", figures)]
+
+
+def _wanted(settings: Settings) -> dict[str, str]:
+    """Labels that the configuration asks for, and the first place that does. A rule for all labels takes what
+    the detector sees; with the model ``none`` only rules ask for anything."""
+    no_model = settings.detector.model == "none"
+    wanted: dict[str, str] = {}
+    for camera in settings.cameras:
+        for rule in camera.rules:
+            if rule.enabled and (no_model or set(rule.labels) != set(GROUP_OF_LABEL)):
+                for label in rule.labels:
+                    wanted.setdefault(label, f"{camera.id}: {rule.id}")
+    for label in () if no_model else settings.detector.labels:
+        wanted.setdefault(label, "detector.labels")
+    return wanted
+
+
+def _blind(name: str, missing: Mapping[str, str]) -> Result:
+    """``missing``: labels, and where the configuration asks for each."""
+    users = ", ".join(dict.fromkeys(missing.values()))
+    return Result("detector", "detector-blind", {"name": name, "labels": ", ".join(missing), "users": users})
 
 
 def _measured_ms(detector: Detector) -> float:

@@ -130,6 +130,7 @@ def site_under_examination(
                 camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
             ],
             broker_port=1,
+            detector="none",
             mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
         )
         yield pool.submit(lambda: Site(examined(config, "--lang", "en"), strict))

@@ -198,6 +198,20 @@ BOX: dict[str, Wording] = {
         "see temperature and power; otherwise lower detector.budget_per_s, or a faster board",
         "xem nhiệt độ và nguồn; nếu bình thường thì giảm detector.budget_per_s hoặc dùng bo mạch nhanh hơn",
     ),
+    "detector-blind": red(
+        "{name} cannot see {labels}, which the configuration asks for ({users})",
+        "{name} không nhận ra được {labels} mà cấu hình yêu cầu ({users})",
+        "edge-agent models fetch, then restart the agent; or take these labels out of detector.labels and "
+        "the rules",
+        "edge-agent models fetch, rồi khởi động lại agent; hoặc bỏ các nhãn này khỏi detector.labels và các "
+        "quy tắc",
+    ),
+    "detector-not-loaded": red(
+        "the agent runs with {loaded}, and {name} is installed",
+        "agent đang chạy với {loaded}, trong khi {name} đã được cài",
+        "sudo systemctl restart edge-agent",
+        "sudo systemctl restart edge-agent",
+    ),
     "detector-hog": yellow(
         "no model is installed: only upright people are found ({latency_ms:.0f} ms a look)",
         "chưa cài mô hình: chỉ nhận ra người đứng ({latency_ms:.0f} ms mỗi lần)",
