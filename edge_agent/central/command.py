@@ -51,8 +51,17 @@ def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
     holds = actions.add_parser("holds", help="what is kept, why, and by whom")
     holds.add_argument("--all", action="store_true", help="those that were released, too")
     holds.add_argument("--json", action="store_true")
-    release = actions.add_parser("release", help="end a hold: what it kept is deleted when its time is over")
-    release.add_argument("id", type=int, help="its number, as holds shows it")
+    release = actions.add_parser(
+        "release",
+        help="end a hold, let a large run of retention delete, or say that the system's clock is right",
+        description="End a hold: what it kept is deleted when its time is over. Or, as an administrator: let "
+        "the run of retention delete that waits because it would delete over a fifth of what is stored; or "
+        "say that this machine's clock is right where the centre goes by its own count. `status` shows both.",
+    )
+    which = release.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", type=int, nargs="?", help="of the hold, as holds shows it")
+    which.add_argument("--deletions", action="store_true", help="the next run deletes what it waits with")
+    which.add_argument("--clock", action="store_true", help="the centre goes by this machine's clock again")
     deletions = actions.add_parser(
         "deletions", help="what was deleted when its time was over, the newest first"
     )
@@ -79,14 +88,16 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
     if args.action in ("hold", "holds", "release"):
         from edge_agent.central.retention.command import run_holds
 
-        return run_holds(args, load(args.config).database, stdout, sys.stderr)
+        settings = load(args.config)
+        return run_holds(args, settings.database, stdout, sys.stderr, settings.id)
     if args.action == "deletions":
         from edge_agent.central.retention.deletions import run_deletions
 
         return run_deletions(load(args.config).database, args.most, args.json, stdout)
     from edge_agent.central.status import run_status
 
-    return run_status(load(args.config).database, args.json, stdout)
+    settings = load(args.config)
+    return run_status(settings.database, args.json, stdout, settings.id)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -9,19 +9,22 @@ from collections.abc import Sequence
 import msgspec
 
 from edge_agent.central.alerts.desk import Desk
+from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.confirmations import ACK_EVERY_S, Confirmations
 from edge_agent.central.database import StoreUnusable, size_bytes
 from edge_agent.central.intake import Intake, Stored
 from edge_agent.central.known import Known
 from edge_agent.central.link import Delivered, Link
+from edge_agent.central.messages import Heartbeat, milliseconds
 from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.report import GapReport, Running
 from edge_agent.central.requests import Requests
 from edge_agent.central.retention.sweep import Sweep
 from edge_agent.central.store import Store
+from edge_agent.central.trusted_time import kept
+from edge_agent.central.trusted_time.clock import Correction, TrustedClock
 from edge_agent.central.watch import Watch
-from edge_agent.clock import Clock
 from edge_agent.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -41,7 +44,8 @@ unconfirmed ones; reconnects can bring the same ones again."""
 
 
 class Ingest:
-    """``trouble`` is why nothing is stored now, None while all is well."""
+    """``trouble`` is why nothing is stored now, None while all is well. ``alone``: no other centre uses the
+    database."""
 
     def __init__(
         self,
@@ -55,10 +59,12 @@ class Ingest:
         desk: Desk,
         sweep: Sweep,
         figures: Figures,
-        clock: Clock,
+        clock: TrustedClock,
         wake: threading.Event,
         *,
         history_days: float,
+        central_id: str,
+        alone: bool,
     ) -> None:
         self.loop = Loop("ingest", self._run, max_silence_s=60.0)
         self.trouble: str | None = None
@@ -74,6 +80,8 @@ class Ingest:
         self._figures = figures
         self._clock = clock
         self._wake = wake
+        self._central_id = central_id
+        self._alone = alone
         self._history_ms = round(history_days * 86_400_000)
         self._known: Known | None = None
         self._gaps = GapReport(clock)
@@ -134,6 +142,7 @@ class Ingest:
                 self._take()
             if now - self._watched_mono >= WATCH_EVERY_S:
                 self._watched_mono = now
+                self._keep_time()
                 self._look()
             if now - self._noted_mono >= NOTE_EVERY_S:
                 self._noted_mono = now
@@ -153,7 +162,13 @@ class Ingest:
             self._send_acks()
 
     def _begin(self) -> None:
-        """With what was told before the start."""
+        """With what was stored before the start."""
+        if not self._clock.begun:
+            of_clock = self._store.ask(lambda connection: kept.read_kept(connection, self._central_id))
+            newest_ms = self._store.ask(lambda each: kept.newest_arrival_ms(each, self._intake.wards))
+            self._clock.begin(of_clock, newest_ms)
+            self._clock.tick(0)  # so that the first note says what is wrong
+            self._gaps, self._running = GapReport(self._clock), Running(self._clock)
         if not self._desk.begun:
             told = self._store.told(self._intake.wards)
             self._watch.begin(told)
@@ -219,6 +234,9 @@ class Ingest:
         self._running.count(stored)
         self._watch.heard(stored)
         self._desk.heard(stored)
+        for sign in stored.signs:
+            if isinstance(sign, Heartbeat) and sign.health.clock.synced:
+                self._clock.heard(sign.gateway, milliseconds(sign.health.time))
         self._figures.heard(stored, self._clock.now().timestamp())
         assert self._known is not None
         for gateway in stored.reborn:
@@ -232,12 +250,39 @@ class Ingest:
         for message in self._confirmations.take(self._known):
             self._link.publish_confirmation(message)
 
+    def _keep_time(self) -> None:
+        """Where the centre's time was wrong, correct what has been stored with it."""
+        assert self._known is not None
+        released = self._store.ask(lambda each: kept.read_meta(each, kept.release_key(self._central_id)))
+        correction = self._clock.tick(len(self._known.gateways))
+        if released is not None:
+            log.warning("the system's clock was released by %s: the centre goes by it from now on", released)
+            correction = self._clock.believe_system()
+        if correction is None:
+            return
+        with self._store.batch() as batch:
+            kept.drop_release(batch.connection, self._central_id)
+            wards, beat = self._intake.wards, self.loop.beat
+            kept.shift(batch.connection, correction, wards, alone=self._alone, beat=beat)
+        self._corrected(correction)
+
+    def _corrected(self, correction: Correction) -> None:
+        by_s = correction.by_ms / 1000
+        log.warning("the centre's time was wrong and is corrected by %+.0f s, stored times with it", by_s)
+        self._clock.correct(correction)
+        self._watch.corrected(correction)
+        self._gaps = GapReport(self._clock)
+        self._known = self._store.load()
+        self._noted_mono = self._clock.monotonic() - NOTE_EVERY_S  # the console follows at once
+
     def _look(self) -> None:
         """Tell who came and who went, and what somebody should look at."""
         session = self._link.session if self._link.online else None
         connected_mono = None if session is None else self._link.since_mono
         reports = self._watch.tick(self._link.session, connected_mono, self._link.publish)
         self._figures.told(reports)
+        self._desk.centre(Measure.CENTRE_CLOCK, self._clock.doubt)
+        self._desk.centre(Measure.DELETIONS_HELD, self._sweep.held)
         self._desk.tick(reports, connected_mono)
         if self._watch.has_news or self._desk.has_news:
             with self._store.batch() as batch:
@@ -267,11 +312,13 @@ class Ingest:
         with self._store.batch() as batch:
             running = self._running.document(self._link.online, self._link.session)
             batch.note("running", msgspec.json.encode(running).decode())
+            record = msgspec.json.encode(self._clock.record())
+            batch.note(kept.record_key(self._central_id), record.decode())
             self._requests.give_up(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._figures.database_bytes = size_bytes(batch.connection)
-                batch.forget_health(self._now_ms() - self._history_ms)
+                batch.forget_health(self._clock.deletions_ms() - self._history_ms)
 
     def _told(self, trouble: str | None) -> None:
         if trouble == self.trouble:
@@ -290,4 +337,4 @@ class Ingest:
         self._store.close()
 
     def _now_ms(self) -> int:
-        return round(self._clock.now().timestamp() * 1000)
+        return self._clock.now_ms()

@@ -177,6 +177,15 @@ class Presence:
         told: list[Report] = [_report(box, box.told) for box in self._boxes.values() if box.told is not None]
         return told + [self._outage_report(ward) for ward in self._outages]
 
+    def shift(self, since_ms: int, by_ms: int) -> None:
+        """Labels after ``since_ms`` were of a clock that was wrong by so much."""
+        for box in self._boxes.values():
+            if box.changed_ms > since_ms:
+                box.changed_ms += by_ms
+        for outage in self._outages.values():
+            if outage.since_ms > since_ms:
+                outage.since_ms += by_ms
+
     # --- gateways ---
 
     def _remember(self, report: BoxReport, mono: float) -> None:

@@ -28,8 +28,9 @@ from edge_agent.central.requests import Requests
 from edge_agent.central.retention.sweep import FIRST_AFTER_S, Sweep
 from edge_agent.central.settings import CentralSettings, Listen
 from edge_agent.central.store import Store
+from edge_agent.central.trusted_time.clock import TrustedClock
 from edge_agent.central.watch import Watch
-from edge_agent.clock import Clock, SystemClock, rfc3339
+from edge_agent.clock import Clock, SystemClock, read_boot_id, rfc3339
 from edge_agent.device.supervisor import Supervisor
 from edge_agent.device.systemd import Systemd
 from edge_agent.errors import CentralError
@@ -62,7 +63,7 @@ class Central:
         self._settings = settings
         self._console = console
         self._stop = stop
-        self._clock = clock or SystemClock()
+        self._clock = TrustedClock(clock or SystemClock(), read_boot_id())
         self._systemd = Systemd()
         self._topics = CentralTopics(settings.mqtt.root, settings.id)
         wake = threading.Event()
@@ -90,11 +91,15 @@ class Central:
                 first_after_s=first_sweep_s,
                 # Another centre on the same server has its pictures in a folder of its own.
                 media_of=None if settings.database.embedded else settings.wards,
+                now_ms=self._clock.deletions_ms,
+                central_id=settings.id,
             ),
             self._figures,
             self._clock,
             wake,
             history_days=settings.history.days,
+            central_id=settings.id,
+            alone=settings.database.embedded,
         )
         self._supervisor = Supervisor()
 
@@ -162,7 +167,7 @@ class Central:
             waiting = None if self._webhook is None else self._webhook.waiting
             return Now(self._link.online, self._ingest.trouble is None, waiting)
 
-        return MetricsServer(listen, self._figures, now, self._settings.wards)
+        return MetricsServer(listen, self._figures, now, self._settings.wards, self._clock)
 
     def _state_message(self, session: str, kind: Standing) -> Message:
         """``online`` becomes ``degraded`` while nothing can be stored."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TextIO
 
@@ -14,11 +13,14 @@ from edge_agent.central.alerts.status import AlertStatus, open_alerts
 from edge_agent.central.database import open_engine, size_bytes, translated
 from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
 from edge_agent.central.report import RunningNote
+from edge_agent.central.retention.limit import read_held
 from edge_agent.central.settings import Database
 from edge_agent.central.store import told_of
 from edge_agent.central.streams import Why
+from edge_agent.central.trusted_time.kept import now_ms_of, read_kept
 from edge_agent.errors import CentralError
 from edge_agent.logs import one_line
+from edge_agent.mqtt.central_topics import DEFAULT_ID
 
 FRESH_MS = 60_000
 """The note of a running ingest is renewed every ten seconds."""
@@ -67,6 +69,14 @@ class RejectedStatus(msgspec.Struct, kw_only=True):
     age_s: float
 
 
+class ClockStatus(msgspec.Struct, kw_only=True):
+    """Of the centre's time, as the ingest noted it last."""
+
+    doubt: str | None  # what is wrong with the system's clock
+    confirmed: bool  # by synchronised gateways since the boot
+    unproven_s: float  # that retention waits longer: the centre may have been off for so long
+
+
 class CentralStatus(msgspec.Struct, kw_only=True):
     """``missing``: events in gaps that nobody has explained; ``before``: older than the first that was
     seen."""
@@ -89,11 +99,13 @@ class CentralStatus(msgspec.Struct, kw_only=True):
     gaps: list[GapStatus]
     losses: list[LossStatus]
     newest_rejected: list[RejectedStatus]
+    clock: ClockStatus | None = None
+    deletions_held: str | None = None  # why a run of retention waits for an administrator
 
 
-def run_status(database: Database, as_json: bool, stdout: TextIO) -> int:
+def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: str = DEFAULT_ID) -> int:
     """0; 3 when no ingest runs. Raises CentralError when the database cannot be read."""
-    status = read_status(database, round(time.time() * 1000))
+    status = read_status(database, None, central_id)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
     else:
@@ -101,12 +113,18 @@ def run_status(database: Database, as_json: bool, stdout: TextIO) -> int:
     return 0 if _runs(status) else 3
 
 
-def read_status(database: Database, now_ms: int) -> CentralStatus:
+def read_status(database: Database, now_ms: int | None, central_id: str = DEFAULT_ID) -> CentralStatus:
+    """``now_ms``: None: by the centre's own time."""
     with translated("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:
             with engine.connect() as connection, connection.begin():
-                return _read(connection, now_ms)
+                now_ms = now_ms_of(connection, central_id) if now_ms is None else now_ms
+                status = _read(connection, now_ms)
+                status.clock = _clock(connection, central_id)
+                held = read_held(connection, central_id)
+                status.deletions_held = None if held is None else held.text
+                return status
         finally:
             engine.dispose()
 
@@ -124,6 +142,10 @@ def status_lines(status: CentralStatus) -> list[str]:
         f"rejected   {status.rejected}",
         f"database   {status.database_bytes / 1e6:.1f} MB",
     ]
+    if status.clock is not None and status.clock.doubt is not None:
+        lines.append(f"clock      {status.clock.doubt}; the centre goes by its own count")
+    if status.deletions_held is not None:
+        lines.append(f"deletions  {status.deletions_held}")
     lines += _listed("outage", map(_outage_line, status.outages))
     lines += _listed("alert", (_alert_line(alert) for alert in status.alerts if not alert.folded))
     lines += _listed("gap", (_gap_line(gap) for gap in status.gaps if gap.why == Why.MISSING))
@@ -245,6 +267,13 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
             for row in newest
         ],
     )
+
+
+def _clock(connection: Connection, central_id: str) -> ClockStatus | None:
+    kept = read_kept(connection, central_id)
+    if kept is None:
+        return None
+    return ClockStatus(doubt=kept.doubt, confirmed=kept.confirmed, unproven_s=kept.unproven_ms / 1000)
 
 
 def _gateways(connection: Connection, told: list[Report], now_ms: int) -> list[GatewayStatus]:

@@ -11,6 +11,7 @@ from edge_agent.central.intake import Stored
 from edge_agent.central.messages import Heartbeat
 from edge_agent.central.presence import Bounds, BoxReport, OutageReport, Presence, Report, Standing
 from edge_agent.central.store import Batch
+from edge_agent.central.trusted_time.clock import Correction
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.client import Message
@@ -33,6 +34,12 @@ class Watch:
         """Once; later calls change nothing."""
         if self._presence is None:
             self._presence = Presence(told, self._bounds, self._clock.monotonic())
+
+    def corrected(self, correction: Correction) -> None:
+        """Times that were told are other ones: tell all that holds again."""
+        if self._presence is not None:
+            self._presence.shift(correction.since_ms, correction.by_ms)
+            self._session = ""
 
     def heard(self, stored: Stored) -> None:
         """Of a committed batch."""

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,7 +29,7 @@ from edge_agent.central.presence import Bounds
 from edge_agent.central.service import Central
 from edge_agent.central.settings import Database
 from edge_agent.central.status import CentralStatus, read_status
-from edge_agent.clock import rfc3339
+from edge_agent.clock import Clock, SystemClock, rfc3339
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber
 
 WARD = "de-tham"
@@ -139,6 +139,16 @@ class Box:
         return f"{self.up}/state", json.dumps(document).encode()
 
 
+@dataclass
+class WrongClock(SystemClock):
+    """Of a machine whose clock differs by so much."""
+
+    by: timedelta
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
 class Centre:
     """``edge-agent central run``: on a thread of this process, or, where it is to be killed, in one of its
     own."""
@@ -156,6 +166,7 @@ class Centre:
         }
         self.config.write_text(json.dumps(settings), encoding="utf-8")
         self.bounds: Bounds | None = None
+        self.clock: Clock | None = None
         self.first_sweep_s = 60.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -177,7 +188,8 @@ class Centre:
 
     def start(self) -> None:
         self._stop.clear()
-        central = Central(load(self.config), self._stop, bounds=self.bounds, first_sweep_s=self.first_sweep_s)
+        settings, sweep_s = load(self.config), self.first_sweep_s
+        central = Central(settings, self._stop, clock=self.clock, bounds=self.bounds, first_sweep_s=sweep_s)
         self._thread = threading.Thread(target=central.run, name="centre")
         self._thread.start()
 

@@ -6,7 +6,7 @@ import io
 import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,23 @@ class Archive:
         camera: str = "cam-1",
     ) -> int:
         """Its cursor."""
+        row = self._row(days, kind, severity, event_id, camera)
+        with self.shop.store.batch() as batch:
+            key = batch.connection.execute(insert(tables.event), row).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def events(self, days: Sequence[float], event_id: str | None = None) -> None:
+        rows = [self._row(each, "object", 9, event_id, "cam-1") for each in days]
+        with self.shop.store.batch() as batch:
+            batch.connection.execute(insert(tables.event), rows)
+
+    def _row(
+        self, days: float, kind: str, severity: int, event_id: str | None, camera: str
+    ) -> dict[str, Any]:
         self.number += 1
         at_ms = _now_ms() - round(days * DAY_MS)
-        row = {
+        return {
             "stream": 1,
             "sequence": self.number,
             "gateway": "dt-001",
@@ -75,10 +89,6 @@ class Archive:
             "phase": "start",
             "payload": b"{}",
         }
-        with self.shop.store.batch() as batch:
-            key = batch.connection.execute(insert(tables.event), row).inserted_primary_key
-        assert key is not None
-        return int(key[0])
 
     def picture(self, days: float, media_id: str, sha256: str = "a" * 64, event_id: str = "e-1") -> Path:
         row = {
@@ -112,8 +122,14 @@ class Archive:
         return steps
 
     def sweep(self, media_of: Sequence[str] | None = None) -> Sweep:
-        at_once = {"first_after_s": 0.0, "pause_s": 0.0}
-        return Sweep(self.settings, Pictures(self.pictures), SystemClock(), **at_once, media_of=media_of)
+        return Sweep(
+            self.settings,
+            Pictures(self.pictures),
+            SystemClock(),
+            first_after_s=0.0,
+            pause_s=0.0,
+            media_of=media_of,
+        )
 
     def rows(self, table: Any) -> list[Any]:
         return self.shop.store.ask(lambda connection: list(connection.execute(select(table))))
@@ -183,6 +199,8 @@ def test_many_go_in_small_batches_and_make_one_record(archive: Archive) -> None:
     ]
     with archive.shop.store.batch() as batch:
         batch.connection.execute(insert(tables.event), rows)
+    archive.run()
+    assert held(archive.shop.database, "release", "--deletions")[0] == 0
     assert archive.run() >= 3
     assert archive.cursors() == []
     (record,) = archive.rows(tables.deletion)
@@ -377,6 +395,71 @@ def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> No
     archive.run()
     assert archive.shop.take(box.event(1)).duplicates == 1
     assert archive.shop.status().events == 0
+
+
+def stored_and_over(archive: Archive, stored: int, over: int, event_id: str | None = None) -> None:
+    """So many events, of which so many are over."""
+    archive.events([11 + number / 1000 for number in range(over)], event_id)
+    archive.events([number / 1000 for number in range(stored - over)], event_id)
+
+
+def test_a_run_that_would_delete_over_a_fifth_waits_for_an_administrator(archive: Archive) -> None:
+    database = archive.shop.database
+    stored_and_over(archive, 400, 120)
+    archive.picture(50, "m-1")
+    archive.run()
+    assert len(archive.cursors()) == 400
+    assert len(archive.rows(tables.media)) == 1, "a wrong clock is wrong for all"
+    waits = str(archive.shop.status().deletions_held)
+    assert waits.startswith("retention would delete 120 of 400 rows of event at once")
+    code, text = held(database, "release", "--deletions")
+    assert code == 0
+    assert "the next run deletes 120 of 400 rows of event, 1 of 1 rows of media" in text
+    archive.run()
+    assert (len(archive.cursors()), archive.shop.status().deletions_held) == (280, None)
+    assert held(database, "release", "--deletions") == (1, "no run of retention waits for a release\n")
+
+
+def test_a_release_is_for_what_the_administrator_saw(archive: Archive) -> None:
+    stored_and_over(archive, 600, 130)
+    archive.run()
+    assert held(archive.shop.database, "release", "--deletions")[0] == 0
+    archive.events([11] * 200)
+    archive.run()
+    assert len(archive.cursors()) == 800
+
+
+def test_a_fifth_of_a_large_database_and_all_of_a_small_one_go_by_themselves(archive: Archive) -> None:
+    stored_and_over(archive, 600, 115)
+    archive.run()
+    assert len(archive.cursors()) == 485
+    for number in range(99):
+        archive.picture(50, f"m-{number}")
+    archive.run()
+    assert archive.rows(tables.media) == []
+
+
+def test_a_setting_of_a_day_deletes_each_day_half_of_what_is_stored(archive: Archive) -> None:
+    archive.settings = replace(SETTINGS, info_days=1)
+    stored_and_over(archive, 300, 150)
+    archive.run()
+    assert len(archive.cursors()) == 150
+
+
+def test_what_a_hold_keeps_asks_nobody(archive: Archive) -> None:
+    stored_and_over(archive, 250, 120, event_id="e-1")
+    id_ = archive.hold(event_id="e-1")
+    archive.event(40)
+    archive.run()
+    assert len(archive.cursors()) == 250
+    with archive.shop.store.batch() as batch:
+        release(batch.connection, id_, "lan", NOW_MS)
+    at_ms = _now_ms()
+    archive.hold(gateway="dt-001", camera="cam-1", from_ms=at_ms - 12 * DAY_MS, to_ms=at_ms - 10 * DAY_MS)
+    archive.event(40)
+    archive.run()
+    assert len(archive.cursors()) == 250
+    assert archive.shop.status().deletions_held is None
 
 
 def held(database: Database, *words: str) -> tuple[int, str]:

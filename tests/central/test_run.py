@@ -8,17 +8,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from edge_agent.central import tables
 from edge_agent.central.database import writing
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import Bounds
 from edge_agent.errors import CentralError
-from tests.central.parts import Box, Boxes, Centre
+from tests.central.parts import Box, Boxes, Centre, WrongClock
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 
@@ -253,3 +255,38 @@ def test_what_is_over_goes_while_the_centre_runs_and_does_not_come_back(centre: 
     wait_until(lambda: (centre.numbers(box), centre.status().media) == ([2], 0))
     assert not [path for path in (centre.state_dir / "media").rglob("*") if path.is_file()]
     assert centre.status().missing == 0
+
+
+@pytest.mark.parametrize(("days", "booted"), [(3653, False), (-3653, True)])
+def test_a_clock_that_is_years_off_deletes_nothing_early(
+    centre: Centre, boxes: Boxes, days: int, booted: bool
+) -> None:
+    """While it is wrong, and when it is right again: of what arrived before, and of what came meanwhile."""
+    box = Box()
+    boxes.say(box.event(1), box.event(2))
+    boxes.wait_confirmed(box, 1, 2)
+    centre.stop()
+    with writing(centre.database) as connection:
+        connection.execute(update(tables.event).where(tables.event.c.sequence == 1).values(received_ms=0))
+        if booted:  # as an older version left it, or another boot: only the newest arrival is known
+            connection.execute(delete(tables.meta).where(tables.meta.c.key.startswith("clock")))
+    centre.first_sweep_s = 0.0
+    centre.clock = WrongClock(timedelta(days=days))
+    centre.start()
+    wait_until(lambda: centre.numbers(box) == [2])  # the run has come to the events
+    boxes.say(box.event(3))
+    boxes.wait_confirmed(box, 3)
+    assert "3653 days" in str(centre.status().clock)
+    centre.stop()
+    centre.clock = None
+    with writing(centre.database) as connection:
+        connection.execute(insert(tables.event), over_like(connection, 4))
+    centre.start()
+    wait_until(lambda: 4 not in centre.numbers(box))
+    assert centre.numbers(box) == [2, 3]
+
+
+def over_like(connection: Connection, sequence: int) -> dict[str, Any]:
+    """One more event, of long ago."""
+    row = connection.execute(select(tables.event).where(tables.event.c.sequence == 2)).one()
+    return {**row._mapping, "cursor": sequence, "sequence": sequence, "received_ms": 0}

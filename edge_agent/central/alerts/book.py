@@ -127,6 +127,15 @@ class Book:
                     reading = measures.missing_events(count)
                     yield from box.judge(rule, "", reading, mono, now_ms)
 
+    def centre(
+        self, ward: str, measure: Measure, trouble: str | None, mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """What is wrong with the centre itself, as an alert of this ward; None: nothing."""
+        reading = Reading(float(trouble is not None), trouble or measures.OF_CENTRE[measure])
+        for rule in self._with(measure):
+            subject = self._wards.setdefault(ward, Subject(ward))
+            yield from subject.judge(rule, "", reading, mono, now_ms)
+
     def report(self, report: Report, mono: float, now_ms: int) -> Iterator[Change]:
         """What presence tells."""
         match report:
@@ -239,7 +248,10 @@ class Book:
     def _fold(self, box: Subject) -> Iterator[Change]:
         """Only where there is an alert of the ward to fold into."""
         ward = self._wards.get(box.ward)
-        if ward is not None and any(episode.alert is not None for episode in ward.episodes.values()):
+        outage = Measure.WARD_OUTAGE
+        if ward is not None and any(
+            each.alert is not None and each.rule.measure is outage for each in ward.episodes.values()
+        ):
             yield from box.fold()
 
     def _note_version(self, box: Subject, version: str) -> None:

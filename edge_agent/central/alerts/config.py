@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.central.alerts.measures import NUMBERS, OF_CAMERA, OVERRIDES, Measure
+from edge_agent.central.alerts.measures import NUMBERS, OF_CAMERA, OF_CENTRE, OVERRIDES, Measure
 from edge_agent.central.alerts.rules import AlertRule
 from edge_agent.clock import SystemClock
 from edge_agent.config import tree
@@ -192,7 +192,21 @@ ABOUT = {
     Measure.EVIDENCE_DEGRADED: "clips are not kept",
     Measure.UPDATE_REVERTED: "the last release went back",
     Measure.CONFIG_GIVEN_UP: "the last configuration that was pushed was taken back",
+    Measure.CENTRE_CLOCK: "the clock of the centre differs from what gateways and its own count say",
+    Measure.DELETIONS_HELD: "a run of retention would delete so much that an administrator must release it",
 }
+
+
+def _of(measure: Measure) -> str:
+    if measure in OF_CENTRE:
+        return "the centre"
+    return (
+        "a camera"
+        if measure in (*OF_CAMERA, *OVERRIDES)
+        else "a ward"
+        if measure is Measure.WARD_OUTAGE
+        else "a box"
+    )
 
 
 def reference() -> Iterator[str]:
@@ -201,13 +215,7 @@ def reference() -> Iterator[str]:
     yield "| measure | of | value | what it is |"
     yield "|---|---|---|---|"
     for measure in Measure:
-        of = (
-            "a camera"
-            if measure in (*OF_CAMERA, *OVERRIDES)
-            else "a ward"
-            if measure is Measure.WARD_OUTAGE
-            else "a box"
-        )
+        of = _of(measure)
         yield f"| `{measure}` | {of} | {'number' if measure in NUMBERS else 'so or not'} | {ABOUT[measure]} |"
     yield ""
     yield "## Rules that ship\n"

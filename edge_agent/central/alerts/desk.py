@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from edge_agent import wire
 from edge_agent.central.alerts import documents, rows
 from edge_agent.central.alerts.book import Book
+from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rows import Kept
 from edge_agent.central.alerts.rules import AlertSettings
@@ -68,7 +69,7 @@ class Desk:
     def __init__(
         self,
         settings: AlertSettings,
-        wards: Collection[str],
+        wards: Sequence[str],
         topics: CentralTopics,
         clock: Clock,
         webhook: Outlet | None = None,
@@ -139,6 +140,12 @@ class Desk:
                 if gap.why is Why.MISSING and PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
         self._changes += self._book.missing(counts, self._clock.monotonic(), now_ms)
+
+    def centre(self, measure: Measure, trouble: str | None) -> None:
+        """What is wrong with the centre itself; None: nothing."""
+        if self._book is not None and self._wards:
+            ward, mono = self._wards[0], self._clock.monotonic()
+            self._changes += self._book.centre(ward, measure, trouble, mono, self._now_ms())
 
     def tick(self, reports: Iterable[Report], connected_mono: float | None) -> None:
         """``reports``: what presence has just told."""

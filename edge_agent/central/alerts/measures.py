@@ -42,6 +42,8 @@ class Measure(StrEnum):
     EVIDENCE_DEGRADED = "evidence_degraded"
     UPDATE_REVERTED = "update_reverted"
     CONFIG_GIVEN_UP = "config_given_up"
+    CENTRE_CLOCK = "centre_clock"
+    DELETIONS_HELD = "deletions_held"
 
 
 NUMBERS = frozenset(
@@ -61,6 +63,12 @@ AWAY = frozenset({Measure.OFFLINE, Measure.STOPPED})
 """While one of these is told of a box, it explains all else."""
 GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
 """After a power cut cameras come up later than their box."""
+
+OF_CENTRE = {
+    Measure.CENTRE_CLOCK: "the centre's clock is right",
+    Measure.DELETIONS_HELD: "retention deletes again",
+}
+"""Of the centre itself, with what is said when all is well. They stand at its first ward."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from edge_agent.central.alerts.measures import AWAY, GRACED, PRESENCE, Measure, Reading, overrides, plain
+from edge_agent.central.alerts.measures import (
+    AWAY,
+    GRACED,
+    OF_CENTRE,
+    PRESENCE,
+    Measure,
+    Reading,
+    overrides,
+    plain,
+)
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rules import AlertRule
 
-WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE}
+WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *OF_CENTRE}
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from edge_agent.central.metrics.collector import CentralCollector, Now
 from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.settings import Listen
+from edge_agent.clock import Clock
 from edge_agent.errors import CentralError
 
 log = logging.getLogger(__name__)
@@ -21,11 +22,11 @@ class MetricsServer:
     """Answers from ``start`` to ``stop``, each question on a thread of its own."""
 
     def __init__(
-        self, listen: Listen, figures: Figures, now: Callable[[], Now], wards: Sequence[str]
+        self, listen: Listen, figures: Figures, now: Callable[[], Now], wards: Sequence[str], clock: Clock
     ) -> None:
         self._listen = listen
         self._registry = CollectorRegistry()
-        self._registry.register(CentralCollector(figures, now, wards))
+        self._registry.register(CentralCollector(figures, now, wards, lambda: clock.now().timestamp()))
         self._server: WSGIServer | None = None
         self._thread: Thread | None = None
 

@@ -13,8 +13,11 @@ from typing import TextIO
 import msgspec
 
 from edge_agent.central.database import open_engine, translated, writing
+from edge_agent.central.retention import limit
 from edge_agent.central.retention.holds import Hold, held_now, place, read_holds, release
 from edge_agent.central.settings import Database
+from edge_agent.central.trusted_time import kept as trusted_time
+from edge_agent.mqtt.central_topics import DEFAULT_ID
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 LONGEST_WHY = 500
@@ -24,12 +27,22 @@ class WrongHold(Exception):
     """The text says what is wrong."""
 
 
-def run_holds(args: argparse.Namespace, database: Database, stdout: TextIO, stderr: TextIO) -> int:
+def run_holds(
+    args: argparse.Namespace,
+    database: Database,
+    stdout: TextIO,
+    stderr: TextIO,
+    central_id: str = DEFAULT_ID,
+) -> int:
     """0; 1 where there is nothing such; 2 for wrong usage. Raises CentralError."""
     if args.action == "holds":
         _show(args, database, stdout)
         return 0
     now_ms, who = round(time.time() * 1000), getpass.getuser()
+    if args.action == "release" and args.id is None:
+        done, text = _released(args, database, who, central_id)
+        print(text, file=stdout if done else stderr)
+        return 0 if done else 1
     if args.action == "release":
         with writing(database) as connection:
             done = release(connection, args.id, who, now_ms)
@@ -46,6 +59,22 @@ def run_holds(args: argparse.Namespace, database: Database, stdout: TextIO, stde
     events = "1 event" if count == 1 else f"{count} events"
     print(f"hold {id_}: {_what(hold)} is kept until the hold is released: {events} now", file=stdout)
     return 0
+
+
+def _released(args: argparse.Namespace, database: Database, who: str, central_id: str) -> tuple[bool, str]:
+    """Whether there was something to release, and what is said."""
+    with writing(database) as connection:
+        if args.clock:
+            trusted_time.write_release(connection, central_id, who)
+            now = datetime.now().astimezone().isoformat(" ", "seconds")
+            return True, f"the centre goes by this machine's clock from now on: {now}"
+        held = limit.read_held(connection, central_id)
+        if held is None:
+            return False, "no run of retention waits for a release"
+        release = limit.Release(who=who, over=held.over)
+        limit.write_row(connection, limit.release_key(central_id), release)
+        counts = (f"{count} of {held.stored[what]} rows of {what}" for what, count in held.over.items())
+        return True, f"released: the next run deletes {', '.join(counts)}, within minutes if the centre runs"
 
 
 def _hold(args: argparse.Namespace, who: str, now_ms: int) -> Hold:

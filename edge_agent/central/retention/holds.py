@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, false, func, insert, or_, select, true, update
 
 from edge_agent.central import tables
 
@@ -55,6 +56,26 @@ class Holds:
             and any(hold.from_ms <= each <= hold.to_ms for each in times_ms)
             for hold in self._spans.get(gateway, ())
         )
+
+
+def kept_by(holds: Iterable[Hold], columns: Any) -> ColumnElement[bool]:
+    """The rows of ``event`` or ``media`` that these keep, as ``Holds.keep`` says of one."""
+    kept: list[ColumnElement[bool]] = []
+    for hold in holds:
+        if hold.event_id is not None:
+            kept.append(columns.event_id == hold.event_id)
+            continue
+        ids = select(tables.event.c.event_id).where(_in_span(hold, tables.event.c))
+        same_event = and_(columns.gateway == hold.gateway, columns.event_id.in_(ids))
+        kept.append(or_(_in_span(hold, columns), same_event))
+    return func.coalesce(or_(false(), *kept), false())
+
+
+def _in_span(hold: Hold, columns: Any) -> ColumnElement[bool]:
+    times = [columns[name] for name in ("time_ms", "received_ms") if name in columns]
+    in_time = or_(*(each.between(hold.from_ms, hold.to_ms) for each in times))
+    of_camera = true() if hold.camera is None else columns.camera == hold.camera
+    return and_(columns.gateway == hold.gateway, of_camera, in_time)
 
 
 def read_holds(connection: Connection, *, released: bool = False) -> list[Hold]:

@@ -28,6 +28,7 @@ class Target(StrEnum):
 class Plan:
     what: Target
     rule: str  # the setting: info_days: 90
+    days: float
     before_ms: int  # what arrived earlier is over
     kind: str = ""
     severity: int = 0
@@ -37,7 +38,7 @@ def plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Ite
     """``kinds`` are those of the events that there are, with their severity."""
     for kind, severity in kinds:
         rule, days = _days(settings, kind, severity)
-        yield Plan(Target.EVENT, f"{rule}: {days:g}", _before(days, now_ms), kind, severity)
+        yield Plan(Target.EVENT, f"{rule}: {days:g}", days, _before(days, now_ms), kind, severity)
     for what, name, days in (
         (Target.MEDIA, "media_days", settings.media_days),
         (Target.ALERT, "alert_days", settings.alert_days),
@@ -46,7 +47,7 @@ def plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Ite
             for what in (Target.HANDLING, Target.REQUEST, Target.HANDOVER)
         ),
     ):
-        yield Plan(what, f"{name}: {days:g}", _before(days, now_ms))
+        yield Plan(what, f"{name}: {days:g}", days, _before(days, now_ms))
 
 
 def kinds_of(connection: Connection) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,18 @@ from edge_agent.central import tables
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.retention.duty import delete_old
 from edge_agent.central.retention.holds import Holds, read_holds
+from edge_agent.central.retention.limit import beyond, held_key, read_release, release_key, write_row
 from edge_agent.central.retention.plans import Plan, Target, kinds_of, plans
 from edge_agent.central.settings import Retention
 from edge_agent.clock import Clock
+from edge_agent.mqtt.central_topics import DEFAULT_ID
 
 log = logging.getLogger(__name__)
 
 FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
+COUNT_EVERY_S = 3_600.0
+"""While a run waits for an administrator."""
 PAUSE_S = 0.5
 """Between two batches: 400 events a second go, three times what a fleet of 465 sends at its worst."""
 MOST_ROWS = 200
@@ -67,8 +71,10 @@ class Sweep:
         first_after_s: float = FIRST_AFTER_S,
         pause_s: float = PAUSE_S,
         media_of: Collection[str] | None = None,
+        now_ms: Callable[[], int] | None = None,
+        central_id: str = DEFAULT_ID,
     ) -> None:
-        """``media_of``: only of gateways of these wards."""
+        """``media_of``: only of gateways of these wards; ``now_ms``: what is over is judged by this time."""
         self._settings = settings
         self._pictures = pictures
         self._clock = clock
@@ -78,6 +84,11 @@ class Sweep:
         self._run: Iterator[Plan] | None = None
         self._record: _Record | None = None
         self._place: Place | None = None
+        self._now_ms = now_ms or (lambda: round(clock.now().timestamp() * 1000))
+        self._central_id = central_id
+        self._counted_mono: float | None = None  # when a run was last found to delete too much
+        self.held: str | None = None
+        """Why a run waits for an administrator; None: none does."""
 
     @property
     def due(self) -> bool:
@@ -86,13 +97,17 @@ class Sweep:
     def step(self, connection: Connection) -> None:
         """One small batch. Raises StoreUnusable where a picture cannot be deleted."""
         self._next_mono = self._clock.monotonic() + self._pause_s
-        now_ms = round(self._clock.now().timestamp() * 1000)
+        now_ms = self._now_ms()
         if self._run is None:
-            self._run = plans(self._settings, kinds_of(connection), now_ms)
+            self._run = self._begin(connection, now_ms)
+            if self._run is None:
+                self._next_mono = self._clock.monotonic() + FIRST_AFTER_S
+                return
         if self._record is None:
             plan = next(self._run, None)
             if plan is None:
                 self._run = None
+                write_row(connection, release_key(self._central_id), None)
                 self._next_mono = self._clock.monotonic() + EVERY_S
                 return
             self._record, self._place = _Record(plan, now_ms), None
@@ -104,6 +119,24 @@ class Sweep:
         """The transaction of the last step came to nothing: begin again, a while later."""
         self._run = self._record = None
         self._next_mono = self._clock.monotonic() + FIRST_AFTER_S
+
+    def _begin(self, connection: Connection, now_ms: int) -> Iterator[Plan] | None:
+        """The plans of a new run; None: it would delete so much that an administrator must release it."""
+        mono, release = self._clock.monotonic(), read_release(connection, self._central_id)
+        if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
+            return None
+        planned = list(plans(self._settings, kinds_of(connection), now_ms))
+        held = beyond(connection, planned, release)
+        write_row(connection, held_key(self._central_id), held)
+        if held is not None:
+            if self._counted_mono is None:
+                log.error("%s; nothing is deleted until then", held.text)
+            self.held, self._counted_mono = held.text, mono
+            return None
+        if self._counted_mono is not None and release is not None:
+            log.warning("retention: the run was released by %s", release.who)
+        self.held = self._counted_mono = None
+        return iter(planned)
 
     def _batch(self, connection: Connection, record: _Record, now_ms: int) -> bool:
         """Whether there may be more."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_agent.central.console.sheet import Sheet
 from edge_agent.central.settings import CentralSettings
+from edge_agent.central.trusted_time.clock import FollowedClock
 from edge_agent.central.web.app import build
 from edge_agent.central.web.connections import Connections
 from edge_agent.central.web.cookies import Cookies
@@ -25,7 +26,7 @@ from edge_agent.central.web.services import Services
 from edge_agent.central.web.sessions import Sessions
 from edge_agent.central.web.templates import Templates
 from edge_agent.central.web.throttle import Devices, Throttle
-from edge_agent.clock import Clock, SystemClock
+from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.errors import CentralError, ConfigError
 from edge_agent.state_file import create_file
 
@@ -49,7 +50,7 @@ class ConsoleServer:
             raise ConfigError("there is no console: in the configuration; nothing was started")
         self._settings, self._console = settings, settings.console
         self._stop = stop
-        self._clock = clock or SystemClock()
+        self._clock = FollowedClock(clock or SystemClock(), read_boot_id())
         self._socket: socket.socket | None = None
 
     def bind(self) -> int:
@@ -66,7 +67,12 @@ class ConsoleServer:
         services = self._services(connections)
         front = Front(services)
         follower = Follower(
-            connections, services.sessions, services.hub, self._clock, access_days=self._console.access_days
+            connections,
+            services.sessions,
+            services.hub,
+            self._clock,
+            access_days=self._console.access_days,
+            central_id=self._settings.id,
         )
         server = WebServer(build(front), self._console, services.hub)
         follower.start()

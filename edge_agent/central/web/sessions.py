@@ -18,6 +18,9 @@ from edge_agent.central.web.passwords import new_token, token_digest
 SEEN_EVERY_MS = 60_000
 """More exact than that nobody has to know when a session was used last: a page costs no commit."""
 
+AHEAD_MS = 300_000
+"""A session that begins later than this is of a time when the clock was ahead, and would hold until then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -56,7 +59,10 @@ class Sessions:
             return None
         key, columns = token_digest(token), tables.session.c
         row = connection.execute(select(tables.session).where(columns.token_sha256 == key)).first()
-        if row is None or row.seen_ms < now_ms - self._idle_ms or row.created_ms < now_ms - self._life_ms:
+        if row is None or not (
+            now_ms - self._idle_ms <= row.seen_ms <= now_ms + AHEAD_MS
+            and now_ms - self._life_ms <= row.created_ms <= now_ms + AHEAD_MS
+        ):
             return None
         account = find(connection, row.account)
         return None if account is None else Session(key, account, row.seen_ms)
@@ -69,8 +75,8 @@ class Sessions:
                 select(columns.token_sha256)
                 .join(tables.account, tables.account.c.name == columns.account)
                 .where(columns.token_sha256.in_(keys))
-                .where(columns.seen_ms >= now_ms - self._idle_ms)
-                .where(columns.created_ms >= now_ms - self._life_ms)
+                .where(columns.seen_ms.between(now_ms - self._idle_ms, now_ms + AHEAD_MS))
+                .where(columns.created_ms.between(now_ms - self._life_ms, now_ms + AHEAD_MS))
             )
         )
 
@@ -87,6 +93,7 @@ class Sessions:
     def forget_old(self, connection: Connection, now_ms: int) -> None:
         columns = tables.session.c
         over = (columns.seen_ms < now_ms - self._idle_ms) | (columns.created_ms < now_ms - self._life_ms)
+        over |= columns.created_ms > now_ms + AHEAD_MS
         connection.execute(delete(tables.session).where(over))
 
 

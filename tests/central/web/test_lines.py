@@ -20,6 +20,8 @@ from edge_agent.central.alerts import measures
 from edge_agent.central.alerts.config import default_rules
 from edge_agent.central.console.verdict import NO_KEY_TOLD
 from edge_agent.central.presence import Standing
+from edge_agent.central.retention.limit import Held
+from edge_agent.central.trusted_time.clock import GATEWAYS, OWN_COUNT, compared
 from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.words import told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
@@ -143,6 +145,14 @@ def alerts() -> Iterator[str]:
     yield from presence()
     yield measures.version_behind("0.1.0", "0.2.0").text
     yield measures.missing_events(3).text
+    yield from measures.OF_CENTRE.values()
+    yield from compared_clocks()
+    yield Held(over={"event": 300}, stored={"event": 448}).text
+
+
+def compared_clocks() -> Iterator[str]:
+    for by_s in (600, -36_000, 864_000):
+        yield from (compared(by_s * 1000, with_what) for with_what in (GATEWAYS, OWN_COUNT))
 
 
 def overrides() -> Iterator[str]:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from edge_agent.central import tables
 from edge_agent.central.database import StoreRefused, StoreUnusable
+from edge_agent.central.trusted_time.clock import FollowedClock
+from edge_agent.central.trusted_time.kept import read_kept
 from edge_agent.central.web import access, accounts
 from edge_agent.central.web.connections import Connections
 from edge_agent.central.web.live.hub import STALE, Hub, Told
@@ -20,7 +22,6 @@ from edge_agent.central.web.live.watched import (
     told_of_event,
 )
 from edge_agent.central.web.sessions import Sessions
-from edge_agent.clock import Clock
 from edge_agent.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,10 @@ class Follower:
         connections: Connections,
         sessions: Sessions,
         hub: Hub,
-        clock: Clock,
+        clock: FollowedClock,
         *,
         access_days: float,
+        central_id: str,
         watched: Sequence[Watched] = WATCHED,
     ) -> None:
         self.loop = Loop("live", self._run)
@@ -54,6 +56,7 @@ class Follower:
         self._hub = hub
         self._clock = clock
         self._access_days = access_days
+        self._central_id = central_id
         self._watched = watched
         self._cursor: int | None = None
         self._shown: dict[str, Mapping[object, Shown]] = {}
@@ -95,6 +98,7 @@ class Follower:
 
     def _look(self) -> None:
         with self._connections.reading() as connection:
+            self._clock.follow(read_kept(connection, self._central_id))
             told = self._events(connection)
             for watched in self._watched:
                 now = watched.read(connection)
@@ -128,11 +132,12 @@ class Follower:
             if people:
                 with self._connections.writing() as connection:
                     self._sessions.seen(connection, people, now_ms)
-        if now - self._cleaned_mono >= CLEAN_EVERY_S:
+        over_ms = self._clock.deletions_ms()
+        if over_ms is not None and now - self._cleaned_mono >= CLEAN_EVERY_S:
             self._cleaned_mono = now
             with self._connections.writing() as connection:
                 self._sessions.forget_old(connection, now_ms)
-                gone = access.forget(connection, self._access_days, now_ms)
+                gone = access.forget(connection, self._access_days, over_ms)
             if gone:
                 log.info("%d lines of who looked at what have been deleted: their time was over", gone)
 

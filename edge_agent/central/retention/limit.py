@@ -1,0 +1,127 @@
+"""How much one run may delete by itself: more than a share of what is stored waits for an administrator.
+
+The clock decides what is over, so this is the last line where the clock is wrong all the same, or where a
+setting was changed by mistake.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true
+
+from edge_agent.central import tables
+from edge_agent.central.retention.holds import kept_by, read_holds
+from edge_agent.central.retention.plans import Plan, Target
+
+MOST_SHARE = 0.2
+"""Of the events, pictures or alerts that are stored. A setting of fewer than ten days deletes more than that
+on an ordinary day: twice a day's share of its own is always free."""
+FEW_ROWS = 100
+"""Free in any case: in a small database a day may be a third of it."""
+GRANTED_SHARE = 1.2
+"""Of what was released: more becomes over while the administrator decides."""
+LIMITED = (Target.EVENT, Target.MEDIA, Target.ALERT)
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would delete, and does not."""
+
+    over: dict[str, int]  # by Target
+    stored: dict[str, int]
+
+    @property
+    def text(self) -> str:
+        """One line, for the alert and the log."""
+        worst = max(self.over, key=lambda what: self.over[what])
+        return (
+            f"retention would delete {self.over[worst]} of {self.stored[worst]} rows of {worst} at once and "
+            "waits for edge-agent central release --deletions"
+        )
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """An administrator has seen how many go."""
+
+    who: str
+    over: dict[str, int]
+
+
+def held_key(central_id: str) -> str:
+    """Of the row in ``meta``: several centres may use one database."""
+    return f"deletions-held {central_id}"
+
+
+def release_key(central_id: str) -> str:
+    return f"deletions-released {central_id}"
+
+
+def read_held(connection: Connection, central_id: str) -> Held | None:
+    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == held_key(central_id)))
+    return None if value is None else msgspec.json.decode(value, type=Held)
+
+
+def read_release(connection: Connection, central_id: str) -> Release | None:
+    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == release_key(central_id)))
+    return None if value is None else msgspec.json.decode(value, type=Release)
+
+
+def write_row(connection: Connection, key: str, value: msgspec.Struct | None) -> None:
+    """None: there is none any more."""
+    connection.execute(delete(tables.meta).where(tables.meta.c.key == key))
+    if value is not None:
+        connection.execute(insert(tables.meta), {"key": key, "value": msgspec.json.encode(value).decode()})
+
+
+def beyond(connection: Connection, plans: Sequence[Plan], release: Release | None) -> Held | None:
+    """What these plans would delete, where that is more than one run may; None: they may."""
+    over, stored, most = Counter[str](), Counter[str](), Counter[str]()
+    for plan in plans:
+        if plan.what in LIMITED:
+            of_plan = _count(connection, plan, true())
+            over[plan.what] += _count(connection, plan, _is_over(plan))
+            stored[plan.what] += of_plan
+            most[plan.what] += round(of_plan * max(MOST_SHARE, 2 / plan.days))
+    for what in [what for what in over if over[what] > max(FEW_ROWS, most[what])]:
+        over[what] -= _held(connection, [plan for plan in plans if plan.what == what])
+    granted = {} if release is None else release.over
+    if all(
+        count <= max(FEW_ROWS, most[what], granted.get(what, 0) * GRANTED_SHARE)
+        for what, count in over.items()
+    ):
+        return None
+    named = {what: count for what, count in over.items() if count}
+    return Held(over=named, stored={what: stored[what] for what in named})
+
+
+def _held(connection: Connection, plans: Sequence[Plan]) -> int:
+    """Rows whose time is over and that a hold keeps: they do not go."""
+    holds = read_holds(connection)
+    found = 0
+    for plan in plans if holds else ():
+        if plan.what is not Target.ALERT:
+            kept = kept_by(holds, _table(plan).c)
+            found += _count(connection, plan, and_(_is_over(plan), kept))
+    return found
+
+
+def _count(connection: Connection, plan: Plan, which: ColumnElement[bool]) -> int:
+    table = _table(plan)
+    if plan.what is Target.EVENT:
+        which = and_(table.c.kind == plan.kind, table.c.severity == plan.severity, which)
+    return connection.scalar(select(func.count()).select_from(table).where(which)) or 0
+
+
+def _is_over(plan: Plan) -> ColumnElement[bool]:
+    columns = _table(plan).c
+    if plan.what is Target.ALERT:
+        return and_(columns.opened_ms < plan.before_ms, columns.cleared_ms < plan.before_ms)
+    over: ColumnElement[bool] = columns.received_ms < plan.before_ms
+    return over
+
+
+def _table(plan: Plan) -> Any:
+    return {Target.EVENT: tables.event, Target.MEDIA: tables.media, Target.ALERT: tables.alert}[plan.what]

@@ -1,0 +1,1 @@
+"""What time it is at the centre, when its own clock may be wrong: docs/design/central.md#time."""

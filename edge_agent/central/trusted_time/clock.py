@@ -1,0 +1,262 @@
+"""A clock that follows the system's clock while it is plausible, and counts on by itself while it is not.
+
+Three sources are compared: the system's clock, the centre's own count (the newest time that was stored plus
+the seconds that have passed since), and the median of the gateways whose clock is synchronised. Two that
+agree decide; one alone decides nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+
+import msgspec
+
+from edge_agent.clock import Clock
+
+FOLLOW_MS = 60_000
+"""The system's clock may differ so much from the centre's own count within ``ANCHOR_S``: NTP makes such
+steps, and a crystal drifts by seconds a day."""
+ANCHOR_S = 3_600.0
+AGREE_MS = 300_000
+"""Two sources agree when they differ by no more: heartbeats are on their way for a while."""
+MOST_AWAY_MS = 86_400_000
+"""After a boot the system's clock may be ahead of the newest stored time by so much: the centre was off."""
+FEWEST = 3
+"""Gateways whose median counts; of fewer one alone would decide."""
+FRESH_S = 900.0
+"""A heartbeat counts for so long: a gateway that saves data sends one in five minutes."""
+SETTLE_S = 90.0
+"""From the first heartbeat after the start until they count: by then most gateways have sent theirs."""
+
+GATEWAYS, OWN_COUNT = "most gateways", "what the centre has counted"
+"""What the system's clock is compared with, in words."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of the clock, every ten seconds."""
+
+    time_ms: int  # the centre's time ...
+    mono_ms: int  # ... at this moment of this boot
+    boot_id: str
+    unproven_ms: int = 0  # of time that may not have passed: what was off before the last starts
+    settled_ms: int = 0  # until here times of arrival are proven
+    confirmed: bool = False  # since this boot gateways have agreed
+    doubt: str | None = None
+
+    @property
+    def deletions_ms(self) -> int:
+        """The time that surely has come: what retention goes by."""
+        return self.time_ms - self.unproven_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Times of arrival after ``since_ms`` were wrong by ``by_ms``, which is to be added to them."""
+
+    by_ms: int
+    since_ms: int
+
+
+class TrustedClock:
+    """``now`` may be read by any thread; one thread calls the rest, ``begin`` first. Until then it is the
+    system's clock."""
+
+    def __init__(self, system: Clock, boot_id: str, settle_s: float = SETTLE_S) -> None:
+        self._system = system
+        self._boot_id = boot_id
+        self._settle_s = settle_s
+        self._lock = Lock()  # protects the two below
+        self._offset_ms = self._anchor_ms = self._system_ms() - self._mono_ms()
+        self._anchored_mono = system.monotonic()
+        self._said: dict[
+            str, tuple[int, float]
+        ] = {}  # gateway -> its time less our monotonic one, heard when
+        self._first_mono: float | None = None
+        self._unproven_ms = 0
+        self._settled_ms = 0
+        self._confirmed = False
+        self.begun = False
+        self.doubt: str | None = None
+        """What is wrong with the system's clock; None: nothing."""
+
+    # --- a clock ---
+
+    def monotonic(self) -> float:
+        return self._system.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_ms() / 1000, UTC)
+
+    def now_ms(self) -> int:
+        system_ms, mono_ms = self._system_ms(), self._mono_ms()
+        with self._lock:
+            offset_ms, anchor_ms = self._offset_ms, self._anchor_ms
+        plausible = abs(system_ms - mono_ms - anchor_ms) <= FOLLOW_MS
+        return system_ms if plausible else mono_ms + offset_ms
+
+    def deletions_ms(self) -> int:
+        """The time that surely has come: what retention goes by."""
+        return self.now_ms() - self._unproven_ms
+
+    # --- what it is made of ---
+
+    def begin(self, kept: Kept | None, newest_ms: int | None) -> None:
+        """With what was stored before the start: of this clock, and when the newest event arrived."""
+        mono_ms, system_ms = self._mono_ms(), self._system_ms()
+        self.begun = True
+        if kept is not None:
+            self._unproven_ms = kept.unproven_ms
+        if kept is not None and kept.boot_id == self._boot_id and kept.mono_ms <= mono_ms:
+            self._settled_ms, self._confirmed = kept.settled_ms, kept.confirmed
+            self._set(kept.time_ms - kept.mono_ms)
+            return
+        stored = [each for each in (None if kept is None else kept.time_ms, newest_ms) if each is not None]
+        if not stored:
+            self._set(system_ms - mono_ms)
+            return
+        reached_ms = max(stored)
+        # What arrived before the last proof is wrong by as much as what arrives from now on, or by less.
+        self._settled_ms = reached_ms if kept is None else kept.settled_ms
+        away_ms = system_ms - reached_ms
+        if -FOLLOW_MS <= away_ms <= MOST_AWAY_MS:
+            self._unproven_ms += max(0, away_ms)
+            self._set(system_ms - mono_ms)
+        else:
+            self._set(reached_ms - mono_ms)
+
+    def heard(self, gateway: str, time_ms: int) -> None:
+        """A heartbeat of a gateway whose clock is synchronised."""
+        mono = self._system.monotonic()
+        if self._first_mono is None:
+            self._first_mono = mono
+        self._said[gateway] = (time_ms - self._mono_ms(), mono)
+
+    def tick(self, known: int) -> Correction | None:
+        """Compare the sources; ``known`` is how many gateways there are. A correction holds once it is
+        stored: then ``correct``."""
+        mono_ms, system_ms = self._mono_ms(), self._system_ms()
+        own_ms = mono_ms + self._follow(system_ms, mono_ms)
+        plausible = abs(system_ms - own_ms) <= FOLLOW_MS
+        offset_ms, count = self._fleet()
+        if count < min(FEWEST, max(1, known)):
+            self.doubt = None if plausible else compared(system_ms - own_ms, OWN_COUNT)
+            return None
+        fleet_ms = mono_ms + offset_ms
+        right_ms = self._right(system_ms, own_ms, fleet_ms, count)
+        differs = abs(system_ms - fleet_ms) > AGREE_MS
+        self.doubt = compared(system_ms - fleet_ms, GATEWAYS) if differs else None
+        if right_ms is None:
+            return None
+        if abs(right_ms - own_ms) > FOLLOW_MS:
+            return Correction(right_ms - own_ms, self._settled_ms)
+        self._proven()
+        return None
+
+    def believe_system(self) -> Correction:
+        """An administrator says that the system's clock is right."""
+        own_ms = self.now_ms()
+        return Correction(self._system_ms() - own_ms, self._settled_ms)
+
+    def correct(self, correction: Correction) -> None:
+        """It is stored."""
+        with self._lock:
+            offset_ms = self._offset_ms + correction.by_ms
+        self._set(offset_ms)
+        self._proven()
+
+    def record(self) -> Kept:
+        """For the next ``begin``, and for the console."""
+        return Kept(
+            time_ms=self.now_ms(),
+            mono_ms=self._mono_ms(),
+            boot_id=self._boot_id,
+            unproven_ms=self._unproven_ms,
+            settled_ms=self._settled_ms,
+            confirmed=self._confirmed,
+            doubt=self.doubt,
+        )
+
+    # --- inside ---
+
+    def _right(self, system_ms: int, own_ms: int, fleet_ms: int, count: int) -> int | None:
+        """What two sources agree on; None: nothing is to be changed."""
+        if abs(fleet_ms - system_ms) <= AGREE_MS:
+            return system_ms
+        if abs(fleet_ms - own_ms) <= AGREE_MS:
+            return own_ms
+        # The gateways are alone. A count that they have confirmed goes on; one that began with the system's
+        # clock, unconfirmed, gives way to several gateways.
+        return None if self._confirmed or count < FEWEST else fleet_ms
+
+    def _proven(self) -> None:
+        self._confirmed, self._unproven_ms, self._settled_ms = True, 0, self.now_ms()
+
+    def _follow(self, system_ms: int, mono_ms: int) -> int:
+        """The offset of the centre's own count, which goes along with small steps of the system's clock."""
+        offset_ms, mono = system_ms - mono_ms, self._system.monotonic()
+        with self._lock:
+            if abs(offset_ms - self._anchor_ms) <= FOLLOW_MS:
+                self._offset_ms = offset_ms
+            if mono - self._anchored_mono >= ANCHOR_S:
+                self._anchor_ms, self._anchored_mono = self._offset_ms, mono
+            return self._offset_ms
+
+    def _fleet(self) -> tuple[int, int]:
+        """The median of what gateways say, and how many they are."""
+        mono = self._system.monotonic()
+        self._said = {each: said for each, said in self._said.items() if mono - said[1] <= FRESH_S}
+        settled = self._first_mono is not None and mono - self._first_mono >= self._settle_s
+        if not self._said or not settled:
+            return 0, 0
+        offsets = [offset_ms for offset_ms, _ in self._said.values()]
+        return statistics.median_low(offsets), len(offsets)
+
+    def _set(self, offset_ms: int) -> None:
+        with self._lock:
+            self._offset_ms = self._anchor_ms = offset_ms
+            self._anchored_mono = self._system.monotonic()
+
+    def _mono_ms(self) -> int:
+        return round(self._system.monotonic() * 1000)
+
+    def _system_ms(self) -> int:
+        return round(self._system.now().timestamp() * 1000)
+
+
+class FollowedClock:
+    """The same time in another process on the same machine, such as the console's: from what is stored."""
+
+    def __init__(self, system: Clock, boot_id: str) -> None:
+        self._system = system
+        self._boot_id = boot_id
+        self._kept: Kept | None = None
+
+    def follow(self, kept: Kept | None) -> None:
+        self._kept = kept
+
+    def monotonic(self) -> float:
+        return self._system.monotonic()
+
+    def now(self) -> datetime:
+        system, kept = self._system.now(), self._kept
+        if kept is None or kept.boot_id != self._boot_id:
+            return system
+        own_ms = kept.time_ms + round(self._system.monotonic() * 1000) - kept.mono_ms
+        plausible = abs(system.timestamp() * 1000 - own_ms) <= FOLLOW_MS
+        return system if plausible else datetime.fromtimestamp(own_ms / 1000, UTC)
+
+    def deletions_ms(self) -> int | None:
+        """The time that had surely come when the ingest last said so; None: it never has."""
+        return None if self._kept is None else self._kept.deletions_ms
+
+
+def compared(by_ms: int, with_what: str) -> str:
+    """How far the system's clock is off, for the alert."""
+    seconds, way = abs(by_ms) / 1000, "ahead of" if by_ms > 0 else "behind"
+    for unit, length in (("days", 86_400), ("h", 3_600)):
+        if seconds >= 2 * length:
+            return f"the centre's clock is {seconds / length:.0f} {unit} {way} {with_what}"
+    return f"the centre's clock is {seconds / 60:.0f} min {way} {with_what}"

@@ -1,0 +1,224 @@
+"""What time it is at the centre while its own clock, or a gateway's, is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import insert, select
+
+from edge_agent.central import tables
+from edge_agent.central.trusted_time.clock import SETTLE_S, Correction, FollowedClock, Kept, TrustedClock
+from edge_agent.central.trusted_time.kept import read_kept, record_key, shift
+from tests.central.parts import Box
+from tests.central.shop import NOW_MS, Shop
+
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+YEARS_MS = 3653 * DAY_MS
+WARDS = ["de-tham", "bo-xuyen"]
+
+
+@dataclass
+class System:
+    """A system whose clock is wrong by ``wrong_ms``; ``true_ms`` is what the clock on the wall says."""
+
+    wrong_ms: int = 0
+    passed_ms: int = 0
+    booted_ms: int = NOW_MS
+
+    @property
+    def true_ms(self) -> int:
+        return self.booted_ms + self.passed_ms
+
+    def monotonic(self) -> float:
+        return self.passed_ms / 1000
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp((self.true_ms + self.wrong_ms) / 1000, UTC)
+
+
+class Centre:
+    """A centre's clock, and gateways that say what time it is."""
+
+    def __init__(
+        self, system: System, kept: Kept | None = None, newest_ms: int | None = None, boot: str = "b-1"
+    ) -> None:
+        self.system = system
+        self.clock = TrustedClock(system, boot)
+        self.clock.begin(kept, newest_ms)
+        self.wrong_ms: dict[str, int] = {}  # by gateway
+        self.corrections: list[Correction] = []
+
+    def gateways(self, *wrong_ms: int) -> None:
+        self.wrong_ms = {f"dt-{number}": each for number, each in enumerate(wrong_ms)}
+
+    def wait(self, minutes: int = 5, known: int | None = None) -> None:
+        """They say it every half a minute."""
+        for _ in range(minutes * 2):
+            self.system.passed_ms += MINUTE_MS // 2
+            for gateway, wrong_ms in self.wrong_ms.items():
+                self.clock.heard(gateway, self.system.true_ms + wrong_ms)
+            correction = self.clock.tick(len(self.wrong_ms) if known is None else known)
+            if correction is not None:
+                self.corrections.append(correction)
+                self.clock.correct(correction)
+
+    @property
+    def error_ms(self) -> int:
+        return self.clock.now_ms() - self.system.true_ms
+
+
+@pytest.mark.parametrize("jump_ms", [YEARS_MS, -YEARS_MS, 10 * MINUTE_MS])
+@pytest.mark.parametrize("gateways", [(), (0, 0, 0)])
+def test_a_clock_that_jumps_is_not_believed_and_time_goes_on(jump_ms: int, gateways: tuple[int, ...]) -> None:
+    centre = Centre(System())
+    centre.gateways(*gateways)
+    centre.wait()
+    centre.system.wrong_ms = jump_ms
+    assert centre.error_ms == 0, "at once, before anything was compared"
+    centre.wait()
+    assert (centre.error_ms, centre.clock.deletions_ms() - centre.system.true_ms) == (0, 0)
+    assert centre.clock.doubt is not None
+    centre.system.wrong_ms = 0
+    centre.wait()
+    assert (centre.error_ms, len(centre.corrections)) == (0, 0)
+    assert not centre.clock.doubt
+
+
+@pytest.mark.parametrize("wrong_ms", [YEARS_MS, -YEARS_MS])
+def test_after_a_boot_an_odd_clock_is_held_at_what_was_stored_until_gateways_tell(wrong_ms: int) -> None:
+    """Off for ten minutes, of which the centre alone knows nothing."""
+    centre = Centre(System(wrong_ms), None, NOW_MS - 10 * MINUTE_MS)
+    assert centre.error_ms == -10 * MINUTE_MS
+    centre.gateways(0, 0, 0)
+    centre.wait()
+    assert (centre.error_ms, centre.clock.deletions_ms()) == (0, centre.system.true_ms)
+    assert [each.since_ms for each in centre.corrections] == [NOW_MS - 10 * MINUTE_MS]
+    assert "the centre's clock is 3653 days" in str(centre.clock.doubt)
+
+
+@pytest.mark.parametrize("lie_ms", [YEARS_MS, -YEARS_MS])
+def test_one_lying_gateway_decides_nothing(lie_ms: int) -> None:
+    for gateways in ((lie_ms, 0, 0), (lie_ms,)):
+        centre = Centre(System())
+        centre.gateways(*gateways)
+        centre.wait(known=3)
+        assert (centre.error_ms, centre.corrections) == (0, [])
+    alone = Centre(System())
+    alone.gateways(lie_ms)
+    alone.wait(known=1)
+    assert (alone.error_ms, alone.corrections) == (0, [])
+
+
+def test_most_gateways_cannot_move_a_clock_that_they_confirmed() -> None:
+    centre = Centre(System())
+    centre.gateways(0, 0, 0)
+    centre.wait()
+    centre.gateways(YEARS_MS, YEARS_MS, 0)
+    centre.wait()
+    assert (centre.error_ms, centre.corrections) == (0, [])
+    assert centre.clock.doubt == "the centre's clock is 3653 days behind most gateways"
+
+
+def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed() -> None:
+    """Off for an hour, says a clock that is ten hours ahead."""
+    kept = Kept(time_ms=NOW_MS - 60 * MINUTE_MS, mono_ms=5, boot_id="b-0", settled_ms=NOW_MS - 60 * MINUTE_MS)
+    centre = Centre(System(600 * MINUTE_MS), kept)
+    assert centre.clock.deletions_ms() == NOW_MS - 60 * MINUTE_MS
+    centre.wait()
+    assert centre.clock.deletions_ms() <= centre.system.true_ms
+    centre.gateways(0, 0, 0)
+    centre.wait()
+    assert (centre.error_ms, centre.clock.deletions_ms()) == (0, centre.system.true_ms)
+
+
+def test_a_restart_of_the_process_goes_on_where_it_was() -> None:
+    centre = Centre(System())
+    centre.wait()
+    kept = centre.clock.record()
+    centre.system.passed_ms += DAY_MS  # stopped for a day, and the clock was set meanwhile
+    centre.system.wrong_ms = YEARS_MS
+    again = Centre(centre.system, kept)
+    assert (again.error_ms, again.clock.deletions_ms()) == (0, again.system.true_ms)
+
+
+def test_small_steps_of_ntp_are_followed_and_a_clock_that_creeps_away_is_not() -> None:
+    centre = Centre(System())
+    centre.system.wrong_ms = 20_000
+    centre.wait()
+    assert (centre.error_ms, centre.clock.doubt) == (20_000, None)
+    for _ in range(30):
+        centre.system.wrong_ms += 20_000
+        centre.wait(1)
+    assert centre.error_ms <= 60_000
+    assert centre.clock.doubt is not None
+
+
+def test_an_administrator_releases_the_clock_where_no_gateway_can_say() -> None:
+    centre = Centre(System(), None, NOW_MS - 3 * DAY_MS)
+    assert centre.error_ms == -3 * DAY_MS
+    centre.clock.correct(centre.clock.believe_system())
+    centre.wait()
+    assert (centre.error_ms, centre.clock.doubt, centre.clock.deletions_ms()) == (
+        0,
+        None,
+        centre.system.true_ms,
+    )
+
+
+def test_the_console_goes_by_the_same_time() -> None:
+    centre = Centre(System())
+    console = FollowedClock(centre.system, "b-1")
+    centre.system.wrong_ms = YEARS_MS
+    assert console.deletions_ms() is None, "nothing is over before the ingest has said what time it is"
+    console.follow(centre.clock.record())
+    centre.system.passed_ms += 5_000
+    assert console.now().timestamp() * 1000 == centre.system.true_ms
+    assert console.deletions_ms() == centre.system.true_ms - 5_000
+
+
+def test_heartbeats_count_when_most_gateways_have_sent_one() -> None:
+    """Right after the start those who lie could be the first."""
+    centre = Centre(System(), None, NOW_MS - DAY_MS)
+    centre.gateways(YEARS_MS, YEARS_MS, YEARS_MS)
+    centre.wait(int(SETTLE_S // 60))
+    centre.gateways(YEARS_MS, YEARS_MS, YEARS_MS, 0, 0, 0, 0)
+    centre.wait()
+    assert centre.error_ms == 0
+
+
+def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(shop: Shop) -> None:
+    """The first ten minutes with a clock of 2013; then it is right."""
+    box, centre = Box(), Centre(System(-YEARS_MS))
+    shop.take(box.event(1), now_ms=centre.clock.now_ms())
+    centre.wait(10)
+    centre.system.wrong_ms = 0
+    shop.take(box.event(2), box.event(5), now_ms=centre.clock.now_ms())
+    true_ms = centre.system.true_ms
+    centre.gateways(0, 0, 0)
+    centre.wait()
+    (correction,) = centre.corrections
+    with shop.store.batch() as batch:
+        shift(batch.connection, correction, WARDS, alone=True)
+        batch.note(record_key("central"), "{}")
+    query = select(tables.event.c.received_ms).order_by(tables.event.c.cursor)
+    arrived = shop.store.ask(lambda connection: list(connection.scalars(query)))
+    assert arrived == [NOW_MS, true_ms, true_ms]
+    (gap,) = shop.store.load().streams[box.id, box.epoch].gaps
+    assert gap.found_ms == true_ms
+    assert shop.store.ask(lambda connection: read_kept(connection, "central")) is None, "not readable"
+
+
+def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:
+    row = {"gateway": "dt-001", "media_id": "m-1", "event_id": "e", "camera": "c", "sha256": "a", "bytes": 1}
+    with shop.store.batch() as batch:
+        for number, at_ms in ((1, NOW_MS), (2, NOW_MS + 1)):
+            more = {"media_id": f"m-{number}", "sealed": False, "received_ms": at_ms}
+            batch.connection.execute(insert(tables.media), row | more)
+        gateway = {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0}
+        batch.connection.execute(insert(tables.gateway), gateway)
+        shift(batch.connection, Correction(DAY_MS, NOW_MS), WARDS, alone=True)
+        shift(batch.connection, Correction(DAY_MS, 0), ["another"], alone=False)
+    query = select(tables.media.c.received_ms).order_by(tables.media.c.media_id)
+    assert shop.store.ask(lambda each: list(each.scalars(query))) == [NOW_MS, NOW_MS + 1 + DAY_MS]
