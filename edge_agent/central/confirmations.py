@@ -43,7 +43,7 @@ class Confirmations:
         whose epoch is not known yet."""
         numbers, self._numbers = self._numbers, defaultdict(set)
         for (gateway, epoch), confirmed in numbers.items():
-            upto = known.streams[gateway, epoch].upto
+            upto = known.confirmed_upto(gateway, epoch)
             also = sorted(number for number in confirmed if number > upto)
             for start in range(0, max(1, len(also)), MOST_NUMBERS):
                 part = also[start : start + MOST_NUMBERS]
@@ -56,8 +56,7 @@ class Confirmations:
         if epoch is None:
             return
         media = list(self._media.pop(gateway))
-        stream = known.streams.get((gateway, epoch))
-        upto = stream.upto if stream is not None else 0
+        upto = known.confirmed_upto(gateway, epoch)
         for start in range(0, len(media), MOST_MEDIA):
             part = media[start : start + MOST_MEDIA]
             yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, media=part))
@@ -71,5 +70,5 @@ def _epoch_of(gateway: str, known: Known) -> str | None:
     beat = known.gateways[gateway].epoch if gateway in known.gateways else None
     if beat:
         return beat
-    streams = [stream for key, stream in known.streams.items() if key[0] == gateway]
+    streams = [stream for key, stream in known.streams.items() if key[0] == gateway and not stream.is_branch]
     return max(streams, key=lambda stream: stream.id).epoch if streams else None

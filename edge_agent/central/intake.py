@@ -25,7 +25,7 @@ from edge_agent.central.pictures import Pictures
 from edge_agent.central.requests import note_replies
 from edge_agent.central.settings import History
 from edge_agent.central.store import Batch
-from edge_agent.central.streams import Stream, Why
+from edge_agent.central.streams import MOST_BRANCHES, Stream, Why, branch
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 
@@ -53,6 +53,8 @@ class Stored:
     signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
     views: list[Event] = field(default_factory=list)  # new ones of the kind camera-view
     overrides: list[Event] = field(default_factory=list)  # new ones of the kind rule-override
+    conflicts: Counter[str] = field(default_factory=Counter)
+    """By gateway: events under numbers of others; 0 where only its epochs come by turns."""
 
 
 class Intake:
@@ -101,7 +103,8 @@ class _Taking:
         self._now_ms = now_ms
         self._pictures = pictures
         self._slot_ms = slot_ms
-        self._again: list[tuple[Stream, Event]] = []
+        self._again: list[tuple[Stream, Event]] = []  # numbers that were stored before
+        self._conflicts: Counter[tuple[str, str]] = Counter()  # events, by gateway and epoch
         self._replies: list[Reply] = []
 
     def take(self, message: Message) -> None:
@@ -139,16 +142,47 @@ class _Taking:
         """What can be judged only when all of the batch is known: whether a repeat is the same as the
         first. And what was answered."""
         note_replies(self._batch.connection, self._replies, self._now_ms)
-        if not self._again:
-            return
-        stored = self._batch.stored((stream.id, event.sequence) for stream, event in self._again)
-        for stream, event in self._again:
-            first = stored.get((stream.id, event.sequence))
-            if first is not None and first != event.payload:
-                topic = f"{event.gateway} {event.epoch}/{event.sequence}"
-                self.reject(
-                    topic, "conflict: another event has this number; the first one is kept", event.payload
-                )
+        again = self._again
+        for number in range(2, MOST_BRANCHES + 2):
+            if not again:
+                break
+            again = [
+                (stream, event)
+                for event in self._conflicting(again)
+                if (stream := self._branch(event, number)) is not None
+            ]
+        for _, event in again:
+            topic = f"{event.gateway} {event.epoch}/{event.sequence}"
+            reason = f"conflict: {MOST_BRANCHES} other events have this number; it is not stored"
+            self.reject(topic, reason, event.payload)
+        self._batch.note_conflicts(self._conflicts, self._now_ms)
+        for (gateway, epoch), events in self._conflicts.items():
+            self.stored.conflicts[gateway] += events
+            if events:
+                text = "%s: %d events of epoch %s have numbers that other events have; all are stored"
+                log.error(text, gateway, events, epoch)
+
+    def _conflicting(self, again: Sequence[tuple[Stream, Event]]) -> list[Event]:
+        """Those that are not what is stored under their number; the others are confirmed."""
+        stored = self._batch.stored((stream.id, event.sequence) for stream, event in again)
+        conflicting = []
+        for stream, event in again:
+            # One that retention has deleted since cannot be compared: it was stored.
+            if stored.get((stream.id, event.sequence), event.payload) == event.payload:
+                self.stored.duplicates += 1
+                self._confirm(event)
+            else:
+                conflicting.append(event)
+        return conflicting
+
+    def _branch(self, event: Event, number: int) -> Stream | None:
+        """Store the event in that branch of its stream; returns the branch where the number is taken too."""
+        stream = self._stream(event.gateway, branch(event.epoch, number))
+        if stream.has(event.sequence):
+            return stream
+        self._conflicts[event.gateway, event.epoch] += 1
+        self._store(stream, event, Why.BEFORE)
+        return None
 
     def _gateway(self, message: Message) -> Gateway:
         gateway = self._known.gateways.get(message.gateway)
@@ -175,18 +209,25 @@ class _Taking:
             gateway.id
         )
         stream = self._stream(gateway.id, event.epoch)
-        self.stored.numbers[gateway.id, event.epoch].append(event.sequence)
         if stream.has(event.sequence):
-            self.stored.duplicates += 1
             self._again.append((stream, event))
-            return
-        stream.add(event.sequence, self._now_ms, Why.BEFORE if first else Why.MISSING)
-        self.stored.events[gateway.id] += 1
+        else:
+            self._store(stream, event, Why.BEFORE if first else Why.MISSING)
+
+    def _confirm(self, event: Event) -> None:
+        """It is stored, or will be with this batch, byte for byte."""
+        self.stored.numbers[event.gateway, event.epoch].append(event.sequence)
+
+    def _store(self, stream: Stream, event: Event, why: Why) -> None:
+        """``why`` numbers before it are missing."""
+        stream.add(event.sequence, self._now_ms, why)
+        self._confirm(event)
+        self.stored.events[event.gateway] += 1
         self._batch.events.append(
             {
                 "stream": stream.id,
                 "sequence": event.sequence,
-                "gateway": gateway.id,
+                "gateway": event.gateway,
                 "ward": event.ward,
                 "camera": event.camera,
                 "kind": event.kind,
@@ -256,9 +297,7 @@ class _Taking:
         health = beat.health
         self.stored.heard.add(gateway.id)
         self.stored.signs.append(beat)
-        if gateway.epoch and gateway.epoch != health.outbox.epoch and gateway.sequence:
-            # The outbox was lost, and the end of its numbers with it, unless that is still on its way.
-            self._stream(gateway.id, gateway.epoch).expect(gateway.sequence, self._now_ms)
+        self._epoch(gateway, health.outbox.epoch)
         gateway.set(
             ward=beat.ward,
             heartbeat=beat.payload,
@@ -272,6 +311,18 @@ class _Taking:
         if slot_ms != gateway.slot_ms:
             gateway.slot_ms = slot_ms
             self._batch.health.append(_history_row(gateway.id, slot_ms, beat))
+
+    def _epoch(self, gateway: Gateway, epoch: str) -> None:
+        """The epoch that a heartbeat names."""
+        before = gateway.epoch
+        if not before or not epoch or before == epoch:
+            return
+        if gateway.sequence:
+            # Another store allots the numbers: no later one will show where the old ones ended.
+            self._stream(gateway.id, before).expect(gateway.sequence, self._now_ms)
+        if epoch in gateway.epochs_before:  # no box goes back to one
+            self._conflicts[gateway.id, epoch] += 0
+        gateway.epochs_before.append(before)
 
     def _birth(self, gateway: Gateway, birth: Birth) -> None:
         if birth.inventory is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
-from edge_agent.central.streams import Stream
+from edge_agent.central.streams import Stream, branch
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class Gateway:
     epoch: str | None = None
     sequence: int | None = None
     slot_ms: int = 0  # of its newest row of history
+    epochs_before: deque[str] = field(default_factory=lambda: deque(maxlen=16))
+    """That heartbeats named, as far as this process has heard."""
     changes: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:
@@ -46,6 +49,16 @@ class Known:
     def add_stream(self, stream: Stream) -> None:
         self.streams[stream.gateway, stream.epoch] = stream
         self._with_streams.add(stream.gateway)
+
+    def confirmed_upto(self, gateway: str, epoch: str) -> int:
+        """Every event of the epoch up to this number is stored, or was given up by the gateway itself.
+
+        0 where different events have had one number: it would speak of both.
+        """
+        stream = self.streams.get((gateway, epoch))
+        if stream is None or (gateway, branch(epoch, 2)) in self.streams:
+            return 0
+        return stream.upto
 
     def has_streams(self, gateway: str) -> bool:
         """Asked at the first event of each gateway, which after a power cut come all at once."""

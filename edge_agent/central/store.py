@@ -7,7 +7,7 @@ it again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -141,6 +141,16 @@ class Batch:
         key = self._connection.execute(insert(tables.stream), row).inserted_primary_key
         assert key is not None
         return Stream(int(key[0]), gateway, epoch)
+
+    def note_conflicts(self, conflicts: Mapping[tuple[str, str], int], now_ms: int) -> None:
+        """So many events, by gateway and epoch."""
+        columns = tables.conflict.c
+        for (gateway, epoch), events in conflicts.items():
+            of = (columns.gateway == gateway) & (columns.epoch == epoch)
+            values = {"events": columns.events + events, "last_ms": now_ms}
+            if not self._connection.execute(update(tables.conflict).where(of).values(values)).rowcount:
+                row = {"gateway": gateway, "epoch": epoch, "events": events, "last_ms": now_ms}
+                self._connection.execute(insert(tables.conflict), row)
 
     def media_row(self, gateway: str, media_id: str) -> Row | None:
         """Of a picture that is stored, or is about to be."""

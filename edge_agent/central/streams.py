@@ -9,6 +9,17 @@ from enum import StrEnum
 HIGHEST_SEQUENCE = 10**16 - 1
 """Sixteen digits on the wire."""
 
+MOST_BRANCHES = 8
+"""Of one stream. Two boxes with one identity make one; more are made by hand."""
+
+
+def branch(epoch: str, number: int) -> str:
+    """The name of a stream of events whose numbers in ``epoch`` other events had already: ``3f2a0b1c~2``.
+
+    No gateway can name its epoch so.
+    """
+    return f"{epoch}~{number}"
+
 
 class Why(StrEnum):
     """Why numbers are missing."""
@@ -47,6 +58,10 @@ class Stream:
         self.removed: set[int] = set()
         self._firsts: list[int] = []
         self._gaps: dict[int, Gap] = {}
+
+    @property
+    def is_branch(self) -> bool:
+        return "~" in self.epoch
 
     @property
     def gaps(self) -> list[Gap]:

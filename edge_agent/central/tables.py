@@ -120,6 +120,15 @@ loss = Table(
     Column("received_ms", _Milliseconds, nullable=False),
 )
 
+conflict = Table(
+    "conflict",  # one identity, two histories of events: two boxes, or a card that went back
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("events", BigInteger, nullable=False),  # stored in branches, because others had their numbers
+    Column("last_ms", _Milliseconds, nullable=False),
+)
+
 media = Table(
     "media",
     metadata,

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from edge_agent.evidence.records import Record
+
+
+def epoch_joins(records: Iterable[Record]) -> list[tuple[Record, Record]]:
+    """First events of epochs, each with the event of an older epoch that it names, where that is given."""
+    every = list(records)
+    firsts = [record for record in every if record.sequence == 1]
+    named = {(first.gateway, first.prevhash) for first in firsts}
+    found = {key: record for record in every if (key := (record.gateway, record.sha256)) in named}
+    joins = ((first, found.get((first.gateway, first.prevhash or ""))) for first in firsts)
+    return [(first, last) for first, last in joins if last is not None and last.epoch != first.epoch]
 
 
 class Links:
@@ -26,6 +36,18 @@ class Links:
         """A head with a good signature says so."""
         self._trusted[sequence].add(sha256)
         self._signed.add(sequence)
+
+    def follow_from(self, sequence: int, sha256: str) -> bool:
+        """A proven event of another epoch says so of this one; False: it was known."""
+        if sha256 in self._trusted[sequence]:
+            return False
+        while sha256 not in self._trusted[sequence]:
+            self._trusted[sequence].add(sha256)
+            record = self._given.get(sequence, {}).get(sha256)
+            if record is None or not record.prevhash or sequence == 1:
+                break
+            sequence, sha256 = sequence - 1, record.prevhash
+        return True
 
     def follow(self) -> None:
         """From what is trusted back, as far as the links go."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TextIO
 
+from edge_agent.evidence.links import epoch_joins
 from edge_agent.evidence.records import Record
 from edge_agent.evidence.verify import Finding, Verdict
 
@@ -91,7 +92,7 @@ class Report:
             yield f"{verdict}: {what}: {why}"
 
 
-def spans(records: Iterable[Record]) -> Iterator[str]:
+def spans(records: Collection[Record]) -> Iterator[str]:
     """Of each chain: from where to where it was looked at. What stood before and behind, no file can tell."""
     numbers: dict[tuple[str, str], list[int]] = defaultdict(list)
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -99,12 +100,15 @@ def spans(records: Iterable[Record]) -> Iterator[str]:
         numbers[record.gateway, record.epoch].append(record.sequence)
         if record.head is not None:
             keys[record.gateway, record.head.epoch].add(record.head.key_id[:16])
+    before = {(first.gateway, first.epoch): last for first, last in epoch_joins(records)}
     for (gateway, epoch), sequences in sorted(numbers.items()):
         signed = ", ".join(sorted(keys[gateway, epoch])) or "none in these files"
         yield (
             f"{gateway} epoch {epoch}: events {min(sequences)} to {max(sequences)} were looked at; whether "
             f"there were others before or after, these files cannot tell. Its heads name the keys: {signed}"
         )
+        if (last := before.get((gateway, epoch))) is not None:
+            yield f"{gateway} epoch {epoch} is chained to {last.id}: one chain"
 
 
 def _named(found: Finding) -> str:

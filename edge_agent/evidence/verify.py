@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.evidence.heads import SignedHead, published_head
-from edge_agent.evidence.links import Links
+from edge_agent.evidence.links import Links, epoch_joins
 from edge_agent.evidence.losses import Losses, Lost
 from edge_agent.evidence.records import Record
 
@@ -129,6 +129,7 @@ def verify_events(
         chains[head.gateway, head.epoch].trust(head.sequence, head.sha256)
     for chain in chains.values():
         chain.follow()
+    _follow_into_older_epochs(chains)
     losses = _losses(chains)
     findings: list[Finding] = []
     for place, chain in sorted(chains.items()):
@@ -138,6 +139,20 @@ def verify_events(
         found = _events(chain, doubts, lost, keys)
         findings += found if has_known_key(place[0], keys) else map(_not_known, found)
     return findings
+
+
+def _follow_into_older_epochs(chains: Mapping[tuple[str, str], Links]) -> None:
+    """The first event of an epoch names the newest one that its store held, which is of an older epoch."""
+    joins: dict[tuple[str, str], list[tuple[Record, Record]]] = defaultdict(list)
+    for first, last in epoch_joins(record for chain in chains.values() for record in chain.records()):
+        joins[first.gateway, first.epoch].append((first, last))
+    to_do = list(joins)
+    while to_do:
+        place = to_do.pop()
+        for first, last in joins.get(place, ()):
+            older = last.gateway, last.epoch
+            if chains[place].is_proven(first) and chains[older].follow_from(last.sequence, last.sha256):
+                to_do.append(older)
 
 
 def _losses(chains: Mapping[tuple[str, str], Links]) -> Mapping[tuple[str, str], Losses]:

@@ -22,6 +22,7 @@ from edge_agent.outbox.database import (
     translated,
 )
 from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
+from edge_agent.outbox.last_stored import LastStored, Position
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
@@ -83,6 +84,7 @@ class DiskStore:
         self.left_open: list[OpenEvent] = []  # when it was opened
         self.tally = Tally()
         self.epochs = Epochs([])
+        self._last_stored = LastStored(state_dir, boot_id)
         with translated(self.path):
             state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._writer = open_writer(self.path, wal_pages)
@@ -103,6 +105,7 @@ class DiskStore:
             if hasattr(self, name):
                 with suppress(sqlite3.Error):
                     getattr(self, name).close()
+        self._last_stored.close()
 
     # --- its files ---
 
@@ -178,10 +181,15 @@ class DiskStore:
         if sent_due or (sent and work.tally.removed != self.tally.removed):
             self._sent_written = work.tally.n
             work.put(SENT_KEY, sent)
+        before, after = Position(self.tally.n, self.tally.head), Position(work.tally.n, work.tally.head)
+        if before != after:
+            self._last_stored.note(before, after)
         self._writer.execute("COMMIT")
+        if before != after:
+            self._last_stored.note(after)
         self.shed_rows += work.shed
-        before, given_up = self.tally.media_shed, work.tally.media_shed
-        if given_up.bit_length() > before.bit_length():  # of a full outbox for a day: a dozen lines
+        shed_before, given_up = self.tally.media_shed, work.tally.media_shed
+        if given_up.bit_length() > shed_before.bit_length():  # of a full outbox for a day: a dozen lines
             log.warning("outbox: full, %d pictures given up so far, their events stay", given_up)
         self.tally, self.epochs = work.tally, work.epochs
         self.files.remove(work.unlink)
@@ -341,24 +349,19 @@ class DiskStore:
         self.left_open = [OpenEvent(*row) for row in self._writer.execute(sql)]
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
         self.epochs = Epochs(epochs)
-        head = self._head(n, meta.get(chain.KEY))
+        head = chain.head_of(self._writer, n, meta.get(chain.KEY)) if n else NOTHING_BEFORE
         self.tally = Tally(n, head or NOTHING_BEFORE, int(meta.get("removed", 0)))
         self.found_depth = self.tally.depth
+        position = Position(n, self.tally.head)
         with self._transaction() as work:
             work.put("boot", self._boot)
             work.put("boot_id", boot_id)
-            if head is None:
+            if not epochs or head is None or not self._last_stored.is_at(position):
+                # Restored, cloned, or without its last commits: another store may have used the next numbers.
                 work.begin_epoch(new_epoch())
             self._forget_empty_epochs(work)
             self._check_media(work)
-
-    def _head(self, n: int, note: object) -> str | None:
-        """None: no chain can go on from here, because an agent that knew of none deleted its end."""
-        if not list(self.epochs):
-            return None
-        if self.epochs.current.base == n:
-            return NOTHING_BEFORE
-        return chain.head_of(self._writer, n, note)
+        self._last_stored.note(position)
 
     def _forget_empty_epochs(self, work: Transaction) -> None:
         """Epochs of which nothing is stored nor unannounced, except the current one."""

@@ -91,6 +91,11 @@ class MemoryStore:
     # --- reading ---
 
     @property
+    def head(self) -> str:
+        """SHA-256 of the newest event."""
+        return self._head
+
+    @property
     def depth(self) -> int:
         return sum(len(entries) for entries in self._entries.values())
 

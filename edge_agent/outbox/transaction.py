@@ -30,7 +30,7 @@ class Tally:
     """What is counted instead of being asked from the tables each time."""
 
     n: int = 0  # events ever stored in this file
-    head: str = NOTHING_BEFORE  # SHA-256 of the newest of them, if it is of the current epoch
+    head: str = NOTHING_BEFORE  # SHA-256 of the newest of them
     removed: int = 0  # of these, deleted again
     media_bytes: int = 0
     media: int = 0
@@ -197,7 +197,8 @@ class Transaction:
             self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
         gone = memory.sequence - len(entries)
         tally = self.tally
-        self.tally = replace(tally, n=base + memory.sequence, removed=tally.removed + gone)
+        head = memory.head if memory.sequence else tally.head
+        self.tally = replace(tally, n=base + memory.sequence, head=head, removed=tally.removed + gone)
         for first, last in memory.shed_ranges():
             self._db.execute("INSERT INTO shed VALUES (?, ?)", (base + first, base + last))
         return len(entries)
@@ -210,11 +211,10 @@ class Transaction:
         self._db.executemany("DELETE FROM open_event WHERE event_id=?", gone)
 
     def begin_epoch(self, name: str) -> None:
-        """Number what comes from 1 again."""
+        """Number what comes from 1 again. The first event names the newest one of before: one chain."""
         epoch = self.epochs.begin(name, self.tally.n)
         self._db.execute("DELETE FROM epoch WHERE base=?", (epoch.base,))
         self._db.execute("INSERT INTO epoch (epoch, base) VALUES (?, ?)", (epoch.name, epoch.base))
-        self.tally = replace(self.tally, head=NOTHING_BEFORE)
         self.put("n", self.tally.n)
 
     def remember_open(self, event: OpenEvent) -> None:

@@ -9,10 +9,13 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import func, inspect, select, text, update
 
+from edge_agent import wire
 from edge_agent.central import tables
+from edge_agent.central.confirmations import Confirmations
 from edge_agent.central.database import StoreUnusable, open_engine, prepare
 from edge_agent.central.intake import Intake
 from edge_agent.central.pictures import Pictures
@@ -20,7 +23,7 @@ from edge_agent.central.presence import BoxReport, Standing
 from edge_agent.central.settings import Database, History
 from edge_agent.central.status import run_status
 from edge_agent.central.store import MOST_REJECTED, Store
-from edge_agent.central.streams import Why
+from edge_agent.central.streams import MOST_BRANCHES, Why
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box, Boxes, Centre
@@ -32,7 +35,7 @@ from tests.testbed.postgresql import PostgreSQL
 def test_gaps_and_numbers_are_the_same_after_a_restart(shop: Shop) -> None:
     box = Box()
     shop.take(box.event(1), box.event(9), box.loss(10, (2, 3)))
-    shop.take(box.event(5), box.event(10))
+    shop.take(box.event(5), box.loss(10, (2, 3)))
     stream = shop.store.load().streams[box.id, box.epoch]
     assert [(gap.first, gap.last, gap.why) for gap in stream.gaps] == [
         (2, 3, Why.ANNOUNCED),
@@ -62,13 +65,41 @@ def test_a_new_database_is_told_and_one_that_is_there_is_not(
 def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(shop: Shop) -> None:
     box = Box()
     assert shop.take(box.event(1), box.event(1)).duplicates == 1
-    again = shop.take(box.event(1), box.event(1, "a cow"))
-    assert (again.duplicates, again.rejected) == (2, 1)
-    assert again.numbers[box.id, box.epoch] == [1, 1], (
-        "both are confirmed, or the box would send them for ever"
-    )
-    assert shop.status().events == 1
-    assert "conflict" in shop.status().newest_rejected[0].reason
+    again = shop.take(box.event(1), box.event(1, "a cow"), box.event(1, "a cow"))
+    assert (again.duplicates, again.rejected, again.conflicts[box.id]) == (2, 0, 1)
+    assert again.numbers[box.id, box.epoch] == [1, 1, 1], "all are stored, so all are confirmed"
+    assert shop.status().events == 2
+
+
+def test_what_more_boxes_than_there_are_claim_as_their_number_is_not_confirmed(shop: Shop) -> None:
+    box = Box()
+    labels = [f"cow {number}" for number in range(1 + MOST_BRANCHES)]
+    assert shop.take(*(box.event(1, label) for label in labels)).conflicts[box.id] == MOST_BRANCHES
+    one_more = shop.take(box.event(1, "one more"))
+    assert (one_more.rejected, dict(one_more.numbers)) == (1, {})
+    assert "it is not stored" in shop.status().newest_rejected[0].reason
+
+
+def test_where_numbers_are_disputed_each_one_is_confirmed_by_itself(shop: Shop) -> None:
+    """``upto`` would name numbers of one box to the other one, which may have lost them on their way."""
+    box, confirmations = Box(), Confirmations(CentralTopics("tb/v1", "central"))
+    shop.take(*(box.event(number) for number in range(1, 11)))
+    stored = shop.take(box.event(9, "another 9"), box.event(11))
+    confirmations.note(stored)
+    (message,) = confirmations.take(shop.store.load())
+    ack = msgspec.json.decode(message.payload, type=wire.Ack)
+    assert (ack.upto, ack.also) == (0, [9, 11])
+
+
+def test_an_epoch_that_comes_back_is_a_second_box(shop: Shop) -> None:
+    first, second = Box(epoch="aaaaaaaa"), Box(epoch="bbbbbbbb")
+    known = shop.store.load()
+    found = []
+    for box in (first, second, second, first):
+        with shop.store.batch() as batch:
+            arrived = [Arrived(*box.heartbeat("s", sequence=1), 1)]
+            found.append(dict(shop.intake.take(arrived, known, batch, NOW_MS).conflicts))
+    assert found == [{}, {}, {}, {"dt-001": 0}]
 
 
 def test_cursors_only_grow_also_when_a_batch_fails_in_between(shop: Shop) -> None:

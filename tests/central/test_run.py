@@ -156,16 +156,15 @@ def test_nonsense_is_recorded_confirmed_to_the_broker_and_harms_nobody(centre: C
     boxes.wait_confirmed(box, 1, 2)
     found = centre.status()
     reasons = [each.reason for each in reversed(found.newest_rejected)]
-    assert len(reasons) == len(NONSENSE) + 1
-    for (_, _, words), reason in zip(NONSENSE, reasons, strict=False):
+    assert len(reasons) == len(NONSENSE)
+    for (_, _, words), reason in zip(NONSENSE, reasons, strict=True):
         assert words in reason
-    assert "conflict" in reasons[-1]
-    assert centre.numbers(box) == [1, 2]
+    assert sorted(centre.numbers(box)) == [1, 1, 2], "also the cow is stored"
     centre.stop()
     centre.start()
     boxes.say(box.event(3))
     boxes.wait_confirmed(box, 3)
-    assert centre.status().rejected == len(NONSENSE) + 1, "none of it came again"
+    assert centre.status().rejected == len(NONSENSE), "none of it came again"
 
 
 def test_pictures_lie_beside_the_database_under_their_digest(centre: Centre, boxes: Boxes) -> None:

@@ -1,4 +1,4 @@
-"""Each event names the hash of the one before it in its epoch, whatever happens between the two."""
+"""Each event names the hash of the one before it, whatever happens between the two, an epoch included."""
 
 from __future__ import annotations
 
@@ -39,13 +39,17 @@ def document(event: StoredEvent) -> dict[str, Any]:
 
 
 def assert_chained(events: Sequence[StoredEvent]) -> None:
-    """Every event was told once, in order, and names the hash of the one before it."""
+    """Every event was told once, in order, and names the hash of the one before it. One that begins an epoch
+    names one of an older epoch, if there was any."""
     heads: dict[str, tuple[int, str]] = {}
+    every = {NOTHING_BEFORE}
     for event in events:
-        sequence, head = heads.get(event.epoch, (0, NOTHING_BEFORE))
+        sequence, head = heads.get(event.epoch, (0, None))
         assert event.sequence == sequence + 1
-        assert document(event)["previous"] == head
+        previous = document(event)["previous"]
+        assert previous == head if head is not None else previous in every
         heads[event.epoch] = (event.sequence, hashlib.sha256(event.payload).hexdigest())
+        every.add(heads[event.epoch][1])
 
 
 def test_the_first_event_has_nothing_before_it(tmp_path: Path) -> None:

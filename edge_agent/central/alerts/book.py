@@ -136,6 +136,15 @@ class Book:
             subject = self._wards.setdefault(ward, Subject(ward))
             yield from subject.judge(rule, "", reading, mono, now_ms)
 
+    def conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[Change]:
+        """Events of gateways that came under numbers of others; 0: two boxes report as one."""
+        for rule in self._with(Measure.CONFLICT):
+            for gateway, box in self._boxes.items():
+                if gateway in events:
+                    yield from box.judge(rule, "", measures.conflict(events[gateway]), mono, now_ms)
+                elif (rule.id, "") in box.episodes:
+                    yield from box.judge(rule, "", measures.NO_CONFLICT, mono, now_ms)
+
     def report(self, report: Report, mono: float, now_ms: int) -> Iterator[Change]:
         """What presence tells."""
         match report:

@@ -186,6 +186,7 @@ ABOUT = {
     Measure.OUTBOX_DEGRADED: "events go out from memory",
     Measure.VERSION_BEHIND: "the agent is older than it should be",
     Measure.MISSING_EVENTS: "events that are missing for half an hour to a day, and nobody has said why",
+    Measure.CONFLICT: "within a day two boxes reported under one name, or events had numbers of others",
     Measure.UPLINK_PERCENT: "how much of the billing period's budget is used",
     Measure.FAILED_UNITS: "systemd units of the box have failed",
     Measure.DETECTOR_DEGRADED: "the detector is not the one that was configured",

@@ -14,7 +14,7 @@ from edge_agent.central.alerts import documents, rows
 from edge_agent.central.alerts.book import Book
 from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.central.alerts.rows import Kept
+from edge_agent.central.alerts.rows import Conflict, Kept
 from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.health import read_health
 from edge_agent.central.intake import Stored
@@ -32,7 +32,7 @@ from edge_agent.mqtt.client import Message
 log = logging.getLogger(__name__)
 
 MISSING_FOR_MS = 86_400_000
-"""A gap that stays is an alert for a day, and remains in ``status``."""
+"""A gap that stays is an alert for a day, and remains in ``status``. So does a conflict."""
 PENDING_FROM_S = 3_600.0
 """What has to last so long is remembered over a restart."""
 PENDING_EVERY_S = 60.0
@@ -88,6 +88,7 @@ class Desk:
         self._new_pending: dict[Key, int] | None = None
         self._pending_mono = clock.monotonic()
         self._session = ""
+        self._conflicts: dict[str, Conflict] = {}  # by gateway
 
     @property
     def begun(self) -> bool:
@@ -105,6 +106,7 @@ class Desk:
         mono, now_ms = self._clock.monotonic(), self._now_ms()
         self._book = Book(self._settings, kept.alerts, kept.pending, mono, now_ms)
         self._pending = dict(kept.pending)
+        self._conflicts = dict(kept.conflicts)
         self._over = dict.fromkeys(kept.over[-MOST_OVER:])
         for gateway, ward, heartbeat in kept.heartbeats:
             try:
@@ -129,9 +131,21 @@ class Desk:
             self._view(self._book, event, mono, now_ms)
         for event in stored.overrides:
             self._override(self._book, event, mono, now_ms)
+        for gateway, events in stored.conflicts.items():
+            before = self._conflicts.get(gateway, Conflict(0, now_ms))
+            self._conflicts[gateway] = Conflict(before.events + events, now_ms)
+        if stored.conflicts:
+            self._judge_conflicts(self._book, mono, now_ms)
+
+    def _judge_conflicts(self, book: Book, mono: float, now_ms: int) -> None:
+        for gateway, conflict in list(self._conflicts.items()):
+            if now_ms - conflict.last_ms >= MISSING_FOR_MS:
+                del self._conflicts[gateway]
+        events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
+        self._changes += book.conflicts(events, mono, now_ms)
 
     def missing(self, known: Known) -> None:
-        """Gaps that should have closed by now."""
+        """Gaps that should have closed by now; and conflicts, until they are a day old."""
         if self._book is None:
             return
         now_ms, counts = self._now_ms(), dict[str, int]()
@@ -140,6 +154,7 @@ class Desk:
                 if gap.why is Why.MISSING and PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
         self._changes += self._book.missing(counts, self._clock.monotonic(), now_ms)
+        self._judge_conflicts(self._book, self._clock.monotonic(), now_ms)
 
     def centre(self, measure: Measure, trouble: str | None) -> None:
         """What is wrong with the centre itself; None: nothing."""

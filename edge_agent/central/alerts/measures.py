@@ -36,6 +36,7 @@ class Measure(StrEnum):
     OUTBOX_DEGRADED = "outbox_degraded"
     VERSION_BEHIND = "version_behind"
     MISSING_EVENTS = "missing_events"
+    CONFLICT = "conflict"
     UPLINK_PERCENT = "uplink_percent"
     FAILED_UNITS = "failed_units"
     DETECTOR_DEGRADED = "detector_degraded"
@@ -214,6 +215,16 @@ def version_behind(version: str, wanted: str) -> Reading:
         return Reading(None, "not known any more")
     older = is_older(version, wanted)
     return _fact(older, f"version {version}, the others have {wanted}", f"version {version}")
+
+
+def conflict(events: int) -> Reading:
+    """``events`` came under numbers of others."""
+    if events:
+        return Reading(1.0, f"{events} events came with numbers that other events have: two boxes, or a copy")
+    return Reading(1.0, "two boxes report under this name by turns")
+
+
+NO_CONFLICT = Reading(0.0, "no conflict for a day")
 
 
 def missing_events(count: int) -> Reading:

@@ -21,6 +21,14 @@ _BY_NUMBER = {each.number: each for each in Severity}
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two histories of one gateway."""
+
+    events: int  # under numbers that other events have
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What a centre reads when it starts."""
 
@@ -29,6 +37,7 @@ class Kept:
     pending: dict[Key, int] = field(default_factory=dict)
     notifications: list[tuple[int, bytes]] = field(default_factory=list)  # by id
     heartbeats: list[tuple[str, str, bytes]] = field(default_factory=list)  # gateway, ward, its newest
+    conflicts: dict[str, Conflict] = field(default_factory=dict)  # by gateway
 
 
 def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
@@ -58,7 +67,19 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
         },
         [(row.id, row.body) for row in connection.execute(waiting)],
         [(row.id, row.ward, row.heartbeat) for row in connection.execute(newest)],
+        _conflicts(connection, wards),
     )
+
+
+def _conflicts(connection: Connection, wards: Collection[str]) -> dict[str, Conflict]:
+    of, columns = tables.gateway.c, tables.conflict.c
+    query = (
+        select(columns.gateway, func.sum(columns.events), func.max(columns.last_ms))
+        .join(tables.gateway, of.id == columns.gateway)
+        .where(of.ward.in_(wards))
+        .group_by(columns.gateway)
+    )
+    return {gateway: Conflict(int(events), last) for gateway, events, last in connection.execute(query)}
 
 
 def write(connection: Connection, change: Change) -> None:

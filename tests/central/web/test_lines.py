@@ -145,6 +145,8 @@ def alerts() -> Iterator[str]:
     yield from presence()
     yield measures.version_behind("0.1.0", "0.2.0").text
     yield measures.missing_events(3).text
+    yield from (measures.conflict(events).text for events in (0, 3))
+    yield measures.NO_CONFLICT.text
     yield from measures.OF_CENTRE.values()
     yield from compared_clocks()
     yield Held(over={"event": 300}, stored={"event": 448}).text

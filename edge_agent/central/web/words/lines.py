@@ -96,6 +96,12 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"([\d,]+) of ([\d,]+) MB of the period used", "đã dùng {0} trong {1} MB của kỳ này"),
     (r"version (\S+), the others have (\S+)", "phiên bản {0}, các thiết bị khác đã có {1}"),
     (r"(\d+) events are missing, and nobody has said why", "thiếu {0} sự kiện, không rõ vì sao"),
+    (
+        r"(\d+) events came with numbers that other events have: two boxes, or a copy",
+        "{0} sự kiện trùng số với sự kiện khác: có hai thiết bị, hoặc dữ liệu khôi phục từ bản sao",
+    ),
+    (r"two boxes report under this name by turns", "hai thiết bị luân phiên báo cáo dưới cùng một tên"),
+    (r"no conflict for a day", "một ngày qua không còn xung đột"),
     (r"view (.+)", "góc nhìn {0}"),
     (r"(offline|degraded)", "{0}"),
     (r"(offline|degraded) \((\w+)\)", "{0}: {1}"),

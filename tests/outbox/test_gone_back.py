@@ -1,0 +1,86 @@
+"""A store that goes back: restored, cloned, or without its last commits. No number is allotted twice."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_agent.outbox_model import NOTHING_BEFORE, Stamp
+from tests.outbox.parts import deliver_all, draft, outbox_in
+
+PARTS = ("outbox.db", "outbox.db-wal")
+
+
+def append(folder: Path, count: int, boot_id: str = "boot-1") -> list[Stamp]:
+    with outbox_in(folder, boot_id=boot_id) as outbox:
+        return [outbox.append(draft(str(number))) for number in range(count)]
+
+
+def keys(stamps: list[Stamp]) -> set[tuple[str, int]]:
+    return {(stamp.epoch, stamp.sequence) for stamp in stamps}
+
+
+def test_a_state_folder_that_is_restored_from_a_copy_begins_an_epoch(tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    before = append(state, 10)
+    shutil.copytree(state, copy)
+    lost = append(state, 50)
+    shutil.rmtree(state)
+    shutil.copytree(copy, state)
+    after = append(state, 60)
+    assert len(keys(before + lost + after)) == 120
+    assert after[0].sequence == 1
+
+
+def test_a_database_that_lost_its_last_commits_begins_an_epoch(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        before = [outbox.append(draft(str(number))) for number in range(10)]
+        content = {name: (tmp_path / name).read_bytes() for name in PARTS}
+        lost = [outbox.append(draft(str(number))) for number in range(5)]
+    for name, found in content.items():
+        (tmp_path / name).write_bytes(found)  # in place: the same files, as a card leaves them
+    after = append(tmp_path, 5)
+    assert len(keys(before + lost + after)) == 20
+
+
+@pytest.mark.parametrize("boot_id", ["boot-2", "boot-1"])
+def test_a_cloned_card_begins_an_epoch_in_the_second_box_and_in_the_first_after_a_boot(
+    tmp_path: Path, boot_id: str
+) -> None:
+    first = append(tmp_path / "first", 10)
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    second = append(tmp_path / "second", 20, boot_id)
+    first += append(tmp_path / "first", 20, boot_id)
+    assert len(keys(first + second)) == 50
+
+
+def test_a_card_that_went_back_while_the_box_was_off_begins_an_epoch_where_it_was_closed_well(
+    tmp_path: Path,
+) -> None:
+    """The image of a box that was shut down, written back to the same card: nothing on it tells."""
+    before = append(tmp_path, 10)
+    after = append(tmp_path, 10, "boot-2")
+    assert len(keys(before + after)) == 20
+    assert after[0].sequence == 1
+
+
+def test_the_first_event_of_an_epoch_names_the_newest_one_that_the_store_holds(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft())
+        head = hashlib.sha256(outbox.pending(1)[0].payload).hexdigest()
+        deliver_all(outbox)  # it is deleted: what is written down of it has to do
+    assert append(tmp_path, 1, "boot-2")[0].previous == head != NOTHING_BEFORE
+
+
+def test_restarts_in_one_boot_and_boots_without_events_need_no_epoch(tmp_path: Path) -> None:
+    stamps = [stamp for _ in range(3) for stamp in append(tmp_path, 2)]
+    assert [stamp.sequence for stamp in stamps] == [1, 2, 3, 4, 5, 6]
+    assert len({stamp.epoch for stamp in stamps}) == 1
+    for boot in range(20):
+        append(tmp_path, 0, f"boot-{boot}")
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft())
+        assert {event.epoch for event in outbox.pending(10)} == {stamps[0].epoch, outbox.stats().epoch}
