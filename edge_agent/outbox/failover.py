@@ -13,6 +13,7 @@ from edge_agent.errors import OutboxError
 from edge_agent.outbox.database import StoreDamaged, StoreUnusable
 from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.epochs import new_epoch
+from edge_agent.outbox.last_stored import LastStored
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.salvage import (
@@ -107,6 +108,8 @@ class Failover:
         """The disk takes no events; what is on it can still be read and sent."""
         self.retry_mono = self._clock.monotonic() + RETRY_DISK_S
         if self._queue.memory is None:
+            # Should the agent be killed now, its disk may come back with less than it took, or with more.
+            LastStored(self._state_dir, self._boot_id).forget()
             self._queue.memory = MemoryStore(new_epoch(), self._encode_loss)
             self._failing = f"{error}; events wait in memory, the disk is tried every {RETRY_DISK_S:.0f} s"
             log.error("outbox: %s; epoch %s", self._failing, self._queue.memory.epoch)

@@ -69,6 +69,11 @@ class LastStored:
             log.warning("outbox: the newest event is not remembered over a restart: %s", error)
             self.close()
 
+    def forget(self) -> None:
+        """The next start begins an epoch."""
+        self.note()
+        self.close()
+
     def close(self) -> None:
         if self._file is not None:
             os.close(self._file)

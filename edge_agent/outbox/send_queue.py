@@ -205,7 +205,10 @@ class SendQueue:
             return Confirmation.UNKNOWN_EPOCH
         base, last = span
         if base + highest > last:
-            return Confirmation.BEYOND
+            if epoch == disk.epochs.current.name:
+                return Confirmation.BEYOND
+            # Of a store that went back, the beginning of that epoch is here: the centre has the rest as well.
+            upto, also = min(upto, last - base), [each for each in also if base + each <= last]
         news = upto > 0 and self._confirm_upto(disk, base, base + upto)
         return _word(self._confirm_single(disk, [base + sequence for sequence in also]) or news)
 

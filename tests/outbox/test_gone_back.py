@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox_model import NOTHING_BEFORE, Stamp
+from edge_agent.outbox_model import NOTHING_BEFORE, Confirmation, Stamp
 from tests.outbox.parts import deliver_all, draft, outbox_in
 
 PARTS = ("outbox.db", "outbox.db-wal")
@@ -84,3 +84,26 @@ def test_restarts_in_one_boot_and_boots_without_events_need_no_epoch(tmp_path: P
     with outbox_in(tmp_path) as outbox:
         outbox.append(draft())
         assert {event.epoch for event in outbox.pending(10)} == {stamps[0].epoch, outbox.stats().epoch}
+
+
+def test_what_a_restored_store_still_held_is_confirmed_by_an_ack_that_goes_further(tmp_path: Path) -> None:
+    """The centre has 60 events of the epoch; the copy holds ten of them, which wait."""
+    stamps = append(tmp_path, 10)
+    with outbox_in(tmp_path, boot_id="boot-2") as outbox:
+        outbox.append(draft("new"))
+        for event in outbox.pending(20):
+            outbox.sent(event)
+        assert outbox.confirmed(stamps[0].epoch, 60, []) is Confirmation.NEWS
+        assert outbox.stats().depth == 1
+
+
+def test_a_disk_that_failed_is_not_trusted_by_the_next_agent_of_this_boot(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    before = append(state, 3)
+    state.rename(tmp_path / "away")
+    state.write_bytes(b"a file where the folder should be")
+    with outbox_in(state) as outbox:
+        outbox.append(draft("only in memory"))
+    state.unlink()
+    (tmp_path / "away").rename(state)
+    assert append(state, 1)[0].epoch != before[0].epoch
