@@ -230,11 +230,19 @@ class Centre:
 
     def numbers(self, box: Box) -> list[int]:
         """What is stored of a gateway, in the order in which it was."""
+        return [number for _, number in self.numbers_by_epoch(box)]
+
+    def numbers_by_epoch(self, box: Box) -> list[tuple[str, int]]:
         engine = open_engine(self.database, read_only=True)
         try:
             with engine.connect() as connection:
-                wanted = select(tables.event.c.sequence).where(tables.event.c.gateway == box.id)
-                return list(connection.scalars(wanted.order_by(tables.event.c.cursor)))
+                event, stream = tables.event.c, tables.stream.c
+                wanted = (
+                    select(stream.epoch, event.sequence)
+                    .join(tables.stream, stream.id == event.stream)
+                    .where(event.gateway == box.id)
+                )
+                return [tuple(row) for row in connection.execute(wanted.order_by(event.cursor))]
         finally:
             engine.dispose()
 

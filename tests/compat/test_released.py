@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from tests.central.parts import Box, Centre
@@ -25,9 +26,9 @@ class Site:
         self._broker = broker
         self.centre = Centre(folder / "centre", broker.port)
 
-    def stored(self) -> list[int]:
-        """Sequence numbers that the centre has."""
-        return self.centre.numbers(Box())
+    def stored(self) -> list[tuple[str, int]]:
+        """Epochs and sequence numbers that the centre has."""
+        return self.centre.numbers_by_epoch(Box())
 
     def run(self, agent: Environ, centre: Environ) -> None:
         """Both run until the centre has confirmed new events and nothing waits on the box."""
@@ -51,5 +52,7 @@ def test_every_event_is_stored_once_whichever_of_the_two_is_updated_first(
     site = Site(tmp_path, broker, walker)
     for agent, centre in ((old, old), (NEW, old), (NEW, NEW), (old, NEW)):
         site.run(agent, centre)
-    stored = sorted(site.stored())
-    assert stored == list(range(1, len(stored) + 1))
+    stored = site.stored()
+    lengths = Counter(epoch for epoch, _ in stored)
+    expected = [(epoch, number) for epoch, last in lengths.items() for number in range(1, last + 1)]
+    assert sorted(stored) == sorted(expected)

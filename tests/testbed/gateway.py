@@ -1,0 +1,108 @@
+"""A gateway without cameras: real events, outbox, chain and publisher; its state directory may be a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.clock import rfc3339
+from edge_agent.config.settings import Delivery, Storage
+from edge_agent.events import EventMaker
+from edge_agent.evidence.chain import HEAD_EVERY_S, EvidenceChain
+from edge_agent.model import CameraState, Cause
+from edge_agent.mqtt.centre import Resending
+from edge_agent.mqtt.publisher import Publisher
+from edge_agent.mqtt.usage import Usage
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import StoredEvent
+from tests.events.parts import GATEWAY, MODEL
+from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
+from tests.testbed.mosquitto import wait_until
+
+
+class Follower:
+    """Remembers the bytes of every event that a gateway has stored, whatever becomes of its disk."""
+
+    def __init__(self, chain: EvidenceChain, stored: list[bytes]) -> None:
+        self._chain = chain
+        self._stored = stored
+
+    def stored(self, event: StoredEvent) -> None:
+        self._chain.stored(event)
+        self._stored.append(event.payload)
+
+
+@dataclass
+class Gateway:
+    state_dir: Path
+    outbox: Outbox
+    chain: EvidenceChain
+    clock: ShiftedClock
+    events: EventMaker
+
+    def append(self, count: int) -> None:
+        """Events, and a signature over them."""
+        for _ in range(count):
+            now = self.clock.monotonic()
+            draft = self.events.camera_state("cam-1", CameraState.OFFLINE, Cause.STALLED, "", since_mono=now)
+            self.outbox.append(draft)
+        self.clock.shift_s += HEAD_EVERY_S
+        self.chain.tick(self.outbox.append)
+
+    def deliver(self, port: int) -> None:
+        """Online, with a heartbeat, until the centre has confirmed everything."""
+        resending = Resending(first_s=1.0, per_s=1000, burst=1000)
+        publisher = Publisher(
+            replace(mqtt_settings(port), delivery=Delivery.CONFIRMED),
+            TOPICS,
+            self.outbox,
+            usage=Usage(self.state_dir / "usage.json", ZoneInfo("UTC"), self.clock, lambda: True),
+            clock=self.clock,
+            birth=lambda session: b"{}",
+            on_down=lambda message: None,
+            clock_trusted=lambda: True,
+            resending=resending,
+        )
+        publisher.start()
+        wait_until(lambda: publisher.online, what="session")
+        publisher.publish_heartbeat(self._heartbeat(publisher.session))
+        wait_until(lambda: self.outbox.stats().depth == 0, 20, "everything to be confirmed")
+        publisher.stop()
+        assert publisher.join(5)
+
+    def _heartbeat(self, session: str) -> bytes:
+        stats = self.outbox.stats()
+        outbox = f'{{"depth":{stats.depth},"sequence":{stats.sequence},"epoch":"{stats.epoch}"}}'
+        time = rfc3339(self.clock.now())
+        text = f'"time":"{time}","session":"{session}","outbox":{outbox},"cameras":{{}}'
+        return f'{{"schema":"heartbeat/1",{text}}}'.encode()
+
+
+@contextmanager
+def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") -> Iterator[Gateway]:
+    """``stored`` is where the bytes of all that it stores are added."""
+    clock = ShiftedClock()
+    events = EventMaker(GATEWAY, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL)
+    chain = EvidenceChain(
+        state_dir,
+        GATEWAY.id,
+        storage=Storage(keep_free=10_000_000),
+        clock=clock,
+        clock_synced=lambda: True,
+        make_head=events.chain_head,
+    )
+    outbox = Outbox(
+        state_dir,
+        max_bytes=50_000_000,
+        clock=clock,
+        boot_id=boot_id,
+        encode_loss=events.loss,
+        follower=Follower(chain, stored),
+    )
+    chain.open()
+    with outbox:
+        yield Gateway(state_dir, outbox, chain, clock, events)
+    chain.close()
