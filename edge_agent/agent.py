@@ -19,6 +19,7 @@ from edge_agent import __version__
 from edge_agent.allowance import Allowance
 from edge_agent.assembly import Site, use_one_opencv_thread
 from edge_agent.cameras import Cameras, Extent
+from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.command_room.room import CommandRoom, Reach
@@ -180,7 +181,14 @@ class Agent:
         )
         folder, recorder = settings.state_dir / "cameras", self._room.recorder
         return Cameras(
-            settings.cameras, site, self._clock, self._supervisor, recorder, folder, repeat_files=repeat_files
+            settings.cameras,
+            site,
+            self._clock,
+            self._supervisor,
+            recorder,
+            folder,
+            repeat_files=repeat_files,
+            opener=LimitedLogins(settings.state_dir, self._clock).open,
         )
 
     def _reach(self, source: ConfigSource | None, log_lines: Callable[[], list[str]]) -> Reach:

@@ -14,6 +14,7 @@ from pathlib import Path
 from edge_agent.assembly import Site, as_far_as_useful, build_pipeline, change_rules, pictures_of
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.reader import Reader
+from edge_agent.capture.source import Opener, open_source
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera, ClipPolicy
 from edge_agent.device.supervisor import Supervisor
@@ -74,14 +75,21 @@ class RunningCamera:
         folder: Path | None,
         *,
         repeat_files: bool,
+        opener: Opener = open_source,
     ) -> None:
         """``folder``: for what its stages keep over a restart."""
         self.camera = as_far_as_useful(camera, site.eyes)
         self._site = site
         self._clock = clock
         self._folder = folder
-        self.reader = Reader(self.camera, clock, repeat_files=repeat_files, allowance=site.allowance)
-        self.main = MainStream(self.camera, clock, armed=self._is_armed) if _films_main(camera) else None
+        self.reader = Reader(
+            self.camera, clock, repeat_files=repeat_files, opener=opener, allowance=site.allowance
+        )
+        self.main = (
+            MainStream(self.camera, clock, armed=self._is_armed, opener=opener)
+            if _films_main(camera)
+            else None
+        )
         main_ring = None if self.main is None else self.main.ring
         self.clips = recorder.camera(self.camera, self.reader.ring, main_ring)
         self.lane = Lane(camera.id, self.reader.feed, partial(self._build, self.camera))
@@ -175,8 +183,10 @@ class Cameras:
         folder: Path,
         *,
         repeat_files: bool,
+        opener: Opener = open_source,
     ) -> None:
         """``folder``: each camera gets one of its own in it."""
+        self._opener = opener
         self._site = site
         self._clock = clock
         self._supervisor = supervisor
@@ -246,7 +256,13 @@ class Cameras:
         except OSError as error:
             log.warning("%s: %s cannot be made (%s)", camera.id, folder, error.strerror)
         running = RunningCamera(
-            camera, self._site, self._clock, self._recorder, folder, repeat_files=self._repeat_files
+            camera,
+            self._site,
+            self._clock,
+            self._recorder,
+            folder,
+            repeat_files=self._repeat_files,
+            opener=self._opener,
         )
         running.start()
         for loop in running.loops:

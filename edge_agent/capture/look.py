@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.capture.failures import failure
 from edge_agent.capture.picture import YuvPicture
-from edge_agent.capture.source import FrameSource, Limits, open_source
+from edge_agent.capture.source import FrameSource, Limits, Opener, open_source
 from edge_agent.capture.stream_time import StreamTime
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
@@ -49,10 +49,10 @@ class Look:
         return self.picture.width, self.picture.height
 
 
-def look_at(camera: Camera, clock: Clock) -> Look:
+def look_at(camera: Camera, clock: Clock, opener: Opener = open_source) -> Look:
     """Blocks up to about 14 s. One login: nothing is tried a second time. Raises ``CaptureError``."""
     pause = threading.Event()
-    source = open_source(camera, clock, pause.wait, LIMITS)
+    source = opener(camera, clock, pause.wait, LIMITS, repeat=False)
     with contextlib.closing(source):
         watch = _Watch(source.decoder(), StreamTime(source.timed), source.tick_s, clock)
         _follow(source, watch)

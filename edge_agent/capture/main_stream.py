@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable
 
 from edge_agent.capture.failures import unforeseen
-from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, LONGEST_DELAY_S, Opener, ordinal
+from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, LONGEST_DELAY_S, ordinal
 from edge_agent.capture.ring import Connection, PacketRing
-from edge_agent.capture.source import Limits, open_source
+from edge_agent.capture.source import Limits, Opener, open_source
 from edge_agent.capture.stream_time import StreamTime
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera

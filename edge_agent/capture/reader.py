@@ -8,8 +8,6 @@ import math
 import traceback
 import urllib.parse
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
 
 from edge_agent.allowance import Allowance
 from edge_agent.capture.failures import unforeseen
@@ -18,7 +16,7 @@ from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.session import Session
-from edge_agent.capture.source import FrameSource, Limits, open_source
+from edge_agent.capture.source import Limits, Opener, open_source
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
 from edge_agent.errors import CaptureError, SourceRejected
@@ -32,14 +30,6 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 BEAT_S = 5.0
 """How long the thread sleeps at most without showing that it lives."""
-
-
-class Opener(Protocol):
-    """``source.open_source``, or a fake of it."""
-
-    def __call__(
-        self, camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
-    ) -> FrameSource: ...
 
 
 class Reader:

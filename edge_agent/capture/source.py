@@ -76,6 +76,14 @@ class Limits:
     reopen_s: float = 60.0  # the same: reconnected; some cameras send a keyframe every 20 s only
 
 
+class Opener(Protocol):
+    """``open_source``, or a fake of it."""
+
+    def __call__(
+        self, camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+    ) -> FrameSource: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How FFmpeg has to open a URL."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.capture.look import Look, look_at
+from edge_agent.capture.source import Opener, open_source
 from edge_agent.clock import Clock
 from edge_agent.config.boards import Capacity
 from edge_agent.config.settings import Camera, Settings
@@ -46,13 +47,19 @@ class CameraCheck:
     """One camera. ``look`` runs on a thread of its own; ``seen`` is read when it has ended."""
 
     def __init__(
-        self, camera: Camera, clock: Clock, agent: CameraHealth | None, advised: Capacity | None = None
+        self,
+        camera: Camera,
+        clock: Clock,
+        agent: CameraHealth | None,
+        advised: Capacity | None = None,
+        opener: Opener = open_source,
     ) -> None:
         """``agent``: what a running agent says of this camera; ``advised``: what the board is made for."""
         self._camera = camera
         self._advised = advised or ORDINARY
         self._clock = clock
         self._agent = agent
+        self._opener = opener
         self.seen = Seen(_as_agent_says(camera.id, agent))
 
     def look(self) -> Sequence[Result]:
@@ -63,7 +70,7 @@ class CameraCheck:
         if camera.credentials is not None and not camera.credentials.password.reveal():
             return [self._by_agent("camera-by-agent") or Result(camera.id, "camera-not-asked")]
         try:
-            look = look_at(camera, self._clock)
+            look = look_at(camera, self._clock, self._opener)
         except CaptureError as error:
             # A camera or device that serves one viewer only: the agent is that one.
             held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge_agent.capture.logins import LimitedLogins
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import Settings
 from edge_agent.device.clock_sync import KernelSync, read_kernel_sync
@@ -87,8 +88,9 @@ def examine(
     step = beat.thermal.step if beat else 0
     now = box.read_clock(settings, clock, sysroot, surroundings.kernel)
     advised = settings.profile.platform.capacity if settings.profile.platform else None
+    opener = LimitedLogins(settings.state_dir, clock).open
     visits = {
-        camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None, advised)
+        camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None, advised, opener)
         for camera in settings.cameras
     }
     alone = asked.document is None and asked.failure is None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge_agent.assembly import Blind, Unwatched
+from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.reader import Reader
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera, GearChoice, Settings
@@ -90,7 +91,9 @@ class Watch:
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
         choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
         self.note = choice.degraded or choice.note
-        self._reader = Reader(self._camera, clock, repeat_files=True)
+        self._reader = Reader(
+            self._camera, clock, repeat_files=True, opener=LimitedLogins(settings.state_dir, clock).open
+        )
         self._pipeline = _pipeline(self._camera, settings, choice.detector)
         self._glances: list[tuple[float, Detection]] = []
         self._meter: tuple[float, Impression | None] = (float("-inf"), None)

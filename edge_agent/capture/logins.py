@@ -1,0 +1,134 @@
+"""Failed logins at cameras are counted in one file, for the agent and ``edge-agent doctor`` together.
+
+Cameras lock an account after a few wrong passwords (five within half an hour are usual), for the recorder and
+the people who use it as well. A password that a camera refuses is therefore shown to it twice within an hour
+at most, whichever program asks and however often it is started. Another password counts anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.capture.source import FrameSource, Limits, open_source
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError, SourceRejected
+from edge_agent.model import Cause
+from edge_agent.secrets import Credentials
+from edge_agent.state_file import read_record, write_record
+
+FILE = "camera-logins.json"
+MOST_FAILED = 2
+WITHIN_S = 3600.0
+REMEMBERED = 256
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    login: str  # which camera, user and password: see _name
+    at: float  # seconds since 1970
+
+
+class _Record(msgspec.Struct, frozen=True):
+    salt: str
+    failed: list[_Failed] = []
+
+
+class LimitedLogins:
+    """``open`` is ``source.open_source`` with the limit. Any thread, and several processes at once."""
+
+    def __init__(self, state_dir: Path, clock: Clock) -> None:
+        self._state_dir = state_dir
+        self._clock = clock
+
+    def open(
+        self,
+        camera: Camera,
+        clock: Clock,
+        wait: Callable[[float], bool],
+        limits: Limits,
+        *,
+        repeat: bool = False,
+    ) -> FrameSource:
+        """Raises ``CaptureError``: SourceRejected without asking the camera where the limit is reached."""
+        if camera.credentials is None:
+            return open_source(camera, clock, wait, limits, repeat=repeat)
+        host = urllib.parse.urlsplit(camera.url).hostname or ""
+        reserved = self._reserve(camera.id, host, camera.credentials)
+        try:
+            source = open_source(camera, clock, wait, limits, repeat=repeat)
+        except CaptureError as error:
+            refused = error.cause is Cause.UNAUTHORIZED
+            if refused and not reserved:
+                self._count(host, camera.credentials)
+            elif reserved and not refused:
+                self._forget(host, camera.credentials, most=1)
+            raise
+        if reserved:
+            self._forget(host, camera.credentials, most=MOST_FAILED)
+        return source
+
+    def _reserve(self, camera_id: str, host: str, credentials: Credentials) -> bool:
+        """Where this login has failed before, count the attempt before it is made, so that two programs do
+        not make the last one both. Returns whether it did. Without a failure nothing is written."""
+        if not (self._state_dir / FILE).exists():
+            return False
+        with self._locked() as record:
+            login = _name(record.salt, host, credentials)
+            failed = sum(each.login == login for each in self._recent(record))
+            if failed >= MOST_FAILED:
+                told = (
+                    f"wrong user name or password; not tried again within an hour of the "
+                    f"{MOST_FAILED} failed logins, or with another password at once"
+                )
+                raise SourceRejected(camera_id, Cause.UNAUTHORIZED, told)
+            if failed:
+                self._write(record, [*self._recent(record), _Failed(login, self._now())])
+            return failed > 0
+
+    def _count(self, host: str, credentials: Credentials) -> None:
+        with self._locked() as record:
+            login = _name(record.salt, host, credentials)
+            self._write(record, [*self._recent(record), _Failed(login, self._now())])
+
+    def _forget(self, host: str, credentials: Credentials, most: int) -> None:
+        """The camera did not refuse the password: take back the newest that were counted."""
+        with self._locked() as record:
+            login, failed = _name(record.salt, host, credentials), self._recent(record)
+            mine = [at for at, each in enumerate(failed) if each.login == login][-most:]
+            self._write(record, [each for at, each in enumerate(failed) if at not in mine])
+
+    def _recent(self, record: _Record) -> list[_Failed]:
+        """A clock that was set since makes no failure last for ever."""
+        now = self._now()
+        return [each for each in record.failed if abs(now - each.at) < WITHIN_S]
+
+    def _write(self, record: _Record, failed: list[_Failed]) -> None:
+        write_record(self._state_dir / FILE, _Record(record.salt, failed[-REMEMBERED:]))
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[_Record]:
+        """What is in the file, while no other program changes it. Where the folder cannot be written nothing
+        is counted: a camera is not given up for that."""
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):
+                handle = os.open(self._state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                stack.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield read_record(self._state_dir / FILE, _Record) or _Record(os.urandom(16).hex())
+
+
+def _name(salt: str, host: str, credentials: Credentials) -> str:
+    """Does not give the password away: to try one costs some 50 ms and 16 MB."""
+    text = "\0".join((host.lower(), credentials.username, credentials.password.reveal()))
+    return hashlib.scrypt(text.encode(), salt=bytes.fromhex(salt), n=1 << 14, r=8, p=1, dklen=16).hex()

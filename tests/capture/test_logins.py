@@ -1,0 +1,73 @@
+"""A password that a camera refuses is shown to it twice an hour, by all programs together."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from edge_agent.capture.logins import LimitedLogins
+from edge_agent.capture.source import Limits
+from edge_agent.config import load
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError
+from edge_agent.secrets import Credentials, Secret
+from tests.device.fakes import FakeClock
+from tests.doctor.conftest import camera as written
+from tests.doctor.strict_camera import StrictCamera
+from tests.testbed.agent import write_config
+
+
+def camera_at(url: str, folder: Path) -> Camera:
+    password = folder / "camera.pass"
+    password.write_text("wrong")
+    password.chmod(0o600)
+    (camera,) = load(
+        write_config(folder, cameras=[written("gate", url, str(password))], broker_port=1)
+    ).cameras
+    return camera
+
+
+def refused(logins: LimitedLogins, camera: Camera, clock: FakeClock) -> str:
+    with pytest.raises(CaptureError) as caught:
+        logins.open(camera, clock, Event().wait, Limits(open_s=5.0))
+    return caught.value.detail
+
+
+def test_a_wrong_password_costs_two_logins_an_hour_whoever_asks(tmp_path: Path) -> None:
+    clock = FakeClock()
+    agent, doctor = LimitedLogins(tmp_path, clock), LimitedLogins(tmp_path, clock)
+    with StrictCamera() as strict:
+        camera = camera_at(strict.url, tmp_path)
+        told = [refused(logins, camera, clock) for logins in (agent, doctor, agent, doctor)]
+        assert strict.logins == 2
+        assert "not tried again within an hour" not in told[1]
+        assert "not tried again within an hour" in told[2]
+        clock.advance(3601)
+        refused(agent, camera, clock)
+        assert strict.logins == 3
+
+
+def test_another_password_is_tried_at_once_and_the_file_gives_none_away(tmp_path: Path) -> None:
+    clock = FakeClock()
+    logins = LimitedLogins(tmp_path, clock)
+    with StrictCamera() as strict:
+        camera = camera_at(strict.url, tmp_path)
+        for _ in range(3):
+            refused(logins, camera, clock)
+        corrected = dataclasses.replace(camera, credentials=Credentials("viewer", Secret("better")))
+        assert "not tried again" not in refused(logins, corrected, clock)
+        assert strict.logins == 3
+    assert "wrong" not in (tmp_path / "camera-logins.json").read_text()
+
+
+def test_a_camera_that_is_away_costs_no_login(tmp_path: Path) -> None:
+    clock = FakeClock()
+    logins = LimitedLogins(tmp_path, clock)
+    with StrictCamera() as strict:
+        camera = camera_at(strict.url, tmp_path)
+        refused(logins, camera, clock)
+    away = [refused(logins, camera, clock) for _ in range(3)]
+    assert away == ["the host refuses the connection"] * 3

@@ -1,0 +1,23 @@
+"""A running agent and doctor beside it: what a wrong password costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.doctor.conftest import camera, examined
+from tests.doctor.strict_camera import StrictCamera
+from tests.testbed.agent import AgentProcess, write_config
+
+
+def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, password: str) -> None:
+    with StrictCamera() as strict:
+        gate = camera("gate", strict.url, password)
+        config = write_config(tmp_path, cameras=[gate], broker_port=1, detector="none")
+        with AgentProcess(config) as agent:
+            agent.wait_for_status(
+                lambda beat: beat["cameras"]["gate"]["cause"] == "unauthorized", "a refusal"
+            )
+            told = [examined(config, "--lang", "en").line("gate") for _ in range(2)]
+        assert strict.logins == 2
+    assert [line.finding for line in told] == ["camera-unauthorized"] * 2
+    assert "not tried again" in told[1].said
