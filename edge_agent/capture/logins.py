@@ -3,6 +3,9 @@
 Cameras lock an account after a few wrong passwords (five within half an hour are usual), for the recorder and
 the people who use it as well. A password that a camera refuses is therefore shown to it twice within an hour
 at most, whichever program asks and however often it is started. Another password counts anew.
+
+``onvif.logins`` counts for ``edge-agent cameras``, by camera: that command is how a login is put right, and
+what the agent has tried in vain must not keep it out.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from edge_agent.model import Cause
 from edge_agent.secrets import Credentials
 from edge_agent.state_file import read_record, write_record
 
-FILE = "camera-logins.json"
+FILE = "stream-logins.json"
 MOST_FAILED = 2
 WITHIN_S = 3600.0
 REMEMBERED = 256

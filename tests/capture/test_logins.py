@@ -60,7 +60,7 @@ def test_another_password_is_tried_at_once_and_the_file_gives_none_away(tmp_path
         corrected = dataclasses.replace(camera, credentials=Credentials("viewer", Secret("better")))
         assert "not tried again" not in refused(logins, corrected, clock)
         assert strict.logins == 3
-    assert "wrong" not in (tmp_path / "camera-logins.json").read_text()
+    assert "wrong" not in (tmp_path / "stream-logins.json").read_text()
 
 
 def test_a_camera_that_is_away_costs_no_login(tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ CAMERAS: dict[str, Wording] = {
         "sai tên đăng nhập hoặc mật khẩu",
         "correct user name and password file. Agent and doctor together try a wrong one twice an hour, "
         "because cameras lock themselves; a corrected one is tried at once. Corrected in the camera instead: "
-        "sudo rm /var/lib/edge-agent/camera-logins.json",
+        "sudo rm /var/lib/edge-agent/stream-logins.json",
         "sửa tên và tệp mật khẩu. Agent và doctor cộng lại chỉ thử mật khẩu sai hai lần mỗi giờ, "
         "vì camera sẽ tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa trong camera: "
-        "sudo rm /var/lib/edge-agent/camera-logins.json",
+        "sudo rm /var/lib/edge-agent/stream-logins.json",
     ),
     "camera-not_found": red(
         "no such stream: {detail}",
