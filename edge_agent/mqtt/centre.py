@@ -41,9 +41,18 @@ class Resending:
     burst: int = 20
     unanswered: int = 100  # so many without any confirmation: the ingest is taken for dead
     probe_s: float = 60.0  # then one is tried as often
-    pictures: int = 4  # so many may wait for their confirmation within ``first_s``
+    pictures: int = 4  # so many may wait for their confirmation within ``first_s``, while none has come
+    picture_bytes: int = 2_000_000  # so much may wait once one has come: an ingest confirms once a second
     unanswered_pictures: int = 2
     picture_probe_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A picture that the broker has and the centre has not confirmed."""
+
+    until_mono: float  # counted as unanswered from then on
+    size_bytes: int
 
 
 class ConfirmPort(Protocol):
@@ -92,7 +101,8 @@ class Centre:
         self._bounds = bounds
         self._gate = Gate(bounds.unanswered, bounds.probe_s)
         self._media_gate = Gate(bounds.unanswered_pictures, bounds.picture_probe_s)
-        self._awaited: dict[str, float] = {}  # pictures at the broker -> counted as unanswered from then on
+        self._awaited: dict[str, _Awaited] = {}  # pictures at the broker, by id
+        self._pictures_answered = False  # in this session, and none has gone without an answer since
         self._pictures: dict[str, int] = {}  # every picture that was sent -> how often
         self._dead = False  # told as such
         self._heard_mono = clock.monotonic()  # its last word, or when this began
@@ -111,10 +121,14 @@ class Centre:
 
     def picture_allowed(self) -> bool:
         now = self._clock.monotonic()
-        for media_id in [each for each, until_mono in self._awaited.items() if until_mono <= now]:
+        for media_id in [each for each, awaited in self._awaited.items() if awaited.until_mono <= now]:
             del self._awaited[media_id]
             self._media_gate.failed(now)
-        return self._media_gate.allowed(self._bounds.pictures, 0, now) > len(self._awaited)
+            self._pictures_answered = False
+        if self._media_gate.allowed(self._bounds.pictures, 0, now) > len(self._awaited):
+            return True
+        waiting_bytes = sum(awaited.size_bytes for awaited in self._awaited.values())
+        return self._pictures_answered and waiting_bytes < self._bounds.picture_bytes
 
     def take_wait_s(self) -> float | None:
         """How soon more of the backlog may go, told once; None: not before something else happens."""
@@ -155,13 +169,14 @@ class Centre:
         now, first_s = self._clock.monotonic(), self._bounds.first_s
         if (times := self._pictures.get(media.media_id, 0)) == 0:
             return  # confirmed already
-        self._awaited[media.media_id] = now + first_s
+        self._awaited[media.media_id] = _Awaited(now + first_s, len(media.payload))
         self._outbox.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
     def session_begins(self) -> None:
         """Pictures of the last one that had no word may have gone down with the broker, which says nothing of
         the centre. They come again at their time."""
         self._awaited.clear()
+        self._pictures_answered = False
 
     # --- what the centre says ---
 
@@ -191,6 +206,7 @@ class Centre:
             self._awaited.pop(media_id, None)
             self._outbox.media_delivered(media_id)
         if known:
+            self._pictures_answered = True
             self._media_gate.succeeded()
         return bool(known)
 

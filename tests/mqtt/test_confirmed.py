@@ -363,6 +363,21 @@ def pictures(centre: Subscriber) -> list[str]:
     return [each.topic.rpartition("/")[2] for each in centre.messages if "/up/media/" in each.topic]
 
 
+@pytest.mark.parametrize(("picture_bytes", "sent"), [(2_000_000, 30), (45_000, 6)])
+def test_pictures_are_bounded_by_what_waits_for_the_ingest_and_not_by_how_often_it_confirms(
+    broker: Mosquitto, centre: Subscriber, tmp_path: Path, picture_bytes: int, sent: int
+) -> None:
+    with box_at(broker.port, tmp_path, picture_bytes=picture_bytes) as box:
+        stamps = [box.outbox.append(draft(media=picture(f"p{number}"))) for number in range(30)]
+        centre.wait_for(lambda: len(centre.events()) == 30)
+        confirm(centre, stamps[0], 30)
+        centre.wait_for(lambda: len(pictures(centre)) == 4)  # none is confirmed yet: the ingest may be dead
+        confirm(centre, stamps[0], 30, media=[pictures(centre)[0]])
+        centre.wait_for(lambda: len(pictures(centre)) == sent)
+        box.settle()
+        assert len(pictures(centre)) == sent
+
+
 def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
