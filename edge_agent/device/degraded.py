@@ -107,6 +107,8 @@ def delivery_lines(
     if not online:
         reason = mqtt.last_error or "the first attempt is to come (mqtt.spread_s)"
         yield f"broker: not connected: {masked(reason)}"
+    if mqtt.no_retain:
+        yield "broker: it keeps no retained messages, so whoever subscribes later misses the state"
     if mqtt.no_subscriber:
         yield "broker: nobody subscribes to some events or pictures, they are kept"
     if not clock.synced:

@@ -34,6 +34,8 @@ class TroubleKind(StrEnum):
     NOT_AUTHORISED = "not_authorised"
     BAD_CREDENTIALS = "bad_credentials"
     ID_IN_USE = "id_in_use"
+    NO_QOS_1 = "no_qos_1"  # it acknowledges nothing, so nothing would be known to be delivered
+    NO_RETAIN = "no_retain"  # it does not take the retained will
     BUSY = "busy"  # quota, rate, shutting down: later
     PROTOCOL = "protocol"
     LOST = "lost"
@@ -199,12 +201,22 @@ _REASONS: dict[int, tuple[TroubleKind, str]] = {
     0x97: (TroubleKind.BUSY, "a quota at the broker is used up"),
     0x98: (TroubleKind.LOST, "an administrator closed the connection"),
     0x99: (TroubleKind.PROTOCOL, "the broker says a payload has the wrong format"),
-    0x9A: (TroubleKind.PROTOCOL, "the broker does not support retained messages"),
-    0x9B: (TroubleKind.PROTOCOL, "the broker does not support QoS 1"),
+    0x9A: (TroubleKind.NO_RETAIN, "the broker does not support retained messages"),
+    0x9B: (TroubleKind.NO_QOS_1, "the broker does not support QoS 1, without which nothing is delivered"),
     0x9C: (TroubleKind.BUSY, "the broker wants us to use another server"),
     0x9D: (TroubleKind.BUSY, "the broker has moved"),
     0x9F: (TroubleKind.BUSY, "the broker limits connects"),
 }
+
+
+def without_qos_1(broker: Broker) -> Trouble:
+    """Of a CONNACK whose Maximum QoS is 0."""
+    return Trouble(
+        TroubleKind.NO_QOS_1,
+        f"{broker.host} takes messages of QoS 0 only: it would acknowledge no event, so none would be known "
+        "to be delivered; another broker is needed",
+    )
+
 
 BLAMES_A_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
 """DISCONNECT reasons after which the same messages would lose the next connection too."""

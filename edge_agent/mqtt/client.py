@@ -92,7 +92,7 @@ class Connection:
         self._clock_trusted = clock_trusted
         self._terms = terms
         self._listener = Listener(broker, session, inbox)
-        self._client = _make_client(client_id, settings, will, self._listener)
+        self._client = _make_client(client_id, settings, will, self._listener, terms)
         self._resolved = threading.Event()
         self._opener = threading.Thread(target=self._open, name="mqtt-connect", daemon=True)
 
@@ -191,8 +191,10 @@ class Connection:
                 pass  # closed by the other thread in between: what was wanted
 
 
-def _make_client(client_id: str, settings: Mqtt, will: Message, listener: Listener) -> WatchedClient:
-    client = WatchedClient(client_id, listener)
+def _make_client(
+    client_id: str, settings: Mqtt, will: Message, listener: Listener, terms: Terms
+) -> WatchedClient:
+    client = WatchedClient(client_id, listener, terms.maximum_packet_bytes)
     client.connect_timeout = CONNECT_TIMEOUT_S
     # The publisher's window bounds what is in flight; paho must never hold a message back.
     client.max_inflight_messages_set(0)

@@ -15,6 +15,8 @@ class Connected:
 
     receive_maximum: int
     maximum_packet_size: int | None
+    maximum_qos: int = 2
+    retains: bool = True  # whether it keeps retained messages
 
 
 @dataclass(frozen=True, slots=True)

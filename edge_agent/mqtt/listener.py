@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.settings import Broker
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
+from edge_agent.mqtt.bounded import BoundedClient
 from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
 from edge_agent.mqtt.tcp import Traffic, tcp_traffic
@@ -49,6 +50,7 @@ class Listener:
         self._connected = False
         self._silent = False
         self._malformed = False
+        self._oversized = ""
         self._reason: int | None = None
         self._socket_error = ""
 
@@ -79,6 +81,9 @@ class Listener:
             self._malformed = True
         self.end(self._trouble())
 
+    def oversized(self, announced_bytes: int, most_bytes: int) -> None:
+        self._oversized = f"a packet of {announced_bytes} bytes, where at most {most_bytes} are allowed"
+
     def network_died(self, error: Exception) -> None:
         """The network thread is about to end of an exception."""
         kind = type(error).__name__
@@ -89,6 +94,8 @@ class Listener:
         host = self._broker.host
         if self._reason is not None:
             return causes.of_reason(self._reason)
+        if self._oversized:
+            return Trouble(TroubleKind.PROTOCOL, f"{host} sent {self._oversized}: it is not read")
         if self._malformed:
             return Trouble(TroubleKind.PROTOCOL, f"{host} sent what is not MQTT 5")
         if self._silent:
@@ -116,8 +123,15 @@ class Listener:
             self._reason = reason.value
             return
         self._connected = True
-        receive_maximum = getattr(limits, "ReceiveMaximum", 65_535)
-        self._inbox.put(self._session, Connected(receive_maximum, getattr(limits, "MaximumPacketSize", None)))
+        self._inbox.put(
+            self._session,
+            Connected(
+                receive_maximum=getattr(limits, "ReceiveMaximum", 65_535),
+                maximum_packet_size=getattr(limits, "MaximumPacketSize", None),
+                maximum_qos=getattr(limits, "MaximumQoS", 2),
+                retains=bool(getattr(limits, "RetainAvailable", 1)),
+            ),
+        )
 
     def _on_publish(
         self, client: paho.Client, _: object, packet_id: int, reason: ReasonCode, props: object
@@ -182,10 +196,10 @@ class _ErrorsOnly(logging.Logger):
             self._keep(str(msg) % args)
 
 
-class WatchedClient(paho.Client):
+class WatchedClient(BoundedClient):
     """paho's client with a network thread that cannot die unnoticed."""
 
-    def __init__(self, client_id: str, listener: Listener) -> None:
+    def __init__(self, client_id: str, listener: Listener, maximum_packet_bytes: int) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -193,6 +207,7 @@ class WatchedClient(paho.Client):
             reconnect_on_failure=False,
             manual_ack=True,
         )
+        self.maximum_read_bytes = maximum_packet_bytes
         self._listener = listener
         listener.attach(self)
 
@@ -207,6 +222,9 @@ class WatchedClient(paho.Client):
         self.close_socket()
         self._listener.network_ended(rc)
         return rc
+
+    def on_oversized(self, announced_bytes: int) -> None:
+        self._listener.oversized(announced_bytes, self.maximum_read_bytes)
 
     def close_socket(self) -> None:
         """paho leaves it open after an exception."""

@@ -14,6 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
+from edge_agent.mqtt.bounded import BoundedClient
 from edge_agent.mqtt.tls import make_context
 from edge_agent.mqtt.topics import Topics
 
@@ -98,7 +99,7 @@ class Observer:
             self._changed.notify_all()
 
     def _make_client(self, client_id: str) -> paho.Client:
-        client = paho.Client(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
         )
         client.connect_timeout = CONNECT_S

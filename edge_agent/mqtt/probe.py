@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
+from edge_agent.mqtt.bounded import BoundedClient
 from edge_agent.mqtt.causes import Trouble
 from edge_agent.mqtt.client import SESSION_EXPIRY_S
 from edge_agent.mqtt.tls import make_context
@@ -127,7 +128,7 @@ def _wait(answers: queue.SimpleQueue[_Answer], packet_id: int | None) -> int | N
 def _client(
     settings: Mqtt, broker: Broker, client_id: str, answers: queue.SimpleQueue[_Answer]
 ) -> paho.Client:
-    client = paho.Client(
+    client = BoundedClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=paho.MQTTv5,

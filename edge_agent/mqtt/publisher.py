@@ -16,9 +16,10 @@ import msgspec
 
 from edge_agent import wire
 from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Delivery, Mqtt
+from edge_agent.config.settings import Broker, Delivery, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.loop import Loop
+from edge_agent.mqtt import causes
 from edge_agent.mqtt.causes import Trouble, TroubleKind
 from edge_agent.mqtt.centre import Centre, Resending
 from edge_agent.mqtt.client import Connection, Message
@@ -106,6 +107,8 @@ class Publisher:
         self._session = str(uuid.uuid4())
         self._connection: Connection | None = None
         self._online = False
+        self._without_retain: set[Broker] = set()  # they said so when they were last heard
+        self._retains = True  # of the present attempt or session: state and birth are retained
         self._since_mono = 0.0  # of the present attempt or session
         self._broken_mono: float | None = None  # since when the session takes nothing, its end not yet told
         self._next_attempt_mono = 0.0
@@ -187,6 +190,7 @@ class Publisher:
             inflight=len(self._sender.window),
             refused=self._sender.refused,
             no_subscriber=self._sender.no_subscriber,
+            no_retain=self._online and not self._retains,
             last_error=self._last_error,
             bytes_today=today,
             bytes_month=month,
@@ -269,6 +273,7 @@ class Publisher:
         self._since_mono = now
         self._meter.begin()
         broker = self._reconnect.broker
+        self._retains = broker not in self._without_retain
         log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
         self._connection = Connection(
             self._rotation.choose(now),
@@ -302,6 +307,11 @@ class Publisher:
                     self._report("the broker refuses a subscription to down/: commands will not arrive")
 
     def _connected(self, connection: Connection, signal: Connected) -> None:
+        if signal.maximum_qos < 1:
+            self._ended(Ended(causes.without_qos_1(connection.broker)))
+            return
+        self._retains = signal.retains
+        self._note_retain(connection.broker, signal.retains)
         self._since_mono = self._clock.monotonic()
         self._broken_mono = None
         self._connects += 1
@@ -317,8 +327,19 @@ class Publisher:
         except MqttError as error:
             self._wait_for_the_end(error)
 
+    def _note_retain(self, broker: Broker, retains: bool) -> None:
+        """Without retained messages the agent goes on: only late subscribers miss state and birth."""
+        if retains:
+            self._without_retain.discard(broker)
+        elif broker not in self._without_retain:
+            self._without_retain.add(broker)
+            text = "mqtt: %s keeps no retained messages: who subscribes later misses state and birth"
+            log.warning(text, broker.host)
+
     def _ended(self, signal: Ended) -> None:
         """The attempt failed or the session was lost: plan the next attempt."""
+        if signal.trouble.kind is TroubleKind.NO_RETAIN and self._connection is not None:
+            self._note_retain(self._connection.broker, retains=False)  # the next will is not retained
         lasted_s = self._clock.monotonic() - self._since_mono
         if self._online:
             delay_s = self._reconnect.after_loss_s(signal.trouble, lasted_s)
@@ -400,7 +421,8 @@ class Publisher:
 
     def _send_birth(self) -> None:
         self._birth_wanted = False  # before it is made: what changes meanwhile wants another
-        self._sender.send_own("birth", Message(self._topics.birth, self._birth(self._session), retain=True))
+        birth = Message(self._topics.birth, self._birth(self._session), retain=self._retains)
+        self._sender.send_own("birth", birth)
 
     def _last_state(self) -> Message:
         if self._failed is None:
@@ -434,7 +456,7 @@ class Publisher:
         message = wire.State(
             state=state, session=self._session, time=rfc3339(self._clock.now()), reason=reason
         )
-        return Message(self._topics.state, msgspec.json.encode(message), retain=True)
+        return Message(self._topics.state, msgspec.json.encode(message), retain=self._retains)
 
     def _settle_traffic(self) -> None:
         self._settled_mono = self._clock.monotonic()

@@ -8,6 +8,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
 from edge_agent.mqtt import causes
+from edge_agent.mqtt.bounded import BoundedClient
 from edge_agent.mqtt.tls import make_context
 
 KEEPALIVE_S = 30
@@ -17,7 +18,7 @@ REFUSED = 0x80
 
 def make_client(settings: Mqtt, client_id: str, *, connect_s: float, comes_back: bool) -> paho.Client:
     """``comes_back``: paho connects again by itself after a loss."""
-    client = paho.Client(
+    client = BoundedClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=paho.MQTTv5,

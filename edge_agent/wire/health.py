@@ -67,6 +67,9 @@ class MqttHealth(Message, frozen=True, kw_only=True):
     inflight: Count = 0
     refused: Count = 0  # messages the broker refused, since start; none without a subscriber
     no_subscriber: bool = False  # the latest event of some camera, or the latest picture, reached nobody
+    no_retain: bool = (
+        False  # the broker keeps no retained messages: who subscribes later misses state and birth
+    )
     last_error: str | None = None
     delivery: Literal["broker", "confirmed"] = "broker"  # whose word an event waits for
     confirmed_age_s: float | None = None  # since the centre last confirmed something that waited

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -19,8 +20,11 @@ from edge_agent.mqtt.reconnect import Reconnect
 from edge_agent.secrets import Credentials, Secret
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber, free_port, wait_until
-from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, disconnect
+from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, connack_with, disconnect
+from tests.testbed.strict_broker import StrictBroker
 
+MAXIMUM_QOS, RETAIN_AVAILABLE = 0x24, 0x25  # properties of a CONNACK
+WILL_RETAIN = 0x20  # of the flags of a CONNECT
 ODD_PASSWORD = "p@ss:w/o#r%d \"đ'\\ €"
 
 
@@ -118,6 +122,54 @@ def test_a_broker_that_sends_nonsense_is_named(gateway: MakeGateway) -> None:
         box.wait_for_error("127.0.0.1 sent what is not MQTT 5")
 
 
+def test_a_packet_that_is_larger_than_agreed_is_not_read(gateway: MakeGateway) -> None:
+    announced = bytes([0x30, 0xFF, 0xFF, 0xFF, 0x7F])  # a PUBLISH of 256 MB; room for it is never made
+    with RogueBroker(CONNACK_OK + announced) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_for_error("127.0.0.1 sent a packet of 268435455 bytes, where at most 1048576 are allowed")
+
+
+def test_every_client_of_paho_is_bounded_in_what_it_reads() -> None:
+    package = Path(causes.__file__).parents[1]
+    makers = [
+        path
+        for path in package.rglob("*.py")
+        if re.search(r"paho\.Client\(|\(paho\.Client\)", path.read_text())
+    ]
+    assert [path.name for path in makers] == ["bounded.py"]
+
+
+def test_a_broker_without_qos_1_is_refused_and_the_events_are_kept(gateway: MakeGateway) -> None:
+    with (
+        RogueBroker(connack_with(MAXIMUM_QOS, 0)) as broker,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.append()
+        box.wait_for_error("127.0.0.1 takes messages of QoS 0 only")
+        assert not box.publisher.online
+        assert box.outbox.depth == 1
+
+
+def test_with_a_broker_that_retains_nothing_the_agent_goes_on_and_says_so(gateway: MakeGateway) -> None:
+    with (
+        StrictBroker(properties=bytes([RETAIN_AVAILABLE, 0])) as broker,
+        gateway(mqtt_settings(broker.port)) as box,
+    ):
+        box.append()
+        wait_until(lambda: box.outbox.depth == 0)
+        assert [message.topic for message in broker.received] == ["state", "birth", "event/cam-1"]
+        assert not any(message.retained for message in broker.received)
+        assert box.publisher.health().no_retain
+
+
+def test_a_broker_that_refuses_the_retained_will_gets_one_that_is_not(gateway: MakeGateway) -> None:
+    with RogueBroker(connack(0x9A)) as broker, gateway(mqtt_settings(broker.port)) as box:
+        box.wait_for_error("does not support retained messages")
+        box.later(130)
+        wait_until(lambda: len(broker.connects) >= 2)
+        flags = [packet.partition(b"MQTT\x05")[2][0] for packet in broker.connects[:2]]
+        assert [bool(each & WILL_RETAIN) for each in flags] == [True, False]
+
+
 # The second death hits the report of the first one.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("deaths", [1, 2])
@@ -173,7 +225,7 @@ def test_a_broker_that_stops_acknowledging_is_left_and_nothing_is_lost(
         broker.thaw()
         box.later(130)
         wait_until(lambda: box.outbox.depth == 0)
-        assert len({message.payload for message in centre.events()}) == 5
+        centre.wait_for(lambda: len({message.payload for message in centre.events()}) == 5)
 
 
 def test_the_agent_stops_in_time_while_the_broker_hangs(tmp_path: Path, gateway: MakeGateway) -> None:

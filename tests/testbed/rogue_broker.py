@@ -14,6 +14,11 @@ def connack(reason: int) -> bytes:
     return bytes([0x20, 3, 0, reason, 0])
 
 
+def connack_with(prop: int, value: int) -> bytes:
+    """Success, with one property of a byte: 0x24 Maximum QoS, 0x25 Retain Available."""
+    return bytes([0x20, 5, 0, 0, 2, prop, value])
+
+
 def disconnect(reason: int) -> bytes:
     return bytes([0xE0, 2, reason, 0])
 
@@ -25,6 +30,7 @@ class RogueBroker(SmallServer):
     def __init__(self, answer: bytes) -> None:
         super().__init__()
         self.connections = 0
+        self.connects: list[bytes] = []  # the CONNECT packets
         self._answer = answer
 
     def __exit__(
@@ -35,7 +41,7 @@ class RogueBroker(SmallServer):
 
     def talk(self, connection: socket.socket) -> None:
         self.connections += 1
-        connection.recv(4096)
+        self.connects.append(connection.recv(4096))
         connection.sendall(self._answer)
         while connection.recv(4096):
             pass

@@ -18,6 +18,7 @@ CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 class Published:
     topic: str  # what follows ``/up/``
     payload: bytes
+    retained: bool = False
 
 
 class StrictBroker(SmallServer):
@@ -29,6 +30,7 @@ class StrictBroker(SmallServer):
         receive_maximum: int = 20,
         acknowledges: Callable[[str], bool] = lambda topic: True,
         reason: Callable[[str], int] = lambda topic: 0,
+        properties: bytes = b"",  # of its CONNACK, besides the Receive Maximum
     ) -> None:
         super().__init__()
         self.most_waiting = 0
@@ -36,6 +38,7 @@ class StrictBroker(SmallServer):
         self._maximum = receive_maximum
         self._acknowledges = acknowledges
         self._reason = reason
+        self._properties = properties
         self._waiting = 0
         self._received: list[Published] = []
 
@@ -64,7 +67,8 @@ class StrictBroker(SmallServer):
     def _answer(self, head: int, body: bytes) -> bytes:
         match head >> 4:
             case kind if kind == CONNECT:
-                return bytes([0x20, 6, 0, 0, 3, 0x21]) + struct.pack(">H", self._maximum)
+                properties = b"\x21" + struct.pack(">H", self._maximum) + self._properties
+                return bytes([0x20, 3 + len(properties), 0, 0, len(properties)]) + properties
             case kind if kind == SUBSCRIBE:
                 return bytes([0x90, 6]) + body[:2] + bytes([0, 1, 1, 1])
             case kind if kind == PINGREQ:
@@ -72,15 +76,15 @@ class StrictBroker(SmallServer):
             case kind if kind == DISCONNECT:
                 self.goodbyes += 1
             case kind if kind == PUBLISH and head & 0b110:
-                return self._published(body)
+                return self._published(body, retained=bool(head & 1))
         return b""
 
-    def _published(self, body: bytes) -> bytes:
+    def _published(self, body: bytes, retained: bool) -> bytes:
         (size,) = struct.unpack_from(">H", body)
         topic = body[2 : 2 + size].decode().partition("/up/")[2]
         packet_id, rest = body[2 + size : 4 + size], body[4 + size :]
         # One length byte: the agent's properties of events, state and birth are shorter than 128 bytes.
-        self._received.append(Published(topic, rest[1 + rest[0] :]))
+        self._received.append(Published(topic, rest[1 + rest[0] :], retained))
         self._waiting += 1
         self.most_waiting = max(self.most_waiting, self._waiting)
         if not self._acknowledges(topic):

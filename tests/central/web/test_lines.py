@@ -68,7 +68,7 @@ def delivery() -> Iterator[str]:
     about = (clock, NOW, UTC)
     yield from degraded.delivery_lines(outbox, but(mqtt, last_error="timed out"), False, *about)
     yield from degraded.delivery_lines(
-        but(outbox, shed=3, damaged=2), but(mqtt, refused=2, no_subscriber=True), True, *about
+        but(outbox, shed=3, damaged=2), but(mqtt, refused=2, no_subscriber=True, no_retain=True), True, *about
     )
     for saved in (None, Salvaged(7, None), Salvaged(7, 2)):
         text = f"outbox.db: malformed; set aside as x, a new epoch has begun; {saved_text(saved)}"

@@ -161,6 +161,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "máy chủ nhận tin: chưa ai nhận một số sự kiện hoặc ảnh, thiết bị giữ lại",
     ),
     (
+        r"broker: it keeps no retained messages, so whoever subscribes later misses the state",
+        "máy chủ nhận tin: không lưu tin nhắn retained, ai đăng ký sau phải chờ tin mới mới thấy thiết bị",
+    ),
+    (
         r"broker: away for ([\d.]+) h; tried last: (\S+), (\S+?)(?:: (.+))?",
         "máy chủ nhận tin: mất {0} giờ; đã thử: {1}, {2} {3}",
     ),
