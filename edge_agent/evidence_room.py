@@ -11,7 +11,7 @@ import msgspec
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.errors import StorageError
-from edge_agent.events import LOST_CLIP, EventMaker, LifeSign, whose_clip
+from edge_agent.events import LOST_CLIP, EventMaker, LifeSign, restamped, whose_clip
 from edge_agent.evidence.chain import EvidenceChain
 from edge_agent.evidence.clips import KEPT, films
 from edge_agent.evidence.recorder import Recorder
@@ -58,6 +58,7 @@ class EvidenceRoom:
             boot_id=boot_id,
             encode_loss=events.loss,
             follower=self.chain,
+            restamp=restamped,
         )
         self.recorder = Recorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
 

@@ -1,6 +1,6 @@
 """From facts to events."""
 
-from edge_agent.events.envelope import LOST_CLIP, whose_clip
+from edge_agent.events.envelope import LOST_CLIP, restamped, whose_clip
 from edge_agent.events.life_sign import LifeSign
 from edge_agent.events.maker import GATEWAY, EventMaker, object_event_id
 from edge_agent.events.sink import Appender, ClipSource, EventSink, NoClips, NoSnapshots
@@ -16,5 +16,6 @@ __all__ = [
     "NoClips",
     "NoSnapshots",
     "object_event_id",
+    "restamped",
     "whose_clip",
 ]

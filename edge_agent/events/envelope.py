@@ -21,6 +21,7 @@ from edge_agent.model import Severity
 from edge_agent.outbox_model import Draft, Media, OpenEvent, Stamp
 
 ENCODER = msgspec.json.Encoder()
+SOURCE_PREFIX = "/tb/"
 LOST_CLIP = "the agent ended before the clip was complete"
 AWAITED_CLIP = "clip"
 """In ``LeftOpen.kind``; no kind of event, so that an older version forgets it instead of ending it."""
@@ -80,6 +81,19 @@ def whose_clip(event: OpenEvent) -> str | None:
     """The event whose clip ``event`` awaits; None: it is an event itself."""
     prefix = clip_key("")
     return event.event_id.removeprefix(prefix) if event.event_id.startswith(prefix) else None
+
+
+class _Source(msgspec.Struct):
+    source: str
+
+
+def restamped(payload: bytes, stamp: Stamp) -> bytes:
+    """The event under another stamp, all else as it was."""
+    event: dict[str, object] = {**msgspec.json.decode(payload, type=dict[str, msgspec.Raw])}
+    gateway = msgspec.json.decode(payload, type=_Source).source.removeprefix(SOURCE_PREFIX)
+    sequence = f"{stamp.sequence:016d}"
+    event |= {"id": f"{gateway}/{stamp.epoch}/{sequence}", "sequence": sequence}
+    return ENCODER.encode(event | {"epoch": stamp.epoch, "prevhash": stamp.previous})
 
 
 class Envelope:
@@ -146,7 +160,7 @@ class Envelope:
             sequence = f"{stamp.sequence:016d}"
             event = wire.CloudEvent(
                 id=f"{self._gateway.id}/{stamp.epoch}/{sequence}",
-                source=f"/tb/{self._gateway.id}",
+                source=f"{SOURCE_PREFIX}{self._gateway.id}",
                 subject=subject,
                 type=f"{wire.TYPE_PREFIX}{kind}.v1",
                 time=rfc3339(moment.at),

@@ -10,12 +10,14 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
+from edge_agent.model import Severity
 from edge_agent.outbox.database import translated
 from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.failover import Failover
@@ -40,6 +42,10 @@ from edge_agent.outbox_model import (
 log = logging.getLogger(__name__)
 
 CLOSE_WITHIN_S = 0.5
+RENUMBER_EVERY_S = 3600.0
+"""A centre that lies must not keep the disk busy."""
+CHAIN_HEAD = "chain-head"
+Restamp = Callable[[bytes, Stamp], bytes]
 
 T = TypeVar("T")
 
@@ -48,7 +54,8 @@ class Outbox:
     """Bounded store of events and their pictures. Opens nothing before ``open()`` or ``with``.
 
     ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread. ``follower`` is
-    told of every event that is stored.
+    told of every event that is stored. ``restamp`` gives a payload another stamp; it is needed where the
+    database goes back while the agent runs.
     """
 
     def __init__(
@@ -60,10 +67,13 @@ class Outbox:
         boot_id: str,
         encode_loss: EncodeLoss,
         follower: EventFollower | None = None,
+        restamp: Restamp | None = None,
     ) -> None:
         self._path = state_dir / FILE_NAME
         self._clock = clock
         self._files = MediaFiles(state_dir / "media")
+        self._restamp = restamp
+        self._renumbered_mono: float | None = None
         self._news = threading.Event()
         self._lock = threading.RLock()  # protects the two below, and what of them is stored
         self._queue = SendQueue()
@@ -205,10 +215,18 @@ class Outbox:
         """All events of the epoch up to ``upto``, and those in ``also``, need not be sent again.
 
         Only those are meant that were sent. A confirmation that names what was never allotted is not
-        believed at all. Deletes one range a priority, with the next transaction.
+        believed at all; where it is true, the database went back, and events get other numbers. Deletes
+        one range a priority, with the next transaction.
         """
         ask = self._ask
-        return ask(lambda queue: queue.confirmed(epoch, upto, also), Confirmation.UNKNOWN_EPOCH)
+        found = ask(lambda queue: queue.confirmed(epoch, upto, also), Confirmation.UNKNOWN_EPOCH)
+        now = self._clock.monotonic()
+        if found is Confirmation.BEYOND and (
+            self._renumbered_mono is None or now - self._renumbered_mono >= RENUMBER_EVERY_S
+        ):
+            self._renumbered_mono = now
+            self._renumber(epoch)
+        return found
 
     def come_again(self, mono: float, *, hold_back: bool) -> None:
         """From then on give everything again that was deferred, without waiting for its own time; with
@@ -259,6 +277,31 @@ class Outbox:
         return figures
 
     # --- inside ---
+
+    def _renumber(self, epoch: str) -> None:
+        """Begin an epoch, and store in it once more what this run has stored in ``epoch``.
+
+        The centre has other events under these numbers, and one of an older version throws the second away.
+        """
+        if self._restamp is None or not self._writing.begin_epoch(epoch):
+            return
+        none: list[int] = []
+        rows = self._ask(lambda queue: queue.of_this_run(epoch), none)
+        log.error(
+            "outbox: the centre has more of epoch %s than was ever stored here: the database went back; "
+            "%d events get other numbers",
+            epoch,
+            len(rows),
+        )
+        for row in rows:
+            event = self._ask(lambda queue, row=row: queue.load(row), None)  # type: ignore[misc]
+            if event is None:
+                continue
+            if event.kind != CHAIN_HEAD:  # it signs a number that is gone; the events are signed again
+                severity = next(each for each in Severity if each.number == event.priority)
+                encode = partial(self._restamp, event.payload)
+                self.append(Draft(event.camera, event.kind, severity, encode))
+            self.delivered(*event.key)
 
     def _ask(self, question: Callable[[SendQueue], T], otherwise: T) -> T:
         """Ask the queue, locked. A disk that cannot be read is given up, and the answer is ``otherwise``."""

@@ -212,6 +212,20 @@ class SendQueue:
         news = upto > 0 and self._confirm_upto(disk, base, base + upto)
         return _word(self._confirm_single(disk, [base + sequence for sequence in also]) or news)
 
+    def of_this_run(self, epoch: str) -> list[int]:
+        """Rows of an epoch that is over, stored since the database was opened, that are not confirmed; in the
+        order of their numbers."""
+        disk = self.disk
+        span = disk.epochs.span(epoch, disk.tally.n) if disk is not None else None
+        if disk is None or span is None:
+            return []
+        parts = ((max(disk.found[rank], row_id(rank, span[0])), row_id(rank, span[1])) for rank in Rank)
+        rows = (row for low, high in parts for row in disk.rows(low, high))
+        return sorted((row for row in rows if row not in self._backlog.owed), key=n_of)
+
+    def load(self, row: int) -> StoredEvent | None:
+        return self.disk.load(row, 0) if self.disk is not None else None
+
     def _confirm_upto(self, disk: DiskStore, base: int, n: int) -> bool:
         news = False
         for rank in Rank:

@@ -132,6 +132,19 @@ class Writing:
                     forgotten = True
             self._open_events.close(event_id, on_disk=forgotten)
 
+    def begin_epoch(self, after: str) -> bool:
+        """Begin one on the disk if ``after`` is the present one. False: it is not, or the disk fails."""
+        with self._commit_lock, self._lock:
+            disk = self._queue.disk
+            if disk is None or self._queue.memory is not None or disk.epochs.current.name != after:
+                return False
+            try:
+                disk.begin_epoch()
+            except OutboxError as error:
+                log.error("outbox: no epoch can be begun: %s", error)
+                return False
+            return True
+
     def maintain(self) -> None:
         """Commit deletions that have waited long enough, try the way back to a failed disk, and see
         whether the files are still there."""

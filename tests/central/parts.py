@@ -232,6 +232,15 @@ class Centre:
         """What is stored of a gateway, in the order in which it was."""
         return [number for _, number in self.numbers_by_epoch(box)]
 
+    def payloads(self) -> list[bytes]:
+        """Of all events that are stored."""
+        engine = open_engine(self.database, read_only=True)
+        try:
+            with engine.connect() as connection:
+                return list(connection.scalars(select(tables.event.c.payload)))
+        finally:
+            engine.dispose()
+
     def numbers_by_epoch(self, box: Box) -> list[tuple[str, int]]:
         engine = open_engine(self.database, read_only=True)
         try:

@@ -9,10 +9,7 @@ from itertools import repeat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
-from edge_agent.central import tables
-from edge_agent.central.database import open_engine
 from edge_agent.evidence.check import check_files
 from edge_agent.evidence.keys import public_keys
 from edge_agent.evidence.records import read_record
@@ -49,24 +46,17 @@ class Site:
         shutil.rmtree(self.state)
         shutil.copytree(self.copy, self.state)
 
-    def stored(self) -> list[bytes]:
-        engine = open_engine(self._centre.database, read_only=True)
-        with engine.connect() as connection:
-            found = list(connection.scalars(select(tables.event.c.payload)))
-        engine.dispose()
-        return found
-
     def has_every_event_once(self) -> bool:
-        return Counter(self.stored()) == Counter(self.every)
+        return Counter(self._centre.payloads()) == Counter(self.every)
 
     def assert_one_chain(self) -> None:
         events, key = self._folder / "events.jsonl", self._folder / "key.pem"
-        events.write_bytes(b"\n".join(self.stored()))
+        events.write_bytes(b"\n".join(self._centre.payloads()))
         ((_, key_pem),) = public_keys(self.state).items()
         key.write_bytes(key_pem)
         report = check_files([events], [f"dt-001={key}"], [])
         assert report.genuine, report.findings
-        epochs = {record.epoch for record in map(read_record, self.stored(), repeat(""))}
+        epochs = {record.epoch for record in map(read_record, self._centre.payloads(), repeat(""))}
         assert sum("one chain" in note for note in report.notes) == len(epochs) - 1
 
 

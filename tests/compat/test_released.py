@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
+from edge_agent.outbox.last_stored import LastStored
 from tests.central.parts import Box, Centre
 from tests.testbed.agent import AgentProcess, file_camera, write_config
+from tests.testbed.gateway import gateway_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 Environ = dict[str, str]
@@ -56,3 +63,37 @@ def test_every_event_is_stored_once_whichever_of_the_two_is_updated_first(
     lengths = Counter(epoch for epoch, _ in stored)
     expected = [(epoch, number) for epoch, last in lengths.items() for number in range(1, last + 1)]
     assert sorted(stored) == sorted(expected)
+
+
+def test_a_store_that_went_back_loses_nothing_at_a_centre_of_before(
+    broker: Mosquitto, old: Environ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That throws an event away whose number it has, and confirms it. The second time only the centre's first
+    confirmation tells the agent that its store went back."""
+    state, copy, every = tmp_path / "state", tmp_path / "copy", list[bytes]()
+    centre = Centre(tmp_path / "centre", broker.port)
+
+    def run(count: int) -> None:
+        with gateway_in(state, every) as gateway:
+            gateway.append(count)
+            gateway.deliver(broker.port)
+
+    with Subscriber(broker.port, "tb/v1/central/state") as watch:
+        centre.start_process(old)
+        watch.wait_for(lambda: any(b'"online"' in seen.payload for seen in watch.messages), 30)
+        run(5)
+        shutil.copytree(state, copy)
+        run(30)
+        for knows in (True, False):
+            shutil.rmtree(state)
+            shutil.copytree(copy, state)
+            monkeypatch.setattr(LastStored, "is_at", lambda self, position, knows=knows: not knows)
+            run(10)
+        centre.kill()
+    assert sorted(told(centre.payloads())) == sorted(set(told(every)))
+
+
+def told(payloads: Iterable[bytes]) -> list[str]:
+    """What events tell, whatever their numbers; without signatures, which belong to a number."""
+    events = [json.loads(payload) for payload in payloads]
+    return [json.dumps(event["data"]) for event in events if not event["type"].endswith("chain-head.v1")]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import wire
+from edge_agent.events import restamped
 from edge_agent.events.life_sign import Life
 from edge_agent.hits import CountsHit, ObjectHit, Phase
 from edge_agent.model import (
@@ -169,3 +170,9 @@ def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(life: Life | No
     data = encoded(maker(HandClock(mono=5.0)).left_open(start.opens, life))["data"]
     assert data["started_at"] == "2026-11-24T13:42:13.123Z"
     assert data["ended_at"] == ended_at
+
+
+def test_an_event_under_another_stamp_is_what_it_would_have_been() -> None:
+    draft = maker().counts("cam-1", CountsHit(998.0, 1000.0, {"người": 1}), frame())
+    other = Stamp(7, "aaaabbbb", "ab" * 32)
+    assert restamped(draft.encode(Stamp(123, "3f2a0b1c")), other) == draft.encode(other)

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_agent.clock import Clock
 from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
+from edge_agent.outbox.outbox import Restamp
 from edge_agent.outbox_model import Draft, EventFollower, Loss, Media, OpenEvent, Stamp
 
 
@@ -44,6 +45,7 @@ def outbox_in(
     max_bytes: int = 50_000_000,
     boot_id: str = "boot-1",
     follower: EventFollower | None = None,
+    restamp: Restamp | None = None,
 ) -> Outbox:
     return Outbox(
         folder,
@@ -52,7 +54,14 @@ def outbox_in(
         boot_id=boot_id,
         encode_loss=encode_loss,
         follower=follower,
+        restamp=restamp,
     )
+
+
+def restamped(payload: bytes, stamp: Stamp) -> bytes:
+    document = json.loads(payload)
+    document |= {"sequence": stamp.sequence, "epoch": stamp.epoch, "previous": stamp.previous}
+    return json.dumps(document).encode()
 
 
 def draft(

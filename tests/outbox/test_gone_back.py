@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from edge_agent.outbox_model import NOTHING_BEFORE, Confirmation, Stamp
-from tests.outbox.parts import deliver_all, draft, outbox_in
+from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, restamped
 
 PARTS = ("outbox.db", "outbox.db-wal")
 
@@ -107,3 +108,34 @@ def test_a_disk_that_failed_is_not_trusted_by_the_next_agent_of_this_boot(tmp_pa
     state.unlink()
     (tmp_path / "away").rename(state)
     assert append(state, 1)[0].epoch != before[0].epoch
+
+
+def test_an_ack_beyond_what_was_allotted_gives_the_events_of_this_run_other_numbers(tmp_path: Path) -> None:
+    """A machine that went back with its memory. What the run before left is the centre's history too."""
+    append(tmp_path, 2)
+    with outbox_in(tmp_path, restamp=restamped) as outbox:
+        media = picture("m-1")
+        old = [outbox.append(draft(text, media=media)) for text, media in (("a", None), ("b", media))]
+        for event in outbox.pending(10):
+            outbox.sent(event)
+        assert outbox.confirmed(old[0].epoch, 60, []) is Confirmation.BEYOND
+        assert outbox.confirmed(old[0].epoch, 60, []) is Confirmation.NEWS, "an epoch that is over"
+        texts = [json.loads(event.payload)["text"] for event in outbox.pending(10)]
+        assert ([event.key for event in outbox.pending(10)], texts) == (
+            [(1, outbox.stats().epoch), (2, outbox.stats().epoch)],
+            ["a", "b"],
+        )
+        assert outbox.stats().epoch != old[0].epoch
+        assert outbox.pending_media() is not None
+
+
+def test_a_centre_that_lies_makes_one_epoch_an_hour(tmp_path: Path) -> None:
+    clock = HandClock()
+    with outbox_in(tmp_path, clock, restamp=restamped) as outbox:
+        epochs = set()
+        for _ in range(120):
+            outbox.append(draft())
+            outbox.confirmed(outbox.stats().epoch, 10**9, [])
+            epochs.add(outbox.stats().epoch)
+            clock.advance(60)
+        assert len(epochs) == 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.clock import rfc3339
 from edge_agent.config.settings import Delivery, Storage
-from edge_agent.events import EventMaker
+from edge_agent.events import EventMaker, restamped
 from edge_agent.evidence.chain import HEAD_EVERY_S, EvidenceChain
 from edge_agent.model import CameraState, Cause
 from edge_agent.mqtt.centre import Resending
@@ -21,6 +22,9 @@ from edge_agent.outbox_model import StoredEvent
 from tests.events.parts import GATEWAY, MODEL
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import wait_until
+
+NUMBERS = count(1)
+"""No two events tell the same."""
 
 
 class Follower:
@@ -43,11 +47,14 @@ class Gateway:
     clock: ShiftedClock
     events: EventMaker
 
-    def append(self, count: int) -> None:
+    def append(self, events: int) -> None:
         """Events, and a signature over them."""
-        for _ in range(count):
+        for _ in range(events):
             now = self.clock.monotonic()
-            draft = self.events.camera_state("cam-1", CameraState.OFFLINE, Cause.STALLED, "", since_mono=now)
+            detail = f"number {next(NUMBERS)}"
+            draft = self.events.camera_state(
+                "cam-1", CameraState.OFFLINE, Cause.STALLED, detail, since_mono=now
+            )
             self.outbox.append(draft)
         self.clock.shift_s += HEAD_EVERY_S
         self.chain.tick(self.outbox.append)
@@ -101,6 +108,7 @@ def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") ->
         boot_id=boot_id,
         encode_loss=events.loss,
         follower=Follower(chain, stored),
+        restamp=restamped,
     )
     chain.open()
     with outbox:
