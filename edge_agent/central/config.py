@@ -18,12 +18,12 @@ from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.alerts.webhook_config import WEBHOOK
 from edge_agent.central.metrics.config import METRICS
 from edge_agent.central.retention.config import RETENTION
-from edge_agent.central.settings import CentralSettings, Database, History
+from edge_agent.central.settings import CentralSettings, Database, History, RequestsUser
 from edge_agent.central.web.config import CONSOLE
 from edge_agent.clock import SystemClock
 from edge_agent.config import tree
 from edge_agent.config.files import Files
-from edge_agent.config.kinds import Number, PasswordFile, PathKind, identifier, text_of
+from edge_agent.config.kinds import Number, PasswordFile, PathKind, ReadableFile, identifier, text_of
 from edge_agent.config.many import ListOf
 from edge_agent.config.merge import without_nulls
 from edge_agent.config.one_file import read_mapping
@@ -62,13 +62,28 @@ class DatabaseAddress(ScalarKind):
         return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
 
 
-OWN = ("id", "wards", "state_dir", "mqtt", "history", "retention", "webhook", "console", "metrics")
+OWN = (
+    "id",
+    "wards",
+    "state_dir",
+    "mqtt",
+    "history",
+    "retention",
+    "webhook",
+    "console",
+    "metrics",
+    "requests",
+)
 """Settings as they were read."""
 
 
 def _check(values: Values) -> None:
     if values.given("database_password_file") and values.valid("database") == SQLITE:
         values.warn("database_password_file", "it is not used: SQLite has no password")
+    requests: RequestsUser | None = values.valid("requests")
+    if requests is not None and requests.id == values.valid("id"):
+        told = f"id must not be the centre's own, {requests.id}: each session would end the other's"
+        values.reading.refuse(values.place("requests"), told)
     if values.valid("wards") == ():
         values.warn("wards", "there is no ward in this list: nothing is taken in")
 
@@ -102,6 +117,32 @@ BROKER = Section(
     _mqtt,
     MQTT.check,
     MQTT.instead,
+)
+
+
+def _check_requests(values: Values) -> None:
+    login.check_login(values)
+    values.together("cert_file", "key_file")
+
+
+def _requests_user(values: Values) -> RequestsUser:
+    own = {key: value for key, value in values.found.items() if key not in ("username", "password_file")}
+    return RequestsUser(**own, credentials=login.credentials_of(values))
+
+
+REQUESTS = Section(
+    "requests",
+    "What the console asks of gateways goes out with a session of its own, as a user of the broker that may "
+    "do nothing else. Broker, root and ca_file are those of mqtt.",
+    (
+        Field("id", identifier(), "MQTT client id; at a broker with certificates the CN of cert_file"),
+        Field("cert_file", ReadableFile("a certificate file"), "client certificate", None, "none"),
+        Field("key_file", ReadableFile("a key file", private=True), "private key of cert_file", None, "none"),
+        *login.FIELDS,
+    ),
+    _requests_user,
+    _check_requests,
+    login.ADVICE,
 )
 HISTORY = Section(
     "history",
@@ -155,6 +196,7 @@ ROOT = Section(
         Field("retention", RETENTION, RETENTION.doc, {}),
         Field("metrics", METRICS, METRICS.doc, None, "nothing listens"),
         Field("console", CONSOLE, CONSOLE.doc, None, "nothing listens"),
+        Field("requests", REQUESTS, REQUESTS.doc, None, "the session of mqtt"),
     ),
     _build,
     _check,

@@ -50,6 +50,7 @@ class Ingest:
     def __init__(
         self,
         link: Link,
+        requests_link: Link,
         store: Store,
         intake: Intake,
         confirmations: Confirmations,
@@ -69,6 +70,7 @@ class Ingest:
         self.loop = Loop("ingest", self._run, max_silence_s=60.0)
         self.trouble: str | None = None
         self._link = link
+        self._requests_link = requests_link  # the same, or the session of a user that may do nothing else
         self._store = store
         self._intake = intake
         self._confirmations = confirmations
@@ -106,10 +108,13 @@ class Ingest:
         # another connection only.
         self._known, self._held, self._beats = None, [], {}
         self._link.close(None, CUT_S)
+        self._requests_link.close(None, CUT_S)
         while not loop.stopping:
             loop.beat()
             for delivered in self._link.step():
                 self._hold(delivered)
+            if self._requests_link is not self._link:
+                self._requests_link.step()  # nothing arrives there
             now = self._clock.monotonic()
             if now >= self._retry_mono:
                 self._work(now)
@@ -290,7 +295,7 @@ class Ingest:
                 self._desk.write(batch.connection)
             self._watch.written(count)
             self._desk.written(session, self._link.publish)
-        if session is not None:
+        if self._requests_link.online:
             self._send_requests()
         self._figures.open(self._desk.open, len(self._held))
         if session is not None:
@@ -303,7 +308,7 @@ class Ingest:
         with self._store.batch() as batch:
             messages = self._requests.send(batch.connection)
         for message in messages:
-            self._link.publish(message)
+            self._requests_link.publish(message)
 
     def _note(self, now: float) -> None:
         assert self._known is not None

@@ -54,14 +54,14 @@ class Delivered:
 
 class Link:
     """``greeting(session, kind)`` makes the retained state: ``online`` to begin with, ``offline`` for the
-    will."""
+    will; None: this session has no state of its own."""
 
     def __init__(
         self,
         settings: Mqtt,
         client_id: str,
         subscriptions: Sequence[str],
-        greeting: Callable[[str, Standing], Message],
+        greeting: Callable[[str, Standing], Message] | None,
         clock: Clock,
         wake: Callable[[], None],
     ) -> None:
@@ -136,7 +136,7 @@ class Link:
 
     def announce(self) -> None:
         """The state is another one than was published."""
-        if self.online:
+        if self.online and self._greeting is not None:
             self.publish(self._greeting(self.session, "online"))
 
     def close(self, farewell: Message | None, timeout_s: float) -> None:
@@ -174,7 +174,7 @@ class Link:
             self._reconnect.broker,
             self._client_id,
             self.session,
-            self._greeting(self.session, "offline"),
+            None if self._greeting is None else self._greeting(self.session, "offline"),
             self._inbox,
             clock_trusted=True,
             terms=Terms(SESSION_EXPIRY_S, MAXIMUM_PACKET_BYTES, RECEIVE_MAXIMUM),
@@ -211,7 +211,7 @@ class Link:
                 connection.subscribe(self._subscriptions)
         except MqttError as error:
             self._broken(error)
-        self.publish(self._greeting(self.session, "online"))
+        self.announce()
 
     def _send(self) -> None:
         while self.online and self._connection and self._in_flight < self._window:

@@ -71,12 +71,18 @@ class Central:
         self._link = Link(
             settings.mqtt, settings.id, subscriptions, self._state_message, self._clock, wake.set
         )
+        self._requests_link = self._link
+        if settings.requests is not None:
+            self._requests_link = Link(
+                settings.requests_mqtt, settings.requests.id, (), None, self._clock, wake.set
+            )
         pictures = Pictures(settings.pictures)
         self._webhook = None if settings.webhook is None else Poster(settings.webhook)
         self._figures = Figures(self._clock.now().timestamp())
         self._metrics = None if settings.metrics is None else self._metrics_server(settings.metrics)
         self._ingest = Ingest(
             self._link,
+            self._requests_link,
             Store(settings.database),
             Intake(self._topics, settings.wards, pictures, settings.history),
             Confirmations(self._topics),
@@ -154,6 +160,8 @@ class Central:
             farewell = self._state_message(self._link.session, "stopped")
         if self._metrics is not None:
             self._metrics.stop()
+        if self._requests_link is not self._link:
+            self._requests_link.close(None, 0.3)
         self._link.close(farewell, GOODBYE_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)

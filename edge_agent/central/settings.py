@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.config.settings import Mqtt
-from edge_agent.secrets import Secret
+from edge_agent.secrets import Credentials, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,16 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestsUser:
+    """Who sends what the console asks of gateways: a user of the broker that may do nothing else."""
+
+    id: str  # MQTT client id; at a broker with certificates also the CN
+    cert_file: Path | None
+    key_file: Path | None
+    credentials: Credentials | None
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """Where alerts are posted to."""
 
@@ -105,7 +115,18 @@ class CentralSettings:
     webhook: Webhook | None = None
     console: Console | None = None  # None: nothing listens
     metrics: Listen | None = None
+    requests: RequestsUser | None = None  # None: they go out with the session of ``mqtt``
     warnings: tuple[str, ...] = ()
+
+    @property
+    def requests_mqtt(self) -> Mqtt:
+        """The broker as that user sees it."""
+        user = self.requests
+        if user is None:
+            return self.mqtt
+        return replace(
+            self.mqtt, cert_file=user.cert_file, key_file=user.key_file, credentials=user.credentials
+        )
 
     @property
     def pictures(self) -> Path:

@@ -81,7 +81,7 @@ class Connection:
         broker: Broker,
         client_id: str,
         session: str,
-        will: Message,
+        will: Message | None,
         inbox: Inbox,
         clock_trusted: bool,
         terms: Terms = GATEWAY_TERMS,
@@ -192,13 +192,14 @@ class Connection:
 
 
 def _make_client(
-    client_id: str, settings: Mqtt, will: Message, listener: Listener, terms: Terms
+    client_id: str, settings: Mqtt, will: Message | None, listener: Listener, terms: Terms
 ) -> WatchedClient:
     client = WatchedClient(client_id, listener, terms.maximum_packet_bytes)
     client.connect_timeout = CONNECT_TIMEOUT_S
     # The publisher's window bounds what is in flight; paho must never hold a message back.
     client.max_inflight_messages_set(0)
-    client.will_set(will.topic, will.payload, will.qos, will.retain)
+    if will is not None:
+        client.will_set(will.topic, will.payload, will.qos, will.retain)
     if settings.credentials is not None:
         client.username_pw_set(settings.credentials.username, settings.credentials.password.reveal())
     return client
