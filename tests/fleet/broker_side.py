@@ -29,7 +29,8 @@ def rendered(template: str, **changes: object) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(defaults | changes)
+    made_by_ansible = {"broker_console_users": ["central-console"]}  # an expression among the defaults
+    return environment.get_template(template).render(defaults | made_by_ansible | changes)
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ class FleetBroker:
         folder: Path,
         gateways: Mapping[str, str],
         ward_users: Sequence[Mapping[str, str]] = (),
+        users: Mapping[str, object] | None = None,
         **limits: int,
     ) -> None:
-        """``limits``: variables of the role, instead of their defaults."""
+        """``users`` and ``limits``: variables of the role, instead of their defaults."""
         self.folder = folder / "broker"
         self.folder.mkdir()
         self.port, self.operator_port = free_port(), free_port()
-        self._ward_users = ward_users
+        self._users = {"broker_ward_users": ward_users} | dict(users or {})
         self._authority = Authority(folder, "city CA")
         self._revoked: list[Certificate] = []
         self._known: dict[str, Certificate] = {}
@@ -117,7 +119,7 @@ class FleetBroker:
 
     def write_acl(self, gateways: Mapping[str, str]) -> None:
         """From an inventory: gateway id to ward."""
-        text = rendered("acl.j2", broker_gateways=gateways, broker_ward_users=self._ward_users)
+        text = rendered("acl.j2", broker_gateways=gateways, **self._users)
         path = self.folder / "acl"
         path.write_text(text, encoding="utf-8")
         path.chmod(0o640)
@@ -141,9 +143,13 @@ class FleetBroker:
         files = ["--cafile", str(self.ca), "--cert", str(certificate.cert), "--key", str(certificate.key)]
         return [command, "-h", "127.0.0.1", "-p", str(port or self.port), "-V", "5", *files, *arguments]
 
-    def run(self, command: str, name: str, *arguments: str) -> Answer:
+    def run(self, command: str, name: str, *arguments: str, port: int | None = None) -> Answer:
         done = subprocess.run(
-            self.client(command, name, *arguments), capture_output=True, text=True, timeout=30, check=False
+            self.client(command, name, *arguments, port=port),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 

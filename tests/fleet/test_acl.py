@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,9 @@ def inventory() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
     users = [{"name": "ward-dt", "ward": "de-tham"}, {"name": "ward-bx", "ward": "bo-xuyen"}]
-    with FleetBroker(tmp_path_factory.mktemp("fleet"), inventory(), users) as started:
+    operators = [{"name": "op-city"}, {"name": "op-dt", "ward": "de-tham"}]
+    folder = tmp_path_factory.mktemp("fleet")
+    with FleetBroker(folder, inventory(), users, {"broker_operators": operators}) as started:
         yield started
 
 
@@ -83,9 +85,9 @@ def test_a_gateway_cannot_write_anything_else(broker: FleetBroker, topic: str) -
 
 def test_a_gateway_reads_its_own_commands_and_nobody_elses(broker: FleetBroker, tmp_path: Path) -> None:
     with listening(broker, "dt-003", tmp_path, "#", "tb/v1/+/+/down/#", "$SYS/#") as out:
-        broker.publish("central", "tb/v1/de-tham/dt-002/down/cmd/reboot", "for-dt-002")
+        broker.publish(OPERATOR, "tb/v1/de-tham/dt-002/down/cmd/reboot", "for-dt-002")
         broker.publish("dt-002", "tb/v1/de-tham/dt-002/up/event/cam-1", "event-of-dt-002")
-        broker.publish("central", "tb/v1/de-tham/dt-003/down/cmd/reboot", "for-dt-003")
+        broker.publish(OPERATOR, "tb/v1/de-tham/dt-003/down/cmd/reboot", "for-dt-003")
         wait_until(lambda: "for-dt-003" in out.read_text(), what="the own command")
         assert "dt-002" not in out.read_text()
         assert "$SYS/broker" not in out.read_text()
@@ -154,7 +156,7 @@ def test_no_way_round_the_acl_leads_a_wards_user_to_another_ward(broker: FleetBr
     )
     with listening(broker, "ward-dt", tmp_path, "tb/v1/de-tham/#", *ways) as out:
         broker.publish("bx-001", "tb/v1/bo-xuyen/bx-001/up/birth", "birth-of-bx", retain=True)
-        broker.publish("central", "tb/v1/bo-xuyen/bx-001/down/cmd/restart", "command-of-bx")
+        broker.publish(OPERATOR, "tb/v1/bo-xuyen/bx-001/down/cmd/restart", "command-of-bx")
         broker.publish("central", "tb/v1/central/presence/bo-xuyen/bx-001", "presence-of-bx", retain=True)
         broker.publish("central", "tb/v1/central/outage/bo-xuyen", "outage-of-bx", retain=True)
         broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
@@ -200,15 +202,54 @@ def test_the_centre_cannot_speak_for_a_gateway(broker: FleetBroker) -> None:
     assert REFUSED in broker.publish("central", f"{UP}/state").err
 
 
-@pytest.mark.parametrize(
-    ("user", "may"),
-    [("central", True), (OPERATOR, True), ("ward-dt", False), ("dt-001", False), ("dt-002", False)],
-)
-def test_commands_come_from_the_centre_and_the_operators_only(
-    broker: FleetBroker, user: str, may: bool
-) -> None:
-    answer = broker.publish(user, "tb/v1/de-tham/dt-001/down/cmd/restart")
-    assert (REFUSED not in answer.err) is may, answer
+MAY_WRITE = {
+    "central": {"down/ack", "down/cmd/rebirth"},
+    "central-console": {"down/cmd/clip"},
+    "op-city": {"down/cmd/rebirth", "down/cmd/clip", "down/cmd/disarm", "down/cmd/set-config"},
+    "op-dt": {"down/cmd/rebirth", "down/cmd/clip", "down/cmd/disarm", "down/cmd/set-config"},
+    "ward-dt": set(),
+    "dt-001": set(),
+    "dt-002": set(),
+}
+
+
+@pytest.mark.parametrize("user", MAY_WRITE)
+def test_each_user_sends_a_gateway_only_what_it_needs(broker: FleetBroker, user: str) -> None:
+    """With the certificate of the centre nobody disarms a city."""
+    ends = {"down/ack", "down/config"} | {
+        f"down/cmd/{each}" for each in ("clip", "disarm", "rebirth", "set-config")
+    }
+    taken = {end for end in ends if REFUSED not in broker.publish(user, f"tb/v1/de-tham/dt-001/{end}").err}
+    assert taken == MAY_WRITE[user]
+
+
+def test_an_operator_of_a_ward_commands_no_other_ward(broker: FleetBroker) -> None:
+    assert REFUSED in broker.publish("op-dt", "tb/v1/bo-xuyen/bx-001/down/cmd/disarm").err
+    assert REFUSED not in broker.publish("op-city", "tb/v1/bo-xuyen/bx-001/down/cmd/disarm").err
+
+
+def test_what_a_gateway_is_sent_is_read_by_that_gateway_only(broker: FleetBroker, tmp_path: Path) -> None:
+    """Commands carry upload addresses, and whole configurations."""
+    readers = ("ward-dt", "central", "op-city", "op-dt", OPERATOR)
+    down, secret = "tb/v1/de-tham/dt-001/down/cmd/clip", "https://upload.example/?signature=secret"
+    with ExitStack() as listeners:
+        outs = [
+            listeners.enter_context(listening(broker, name, tmp_path, "tb/v1/de-tham/#")) for name in readers
+        ]
+        own = listeners.enter_context(listening(broker, "dt-001", tmp_path, "tb/v1/de-tham/dt-001/down/#"))
+        broker.publish("central-console", down, secret)
+        wait_until(lambda: secret in own.read_text(), what="the command at its gateway")
+        broker.publish("dt-001", f"{UP}/state", "state-of-dt")
+        wait_until(lambda: all("state-of-dt" in out.read_text() for out in outs), what="the state at each")
+        assert not [out.name for out in outs if "secret" in out.read_text()]
+
+
+def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Path) -> None:
+    """As before, and where the centre's certificates come from another CA."""
+    with FleetBroker(tmp_path, {"dt-001": "de-tham"}, users={"broker_console_users": []}) as alone:
+        topic = "tb/v1/de-tham/dt-001/down/cmd"
+        assert REFUSED not in alone.publish("central", f"{topic}/clip").err
+        assert REFUSED in alone.publish("central", f"{topic}/disarm").err
 
 
 def test_an_operator_hears_replies_and_confirms_nothing(broker: FleetBroker, tmp_path: Path) -> None:
@@ -304,5 +345,9 @@ def test_every_right_stands_below_its_user_and_names_one_ward(
         if gateway not in {name for name, _ in users} | {OPERATOR, "central"}:
             base = f"tb/v1/{ward}/{gateway}"
             assert rights[gateway] == {f"write {base}/up/#", f"read {base}/down/#"}
-    assert all(not right.startswith("read") or "+" not in right for name, _ in users for right in rights[name]
-               if name not in {OPERATOR, "central"})  # fmt: skip
+    wards = {
+        name: ward for name, ward in users if name not in {OPERATOR, "central", "central-console", *gateways}
+    }
+    for name in wards.keys() - {name for name, _ in users if [n for n, _ in users].count(name) > 1}:
+        below = (wards[name], *(f"central/{kind}/{wards[name]}" for kind in ("alert", "presence", "outage")))
+        assert all(right.startswith(tuple(f"read tb/v1/{each}" for each in below)) for right in rights[name])

@@ -1,0 +1,50 @@
+"""The real centre does all that it does with the few rights that the role's ACL gives its users."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.central.console.book import Writer
+from edge_agent.central.console.requests import ask_for_clip
+from edge_agent.central.web.connections import Connections
+from tests.central.parts import Box, Centre
+from tests.fleet.broker_side import FleetBroker
+from tests.fleet.test_acl import listening
+from tests.testbed.mosquitto import wait_until
+
+
+def login(broker: FleetBroker, name: str) -> dict[str, str]:
+    certificate = broker.issue(name)
+    return {"cert_file": str(certificate.cert), "key_file": str(certificate.key)}
+
+
+def centre_at(broker: FleetBroker, folder: Path, **keys: Any) -> Centre:
+    brokers = [f"mqtts://127.0.0.1:{broker.port}"]
+    mqtt = {"brokers": brokers, "ca_file": str(broker.ca), **login(broker, "central")}
+    return Centre(folder / "centre", 1, mqtt=mqtt, **keys)
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["two users", "one user"])
+def test_it_confirms_events_and_asks_for_clips(tmp_path: Path, apart: bool) -> None:
+    box, console = Box(), "central-console"
+    users = {"broker_console_users": [console] if apart else []}
+    with FleetBroker(tmp_path, {box.id: box.ward}, users=users) as broker:
+        own = {"requests": {"id": console, **login(broker, console)}} if apart else {}
+        centre = centre_at(broker, tmp_path, **own)
+        centre.state_dir.mkdir(exist_ok=True)
+        with listening(broker, box.id, tmp_path, f"tb/v1/{box.ward}/{box.id}/down/#") as down, centre:
+            connections = Connections(centre.database)
+            with connections.writing() as connection:
+                by = Writer("lan", round(time.time() * 1000))
+                assert ask_for_clip(connection, by, box.id, box.ward, "zone-1")
+            wait_until(lambda: "/down/cmd/clip" in down.read_text(), what="the clip's command")
+            topic, payload = box.event(1)
+            # On the port where a client may choose its id, so that the other one stays.
+            more = ("-i", "teller", "-q", "1", "-t", topic, "-m", payload.decode())
+            assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
+            wait_until(lambda: "/down/ack" in down.read_text(), what="the confirmation")
+            connections.close()
