@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from edge_agent import wire
 from edge_agent.central.known import Gateway, Known
 from edge_agent.central.messages import (
     Birth,
@@ -256,8 +257,7 @@ class _Taking:
                 topic, "a loss that cannot be read: it is stored, and explains nothing", event.payload
             )
             return
-        about = self._stream(event.gateway, loss.epoch)
-        explained = sum(about.announce(first, last, self._now_ms) for first, last in loss.ranges)
+        explained = self._announce(event, loss)
         reason = "outbox-damaged" if loss.damaged else loss.reason
         told = (event.gateway, loss.count, reason, explained)
         log.warning("%s: gave up %d events (%s), %d of them are missing here", *told)
@@ -271,6 +271,31 @@ class _Taking:
                 "received_ms": self._now_ms,
             }
         )
+
+    def _room(self, gateway: str, epoch: str) -> int:
+        """How many gaps of this epoch may begin by what the gateway only says, without an event of it."""
+        known = (gateway, epoch) in self._known.streams or self._known.may_begin_stream(gateway)
+        return self._known.room_for_gaps(gateway) if known else 0
+
+    def _announce(self, event: Event, loss: wire.LossData) -> int:
+        """How many missing events it explains. What would make too many gaps, or streams, explains nothing:
+        its numbers stay missing."""
+        room = self._room(event.gateway, loss.epoch)
+        explained = taken = 0
+        if room:
+            about = self._stream(event.gateway, loss.epoch)
+            before = about.gap_count
+            for first, last in loss.ranges:
+                if about.gap_count - before >= room:
+                    break
+                explained += about.announce(first, last, self._now_ms)
+                taken += 1
+        if taken < len(loss.ranges):
+            topic = f"{event.gateway} {event.epoch}/{event.sequence}"
+            many = f"a loss of {len(loss.ranges)} ranges, of which {taken} count"
+            reason = f"{many}: this gateway has too many gaps"
+            self.reject(topic, reason, event.payload)
+        return explained
 
     def _picture(self, picture: Picture) -> None:
         self.stored.media[picture.gateway].append(picture.media_id)
@@ -317,7 +342,7 @@ class _Taking:
         before = gateway.epoch
         if not before or not epoch or before == epoch:
             return
-        if gateway.sequence:
+        if gateway.sequence and self._room(gateway.id, before):
             # Another store allots the numbers: no later one will show where the old ones ended.
             self._stream(gateway.id, before).expect(gateway.sequence, self._now_ms)
         if epoch in gateway.epochs_before:  # no box goes back to one

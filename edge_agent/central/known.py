@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 
 from edge_agent.central.streams import Stream, branch
 
+MOST_GAPS = 20_000
+"""Of one gateway, made by what it says it has lost: one ``loss`` event can name 15,000. A gap is a row for
+good, and 300 bytes of memory. An outbox of 10,000 alarms between infos that were given up is within it."""
+MOST_STREAMS = 1_000
+"""Of one gateway; beyond it an epoch of which there is no event begins none. A box that loses its power every
+night for three years is within it."""
+
 
 @dataclass(slots=True)
 class Gateway:
@@ -44,11 +51,11 @@ class Gateway:
 class Known:
     gateways: dict[str, Gateway] = field(default_factory=dict)
     streams: dict[tuple[str, str], Stream] = field(default_factory=dict)  # by gateway and epoch
-    _with_streams: set[str] = field(default_factory=set)
+    _by_gateway: dict[str, list[Stream]] = field(default_factory=dict)
 
     def add_stream(self, stream: Stream) -> None:
         self.streams[stream.gateway, stream.epoch] = stream
-        self._with_streams.add(stream.gateway)
+        self._by_gateway.setdefault(stream.gateway, []).append(stream)
 
     def confirmed_upto(self, gateway: str, epoch: str) -> int:
         """Every event of the epoch up to this number is stored, or was given up by the gateway itself.
@@ -62,4 +69,12 @@ class Known:
 
     def has_streams(self, gateway: str) -> bool:
         """Asked at the first event of each gateway, which after a power cut come all at once."""
-        return gateway in self._with_streams
+        return gateway in self._by_gateway
+
+    def room_for_gaps(self, gateway: str) -> int:
+        """How many more its ``loss`` events may make."""
+        return max(0, MOST_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
+
+    def may_begin_stream(self, gateway: str) -> bool:
+        """For an epoch of which there is no event."""
+        return len(self._by_gateway.get(gateway, ())) < MOST_STREAMS

@@ -69,6 +69,10 @@ class Stream:
         return [self._gaps[first] for first in self._firsts]
 
     @property
+    def gap_count(self) -> int:
+        return len(self._firsts)
+
+    @property
     def upto(self) -> int:
         """Every number up to this one is stored, or was given up by the gateway itself."""
         for first in self._firsts:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,18 @@ import pytest
 from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent import wire
-from edge_agent.central import tables
+from edge_agent.central import known, tables
 from edge_agent.central.confirmations import Confirmations
 from edge_agent.central.database import StoreUnusable, open_engine, prepare
 from edge_agent.central.intake import Intake
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.presence import BoxReport, Standing
-from edge_agent.central.settings import Database, History
+from edge_agent.central.retention.sweep import Sweep
+from edge_agent.central.settings import Database, History, Retention
 from edge_agent.central.status import run_status
 from edge_agent.central.store import MOST_REJECTED, Store
 from edge_agent.central.streams import MOST_BRANCHES, Why
+from edge_agent.clock import SystemClock
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box, Boxes, Centre
@@ -198,6 +201,37 @@ def test_status_prints_no_control_characters_of_a_gateway(shop: Shop) -> None:
     assert out.getvalue().count("\\x1b[2J\\n") == 2
     assert out.getvalue().replace("\n", "").isprintable()
     assert sum(line.startswith("events ") for line in out.getvalue().splitlines()) == 1
+
+
+def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_may(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And heartbeats, each of another epoch. The limits are smaller here than they ship."""
+    monkeypatch.setattr(known, "MOST_GAPS", 100)
+    monkeypatch.setattr(known, "MOST_STREAMS", 5)
+    box = Box()
+    for number in range(1, 4):
+        first = 10**9 * number
+        ranges = [(at, at) for at in range(first, first + 80, 2)]
+        assert shop.take(box.loss(number, *ranges)).events[box.id] == 1
+    assert 100 <= shop.store.load().streams[box.id, box.epoch].gap_count <= 104
+    reason = shop.status().newest_rejected[0].reason
+    assert reason == "a loss of 40 ranges, of which 0 count: this gateway has too many gaps"
+    for gateway in (box.id, "dt-002"):
+        shop.take(*(Box(gateway, epoch=f"e-{number}").heartbeat("s", 5) for number in range(9)))
+    streams = Counter(stream.gateway for stream in shop.store.load().streams.values())
+    assert streams == {box.id: 1, "dt-002": 5}
+
+
+def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(shop: Shop, tmp_path: Path) -> None:
+    box, settings = Box(), Retention(1, 1, 1, 1, 1, 1, {})
+    shop.take(box.event(1), box.loss(4, (2, 3)))
+    sweep = Sweep(settings, Pictures(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
+    while sweep.due:
+        with shop.store.batch() as batch:
+            sweep.step(batch.connection)
+    assert (shop.status().events, shop.status().losses, shop.status().announced) == (0, [], 2)
+    assert shop.take(box.loss(4, (2, 3))).duplicates == 1
 
 
 def test_rejected_messages_are_bounded(shop: Shop) -> None:

@@ -163,7 +163,7 @@ OF_BOX: dict[Measure, Callable[[Health], Reading]] = {
 
 def _state(camera: CameraHealth, state: str) -> Reading:
     cause = f" ({camera.cause})" if camera.cause else ""
-    return _fact(camera.state == state, f"{state}{cause}", camera.state)
+    return _fact(camera.state == state, f"{state}{cause}", camera.state or "not known any more")
 
 
 def _tamper(camera: CameraHealth) -> Reading:

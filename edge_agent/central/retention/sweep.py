@@ -158,7 +158,7 @@ class Sweep:
         plan, columns = record.plan, tables.event.c
         query = select(
             *(columns.received_ms, columns.cursor, columns.event_id),
-            *(columns.gateway, columns.camera, columns.time_ms),
+            *(columns.gateway, columns.camera, columns.time_ms, columns.stream, columns.sequence),
         ).where(
             columns.kind == plan.kind,
             columns.severity == plan.severity,
@@ -171,6 +171,10 @@ class Sweep:
         if gone:
             cursors = [row.cursor for row in gone]
             connection.execute(delete(tables.event).where(columns.cursor.in_(cursors)))
+            if plan.kind == "loss":  # what it announced: its gaps stay, so that a late event is no new one
+                of, told = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
+                numbers = [(row.stream, row.sequence) for row in gone]
+                connection.execute(delete(told).where(of.in_(numbers)))
             record.add(cursors, [row.received_ms for row in gone])
         return len(found) == MOST_ROWS
 
