@@ -82,6 +82,7 @@ class DiskStore:
         self.shed_rows: list[int] = []  # of events given up, until somebody takes them out
         self.damaged: set[int] = set()  # rows of events that are not what was written, until they are deleted
         self.left_open: list[OpenEvent] = []  # when it was opened
+        self.unsure = False  # after an error: whether the log may hold the whole transaction all the same
         self.tally = Tally()
         self.epochs = Epochs([])
         self._last_stored = LastStored(state_dir, boot_id)
@@ -159,6 +160,7 @@ class DiskStore:
     @contextmanager
     def _transaction(self, sent: str = "") -> Iterator[Transaction]:
         """Committed at the end of the block; an error in it or in the commit undoes everything."""
+        self.unsure = False
         with translated(self.path):
             work = Transaction(self._writer, self.tally, self.epochs, self._boot, self._max_db_bytes)
             try:
@@ -184,7 +186,12 @@ class DiskStore:
         before, after = Position(self.tally.n, self.tally.head), Position(work.tally.n, work.tally.head)
         if before != after:
             self._last_stored.note(before, after)
-        self._writer.execute("COMMIT")
+        try:
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            # Without its last page the log ends before it; with it and without a sync nobody knows.
+            self.unsure = error.sqlite_errorcode not in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_FULL)
+            raise
         if before != after:
             self._last_stored.note(after)
         self.shed_rows += work.shed

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
-from edge_agent.outbox.database import StoreDamaged, StoreUnusable
+from edge_agent.outbox.database import PAGE_BYTES, StoreDamaged, StoreUnusable, translated
 from edge_agent.outbox.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.epochs import new_epoch
 from edge_agent.outbox.last_stored import LastStored
@@ -27,6 +29,7 @@ from edge_agent.outbox.salvage import (
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.set_aside import set_aside
 from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss
 
 log = logging.getLogger(__name__)
@@ -82,17 +85,31 @@ class Failover:
         except StoreUnusable as error:
             self.use_memory(error)
 
-    def ready(self) -> bool:
-        """Whether events go to the disk now; tries the way back when it is time."""
-        memory = self._queue.memory
-        if memory is None:
-            return True
+    def probe(self) -> None:
+        """See whether the disk takes and keeps a page. Raises StoreUnusable; not locked: it may never end."""
+        path = self._state_dir / "outbox.probe"
+        with translated(path):
+            self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.write(bytes(PAGE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            path.unlink()
+
+    def is_time(self) -> bool:
+        """Whether the way back to the disk is to be tried now."""
         now = self._clock.monotonic()
         if now < self.retry_mono:
             return False
         self.retry_mono = now + RETRY_DISK_S
+        return True
+
+    def return_to_disk(self) -> bool:
+        """Whether what memory held is on disk, and events go there again."""
+        memory = self._queue.memory
+        if memory is None:
+            return True
         try:
-            self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             if shutil.disk_usage(self._state_dir).free < MIN_FREE_BYTES:
                 return False
             self._return_to_disk(memory)
@@ -104,13 +121,13 @@ class Failover:
             return False
         return True
 
-    def use_memory(self, error: OutboxError) -> None:
-        """The disk takes no events; what is on it can still be read and sent."""
+    def use_memory(self, error: OutboxError, unsure: Sequence[Ticket] = ()) -> None:
+        """The disk takes no events; what is on it can still be read and sent. ``unsure``: see MemoryStore."""
         self.retry_mono = self._clock.monotonic() + RETRY_DISK_S
         if self._queue.memory is None:
             # Should the agent be killed now, its disk may come back with less than it took, or with more.
             LastStored(self._state_dir, self._boot_id).forget()
-            self._queue.memory = MemoryStore(new_epoch(), self._encode_loss)
+            self._queue.memory = MemoryStore(new_epoch(), self._encode_loss, unsure=unsure)
             self._failing = f"{error}; events wait in memory, the disk is tried every {RETRY_DISK_S:.0f} s"
             log.error("outbox: %s; epoch %s", self._failing, self._queue.memory.epoch)
 

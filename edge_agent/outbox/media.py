@@ -43,6 +43,15 @@ class MediaFiles:
             self.remove([media_id])
             raise
 
+    def try_to_save(self, media_id: str, payload: bytes) -> bool:
+        """Whether it is on disk; if not, with a line in the log."""
+        try:
+            self.save(media_id, payload)
+        except OSError as error:
+            log.warning("media %s: cannot be stored (%s), waits in memory", media_id, error.strerror)
+            return False
+        return True
+
     def load(self, media_id: str, sha256: str) -> bytes | None:
         """The picture, or None when the file is missing or not what was written."""
         try:

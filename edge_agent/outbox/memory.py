@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.outbox.chain import digest
@@ -36,6 +36,8 @@ class Entry:
     camera: str
     kind: str
     payload: bytes
+    sequence: int
+    epoch: str
 
     @property
     def size(self) -> int:
@@ -43,13 +45,23 @@ class Entry:
 
 
 class MemoryStore:
-    """The events of one epoch without a disk. The caller locks."""
+    """The events of one epoch without a disk, and those whose commit failed. The caller locks.
+
+    ``unsure``: nobody knows whether the disk has these. SQLite may find them in its log after a kill, so they
+    keep the stamps and bytes that they were given for the disk.
+    """
 
     def __init__(
-        self, epoch: str, encode_loss: Callable[[Stamp, Loss], bytes], max_bytes: int = MAX_BYTES
+        self,
+        epoch: str,
+        encode_loss: Callable[[Stamp, Loss], bytes],
+        max_bytes: int = MAX_BYTES,
+        unsure: Sequence[Ticket] = (),
     ) -> None:
         self.epoch = epoch
         self.sequence = 0
+        self.unsure: dict[tuple[int, str], int] = {}  # key -> row, here and on disk alike but for its ``n``
+        self.unsure_rows = frozenset(ticket.row for ticket in unsure)  # on disk, if they are there
         self.bytes = 0
         self.shed = 0
         self._head = NOTHING_BEFORE
@@ -58,6 +70,21 @@ class MemoryStore:
         self._encode_loss = encode_loss
         self._entries: dict[Rank, dict[int, Entry]] = {rank: {} for rank in Rank}
         self._unannounced: list[tuple[int, int]] = []
+        for n, ticket in enumerate(unsure, start=1):
+            self._keep_unsure(n, ticket)
+        self._base = len(unsure)
+        self._unsure_head = digest(unsure[-1].payload) if unsure else None
+
+    def _keep_unsure(self, n: int, ticket: Ticket) -> None:
+        draft, stamp = ticket.draft, ticket.stamp
+        assert stamp is not None
+        row = row_id(rank_of(ticket.row), n)
+        key = (draft.camera, draft.kind, ticket.payload, stamp.sequence, stamp.epoch)
+        entry = Entry(row, ticket.created_mono, *key)
+        self._entries[rank_of(row)][row] = entry
+        self.bytes += entry.size
+        self.unsure[stamp.sequence, stamp.epoch] = row
+        self._stored.append(_event(entry, 0))
 
     def write(self, ticket: Ticket) -> None:
         """Stamp and keep; sheds the least important, oldest first, when it does not fit."""
@@ -66,9 +93,8 @@ class MemoryStore:
         payload = ticket.encode(stamp)
         if payload is None:
             return
-        ticket.stamp = stamp
-        ticket.row = row_id(rank_for(draft.severity, draft.kind), stamp.sequence)
-        self._add(Entry(ticket.row, ticket.created_mono, draft.camera, draft.kind, payload))
+        rank = rank_for(draft.severity, draft.kind)
+        self._add(rank, ticket.created_mono, draft.camera, draft.kind, payload)
         self._make_room()
         self.announce(ticket.created_mono)
 
@@ -79,9 +105,8 @@ class MemoryStore:
         ranges = tuple(sorted(self._unannounced))
         self._unannounced = []
         loss = Loss(self.epoch, ranges, sum(b - a + 1 for a, b in ranges), REASON)
-        stamp = self._next_stamp()
-        payload = self._encode_loss(stamp, loss)
-        self._add(Entry(row_id(Rank.LOSS, stamp.sequence), mono, "gateway", LOSS_KIND, payload))
+        payload = self._encode_loss(self._next_stamp(), loss)
+        self._add(Rank.LOSS, mono, "gateway", LOSS_KIND, payload)
 
     def take_stored(self) -> list[StoredEvent]:
         """What is new since the last call, in the order of the chain."""
@@ -91,9 +116,9 @@ class MemoryStore:
     # --- reading ---
 
     @property
-    def head(self) -> str:
-        """SHA-256 of the newest event."""
-        return self._head
+    def head(self) -> str | None:
+        """SHA-256 of the newest event; None: there was none."""
+        return self._head if self.sequence else self._unsure_head
 
     @property
     def depth(self) -> int:
@@ -113,18 +138,34 @@ class MemoryStore:
         return [row for row in self._entries[rank_of(last)] if after < row <= last]
 
     def row_of(self, event: StoredEvent) -> int:
-        return row_id(rank_of_event(event.priority, event.kind), event.sequence)
+        unsure = self.unsure.get(event.key)
+        n = self._base + event.sequence
+        return row_id(rank_of_event(event.priority, event.kind), n) if unsure is None else unsure
 
     def holds(self, row: int) -> bool:
         return row in self._entries[rank_of(row)]
 
     def load(self, row: int, attempts: int) -> StoredEvent | None:
         entry = self._entries[rank_of(row)].get(row)
-        return None if entry is None else _event(entry, self.epoch, attempts)
+        return None if entry is None else _event(entry, attempts)
 
-    def find(self, sequence: int) -> int | None:
-        rows = (row_id(rank, sequence) for rank in Rank)
+    def knows(self, sequence: int, epoch: str) -> bool:
+        """Whether that event was ever here."""
+        return epoch == self.epoch or (sequence, epoch) in self.unsure
+
+    def find(self, sequence: int, epoch: str) -> int | None:
+        if (unsure := self.unsure.get((sequence, epoch))) is not None:
+            return unsure if self.holds(unsure) else None
+        if epoch != self.epoch:
+            return None
+        rows = (row_id(rank, self._base + sequence) for rank in Rank)
         return next((row for row in rows if self.holds(row)), None)
+
+    def highest(self, epoch: str) -> int:
+        """The last sequence of that epoch that was allotted here; 0: none."""
+        if epoch == self.epoch:
+            return self.sequence
+        return max((sequence for sequence, name in self.unsure if name == epoch), default=0)
 
     def remove(self, row: int) -> None:
         entry = self._entries[rank_of(row)].pop(row, None)
@@ -141,19 +182,24 @@ class MemoryStore:
     def _next_stamp(self) -> Stamp:
         return Stamp(self.sequence + 1, self.epoch, self._head)
 
-    def _add(self, entry: Entry) -> None:
-        self._entries[rank_of(entry.row)][entry.row] = entry
+    def _add(self, rank: Rank, mono: float, camera: str, kind: str, payload: bytes) -> None:
+        """The next event of the chain."""
+        self.sequence += 1
+        row = row_id(rank, self._base + self.sequence)
+        entry = Entry(row, mono, camera, kind, payload, self.sequence, self.epoch)
+        self._entries[rank][row] = entry
         self.bytes += entry.size
-        self.sequence = n_of(entry.row)
-        self._head = digest(entry.payload)
-        self._stored.append(_event(entry, self.epoch, 0))
+        self._head = digest(payload)
+        self._stored.append(_event(entry, 0))
 
     def _make_room(self) -> None:
         for rank in SHED_ORDER:
-            while self.bytes > self._max_bytes and self._entries[rank]:
-                row = next(iter(self._entries[rank]))
-                self.remove(row)
-                self._note(n_of(row))
+            for row in list(self._entries[rank]):
+                if self.bytes <= self._max_bytes:
+                    return
+                if n_of(row) > self._base:  # few are unsure, and another epoch would have to announce them
+                    self.remove(row)
+                    self._note(n_of(row) - self._base)
 
     def _note(self, sequence: int) -> None:
         self.shed += 1
@@ -163,9 +209,9 @@ class MemoryStore:
             self._unannounced.append((sequence, sequence))
 
 
-def _event(entry: Entry, epoch: str, attempts: int) -> StoredEvent:
-    priority = priority_of(entry.row)
-    return StoredEvent(n_of(entry.row), epoch, entry.camera, entry.kind, priority, attempts, entry.payload)
+def _event(entry: Entry, attempts: int) -> StoredEvent:
+    key, priority = (entry.sequence, entry.epoch), priority_of(entry.row)
+    return StoredEvent(*key, entry.camera, entry.kind, priority, attempts, entry.payload)
 
 
 class MemoryMedia:

@@ -34,6 +34,10 @@ class OpenEvents:
         if not on_disk:
             self._closed.add(event_id)
 
+    def forgotten(self, event_id: str) -> None:
+        """Its row is deleted."""
+        self._closed.discard(event_id)
+
     def told(self) -> None:
         """The rows say the same again."""
         self._closed.clear()

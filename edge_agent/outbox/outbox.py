@@ -71,7 +71,6 @@ class Outbox:
     ) -> None:
         self._path = state_dir / FILE_NAME
         self._clock = clock
-        self._files = MediaFiles(state_dir / "media")
         self._restamp = restamp
         self._renumbered_mono: float | None = None
         self._news = threading.Event()
@@ -96,7 +95,7 @@ class Outbox:
             self._failover,
             path=self._path,
             state_lock=state_lock,
-            files=self._files,
+            files=MediaFiles(state_dir / "media"),
             clock=clock,
             follower=follower,
         )
@@ -116,11 +115,7 @@ class Outbox:
         A disk that takes longer than ``timeout_s`` (None: as long as it takes) is left behind with a
         line in the log. It is closed all the same when it is done, should the process still live then.
         """
-        # A commit cannot be interrupted, and neither can the one that closing itself makes.
-        closing = threading.Thread(target=self._writing.finish, name="outbox-close", daemon=True)
-        closing.start()
-        closing.join(timeout_s)
-        if closing.is_alive():
+        if not self._writing.close(timeout_s):
             # Not locked: the locks are what does not come free. Figures for a line in the log.
             memory = self._queue.memory
             log.error(
@@ -163,16 +158,13 @@ class Outbox:
     def append(self, draft: Draft) -> Stamp:
         """Store the event and its picture; durable when this returns, unless health says degraded.
 
-        Blocks for one or two commits. Raises what ``draft.encode`` raises, and OutboxError when the
-        outbox is not open.
+        Blocks for one or two commits. A disk that does not answer for 5 s is passed over: then the event is
+        in memory. Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open.
         """
         ticket = Ticket(draft, self._clock.monotonic())
-        ticket.media_saved = draft.media is not None and self._writing.is_open and self._save(draft.media)
         self._writing.append(ticket)
         self.wake()
         if ticket.error is not None:
-            if draft.media is not None:
-                self._files.remove([draft.media.media_id])
             raise ticket.error
         assert ticket.stamp is not None
         return ticket.stamp
@@ -313,11 +305,3 @@ class Outbox:
         except OutboxError as error:
             self._writing.read_failed(disk, error)
         return otherwise
-
-    def _save(self, media: Media) -> bool:
-        try:
-            self._files.save(media.media_id, media.payload)
-        except OSError as error:
-            log.warning("media %s: cannot be stored (%s), waits in memory", media.media_id, error.strerror)
-            return False
-        return True

@@ -19,11 +19,13 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.errors import OutboxError
+from edge_agent.outbox import chain
 from edge_agent.outbox.checks import is_whole
 from edge_agent.outbox.database import build
 from edge_agent.outbox.epochs import new_epoch
 from edge_agent.outbox.order import Rank, n_of
 from edge_agent.outbox.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
+from edge_agent.outbox_model import NOTHING_BEFORE
 from edge_agent.state_file import sync_folder
 
 UNUSED_NUMBERS = 1 << 20
@@ -76,6 +78,7 @@ class _Account:
     delivered: int = 0  # known to be, and still stored
     known: set[int] = field(default_factory=set)  # saved, delivered, or given up before
     highest: int = 0
+    newest: tuple[int, str] = (0, NOTHING_BEFORE)  # number and SHA-256 of the newest that is sound
     broken: int = 0  # rows that are there and are not what was written
     complete: bool = True  # False: there was no time or no room for the rest
 
@@ -195,12 +198,14 @@ class Salvage:
             return False
         account.highest = max(account.highest, n)
         account.known.add(n)
+        payload = columns[5]
+        assert isinstance(payload, bytes)
+        if n > account.newest[0]:
+            account.newest = n, chain.digest(payload)
         if self._delivered(row):
             account.delivered += 1
             return False
         account.kept += 1
-        payload = columns[5]
-        assert isinstance(payload, bytes)
         self._room_bytes -= len(payload) * 5 // 4 + 200  # with what a page leaves empty
         return True
 
@@ -258,7 +263,8 @@ class Salvage:
         n = account.highest + UNUSED_NUMBERS
         db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?)", found.epochs.items())
         db.execute("INSERT INTO epoch VALUES (?, ?)", (new_epoch(), n))
-        for key, value in (("n", n), ("removed", n - account.kept)):
+        head = chain.written(n, account.newest[1])
+        for key, value in (("n", n), ("removed", n - account.kept), (chain.KEY, head)):
             db.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
         if not found.epochs:
             return None

@@ -31,6 +31,7 @@ class SendQueue:
 
     def __init__(self) -> None:
         self.disk: DiskStore | None = None
+        self.hangs = False  # the disk does not answer the writer: what is on it waits until it does
         self.memory: MemoryStore | None = None
         self._backlog = Backlog()
         self._memory_backlog = Backlog()
@@ -41,6 +42,10 @@ class SendQueue:
         self._shed_before = 0  # by stores that are closed
         self._media_shed_before = 0
         self._damaged_before = 0
+
+    @property
+    def readable(self) -> DiskStore | None:
+        return None if self.hangs else self.disk
 
     # --- changes of the stores ---
 
@@ -125,19 +130,35 @@ class SendQueue:
     def _of_rank(self, rank: Rank) -> Iterator[tuple[bool, Iterator[StoredEvent]]]:
         """What comes again before what is new, as it is older; each of disk and memory."""
         stores: list[tuple[Backlog, DiskStore | MemoryStore]] = []
-        disk, memory = self.disk, self.memory
+        disk, memory = self.readable, self.memory
         if disk is not None and (memory is None or self._backlog.owed.at_most <= MAX_OWED_IN_MEMORY):
             stores.append((self._backlog, disk))
         if memory is not None:
             stores.append((self._memory_backlog, memory))
         for backlog, store in stores:
-            yield True, _loaded(backlog, store, backlog.again(rank, store.rows), is_again=True)
+            yield True, self._load(backlog, store, backlog.again(rank, store.rows), is_again=True)
         for backlog, store in stores:
-            yield False, _loaded(backlog, store, backlog.fresh(rank, store.rows), is_again=False)
+            yield False, self._load(backlog, store, backlog.fresh(rank, store.rows), is_again=False)
+
+    def _load(
+        self, backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], *, is_again: bool
+    ) -> Iterator[StoredEvent]:
+        # What memory holds of the disk's events is given from there only.
+        hidden = self.memory.unsure_rows if self.memory is not None and store is self.disk else frozenset()
+        for row in rows:
+            if row in hidden:
+                continue
+            event = store.load(row, backlog.attempts(row))
+            if event is None:
+                backlog.forget(row)
+                if isinstance(store, DiskStore) and row in store.damaged:
+                    backlog.owed.add(row)  # its deletion
+            else:
+                yield replace(event, again=is_again)
 
     def _begin(self) -> None:
         """Before the first use: see what an earlier run left behind."""
-        disk, backlog = self.disk, self._backlog
+        disk, backlog = self.readable, self._backlog
         if disk is None or backlog.begun:
             return
         backlog.begin(disk.found, disk.sent_before)
@@ -167,9 +188,10 @@ class SendQueue:
 
     def _find(self, key: Key) -> tuple[int | None, Backlog]:
         sequence, epoch = key
-        if self.memory is not None and epoch == self.memory.epoch:
-            return self.memory.find(sequence), self._memory_backlog
-        return self.disk.find(sequence, epoch) if self.disk is not None else None, self._backlog
+        if self.memory is not None and self.memory.knows(sequence, epoch):
+            return self.memory.find(sequence, epoch), self._memory_backlog
+        disk = self.readable
+        return disk.find(sequence, epoch) if disk is not None else None, self._backlog
 
     def _waits(self, key: Key) -> bool:
         """Whether that event still has to be delivered."""
@@ -180,7 +202,7 @@ class SendQueue:
 
     def sent(self, event: StoredEvent) -> None:
         memory, disk = self.memory, self.disk
-        if memory is not None and event.epoch == memory.epoch:
+        if memory is not None and memory.knows(*event.key):
             self._memory_backlog.sent.note(memory.row_of(event))
         elif disk is not None and (row := disk.row_of(event)) is not None:
             self._backlog.sent.note(row)
@@ -195,22 +217,24 @@ class SendQueue:
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
         """The centre has these events of the epoch; what was not sent stays."""
         self._begin()
-        memory, disk, highest = self.memory, self.disk, max([upto, *also])
+        memory, disk, highest = self.memory, self.readable, max([upto, *also])
         if memory is not None and epoch == memory.epoch:
             if highest > memory.sequence:
                 return Confirmation.BEYOND
-            return _word(self._confirm_in_memory(memory, upto, frozenset(also)))
+            return _word(self._confirm_in_memory(memory, epoch, upto, frozenset(also)))
         span = disk.epochs.span(epoch, disk.tally.n) if disk is not None else None
         if disk is None or span is None:
             return Confirmation.UNKNOWN_EPOCH
         base, last = span
+        in_memory = memory.highest(epoch) if memory is not None else 0
+        if highest > max(last - base, in_memory) and epoch == disk.epochs.current.name:
+            return Confirmation.BEYOND
+        unsure = memory is not None and self._confirm_in_memory(memory, epoch, upto, frozenset(also))
         if base + highest > last:
-            if epoch == disk.epochs.current.name:
-                return Confirmation.BEYOND
             # Of a store that went back, the beginning of that epoch is here: the centre has the rest as well.
             upto, also = min(upto, last - base), [each for each in also if base + each <= last]
         news = upto > 0 and self._confirm_upto(disk, base, base + upto)
-        return _word(self._confirm_single(disk, [base + sequence for sequence in also]) or news)
+        return _word(self._confirm_single(disk, [base + sequence for sequence in also]) or news or unsure)
 
     def of_this_run(self, epoch: str) -> list[int]:
         """Rows of an epoch that is over, stored since the database was opened, that are not confirmed; in the
@@ -243,9 +267,11 @@ class SendQueue:
             self._delivered(row, backlog)
         return bool(rows)
 
-    def _confirm_in_memory(self, memory: MemoryStore, upto: int, also: frozenset[int]) -> bool:
+    def _confirm_in_memory(self, memory: MemoryStore, epoch: str, upto: int, also: frozenset[int]) -> bool:
         named = [
-            entry.row for entry in memory.entries() if n_of(entry.row) <= upto or n_of(entry.row) in also
+            entry.row
+            for entry in memory.entries()
+            if entry.epoch == epoch and (entry.sequence <= upto or entry.sequence in also)
         ]
         rows = [row for row in named if row in self._memory_backlog.sent]
         for row in rows:
@@ -281,7 +307,8 @@ class SendQueue:
     def _media_row(self, media_id: str) -> int | None:
         if self._media_given is not None and self._media_given[0] == media_id:
             return self._media_given[1]  # the table has no index over the ids
-        return self.disk.find_media(media_id) if self.disk is not None else None
+        disk = self.readable
+        return disk.find_media(media_id) if disk is not None else None
 
     def keep_media(self, ticket: Ticket) -> bool:
         """Hold the picture of a ticket in memory when no row on disk knows it; True when it did."""
@@ -292,7 +319,7 @@ class SendQueue:
         return True
 
     def _disk_media(self, now: float) -> Media | None:
-        disk = self.disk
+        disk = self.readable
         if disk is None:
             return None
         backlog = self._media_backlog
@@ -314,7 +341,7 @@ class SendQueue:
     # --- health ---
 
     def stats(self, degraded: str | None, now: float) -> OutboxStats:
-        disk, memory = self.disk, self.memory
+        disk, memory = self.readable, self.memory
         tally = disk.tally if disk else None  # before what is owed is counted: see ``_owed_events``
         owed = self._owed_events(disk) if disk else 0
         depth = tally.depth - owed if tally else 0
@@ -363,28 +390,16 @@ class SendQueue:
         ages, sent = [0.0], [0.0]
         if self.memory is not None and (mono := self.memory.oldest_mono()) is not None:
             ages.append(now - mono)
-        for rank in Rank if self.disk is not None else ():
-            assert self.disk is not None
-            if (oldest := self.disk.oldest(rank, self._backlog.owed)) is not None:
+        disk = self.readable
+        for rank in Rank if disk is not None else ():
+            assert disk is not None
+            if (oldest := disk.oldest(rank, self._backlog.owed)) is not None:
                 # Another boot's clock says nothing now, except that it is older than this boot.
                 age = now if oldest.mono is None else now - oldest.mono
                 ages.append(age)
                 if self._backlog.sent.count and oldest.row in self._backlog.sent:
                     sent.append(age)
         return max(ages), max(sent)
-
-
-def _loaded(
-    backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], is_again: bool
-) -> Iterator[StoredEvent]:
-    for row in rows:
-        event = store.load(row, backlog.attempts(row))
-        if event is None:
-            backlog.forget(row)
-            if isinstance(store, DiskStore) and row in store.damaged:
-                backlog.owed.add(row)  # its deletion
-        else:
-            yield replace(event, again=is_again)
 
 
 def _word(news: bool) -> Confirmation:

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from edge_agent.outbox_model import Draft, Stamp
 
 
+class Place(Enum):
+    """Who stores it."""
+
+    WRITER = auto()
+    MEMORY = auto()
+
+
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """Written by the thread that commits, read by the appending thread once ``done`` is set."""
+    """Written by the thread that stores it, read by the appending thread once ``done`` is set."""
 
     draft: Draft
     created_mono: float
     media_saved: bool = False  # the file of ``draft.media`` is on disk
     stamp: Stamp | None = None
     row: int = 0
+    payload: bytes = b""  # as encoded for ``stamp``
     error: Exception | None = None  # of ``draft.encode``
     done: bool = False
+    _place: Place | None = None
+    _claims: threading.Lock = field(default_factory=threading.Lock)  # protects ``_place``
+    _waiting: threading.Lock = field(default_factory=threading.Lock)  # held until it is done
+
+    def __post_init__(self) -> None:
+        self._waiting.acquire()
 
     def encode(self, stamp: Stamp) -> bytes | None:
         """The payload, or None when the draft's encoder failed: its appender gets that error."""
         self.error = self.stamp = None
         try:
-            return self.draft.encode(stamp)
+            self.payload = self.draft.encode(stamp)
         except Exception as error:  # noqa: BLE001 - the code of others; must not fail its neighbours
             self.error = error
             return None
+        self.stamp = stamp
+        return self.payload
+
+    def claim(self, place: Place) -> bool:
+        """Whether it is stored there: the first to ask decides, so that no event is stored in two places."""
+        with self._claims:
+            if self._place is None:
+                self._place = place
+            return self._place is place
+
+    def finish(self) -> None:
+        """Let its appender go on."""
+        with self._claims:
+            if not self.done:
+                self.done = True
+                self._waiting.release()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it is done, after so long at most. For its appender only."""
+        return self.done or self._waiting.acquire(timeout=timeout_s)

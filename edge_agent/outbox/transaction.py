@@ -17,7 +17,7 @@ from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.order import LOSS_KIND, Rank, n_of, priority_of, rank_for, rank_of, row_id
 from edge_agent.outbox.sent_marks import Rows
-from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.ticket import Place, Ticket
 from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, OpenEvent, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
@@ -81,13 +81,15 @@ class Transaction:
         self._max_db_bytes = max_db_bytes
 
     def insert(self, ticket: Ticket) -> None:
-        """Store one event with all that hangs on it; nothing when its encoder fails."""
+        """Store one event with all that hangs on it; nothing when its encoder fails or memory has it."""
         draft = ticket.draft
+        if ticket.done or not ticket.claim(Place.WRITER):
+            return
         stamp = self._next_stamp()
+        ticket.row = row_id(rank_for(draft.severity, draft.kind), self.tally.n + 1)
         payload = ticket.encode(stamp)
         if payload is None:
             return
-        ticket.stamp, ticket.row = stamp, row_id(rank_for(draft.severity, draft.kind), self.tally.n + 1)
         self._append(ticket.row, stamp, ticket.created_mono, draft.camera, draft.kind, payload)
         if draft.media is not None and ticket.media_saved:
             self._insert_media(ticket.row, draft.media)
@@ -188,20 +190,39 @@ class Transaction:
         log.warning("outbox: %d events of epoch %s are lost (%s)", loss.count, loss.epoch, loss.reason)
 
     def adopt(self, memory: MemoryStore) -> int:
-        """What waits in memory, under the stamps it has; how many they are."""
-        base = self.tally.n
-        self.begin_epoch(memory.epoch)
-        entries = memory.entries()
+        """What waits in memory, under the stamps it has; how many they are.
+
+        The log may have kept an attempt whose commit failed: what it stored is replaced, not stored twice.
+        """
+        entries, deleted, before = memory.entries(), 0, self.tally.n
+        epochs = dict.fromkeys([*(epoch for _, epoch in memory.unsure), memory.epoch])
+        bases = {epoch: self._make_epoch(epoch, memory.highest(epoch)) for epoch in epochs}
+        for sequence, epoch in memory.unsure:
+            deleted += self._delete_numbers(bases[epoch] + sequence, bases[epoch] + sequence)
+        base = bases[memory.epoch]
+        deleted += self._delete_numbers(base + 1, base + memory.sequence)
         for entry in entries:
-            row = row_id(rank_of(entry.row), base + n_of(entry.row))
+            row = row_id(rank_of(entry.row), bases[entry.epoch] + entry.sequence)
             self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
-        gone = memory.sequence - len(entries)
-        tally = self.tally
-        head = memory.head if memory.sequence else tally.head
-        self.tally = replace(tally, n=base + memory.sequence, head=head, removed=tally.removed + gone)
+        tally, new = self.tally, self.tally.n - before + deleted
+        head = memory.head or tally.head
+        self.tally = replace(tally, head=head, removed=tally.removed + new - len(entries))
         for first, last in memory.shed_ranges():
-            self._db.execute("INSERT INTO shed VALUES (?, ?)", (base + first, base + last))
+            self._db.execute("INSERT OR REPLACE INTO shed VALUES (?, ?)", (base + first, base + last))
         return len(entries)
+
+    def _make_epoch(self, name: str, last: int) -> int:
+        """Count the numbers up to ``last`` of an epoch as allotted; its base."""
+        base = self.epochs.n(0, name)
+        if base is None:
+            base = self.tally.n
+            self.begin_epoch(name)
+        self.tally = replace(self.tally, n=max(self.tally.n, base + last))
+        return base
+
+    def _delete_numbers(self, first: int, last: int) -> int:
+        sql = "DELETE FROM event WHERE id BETWEEN ? AND ?"
+        return sum(self._db.execute(sql, (row_id(r, first), row_id(r, last))).rowcount for r in Rank)
 
     def adopt_open(self, open_events: OpenEvents) -> None:
         """Make the rows of open events say what memory says."""

@@ -1,33 +1,41 @@
-"""All that changes what is stored: appends in groups, deletions that are owed, the change between disk and
-memory.
+"""All that changes what is stored, on a thread of its own: appends in groups, deletions that are owed, the
+change between disk and memory.
 
-Group commit: whoever comes first commits at once, and what arrives during a commit shares the next.
+Group commit: what arrives during a commit shares the next. Nobody waits for a disk without an end: an append
+that it does not answer within ``PATIENCE_S`` goes through memory.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from edge_agent.clock import Clock
 from edge_agent.errors import OutboxError
-from edge_agent.outbox.database import StoreDamaged
+from edge_agent.outbox.database import StoreDamaged, StoreUnusable
 from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.failover import Failover
+from edge_agent.outbox.job import Job
 from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.ticket import Place, Ticket
 from edge_agent.outbox_model import EventFollower, StoredEvent
 
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 256  # appends of one transaction
+PATIENCE_S = 5.0
+"""For the disk. A card that cleans up was seen to take a second or two; an alarm can wait no longer."""
+OPEN_PATIENCE_S = 30.0  # what is damaged is salvaged then
+MAINTENANCE_PATIENCE_S = 1.0  # of whoever asks for it: it gets done later all the same
 FLUSH_AFTER_S = 5.0
 FLUSH_AT = 200
 """Deletions ride on the next append's transaction; without one they get their own after this time or
@@ -39,13 +47,13 @@ CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the remova
 
 
 class Writing:
-    """Any thread. ``lock`` protects the queue, the failover and the open events; it is taken inside the
-    commit lock, never the other way round."""
+    """``lock`` protects the queue, the failover and the open events. The writer's thread alone changes what
+    is on the disk, and holds the lock while stores are changed, not while it commits."""
 
     def __init__(
         self,
         lock: AbstractContextManager[object],
-        queue: SendQueue,
+        stores: SendQueue,
         open_events: OpenEvents,
         failover: Failover,
         *,
@@ -55,9 +63,9 @@ class Writing:
         clock: Clock,
         follower: EventFollower | None,
     ) -> None:
-        self.is_open = False  # changes under the commit lock only
+        self.is_open = False
         self._path = path
-        self._queue = queue
+        self._queue = stores
         self._open_events = open_events
         self._failover = failover
         self._state_lock = state_lock
@@ -65,9 +73,11 @@ class Writing:
         self._clock = clock
         self._follower = follower
         self._appended: deque[Ticket] = deque()
-        # Held for one transaction: what is written, and the change between disk and memory.
-        self._commit_lock = threading.Lock()
-        self._committing = 0  # tickets of the transaction that runs
+        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None: something was appended
+        self._in_hand: list[Ticket] = []  # of the transaction that runs
+        self._maintenance: Job | None = None  # the one that was asked for last
+        self._closing: Job | None = None
+        self._ended = False
         self._max_deleted = MAX_DELETED
         self._lock = lock
         self._flushed_mono = 0.0
@@ -79,62 +89,88 @@ class Writing:
         """A disk that fails is no error: events then wait in memory. Raises OutboxError when another process
         uses this state directory."""
         self._state_lock.take()
-        with self._commit_lock, self._lock:
-            self._failover.open()
-            self.is_open = True
-            self._max_deleted = MAX_DELETED
+        self._work, self._ended, self._closing = queue.SimpleQueue(), False, None
+        self._max_deleted = MAX_DELETED
+        threading.Thread(target=self._run, name="outbox", daemon=True).start()
+        if not (self._do(self._probe, PATIENCE_S) and self._do(self._failover.open, OPEN_PATIENCE_S)):
+            self._disk_hangs()
+        self.is_open = True
+
+    def _probe(self) -> None:
+        """Of a disk that fails the opening says more; one that hangs never answers."""
+        with suppress(StoreUnusable):
+            self._failover.probe()
 
     @property
     def unstored(self) -> int:
         """How many appends wait for the disk; not locked: for a line in the log."""
-        return len(self._appended) + self._committing
+        return len(self._appended) + len(self._in_hand)
 
-    def finish(self) -> None:
-        """Store what was appended, delete what is owed, and close, however long the disk takes."""
-        with self._commit_lock:
-            if not self.is_open:
-                return
-            self._failover.retry_mono = 0.0  # the last chance to save what only memory holds
-            self._max_deleted = sys.maxsize
-            while self._appended:
-                self._store_next()
-            with self._lock:
-                self._failover.restore()
-            try:
-                self._store([])
-            except Exception:  # the end of this thread; the file is closed in any case
-                log.exception("outbox: the last commit failed; delivered events are sent again")
-            with self._lock:
-                memory = self._queue.memory
-                if memory is not None and memory.depth:
-                    log.error("outbox: %d events that only memory held are lost", memory.depth)
-                self._queue.close_disk()
-            self.is_open = False
+    def close(self, timeout_s: float | None) -> bool:
+        """Store what was appended, delete what is owed, and close; False: the disk takes longer than that."""
+        if not self.is_open:
+            return True
+        if self._closing is None:
+            self._closing = Job(self._finish)
+            self._work.put(self._closing)
+        return self._closing.wait(timeout_s)
+
+    def _finish(self) -> None:
+        self._failover.retry_mono = 0.0  # the last chance to save what only memory holds
+        self._max_deleted = sys.maxsize
+        while self._appended:
+            self._store_next()
+        with self._lock:
+            self._failover.restore()
+        try:
+            self._store([])
+        except Exception:  # the end of this thread; the file is closed in any case
+            log.exception("outbox: the last commit failed; delivered events are sent again")
+        with self._lock:
+            memory = self._queue.memory
+            if memory is not None and memory.depth:
+                log.error("outbox: %d events that only memory held are lost", memory.depth)
+            self._queue.close_disk()
+            self.is_open, self._ended = False, True
             self._state_lock.release()  # inside: whoever finds it closed may open it again
 
-    # --- what changes ---
+    # --- any thread ---
 
     def append(self, ticket: Ticket) -> None:
         """Returns when it is done, with a stamp or an error in it."""
-        self._appended.append(ticket)
-        with self._commit_lock:
-            # Another thread may have committed it while this one waited for the lock.
-            while not ticket.done:
-                self._store_next()
+        patience_s = 0.0 if self._queue.hangs else PATIENCE_S
+        if self.is_open and not self._queue.hangs:
+            self._appended.append(ticket)
+            self._work.put(None)
+        while self.is_open and not ticket.wait(patience_s):
+            self._pass_over_the_disk(ticket)
+            patience_s = PATIENCE_S
+        if not ticket.done and ticket.claim(Place.MEMORY):
+            ticket.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
 
     def forget_open(self, event_id: str) -> None:
         """Never report this event as left open again, although no end of it was appended."""
-        with self._commit_lock, self._lock:
-            disk, forgotten = self._queue.disk, False
-            if disk is not None:
-                with suppress(OutboxError):  # the next append finds the disk out
-                    disk.forget_open(event_id)
-                    forgotten = True
-            self._open_events.close(event_id, on_disk=forgotten)
+        with self._lock:
+            self._open_events.close(event_id, on_disk=False)
+        if self.is_open:
+            self._do(lambda: self._forget_open(event_id), MAINTENANCE_PATIENCE_S)
+
+    def _forget_open(self, event_id: str) -> None:
+        disk = self._queue.disk
+        if disk is not None:
+            with suppress(OutboxError):  # the next append finds the disk out
+                disk.forget_open(event_id)
+                with self._lock:
+                    self._open_events.forgotten(event_id)
 
     def begin_epoch(self, after: str) -> bool:
         """Begin one on the disk if ``after`` is the present one. False: it is not, or the disk fails."""
-        with self._commit_lock, self._lock:
+        begun: list[bool] = []
+        done = self.is_open and self._do(lambda: begun.append(self._begin_epoch(after)), PATIENCE_S)
+        return done and any(begun)
+
+    def _begin_epoch(self, after: str) -> bool:
+        with self._lock:
             disk = self._queue.disk
             if disk is None or self._queue.memory is not None or disk.epochs.current.name != after:
                 return False
@@ -147,74 +183,154 @@ class Writing:
 
     def maintain(self) -> None:
         """Commit deletions that have waited long enough, try the way back to a failed disk, and see
-        whether the files are still there."""
-        now = self._clock.monotonic()
-        self._check_files(now)
-        with self._lock:
-            owed = self._queue.owed_count
-            due = owed >= FLUSH_AT or (owed > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
-            if self._queue.memory is not None:
-                due = now >= self._failover.retry_mono
-        if due:
-            with self._commit_lock:
-                if self.is_open:
-                    self._store([])
-
-    def _check_files(self, now: float) -> None:
-        with self._lock:
-            disk = self._queue.disk
-            if disk is None or now - self._files_checked_mono < CHECK_FILES_S:
-                return
-            self._files_checked_mono = now
-        if disk.missing_file() is None:
-            return
-        with self._commit_lock, self._lock:
-            if self.is_open:
-                self._failover.restore()
+        whether the files are still there. Waits a second at most."""
+        busy = self._maintenance is not None and not self._maintenance.wait(0.0)
+        if self.is_open and not busy and self._is_due():
+            self._maintenance = Job(self._maintain)
+            self._work.put(self._maintenance)
+            self._maintenance.wait(MAINTENANCE_PATIENCE_S)
 
     def read_failed(self, disk: DiskStore | None, error: OutboxError) -> None:
         """That store could not be read: a damaged one is replaced, another one given up."""
-        with self._commit_lock, self._lock:
-            if isinstance(error, StoreDamaged):
-                self._failover.start_over(disk, error)
-            else:
-                self._failover.give_up(disk, error)
 
-    # --- under the commit lock ---
+        def change() -> None:
+            with self._lock:
+                if isinstance(error, StoreDamaged):
+                    self._failover.start_over(disk, error)
+                else:
+                    self._failover.give_up(disk, error)
+
+        if self.is_open:
+            self._do(change, PATIENCE_S)
+
+    def _do(self, work: Callable[[], None], timeout_s: float | None) -> bool:
+        """Have the writer do it; False when it is not done within ``timeout_s``."""
+        job = Job(work)
+        self._work.put(job)
+        if not job.wait(timeout_s):
+            return False
+        if job.error is not None:
+            raise job.error
+        return True
+
+    def _is_due(self) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            if self._queue.memory is not None:
+                return now >= self._failover.retry_mono
+            owed = self._queue.owed_count
+        files = now - self._files_checked_mono >= CHECK_FILES_S
+        return files or owed >= FLUSH_AT or (owed > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
+
+    # --- a disk that hangs: any thread ---
+
+    def _pass_over_the_disk(self, ticket: Ticket) -> None:
+        """The disk has not answered for too long: store that event in memory."""
+        self._disk_hangs()
+        with self._lock:
+            memory = self._queue.memory
+            if memory is not None and not ticket.done and ticket.claim(Place.MEMORY):
+                memory.write(ticket)
+                self._settle_in_memory([ticket])
+
+    def _disk_hangs(self) -> None:
+        """From now on events go through memory, and those that the writer has in hand as well."""
+        with self._lock:
+            self._queue.hangs = True
+            if self._queue.memory is None:
+                unsure = [ticket for ticket in self._in_hand if ticket.stamp is not None and not ticket.done]
+                self._failover.use_memory(StoreUnusable(f"{self._path}: the disk does not answer"), unsure)
+                self._settle_in_memory(unsure)
+
+    def _settle_in_memory(self, tickets: Iterable[Ticket]) -> None:
+        """Of what memory has taken: let its appenders go on. Locked."""
+        memory = self._queue.memory
+        assert memory is not None
+        for ticket in tickets:
+            if ticket.error is None:
+                self._open_events.note(ticket.draft, on_disk=False)
+                self._queue.keep_media(ticket)
+            ticket.finish()
+        memory.announce(self._clock.monotonic())
+        self._tell(memory.take_stored())
+
+    # --- the writer's thread ---
+
+    def _run(self) -> None:
+        work = self._work
+        while not self._ended:
+            job = work.get()
+            if job is not None:
+                job.run()
+            elif self._appended:
+                self._store_next()
+            self._queue.hangs = False
+
+    def _maintain(self) -> None:
+        now = self._clock.monotonic()
+        self._check_files(now)
+        if self._is_due():
+            self._store([])
+
+    def _check_files(self, now: float) -> None:
+        disk = self._queue.disk
+        if disk is None or now - self._files_checked_mono < CHECK_FILES_S:
+            return
+        self._files_checked_mono = now
+        if disk.missing_file() is not None:
+            with self._lock:
+                self._failover.restore()
 
     def _store_next(self) -> None:
         batch = [self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))]
-        self._committing = len(batch)
+        self._in_hand = batch
         try:
-            if not self.is_open:
-                raise OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
             self._store(batch)
         except Exception as error:  # noqa: BLE001 - each appender raises it; none may wait for ever
             for ticket in batch:
-                ticket.error, ticket.done = error, True
-        self._committing = 0
+                if not ticket.done:
+                    ticket.error = error
+                    ticket.finish()
+        self._in_hand = []
 
     def _store(self, batch: list[Ticket]) -> None:
         # A damaged file is replaced, and the second try goes to the new one; the third place is memory.
+        on_disk = False
         for may_replace in (True, False):
-            with self._lock:
-                ready = self._failover.ready()
-            if not ready or self._write(batch, may_replace=may_replace):
+            if not self._is_ready():
+                break
+            self._save_pictures(batch)
+            if on_disk := self._write(batch, may_replace=may_replace):
                 break
         with self._lock:
             memory = self._queue.memory
-            for ticket in batch:
-                if memory is not None:
+            waiting = [ticket for ticket in batch if not ticket.done and ticket.claim(Place.WRITER)]
+            if not on_disk and memory is not None:
+                for ticket in waiting:
                     memory.write(ticket)
+                self._settle_in_memory(waiting)
+                waiting = []
+            for ticket in waiting:
                 if ticket.error is None:
-                    self._open_events.note(ticket.draft, on_disk=memory is None)
-                media = ticket.draft.media
-                if self._queue.keep_media(ticket) and media is not None:
-                    self._files.remove([media.media_id])  # a file without a row is an orphan
-                ticket.done = True
-            if memory is not None:
-                memory.announce(self._clock.monotonic())
-                self._tell(memory.take_stored())
+                    self._open_events.note(ticket.draft, on_disk=True)
+                    self._queue.keep_media(ticket)
+                ticket.finish()
+        self._remove_pictures(batch)
+
+    def _is_ready(self) -> bool:
+        """Whether events go to the disk now; tries the way back when it is time."""
+        with self._lock:
+            if self._queue.memory is None:
+                return True
+            if not self._failover.is_time():
+                return False
+        try:
+            self._failover.probe()  # without the lock: nobody waits for a disk that hangs
+        except OutboxError as error:
+            log.debug("outbox: disk still not usable: %s", error)
+            return False
+        with self._lock:
+            return self._failover.return_to_disk()
 
     def _write(self, batch: list[Ticket], *, may_replace: bool) -> bool:
         """One transaction; False when the disk did not take it."""
@@ -228,15 +344,37 @@ class Writing:
                 if isinstance(error, StoreDamaged) and may_replace:
                     self._failover.start_over(disk, error)
                 else:
-                    self._failover.use_memory(error)
+                    self._fail(disk, batch, error)
             return False
         with self._lock:
             self._queue.settle(owed)
+            memory = self._queue.memory
             self._flushed_mono = self._clock.monotonic()
-        self._tell(stored)
+        # Memory has told of what it took while the disk hung.
+        self._tell(event for event in stored if memory is None or not memory.knows(*event.key))
         return True
 
-    def _tell(self, stored: list[StoredEvent]) -> None:
+    def _fail(self, disk: DiskStore, batch: list[Ticket], error: OutboxError) -> None:
+        """Go on in memory. Locked."""
+        if self._queue.memory is None:
+            unsure = [ticket for ticket in batch if ticket.stamp is not None] if disk.unsure else []
+            self._failover.use_memory(error, unsure)
+            self._settle_in_memory(unsure)
+
+    def _save_pictures(self, batch: list[Ticket]) -> None:
+        for ticket in batch:
+            media = ticket.draft.media
+            if media is not None and not ticket.media_saved and not ticket.done:
+                ticket.media_saved = self._files.try_to_save(media.media_id, media.payload)
+
+    def _remove_pictures(self, batch: list[Ticket]) -> None:
+        """Files without a row: of an event that could not be encoded, or that memory has."""
+        for ticket in batch:
+            media, in_memory = ticket.draft.media, self._queue.memory is not None
+            if media is not None and ticket.media_saved and (ticket.error is not None or in_memory):
+                self._files.remove([media.media_id])
+
+    def _tell(self, stored: Iterable[StoredEvent]) -> None:
         if self._follower is not None:
             for event in stored:
                 self._follower.stored(event)

@@ -1,0 +1,33 @@
+"""Work for the outbox's own thread that is no append."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from edge_agent.errors import OutboxError
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """Runs on the writer's thread; who asked for it waits, for a while."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._done = threading.Event()
+        self.error: OutboxError | None = None
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except OutboxError as error:
+            self.error = error
+        except Exception:
+            log.exception("outbox: a defect; the writer goes on")
+        finally:
+            self._done.set()
+
+    def wait(self, timeout_s: float | None) -> bool:
+        return self._done.wait(timeout_s)

@@ -1,0 +1,147 @@
+"""A disk whose syncs fail or hang: nothing is stored twice, and nobody waits for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.model import Severity
+from edge_agent.outbox import Outbox, writing
+from edge_agent.outbox.failover import RETRY_DISK_S
+from tests.outbox.parts import HandClock, draft, outbox_in, picture
+from tests.testbed.faulty_disk import FaultyDisk
+
+
+@pytest.fixture
+def disk() -> Iterator[FaultyDisk]:
+    with FaultyDisk().in_place() as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(writing, "MAINTENANCE_PATIENCE_S", 0.2)
+
+
+def texts(outbox: Outbox) -> dict[str, list[tuple[int, str]]]:
+    """The keys under which each text waits."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for event in outbox.pending(100):
+        found.setdefault(json.loads(event.payload)["text"], []).append(event.key)
+    return found
+
+
+def killed(folder: Path, name: str = "killed") -> Path:
+    """What the next start finds after a kill: the files as they are now."""
+    return Path(shutil.copytree(folder, folder.with_name(name)))
+
+
+def test_an_event_whose_sync_fails_has_one_number_although_sqlite_finds_it_in_its_log(
+    disk: FaultyDisk, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    with outbox_in(folder) as outbox:
+        outbox.append(draft("before"))
+        disk.fails = True
+        during = outbox.append(draft("during", Severity.ALARM))
+        sent = texts(outbox)
+        copy = killed(folder)
+        disk.fails = False
+        with outbox_in(copy) as later:
+            found = texts(later)
+    assert sent["during"] == found["during"] == [(during.sequence, during.epoch)]
+
+
+def test_what_is_sent_while_syncs_fail_is_stored_once_when_the_disk_is_back(
+    disk: FaultyDisk, tmp_path: Path
+) -> None:
+    clock, folder = HandClock(), tmp_path / "state"
+    with outbox_in(folder, clock) as outbox:
+        before = outbox.append(draft("before"))
+        disk.fails = True
+        unsure = outbox.append(draft("unsure"))
+        outbox.append(draft("delivered"))
+        outbox.append(draft("in memory"))
+        outbox.delivered(*texts(outbox)["delivered"][0])
+        outbox.delivered(unsure.sequence, unsure.epoch)
+        disk.fails = False
+        clock.advance(RETRY_DISK_S)
+        outbox.maintain()
+        assert (outbox.stats().degraded, outbox.stats().depth) == (None, 2)
+        assert list(texts(outbox)) == ["before", "in memory"]
+        assert outbox.append(draft("after")).epoch != before.epoch
+    with outbox_in(folder, clock) as outbox:
+        assert list(texts(outbox)) == ["before", "in memory", "after"]
+
+
+def test_the_centre_confirms_what_went_out_unsure(disk: FaultyDisk, tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft("before"))
+        disk.fails = True
+        unsure = outbox.append(draft("unsure"))
+        for event in outbox.pending(10):
+            outbox.sent(event)
+        outbox.confirmed(unsure.epoch, unsure.sequence, [])
+        assert outbox.pending(10) == []
+        disk.fails = False
+
+
+@pytest.mark.usefixtures("impatient")
+def test_events_go_on_through_memory_while_the_disk_hangs_and_are_stored_once(
+    disk: FaultyDisk, tmp_path: Path
+) -> None:
+    clock, once = HandClock(), [("before", 1), ("in hand", 1), ("next", 1)]
+    with outbox_in(tmp_path, clock) as outbox:
+        outbox.append(draft("before"))
+        disk.hang()
+        began = time.monotonic()
+        outbox.append(draft("in hand", Severity.ALARM, media=picture("p1")))
+        outbox.append(draft("next", Severity.ALARM))
+        outbox.stats()
+        assert time.monotonic() - began < 2.0
+        assert list(texts(outbox)) == ["in hand", "next"]
+        assert "does not answer" in (outbox.stats().degraded or "")
+        disk.answer()
+        clock.advance(RETRY_DISK_S)
+        while outbox.stats().degraded:
+            clock.advance(RETRY_DISK_S)
+        assert sorted((text, len(keys)) for text, keys in texts(outbox).items()) == once
+    with outbox_in(tmp_path, clock) as outbox:
+        assert sorted((text, len(keys)) for text, keys in texts(outbox).items()) == once
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_commit_that_ends_late_has_stored_its_event_under_the_number_that_went_out(
+    disk: FaultyDisk, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    with outbox_in(folder) as outbox:
+        before = outbox.append(draft("before"))
+        disk.hang()
+        during = outbox.append(draft("during"))
+        disk.answer()
+        outbox.append(draft("after"))
+        with outbox_in(killed(folder)) as later:
+            assert texts(later)["during"] == [(during.sequence, during.epoch)] == [(2, before.epoch)]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_neither_the_start_nor_the_stop_waits_for_a_disk_that_hangs(disk: FaultyDisk, tmp_path: Path) -> None:
+    disk.hang()
+    began = time.monotonic()
+    outbox = outbox_in(tmp_path)
+    outbox.open()
+    stamp = outbox.append(draft())
+    assert [event.key for event in outbox.pending(5)] == [(stamp.sequence, stamp.epoch)]
+    outbox.close(timeout_s=0.2)
+    assert time.monotonic() - began < 2.0
+    disk.answer()
+    outbox.close(timeout_s=None)
+    with outbox_in(tmp_path) as outbox:
+        assert [event.key for event in outbox.pending(5)] == [(stamp.sequence, stamp.epoch)]
