@@ -42,7 +42,12 @@ def add_commands(cameras: argparse.ArgumentParser, default_config: Path) -> None
         "--yes", action="store_true", help="do it without asking; else only shown, if nobody can be asked"
     )
     configure.add_argument(
-        "--ntp", metavar="10.0.0.1", help="the NTP server that the camera is to follow, an IPv4 address"
+        "--ntp",
+        nargs="?",
+        const="",
+        metavar="10.0.0.1",
+        help="the NTP server that the camera is to follow, an IPv4 address; without one this box, if it "
+        "gives the time",
     )
     configure.add_argument("--port", type=int, default=80, help="of the camera's web page")
     _add_login(configure, "an administrator of the camera; default: the configuration's login")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import sys
 import threading
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import TextIO
 
 from edge_agent import config
 from edge_agent.cameras_cli.asking import asked, login_of, open_ledger
+from edge_agent.cameras_cli.box_time import gives_time, ntp_server, own_address
 from edge_agent.clock import SystemClock
 from edge_agent.config.addresses import host_of
 from edge_agent.device.clock_sync import read_kernel_sync
@@ -27,7 +27,6 @@ from edge_agent.secrets import masked
 
 
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:
-    ntp = _ipv4(args.ntp)
     own_login = login_of(args)
     settings = config.load(args.config, no_secrets=own_login is not None)
     camera = next((each for each in settings.cameras if each.id == args.camera), None)
@@ -38,6 +37,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     host = host_of(camera.url)
     if not host or login is None:
         raise CameraSetupError(f"{camera.id}: it needs a network address and a login: {masked(camera.url)}")
+    ntp = ntp_server(args.ntp, host)
     become_agent(args.state_dir)  # the login is known; what a camera answers is not read as root
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
@@ -48,6 +48,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
         plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())
         out.write(f"{camera.id}  {host}  {vendor}, by {panel.name}\n")
         write_plan(plan_, out)
+        _write_hint(ntp, host, out)
         if not plan_.changes:
             out.write("  nothing to change\n")
             return 0
@@ -57,6 +58,15 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     out.write("read back from the camera:\n")
     write_results(results, errors, out)
     return 0 if all(result.outcome is Outcome.DONE for result in results) and not errors else 1
+
+
+def _write_hint(ntp: str | None, host: str, out: TextIO) -> None:
+    """A camera cannot follow a server that nobody runs; the box itself may be one."""
+    if ntp is not None:
+        if not gives_time(ntp):
+            out.write(f"  note: no NTP server answers this box at {ntp}\n")
+    elif (own := own_address(host)) is not None and gives_time(own):
+        out.write(f"  note: this box gives the time at {own}: --ntp has the camera follow it\n")
 
 
 def _agreed(yes: bool, camera_id: str, out: TextIO) -> bool:
@@ -80,13 +90,6 @@ def _device_url(host: str, base: str) -> str:
     except OSError:
         told = None
     return told.device_url if told is not None else base + DEVICE_PATH
-
-
-def _ipv4(text: str | None) -> str | None:
-    try:
-        return None if text is None else str(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise CameraSetupError(f"--ntp {text!r} is no IPv4 address") from None
 
 
 def _clock_trusted() -> bool:

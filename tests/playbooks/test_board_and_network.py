@@ -1,0 +1,112 @@
+"""What role base does for a board and its networks: kernel parameters, the modem, the time for cameras."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import yaml
+from ansible.plugins.filter.core import to_uuid
+from ansible.plugins.test.core import search
+
+ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+CAMERAS = ["10.0.0.0/24", "fd00:1::/64"]
+
+
+def rendered(role: str, template: str, **given: object) -> str:
+    """With the role's defaults, as Ansible renders it."""
+    folder = ANSIBLE / "roles" / role
+    values = yaml.safe_load((folder / "defaults/main.yml").read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["to_uuid"] = to_uuid
+    environment.tests["search"] = search
+    fixed = {"ansible_managed": "made by Ansible", "inventory_hostname": "dt-001"}
+    return environment.get_template(template).render(values | fixed | given)
+
+
+def test_the_box_gives_the_time_to_the_cameras_that_are_named_and_to_nobody_else() -> None:
+    silent = rendered("time", "chrony.conf.j2").splitlines()
+    assert "port 0" in silent
+    assert not [line for line in silent if line.startswith("allow")]
+    serving = rendered("time", "chrony.conf.j2", time_serve_cameras=CAMERAS).splitlines()
+    assert [line for line in serving if line.startswith("allow")] == [f"allow {each}" for each in CAMERAS]
+    assert "port 0" not in serving
+
+
+def test_the_firewall_lets_in_what_the_cameras_ask_of_the_clock(tmp_path: Path) -> None:
+    closed = rendered("base", "nftables.conf.j2", base_ntp_from=[])
+    assert "dport 123" not in closed
+    path = tmp_path / "nftables.conf"
+    path.write_text(rendered("base", "nftables.conf.j2", base_ntp_from=CAMERAS))
+    opened = [line.strip() for line in path.read_text().splitlines() if "dport 123" in line]
+    assert opened == [
+        "ip saddr { 10.0.0.0/24 } udp dport 123 accept",
+        "ip6 saddr { fd00:1::/64 } udp dport 123 accept",
+    ]
+    if os.geteuid() == 0:
+        subprocess.run(["/usr/sbin/nft", "-c", "-f", path], check=True, timeout=30)
+
+
+def connection(**given: object) -> configparser.ConfigParser:
+    found = configparser.ConfigParser()
+    found.read_string(rendered("base", "edge-uplink.nmconnection.j2", **given))
+    return found
+
+
+def test_access_point_and_pin_of_the_sim_card_are_written_for_networkmanager() -> None:
+    card = connection(base_modem_apn="v-internet", base_modem_pin="0123")
+    assert (card["connection"]["type"], card["connection"]["autoconnect-retries"]) == ("gsm", "0")
+    assert dict(card["gsm"]) == {"apn": "v-internet", "pin": "0123"}
+    assert dict(connection(base_modem_apn="v-internet")["gsm"]) == {"apn": "v-internet"}
+
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - {ansible.builtin.include_role: {name: base, tasks_from: kernel.yml, public: true}}
+    - {ansible.builtin.include_role: {name: base, tasks_from: kernel.yml, public: true}}
+    - {ansible.builtin.debug: {msg: "modem {{ base_modem }}"}}
+"""
+
+
+def test_a_board_without_memory_limits_gets_them_and_a_reset_by_mmcli_has_its_modemmanager(
+    tmp_path: Path,
+) -> None:
+    parameters = tmp_path / "cmdline.txt"
+    parameters.write_text("console=tty1 rootwait\n")
+    (tmp_path / "controllers").write_text("cpu io pids\n")
+    (tmp_path / "play.yml").write_text(PLAY)
+    given = {
+        "base_kernel_parameters": str(parameters),
+        "base_cgroup_controllers": str(tmp_path / "controllers"),
+        "base_kernel_reboot": False,
+        "edge_agent_heal_reset": [["/usr/bin/mmcli", "-m", "any", "--reset"]],
+        "ansible_python_interpreter": sys.executable,
+    }
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", "localhost,", "-c", "local", "-e", json.dumps(given), str(tmp_path / "play.yml")),
+        ],
+        env=os.environ
+        | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)}
+        | {"ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert parameters.read_text() == "console=tty1 rootwait cgroup_enable=memory\n", "once, not twice"
+    assert "modem True" in done.stdout
