@@ -78,6 +78,8 @@ class _BundleCheck:
         media = MediaCheck(records, events)
         self._find(media.judge(file, self._digests[file]) for file in self._in("media/"))
         self._judge_manifest(records)
+        if not records:
+            self._find(iter([Finding(Verdict.MISSING, "events/", "there is no event in this bundle")]))
         return records
 
     def _find(self, findings: Iterator[Finding]) -> None:
@@ -162,6 +164,7 @@ class _BundleCheck:
         if judged.uncovered:  # of a key that was given, the file is what its name says
             given = {known[:16] for known in self._keys}
             judged.uncovered += [file for file in self._in("keys/") if Path(file).stem not in given]
+            judged.uncovered += ["the names of the files in media/"] if self._in("media/") else []
         self._report.uncovered += [f"{self._name}: {file}" for file in judged.uncovered]
         self._report.notes += [f"{self._name}: {note}" for note in judged.notes]
 

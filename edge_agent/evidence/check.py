@@ -52,6 +52,7 @@ def check_files(
     if records:
         report.findings += verify_events(records, given, arrived or ())
         report.notes += _notes(records, report.findings)
+    report.gateways = {record.gateway for record in (*records, *bundled)}
     if media:
         check = MediaCheck([*records, *bundled], report.findings)
         report.findings += [check.judge(str(path), _sha256(path)) for path in media]

@@ -26,7 +26,7 @@ MAX_RATIO = 100
 MAX_LIST_BYTES = 8_000_000  # the list of files of a zip, which is read whole
 PIECE = 1 << 20
 
-_SAFE_NAME = re.compile(r"(?!.*(^|/)\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.DOTALL)
+_SAFE_NAME = re.compile(r"(?!(.*/)?\.\.?(/|\Z))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.DOTALL)
 """No name with ``..``, a root, a drive or a backslash: unpacked, such a file would lie outside the bundle."""
 _END, _END_MARK = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last record of a zip
 _END_64, _END_64_BYTES = b"PK\x06\x07", 20  # before it, in a zip of more than 65,534 files or 4 GB
@@ -162,8 +162,8 @@ def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise EvidenceError(f"{where} is packed in a way that no export uses: the bundle is not read")
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if entry.comment or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise EvidenceError(f"{where} has a comment, or is a link: the bundle is not read")
+    if entry.comment or kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (entry.is_dir() and entry.file_size):
+        raise EvidenceError(f"{where} has a comment, or is a link or a folder with bytes: it is not read")
     if entry.orig_filename != entry.filename or _OTHER_NAME in _extra_fields(entry.extra):
         raise EvidenceError(f"{where} has a second name: it was tampered with, unpack it nowhere")
 

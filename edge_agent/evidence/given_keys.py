@@ -34,13 +34,22 @@ def load_keys(names: Sequence[str]) -> Keys:
         path = Path(name[owner.end() :] if owner else name)
         content = _read(path)
         try:
-            found = list(_of_births(content)) if b"/up/birth " in content else [(content, None)]
-            for pem, gateway in found:
+            for pem, gateway in _keys_in(content, owner[1] if owner else None):
                 public = load_public(pem)
-                keys[key_id(public_der(public))] = GivenKey(public, gateway or (owner[1] if owner else None))
+                keys[key_id(public_der(public))] = GivenKey(public, gateway)
         except (KeyProblem, binascii.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise EvidenceError(f"{path}: {error}") from error
     return keys
+
+
+def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]]:
+    """PEM and gateway. Raises ``KeyProblem`` when there is none: that would be taken for no ``--key``."""
+    if b"/up/birth " not in content:
+        return [(content, owner)]
+    found = [(pem, gateway) for pem, gateway in _of_births(content) if owner in (None, gateway)]
+    if not found:
+        raise KeyProblem(f"no birth in it names a key{f' of {owner}' if owner else ''}")
+    return [*found]
 
 
 def _of_births(content: bytes) -> Iterator[tuple[bytes, str]]:

@@ -21,6 +21,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)  # files that no signature covers
+    gateways: set[str] = field(default_factory=set)  # whose events these are, as they say
     passed_over: list[str] = field(default_factory=list)  # the first few of them
     passed_over_count: int = 0
 
@@ -48,6 +49,9 @@ class Report:
     def write(self, out: TextIO) -> None:
         """The sum of it, the count of each verdict, and what is not genuine: neighbours in one line."""
         out.write(f"RESULT: {self._sum()}\n")
+        if self.gateways:
+            more = f" and {len(self.gateways) - NAMED} more" if len(self.gateways) > NAMED else ""
+            out.write(f"events of: {printable(', '.join(sorted(self.gateways)[:NAMED]))}{more}\n")
         for verdict in Verdict:
             count = sum(found.verdict is verdict for found in self.findings)
             if count or verdict is Verdict.GENUINE:

@@ -110,6 +110,7 @@ def test_births_as_the_broker_gave_them_say_whose_the_keys_are(bundle: Path, tmp
     births = tmp_path / "births.txt"
     births.write_bytes(birth("tb/v1/de-tham/dt-001/up/birth", "dt-001", bundle.parent / "state"))
     assert verify(bundle, "--key", str(births)) == 0
+    assert verify(bundle, "--key", f"dt-002={births}") == 1, "none of that gateway: it is not left unsaid"
 
 
 def test_a_birth_that_speaks_for_another_gateway_is_refused(
@@ -195,6 +196,7 @@ def of_another_bundle(bundle: Path) -> None:
         (remove("events/*", 1), 1, "manifest.json names this event, it is not there"),
         (add("read-me-first.html"), 1, "no export writes a file of this name"),
         (add("media/look.html"), 1, "no export writes a file of this name"),
+        (add(".DS_Store"), 1, "no export writes a file of this name"),
         (add("media/look.jpg"), 1, "media/look.jpg: manifest.json does not list it"),
         (add("heads/e-0000000000000001-0123456789abcdef.sig"), 1, "a signature whose text is not there"),
         (swap_names, 1, "its name is not that of the event in it"),
@@ -212,6 +214,7 @@ def of_another_bundle(bundle: Path) -> None:
         "end taken away",
         "page added",
         "page added to the media",
+        "file of a file manager",
         "picture added",
         "signature added",
         "names of events swapped",
@@ -229,6 +232,25 @@ def test_an_attack_with_new_sums_is_named(
     out = capsys.readouterr().out
     assert said.format(bundle=bundle) in out
     assert "ALL GENUINE" not in out.replace("NOT ALL GENUINE", "")
+
+
+def test_of_heads_without_an_event_nothing_is_called_genuine(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("manifest.json", "manifest.sig", "events"):
+        path = bundle / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    new_sums(bundle)
+    assert verify(bundle, *key_of(bundle.parent / "state")) == 1
+    assert "there is no event in this bundle" in capsys.readouterr().out
+
+
+def test_the_gateways_are_named_whose_events_they_are(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A genuine bundle of another gateway may be shown for that of this one."""
+    verify(bundle, *key_of(bundle.parent / "state"))
+    assert "RESULT: ALL GENUINE\nevents of: dt-001\n" in capsys.readouterr().out
 
 
 def test_of_an_unsigned_bundle_a_start_that_is_left_out_is_named(
@@ -292,7 +314,9 @@ OTHER_NAME = b"\x01" + struct.pack("<I", 0) + b"../../.bashrc"
         (entry("media/../../x.jpg"), "which no export gives"),
         (entry("media\\..\\x.jpg"), "which no export gives"),
         (entry("C:/x.jpg"), "which no export gives"),
-        (entry(".hidden"), "which no export gives"),
+        (entry("./manifest.json"), "which no export gives"),
+        (entry("media/.."), "which no export gives"),
+        (entry("html/"), "a folder with bytes"),
         (entry("a\nRESULT: ALL GENUINE"), "which no export gives"),
         (entry("media/\u200b.jpg"), "which no export gives"),
         (entry("media/x.jpg", mode=0o120777), "is a link"),
