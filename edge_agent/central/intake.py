@@ -24,6 +24,7 @@ from edge_agent.central.messages import (
 )
 from edge_agent.central.pictures import Pictures
 from edge_agent.central.requests import note_replies
+from edge_agent.central.ringing import rings
 from edge_agent.central.settings import History
 from edge_agent.central.store import Batch
 from edge_agent.central.streams import MOST_BRANCHES, Stream, Why, branch
@@ -56,6 +57,8 @@ class Stored:
     overrides: list[Event] = field(default_factory=list)  # new ones of the kind rule-override
     conflicts: Counter[str] = field(default_factory=Counter)
     """By gateway: events under numbers of others; 0 where only its epochs come by turns."""
+    alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # that ring, by gateway and ward
+    received_ms: int = 0
 
 
 class Intake:
@@ -98,7 +101,7 @@ class _Taking:
     """One batch."""
 
     def __init__(self, known: Known, batch: Batch, now_ms: int, pictures: Pictures, slot_ms: int) -> None:
-        self.stored = Stored()
+        self.stored = Stored(received_ms=now_ms)
         self._known = known
         self._batch = batch
         self._now_ms = now_ms
@@ -240,6 +243,8 @@ class _Taking:
                 "payload": event.payload,
             }
         )
+        if rings(event.kind, event.severity, event.phase):
+            self.stored.alarms[event.gateway, event.ward] += 1
         if event.odd:
             self.reject(f"{event.gateway} {event.epoch}/{event.sequence}", event.odd, event.payload)
         if event.kind == "loss":

@@ -148,7 +148,9 @@ class _Filler:
                 if severity == 17:
                     by = Writer("lan", since_ms + 130_000)
                     acknowledge(connection, by, subject_of_alert(number), WARD_OF[gateway[:2]])
-            for number, alarm in enumerate(alarms(connection, EVERYWHERE, now_ms)):
+            everything = alarms(connection, EVERYWHERE, now_ms, of_one=10_000, most=10_000)
+            newest_first = sorted(everything, key=lambda alarm: -alarm.event.cursor)
+            for number, alarm in enumerate(newest_first):
                 event = alarm.event
                 if event.time_ms > now_ms - 28 * MINUTE_MS:
                     continue

@@ -42,7 +42,7 @@ def newest(connection: Connection, city: City) -> Alarm:
 
 def test_alarms_that_nobody_has_seen_ring(city: City, writing: Connection) -> None:
     found = alarms(writing, EVERYWHERE, city.now_ms)
-    assert [each.event.gateway for each in found[:3]] == ["qt-014", "pk-003", "lp-012"]
+    assert [each.event.gateway for each in found[:3]] == ["lp-012", "pk-003", "qt-014"], "the oldest first"
     assert all(each.handling.rings for each in found)
     assert all(each.event.phase == "start" for each in found), "an end and its evidence have the severity too"
 

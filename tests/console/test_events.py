@@ -9,10 +9,8 @@ from sqlalchemy import Connection, select, text, update
 
 from edge_agent.central import tables
 from edge_agent.central.console.events import (
-    ALARM,
     KINDS,
     QUIET,
-    WARNING,
     EventFilter,
     EventRow,
     Position,
@@ -26,6 +24,7 @@ from edge_agent.central.console.events import (
 )
 from edge_agent.central.console.history import history
 from edge_agent.central.console.verdict import judge_event
+from edge_agent.central.ringing import ALARM, WARNING
 from edge_agent.central.scope import EVERYWHERE, Scope
 from edge_agent.evidence.verify import Verdict
 from tests.console.city import COVERED, HOT, City

@@ -145,6 +145,15 @@ class Book:
                 elif (rule.id, "") in box.episodes:
                     yield from box.judge(rule, "", measures.NO_CONFLICT, mono, now_ms)
 
+    def alarms(
+        self, gateway: str, ward: str, count: int, since_ms: int, mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """So many events that ring have come of a gateway; ``since_ms``: they were received then."""
+        box = self._box(gateway, ward)
+        reading = measures.alarms(box.count_alarms(count, mono))
+        for rule in self._with(Measure.ALARMS):
+            yield from box.judge(rule, "", reading, mono, now_ms, since_ms)
+
     def report(self, report: Report, mono: float, now_ms: int) -> Iterator[Change]:
         """What presence tells."""
         match report:
@@ -175,6 +184,10 @@ class Book:
         """What has lasted long enough by now; ``connected_mono``: since when we have a session."""
         late, self._late = self._late, []
         yield from late
+        for rule in self._with(Measure.ALARMS):
+            for box in self._boxes.values():
+                if (rule.id, "") in box.episodes:
+                    yield from box.judge(rule, "", measures.alarms(box.count_alarms(0, mono)), mono, now_ms)
         if connected_mono is None:
             return
         settled = mono - connected_mono >= SETTLED_S

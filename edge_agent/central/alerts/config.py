@@ -185,6 +185,7 @@ ABOUT = {
     Measure.OUTBOX_OLDEST_S: "how long the oldest event waits; not while infos wait for the uplink's budget",
     Measure.OUTBOX_DEGRADED: "events go out from memory",
     Measure.VERSION_BEHIND: "the agent is older than it should be",
+    Measure.ALARMS: "events that ring, in ten minutes: while the alert is open they do not ring one by one",
     Measure.MISSING_EVENTS: "events that are missing for half an hour to a day, and nobody has said why",
     Measure.CONFLICT: "within a day two boxes reported under one name, or events had numbers of others",
     Measure.UPLINK_PERCENT: "how much of the billing period's budget is used",

@@ -127,6 +127,8 @@ class Desk:
         for sign in stored.signs:
             if isinstance(sign, Heartbeat):
                 self._changes += self._book.heartbeat(sign.gateway, sign.ward, sign.health, mono, now_ms)
+        for (gateway, ward), count in stored.alarms.items():
+            self._changes += self._book.alarms(gateway, ward, count, stored.received_ms, mono, now_ms)
         for event in stored.views:
             self._view(self._book, event, mono, now_ms)
         for event in stored.overrides:

@@ -37,6 +37,7 @@ class Measure(StrEnum):
     VERSION_BEHIND = "version_behind"
     MISSING_EVENTS = "missing_events"
     CONFLICT = "conflict"
+    ALARMS = "alarms_in_10_min"
     UPLINK_PERCENT = "uplink_percent"
     FAILED_UNITS = "failed_units"
     DETECTOR_DEGRADED = "detector_degraded"
@@ -55,6 +56,7 @@ NUMBERS = frozenset(
         Measure.CERTIFICATE_DAYS,
         Measure.OUTBOX_OLDEST_S,
         Measure.MISSING_EVENTS,
+        Measure.ALARMS,
         Measure.UPLINK_PERCENT,
     }
 )
@@ -229,3 +231,8 @@ NO_CONFLICT = Reading(0.0, "no conflict for a day")
 
 def missing_events(count: int) -> Reading:
     return Reading(float(count), f"{count} events are missing, and nobody has said why")
+
+
+def alarms(count: int) -> Reading:
+    """Of the last ten minutes."""
+    return Reading(float(count), f"{count} alarms in 10 min: they are listed and do not ring one by one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,7 @@ from edge_agent.central.alerts.measures import (
 )
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rules import AlertRule
+from edge_agent.central.ringing import FLOOD_WINDOW_S
 
 WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *OF_CENTRE}
 
@@ -51,6 +53,7 @@ class Subject:
     heard_mono: float | None = None
     grace_until_mono: float = 0.0
     version: str = ""
+    alarms: deque[tuple[float, int]] = field(default_factory=deque)  # monotonic s, how many: of ten minutes
     episodes: dict[tuple[str, str], Episode] = field(default_factory=dict)  # by rule and camera
     overrides: dict[tuple[str, str], Overridden] = field(default_factory=dict)  # the same
 
@@ -133,6 +136,17 @@ class Subject:
         return any(
             episode.alert is not None and episode.rule.measure in AWAY for episode in self.episodes.values()
         )
+
+    def count_alarms(self, new: int, mono: float) -> int:
+        """Of the last ten minutes. Those of ten seconds are counted together: a flood needs no memory."""
+        while self.alarms and mono - self.alarms[0][0] > FLOOD_WINDOW_S:
+            self.alarms.popleft()
+        if new and self.alarms and mono - self.alarms[-1][0] < 10.0:
+            began_mono, count = self.alarms.pop()
+            self.alarms.append((began_mono, count + new))
+        elif new:
+            self.alarms.append((mono, new))
+        return sum(count for _, count in self.alarms)
 
     def end(self, at: tuple[str, str], why: str, now_ms: int) -> Iterator[Change]:
         """Whatever the rule says."""

@@ -11,19 +11,36 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Subquery,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from edge_agent.central import tables
-from edge_agent.central.console.events import ALARM, NOT_HIDDEN, OF_NOTE, RULES, EventRow, rows_of
+from edge_agent.central.console.events import NOT_HIDDEN, EventRow, rows_of
+from edge_agent.central.ringing import ALARM, FLOOD_RULE, RINGING_KINDS, RINGING_PHASES
 from edge_agent.central.scope import Scope
 
-RINGING_KINDS = (*RULES, "camera-view", "certificate")
-"""docs/reference/events.md, "what to ring a bell for"; the box's own alarm is a certificate that ends."""
 LOOK_BACK_MS = 7 * 86_400_000
 """An alarm that nobody has closed in a week is in the history, and no longer on the desk."""
 MOST_WORDS = 2_000
+MOST_COUNTED, MOST_GATEWAYS = 1_000, 100_000
+"""Of the alarms of one gateway, the newest."""
+OF_ONE, OF_ALL = 5, 200
+"""Alarms of one gateway in the list, and of all: however many one sends, the others keep their places."""
 
 
 class Outcome(StrEnum):
@@ -61,9 +78,21 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What there is in the database, listed or not."""
+
+    open: int = 0
+    ringing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     event: EventRow
     handling: Handling
+    quiet: bool  # one of so many of its gateway that the alert about them rings instead
+    place: int  # among those of its gateway, from 1: what nobody has acknowledged first, the oldest first
+    of_gateway: Counts
+    of_all: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +123,89 @@ def subject_of_alert(alert: int | str) -> str:
 _H = tables.handling.c
 _E = tables.event.c
 _SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
+_A = tables.alert.c
+_QUIET = (
+    select(_A.id)
+    .where(_A.rule == FLOOD_RULE, _A.gateway == _E.gateway, _A.since_ms <= _E.received_ms)
+    .where(or_(_A.cleared_ms.is_(None), _A.cleared_ms >= _E.received_ms))
+    .exists()
+)
 
 
-def alarms(connection: Connection, scope: Scope, now_ms: int, most: int = 200) -> tuple[Alarm, ...]:
-    """Events that ring or rang and that nobody has closed, the newest first."""
+def alarms(
+    connection: Connection,
+    scope: Scope,
+    now_ms: int,
+    *,
+    gateway: str | None = None,
+    of_one: int = OF_ONE,
+    most: int = OF_ALL,
+) -> tuple[Alarm, ...]:
+    """Events that ring or rang and that nobody has closed: of each gateway the first ``of_one``, the first of
+    every gateway before the second of any. One ``gateway``: only its own."""
+    numbered = _open_alarms(scope, now_ms, gateway).subquery()
     query = (
-        select(_E.cursor, *_H)
-        .join_from(tables.event, tables.handling, _H.subject == _SUBJECT, isouter=True)
-        .where(OF_NOTE, _E.severity >= ALARM, _E.phase.in_(("start", "moment")), _E.kind.in_(RINGING_KINDS))
-        .where(_E.received_ms >= now_ms - LOOK_BACK_MS, _E.event_id.is_not(None))
-        .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
-        .order_by(_E.cursor.desc())
+        select(numbered)
+        .where(numbered.c.place <= of_one)
+        .order_by(numbered.c.place, numbered.c.cursor)
         .limit(most)
     )
     found = {row.cursor: row for row in connection.execute(query)}
-    return tuple(
-        Alarm(event, _handling(found[event.cursor], subject_of_event(event.gateway, event.event_id or "")))
-        for event in rows_of(connection, scope, found)
+    events = {event.cursor: event for event in rows_of(connection, scope, found)}
+    return tuple(_alarm(events[cursor], row) for cursor, row in found.items())
+
+
+def _counted(gateway: str | None) -> Subquery:
+    """Each gateway with the cursor from which on its alarms are counted, however many there are."""
+    of, mine = tables.gateway.c, tables.event.alias("mine")
+    first = (
+        select(mine.c.cursor)
+        .where(mine.c.gateway == of.id, mine.c.severity >= literal_column(str(ALARM)))
+        .order_by(mine.c.cursor.desc())
+        .limit(1)
+        .offset(MOST_COUNTED - 1)
+        .scalar_subquery()
+    )
+    query = select(of.id, func.coalesce(first, 0).label("first"))
+    if gateway is not None:
+        query = query.where(of.id == gateway)
+    # The limit keeps SQLite from asking anew for every alarm.
+    return query.limit(MOST_GATEWAYS).subquery()
+
+
+def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
+    waits = case((and_(_H.acknowledged_ms.is_(None), ~_QUIET), 1), else_=0)
+    place = func.row_number().over(
+        order_by=(_H.acknowledged_ms.is_not(None), _E.cursor), partition_by=_E.gateway
+    )
+    counted = _counted(gateway)
+    return (
+        select(
+            *(_E.cursor, *_H, _QUIET.label("quiet"), place.label("place")),
+            *(
+                func.count().over(partition_by=_E.gateway).label("own_open"),
+                func.sum(waits).over(partition_by=_E.gateway).label("own_ringing"),
+            ),
+            *(func.count().over().label("all_open"), func.sum(waits).over().label("all_ringing")),
+        )
+        .select_from(counted)
+        .join(tables.event, and_(_E.gateway == counted.c.id, _E.cursor >= counted.c.first))
+        .join(tables.handling, _H.subject == _SUBJECT, isouter=True)
+        .where(_E.severity >= literal_column(str(ALARM)))
+        .where(_E.phase.in_(RINGING_PHASES), _E.kind.in_(RINGING_KINDS))
+        .where(_E.received_ms >= now_ms - LOOK_BACK_MS, _E.event_id.is_not(None))
+        .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
+    )
+
+
+def _alarm(event: EventRow, row: Any) -> Alarm:
+    return Alarm(
+        event,
+        handling_of(row, subject_of(event)),
+        bool(row.quiet),
+        row.place,
+        Counts(row.own_open, row.own_ringing),
+        Counts(row.all_open, row.all_ringing),
     )
 
 
@@ -118,7 +213,7 @@ def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> 
     """Of those that somebody has touched."""
     wanted = sorted(set(subjects))
     query = select(tables.handling).where(_H.subject.in_(wanted), scope.of(_H.ward))
-    return {row.subject: _handling(row, row.subject) for row in connection.execute(query)}
+    return {row.subject: handling_of(row, row.subject) for row in connection.execute(query)}
 
 
 def steps(connection: Connection, subject: str) -> tuple[Step, ...]:
@@ -241,7 +336,7 @@ def _cleaned(words: str) -> str:
     return words.strip().replace("\0", "")[:MOST_WORDS]
 
 
-def _handling(row: Any, subject: str) -> Handling:
+def handling_of(row: Any, subject: str) -> Handling:
     return Handling(
         subject,
         row.acknowledged_ms,

@@ -1,25 +1,32 @@
-"""What lies on the desk of whoever is on duty: alarms of cameras and alerts of boxes, in one list."""
+"""What lies on the desk of whoever is on duty: alarms of cameras and alerts of boxes, in one list.
+
+However many one gateway sends, the others keep their places: of each gateway so many are listed, and the
+rest is counted. Counts are of the database, not of the list.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, case, cast, func, literal, select
 
 from edge_agent.central import tables
 from edge_agent.central.console.book import (
+    OF_ALL,
+    OF_ONE,
     Alarm,
+    Counts,
     Handling,
     alarms,
-    handlings,
+    handling_of,
+    subject_of,
     subject_of_alert,
-    subject_of_event,
 )
-from edge_agent.central.console.events import ALARM, event_of
+from edge_agent.central.console.events import event_of
+from edge_agent.central.ringing import ALARM
 from edge_agent.central.scope import Scope
-
-MOST_ALERTS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +41,96 @@ class Item:
     kind: str  # of an event, or the rule of an alert
     words: str  # why, one line
     state: str  # of a camera's view; else empty
-    time_ms: int
+    time_ms: int  # as the gateway says, of an event
+    came_ms: int  # by the centre's clock: what the order goes by
     handling: Handling
+    place: int  # among those of its gateway, from 1
     cursor: int | None = None
-    cleared_ms: int | None = None  # of an alert that is over
+    quiet: bool = False  # another item rings for it
+
+    @property
+    def is_alarm(self) -> bool:
+        return self.severity >= ALARM
 
     @property
     def rings(self) -> bool:
-        return self.severity >= ALARM and self.handling.rings and self.cleared_ms is None
+        return self.is_alarm and self.handling.rings and not self.quiet
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """So many of a gateway, or of a ward where that is empty, are open and not in the list."""
+
+    ward: str
+    gateway: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the two lists: ``more`` are by gateway, ``open`` and ``ringing`` count what there is in all."""
+
+    items: tuple[Item, ...] = ()
+    more: tuple[More, ...] = ()
+    open: int = 0
+    ringing: int = 0
+
+    @property
+    def others(self) -> int:
+        """Not in the list and not in ``more``: there are too many gateways."""
+        return self.open - len(self.items) - sum(each.count for each in self.more)
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    items: tuple[Item, ...]  # what rings, then alarms, then the rest; each the newest first
+    alarms: Part
+    others: Part
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What rings, the oldest first, then alarms, then the rest, each the newest first."""
+        return *self.alarms.items, *self.others.items
 
     @property
     def ringing(self) -> tuple[Item, ...]:
-        return tuple(item for item in self.items if item.rings)
+        return tuple(item for item in self.alarms.items if item.rings)
 
     @property
-    def alarms(self) -> tuple[Item, ...]:
-        return tuple(item for item in self.items if item.severity >= ALARM)
-
-    @property
-    def others(self) -> tuple[Item, ...]:
-        return tuple(item for item in self.items if item.severity < ALARM)
+    def foremost(self) -> tuple[Item, ...]:
+        """What rings, one of every gateway before the second of any."""
+        return tuple(sorted(self.ringing, key=lambda item: (item.place, item.came_ms)))
 
 
-def desk(connection: Connection, scope: Scope, now_ms: int) -> Desk:
-    """All that is open."""
-    items = [_of_event(each) for each in alarms(connection, scope, now_ms)]
-    items += [item for item in _alerts(connection, scope) if item.handling.is_open]
-    items.sort(key=lambda item: (not item.rings, item.severity < ALARM, -item.time_ms))
-    return Desk(tuple(items))
+def desk(
+    connection: Connection, scope: Scope, now_ms: int, *, gateway: str | None = None, of_one: int = OF_ONE
+) -> Desk:
+    """All that is open; of one ``gateway``, or of each gateway the first ``of_one``."""
+    seen = alarms(connection, scope, now_ms, gateway=gateway, of_one=of_one)
+    events = _part([(_of_event(each), each.of_gateway, each.of_all) for each in seen])
+    alerts = [
+        _part(_alerts(connection, scope, gateway, of_one, is_alarm=is_alarm)) for is_alarm in (True, False)
+    ]
+    return Desk(_ordered(events, alerts[0]), _ordered(alerts[1]))
+
+
+def _part(found: Sequence[tuple[Item, Counts, Counts]]) -> Part:
+    left: dict[tuple[str, str], int] = {}
+    for item, own, _ in found:
+        key = item.ward if not item.gateway else "", item.gateway
+        left[key] = left.get(key, own.open) - 1
+    more = tuple(More(ward, gateway, count) for (ward, gateway), count in left.items() if count > 0)
+    of_all = found[0][2] if found else Counts()
+    return Part(tuple(item for item, *_ in found), more, of_all.open, of_all.ringing)
+
+
+def _ordered(*parts: Part) -> Part:
+    """In one list. By when they came to the centre: a gateway with a wrong clock puts nothing on top."""
+    items = sorted(
+        (item for part in parts for item in part.items),
+        key=lambda item: (not item.rings, item.came_ms if item.rings else -item.came_ms),
+    )
+    more = tuple(each for part in parts for each in part.more)
+    return Part(tuple(items), more, sum(part.open for part in parts), sum(part.ringing for part in parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,33 +158,57 @@ def find_subject(connection: Connection, scope: Scope, subject: str) -> Subject 
     return None
 
 
-def _alerts(connection: Connection, scope: Scope) -> list[Item]:
+_A, _H = tables.alert.c, tables.handling.c
+_SUBJECT = literal("alert ") + cast(_A.id, Text)
+
+
+def _alerts(
+    connection: Connection, scope: Scope, gateway: str | None, of_one: int, *, is_alarm: bool
+) -> list[tuple[Item, Counts, Counts]]:
     """Those that are open and that no other one tells already."""
-    columns = tables.alert.c
-    query = (
-        select(tables.alert)
-        .where(columns.cleared_ms.is_(None), columns.folded.is_(False), scope.of(columns.ward))
-        .order_by(columns.opened_ms.desc())
-        .limit(MOST_ALERTS)
+    waits = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
+    of_own = (_A.gateway, case((_A.gateway == "", _A.ward), else_=""))
+    place = func.row_number().over(
+        order_by=(_H.acknowledged_ms.is_not(None), _A.opened_ms, _A.id), partition_by=of_own
     )
-    rows = connection.execute(query).all()
-    touched = handlings(connection, scope, (subject_of_alert(row.id) for row in rows))
-    return [_of_alert(row, touched) for row in rows]
+    handled = [_H[name] for name in ("acknowledged_ms", "acknowledged_by", "owner", "outcome", "closed_ms")]
+    query = (
+        select(
+            *(_A.id, _A.severity, _A.ward, _A.gateway, _A.camera, _A.rule, _A.text, _A.since_ms),
+            *(_A.opened_ms, *handled, place.label("place")),
+            *(
+                func.count().over(partition_by=of_own).label("own_open"),
+                func.sum(waits).over(partition_by=of_own).label("own_ringing"),
+            ),
+            *(func.count().over().label("all_open"), func.sum(waits).over().label("all_ringing")),
+        )
+        .join_from(tables.alert, tables.handling, _H.subject == _SUBJECT, isouter=True)
+        .where(_A.cleared_ms.is_(None), _A.folded.is_(False), scope.of(_A.ward), _H.outcome.is_(None))
+        .where(_A.severity >= ALARM if is_alarm else _A.severity < ALARM)
+    )
+    if gateway is not None:
+        query = query.where(_A.gateway == gateway)
+    numbered = query.subquery()
+    listed = select(numbered).where(numbered.c.place <= of_one)
+    rows = connection.execute(listed.order_by(numbered.c.place, numbered.c.opened_ms).limit(OF_ALL))
+    return [
+        (_of_alert(row), Counts(row.own_open, row.own_ringing), Counts(row.all_open, row.all_ringing))
+        for row in rows
+    ]
 
 
-def _of_alert(row: Any, touched: dict[str, Handling]) -> Item:
+def _of_alert(row: Any) -> Item:
     subject = subject_of_alert(row.id)
     return Item(
         *(subject, row.severity, row.ward, row.gateway, row.camera, row.rule, row.text, "", row.since_ms),
-        touched.get(subject, Handling(subject)),
-        cleared_ms=row.cleared_ms,
+        *(row.opened_ms, handling_of(row, subject), row.place),
     )
 
 
 def _of_event(alarm: Alarm) -> Item:
     event = alarm.event
     return Item(
-        subject_of_event(event.gateway, event.event_id or ""),
-        *(event.severity, event.ward, event.gateway, event.camera, event.kind, event.data.why),
-        *(event.data.state or "", event.time_ms, alarm.handling, event.cursor),
+        *(subject_of(event), event.severity, event.ward, event.gateway, event.camera, event.kind),
+        *(event.data.why, event.data.state or "", event.time_ms, event.received_ms, alarm.handling),
+        *(alarm.place, event.cursor, alarm.quiet),
     )

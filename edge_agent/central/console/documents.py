@@ -5,13 +5,17 @@ A document that cannot be read counts as one that says nothing; the bytes are in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bound
 
+MOST_KEPT, KEPT_BYTES = 1_024, 8_192
+"""Documents that are kept as they were read, and how long each may be: of a city some 3 MB."""
 OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
 
 
@@ -139,6 +143,13 @@ _BIRTH = msgspec.json.Decoder(Birth)
 _EVENT = msgspec.json.Decoder(Event)
 
 
+def _remembered(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
+    """A page of the fleet reads all heartbeats and births, and few have changed since the page before."""
+    kept = lru_cache(MOST_KEPT)(read)
+    return lambda payload: kept(payload) if len(payload or b"") <= KEPT_BYTES else read(payload)
+
+
+@_remembered
 def heartbeat(payload: bytes | None) -> Heartbeat:
     """What is out of bounds is left out, and ``degraded`` says so."""
     found, beyond = _read(_HEARTBEAT, payload, Heartbeat())
@@ -147,6 +158,7 @@ def heartbeat(payload: bytes | None) -> Heartbeat:
     return found
 
 
+@_remembered
 def birth(payload: bytes | None) -> Birth:
     found, _ = _read(_BIRTH, payload, Birth())
     place = found.location

@@ -27,22 +27,14 @@ from sqlalchemy import (
 from edge_agent.central import tables
 from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bounded_time
 from edge_agent.central.console import documents
+from edge_agent.central.ringing import ALARM, RULES, WARNING
 from edge_agent.central.scope import Scope
 
 PAGE = 50
 MOST_PHASES = 500
 NEWEST = 8
 """Media of a camera among which there is a picture."""
-INFO, WARNING, ALARM = 9, 13, 17
-RULES = (
-    "zone-intrusion",
-    "loitering",
-    "line-crossing",
-    "stopped-vehicle",
-    "wrong-way",
-    "crowding",
-)
-"""Kinds of what a rule sees."""
+INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override")
 BOX = ("thermal", "uplink", "certificate", "healing", "update", "clock-correction", "loss")
 QUIET = ("object", "counts", "line-counts", "chain-head", "evidence", "self-test")

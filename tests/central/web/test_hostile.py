@@ -25,6 +25,7 @@ from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.app import PAGES, STREAMS
 from edge_agent.central.web.templates import safely
 from edge_agent.central.web.words import Lang
+from edge_agent.clock import Clock
 from edge_agent.mqtt.central_topics import CentralTopics
 from tests.central.parts import Box
 from tests.central.web import hostile
@@ -46,8 +47,8 @@ class Row:
 class Ingested(House):
     """What is taken also goes to presence and alerts, as the ingest's thread does it."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        super().__init__(folder, clock=clock)
         topics, rules = (
             CentralTopics("tb/v1", "central"),
             [replace(each, for_s=0.0) for each in default_rules()],

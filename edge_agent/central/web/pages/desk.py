@@ -14,6 +14,9 @@ from edge_agent.central.web.login import way_back
 from edge_agent.central.web.refusals import BadRequest, Conflict, NotFound
 from edge_agent.central.web.visit import Visit
 
+HANDED_OVER = 50
+"""Of each gateway, open things that a shift leaves to the next one."""
+
 
 def desk_page(visit: Visit) -> Response:
     found = desk(visit.connection, visit.scope, visit.now_ms)
@@ -78,13 +81,13 @@ def ask_for_clip(visit: Visit) -> Response:
 
 
 def handover_page(visit: Visit) -> Response:
-    found = desk(visit.connection, visit.scope, visit.now_ms)
+    found = desk(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
     past = book.handovers(visit.connection, visit.scope)
     return visit.render("handover.html", desk=found, handovers=past, names=visit.names)
 
 
 def hand_over(visit: Visit) -> Response:
-    found = desk(visit.connection, visit.scope, visit.now_ms)
+    found = desk(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
     with visit.writing() as connection:
         subjects = [item.subject for item in found.items]
         book.hand_over(connection, _writer(visit), visit.scope, visit.form.get("note", ""), subjects)

@@ -19,6 +19,8 @@ from edge_agent.central.web.visit import Visit
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}
 NEWEST = 12
+MOST_ITEMS = 20
+"""Of what is open, on the page of its own site."""
 
 
 def site_page(visit: Visit) -> Response:
@@ -29,7 +31,7 @@ def site_page(visit: Visit) -> Response:
     scope = visit.scope.narrowed(site.ward)
     days = RANGES.get(visit.query("days") or "1", 1)
     past = history(visit.connection, scope, gateway, visit.now_ms - days * DAY_MS, visit.now_ms)
-    on_desk = desk(visit.connection, scope, visit.now_ms)
+    own = desk(visit.connection, scope, visit.now_ms, gateway=gateway, of_one=MOST_ITEMS)
     return visit.render(
         "site.html",
         site=site,
@@ -46,7 +48,7 @@ def site_page(visit: Visit) -> Response:
         days=days,
         ranges=RANGES,
         rows=events(visit.connection, scope, EventFilter(gateway=gateway), size=NEWEST).rows,
-        items=[item for item in on_desk.items if item.gateway == gateway],
+        items=own.items,
     )
 
 

@@ -90,14 +90,15 @@
     const now = ringing();
     const fresh = now.filter((subject) => !known.includes(subject));
     known = now;
-    if (fresh.length > 0) speak();
+    if (fresh.length > 0) speak(fresh);
     sound();
   });
 
   // Screen readers hear it once, in words.
-  function speak() {
-    const item = document.querySelector("#alarms li, #desk li.rings");
-    if (item === null) return;
+  function speak(fresh) {
+    const shown = [...document.querySelectorAll("#alarms li[data-subject], #desk li.rings")];
+    const item = shown.find((each) => fresh.includes(each.dataset.subject)) || shown[0];
+    if (item === undefined) return;
     const what = item.querySelector(".what").textContent.trim();
     const where = item.querySelector(".where").textContent.trim().replace(/\s+/g, " ");
     spoken.textContent = spoken.dataset.words.replace("WHAT", what).replace("WHERE", where);

@@ -102,6 +102,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (r"two boxes report under this name by turns", "hai thiết bị luân phiên báo cáo dưới cùng một tên"),
     (r"no conflict for a day", "một ngày qua không còn xung đột"),
+    (
+        r"(\d+) alarms in 10 min: they are listed and do not ring one by one",
+        "{0} báo động trong 10 phút: có trong danh sách, chuông không reo từng cái",
+    ),
     (r"view (.+)", "góc nhìn {0}"),
     (r"(offline|degraded)", "{0}"),
     (r"(offline|degraded) \((\w+)\)", "{0}: {1}"),
