@@ -6,6 +6,7 @@ at the box comes with another one), whether time is over, its cookie.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import urllib.parse
@@ -14,7 +15,7 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
-from socket import AF_INET6, socket
+from socket import AF_INET6, SHUT_RDWR, socket
 from typing import Any, cast
 
 from edge_agent.config.settings import Camera, Line, LineRule
@@ -27,6 +28,8 @@ from edge_agent.errors import EdgeAgentError
 
 MOST_REQUESTS = 6
 """At once, at all addresses together; a browser opens up to six."""
+FREE_WITHIN_S = 1.0
+"""A slot that was taken from a slow client."""
 SILENT_S = 10.0
 MOST_FORM_BYTES = 100
 WAIT_S = 2.0
@@ -54,7 +57,7 @@ class AimServer:
 
     def __init__(self, places: Sequence[Place], port: int, camera: Camera, watch: Watch, gate: Gate) -> None:
         """``port`` 0: any, another one at each place. Binds; raises EdgeAgentError when the port is taken."""
-        slots = threading.BoundedSemaphore(MOST_REQUESTS)
+        slots = _Slots()
         self._listeners: list[_Listener] = []
         self._threads: list[threading.Thread] = []
         for place in places:
@@ -84,6 +87,42 @@ class AimServer:
             listener.server_close()
 
 
+class _Slots:
+    """Of all listeners together. While all are taken, whoever comes gets that of the client who is slowest in
+    asking: six of them that send a byte now and then do not block the page."""
+
+    def __init__(self) -> None:
+        self._free = threading.BoundedSemaphore(MOST_REQUESTS)
+        self._lock = threading.Lock()  # protects the mapping
+        self._asking: dict[socket, None] = {}  # the oldest first; the values say nothing
+
+    def take(self, connection: socket) -> bool:
+        if not self._free.acquire(blocking=False):
+            self._end_slowest()
+            if not self._free.acquire(timeout=FREE_WITHIN_S):
+                return False
+        with self._lock:
+            self._asking[connection] = None
+        return True
+
+    def asked(self, connection: socket) -> None:
+        """All of its request has come: it is answered now."""
+        with self._lock:
+            self._asking.pop(connection, None)
+
+    def give_back(self, connection: socket) -> None:
+        self.asked(connection)
+        self._free.release()
+
+    def _end_slowest(self) -> None:
+        with self._lock:
+            slowest = next(iter(self._asking), None)
+            if slowest is not None:
+                del self._asking[slowest]
+                with contextlib.suppress(OSError):  # it has just gone by itself
+                    slowest.shutdown(SHUT_RDWR)
+
+
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -96,24 +135,24 @@ class _Listener(ThreadingHTTPServer):
         camera: Camera,
         watch: Watch,
         gate: Gate,
-        slots: threading.BoundedSemaphore,
+        slots: _Slots,
     ) -> None:
         self.place, self.camera, self.watch, self.gate = place, camera, watch, gate
-        self._slots = slots
+        self.slots = slots
         if place.address.version == 6:
             self.address_family = AF_INET6
         super().__init__((str(place.address), port), _Handler)
         self.host = f"{place.host}:{self.server_address[1]}"
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Strangers get no answer at all, and nor does who comes while all slots are taken."""
-        return self.place.admits(client_address[0]) and self._slots.acquire(blocking=False)
+        """Strangers get no answer at all, and nor does who comes while all slots answer somebody."""
+        return self.place.admits(client_address[0]) and self.slots.take(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._slots.release()
+            self.slots.give_back(request)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         """A phone that went away in the middle of an answer."""
@@ -128,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         return cast(_Listener, self.server)
 
     def do_GET(self) -> None:
+        self._at.slots.asked(self.connection)
         if not self._is_wanted():
             return
         parts = urllib.parse.urlsplit(self.path)
@@ -148,7 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_wanted():
             return
         length = self.headers.get("Content-Length", "")
-        if self.path != "/" or not length.isdigit() or int(length) > MOST_FORM_BYTES:
+        # Two lengths are what smuggles requests past a proxy.
+        odd = "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1
+        if self.path != "/" or odd or not length.isdigit() or int(length) > MOST_FORM_BYTES:
             self._say(HTTPStatus.BAD_REQUEST, "bad-request")
             return
         here = f"http://{self._host()}"
@@ -156,6 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.FORBIDDEN, "origin")
             return
         form = urllib.parse.parse_qs(self.rfile.read(int(length)).decode("ascii", "replace"))
+        self._at.slots.asked(self.connection)
         ticket = self._at.gate.enter(form.get("code", [""])[0])
         if ticket is None:
             self._code_form(HTTPStatus.FORBIDDEN, wrong=True)
