@@ -48,9 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+STOP_LIMIT_S = 5.0
+"""A stop takes under two seconds; no part of it is known that could take longer."""
+
+
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.device.memory import limit_malloc_arenas
-    from edge_agent.device.signals import ignore_hangups, stop_on_signals
+    from edge_agent.device.signals import end_in_time, ignore_hangups, stop_on_signals
 
     limit_malloc_arenas()
     hangup = threading.Event()
@@ -91,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
             raise
         print(error, file=sys.stderr)
         settings, instead = known(found.settings), Instead(error, found.since)
-    code = Agent(
+    agent = Agent(
         settings,
         stop,
         load=load,
@@ -100,7 +104,10 @@ def _run(args: argparse.Namespace) -> int:
         source=source,
         log_lines=tail.lines,
         repeat_files=args.repeat_files,
-    ).run()
+    )
+    ended = end_in_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, agent.outbox.hasten)
+    code = agent.run()
+    ended.set()
     ignore_hangups()
     _leave_blocked_threads_behind(code)
     return code

@@ -11,12 +11,19 @@ import errno
 import logging
 import os
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 log = logging.getLogger(__name__)
+
+PATIENCE_S = 10.0
+MAIN_PATIENCE_S = 1.0
+"""For the disk. The main thread feeds the watchdog and has to stop within two seconds."""
+_waiting: set[threading.Thread] = set()  # those that the disk has not answered yet
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -52,15 +59,44 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
 
 
 def write_record(path: Path, record: msgspec.Struct) -> bool:
-    """Replace the file atomically and durably; False (logged) when the disk refuses.
+    """Replace the file atomically and durably; False (logged) when the disk refuses or does not answer.
 
     Blocks for one fsync: callers write at most every few minutes.
     """
+    content, written = msgspec.json.encode(record), False
+
+    def write() -> None:
+        nonlocal written
+        written = _write(path, content)
+
+    if not within_patience(write):
+        log.warning("%s is not written: the disk does not answer", path)
+        return False
+    return written
+
+
+def within_patience(work: Callable[[], None]) -> bool:
+    """Have a thread do it, and wait for it; False when the disk takes too long. Then it goes on by itself,
+    and what is asked for meanwhile is refused at once."""
+    _waiting.intersection_update([thread for thread in tuple(_waiting) if thread.is_alive()])
+    if _waiting:
+        return False
+    thread = threading.Thread(target=work, name="state-file", daemon=True)
+    thread.start()
+    is_main = threading.current_thread() is threading.main_thread()
+    thread.join(MAIN_PATIENCE_S if is_main else PATIENCE_S)
+    if thread.is_alive():
+        _waiting.add(thread)
+        return False
+    return True
+
+
+def _write(path: Path, content: bytes) -> bool:
     temporary = path.with_name(path.name + ".new")
     try:
         temporary.unlink(missing_ok=True)
         with os.fdopen(create_file(temporary, os.O_WRONLY, 0o666), "wb") as file:
-            file.write(msgspec.json.encode(record))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

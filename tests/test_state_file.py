@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,3 +112,24 @@ def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
     path = tmp_path / "count.json"
     assert write_record(path, Count(1))
     assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712)
+
+
+def test_the_main_thread_waits_a_second_at_most_for_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_file, "MAIN_PATIENCE_S", 0.1)
+    path, answers = tmp_path / "count.json", threading.Event()
+    real_fsync = os.fsync
+
+    def fsync(handle: int) -> None:
+        assert answers.wait(30)
+        real_fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    began = time.monotonic()
+    assert not any(write_record(path, Count(number)) for number in range(20))
+    assert time.monotonic() - began < 1.0
+    answers.set()
+    while not write_record(path, Count(20)):
+        assert time.monotonic() - began < 10.0
+    assert read_record(path, Count) == Count(20)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import queue
 import signal
 import threading
-from types import FrameType
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 
 def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool = True) -> threading.Event:
@@ -14,41 +16,68 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
     children to end first. SIGHUP sets ``reload``; without one, or when it says that the terminal from which
     the process was started has been closed, it stops like the others.
 
-    Call it from the main thread, before anything that takes time. A handler runs in the middle of whatever
-    the main thread does, which is mostly waiting for this very event: setting it from there can wait for ever
-    for the lock that the wait holds. So a thread of its own sets it.
+    Call it from the main thread, before anything that takes time. Python runs a handler on the main thread
+    only, between two of its steps: not while that thread waits for a disk that hangs, and in the middle of a
+    wait for this very event. So the signals come through a pipe, and a thread of its own obeys them.
     """
     stop = threading.Event()
-    told: queue.SimpleQueue[int] = queue.SimpleQueue()  # its put() may interrupt anything, itself included
-    asked: list[int] = []
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
     had_terminal = _has_terminal()
 
     def stops(number: int) -> bool:
         return number != signal.SIGHUP or reload is None or (had_terminal and not _has_terminal())
 
-    def obey(number: int, _frame: FrameType | None) -> None:
-        if stops(number):
-            if asked and second_ends:
-                os._exit(128 + number)
-            asked.append(number)
-        told.put(number)
-
-    def pass_on() -> None:
-        while not stops(told.get()):
+    def obey(number: int) -> None:
+        if not stops(number):
             assert reload is not None
             reload.set()
-        stop.set()
+        elif stop.is_set() and second_ends:
+            os._exit(128 + number)
+        else:
+            stop.set()
 
-    threading.Thread(target=pass_on, name="signals", daemon=True).start()
+    def listen() -> None:
+        while numbers := os.read(read_end, 64):
+            for number in numbers:
+                obey(number)
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, obey)
+        signal.signal(number, _heard)
     return stop
+
+
+def end_in_time(
+    stop: threading.Event, within_s: float, code: Callable[[], int], hasten: Callable[[], None] = lambda: None
+) -> threading.Event:
+    """End the process ``within_s`` after ``stop``, whatever a disk that hangs still holds.
+
+    ``hasten`` is called at ``stop``, wherever the main thread is just then. Set the returned event when all
+    has ended by itself.
+    """
+    ended = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        hasten()
+        if not ended.wait(within_s):
+            log.critical("the stop takes longer than %s s, ending without its rest", within_s)
+            os._exit(code())
+
+    threading.Thread(target=watch, name="stop-limit", daemon=True).start()
+    return ended
 
 
 def ignore_hangups() -> None:
     """Nothing is read again any more. Python gives signals their default back while it ends, and a SIGHUP as
     late as that would make a clean stop a killed process."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _heard(_number: int, _frame: object) -> None:
+    """Python has written it into the pipe; without a handler the signal would end the process."""
 
 
 def _has_terminal() -> bool:

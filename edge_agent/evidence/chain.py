@@ -22,6 +22,7 @@ from edge_agent.evidence.journal import Journal
 from edge_agent.evidence.keys import SigningKey, load_or_make
 from edge_agent.model import Severity
 from edge_agent.outbox_model import Draft, Stamp, StoredEvent
+from edge_agent.state_file import within_patience
 from edge_agent.wire import ChainHeadData
 
 log = logging.getLogger(__name__)
@@ -122,11 +123,15 @@ class EvidenceChain:
         waits = self._journal.waiting_bytes
         if signed or waits >= WRITE_AT_BYTES or (waits and now - self._written_mono >= WRITE_EVERY_S):
             self._written_mono = now
-            self._journal.write()
+            self._write()
 
     def close(self) -> None:
         """After the outbox: what it stored last is written too."""
-        self._journal.write()
+        self._write()
+
+    def _write(self) -> None:
+        """A disk that does not answer is passed over: what waits is written with the next."""
+        within_patience(self._journal.write)
 
     # --- signing ---
 

@@ -109,6 +109,10 @@ class Outbox:
         """
         self._writing.open()
 
+    def hasten(self) -> None:
+        """The agent is asked to stop: from now on a disk that does not answer is passed over at once."""
+        self._writing.hasten()
+
     def close(self, timeout_s: float | None = CLOSE_WITHIN_S) -> None:
         """Store what was appended, delete what is owed, and close; raises nothing.
 

@@ -8,6 +8,7 @@ that it does not answer within ``PATIENCE_S`` goes through memory.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import sys
 import threading
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 MAX_BATCH = 256  # appends of one transaction
 PATIENCE_S = 5.0
 """For the disk. A card that cleans up was seen to take a second or two; an alarm can wait no longer."""
+HASTY_S = 0.5  # ... while the agent stops
 OPEN_PATIENCE_S = 30.0  # what is damaged is salvaged then
 MAINTENANCE_PATIENCE_S = 1.0  # of whoever asks for it: it gets done later all the same
 FLUSH_AFTER_S = 5.0
@@ -64,6 +66,7 @@ class Writing:
         follower: EventFollower | None,
     ) -> None:
         self.is_open = False
+        self.patience_s = PATIENCE_S
         self._path = path
         self._queue = stores
         self._open_events = open_events
@@ -138,15 +141,23 @@ class Writing:
 
     def append(self, ticket: Ticket) -> None:
         """Returns when it is done, with a stamp or an error in it."""
-        patience_s = 0.0 if self._queue.hangs else PATIENCE_S
+        waited_s = math.inf
         if self.is_open and not self._queue.hangs:
             self._appended.append(ticket)
             self._work.put(None)
-        while self.is_open and not ticket.wait(patience_s):
-            self._pass_over_the_disk(ticket)
-            patience_s = PATIENCE_S
+            waited_s = 0.0
+        while self.is_open and not ticket.done:
+            if waited_s >= self.patience_s:
+                self._pass_over_the_disk(ticket)
+                waited_s = 0.0
+            ticket.wait(HASTY_S)  # in parts: a stop wants it sooner
+            waited_s += HASTY_S
         if not ticket.done and ticket.claim(Place.MEMORY):
             ticket.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
+
+    def hasten(self) -> None:
+        """The agent stops: wait no longer for a disk than that leaves time for."""
+        self.patience_s = HASTY_S
 
     def forget_open(self, event_id: str) -> None:
         """Never report this event as left open again, although no end of it was appended."""

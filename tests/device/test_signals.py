@@ -49,6 +49,26 @@ def test_the_second_signal_ends_it_at_once() -> None:
         assert child.wait(5) == 128 + 15
 
 
+BLOCKED = """
+import ctypes
+from edge_agent.device.signals import end_in_time, stop_on_signals
+
+end_in_time(stop_on_signals(), 0.2, lambda: 75, lambda: print("hastened", flush=True))
+print("ready", flush=True)
+while True:
+    ctypes.CDLL(None).pause()  # as a call of a disk that hangs: it goes back in as soon as a signal ends it
+"""
+
+
+def test_a_process_whose_main_thread_is_blocked_ends_in_time() -> None:
+    with subprocess.Popen([sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.terminate()
+        assert child.stdout.readline() == "hastened\n"
+        assert child.wait(10) == 75
+
+
 RELOADER = """
 import sys, threading
 from edge_agent.device.signals import stop_on_signals

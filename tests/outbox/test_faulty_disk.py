@@ -26,6 +26,7 @@ def disk() -> Iterator[FaultyDisk]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(writing, "HASTY_S", 0.1)
     monkeypatch.setattr(writing, "MAINTENANCE_PATIENCE_S", 0.2)
 
 
