@@ -14,6 +14,7 @@ from starlette.routing import Route
 from edge_agent.central.web import access, login, pictures, refused, statics
 from edge_agent.central.web.api import inventory
 from edge_agent.central.web.api.events import events_of
+from edge_agent.central.web.framing import OneLength
 from edge_agent.central.web.front import Endpoint, Front, OpenPage, Page
 from edge_agent.central.web.headers import Headers
 from edge_agent.central.web.live.hub import Hub
@@ -67,4 +68,4 @@ def build(front: Front) -> Headers:
 
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, own_error)
-    return Headers(NoNul(app), secure=front.services.console.secure)
+    return Headers(OneLength(NoNul(app)), secure=front.services.console.secure)

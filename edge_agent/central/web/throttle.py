@@ -1,7 +1,8 @@
 """How often a password may be guessed, without a lock that shuts its owner out.
 
-Attempts count against the address that they come from and against the name that they try. Whoever has
-logged in from this browser before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with
+Attempts count against the address that they come from, against the name that they try, and against the two
+together: an office behind one address is not shut out by a colleague who has forgotten his password. Whoever
+has logged in from this browser before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with
 Device Cookies"): his attempts count against that alone, so that somebody who guesses his password all day,
 or at the next desk behind the same address, does not keep him out.
 """
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from edge_agent.clock import Clock
 
 WINDOW_S = 15 * 60.0
-OF_ADDRESS = 10
+OF_ADDRESS = 60
+OF_ADDRESS_AND_NAME = 10
 OF_NAME = 20
 OF_DEVICE = 10
 MOST_KEPT = 20_000
@@ -90,11 +92,8 @@ class Throttle:
         self._clock = clock
         # Guards the counts: of many attempts at once none comes through for free.
         self._lock = threading.Lock()
-        self._addresses, self._names, self._devices = (
-            _Counts(OF_ADDRESS),
-            _Counts(OF_NAME),
-            _Counts(OF_DEVICE),
-        )
+        self._addresses, self._pairs = _Counts(OF_ADDRESS), _Counts(OF_ADDRESS_AND_NAME)
+        self._names, self._devices = _Counts(OF_NAME), _Counts(OF_DEVICE)
 
     def begin(self, address: str, name: str, device: str | None) -> Attempt | float:
         """An attempt, counted until ``succeeded``; or the seconds that have to be waited. ``name`` may be
@@ -105,7 +104,9 @@ class Throttle:
             if device is not None and self._devices.left_s(device, now) == 0.0:
                 wanted = ((self._devices, device),)
             else:
-                wanted = ((self._addresses, _network(address)), (self._names, name[:64]))
+                network, name = _network(address), name[:64]
+                pair = (self._pairs, f"{network} {name}")
+                wanted = ((self._addresses, network), pair, (self._names, name))
             left_s = max(counts.left_s(key, now) for counts, key in wanted)
             if left_s > 0.0:
                 return left_s

@@ -93,6 +93,17 @@ def test_one_account_does_not_take_all_places(house: House, monkeypatch: pytest.
         assert greedy.get("/api/events").status_code == 200, "who does not wait takes no place"
 
 
+def test_ten_logins_of_one_account_do_not_take_all_places(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MOST_OF_ACCOUNT", 2)
+    lan, minh = (house.person(name, Role.VIEWER, "de-tham") for name in ("lan", "minh"))
+    with Ear(house.browser(lan).client), Ear(house.browser(lan).client):
+        assert house.browser(lan).get("/live").status_code == 429, "in a third session"
+        with Ear(house.browser(minh).client):
+            pass
+
+
 def test_nobody_listens_without_login(house: House) -> None:
     answer = house.anybody().get("/live", headers={"Sec-Fetch-Mode": "cors"})
     assert answer.status_code == 401

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.throttle import OF_ADDRESS, OF_DEVICE
+from edge_agent.central.web.throttle import OF_ADDRESS_AND_NAME, OF_DEVICE
 from tests.central.web.house import PASSWORD, Browser, House, csrf_of
 
 
@@ -48,7 +48,7 @@ def test_guessing_ends_and_does_not_keep_out_who_was_here_before(house: House) -
     known = house.browser("lan")
     known.post("/logout")
     thief = Browser(house.anybody())
-    for _ in range(OF_ADDRESS):
+    for _ in range(OF_ADDRESS_AND_NAME):
         assert thief.log_in("lan", "wrong password").status_code == 401
     assert thief.log_in("lan").status_code == 429, "the right one is not even tried"
     assert known.log_in("lan").status_code == 303, (

@@ -150,6 +150,17 @@ def test_what_is_too_large_is_refused(house: House) -> None:
     )
 
 
+def test_a_request_with_two_lengths_is_refused_and_the_next_one_in_it_is_not_answered(house: House) -> None:
+    head = (
+        b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", house.port), timeout=30) as connection:
+        connection.sendall(head + b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path: Path) -> None:
     port = free_port()
     with Mosquitto(tmp_path / "broker") as broker:

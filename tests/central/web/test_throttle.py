@@ -6,6 +6,7 @@ import pytest
 
 from edge_agent.central.web.throttle import (
     OF_ADDRESS,
+    OF_ADDRESS_AND_NAME,
     OF_NAME,
     WINDOW_S,
     Attempt,
@@ -30,22 +31,30 @@ def guesses(throttle: Throttle, address: str, name: str, device: str | None = No
 
 def test_an_address_and_a_name_have_their_limits_and_get_them_back(clock: FakeClock) -> None:
     throttle = Throttle(clock)
-    assert guesses(throttle, "192.0.2.1", "lan") == OF_ADDRESS
-    assert guesses(throttle, "192.0.2.1", "minh") == 0, "another name from the same address"
-    assert guesses(throttle, "192.0.2.2", "lan") == OF_NAME - OF_ADDRESS, "the same name from another one"
+    once = OF_ADDRESS_AND_NAME
+    assert guesses(throttle, "192.0.2.1", "lan") == once
+    assert guesses(throttle, "192.0.2.2", "lan") == OF_NAME - once, "the same name from another address"
     assert guesses(throttle, "192.0.2.3", "lan") == 0
-    assert guesses(throttle, "192.0.2.3", "minh") == OF_ADDRESS, "nobody else is kept out"
+    assert guesses(throttle, "192.0.2.3", "minh") == once, "nobody else is kept out"
     clock.advance(WINDOW_S)
-    assert guesses(throttle, "192.0.2.1", "lan") == OF_ADDRESS
+    assert guesses(throttle, "192.0.2.1", "lan") == once
+
+
+def test_an_office_behind_one_address_is_not_shut_out_by_one_of_it(clock: FakeClock) -> None:
+    throttle = Throttle(clock)
+    assert guesses(throttle, "192.0.2.1", "lan") == OF_ADDRESS_AND_NAME
+    assert guesses(throttle, "192.0.2.1", "minh") == OF_ADDRESS_AND_NAME, "a colleague at a new browser"
+    assert sum(guesses(throttle, "192.0.2.1", f"name-{n}") for n in range(90)) == OF_ADDRESS - 2 * 10
 
 
 def test_of_ipv6_everybody_has_a_network_to_himself(clock: FakeClock) -> None:
     throttle = Throttle(clock)
-    assert guesses(throttle, "2001:db8::1", "lan") == OF_ADDRESS
-    assert guesses(throttle, "2001:db8::ffff:1", "minh") == 0
-    assert guesses(throttle, "2001:db8:0:1::1", "minh") == OF_ADDRESS
-    assert guesses(throttle, "::ffff:192.0.2.1", "tam") == OF_ADDRESS
-    assert guesses(throttle, "192.0.2.1", "hoa") == 0, "the same host, spelt otherwise"
+    once = OF_ADDRESS_AND_NAME
+    assert guesses(throttle, "2001:db8::1", "lan") == once
+    assert guesses(throttle, "2001:db8::ffff:1", "lan") == 0
+    assert guesses(throttle, "2001:db8:0:1::1", "lan") == once
+    assert guesses(throttle, "::ffff:192.0.2.1", "tam") == once
+    assert guesses(throttle, "192.0.2.1", "tam") == 0, "the same host, spelt otherwise"
 
 
 def test_who_succeeds_is_not_counted(clock: FakeClock) -> None:

@@ -59,9 +59,10 @@ async def _wait(
     front: Front, hub: Hub, request: Request, asked: Asked, known: Known, mark: str, found: Events
 ) -> Events:
     """Until there is something, or the time is over, or his token is."""
-    check_room(hub, known.key)
+    check_room(hub, known)
     deleted = found.deleted
-    listener = hub.join(asked.wanted.scope, known.key, known.session is not None, mark)
+    name = known.account.name
+    listener = hub.join(asked.wanted.scope, known.key, known.session is not None, mark, name)
     loop = asyncio.get_running_loop()
     until = loop.time() + asked.wait_s
     try:

@@ -49,6 +49,7 @@ class Listener:
     """Of the session or token that it stands on."""
     person: bool
     """A session: being listened with, it counts as used."""
+    account: str = ""
     heard: int = 0  # number of the newest message that he has been asked about
     ended: bool = False
     waiting: deque[Numbered] = field(default_factory=deque)
@@ -132,9 +133,9 @@ class Hub:
         for listener in listeners:
             listener.end()
 
-    def join(self, scope: Scope, key: str, person: bool, after: str | None) -> Listener:
+    def join(self, scope: Scope, key: str, person: bool, after: str | None, account: str = "") -> Listener:
         """``after`` is the mark of what he has seen; None: nothing, he begins now."""
-        listener = Listener(scope, key, person)
+        listener = Listener(scope, key, person, account)
         with self._lock:
             if self._closed:
                 listener.end()
@@ -157,6 +158,10 @@ class Hub:
 
     def count_of(self, key: str) -> int:
         return sum(each.key == key for each in self._listeners)
+
+    def count_of_account(self, account: str) -> int:
+        """In all its sessions."""
+        return sum(each.account == account for each in self._listeners)
 
     def _missed(self, after: str | None) -> list[Numbered]:
         if after is None:

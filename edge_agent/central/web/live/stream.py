@@ -16,7 +16,9 @@ from edge_agent.central.web.refusals import Refusal, TooMany, Unavailable
 
 MOST_LISTENERS = 200
 MOST_OF_ONE = 20
-"""Streams and waiting questions of one session or token: nobody takes all places."""
+"""Streams and waiting questions of one session or token."""
+MOST_OF_ACCOUNT = 40
+"""In all its sessions: somebody who logs in ten times does not take all places."""
 SIGN_OF_LIFE_S = 15.0
 """Proxies close what says nothing for a minute."""
 RETRY_MS = 2_000
@@ -29,7 +31,7 @@ def stream_of(front: Front, hub: Hub) -> Callable[[Request], Awaitable[Response]
     async def live(request: Request) -> Response:
         try:
             known = await front.who(request, ANYBODY)
-            check_room(hub, known.key)
+            check_room(hub, known)
         except Refusal as refusal:
             return front.refuse(request, refusal)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
@@ -44,16 +46,19 @@ def stream_of(front: Front, hub: Hub) -> Callable[[Request], Awaitable[Response]
     return live
 
 
-def check_room(hub: Hub, key: str) -> None:
+def check_room(hub: Hub, known: Known) -> None:
     """Raises Unavailable, TooMany."""
     if hub.count >= MOST_LISTENERS:
         raise Unavailable(f"{MOST_LISTENERS} listen already", retry_after_s=30)
-    if hub.count_of(key) >= MOST_OF_ONE:
+    if hub.count_of(known.key) >= MOST_OF_ONE:
         raise TooMany(f"{MOST_OF_ONE} streams of yours are open already", retry_after_s=30)
+    if hub.count_of_account(known.account.name) >= MOST_OF_ACCOUNT:
+        raise TooMany(f"{MOST_OF_ACCOUNT} streams of your account are open already", retry_after_s=30)
 
 
 async def _messages(hub: Hub, known: Known, after: str | None) -> AsyncIterator[bytes]:
-    listener = hub.join(known.account.scope, known.key, known.session is not None, after)
+    account = known.account
+    listener = hub.join(account.scope, known.key, known.session is not None, after, account.name)
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()
         while not listener.ended:
