@@ -19,6 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from edge_agent.clock import rfc3339
+from edge_agent.printable import printable
 from edge_agent.secrets import Secret, masked
 
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
@@ -57,14 +58,6 @@ class Masker:
         return masked(text)
 
 
-def one_line(text: str) -> str:
-    """``text`` with control characters escaped: what others sent must not move the cursor, change colours or
-    begin a line of its own."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 class TextFormatter(logging.Formatter):
     """``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``; in the journal without the
     time, which it has itself, and with a priority before every line of a traceback too."""
@@ -76,7 +69,7 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The message alone: a traceback keeps its lines."""
-        return one_line(super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         text = self._masker.mask(super().format(record))

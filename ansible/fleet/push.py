@@ -130,7 +130,7 @@ def push(desk: Desk, release: Release, url: str | None, wait: timedelta, say: Ca
     update = desk.send("update", release.arguments(url), wait, signed=True)
     complete = bool(url)
     for reply in desk.answers(update, until):
-        say(f"{reply['status']}: {reply['text']}")
+        say(_printable(f"{reply['status']}: {reply['text']}"))
         if reply["status"] in FINAL:
             return bool(reply["status"] == "succeeded")
         if reply["status"] == "running" and not complete:
@@ -238,6 +238,11 @@ def signer(operator_key: Path) -> Sign:
 
 def _is_small(wheel: Path) -> bool:
     return wheel.stat().st_size <= MOST_PIECES * PIECE_BYTES
+
+
+def _printable(text: str) -> str:
+    """What a box answers moves no cursor and forges no line."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _sha256(piece: bytes) -> str:

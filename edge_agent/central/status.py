@@ -19,8 +19,8 @@ from edge_agent.central.store import told_of
 from edge_agent.central.streams import Why
 from edge_agent.central.trusted_time.kept import now_ms_of, read_kept
 from edge_agent.errors import CentralError
-from edge_agent.logs import one_line
 from edge_agent.mqtt.central_topics import DEFAULT_ID
+from edge_agent.printable import printable
 
 FRESH_MS = 60_000
 """The note of a running ingest is renewed every ten seconds."""
@@ -109,7 +109,7 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
     else:
-        print("\n".join(map(one_line, status_lines(status))), file=stdout)
+        print("\n".join(map(printable, status_lines(status))), file=stdout)
     return 0 if _runs(status) else 3
 
 

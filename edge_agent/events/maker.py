@@ -14,7 +14,7 @@ from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.settings import Gateway
 from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
 from edge_agent.events.life_sign import Life
-from edge_agent.events.override_line import override_line
+from edge_agent.events.why import certificate_line, override_line
 from edge_agent.hits import (
     TAMPER,
     CertificateHit,
@@ -279,7 +279,7 @@ class EventMaker:
             certificate=hit.which,
             days_left=hit.days_left,
             expires_at=rfc3339(hit.expires_at),
-            why=_certificate_line(hit),
+            why=certificate_line(hit),
             started_at=hit.started_at,
             ended_at=rfc3339(now.at) if ended else None,
             end_reason="renewed" if ended else None,
@@ -358,15 +358,6 @@ def _happened_mono(hit: ObjectHit | RuleHit | ViewHit, last_mono: float, frame: 
             return frame.captured_mono
         case Phase.END:
             return last_mono
-
-
-def _certificate_line(hit: CertificateHit) -> str:
-    which = "the gateway's certificate" if hit.which == "client" else "the CA's certificate"
-    if hit.phase is Phase.END:
-        return f"{which} was renewed, it lasts until {hit.expires_at:%Y-%m-%d}"
-    if hit.days_left < 0:
-        return f"{which} expired on {hit.expires_at:%Y-%m-%d}: no broker lets this gateway in"
-    return f"{which} ends on {hit.expires_at:%Y-%m-%d}, in {hit.days_left} days"
 
 
 def _rounded(value: object) -> object:

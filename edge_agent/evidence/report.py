@@ -11,6 +11,7 @@ from typing import TextIO
 from edge_agent.evidence.links import epoch_joins
 from edge_agent.evidence.records import Record
 from edge_agent.evidence.verify import Finding, Verdict
+from edge_agent.printable import printable
 
 NAMED = 3  # of the lines that are passed over
 NOT_ALL_KNOWN = 3  # exit code
@@ -117,8 +118,3 @@ def spans(records: Collection[Record]) -> Iterator[str]:
 
 def _named(found: Finding) -> str:
     return f"{found.what} ({found.where})" if found.where else found.what
-
-
-def printable(line: str) -> str:
-    """What was read comes from anybody: it must not write lines of its own, or move the cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

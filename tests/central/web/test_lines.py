@@ -29,7 +29,7 @@ from edge_agent.command_room.media_room import fate
 from edge_agent.config.boards import Thermal
 from edge_agent.config.settings import WhenUnsynced
 from edge_agent.device import degraded
-from edge_agent.events.override_line import override_line
+from edge_agent.events.why import override_line
 from edge_agent.evidence import verify
 from edge_agent.hits import TAMPER, AskedBy, OverrideHit, Phase
 from edge_agent.model import CameraState, CameraStatus, Cause

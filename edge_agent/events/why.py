@@ -1,8 +1,8 @@
-"""The ``why`` of ``rule-override`` events: one line for humans."""
+"""The ``why`` of events about the box and its rules: one line for humans."""
 
 from __future__ import annotations
 
-from edge_agent.hits import OverrideHit
+from edge_agent.hits import CertificateHit, OverrideHit, Phase
 
 _OVERRIDDEN = {
     "mask": "is muted: what it reports is an info and no alarm",
@@ -25,3 +25,12 @@ def override_line(hit: OverrideHit) -> str:
         return f"{text}; asked for on the box"
     signed = "not signed" if hit.by.signed_by is None else f"signed by {hit.by.signed_by[:16]}"
     return f"{text}; command {hit.by.command_id}, {signed}"
+
+
+def certificate_line(hit: CertificateHit) -> str:
+    which = "the gateway's certificate" if hit.which == "client" else "the CA's certificate"
+    if hit.phase is Phase.END:
+        return f"{which} was renewed, it lasts until {hit.expires_at:%Y-%m-%d}"
+    if hit.days_left < 0:
+        return f"{which} expired on {hit.expires_at:%Y-%m-%d}: no broker lets this gateway in"
+    return f"{which} ends on {hit.expires_at:%Y-%m-%d}, in {hit.days_left} days"
