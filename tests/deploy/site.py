@@ -159,7 +159,7 @@ class Provisioning:
         """Subscribed with a certificate that the role pki makes, over the open port, as the centre is. It is
         looked at each time: the CA may have been changed."""
         folder = "/root/watcher"
-        self.play_well(str(Path(__file__).with_name("watcher.yml")), watcher=WATCHER, watcher_folder=folder)
+        self.play_well("user.yml", user=WATCHER, user_folder=folder)
         kept = self.broker.root / folder[1:]
         tls = ssl.create_default_context(cafile=str(kept / "ca.crt"))
         tls.load_cert_chain(kept / "client.crt", kept / "client.key")
