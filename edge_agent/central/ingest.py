@@ -238,7 +238,7 @@ class Ingest:
         self._confirmations.note(stored)
         self._running.count(stored)
         self._watch.heard(stored)
-        self._desk.heard(stored)
+        self._desk.heard(stored, delivered[-1].session)
         for sign in stored.signs:
             if isinstance(sign, Heartbeat) and sign.health.clock.synced:
                 self._clock.heard(sign.gateway, milliseconds(sign.health.time))

@@ -28,7 +28,7 @@ from edge_agent.central.ringing import rings
 from edge_agent.central.settings import History
 from edge_agent.central.store import Batch
 from edge_agent.central.streams import MOST_BRANCHES, Stream, Why, branch
-from edge_agent.mqtt.central_topics import CentralTopics
+from edge_agent.mqtt.central_topics import CentralTopics, UpKind
 from edge_agent.mqtt.inbox import Arrived
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 HEAD_BYTES = 1_024
 """Kept of a message that was rejected."""
 TOPIC_CHARACTERS = 300
+RETAINED = (UpKind.STATE, UpKind.BIRTH)
+"""What a gateway may leave at the broker; more of it fills the broker's memory for good."""
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class Stored:
     reborn: set[str] = field(default_factory=set)
     heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
     signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
+    retained: defaultdict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
+    """Topics of each gateway that nobody needs retained: whether the broker retains something there."""
     views: list[Event] = field(default_factory=list)  # new ones of the kind camera-view
     overrides: list[Event] = field(default_factory=list)  # new ones of the kind rule-override
     conflicts: Counter[str] = field(default_factory=Counter)
@@ -77,6 +81,8 @@ class Intake:
         """Raises StoreUnusable where a picture cannot be written."""
         taking = _Taking(known, batch, now_ms, self._pictures, self._slot_ms)
         for arrived in arrivals:
+            if arrived.retained:
+                self._note_retained(arrived, taking.stored)
             try:
                 taking.take(self._read(arrived))
             except Malformed as error:
@@ -89,6 +95,11 @@ class Intake:
         taking = _Taking(Known(), batch, now_ms, self._pictures, self._slot_ms)
         taking.reject(arrived.topic, reason, arrived.payload)
         return taking.stored
+
+    def _note_retained(self, arrived: Arrived, stored: Stored) -> None:
+        found = self._topics.parse_up(arrived.topic)
+        if found is not None and found.kind not in RETAINED:
+            stored.retained[found.gateway][f"{found.kind}/{found.name}"] = bool(arrived.payload)
 
     def _read(self, arrived: Arrived) -> Message:
         topic = self._topics.parse_up(arrived.topic)

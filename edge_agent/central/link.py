@@ -208,7 +208,7 @@ class Link:
         self._forget()
         try:
             if self._subscriptions:
-                connection.subscribe(self._subscriptions)
+                connection.subscribe(self._subscriptions, retain_as_published=True)
         except MqttError as error:
             self._broken(error)
         self.announce()

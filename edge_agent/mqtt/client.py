@@ -15,6 +15,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.config.settings import Broker, Mqtt
 from edge_agent.errors import MqttError
@@ -115,9 +116,11 @@ class Connection:
             raise MqttError(f"{self.broker.host}: cannot publish: {paho.error_string(info.rc)}")
         return info.mid
 
-    def subscribe(self, topics: tuple[str, ...]) -> None:
-        """Raises MqttError like ``publish``."""
-        rc, _ = self._client.subscribe([(topic, 1) for topic in topics])
+    def subscribe(self, topics: tuple[str, ...], *, retain_as_published: bool = False) -> None:
+        """``retain_as_published``: what is retained is marked so also when it is new. Raises MqttError like
+        ``publish``."""
+        options = SubscribeOptions(qos=1, retainAsPublished=retain_as_published)
+        rc, _ = self._client.subscribe([(topic, options) for topic in topics])
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"{self.broker.host}: cannot subscribe: {paho.error_string(rc)}")
 

@@ -62,7 +62,7 @@ class Ward:
 
     def missing(self, **counts: int) -> None:
         named = {name.replace("_", "-"): count for name, count in counts.items()}
-        self._note(self.book.missing(named, self.mono, self.now_ms))
+        self._note(self.book.counted(Measure.MISSING_EVENTS, named, self.mono, self.now_ms))
 
     def told(self, since: float = 0.0) -> list[str]:
         """``opened dt-1/cam-1 tamper``, in order."""

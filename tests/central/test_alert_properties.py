@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_agent.central.alerts.book import Book
 from edge_agent.central.alerts.config import default_rules
+from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.health import Health
@@ -89,7 +90,7 @@ def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
             case "view", [box, present]:
                 told.hear(book.view(box, "cam-1", "moved", present, mono, now_ms))
             case "missing", [counts]:
-                told.hear(book.missing(counts, mono, now_ms))
+                told.hear(book.counted(Measure.MISSING_EVENTS, counts, mono, now_ms))
             case "wait", [seconds]:
                 mono += seconds
                 told.hear(book.tick(mono, round(mono * 1000), connected_mono))
@@ -104,7 +105,7 @@ def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
         told.hear(book.heartbeat(box, "de-tham", well, mono, 0))
     for ward in WARDS:
         told.hear(book.report(OutageReport(ward, (), 3, 0), mono, 0))
-    told.hear(book.missing({}, mono, 0))
+    told.hear(book.counted(Measure.MISSING_EVENTS, {}, mono, 0))
     for _ in range(3):
         mono += 1_000.0
         for box in BOXES:

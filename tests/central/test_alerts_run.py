@@ -35,6 +35,7 @@ QUICK = [
     {"id": "clock", "enabled": False},
     {"id": "tamper", "clear_s": 0},
     {"id": "rule-muted", "clear_s": 0},
+    {"id": "retained", "clear_s": 0},
 ]
 
 
@@ -279,3 +280,21 @@ def test_a_receiver_that_nobody_vouches_for_gets_nothing_and_the_log_no_secret(
     assert (receiver.asked, posting.taken()) == (0, [])
     assert "hunter2" not in caplog.text
     assert receiver.url not in caplog.text
+
+
+def test_what_a_gateway_leaves_at_the_broker_is_an_alert_until_it_is_cleared(
+    centre: Centre, boxes: Boxes, broker: Mosquitto
+) -> None:
+    box = Box()
+    boxes.say(box.heartbeat("s-1"))
+    for camera in ("cam-1", "cam-2"):
+        boxes.publish(f"{box.up}/event/{camera}", b"junk", retain=True)
+    boxes.publish(*box.state("online", "s-1"), retain=True)
+    boxes.wait_for(lambda: alerts(boxes, box, "retained") != [])
+    assert "messages are retained at the broker" in alerts(boxes, box, "retained")[0]["text"]
+    centre.stop()
+    centre.start()
+    boxes.publish(f"{box.up}/event/cam-1", b"", retain=True)
+    assert alerts(boxes, box, "retained")[-1]["state"] == "open"
+    boxes.publish(f"{box.up}/event/cam-2", b"", retain=True)
+    boxes.wait_for(lambda: alerts(boxes, box, "retained")[-1] == {})

@@ -116,15 +116,17 @@ class Book:
                 standing |= {text}
             yield from box.judge_overrides(rule, camera, standing, mono, now_ms)
 
-    def missing(self, counts: Mapping[str, int], mono: float, now_ms: int) -> Iterator[Change]:
-        """Events of each gateway that are missing, and nobody has said why."""
-        for rule in self._with(Measure.MISSING_EVENTS):
+    def counted(
+        self, measure: Measure, counts: Mapping[str, int], mono: float, now_ms: int
+    ) -> Iterator[Change]:
+        """What the centre has counted of each gateway: missing events that nobody explains, and so on."""
+        for rule in self._with(measure):
             for gateway, box in self._boxes.items():
                 count = counts.get(gateway, 0)
                 if box.away:
                     continue
                 if count or (rule.id, "") in box.episodes:
-                    reading = measures.missing_events(count)
+                    reading = measures.COUNTED[measure](count)
                     yield from box.judge(rule, "", reading, mono, now_ms)
 
     def centre(

@@ -194,6 +194,7 @@ ABOUT = {
     Measure.EVIDENCE_DEGRADED: "clips are not kept",
     Measure.UPDATE_REVERTED: "the last release went back",
     Measure.CONFIG_GIVEN_UP: "the last configuration that was pushed was taken back",
+    Measure.RETAINED_MESSAGES: "messages that the box left at the broker beside its state and birth (retain)",
     Measure.CENTRE_CLOCK: "the clock of the centre differs from what gateways and its own count say",
     Measure.DELETIONS_HELD: "a run of retention would delete so much that an administrator must release it",
 }

@@ -39,6 +39,8 @@ PENDING_EVERY_S = 60.0
 FRESH_MS = 600_000
 """An event about a view that is older says nothing about now: it waited in an outbox."""
 MOST_OVER = 2_000
+MOST_RETAINED = 1_000
+"""Counted of one gateway."""
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
 
@@ -87,7 +89,8 @@ class Desk:
         self._pending: dict[Key, int] = {}  # as the table has it
         self._new_pending: dict[Key, int] | None = None
         self._pending_mono = clock.monotonic()
-        self._session = ""
+        self._session = self._heard_session = ""
+        self._retained: dict[str, set[str]] = {}  # gateway -> topics, in this session with the broker
         self._conflicts: dict[str, Conflict] = {}  # by gateway
 
     @property
@@ -119,16 +122,24 @@ class Desk:
         if self._webhook is not None:
             self._webhook.submit(kept.notifications)
 
-    def heard(self, stored: Stored) -> None:
-        """Of a committed batch."""
+    def heard(self, stored: Stored, session: str = "") -> None:
+        """Of a committed batch, which came in that session with the broker."""
         if self._book is None:
             return
+        if session != self._heard_session:  # the broker says anew what it retains
+            self._heard_session = session
+            self._retained.clear()
         mono, now_ms = self._clock.monotonic(), self._now_ms()
         for sign in stored.signs:
             if isinstance(sign, Heartbeat):
                 self._changes += self._book.heartbeat(sign.gateway, sign.ward, sign.health, mono, now_ms)
         for (gateway, ward), count in stored.alarms.items():
             self._changes += self._book.alarms(gateway, ward, count, stored.received_ms, mono, now_ms)
+        for gateway, topics in stored.retained.items():
+            known = self._retained.setdefault(gateway, set())
+            known.difference_update(topic for topic, is_there in topics.items() if not is_there)
+            new = [topic for topic, is_there in topics.items() if is_there and topic not in known]
+            known.update(new[: MOST_RETAINED - len(known)])
         for event in stored.views:
             self._view(self._book, event, mono, now_ms)
         for event in stored.overrides:
@@ -155,8 +166,9 @@ class Desk:
             for gap in stream.gaps:
                 if gap.why is Why.MISSING and PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
-        self._changes += self._book.missing(counts, self._clock.monotonic(), now_ms)
-        self._judge_conflicts(self._book, self._clock.monotonic(), now_ms)
+        mono = self._clock.monotonic()
+        self._changes += self._book.counted(Measure.MISSING_EVENTS, counts, mono, now_ms)
+        self._judge_conflicts(self._book, mono, now_ms)
 
     def centre(self, measure: Measure, trouble: str | None) -> None:
         """What is wrong with the centre itself; None: nothing."""
@@ -171,6 +183,8 @@ class Desk:
         mono, now_ms = self._clock.monotonic(), self._now_ms()
         for report in reports:
             self._changes += self._book.report(report, mono, now_ms)
+        retained = {gateway: len(topics) for gateway, topics in self._retained.items()}
+        self._changes += self._book.counted(Measure.RETAINED_MESSAGES, retained, mono, now_ms)
         self._changes += self._book.tick(mono, now_ms, connected_mono)
         if mono - self._pending_mono >= PENDING_EVERY_S:
             self._pending_mono = mono

@@ -44,6 +44,7 @@ class Measure(StrEnum):
     EVIDENCE_DEGRADED = "evidence_degraded"
     UPDATE_REVERTED = "update_reverted"
     CONFIG_GIVEN_UP = "config_given_up"
+    RETAINED_MESSAGES = "retained_messages"
     CENTRE_CLOCK = "centre_clock"
     DELETIONS_HELD = "deletions_held"
 
@@ -57,6 +58,7 @@ NUMBERS = frozenset(
         Measure.OUTBOX_OLDEST_S,
         Measure.MISSING_EVENTS,
         Measure.ALARMS,
+        Measure.RETAINED_MESSAGES,
         Measure.UPLINK_PERCENT,
     }
 )
@@ -236,3 +238,14 @@ def missing_events(count: int) -> Reading:
 def alarms(count: int) -> Reading:
     """Of the last ten minutes."""
     return Reading(float(count), f"{count} alarms in 10 min: they are listed and do not ring one by one")
+
+
+def retained_messages(count: int) -> Reading:
+    return Reading(float(count), f"{count} messages are retained at the broker that nobody needs there")
+
+
+COUNTED: dict[Measure, Callable[[int], Reading]] = {
+    Measure.MISSING_EVENTS: missing_events,
+    Measure.RETAINED_MESSAGES: retained_messages,
+}
+"""Of a box, counted by the centre."""

@@ -144,7 +144,7 @@ def alerts() -> Iterator[str]:
     yield from (rule.words(measures.OF_BOX[rule.measure](told)) for rule in shipped)
     yield from presence()
     yield measures.version_behind("0.1.0", "0.2.0").text
-    yield measures.missing_events(3).text
+    yield from (reading(3).text for reading in measures.COUNTED.values())
     yield from (measures.conflict(events).text for events in (0, 3))
     yield measures.NO_CONFLICT.text
     yield from measures.OF_CENTRE.values()

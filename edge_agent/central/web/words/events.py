@@ -73,6 +73,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-evidence": ("Chứng cứ không lưu được", "Evidence is not kept"),
     "rule-update-reverted": ("Cập nhật bị lùi lại", "An update went back"),
     "rule-config-refused": ("Cấu hình bị từ chối", "Configuration refused"),
+    "rule-retained": ("Bản tin thừa ở máy chủ MQTT", "Needless messages at the broker"),
     "rule-centre-clock": ("Đồng hồ của trung tâm sai", "Clock of the centre is wrong"),
     "rule-deletions-held": ("Việc xóa dữ liệu cũ chờ duyệt", "Deletion waits for a release"),
     "phase-start": ("Bắt đầu", "Begins"),

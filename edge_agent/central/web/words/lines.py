@@ -59,6 +59,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"(\d+) of (\d+) boxes went at once", "{0} trong {1} thiết bị mất liên lạc cùng lúc"),
     (r"the centre's clock is (.+) ahead of (.+)", "đồng hồ của trung tâm chạy nhanh {0} so với {1}"),
     (r"the centre's clock is (.+) behind (.+)", "đồng hồ của trung tâm chạy chậm {0} so với {1}"),
+    (
+        r"(\d+) messages are retained at the broker that nobody needs there",
+        "{0} bản tin không cần thiết đang bị lưu lại ở máy chủ MQTT",
+    ),
     (r"the centre's clock is right", "đồng hồ của trung tâm đã đúng"),
     (r"most gateways", "đa số thiết bị"),
     (r"what the centre has counted", "thời gian do trung tâm tự đếm"),
