@@ -19,7 +19,6 @@ from edge_agent.central.store import Store
 from edge_agent.mqtt.central_topics import CentralTopics
 from edge_agent.mqtt.inbox import Arrived
 from tests.central.parts import Box, Boxes, Centre
-from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 
@@ -154,32 +153,6 @@ def test_a_gateway_is_asked_for_its_birth_when_there_is_none_or_an_old_one(
         boxes.say(two.birth("s-1"), two.heartbeat("s-1"), one.heartbeat("s-2"))
         boxes.wait_for(lambda: len(boxes.on("/cmd/rebirth")) == 2)
         assert boxes.on("/cmd/rebirth")[1].topic == f"{one.down}/cmd/rebirth"
-
-
-def test_with_a_certificate_at_the_fleets_own_broker(tmp_path: Path) -> None:
-    box, out = Box(), tmp_path / "heard"
-    ward = {"name": "ward-dt", "ward": box.ward}
-    with FleetBroker(tmp_path, {box.id: box.ward}, [ward]) as broker:
-        own = broker.issue("central")
-        files = {"ca_file": str(broker.ca), "cert_file": str(own.cert), "key_file": str(own.key)}
-        mqtt = {"brokers": [f"mqtts://127.0.0.1:{broker.port}"], **files}
-        asked = ("-q", "1", "-C", "1", "-t", f"{box.down}/ack")
-        with out.open("w") as file:
-            listening = subprocess.Popen(broker.client("mosquitto_sub", ward["name"], *asked), stdout=file)
-        try:
-            with Centre(tmp_path / "centre", broker.port, mqtt=mqtt) as centre:
-                wait_until(lambda: " as central " in broker.log and " as ward-dt " in broker.log)
-                topic, payload = box.event(1)
-
-                def heard() -> bool:  # sent until it is confirmed, as the agent does
-                    return broker.publish(box.id, topic, payload.decode()).code != 0 or listening.poll() == 0
-
-                wait_until(heard, 15, "down/ack")
-                assert centre.numbers(box) == [1]
-        finally:
-            listening.kill()
-            listening.wait(10)
-    assert '"upto":1' in out.read_text()
 
 
 def test_without_its_libraries_the_command_says_what_to_install(tmp_path: Path) -> None:

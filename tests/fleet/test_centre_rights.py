@@ -47,4 +47,5 @@ def test_it_confirms_events_and_asks_for_clips(tmp_path: Path, apart: bool) -> N
             more = ("-i", "teller", "-q", "1", "-t", topic, "-m", payload.decode())
             assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
             wait_until(lambda: "/down/ack" in down.read_text(), what="the confirmation")
+            assert centre.numbers(box) == [1]
             connections.close()
