@@ -270,7 +270,7 @@ class Cameras:
         return running
 
     def _let_go(self, camera_ids: Sequence[str]) -> None:
-        """Of a camera that hangs in FFmpeg only the reading thread stays, until FFmpeg's own timeout. Its
+        """Of a camera that does not answer only the reading thread stays, until its time is up. Its
         packet ring is its own, and closed."""
         for camera in [self._running[id_] for id_ in camera_ids if id_ in self._running]:
             for loop in camera.loops:
@@ -290,7 +290,7 @@ class Cameras:
             camera.lane.loop.join(max(0.0, deadline - time.monotonic()))
 
     def join_readers(self, deadline: float) -> None:
-        """Until the monotonic ``deadline``; one that is blocked in FFmpeg ends with the process."""
+        """Until the monotonic ``deadline``; one that waits for its camera ends with the process."""
         for camera in self._all():
             camera.reader.join(max(0.0, deadline - time.monotonic()))
 

@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _leave_blocked_threads_behind(code: int) -> None:
-    """End now if a thread is still inside FFmpeg or a detector, which nothing can interrupt.
+    """End now if a thread is still inside a camera's connection or a detector, which nothing can interrupt.
 
     Python's own end would unwind such a thread in the middle of C++ code, and that aborts the process:
     seen with OpenCV as exit code -6.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from av.error import FFmpegError
 
 from edge_agent.capture.h264 import FrameNumWatch
+from edge_agent.capture.picture_limits import MOST_PIXELS, PictureLimits
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -36,7 +37,11 @@ class Decoder:
     broken too, and looks like motion. What libavcodec cannot know is looked at here: see ``h264.py``.
     """
 
-    def __init__(self, context: VideoCodecContext) -> None:
+    def __init__(self, context: VideoCodecContext, *, limited: bool = False) -> None:
+        """``limited``: the stream comes from outside, and may ask for so much memory and no more."""
+        if limited:
+            context.options = {"max_pixels": str(MOST_PIXELS)}
+        self._limits = PictureLimits(context.name, context.extradata or b"") if limited else None
         context.thread_type = "NONE"  # threads add a frame of latency each and cost more in total
         context.thread_count = 1
         self.context = context
@@ -58,9 +63,11 @@ class Decoder:
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
         """The frames that ``packet`` completes. ``None`` or an empty packet drains what is held back and
-        makes the decoder ready for an unrelated stream of the same codec."""
+        makes the decoder ready for an unrelated stream of the same codec. Raises ``PictureTooLarge``."""
         if packet is None or not packet.size:
             return self._drain()
+        if self._limits is not None:
+            self._limits.check(memoryview(packet), self.context.reorder_depth)
         if self._incomplete(packet):
             self._break(packet)
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge_agent.capture.decoder import Decoded
 from edge_agent.capture.failures import check_size, failure
 from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.picture_limits import PictureTooLarge
 from edge_agent.capture.ring import Connection, RingPacket
 from edge_agent.capture.source import Limits
 from edge_agent.capture.turned import quarter_turns
@@ -77,7 +78,11 @@ class Decoding:
         pts = item.packet.pts
         if pts is not None:
             self._note_stamp(pts, item.stamp_mono)
-        shots = self._shots(self._decoder.decode(item.packet), item)
+        try:
+            frames = self._decoder.decode(item.packet)
+        except PictureTooLarge as error:
+            raise failure(self._camera_id, Cause.UNSUPPORTED, str(error)) from None
+        shots = self._shots(frames, item)
         if not item.packet.size:  # what follows begins anew
             self._stamps.clear()
             self._last_pts = None

@@ -1,18 +1,17 @@
-"""The one place where FFmpeg's and the system's errors become a ``Cause``.
+"""The one place where FFmpeg's, the system's and the cameras' own errors become a ``Cause``.
 
-FFmpeg's exceptions carry the URL with the password in it, in text and in attributes. So nothing of them
-goes on: a ``CaptureError`` is built from words of our own, and is raised ``from None``, which keeps the
-original out of tracebacks too.
+FFmpeg's exceptions name what was opened, in text and in attributes. So nothing of them goes on: a
+``CaptureError`` is built from words of our own, and is raised ``from None``, which keeps the original out of
+tracebacks too.
 """
 
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from enum import Enum
 
 from av import error as av_error
 
-from edge_agent.capture.probe import Answer, probe
 from edge_agent.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
 from edge_agent.model import Cause
 
@@ -20,16 +19,10 @@ SMALLEST_SIDE = 32
 """Pixels. Motion and tracking average over blocks and look for corners: of less nothing remains."""
 
 _BY_TYPE: tuple[tuple[type[Exception], Cause, str], ...] = (
-    (av_error.ConnectionRefusedError, Cause.REFUSED, "the host refuses the connection"),
-    (av_error.HTTPNotFoundError, Cause.NOT_FOUND, "the camera does not know this path (404)"),
-    (av_error.HTTPServerError, Cause.UNREACHABLE, "the camera answers with a server error (5xx)"),
-    (av_error.HTTPClientError, Cause.REFUSED, "the camera refuses the stream (4xx): too many viewers?"),
     (av_error.FileNotFoundError, Cause.NOT_FOUND, "there is no such file or device"),
     (av_error.IsADirectoryError, Cause.UNSUPPORTED, "this is a folder, not a video"),
     (av_error.PermissionError, Cause.UNAUTHORIZED, "the agent may not read it"),
-    (av_error.ProtocolNotFoundError, Cause.UNSUPPORTED, "this kind of URL is not supported"),
     (av_error.DecoderNotFoundError, Cause.UNSUPPORTED, "there is no decoder for its codec"),
-    (av_error.TimeoutError, Cause.UNREACHABLE, "the host does not answer"),
 )
 _BY_ERRNO = {
     errno.EHOSTUNREACH: (Cause.UNREACHABLE, "there is no route to the host"),
@@ -38,44 +31,96 @@ _BY_ERRNO = {
     errno.ENOTTY: (Cause.UNSUPPORTED, "this is not a video device"),
     errno.ENODEV: (Cause.NOT_FOUND, "the device is gone"),
 }
-_BY_ANSWER = {
-    Answer.NO_ADDRESS: (Cause.UNREACHABLE, "its name cannot be resolved"),
-    Answer.NO_CONNECTION: (Cause.UNREACHABLE, "the host does not answer"),
-    Answer.REFUSED: (Cause.REFUSED, "the host refuses the connection"),
-    Answer.SILENT: (Cause.STALLED, "the host accepts the connection and says nothing"),
-    Answer.CLOSED: (Cause.ENDED, "the host closes the connection at once"),
-    Answer.FOREIGN: (Cause.NO_VIDEO, "what answers there is not a camera"),
-    Answer.SPEAKS: (Cause.NO_VIDEO, "the camera answers, but describes no video that can be read"),
-}
-_UNAUTHORIZED = (av_error.HTTPUnauthorizedError, av_error.HTTPForbiddenError)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a network source is; never has the credentials."""
+class Fault(Enum):
+    """What a camera on the network does wrong, and the cause that is reported for it."""
 
-    scheme: str
-    host: str
-    port: int
+    NO_ADDRESS = (Cause.UNREACHABLE, "its name cannot be resolved")
+    NO_ROUTE = (Cause.UNREACHABLE, "there is no route to the host")
+    NO_NETWORK = (Cause.UNREACHABLE, "there is no network")
+    NO_CONNECTION = (Cause.UNREACHABLE, "the host does not answer")
+    REFUSED = (Cause.REFUSED, "the host refuses the connection")
+    NO_TLS = (Cause.NO_VIDEO, "what answers there does not speak TLS")
+    SILENT = (Cause.STALLED, "the host accepts the connection and says nothing")
+    CLOSED = (Cause.ENDED, "the host closes the connection at once")
+    FOREIGN = (Cause.NO_VIDEO, "what answers there is not a camera")
+    BROKE = (Cause.ENDED, "the connection broke")
+    PLAY_SILENT = (Cause.STALLED, "the camera does not answer when the stream is to begin")
+    PLAY_CLOSED = (Cause.ENDED, "the camera closes the connection when the stream is to begin")
+    TOO_MUCH = (
+        Cause.UNSUPPORTED,
+        "the camera sends more than an answer may have",
+    )
+    TOO_LARGE_UNIT = (
+        Cause.UNSUPPORTED,
+        "a picture of the stream has more than 4 MB",
+    )
+    REDIRECTED = (
+        Cause.NOT_FOUND,
+        "the camera redirects to another address (3xx), which is not followed",
+    )
+    NOT_FOUND = (Cause.NOT_FOUND, "the camera does not know this path (404)")
+    TOO_MANY = (Cause.REFUSED, "the camera refuses the stream (4xx): too many viewers?")
+    SERVER_ERROR = (Cause.UNREACHABLE, "the camera answers with a server error (5xx)")
+    UNDESCRIBED = (Cause.NO_VIDEO, "the camera answers, but describes no video that can be read")
+    NO_VIDEO = (Cause.NO_VIDEO, "there is no video in the stream")
+    NO_DECODER = (Cause.UNSUPPORTED, "there is no decoder for its codec")
+    WRONG_LOGIN = (Cause.UNAUTHORIZED, "wrong user name or password")
+    NO_LOGIN = (Cause.UNAUTHORIZED, "the camera wants a user name and password")
+    UNKNOWN_LOGIN = (Cause.UNAUTHORIZED, "the camera offers no way to log in that the agent knows")
+    BASIC_ONLY = (
+        Cause.UNAUTHORIZED,
+        "the camera offers Basic login only: switch Digest on in the camera, or set allow_basic: true",
+    )
+
+    @property
+    def cause(self) -> Cause:
+        return self.value[0]
+
+    @property
+    def detail(self) -> str:
+        return self.value[1]
 
 
-def open_failed(
-    error: Exception, camera_id: str, endpoint: Endpoint | None, has_credentials: bool
-) -> CaptureError:
-    """What to raise when ``av.open`` raised ``error``. ``endpoint`` is None for files and devices.
+class CameraFault(Exception):
+    """What is wrong with a camera; becomes a ``CaptureError`` where the camera's id is known."""
 
-    FFmpeg says the same "invalid data" for a silent host, for garbage and for a closed connection: then the
-    host is asked once more, without credentials, which takes at most a few seconds.
-    """
-    if isinstance(error, _UNAUTHORIZED):
-        told = (
-            "wrong user name or password" if has_credentials else "the camera wants a user name and password"
-        )
-        return SourceRejected(camera_id, Cause.UNAUTHORIZED, told)
-    known = _known(error)
-    if known is None and endpoint is not None:
-        known = _BY_ANSWER[probe(endpoint.scheme, endpoint.host, endpoint.port)]
-    cause, detail = known or (Cause.UNSUPPORTED, "this is not a video that can be read")
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.detail)
+        self.fault = fault
+
+
+def fault_of_status(status: int, *, has_credentials: bool) -> Fault:
+    """What a final answer of RTSP or HTTP means that is no success."""
+    if status in (401, 403):
+        return Fault.WRONG_LOGIN if has_credentials else Fault.NO_LOGIN
+    if status == 404:
+        return Fault.NOT_FOUND
+    if 300 <= status < 400:
+        return Fault.REDIRECTED
+    if 400 <= status < 500:
+        return Fault.TOO_MANY
+    return Fault.SERVER_ERROR if 500 <= status < 600 else Fault.FOREIGN
+
+
+def fault_of_errno(number: int | None) -> Fault:
+    """Why no connection came about."""
+    known = {
+        errno.ECONNREFUSED: Fault.REFUSED,
+        errno.EHOSTUNREACH: Fault.NO_ROUTE,
+        errno.ENETUNREACH: Fault.NO_NETWORK,
+    }
+    return known.get(number or 0, Fault.NO_CONNECTION)
+
+
+def from_fault(camera_id: str, fault: Fault) -> CaptureError:
+    return failure(camera_id, fault.cause, fault.detail)
+
+
+def open_failed(error: Exception, camera_id: str) -> CaptureError:
+    """What to raise when ``av.open`` raised ``error`` for a file or device."""
+    cause, detail = _known(error) or (Cause.UNSUPPORTED, "this is not a video that can be read")
     return failure(camera_id, cause, detail)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edge_agent.capture.bits import Bits, unescaped
+
 SLICE, IDR_SLICE, SPS = 1, 5, 7
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
@@ -25,6 +27,16 @@ class FrameNumbering:
     bits: int
     gaps_allowed: bool  # temporal layers were dropped on purpose: no gap is a loss
     colour_planes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """What it says about the pictures."""
+
+    width: int
+    height: int
+    references: int  # pictures that are kept to predict others from
+    bytes_per_pixel: float
 
 
 class FrameNumWatch:
@@ -64,7 +76,7 @@ class FrameNumWatch:
         assert numbering is not None
         number: int | None = 0
         if slice_header[0] & 31 == SLICE:
-            number = _frame_num(_unescaped(slice_header[1:]), numbering)
+            number = _frame_num(unescaped(slice_header[1:]), numbering)
         else:
             last = None  # an IDR picture starts anew
         if number is None:
@@ -80,7 +92,7 @@ class FrameNumWatch:
         for start in _units(data):
             if data[start] & 31 == SPS:
                 # One that makes no sense says nothing: None.
-                self._numbering = _frame_numbering(_unescaped(data[start + 1 : start + 512]))
+                self._numbering = _frame_numbering(unescaped(data[start + 1 : start + 512]))
 
 
 def _units(data: bytes) -> Iterator[int]:
@@ -106,7 +118,7 @@ def _first_slice(data: bytes) -> tuple[int | None, bool]:
 
 def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
     """Of an ordinary slice; None when its bits run out. Runs for every packet of every camera: hence without
-    ``_Bits``."""
+    ``Bits``."""
     value = int.from_bytes(slice_header, "big")
     left = len(slice_header) * 8
     for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
@@ -120,17 +132,30 @@ def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
     return value >> left & ((1 << numbering.bits) - 1)
 
 
-def _unescaped(data: bytes) -> bytes:
-    return data.replace(b"\0\0\3", b"\0\0")
-
-
 def _frame_numbering(sps: bytes) -> FrameNumbering | None:
     """``sps``: its payload after the NAL header, emulation prevention removed. None for nonsense."""
-    bits = _Bits(sps)
+    found = _sequence_parameters(Bits(sps))
+    return None if found is None else found[0]
+
+
+def picture_format(sps: bytes) -> PictureFormat | None:
+    """``sps``: its payload after the NAL header, as it is in the stream. None for nonsense."""
+    bits = Bits(unescaped(sps))
+    found = _sequence_parameters(bits)
+    if found is None:
+        return None
+    _, references, bytes_per_pixel = found
+    width, height = 16 * (bits.ue() + 1), 16 * (bits.ue() + 1)
+    height *= 1 if bits.u(1) else 2  # of fields
+    return None if bits.exhausted else PictureFormat(width, height, references, bytes_per_pixel)
+
+
+def _sequence_parameters(bits: Bits) -> tuple[FrameNumbering, int, float] | None:
+    """Up to the picture's size: numbering, reference pictures, and bytes of a pixel."""
     profile = bits.u(8)
     bits.u(16)  # constraint flags, level
     bits.ue()  # id
-    planes = _skip_high_profile(bits) if profile in HIGH_PROFILES else False
+    planes, bytes_per_pixel = _high_profile(bits) if profile in HIGH_PROFILES else (False, 1.5)
     size = bits.ue() + 4
     order_type = bits.ue()
     if order_type == 0:
@@ -141,62 +166,29 @@ def _frame_numbering(sps: bytes) -> FrameNumbering | None:
         bits.ue()
         for _ in range(min(bits.ue(), 255)):  # more is not allowed
             bits.ue()
-    bits.ue()  # max_num_ref_frames
+    references = bits.ue()
     gaps_allowed = bool(bits.u(1))
-    return FrameNumbering(size, gaps_allowed, planes) if size <= 16 and not bits.exhausted else None
+    if size > 16 or bits.exhausted:
+        return None
+    return FrameNumbering(size, gaps_allowed, planes), references, bytes_per_pixel
 
 
-def _skip_high_profile(bits: _Bits) -> bool:
-    """Chroma format, bit depths and scaling lists; True when each colour plane has its own slices."""
+def _high_profile(bits: Bits) -> tuple[bool, float]:
+    """Whether each colour plane has its own slices, and bytes of a pixel; scaling lists are passed over."""
     chroma_format = bits.ue()
     planes = chroma_format == 3 and bool(bits.u(1))
-    bits.ue()
-    bits.ue()
+    deep = bits.ue() + bits.ue() > 0
     bits.u(1)
     if bits.u(1):
         for index in range(12 if chroma_format == 3 else 8):
             if bits.u(1):
                 _skip_scaling_list(bits, 16 if index < 6 else 64)
-    return planes
+    return planes, {0: 1.0, 1: 1.5, 2: 2.0}.get(chroma_format, 3.0) * (2 if deep else 1)
 
 
-def _skip_scaling_list(bits: _Bits, size: int) -> None:
+def _skip_scaling_list(bits: Bits, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:
             following = (last + bits.se()) % 256
         last = following or last
-
-
-class _Bits:
-    """Reads bits from the front; there are zeros after the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = len(data) * 8
-
-    def u(self, count: int) -> int:
-        """An unsigned number of ``count`` bits."""
-        self._left -= count
-        if self._left < 0:
-            return 0
-        return self._value >> self._left & ((1 << count) - 1)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether more was read than there is."""
-        return self._left < 0
-
-    def ue(self) -> int:
-        """An unsigned Exp-Golomb number (9.1)."""
-        if self._left <= 0:
-            self._left = -1
-            return 0
-        zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
-        self._left -= zeros
-        return max(0, self.u(zeros + 1) - 1)
-
-    def se(self) -> int:
-        """A signed Exp-Golomb number (9.1.1)."""
-        code = self.ue()
-        return (code + 1) // 2 if code % 2 else -(code // 2)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge_agent.capture.failures import Fault
 from edge_agent.capture.source import FrameSource, Limits, open_source
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
@@ -68,7 +69,8 @@ class LimitedLogins:
         try:
             source = open_source(camera, clock, wait, limits, repeat=repeat)
         except CaptureError as error:
-            refused = error.cause is Cause.UNAUTHORIZED
+            # Where a camera offers Basic only the password was not shown, and nothing is to be counted.
+            refused = error.detail == Fault.WRONG_LOGIN.detail
             if refused and not reserved:
                 self._count(host, camera.credentials)
             elif reserved and not refused:

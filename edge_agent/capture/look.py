@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.capture.failures import failure
 from edge_agent.capture.picture import YuvPicture
+from edge_agent.capture.picture_limits import PictureTooLarge
 from edge_agent.capture.source import FrameSource, Limits, Opener, open_source
 from edge_agent.capture.stream_time import StreamTime
 from edge_agent.clock import Clock
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.capture.decoder import Decoded, Decoder
 
 LIMITS = Limits(open_s=5.0, stall_s=4.0)
-"""Shorter than the agent's: a technician waits. FFmpeg's read timeout fires after up to twice its value."""
+"""Shorter than the agent's: a technician waits."""
 LEAST_S, WATCH_S = 3.0, 8.0
 """From the first packet: at least so long, and at most, until there are two keyframe intervals."""
 ENOUGH_KEYFRAMES = 3
@@ -55,7 +56,10 @@ def look_at(camera: Camera, clock: Clock, opener: Opener = open_source) -> Look:
     source = opener(camera, clock, pause.wait, LIMITS, repeat=False)
     with contextlib.closing(source):
         watch = _Watch(source.decoder(), StreamTime(source.timed), source.tick_s, clock)
-        _follow(source, watch)
+        try:
+            _follow(source, watch)
+        except PictureTooLarge as error:
+            raise failure(camera.id, Cause.UNSUPPORTED, str(error)) from None
     if watch.picture is None:
         raise failure(camera.id, Cause.DECODE_ERROR, f"no picture within {WATCH_S:g} s")
     return watch.seen(watch.picture)

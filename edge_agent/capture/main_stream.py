@@ -53,7 +53,7 @@ class MainStream:
         self._trouble: str | None = None
         self._asked_mono = 0.0
         self._wanted = False
-        # See ``Reader``: a blocked open takes its limit twice, and the diagnosis some seconds.
+        # See ``Reader``: opening takes its limit twice, and the resolver what it likes.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
         self.loop = Loop(f"main-{camera.id}", self._run, max_silence_s=silence_s)
 
@@ -67,7 +67,7 @@ class MainStream:
         self.loop.start()
 
     def stop(self) -> None:
-        """Ask the thread to end; does not wait. One that is blocked inside FFmpeg ends by itself, see
+        """Ask the thread to end; does not wait. One that waits for its camera ends by itself, see
         ``Reader``."""
         self.loop.stop()
         self.ring.close()

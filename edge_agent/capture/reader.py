@@ -36,8 +36,8 @@ class Reader:
     """Keeps one camera connected; frames to analyse are taken from ``feed``.
 
     ``start`` runs a thread ``capture-<id>``. ``stop`` returns at once: a reading thread ends with the next
-    packet; one that is blocked inside FFmpeg, with a dead camera, cannot be woken and ends by itself when
-    FFmpeg's timeout fires (``Limits``). It is a daemon thread and puts nothing into the ring any more, so
+    packet; one that waits for a dead camera cannot be woken and ends by itself when its time is up
+    (``Limits``). It is a daemon thread and puts nothing into the ring any more, so
     nobody has to wait for it.
     """
 
@@ -59,7 +59,7 @@ class Reader:
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
         self.health = CameraHealth(camera.id, clock, gearbox)
         self.feed = FrameFeed(camera, clock, self.ring, self.health, gearbox, self._limits)
-        # A blocked open takes its limit twice (connect, describe), and the diagnosis some seconds.
+        # Opening takes its limit twice (describe, play), and the resolver what it likes.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
         self.loop = Loop(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
         self._clock = clock
@@ -80,7 +80,7 @@ class Reader:
         self.ring.close()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread; False when it is still blocked in FFmpeg, which is no reason to wait on."""
+        """Wait for the thread; False when it still waits for its camera, which is no reason to wait on."""
         return self.loop.join(timeout_s)
 
     def status(self) -> CameraStatus:

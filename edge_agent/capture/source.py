@@ -8,11 +8,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.capture.failures import Endpoint, failure
+from edge_agent.capture.failures import failure
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera
 from edge_agent.model import Cause
-from edge_agent.secrets import Credentials
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from edge_agent.capture.decoder import Decoder
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
-MAX_USERINFO = 127
-"""libavformat keeps "user:password", percent-encoded, in 128 bytes and cuts off what is longer."""
-
-FAST_START = {"flags": "low_delay", "analyzeduration": "1000", "probesize": "5000", "fpsprobesize": "0"}
-"""0.1 s to the first picture instead of 3.4 to 4.7 s with the defaults. 0 would mean 5 s."""
 
 
 class FrameSource(Protocol):
@@ -85,49 +79,71 @@ class Opener(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How FFmpeg has to open a URL."""
+class Endpoint:
+    """Where a camera on the network is; never has the credentials."""
 
-    url: str  # without credentials
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
+    @property
+    def tls(self) -> bool:
+        return self.scheme.endswith("s")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How FFmpeg has to open a file or device."""
+
+    path: str
     format: str | None = None  # None: let it find out
-    options: tuple[tuple[str, str], ...] = ()
-    endpoint: Endpoint | None = None  # for network sources
     live: bool = True  # False: a file, read at the pace of its own time
-    timed: bool = True  # packets have the camera's times
-    buffered: bool = False  # they wait in a socket
 
 
 def open_source(
     camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool = False
 ) -> FrameSource:
-    """Connect; blocks up to ``limits.open_s`` and a few seconds of diagnosis after a failure.
+    """Connect; blocks up to twice ``limits.open_s``, and as long as the resolver takes, which nobody bounds.
 
-    ``wait(seconds)`` sleeps for files that are read at their own pace, and returns True to stop reading; it
-    is also called between the attempt and the diagnosis, to show that the thread lives: both resolve the
-    host's name, for which nobody sets a limit.
+    ``wait(seconds)`` sleeps for files that are read at their own pace, and for cameras that send too much; it
+    returns True to stop reading.
     ``repeat``: begin a file again when it ends. Raises ``CaptureError``.
     """
     # av takes 0.1 s to import: only what opens cameras pays for it.
+    endpoint = endpoint_of(camera)
+    if endpoint is not None:
+        from edge_agent.capture.network import HttpStream, RtspStream
+
+        kind = RtspStream if endpoint.scheme.startswith("rtsp") else HttpStream
+        return kind(camera, endpoint, wait, limits)
     from edge_agent.capture.stream import PacketStream
 
     recipe = recipe_for(camera)
-    if not recipe.live and os.path.exists(recipe.url) and not os.path.isfile(recipe.url):
+    if not recipe.live and os.path.exists(recipe.path) and not os.path.isfile(recipe.path):
         # Opening a pipe that nobody writes to blocks for ever, and FFmpeg's timeouts are for networks.
-        raise failure(camera.id, Cause.UNSUPPORTED, f"{recipe.url} is not a file")
-    return PacketStream(camera.id, recipe, camera.credentials, clock, wait, limits, repeat)
+        raise failure(camera.id, Cause.UNSUPPORTED, f"{recipe.path} is not a file")
+    return PacketStream(camera.id, recipe, clock, wait, limits, repeat)
+
+
+def endpoint_of(camera: Camera) -> Endpoint | None:
+    """None for files and devices. Raises ``SourceUnavailable`` (unsupported) for a URL without a host."""
+    scheme = camera.url.partition(":")[0].lower()
+    if scheme not in DEFAULT_PORTS:
+        return None
+    parts = urllib.parse.urlsplit(camera.url)
+    if not parts.hostname:
+        raise failure(camera.id, Cause.UNSUPPORTED, "the URL names no host")
+    return Endpoint(scheme, parts.hostname, parts.port or DEFAULT_PORTS[scheme])
 
 
 def recipe_for(camera: Camera) -> Recipe:
-    """Raises ``SourceUnavailable`` (unsupported) for a scheme that is not known."""
+    """Of a file or device. Raises ``SourceUnavailable`` (unsupported) for a scheme that is not known."""
     scheme, colon, rest = camera.url.partition(":")
     scheme = scheme.lower()
-    if scheme in ("rtsp", "rtsps"):
-        options = {"rtsp_transport": "tcp", "allowed_media_types": "video", **FAST_START}
-        return Recipe(camera.url, "rtsp", tuple(options.items()), _endpoint(camera, scheme), buffered=True)
-    if scheme in ("http", "https"):
-        # libavformat numbers these pictures at 25 a second, whatever the camera does.
-        endpoint = _endpoint(camera, scheme)
-        return Recipe(camera.url, "mpjpeg", tuple(FAST_START.items()), endpoint, timed=False)
     if scheme == "v4l2":
         return Recipe(rest, "v4l2")
     if scheme == "file":
@@ -135,23 +151,3 @@ def recipe_for(camera: Camera) -> Recipe:
     if not colon or "/" in scheme:
         return Recipe(camera.url, live=False)
     raise failure(camera.id, Cause.UNSUPPORTED, f"{scheme}: is not a kind of URL the agent can read")
-
-
-def _endpoint(camera: Camera, scheme: str) -> Endpoint:
-    parts = urllib.parse.urlsplit(camera.url)
-    if not parts.hostname:
-        raise failure(camera.id, Cause.UNSUPPORTED, "the URL names no host")
-    return Endpoint(scheme, parts.hostname, parts.port or DEFAULT_PORTS[scheme])
-
-
-def url_with_credentials(camera_id: str, url: str, credentials: Credentials | None) -> str:
-    """The string for ``av.open`` and nothing else: it must not be kept, logged or shown."""
-    if credentials is None:
-        return url
-    user = urllib.parse.quote(credentials.username, safe="")
-    userinfo = f"{user}:{urllib.parse.quote(credentials.password.reveal(), safe='')}"
-    if len(userinfo) > MAX_USERINFO:
-        told = f"user name and password are longer than {MAX_USERINFO} characters when percent-encoded"
-        raise failure(camera_id, Cause.UNAUTHORIZED, told)
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{userinfo}@{rest}"

@@ -1,4 +1,4 @@
-"""Demuxing: an opened URL as a stream of video packets. The only place that calls ``av.open`` for cameras."""
+"""Demuxing: an opened file or device as a stream of video packets. Cameras on the network: ``network.py``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any, cast
 import av
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.error import FFmpegError, HTTPClientError
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from edge_agent.capture.decoder import Decoder
-from edge_agent.capture.failures import failure, open_failed, read_failed
-from edge_agent.capture.source import Limits, Recipe, url_with_credentials
+from edge_agent.capture.failures import Fault, failure, from_fault, open_failed, read_failed
+from edge_agent.capture.source import Limits, Recipe
 from edge_agent.clock import Clock
 from edge_agent.errors import CaptureError
 from edge_agent.model import Cause
-from edge_agent.secrets import Credentials
 
 NEARLY = 0.95
 """FFmpeg looks at its timeout every 0.1 s, so it fires a little off."""
@@ -30,19 +29,15 @@ TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.
 
 
 class PacketStream:
-    """One open connection; see ``FrameSource``. Opens in the constructor, on the calling thread, and is
-    used by that thread only.
+    """An open file or device; see ``FrameSource``. Opens in the constructor, on the calling thread, and is
+    used by that thread only."""
 
-    FFmpeg's read timeout is the stall limit. Its parsers hold one picture back and hand it out when the
-    timeout fires, instead of the error; and audio or RTCP keep FFmpeg content while the video is gone. So
-    the time since the last video packet is looked at here as well.
-    """
+    timed, buffered = True, False
 
     def __init__(
         self,
         camera_id: str,
         recipe: Recipe,
-        credentials: Credentials | None,
         clock: Clock,
         wait: Callable[[float], bool],
         limits: Limits,
@@ -54,16 +49,12 @@ class PacketStream:
         self._wait = wait
         self._limits = limits
         self._repeat = repeat and not recipe.live
-        self._container = self._open(credentials)
+        self._container = self._open()
         try:
             self._video = self._pick_video()
         except CaptureError:
             self._container.close()
             raise
-
-    @property
-    def timed(self) -> bool:
-        return self._recipe.timed
 
     @property
     def tick_s(self) -> float:
@@ -72,10 +63,6 @@ class PacketStream:
     @property
     def live(self) -> bool:
         return self._recipe.live
-
-    @property
-    def buffered(self) -> bool:
-        return self._recipe.buffered
 
     def decoder(self) -> Decoder:
         """With a context of its own: the container flushes that of its stream when it seeks, and packets are
@@ -130,57 +117,25 @@ class PacketStream:
             except FFmpegError as error:
                 raise read_failed(self._camera_id, error) from None
 
-    def _open(self, credentials: Credentials | None) -> InputContainer:
+    def _open(self) -> InputContainer:
         try:
-            return self._av_open(dict(self._recipe.options), credentials)
-        except HTTPClientError as error:
-            self._beat()
-            # A camera with sound only: with nothing to set up, the server refuses to play.
-            if self._has_no_video(error, credentials):
-                raise self._no_video() from None
-            self._beat()
-            raise self._translated(error, credentials) from None
+            container: InputContainer = av.open(
+                self._recipe.path,
+                format=self._recipe.format,
+                **TOLERANT,
+                timeout=(self._limits.open_s, self._limits.stall_s) if self._recipe.live else None,
+            )
         except (FFmpegError, OSError, ValueError) as error:
-            self._beat()
-            raise self._translated(error, credentials) from None
-
-    def _beat(self) -> None:
-        """Show that the thread lives: each attempt and the diagnosis take as long as the resolver does."""
-        self._wait(0.0)
-
-    def _av_open(self, options: dict[str, str], credentials: Credentials | None) -> InputContainer:
-        container: InputContainer = av.open(
-            url_with_credentials(self._camera_id, self._recipe.url, credentials),
-            format=self._recipe.format,
-            options=options,
-            **TOLERANT,
-            timeout=(self._limits.open_s, self._limits.stall_s) if self._recipe.live else None,
-        )
+            raise open_failed(error, self._camera_id) from None
         return container
-
-    def _has_no_video(self, error: HTTPClientError, credentials: Credentials | None) -> bool:
-        if type(error).__name__ != "HTTPOtherClientError" or self._recipe.format != "rtsp":
-            return False
-        options = {k: v for k, v in self._recipe.options if k != "allowed_media_types"}
-        try:
-            with self._av_open(options, credentials) as container:
-                return not container.streams.video
-        except (FFmpegError, OSError):
-            return False
-
-    def _translated(self, error: Exception, credentials: Credentials | None) -> CaptureError:
-        return open_failed(error, self._camera_id, self._recipe.endpoint, credentials is not None)
 
     def _pick_video(self) -> VideoStream:
         if not self._container.streams.video:
-            raise self._no_video()
+            raise from_fault(self._camera_id, Fault.NO_VIDEO)
         video = self._container.streams.video[0]
         if video.codec_context is None:
-            raise failure(self._camera_id, Cause.UNSUPPORTED, "there is no decoder for its codec")
+            raise from_fault(self._camera_id, Fault.NO_DECODER)
         return video
-
-    def _no_video(self) -> CaptureError:
-        return failure(self._camera_id, Cause.NO_VIDEO, "there is no video in the stream")
 
     def _stalled(self) -> CaptureError:
         return failure(self._camera_id, Cause.STALLED, f"no packet for {self._limits.stall_s:g} s")

@@ -330,6 +330,7 @@ class Camera:
     rules: tuple[AnyRule, ...]
     clip: Clip = field(default_factory=Clip)
     watch_view: bool = False  # tell what happens to it: covered, turned, frozen, ...
+    allow_basic: bool = False  # the password may be sent readable, over a connection without TLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_agent.capture.failures import Fault
 from edge_agent.capture.look import Look, look_at
 from edge_agent.capture.source import Opener, open_source
 from edge_agent.clock import Clock
@@ -74,6 +75,8 @@ class CameraCheck:
         except CaptureError as error:
             # A camera or device that serves one viewer only: the agent is that one.
             held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
+            if error.detail == Fault.BASIC_ONLY.detail:
+                return [Result(camera.id, "camera-basic-only")]
             return [held or Result(camera.id, f"camera-{error.cause}", {"detail": error.detail})]
         seen = impression_of(look.picture, camera)
         self.seen = Seen(_measured(camera.id, look, seen), thumbnail(look.picture, camera))

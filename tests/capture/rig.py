@@ -31,12 +31,12 @@ def camera(
     password: str = "",
     fps: float = 10,
     gear: GearChoice = GearChoice.FULL,
+    allow_basic: bool = False,
 ) -> Camera:
     credentials = None if user is None else Credentials(user, Secret(password))
     report = Report(objects=False, counts_s=60, snapshots=SnapshotPolicy.RULES)
-    return Camera(
-        "gate1", url, credentials, Analyse(fps, 640, gear, 20.0), report, (), (), Ring(10.0, 4_000_000), ()
-    )
+    analyse, ring = Analyse(fps, 640, gear, 20.0), Ring(10.0, 4_000_000)
+    return Camera("gate1", url, credentials, analyse, report, (), (), ring, (), allow_basic=allow_basic)
 
 
 class RecordedBackoff(Backoff):

@@ -41,7 +41,10 @@ def test_rtsp_cameras_give_frames(rtsp: RtspServer, mount: str, codec: str, size
     with running(reader_of(rtsp.url(mount))) as reader:
         got = frames(reader, 5)
         status = reader.status()
-    assert [f.number for f in got] == [1, 2, 3, 4, 5]
+    first, second, *_ = numbers = [f.number for f in got]
+    # The server may be late with its first picture: the second one is then too close to it to be due.
+    assert numbers == [1, *range(second, second + 4)]
+    assert (first, second) in ((1, 2), (1, 3))
     assert [f.picture.luma().shape for f in got] == [(size[1], size[0])] * 5
     assert (status.state, status.codec, status.width, status.height) == (CameraState.ONLINE, codec, *size)
 
@@ -105,7 +108,9 @@ def test_a_password_of_special_characters_works_and_is_never_seen(
     caplog.set_level(logging.DEBUG)
     with (
         RtspServer({"/h264": clips["h264"]}, user=USER, password=PASSWORD, auth=method) as server,
-        running(reader_of(server.url("/h264"), user=USER, password=PASSWORD)) as reader,
+        running(
+            reader_of(server.url("/h264"), user=USER, password=PASSWORD, allow_basic=method == "basic")
+        ) as reader,
     ):
         frames(reader, 1)
         server.kill()
@@ -152,7 +157,7 @@ def test_http_cameras_give_frames_however_they_write_their_boundary(jpegs: list[
 def test_http_cameras_with_a_password_give_frames(jpegs: list[bytes], method: str) -> None:
     with (
         MjpegServer(jpegs, user=USER, password=PASSWORD, auth=method) as server,
-        running(reader_of(server.url, user=USER, password=PASSWORD)) as reader,
+        running(reader_of(server.url, user=USER, password=PASSWORD, allow_basic=method == "basic")) as reader,
     ):
         assert frames(reader, 2)
 

@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 
+from edge_agent.capture.failures import Fault
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.source import Limits
 from edge_agent.config import load
@@ -18,6 +19,7 @@ from tests.device.fakes import FakeClock
 from tests.doctor.conftest import camera as written
 from tests.doctor.strict_camera import StrictCamera
 from tests.testbed.agent import write_config
+from tests.testbed.scripted_rtsp import ScriptedRtsp
 
 
 def camera_at(url: str, folder: Path) -> Camera:
@@ -71,3 +73,13 @@ def test_a_camera_that_is_away_costs_no_login(tmp_path: Path) -> None:
         refused(logins, camera, clock)
     away = [refused(logins, camera, clock) for _ in range(3)]
     assert away == ["the host refuses the connection"] * 3
+
+
+def test_a_camera_that_gets_no_password_is_asked_again_and_says_why(tmp_path: Path) -> None:
+    logins = LimitedLogins(tmp_path, FakeClock())
+    basic = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"'
+    with ScriptedRtsp({"OPTIONS": basic}) as server:
+        camera = camera_at(server.url, tmp_path)
+        details = {refused(logins, camera, FakeClock()) for _ in range(3)}
+    assert details == {Fault.BASIC_ONLY.detail}
+    assert len(server.requests) == 3

@@ -15,7 +15,7 @@ from tests.capture.rig import camera
 
 played = camera(sys.argv[1])
 recipe, clock = recipe_for(played), SystemClock()
-stream = PacketStream("cam-1", recipe, None, clock, lambda _: False, Limits(), repeat=True)
+stream = PacketStream("cam-1", recipe, clock, lambda _: False, Limits(), repeat=True)
 decoder, waiting, rounds = stream.decoder(), queue.Queue(4), 0
 
 def decode():

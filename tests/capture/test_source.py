@@ -5,25 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import urllib.parse
 from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.source import Limits, open_source, recipe_for, url_with_credentials
+from edge_agent.capture.source import Limits, endpoint_of, open_source, recipe_for
 from edge_agent.clock import SystemClock
-from edge_agent.errors import SourceRejected, SourceUnavailable
+from edge_agent.errors import SourceUnavailable
 from edge_agent.model import Cause
-from edge_agent.secrets import Credentials, Secret
 from tests.capture.rig import camera
 
 
 @pytest.mark.parametrize(
     ("url", "opened", "form", "live"),
     [
-        ("rtsp://10.0.0.11/stream2", "rtsp://10.0.0.11/stream2", "rtsp", True),
-        ("rtsps://cam/stream", "rtsps://cam/stream", "rtsp", True),
-        ("http://cam:8080/video", "http://cam:8080/video", "mpjpeg", True),
         ("v4l2:/dev/video0", "/dev/video0", "v4l2", True),
         ("/clips/a:b.mp4", "/clips/a:b.mp4", None, False),
         ("file:///clips/with%20space.mp4", "/clips/with space.mp4", None, False),
@@ -31,7 +26,22 @@ from tests.capture.rig import camera
 )
 def test_the_scheme_chooses_the_recipe(url: str, opened: str, form: str | None, live: bool) -> None:
     recipe = recipe_for(camera(url))
-    assert (recipe.url, recipe.format, recipe.live) == (opened, form, live)
+    assert (recipe.path, recipe.format, recipe.live) == (opened, form, live)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "tls"),
+    [
+        ("rtsp://10.0.0.11/stream2", "10.0.0.11", 554, False),
+        ("RTSPS://cam/stream", "cam", 322, True),
+        ("http://cam:8080/video", "cam", 8080, False),
+        ("https://[fe80::1]/video", "fe80::1", 443, True),
+    ],
+)
+def test_a_network_camera_has_an_endpoint(url: str, host: str, port: int, tls: bool) -> None:
+    endpoint = endpoint_of(camera(url))
+    assert endpoint is not None
+    assert (endpoint.host, endpoint.port, endpoint.tls) == (host, port, tls)
 
 
 def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -45,26 +55,11 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Pa
 @pytest.mark.parametrize("url", ["gopher://cam/x", "rtsp:///x", "v4l3:/dev/video0"])
 def test_what_is_no_camera_url_is_unsupported(url: str) -> None:
     with pytest.raises(SourceUnavailable) as caught:
-        recipe_for(camera(url))
+        open_source(camera(url), SystemClock(), lambda seconds: False, Limits())
     assert caught.value.cause is Cause.UNSUPPORTED
 
 
-@pytest.mark.parametrize("password", ["p@:/#%?&", "ünï", " ", "plain"])
-def test_credentials_survive_the_way_into_the_url(password: str) -> None:
-    made = url_with_credentials("gate1", "rtsp://[fe80::1]:554/a?b=c", Credentials("u@x", Secret(password)))
-    parts = urllib.parse.urlsplit(made)
-    assert urllib.parse.unquote(parts.username or "") == "u@x"
-    assert urllib.parse.unquote(parts.password or "") == password
-    assert made.endswith("@[fe80::1]:554/a?b=c")
-
-
-def test_credentials_too_long_for_ffmpeg_are_refused_without_showing_them() -> None:
-    with pytest.raises(SourceRejected, match="127 characters") as caught:
-        url_with_credentials("gate1", "rtsp://cam/x", Credentials("u", Secret("@" * 60)))
-    assert "%40" not in str(caught.value)
-
-
-def test_a_process_can_exit_while_a_reader_is_blocked_in_ffmpeg() -> None:
+def test_a_process_can_exit_while_a_reader_waits_for_its_camera() -> None:
     program = """
 import socket, sys
 from edge_agent.capture.reader import Reader

@@ -147,6 +147,13 @@ CAMERA = Section(
             "tell what happens to the camera itself: covered, turned, frozen and so on",
             True,
         ),
+        Field(
+            "allow_basic",
+            Flag(),
+            "send user and password readable (HTTP Basic) to a camera that offers no Digest; over rtsps and "
+            "https that is always allowed",
+            False,
+        ),
         *places.FIELDS,
     ),
     _build,

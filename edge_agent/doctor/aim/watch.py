@@ -107,7 +107,7 @@ class Watch:
         self.loop.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """A reader that is blocked in FFmpeg ends with the process."""
+        """A reader that waits for its camera ends with the process."""
         self.loop.stop()
         self._reader.stop()
         self.loop.join(timeout_s)

@@ -61,6 +61,14 @@ CAMERAS: dict[str, Wording] = {
         "vì camera sẽ tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa trong camera: "
         "sudo rm /var/lib/edge-agent/stream-logins.json",
     ),
+    "camera-basic-only": red(
+        "it offers Basic login only, which sends user and password readable; the agent did not log in",
+        "camera chỉ cho đăng nhập kiểu Basic, gửi mật khẩu không mã hóa; agent không đăng nhập",
+        "switch Digest on in the camera (or HTTP/RTSP authentication: digest), use rtsps or https, or write "
+        "allow_basic: true for a camera whose network nobody else is in",
+        "bật Digest trong phần xác thực (authentication) của camera, dùng rtsps hoặc https, hoặc ghi "
+        "allow_basic: true nếu mạng của camera không có người ngoài",
+    ),
     "camera-not_found": red(
         "no such stream: {detail}",
         "camera không có luồng này",

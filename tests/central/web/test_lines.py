@@ -59,7 +59,7 @@ def reasons() -> Iterator[tuple[Cause, str]]:
     """Why a camera gives no picture, as capture says it."""
     yield from ((cause, detail) for _, cause, detail in failures._BY_TYPE)
     yield from failures._BY_ERRNO.values()
-    yield from failures._BY_ANSWER.values()
+    yield from ((fault.cause, fault.detail) for fault in failures.Fault)
 
 
 def delivery() -> Iterator[str]:

@@ -12,13 +12,26 @@ WHOLE: Mapping[str, str] = {
     "what the box says cannot be shown": "không hiển thị được những gì thiết bị gửi",
     # capture/: why a camera gives no picture
     "the host refuses the connection": "camera từ chối kết nối",
+    "what answers there does not speak TLS": "thiết bị trả lời ở đó không dùng TLS",
+    "the camera does not answer when the stream is to begin": "camera không trả lời khi bắt đầu phát hình",
+    "the camera closes the connection when the stream is to begin": (
+        "camera ngắt kết nối lúc bắt đầu phát hình"
+    ),
+    "the camera sends more than an answer may have": "camera trả lời dài quá mức cho phép",
+    "a picture of the stream has more than 4 MB": "một hình trong luồng lớn hơn 4 MB",
+    "the camera redirects to another address (3xx), which is not followed": (
+        "camera chuyển sang địa chỉ khác (3xx); thiết bị không đi theo"
+    ),
+    "the camera offers no way to log in that the agent knows": "camera không có cách đăng nhập nào dùng được",
+    "the camera offers Basic login only: switch Digest on in the camera, or set allow_basic: true": (
+        "camera chỉ cho đăng nhập kiểu Basic: bật Digest trên camera, hoặc đặt allow_basic: true"
+    ),
     "the camera does not know this path (404)": "camera không có đường dẫn này (404)",
     "the camera answers with a server error (5xx)": "camera báo lỗi máy chủ (5xx)",
     "the camera refuses the stream (4xx): too many viewers?": "camera từ chối (4xx): quá nhiều người xem?",
     "there is no such file or device": "không có tệp hoặc thiết bị này",
     "this is a folder, not a video": "đây là thư mục, không phải video",
     "the agent may not read it": "không được quyền đọc",
-    "this kind of URL is not supported": "loại địa chỉ này không dùng được",
     "there is no decoder for its codec": "không có bộ giải mã cho kiểu mã hóa này",
     "the host does not answer": "camera không trả lời",
     "there is no route to the host": "không có đường mạng tới camera",
@@ -85,6 +98,11 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"no packet for ([\d.]+) s", "không có dữ liệu trong {0} giây"),
     (r"packets, but no whole picture for (\d+) s", "có dữ liệu nhưng không ra hình trong {0} giây"),
     (r"its pictures are (\d+x\d+), too small to analyse", "hình {0}, quá nhỏ để phân tích"),
+    (r"its pictures are (\d+x\d+), too large to analyse", "hình {0}, quá lớn để phân tích"),
+    (
+        r"its pictures are (\d+x\d+), and (\d+) of them at a time are too much memory",
+        "hình {0}, phải giữ {1} hình cùng lúc nên quá tốn bộ nhớ",
+    ),
     (r"the agent failed on this stream \((.+)\)", "phần mềm lỗi khi đọc luồng này ({0})"),
     (r"agent failed: (.+)", "phần mềm hỏng: {0}"),
     (r"the agent failed to make it \((.+)\)", "phần mềm lỗi khi tạo ({0})"),

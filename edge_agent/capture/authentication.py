@@ -1,0 +1,119 @@
+"""How a camera is shown its user and password: by Digest, and in clear only where that is allowed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+
+from edge_agent.capture.failures import CameraFault, Fault
+from edge_agent.secrets import Credentials
+
+_SCHEME = re.compile(r"\b(Digest|Basic)\s+", re.IGNORECASE)
+_PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_HASHES = {"md5": "md5", "sha-256": "sha256"}
+
+
+class Authenticator:
+    """Answers the challenges (``WWW-Authenticate``) of a connection: Digest (RFC 7616), Basic (RFC 7617)."""
+
+    def __init__(self, credentials: Credentials | None, *, allow_basic: bool) -> None:
+        """``allow_basic``: the password may be sent readable, because nobody can listen or the configuration
+        says so."""
+        self._credentials = credentials
+        self._allow_basic = allow_basic
+        self._digest: dict[str, str] | None = None
+        self._basic = False
+        self._count = 0  # of requests with this nonce
+
+    @property
+    def has_credentials(self) -> bool:
+        return self._credentials is not None
+
+    def challenged(self, headers: Sequence[str]) -> None:
+        """Note what the camera asks for with 401. Raises ``CameraFault`` when a request cannot be repeated
+        with better prospects."""
+        if self._credentials is None:
+            raise CameraFault(Fault.NO_LOGIN)
+        offers = _offers(headers)
+        digests = [values for scheme, values in offers if scheme == "digest" and _is_known(values)]
+        if digests:
+            self._take(max(digests, key=lambda values: _algorithm(values) == "sha-256"))
+        elif not any(scheme == "basic" for scheme, _ in offers):
+            raise CameraFault(Fault.UNKNOWN_LOGIN)
+        elif not self._allow_basic:
+            raise CameraFault(Fault.BASIC_ONLY)
+        elif self._basic:
+            raise CameraFault(Fault.WRONG_LOGIN)
+        else:
+            self._basic = True
+
+    def authorization(self, method: str, uri: str) -> str | None:
+        """The header's value for a request; None as long as the camera has not asked."""
+        if self._credentials is None:
+            return None
+        user, password = self._credentials.username, self._credentials.password.reveal()
+        if self._digest is not None:
+            return self._digest_answer(self._digest, user, password, method, uri)
+        if self._basic:
+            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        return None
+
+    def _take(self, challenge: dict[str, str]) -> None:
+        stale = challenge.get("stale", "").lower() == "true"
+        if self._digest is not None and not stale and challenge.get("nonce") == self._digest.get("nonce"):
+            raise CameraFault(Fault.WRONG_LOGIN)
+        # A new nonce that is not called stale is believed once: some cameras give one for each request.
+        if self._digest is not None and not stale and self._count == 1:
+            raise CameraFault(Fault.WRONG_LOGIN)
+        self._digest, self._count = challenge, 0
+
+    def _digest_answer(self, asked: dict[str, str], user: str, password: str, method: str, uri: str) -> str:
+        name = _HASHES[_algorithm(asked)]
+
+        def digest(*parts: str) -> str:
+            return hashlib.new(name, ":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+        realm, nonce = asked.get("realm", ""), asked.get("nonce", "")
+        self._count += 1
+        secret, request = digest(user, realm, password), digest(method, uri)
+        shown = {"username": user, "realm": realm, "nonce": nonce, "uri": uri}
+        more = ""
+        if "qop" in asked:
+            count, own = f"{self._count:08x}", secrets.token_hex(8)
+            shown["response"] = digest(secret, nonce, count, own, "auth", request)
+            shown["cnonce"] = own
+            more = f", qop=auth, nc={count}"
+        else:
+            shown["response"] = digest(secret, nonce, request)
+        if "opaque" in asked:
+            shown["opaque"] = asked["opaque"]
+        if "algorithm" in asked:
+            more += f", algorithm={asked['algorithm']}"
+        return "Digest " + ", ".join(f'{key}="{_quoted(value)}"' for key, value in shown.items()) + more
+
+
+def _offers(headers: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Scheme and parameters of each challenge; several may stand in one header."""
+    offers: list[tuple[str, dict[str, str]]] = []
+    for header in headers:
+        parts = _SCHEME.split(header)[1:]
+        for scheme, rest in zip(parts[::2], parts[1::2], strict=True):
+            values = {key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(rest)}
+            offers.append((scheme.lower(), values))
+    return offers
+
+
+def _algorithm(challenge: dict[str, str]) -> str:
+    return challenge.get("algorithm", "MD5").lower()
+
+
+def _is_known(challenge: dict[str, str]) -> bool:
+    ways = {way.strip().lower() for way in challenge.get("qop", "auth").split(",")}
+    return _algorithm(challenge) in _HASHES and "auth" in ways
+
+
+def _quoted(value: str) -> str:
+    return re.sub(r"[\r\n\0]", "", value)

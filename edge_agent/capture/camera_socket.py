@@ -1,0 +1,196 @@
+"""A connection to a camera. Each read is bounded in time and in bytes, whatever the far side sends."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from edge_agent.capture.failures import CameraFault, Fault, fault_of_errno
+
+RECEIVE_BYTES = 65_536
+MOST_LINE_BYTES = 1024
+
+
+class BoundedReader(ABC):
+    """Received bytes, and no more of them in memory than a caller asks for. Raises ``CameraFault``."""
+
+    def __init__(self) -> None:
+        self.buffer = b""  # what was received; read from ``at`` on
+        self.at = 0
+
+    @abstractmethod
+    def _more(self) -> bytes:
+        """The next bytes, at most ``RECEIVE_BYTES``; never none."""
+
+    def receive(self) -> None:
+        """Wait for more and append it to what is left of ``buffer``."""
+        data = self._more()
+        self.buffer = self.buffer[self.at :] + data
+        self.at = 0
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes, which stay."""
+        while len(self.buffer) - self.at < size:
+            self.receive()
+        return self.buffer[self.at : self.at + size]
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes. The caller bounds it."""
+        if size <= len(self.buffer) - self.at:
+            self.at += size
+            return self.buffer[self.at - size : self.at]
+        whole = bytearray()  # a list of parts would cost many times their bytes where each has only a few
+        while size > len(whole):
+            if self.at == len(self.buffer):
+                self.receive()
+            part = self.buffer[self.at : self.at + size - len(whole)]
+            self.at += len(part)
+            whole += part
+        return bytes(whole)
+
+    def take_until(self, end: bytes, most_bytes: int) -> bytes:
+        """All up to ``end``, which is passed over. Raises ``CameraFault`` when more comes before it."""
+        searched = self.at
+        while (found := self.buffer.find(end, searched)) < 0:
+            waiting = len(self.buffer) - self.at
+            if waiting > most_bytes:
+                raise CameraFault(Fault.TOO_MUCH)
+            self.receive()  # what waits begins at 0 then
+            searched = max(0, waiting - len(end) + 1)
+        part = self.buffer[self.at : found]
+        self.at = found + len(end)
+        return part
+
+    def line(self) -> bytes:
+        return self.take_until(b"\n", MOST_LINE_BYTES).strip()
+
+
+class CameraSocket(BoundedReader):
+    """TCP, or TLS over it. Certificates are not verified: cameras sign their own."""
+
+    def __init__(self, host: str, port: int, *, tls: bool, until_mono: float) -> None:
+        super().__init__()
+        self.until_mono = until_mono  # every read and write ends by then
+        self._socket = _connected(host, port, tls=tls, until_mono=until_mono)
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._socket.settimeout(self._left_s())
+            self._socket.sendall(data)
+        except TimeoutError:
+            raise CameraFault(Fault.SILENT) from None
+        except OSError:
+            raise CameraFault(Fault.CLOSED) from None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def _more(self) -> bytes:
+        try:
+            self._socket.settimeout(self._left_s())
+            data = self._socket.recv(RECEIVE_BYTES)
+        except TimeoutError:
+            raise CameraFault(Fault.SILENT) from None
+        except OSError:
+            data = b""
+        if not data:
+            raise CameraFault(Fault.CLOSED)
+        return data
+
+    def _left_s(self) -> float:
+        left_s = self.until_mono - time.monotonic()
+        if left_s <= 0:
+            raise CameraFault(Fault.SILENT)
+        return left_s
+
+
+class ChunkedBody(BoundedReader):
+    """The body of an HTTP answer that comes in chunks (RFC 9112, 7.1)."""
+
+    def __init__(self, connection: CameraSocket) -> None:
+        super().__init__()
+        self._connection = connection
+        self._left_bytes = 0  # of the chunk
+
+    def _more(self) -> bytes:
+        connection = self._connection
+        if not self._left_bytes:
+            size = connection.line() or connection.line()  # each chunk but the first follows an empty line
+            try:
+                self._left_bytes = int(size.partition(b";")[0], 16)
+            except ValueError:
+                raise CameraFault(Fault.FOREIGN) from None
+            if self._left_bytes <= 0:
+                raise CameraFault(Fault.CLOSED)
+        waiting = len(connection.buffer) - connection.at
+        if not waiting:
+            connection.receive()
+            waiting = len(connection.buffer)
+        data = connection.take(min(waiting, self._left_bytes))
+        self._left_bytes -= len(data)
+        return data
+
+
+class Pace:
+    """Keeps one camera from taking the interpreter from the others: while it sends too much, it is not read.
+
+    3840x2160 at 25 Mbit/s is a quarter of what a camera may send."""
+
+    def __init__(self, wait: Callable[[float], bool]) -> None:
+        self._wait = wait
+        self._spent = 0.0
+        self._until_mono = 0.0
+
+    def spend(self, *, packets: int = 0, size_bytes: int = 0, pictures: int = 0) -> None:
+        """Count what was read, and wait until the second is over when that is more than a second's share."""
+        self._spent += packets / 20_000 + size_bytes / 40_000_000 + pictures / 500
+        if self._spent < 1:
+            return
+        left_s = self._until_mono - time.monotonic()
+        if left_s > 0:
+            self._wait(left_s)
+        self._spent, self._until_mono = 0.0, time.monotonic() + 1
+
+
+def _connected(host: str, port: int, *, tls: bool, until_mono: float) -> socket.socket:
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise CameraFault(Fault.NO_ADDRESS) from None
+    fault = Fault.NO_CONNECTION
+    for family, kind, protocol, _, address in addresses:
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(max(0.001, until_mono - time.monotonic()))
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            fault = fault_of_errno(error.errno)
+            continue
+        return _secured(connection, host) if tls else connection
+    raise CameraFault(fault)
+
+
+def _secured(connection: socket.socket, host: str) -> socket.socket:
+    try:
+        return _context().wrap_socket(connection, server_hostname=host)
+    except TimeoutError:
+        fault = Fault.SILENT
+    except OSError:
+        fault = Fault.NO_TLS
+    connection.close()
+    raise CameraFault(fault)
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with contextlib.suppress(ssl.SSLError):
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # old cameras have keys of 1024 bits
+    return context

@@ -1,0 +1,126 @@
+"""An HTTP camera: JPEG pictures one after the other (multipart/x-mixed-replace)."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from collections.abc import Iterator
+
+from edge_agent.capture.authentication import Authenticator
+from edge_agent.capture.camera_socket import BoundedReader, CameraSocket, ChunkedBody
+from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
+from edge_agent.capture.rtp import MOST_UNIT_BYTES
+
+MOST_HEAD_BYTES = 16_384
+MOST_LINES = 64
+"""Of a part's head, and between two parts."""
+MOST_LOGINS = 3
+
+
+class HttpPictures:
+    """One connection. The constructor blocks until the pictures begin. Redirects are not followed. Used by
+    one thread. Raises ``CameraFault``."""
+
+    def __init__(
+        self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float
+    ) -> None:
+        """``url``: without credentials. ``limit_s``: until the pictures begin."""
+        parts = urllib.parse.urlsplit(url)
+        self._target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        self._host = parts.netloc
+        self._endpoint, self._tls = endpoint, tls
+        self._authenticator = authenticator
+        until_mono = time.monotonic() + limit_s
+        for _ in range(MOST_LOGINS):
+            self._socket = CameraSocket(*self._endpoint, tls=tls, until_mono=until_mono)
+            try:
+                body = self._body()
+            except BaseException:
+                self._socket.close()
+                raise
+            if body is not None:
+                self._reader = body
+                return
+            self._socket.close()
+        raise CameraFault(Fault.WRONG_LOGIN)
+
+    def pictures(self) -> Iterator[bytes]:
+        """JPEG files, until the connection ends or nothing came in time."""
+        reader = self._reader
+        while True:
+            boundary = self._boundary()
+            headers = self._part_headers()
+            length = headers.get(b"content-length", b"")
+            if length.isdigit():
+                if int(length[:12]) > MOST_UNIT_BYTES:
+                    raise CameraFault(Fault.TOO_LARGE_UNIT)
+                content = reader.take(int(length))
+            else:
+                content = self._unmeasured(b"\r\n" + boundary)
+            kind = headers.get(b"content-type", b"image/jpeg").lower()
+            if content and kind.startswith(b"image/jp"):
+                yield content
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long reads may take from now on, all together."""
+        self._socket.until_mono = time.monotonic() + seconds
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _body(self) -> BoundedReader | None:
+        """What follows the answer's head; None when a login is to be tried."""
+        request = (
+            f"GET {self._target} HTTP/1.0\r\nHost: {self._host}\r\nUser-Agent: edge-agent\r\nAccept: */*\r\n"
+        )
+        if (shown := self._authenticator.authorization("GET", self._target)) is not None:
+            request += f"Authorization: {shown}\r\n"
+        self._socket.send(f"{request}\r\n".encode())
+        if self._socket.peek(5) != b"HTTP/":
+            raise CameraFault(Fault.FOREIGN)
+        head = self._socket.take_until(b"\r\n\r\n", MOST_HEAD_BYTES).decode("latin-1")
+        first, *lines = head.split("\r\n")
+        pairs = [
+            (name.strip().lower(), value.strip()) for name, _, value in (x.partition(":") for x in lines)
+        ]
+        status = first.partition(" ")[2][:3]
+        if status == "401":
+            self._authenticator.challenged([value for name, value in pairs if name == "www-authenticate"])
+            return None
+        headers = dict(pairs)
+        if not status.isdecimal() or not 200 <= int(status) < 300:
+            number = int(status) if status.isdecimal() else 0
+            fault = fault_of_status(number, has_credentials=self._authenticator.has_credentials)
+            raise CameraFault(fault)
+        if not headers.get("content-type", "").lower().startswith("multipart/"):
+            raise CameraFault(Fault.UNDESCRIBED)
+        chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        return ChunkedBody(self._socket) if chunked else self._socket
+
+    def _boundary(self) -> bytes:
+        """The line that begins the next part. The head of the answer has it too, written in many ways."""
+        for _ in range(MOST_LINES):
+            line = self._reader.line()
+            if line.startswith(b"--"):
+                return line
+        raise CameraFault(Fault.UNDESCRIBED)
+
+    def _part_headers(self) -> dict[bytes, bytes]:
+        headers: dict[bytes, bytes] = {}
+        for _ in range(MOST_LINES):
+            line = self._reader.line()
+            if not line:
+                return headers
+            name, _, value = line.partition(b":")
+            headers[name.strip().lower()] = value.strip()
+        raise CameraFault(Fault.TOO_MUCH)
+
+    def _unmeasured(self, boundary: bytes) -> bytes:
+        try:
+            content = self._reader.take_until(boundary, MOST_UNIT_BYTES)
+        except CameraFault as error:
+            too_large = error.fault is Fault.TOO_MUCH
+            raise CameraFault(Fault.TOO_LARGE_UNIT if too_large else error.fault) from None
+        self._reader.buffer = boundary[2:] + self._reader.buffer[self._reader.at :]
+        self._reader.at = 0
+        return content

@@ -1,0 +1,151 @@
+"""Cameras on the network as sources of packets: RTSP, and MJPEG over HTTP.
+
+FFmpeg gets whole pictures only, after their bytes were counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+from av.codec.context import CodecContext
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+
+from edge_agent.capture.authentication import Authenticator
+from edge_agent.capture.camera_socket import Pace
+from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.failures import CameraFault, Fault, failure, from_fault
+from edge_agent.capture.http_pictures import HttpPictures
+from edge_agent.capture.rtp import H264, H265, Assembler, Format
+from edge_agent.capture.rtp_jpeg import Jpeg
+from edge_agent.capture.rtsp import RtspConnection
+from edge_agent.capture.source import Endpoint, Limits
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError
+from edge_agent.model import Cause
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+FORMATS: dict[str, Callable[[], Format]] = {"h264": H264, "hevc": H265, "mjpeg": Jpeg}
+
+
+class RtspStream:
+    """See ``FrameSource``. Connects in the constructor, on the calling thread, and is used by that thread
+    only."""
+
+    timed = live = buffered = True
+
+    def __init__(
+        self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: Limits
+    ) -> None:
+        """``wait(seconds)`` is called while a camera sends more than it may."""
+        self._camera_id = camera.id
+        self._pace = Pace(wait)
+        self._limits = limits
+        authenticator = _authenticator(camera, endpoint)
+        try:
+            self._connection = RtspConnection(
+                camera.url, endpoint.address, authenticator, tls=endpoint.tls, limit_s=limits.open_s
+            )
+        except CameraFault as error:
+            raise from_fault(camera.id, error.fault) from None
+        try:
+            self._connection.play()
+        except CameraFault as error:
+            self._connection.close()
+            raise from_fault(camera.id, error.fault) from None
+        self._media = self._connection.media
+
+    @property
+    def tick_s(self) -> float:
+        return 1 / self._media.clock_hz
+
+    def decoder(self) -> Decoder:
+        return _decoder(self._media.codec, self._media.extradata)
+
+    def packets(self) -> Generator[Packet[VideoStream], None, None]:
+        connection, time_base = self._connection, Fraction(1, self._media.clock_hz)
+        assembler = Assembler(self._media, FORMATS[self._media.codec]())
+        connection.wait_at_most(self._limits.stall_s)
+        try:
+            for received in connection.packets(self._pace):
+                for unit in assembler.feed(received):
+                    self._pace.spend(pictures=1)
+                    packet = _packet(unit.content)
+                    packet.pts, packet.time_base = unit.timestamp, time_base
+                    packet.is_keyframe = unit.keyframe
+                    yield packet
+                    connection.wait_at_most(self._limits.stall_s)
+        except CameraFault as error:
+            raise _lost(self._camera_id, error.fault, self._limits) from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class HttpStream:
+    """See ``FrameSource``; as ``RtspStream``. Its pictures have no times of their own."""
+
+    timed = buffered = False
+    live = True
+    tick_s = 0.0
+
+    def __init__(
+        self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: Limits
+    ) -> None:
+        """``wait(seconds)`` is called while a camera sends more than it may."""
+        self._camera_id = camera.id
+        self._pace = Pace(wait)
+        self._limits = limits
+        authenticator = _authenticator(camera, endpoint)
+        try:
+            self._pictures = HttpPictures(
+                camera.url, endpoint.address, authenticator, tls=endpoint.tls, limit_s=limits.open_s
+            )
+        except CameraFault as error:
+            raise from_fault(camera.id, error.fault) from None
+
+    def decoder(self) -> Decoder:
+        return _decoder("mjpeg", b"")
+
+    def packets(self) -> Generator[Packet[VideoStream], None, None]:
+        self._pictures.wait_at_most(self._limits.stall_s)
+        try:
+            for picture in self._pictures.pictures():
+                self._pace.spend(pictures=1, size_bytes=len(picture))
+                packet = _packet(picture)
+                packet.is_keyframe = True
+                yield packet
+                self._pictures.wait_at_most(self._limits.stall_s)
+        except CameraFault as error:
+            raise _lost(self._camera_id, error.fault, self._limits) from None
+
+    def close(self) -> None:
+        self._pictures.close()
+
+
+def _authenticator(camera: Camera, endpoint: Endpoint) -> Authenticator:
+    return Authenticator(camera.credentials, allow_basic=camera.allow_basic or endpoint.tls)
+
+
+def _decoder(codec: str, extradata: bytes) -> Decoder:
+    context = cast("VideoCodecContext", CodecContext.create(codec, "r"))
+    if extradata:
+        context.extradata = extradata
+    return Decoder(context, limited=True)
+
+
+def _packet(content: bytes) -> Packet[VideoStream]:
+    return cast("Packet[VideoStream]", Packet(content))
+
+
+def _lost(camera_id: str, fault: Fault, limits: Limits) -> CaptureError:
+    """What a fault means once the stream runs."""
+    if fault is Fault.SILENT:
+        return failure(camera_id, Cause.STALLED, f"no packet for {limits.stall_s:g} s")
+    if fault is Fault.CLOSED:
+        return failure(camera_id, Cause.ENDED, "the camera ended the stream")
+    return from_fault(camera_id, fault)

@@ -1,0 +1,229 @@
+"""RTP packets into access units: whole pictures as the decoder wants them.
+
+H.264: RFC 6184; H.265: RFC 7798; JPEG: RFC 2435 (``rtp_jpeg.py``). Packets come over TCP, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.capture.failures import CameraFault, Fault
+from edge_agent.capture.sdp import Media
+
+MOST_UNIT_BYTES = 4_194_304
+"""Of one picture. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB; what has no end is refused here."""
+_START_CODE = b"\0\0\0\1"
+_WRAP = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """One coded picture."""
+
+    content: bytes  # with start codes, or a JPEG file
+    timestamp: int  # ticks of the stream's clock, from the first one on; does not wrap
+    keyframe: bool
+
+
+class Format(Protocol):
+    """How a codec's pictures are cut into packets."""
+
+    def read(self, payload: bytes) -> Iterator[bytes]:
+        """Pieces that belong to the picture, in order; their concatenation is what the decoder wants."""
+        ...
+
+    picture: bool
+    """Whether the pieces since ``begin`` hold (part of) a picture."""
+    keyframe: bool
+    """Whether decoding can start there."""
+
+    @property
+    def tail(self) -> bytes:
+        """What a whole picture ends with, beyond its packets."""
+        ...
+
+    def begin(self) -> None:
+        """The next piece belongs to another picture."""
+        ...
+
+
+class Assembler:
+    """Puts the packets of one stream together. A picture ends at the marker bit, or where the timestamp
+    changes; where a camera sets the marker within pictures, only the timestamp counts from then on."""
+
+    def __init__(self, media: Media, format_: Format) -> None:
+        self._payload_type = media.payload_type
+        self._format = format_
+        self._pieces: list[bytes] = []
+        self._size_bytes = 0
+        self._timestamp: int | None = None  # of the pieces, as RTP has it
+        self._ended: int | None = None  # of the unit that the marker ended
+        self._marker_ends = True
+        self._first: int | None = None  # timestamp of the first unit
+        self._last = 0  # of the last one, from the first on
+
+    def feed(self, packet: bytes) -> list[AccessUnit]:
+        """What ``packet`` completes. Raises ``CameraFault`` for a picture without an end."""
+        payload, timestamp, marker = self._parsed(packet)
+        if not payload:
+            return []
+        units = []
+        if self._timestamp is not None and timestamp != self._timestamp and self._format.picture:
+            units.append(self._whole())
+        self._timestamp = timestamp
+        self._append(payload)
+        if timestamp == self._ended and self._format.picture:
+            self._marker_ends = False
+        if marker and self._marker_ends and self._format.picture:
+            self._pieces.append(self._format.tail)
+            units.append(self._whole())
+            self._ended = timestamp
+        return units
+
+    def _append(self, payload: bytes) -> None:
+        for piece in self._format.read(payload):
+            self._pieces.append(piece)
+            self._size_bytes += len(piece)
+        # Each piece costs more than its bytes; pieces of nothing have no end either.
+        if self._size_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_UNIT_BYTES // 64:
+            raise CameraFault(Fault.TOO_LARGE_UNIT)
+
+    def _parsed(self, packet: bytes) -> tuple[bytes, int, bool]:
+        """Payload, timestamp and marker; no payload for what is no packet of this stream."""
+        if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 127 != self._payload_type:
+            return b"", 0, False
+        begin, end = 12 + 4 * (packet[0] & 15), len(packet)
+        if packet[0] & 16:  # an extension
+            begin += 4 + 4 * int.from_bytes(packet[begin + 2 : begin + 4], "big")
+        if packet[0] & 32:  # padding
+            end -= packet[-1]
+        return packet[begin:end], int.from_bytes(packet[4:8], "big"), packet[1] >= 128
+
+    def _whole(self) -> AccessUnit:
+        assert self._timestamp is not None
+        content, keyframe = b"".join(self._pieces), self._format.keyframe
+        if self._first is None:
+            self._first = self._timestamp
+        step = (self._timestamp - self._first - self._last) % _WRAP
+        self._last += step if step < _WRAP // 2 else step - _WRAP
+        self._pieces.clear()
+        self._size_bytes = 0
+        self._format.begin()
+        return AccessUnit(content, self._last, keyframe)
+
+
+class H264:
+    """NAL units, alone (1 to 23), several in a packet (STAP-A) or in fragments (FU-A)."""
+
+    tail = b""
+
+    def __init__(self) -> None:
+        self._inside = False  # a fragmented unit whose beginning came
+        self.begin()
+
+    def begin(self) -> None:
+        self.picture = self.keyframe = False
+
+    def read(self, payload: bytes) -> Iterator[bytes]:
+        kind = payload[0] & 31
+        if kind == 28 and len(payload) > 2:
+            yield from self._fragment(payload)
+        elif kind == 24:
+            for unit in _aggregated(payload, 1):
+                yield from self._unit(unit)
+        elif 0 < kind < 24:
+            yield from self._unit(payload)
+
+    def _unit(self, unit: bytes) -> Iterator[bytes]:
+        self._note(unit[0] & 31, unit)
+        yield _START_CODE
+        yield unit
+
+    def _fragment(self, payload: bytes) -> Iterator[bytes]:
+        begins = payload[1] & 128
+        if begins:
+            header = bytes((payload[0] & 0xE0 | payload[1] & 31,))
+            self._note(header[0] & 31, header + payload[2:])
+            yield _START_CODE
+            yield header
+        self._inside = bool(begins) or self._inside
+        if self._inside:  # the rest of a unit whose beginning was lost says nothing
+            yield payload[2:]
+        self._inside = self._inside and not payload[1] & 64
+
+    def _note(self, kind: int, unit: bytes) -> None:
+        self.picture = self.picture or 1 <= kind <= 5
+        self.keyframe = self.keyframe or kind == 5 or (kind == 6 and _is_recovery_point(unit))
+
+
+class H265:
+    """NAL units, alone, several in a packet (AP) or in fragments (FU)."""
+
+    tail = b""
+
+    def __init__(self) -> None:
+        self._inside = False
+        self.begin()
+
+    def begin(self) -> None:
+        self.picture = self.keyframe = False
+
+    def read(self, payload: bytes) -> Iterator[bytes]:
+        kind = payload[0] >> 1 & 63
+        if kind == 49 and len(payload) > 3:
+            yield from self._fragment(payload)
+        elif kind == 48:
+            for unit in _aggregated(payload, 2):
+                yield from self._unit(unit)
+        elif kind < 48 and len(payload) > 2:
+            yield from self._unit(payload)
+
+    def _unit(self, unit: bytes) -> Iterator[bytes]:
+        self._note(unit[0] >> 1 & 63)
+        yield _START_CODE
+        yield unit
+
+    def _fragment(self, payload: bytes) -> Iterator[bytes]:
+        begins, kind = payload[2] & 128, payload[2] & 63
+        if begins:
+            self._note(kind)
+            yield _START_CODE
+            yield bytes((payload[0] & 0x81 | kind << 1, payload[1]))
+        self._inside = bool(begins) or self._inside
+        if self._inside:
+            yield payload[3:]
+        self._inside = self._inside and not payload[2] & 64
+
+    def _note(self, kind: int) -> None:
+        self.picture = self.picture or kind < 32
+        self.keyframe = self.keyframe or 16 <= kind <= 23  # random access pictures
+
+
+def _aggregated(payload: bytes, header: int) -> Iterator[bytes]:
+    at = header
+    while at + 2 < len(payload):
+        size = int.from_bytes(payload[at : at + 2], "big")
+        unit = payload[at + 2 : at + 2 + size]
+        if unit:
+            yield unit
+        at += 2 + size
+
+
+def _is_recovery_point(sei: bytes) -> bool:
+    """Whether a supplemental message says that decoding can start here (H.264, D.1.8): open groups of
+    pictures, and intra refresh."""
+    at, end = 1, min(len(sei), 512)
+    while at + 2 < end:
+        numbers = []
+        for _ in ("payload type", "payload size"):
+            number = 0
+            while at < end and sei[at] == 255:
+                number, at = number + 255, at + 1
+            numbers.append(number + (sei[at] if at < end else 0))
+            at += 1
+        if numbers[0] == 6:
+            return True
+        at += numbers[1]
+    return False

@@ -1,0 +1,228 @@
+"""An RTSP camera over TCP (RFC 2326): describe, set up, play, and its RTP packets from then on.
+
+Ours and not FFmpeg's: theirs takes an answer of any size into memory, follows a camera's redirects with the
+password, and shows the password readable to whoever asks (docs/decisions/0042).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge_agent.capture.authentication import Authenticator
+from edge_agent.capture.camera_socket import CameraSocket, Pace
+from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
+from edge_agent.capture.sdp import Media, video_of
+
+MOST_HEAD_BYTES, MOST_BODY_BYTES = 16_384, 65_536
+"""Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
+SESSION_TIMEOUT_S = 60.0
+"""Where the camera names none (RFC 2326, 12.37)."""
+SHORTEST_KEEP_ALIVE_S = 1.0
+MOST_LOGINS = 3
+"""Attempts of one request: asked for a login, and once more for a nonce that was too old."""
+_INTERLEAVED = 0x24
+_CHANNELS = re.compile(r"interleaved=(\d{1,3})")
+_REQUEST = re.compile(r"[A-Z_]+ \S+ RTSP/1\.\d$")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An answer of the camera, or a request that it makes itself (status 0)."""
+
+    status: int
+    method: str
+    headers: dict[str, list[str]]  # by name in small letters
+    body: bytes
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, [""])[0]
+
+
+class RtspConnection:
+    """One session. The constructor blocks until the stream is described; ``play`` begins it. Used by one
+    thread. Raises ``CameraFault``."""
+
+    def __init__(
+        self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float
+    ) -> None:
+        """``url``: without credentials. ``limit_s``: to describe the stream, and again to begin it."""
+        self._url = url
+        self._authenticator = authenticator
+        self._limit_s = limit_s
+        self._sequence = 0
+        self._session = ""
+        self._channel = 0
+        self._keep_alive_s, self._sent_mono = SESSION_TIMEOUT_S / 2, time.monotonic()
+        self._keep_alive_method = "OPTIONS"
+        self._has_credentials = authenticator.has_credentials
+        self._answered = False
+        self._socket = CameraSocket(*endpoint, tls=tls, until_mono=time.monotonic() + limit_s)
+        try:
+            self.media = self._describe()
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def play(self) -> None:
+        """Set up the video and begin it."""
+        self.wait_at_most(self._limit_s)
+        transport = "RTP/AVP/TCP;unicast;interleaved=0-1"
+        answer = self._succeed("SETUP", self.media.url, f"Transport: {transport}\r\n")
+        self._note_session(answer)
+        channels = _CHANNELS.search(answer.header("transport"))
+        self._channel = int(channels[1]) if channels else 0
+        try:
+            self._succeed("PLAY", self._url, "Range: npt=0.000-\r\n")
+        except CameraFault as error:
+            begun = {Fault.SILENT: Fault.PLAY_SILENT, Fault.CLOSED: Fault.PLAY_CLOSED}
+            raise CameraFault(begun.get(error.fault, error.fault)) from None
+
+    def packets(self, pace: Pace) -> Iterator[bytes]:
+        """RTP packets of the video, until the connection ends or nothing came in time."""
+        connection = self._socket
+        while True:
+            buffer, at = connection.buffer, connection.at
+            begun, end, count = at, len(buffer), 0
+            while end - at >= 4 and buffer[at] == _INTERLEAVED:
+                begin = at + 4
+                following = begin + (buffer[at + 2] << 8 | buffer[at + 3])
+                if following > end:
+                    break
+                channel, at = buffer[at + 1], following
+                count += 1
+                connection.at = at
+                if channel == self._channel:
+                    yield buffer[begin:following]
+            pace.spend(packets=count, size_bytes=at - begun)
+            if at < end and buffer[at] != _INTERLEAVED:
+                self._between_packets()
+                pace.spend(pictures=1)
+                continue
+            self._keep_alive()
+            connection.receive()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long reads may take from now on, all together."""
+        self._socket.until_mono = time.monotonic() + seconds
+
+    def close(self) -> None:
+        with contextlib.suppress(CameraFault):
+            if self._session:
+                self.wait_at_most(0.5)
+                self._send("TEARDOWN", self._url)
+        self._socket.close()
+
+    def _describe(self) -> Media:
+        options = self._ask("OPTIONS", self._url)
+        if "GET_PARAMETER" in options.header("public"):
+            self._keep_alive_method = "GET_PARAMETER"
+        answer = self._succeed("DESCRIBE", self._url, "Accept: application/sdp\r\n")
+        base = answer.header("content-base") or answer.header("content-location") or self._url
+        if "://" not in base:
+            base = self._url
+        media = video_of(answer.body.decode("utf-8", errors="replace"), base)
+        self._url = base
+        return media
+
+    def _succeed(self, method: str, url: str, headers: str = "") -> Message:
+        answer = self._ask(method, url, headers)
+        if not 200 <= answer.status < 300:
+            raise CameraFault(fault_of_status(answer.status, has_credentials=self._has_credentials))
+        return answer
+
+    def _ask(self, method: str, url: str, headers: str = "") -> Message:
+        for _ in range(MOST_LOGINS):
+            self._send(method, url, headers)
+            answer = self._answer()
+            if answer.status != 401:
+                return answer
+            self._authenticator.challenged(answer.headers.get("www-authenticate", []))
+        raise CameraFault(Fault.WRONG_LOGIN)
+
+    def _send(self, method: str, url: str, headers: str = "") -> None:
+        self._sequence += 1
+        lines = f"{method} {url} RTSP/1.0\r\nCSeq: {self._sequence}\r\nUser-Agent: edge-agent\r\n{headers}"
+        if self._session:
+            lines += f"Session: {self._session}\r\n"
+        if (shown := self._authenticator.authorization(method, url)) is not None:
+            lines += f"Authorization: {shown}\r\n"
+        self._socket.send(f"{lines}\r\n".encode())
+        self._sent_mono = time.monotonic()
+
+    def _answer(self) -> Message:
+        """The final answer to the last request; packets and answers to older ones are passed over."""
+        while True:
+            message = self._message()
+            expected = message.header("cseq").strip() in ("", str(self._sequence))
+            if message.status >= 200 and expected:
+                return message
+            if message.status == 0:
+                self._reply(message)
+
+    def _message(self) -> Message:
+        """The next one, whatever packets come before it."""
+        connection = self._socket
+        while (start := connection.peek(5))[0] == _INTERLEAVED:
+            connection.take(4)
+            connection.take(start[2] << 8 | start[3])
+        if start != b"RTSP/" and (not start.isupper() or not self._answered):
+            raise CameraFault(Fault.FOREIGN)
+        head = connection.take_until(b"\r\n\r\n", MOST_HEAD_BYTES).decode("utf-8", errors="replace")
+        first, *lines = head.split("\r\n")
+        headers: dict[str, list[str]] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers.setdefault(name.strip().lower(), []).append(value.strip())
+        self._answered = True
+        return Message(*_first_line(first), headers, self._body(headers))
+
+    def _body(self, headers: dict[str, list[str]]) -> bytes:
+        length = headers.get("content-length", ["0"])[0]
+        if not length.isdecimal() or int(length[:10]) > MOST_BODY_BYTES:
+            raise CameraFault(Fault.TOO_MUCH)
+        return self._socket.take(int(length))
+
+    def _between_packets(self) -> None:
+        """An answer to a keep-alive, or a request of the camera. What is neither is passed over."""
+        connection = self._socket
+        if not connection.peek(5).isupper() and connection.peek(5) != b"RTSP/":
+            found = connection.buffer.find(b"$", connection.at)
+            connection.at = found if found >= 0 else len(connection.buffer)
+            return
+        message = self._message()
+        if message.status == 0:
+            self._reply(message)
+        elif message.status == 401:  # the nonce has become old
+            self._authenticator.challenged(message.headers.get("www-authenticate", []))
+            self._send(self._keep_alive_method, self._url)
+
+    def _reply(self, request: Message) -> None:
+        status = "200 OK" if request.method in ("OPTIONS", "GET_PARAMETER") else "501 Not Implemented"
+        sequence = request.header("cseq")[:20]
+        self._socket.send(f"RTSP/1.0 {status}\r\nCSeq: {sequence}\r\n\r\n".encode())
+
+    def _keep_alive(self) -> None:
+        if time.monotonic() - self._sent_mono >= self._keep_alive_s:
+            self._send(self._keep_alive_method, self._url)
+
+    def _note_session(self, answer: Message) -> None:
+        session, _, rest = answer.header("session").partition(";")
+        self._session = session.strip()
+        timeout = re.search(r"timeout=(\d{1,6})", rest)
+        seconds = float(timeout[1]) if timeout else SESSION_TIMEOUT_S
+        self._keep_alive_s = max(SHORTEST_KEEP_ALIVE_S, seconds / 2)
+
+
+def _first_line(line: str) -> tuple[int, str]:
+    """Status and method, one of which there is."""
+    if line.startswith("RTSP/"):
+        status = line.partition(" ")[2][:3]
+        if status.isdecimal():
+            return int(status), ""
+    elif _REQUEST.match(line):
+        return 0, line.partition(" ")[0]
+    raise CameraFault(Fault.FOREIGN)

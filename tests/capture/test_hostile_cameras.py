@@ -1,0 +1,359 @@
+"""A camera, or whoever answers at its address, that wants the agent's memory, time or password."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.failures import Fault
+from edge_agent.capture.look import look_at
+from edge_agent.capture.picture_limits import PictureLimits, PictureTooLarge
+from edge_agent.capture.reader import Reader
+from edge_agent.capture.source import open_source
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import Camera
+from edge_agent.errors import CaptureError, SourceRejected
+from edge_agent.model import Cause
+from tests.capture.conftest import PASSWORD, USER
+from tests.capture.rig import QUICK, camera, eventually, lost, running
+from tests.capture.test_decoder import KINDS, packets_of
+from tests.testbed.clips import make_clip
+from tests.testbed.mjpeg_server import MjpegServer
+from tests.testbed.scripted_rtsp import HANG_UP, SILENCE, Answer, ScriptedRtsp, interleaved
+from tests.testbed.small_server import SmallServer
+
+MOST_GROWTH_BYTES = 64_000_000
+GIGABYTE = 1_500_000_000
+
+
+class HttpAnswer(SmallServer):
+    """Answers each request with these bytes, until the client leaves."""
+
+    def __init__(self, *parts: bytes, endless: bytes = b"") -> None:
+        super().__init__()
+        self.requests: list[bytes] = []
+        self._parts, self._endless = parts, endless
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/video"
+
+    def talk(self, connection: socket.socket) -> None:
+        self.requests.append(connection.recv(4096))
+        for part in itertools.chain(self._parts, itertools.repeat(self._endless) if self._endless else ()):
+            connection.sendall(part)
+
+
+def refusal(url: str, **settings: object) -> CaptureError:
+    """Why a camera is given up, from connecting to its packets."""
+    with pytest.raises(CaptureError) as caught:
+        watch(camera(url, **settings))  # type: ignore[arg-type]
+    return caught.value
+
+
+def watch(made: Camera) -> None:
+    with closing(open_source(made, SystemClock(), lambda _: False, QUICK)) as source:
+        for _ in source.packets():
+            pass
+
+
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """Fails when the process grew by more than a camera may cost, even for a moment."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    before = _memory_bytes("VmRSS")
+    yield
+    assert _memory_bytes("VmHWM") - before < MOST_GROWTH_BYTES
+
+
+def _memory_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def flood(head: bytes) -> Iterator[bytes]:
+    return itertools.chain([head], itertools.repeat(bytes(100_000)))
+
+
+LONG_BODY = f"RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: {GIGABYTE}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("answers", "fault"),
+    [
+        ({"DESCRIBE": flood(LONG_BODY)}, Fault.TOO_MUCH),
+        ({"OPTIONS": flood(b"RTSP/1.0 200 OK\r\nPublic: ")}, Fault.TOO_MUCH),
+        ({"PLAY": flood(b"RTSP/1.0 200 OK\r\n")}, Fault.TOO_MUCH),
+        ({"OPTIONS": flood(b"")}, Fault.FOREIGN),
+    ],
+    ids=["a long description", "a long head", "a long head of the last answer", "zeros"],
+)
+def test_an_rtsp_answer_without_an_end_takes_little_memory(answers: dict[str, Answer], fault: Fault) -> None:
+    with little_memory(), ScriptedRtsp(answers) as server:
+        error = refusal(server.url)
+    assert (error.cause, error.detail) == (fault.cause, fault.detail)
+
+
+@pytest.mark.parametrize("changing", [False, True], ids=["one timestamp", "new timestamps"])
+def test_a_picture_without_an_end_takes_little_memory(changing: bool) -> None:
+    beginning = interleaved(b"\x7c\x85" + bytes(8))
+    rest = (
+        interleaved(b"\x7c\x05" + bytes(60_000), sequence=n, timestamp=3_000 * n * changing)
+        for n in itertools.count(1)
+    )
+    with little_memory(), ScriptedRtsp(stream=itertools.chain([beginning], rest)) as server:
+        error = refusal(server.url)
+    # With new timestamps each piece is a picture of its own, and a bad one.
+    assert error.detail == Fault.TOO_LARGE_UNIT.detail
+
+
+PARTS = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        (
+            PARTS + b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: 1000000000\r\n\r\n",
+            Fault.TOO_LARGE_UNIT,
+        ),
+        (PARTS + b"--b\r\nContent-Type: image/jpeg\r\n\r\n", Fault.TOO_LARGE_UNIT),
+        (PARTS + b"--b\r\nContent-Type: ", Fault.TOO_MUCH),
+        (b"HTTP/1.0 200 OK\r\nServer: ", Fault.TOO_MUCH),
+    ],
+    ids=["a long part", "a part without a length", "a long head of a part", "a long head"],
+)
+def test_an_http_answer_without_an_end_takes_little_memory(head: bytes, fault: Fault) -> None:
+    with little_memory(), HttpAnswer(head, endless=bytes(100_000)) as server:
+        error = refusal(server.url)
+    assert (error.cause, error.detail) == (fault.cause, fault.detail)
+
+
+def resized(jpeg: bytes, width: int, height: int) -> bytes:
+    """The picture with another size in its frame header."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + height.to_bytes(2, "big") + width.to_bytes(2, "big") + jpeg[at + 4 :]
+
+
+@pytest.mark.parametrize("as_doctor", [False, True], ids=["the agent", "doctor"])
+def test_a_huge_picture_is_refused_before_it_is_decoded(jpegs: list[bytes], as_doctor: bool) -> None:
+    with MjpegServer([resized(jpegs[0], 16_000, 16_000)], fps=20) as server, little_memory():
+        if as_doctor:
+            with pytest.raises(CaptureError, match="its pictures are 16000x16000, too large to analyse"):
+                look_at(camera(server.url), SystemClock())
+            return
+        with running(Reader(camera(server.url), SystemClock(), limits=QUICK)) as reader:
+            eventually(lost(reader, Cause.UNSUPPORTED))
+        assert reader.status().detail == "its pictures are 16000x16000, too large to analyse"
+
+
+def test_many_reference_pictures_of_a_large_size_are_refused(tmp_path: Path) -> None:
+    extra = ("-preset", "superfast", "-refs", "8", "-bf", "0")
+    packets, plain = packets_of(make_clip(tmp_path / "c.ts", size=(2560, 1440), seconds=0.1, extra=extra))
+    decoder = Decoder(plain.context, limited=True)
+    with pytest.raises(PictureTooLarge, match="its pictures are 2560x1440, and 10 of them"):
+        decoder.decode(packets[0])
+
+
+X265_1440P = bytes.fromhex(
+    "00000001420101016000000300900000030000030096a001402005a1659e92930bc05a02000003000200000300141000"
+)
+"""Parameter set of x265 at 2560x1440 with ref=6."""
+
+
+def test_many_reference_pictures_of_h265_are_refused_too() -> None:
+    with pytest.raises(PictureTooLarge, match="its pictures are 2560x1440, and 9 of them"):
+        PictureLimits("hevc", b"").check(memoryview(X265_1440P), 0)
+
+
+@pytest.mark.parametrize("extra", KINDS.values(), ids=KINDS)
+def test_ordinary_streams_are_within_the_limits(extra: tuple[str, ...], tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", size=(640, 360), seconds=0.3, extra=extra)
+    packets, plain = packets_of(clip)
+    decoder = Decoder(plain.context, limited=True)
+    assert sum(len(decoder.decode(packet)) for packet in [*packets, None]) == 3
+
+
+def test_a_picture_of_3840x2160_is_within_the_limits(tmp_path: Path) -> None:
+    extra = ("-preset", "ultrafast", "-refs", "1", "-bf", "0")
+    packets, plain = packets_of(make_clip(tmp_path / "clip.ts", size=(3840, 2160), seconds=0.1, extra=extra))
+    decoder = Decoder(plain.context, limited=True)
+    with little_memory():
+        assert sum(len(decoder.decode(packet)) for packet in [*packets, None]) == 1
+
+
+# --- time
+
+
+def test_a_camera_that_drips_is_given_up_in_time() -> None:
+    def drip() -> Iterator[bytes]:
+        for byte in itertools.cycle(b"RTSP/1.0 200 OK\r\nServer: x"):
+            time.sleep(0.02)  # the camera's, not the test's
+            yield bytes((byte,))
+
+    begun_mono = time.monotonic()
+    with ScriptedRtsp({"OPTIONS": drip()}) as server:
+        assert refusal(server.url).cause is Cause.STALLED
+    assert time.monotonic() - begun_mono < 2 * QUICK.open_s
+
+
+def test_a_session_is_kept_alive_and_the_answers_disturb_no_packet() -> None:
+    def pictures() -> Iterator[bytes]:
+        for n in range(30):
+            time.sleep(0.04)  # the camera's, not the test's
+            yield b"RTSP/1.0 200 OK\r\nCSeq: 99\r\nContent-Length: 4\r\n\r\n$\0$\0"
+            yield interleaved(b"\x65" + bytes(30), sequence=n, timestamp=3_000 * n, marker=True)
+
+    with (
+        ScriptedRtsp(stream=pictures()) as server,
+    ):
+        with closing(open_source(camera(server.url), SystemClock(), lambda _: False, QUICK)) as source:
+            packets = list(itertools.islice(source.packets(), 30))
+        eventually(lambda: server.methods[4:] == ["GET_PARAMETER", "TEARDOWN"])
+    assert [packet.pts for packet in packets] == [3_000 * n for n in range(30)]
+    assert {packet.size for packet in packets} == {35}
+
+
+def test_a_camera_that_floods_the_agent_is_made_to_wait() -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    flooding = (interleaved(b"\x41", timestamp=n, marker=True) for n in itertools.count())
+    with (
+        ScriptedRtsp(stream=flooding) as server,
+        closing(open_source(camera(server.url), SystemClock(), wait, QUICK)) as source,
+    ):
+        assert len(list(itertools.islice(source.packets(), 2_000))) == 2_000
+    assert len(waits) >= 2
+    assert max(waits) <= 1
+
+
+# --- what an unfinished or false answer means
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (SILENCE, Cause.STALLED),
+        (HANG_UP, Cause.ENDED),
+        ("RTSP/1.0 302 Found\r\nLocation: rtsp://127.0.0.1:9/x", Cause.NOT_FOUND),
+        ("RTSP/1.0 100 Continue", Cause.STALLED),
+        ([b"junk\r\n\r\n"], Cause.NO_VIDEO),
+        ("RTSP/1.0 453 Not Enough Bandwidth", Cause.REFUSED),
+        ("RTSP/1.0 500 Internal Server Error", Cause.UNREACHABLE),
+        ("RTSP/1.0 401 Unauthorized", Cause.UNAUTHORIZED),
+        ("RTSP/1.0 403 Forbidden", Cause.UNAUTHORIZED),
+    ],
+    ids=["unanswered", "closed", "302", "100", "junk", "453", "500", "401", "403"],
+)
+def test_only_401_and_403_to_play_are_unauthorized(answer: Answer, cause: Cause) -> None:
+    with ScriptedRtsp({"PLAY": answer}) as server:
+        error = refusal(server.url, user=USER, password=PASSWORD)
+    assert error.cause is cause
+    assert isinstance(error, SourceRejected) == (cause is Cause.UNAUTHORIZED)
+
+
+# --- the password
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+def test_an_rtsp_redirect_is_not_followed(method: str) -> None:
+    with ScriptedRtsp() as other:
+        answer = f"RTSP/1.0 302 Moved\r\nLocation: {other.url}"
+        with ScriptedRtsp({method: answer}) as server:
+            error = refusal(server.url, user=USER, password=PASSWORD)
+        assert (error.cause, other.requests) == (Cause.NOT_FOUND, [])
+
+
+def test_an_http_redirect_is_not_followed() -> None:
+    with HttpAnswer() as other:
+        moved = f"HTTP/1.0 302 Found\r\nLocation: {other.url}\r\n\r\n".encode()
+        with HttpAnswer(moved) as server:
+            error = refusal(server.url, user=USER, password=PASSWORD)
+        assert (error.cause, other.requests) == (Cause.NOT_FOUND, [])
+
+
+BASIC = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"'
+BOTH = f'{BASIC}\r\nWWW-Authenticate: Digest realm="x", nonce="1"'
+
+
+def test_whoever_asks_for_basic_gets_no_password() -> None:
+    with ScriptedRtsp({"OPTIONS": BASIC}) as server:
+        error = refusal(server.url, user=USER, password=PASSWORD)
+    assert (error.cause, error.detail) == (Cause.UNAUTHORIZED, Fault.BASIC_ONLY.detail)
+    assert "Authorization" not in "".join(server.requests)
+
+
+def test_an_http_camera_that_asks_for_basic_gets_no_password() -> None:
+    answer = b'HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
+    with HttpAnswer(answer) as server:
+        error = refusal(server.url, user=USER, password=PASSWORD)
+    assert (error.cause, error.detail) == (Cause.UNAUTHORIZED, Fault.BASIC_ONLY.detail)
+    assert b"Authorization" not in b"".join(server.requests)
+
+
+@pytest.mark.parametrize("allow_basic", [False, True])
+def test_where_both_are_offered_digest_is_used(allow_basic: bool) -> None:
+    def answer(request: str) -> str:
+        return "RTSP/1.0 404 Not Found" if "Authorization: Digest" in request else BOTH
+
+    with ScriptedRtsp({"OPTIONS": answer, "DESCRIBE": answer}) as server:
+        error = refusal(server.url, user=USER, password=PASSWORD, allow_basic=allow_basic)
+    assert error.cause is Cause.NOT_FOUND
+    assert "Basic" not in "".join(server.requests)
+
+
+def test_a_wrong_password_is_tried_once_however_the_nonce_changes() -> None:
+    nonces = itertools.count()
+
+    def answer(_request: str) -> str:
+        return f'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="x", nonce="{next(nonces)}"'
+
+    with ScriptedRtsp({"OPTIONS": answer}) as server:
+        assert refusal(server.url, user=USER, password="no").detail == "wrong user name or password"
+    assert "".join(server.requests).count("Authorization") == 1
+
+
+def test_over_tls_basic_is_allowed_and_a_stream_is_read(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(request: str) -> str:
+        asked.append(request)
+        return "RTSP/1.0 200 OK" if "Authorization: Basic" in request else BASIC
+
+    picture = interleaved(b"\x65" + bytes(30), marker=True)
+    with ScriptedRtsp({"OPTIONS": answer}, stream=[picture], tls=certificate(tmp_path)) as server:
+        made = camera(server.url, user=USER, password=PASSWORD)
+        with closing(open_source(made, SystemClock(), lambda _: False, QUICK)) as source:
+            assert next(source.packets()).size == 35
+    assert ["Authorization" in request for request in asked] == [False, True]
+
+
+def certificate(folder: Path) -> Path:
+    """Key and certificate of a camera that signs its own."""
+    file = folder / "camera.pem"
+    subject = ("-subj", "/CN=camera", "-days", "1", "-nodes")
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        *subject,
+    ]
+    subprocess.run([*command, "-keyout", file, "-out", folder / "own"], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + (folder / "own").read_bytes())
+    return file

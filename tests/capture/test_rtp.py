@@ -1,0 +1,193 @@
+"""Packets into pictures: what encoders and cameras do, and what nobody should."""
+
+from __future__ import annotations
+
+import contextlib
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.capture.failures import CameraFault, Fault
+from edge_agent.capture.network import FORMATS
+from edge_agent.capture.rtp import AccessUnit, Assembler
+from edge_agent.capture.sdp import Media, joined, video_of
+from tests.testbed.scripted_rtsp import interleaved
+
+IDR, SLICE, SEI, SPS = (
+    b"\x65\x88" + bytes(20),
+    b"\x41\x9a" + bytes(20),
+    b"\x06\x05\x01\x00",
+    b"\x67\x42\x00\x1f",
+)
+START = b"\0\0\0\1"
+
+
+def assembler(codec: str = "h264") -> Assembler:
+    return Assembler(Media("rtsp://c/v", codec, 96, 90_000, b""), FORMATS[codec]())
+
+
+def fed(*packets: bytes, codec: str = "h264") -> list[AccessUnit]:
+    """``packets`` with the four bytes that RTSP puts before each."""
+    made = assembler(codec)
+    return [unit for packet in packets for unit in made.feed(packet[4:])]
+
+
+def test_a_picture_of_several_units_ends_at_the_marker() -> None:
+    units = fed(
+        interleaved(SPS),
+        interleaved(SEI),
+        interleaved(IDR),
+        interleaved(IDR, marker=True),
+        interleaved(SLICE, timestamp=9_000, marker=True),
+    )
+    assert [(unit.content.count(START), unit.timestamp, unit.keyframe) for unit in units] == [
+        (4, 0, True),
+        (1, 9_000, False),
+    ]
+
+
+def test_a_camera_that_marks_each_slice_is_understood_from_the_second_picture_on() -> None:
+    pictures = [
+        interleaved(SLICE, timestamp=9_000 * n, marker=True) for n in range(4) for _ in ("top", "bottom")
+    ]
+    assert [(u.timestamp, u.content.count(START)) for u in fed(*pictures)] == [
+        (0, 1), (0, 1), (9_000, 2), (18_000, 2)
+    ]  # fmt: skip
+
+
+def test_a_camera_that_marks_nothing_is_understood_by_its_times() -> None:
+    units = fed(*[interleaved(SLICE, timestamp=9_000 * n) for n in range(3)])
+    assert [unit.timestamp for unit in units] == [0, 9_000]
+
+
+def test_times_go_on_where_the_counter_wraps_and_go_back_for_b_frames() -> None:
+    begin = 2**32 - 9_000
+    times = (begin, begin + 27_000, begin + 9_000, begin + 18_000)
+    units = fed(*[interleaved(SLICE, timestamp=at, marker=True) for at in times])
+    assert [unit.timestamp for unit in units] == [0, 27_000, 9_000, 18_000]
+
+
+@pytest.mark.parametrize(
+    ("codec", "head", "units"),
+    [("h264", b"\x18", (SPS, IDR)), ("hevc", b"\x60\x01", (b"\x42\x01sps", b"\x26\x01slice"))],
+)
+def test_several_units_in_one_packet(codec: str, head: bytes, units: tuple[bytes, ...]) -> None:
+    packed = head + b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+    (unit,) = fed(interleaved(packed, marker=True), codec=codec)
+    assert unit == AccessUnit(b"".join(START + each for each in units), 0, True)
+
+
+def test_extensions_and_padding_are_no_part_of_a_picture() -> None:
+    packet = interleaved(b"\xab\xcd\0\1ext!" + IDR + b"\0\0\3", marker=True)[4:]
+    (unit,) = assembler().feed(bytes((packet[0] | 0x30,)) + packet[1:])
+    assert unit.content == START + IDR
+
+
+def test_the_rest_of_a_unit_whose_beginning_was_lost_is_left_out() -> None:
+    middle, end = b"\x7c\x05" + b"middle", b"\x7c\x45" + b"end"
+    units = fed(interleaved(middle), interleaved(end), interleaved(SLICE, marker=True))
+    assert [unit.content for unit in units] == [START + SLICE]
+
+
+def test_decoding_can_start_at_a_recovery_point() -> None:
+    """Streams with open groups of pictures, or with intra refresh, have no other keyframes."""
+    points = [interleaved(unit) for unit in (b"\x06\x06\x01\xc4\x80", SEI)]
+    slices = [interleaved(SLICE, timestamp=n, marker=True) for n in (0, 1)]
+    units = fed(points[0], slices[0], interleaved(SEI, timestamp=1), slices[1])
+    assert [unit.keyframe for unit in units] == [True, False]
+
+
+@pytest.mark.parametrize(("quality", "kind"), [(30, 0), (80, 1), (30, 65)])
+def test_a_jpeg_gets_the_tables_that_its_packets_leave_out(quality: int, kind: int) -> None:
+    """OpenCV's encoder uses the standard's tables too."""
+    picture = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8), (9, 9), 0)
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420 if kind & 1 else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    options += [cv2.IMWRITE_JPEG_RST_INTERVAL, 2] if kind >= 64 else []
+    jpeg = cv2.imencode(".jpg", picture, options)[1].tobytes()
+    data = jpeg[jpeg.index(b"\xff\xda") + 14 : -2]
+    restart = b"\0\2\xff\xff" if kind >= 64 else b""
+    first = jpeg_part(0, kind, quality) + restart + data[:90]
+    rest = jpeg_part(90, kind, quality) + restart + data[90:]
+    (unit,) = fed(interleaved(first), interleaved(rest, marker=True), codec="mjpeg")
+    assert np.array_equal(decoded(unit.content), decoded(jpeg))
+
+
+def jpeg_part(offset: int, kind: int, quality: int) -> bytes:
+    """The header of a packet of a picture of 64x48."""
+    return b"\0" + offset.to_bytes(3, "big") + bytes((kind, quality, 8, 6))
+
+
+def decoded(jpeg: bytes) -> npt.NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture.astype(np.uint8)
+
+
+def test_a_jpeg_with_a_packet_missing_has_no_end() -> None:
+    parts = [
+        interleaved(jpeg_part(0, 1, 50) + b"abc"),
+        interleaved(jpeg_part(9, 1, 50) + b"def", marker=True),
+    ]
+    (unit,) = fed(*parts, codec="mjpeg")
+    assert b"\xff\xd9" not in unit.content[-64:]
+
+
+@given(st.sampled_from(sorted(FORMATS)), st.lists(st.binary(max_size=60), max_size=20))
+@settings(derandomize=True, max_examples=100)
+def test_random_packets_break_nothing(codec: str, payloads: list[bytes]) -> None:
+    made = assembler(codec)
+    for number, payload in enumerate(payloads):
+        made.feed(payload)
+        made.feed(interleaved(payload, timestamp=number // 2, marker=bool(number % 3))[4:])
+
+
+@given(st.text(alphabet="vma=:/ 0123456789;,abcHJVideorRTPtpmfsp-\r\n*", max_size=300))
+@settings(derandomize=True, max_examples=100)
+def test_random_descriptions_break_nothing(text: str) -> None:
+    with contextlib.suppress(CameraFault):
+        video_of(f"m=video 0 RTP/AVP 96\r\n{text}", "rtsp://c/")
+
+
+DESCRIBED = """v=0
+m=audio 0 RTP/AVP 8
+a=control:audio
+m=video 0 RTP/AVP {number}
+{lines}a=control:{control}
+m=application 0 RTP/AVP 107
+a=rtpmap:107 vnd.onvif.metadata/90000
+"""
+
+
+@pytest.mark.parametrize(
+    ("control", "url"),
+    [
+        ("trackID=1", "rtsp://c/s/trackID=1"),
+        ("*", "rtsp://c/s/"),
+        ("rtsp://c/other", "rtsp://c/other"),
+    ],
+)
+def test_the_video_is_found_beside_sound_and_metadata(control: str, url: str) -> None:
+    lines = "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0IAHw==,aM4=\r\n"
+    media = video_of(DESCRIBED.format(number=96, lines=lines, control=control), "rtsp://c/s/")
+    assert media == Media(url, "h264", 96, 90_000, START + SPS + START + b"\x68\xce")
+    assert joined("rtsp://c/s", "v") == "rtsp://c/s/v"
+
+
+@pytest.mark.parametrize(
+    ("description", "fault"),
+    [
+        ("", Fault.UNDESCRIBED),
+        ("<html>", Fault.UNDESCRIBED),
+        ("m=audio 0 RTP/AVP 8", Fault.NO_VIDEO),
+        ("m=video 0 RTP/AVP 97\r\na=rtpmap:97 x-asf-pf/1000", Fault.NO_DECODER),
+    ],
+)
+def test_what_cannot_be_played_is_told_apart(description: str, fault: Fault) -> None:
+    with pytest.raises(CameraFault) as caught:
+        video_of(description, "rtsp://c/")
+    assert caught.value.fault is fault
