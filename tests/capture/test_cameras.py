@@ -97,7 +97,8 @@ def test_frames_nobody_takes_are_dropped_and_counted(rtsp: RtspServer) -> None:
     reader.stop()
     assert newest is not None
     assert newest.number >= 6
-    assert reader.status().dropped == newest.number - 1
+    # The second picture may be too close to the first one, which the server was late with, to be due at all.
+    assert reader.status().dropped in (newest.number - 1, newest.number - 2)
 
 
 @pytest.mark.parametrize("method", ["basic", "digest"])
