@@ -43,17 +43,22 @@ def _handlings(connection: Connection, before_ms: int, after: str | None, most: 
     found = connection.execute(query.order_by(columns.subject).limit(most)).all()
     events: list[tuple[str, str]] = []
     alerts: list[int] = []
+    cursors: list[int] = []
     for row in found:
         match row.key.split(" ", 2):
             case ["event", gateway, event_id]:
                 events.append((gateway, event_id))
             case ["alert", number]:
                 alerts.append(int(number))
+            case ["cursor", number]:
+                cursors.append(int(number))
     still = {f"event {gateway} {event_id}" for gateway, event_id in _events_still(connection, events)}
     ids = select(tables.alert.c.id).where(tables.alert.c.id.in_(alerts))
     still |= {f"alert {number}" for number in connection.scalars(ids)}
+    at = select(tables.event.c.cursor).where(tables.event.c.cursor.in_(cursors))
+    still |= {f"cursor {number}" for number in connection.scalars(at)}
     gone = [row for row in found if row.key not in still]
-    for table in (tables.handling, tables.handling_step):
+    for table in (tables.handling, tables.handling_step, tables.hidden_event):
         connection.execute(delete(table).where(table.c.subject.in_([row.key for row in gone])))
     return _looked(found, gone, most)
 

@@ -178,7 +178,7 @@ class Pile(list[Message]):
 def piles(draw: st.DrawFn, *boxes: Box) -> Pile:
     """Some messages of each of these gateways."""
     one = st.one_of(*(events(box) for box in boxes), *(documents(box) for box in boxes))
-    return Pile(draw(st.lists(one, min_size=18, max_size=24)))
+    return Pile(draw(st.lists(one, min_size=12, max_size=16)))
 
 
 def known_attacks(box: Box) -> Pile:

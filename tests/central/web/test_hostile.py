@@ -11,15 +11,20 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from edge_agent.central import tables
 from edge_agent.central.alerts.config import default_rules
 from edge_agent.central.alerts.desk import Desk
 from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.bounds import LATEST_MS
+from edge_agent.central.console.book import Writer, hidden, hide
+from edge_agent.central.console.events import rows_of
 from edge_agent.central.metrics.figures import Figures
 from edge_agent.central.presence import BoxReport, Standing
+from edge_agent.central.retention.duty import delete_old
+from edge_agent.central.retention.plans import Target
+from edge_agent.central.scope import EVERYWHERE
 from edge_agent.central.watch import Watch
 from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.app import PAGES, STREAMS
@@ -186,3 +191,16 @@ def test_a_row_that_fails_leads_to_its_event_and_keeps_the_others(lang: Lang, wo
 
     assert safely(lang, "li", fails, Row(7)) == f'<li class="none"><a href="/events/7">{words}</a></li>'
     assert safely(lang, "li", lambda row: f"row {row.cursor}", Row(8)) == "row 8"
+
+
+def test_what_was_hidden_is_forgotten_with_its_event_and_not_before(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        house.take(event(ODD, 1, {"why": "of no event_id"}))
+        with house.connections.writing() as connection:
+            row = rows_of(connection, EVERYWHERE, [1])[0]
+            hide(connection, Writer("minh", 1), row, "")
+            delete_old(connection, Target.HANDLING, 10**13, None, 100)
+            assert [each.subject for each in hidden(connection, EVERYWHERE)] == ["cursor 1"]
+            connection.execute(delete(tables.event))
+            delete_old(connection, Target.HANDLING, 10**13, None, 100)
+            assert hidden(connection, EVERYWHERE) == ()
