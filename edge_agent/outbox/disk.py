@@ -43,7 +43,7 @@ from edge_agent.outbox_model import NOTHING_BEFORE, Media, OpenEvent, StoredEven
 log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.db"
-SENT_KEY = "sent"  # in ``meta``
+SENT_KEY, SENT_COUNT_KEY = "sent", "sent_count"  # in ``meta``
 WRITE_SENT_EVERY = 256
 """Events stored, where nothing is deleted: which ones were sent is written down as often. After a restart a
 confirmation of the rest is not believed, and they are sent once more."""
@@ -79,6 +79,7 @@ class DiskStore:
         self.found: dict[Rank, int] = {}  # newest row of each rank when it was opened, 0: none
         self.found_depth = 0  # events then
         self.sent_before = ""  # ``SentMarks.text`` of the run before
+        self.sent_count_before = 0  # how many events it means
         self.shed_rows: list[int] = []  # of events given up, until somebody takes them out
         self.damaged: set[int] = set()  # rows of events that are not what was written, until they are deleted
         self.left_open: list[OpenEvent] = []  # when it was opened
@@ -130,7 +131,7 @@ class DiskStore:
 
         Returns what is new, in the order of the chain.
         """
-        with self._transaction(owed.sent) as work:
+        with self._transaction(owed.sent, owed.sent_count) as work:
             work.delete(owed)
             for ticket in batch:
                 work.insert(ticket)
@@ -158,14 +159,14 @@ class DiskStore:
             work.begin_epoch(new_epoch())
 
     @contextmanager
-    def _transaction(self, sent: str = "") -> Iterator[Transaction]:
+    def _transaction(self, sent: str = "", sent_count: int = 0) -> Iterator[Transaction]:
         """Committed at the end of the block; an error in it or in the commit undoes everything."""
         self.unsure = False
         with translated(self.path):
             work = Transaction(self._writer, self.tally, self.epochs, self._boot, self._max_db_bytes)
             try:
                 yield work
-                self._commit(work, sent)
+                self._commit(work, sent, sent_count)
             except BaseException:
                 self._rollback()
                 raise
@@ -174,7 +175,7 @@ class DiskStore:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             self._writer.execute("ROLLBACK")
 
-    def _commit(self, work: Transaction, sent: str) -> None:
+    def _commit(self, work: Transaction, sent: str, sent_count: int) -> None:
         if work.tally.removed != self.tally.removed:
             work.put("n", work.tally.n)
             work.put("removed", work.tally.removed)
@@ -183,6 +184,7 @@ class DiskStore:
         if sent_due or (sent and work.tally.removed != self.tally.removed):
             self._sent_written = work.tally.n
             work.put(SENT_KEY, sent)
+            work.put(SENT_COUNT_KEY, max(0, sent_count - (work.tally.delivered - self.tally.delivered)))
         before, after = Position(self.tally.n, self.tally.head), Position(work.tally.n, work.tally.head)
         if before != after:
             self._last_stored.note(before, after)
@@ -270,9 +272,11 @@ class DiskStore:
             found += [row for (row,) in self._reader.execute(sql, part)]
         return found
 
-    def count(self, low: int, high: int) -> int:
-        """How many rows are stored from ``low`` to ``high``; reads them all."""
-        return integer(self._reader, "SELECT count(*) FROM event WHERE id BETWEEN ? AND ?", low, high)
+    def count(self, low: int, high: int, most: int) -> int:
+        """How many rows are stored from ``low`` to ``high``; from ``most`` on an upper bound."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM event WHERE id BETWEEN ? AND ? LIMIT ?)"
+        found = integer(self._reader, sql, low, high, most)
+        return found if found < most else high - low + 1
 
     def first(self, low: int, high: int) -> int | None:
         """The first row that is stored from ``low`` to ``high``."""
@@ -351,6 +355,7 @@ class DiskStore:
         n = max([int(meta.get("n", 0)), *(n_of(row) for row in newest)])
         self.found = dict(zip(Rank, newest, strict=True))
         self.sent_before = str(meta.get(SENT_KEY, ""))
+        self.sent_count_before = int(meta.get(SENT_COUNT_KEY, 0))
         self._boot = int(meta.get("boot", 0)) + (meta.get("boot_id") != boot_id)
         sql = "SELECT event_id, camera, state FROM open_event"
         self.left_open = [OpenEvent(*row) for row in self._writer.execute(sql)]

@@ -18,6 +18,10 @@ from edge_agent.outbox_model import Confirmation, Media, OutboxStats, StoredEven
 MAX_OWED_IN_MEMORY = 10_000
 """Delivered events that could not be deleted: beyond this the backlog of a full disk waits."""
 
+COUNTED_ROWS = 10_000
+"""Of a range that the centre has confirmed; a longer one counts as if each of its numbers were stored: to
+count it would read it all, again for each heartbeat."""
+
 Key = tuple[int, str]
 """(sequence, epoch) of an event."""
 
@@ -79,7 +83,8 @@ class SendQueue:
         backlog, media = self._backlog, frozenset(self._owed_media)
         damaged = frozenset(self.disk.damaged) if self.disk is not None else frozenset()
         single = backlog.owed.single - damaged
-        return Owed(single, damaged, media, backlog.owed.part(most), backlog.sent.text)
+        sent = backlog.sent
+        return Owed(single, damaged, media, backlog.owed.part(most), sent.text, sent.count)
 
     def is_delivered(self, row: int) -> bool:
         """Whether the disk still holds it only because its deletion is owed."""
@@ -162,8 +167,8 @@ class SendQueue:
         if disk is None or backlog.begun:
             return
         backlog.begin(disk.found, disk.sent_before)
-        unsent = sum(disk.count(backlog.sent.old[rank] + 1, disk.found[rank]) for rank in Rank)
-        backlog.sent.found_sent(max(0, disk.found_depth - unsent))
+        # Written down, not counted: counting reads the whole database, which takes seconds from a card.
+        backlog.sent.found_sent(min(disk.found_depth, disk.sent_count_before))
 
     def delivered(self, key: Key) -> None:
         row, backlog = self._find(key)
@@ -375,7 +380,8 @@ class SendQueue:
     def _owed_events(self, disk: DiskStore) -> int:
         # Counted as stored, not as owed: between a commit and ``settle`` what is owed is gone already.
         owed = self._backlog.owed
-        return disk.stored_events(owed.single) + sum(disk.count(low, high) for low, high in owed.ranges)
+        counted = sum(disk.count(low, high, COUNTED_ROWS) for low, high in owed.ranges)
+        return min(disk.tally.depth, disk.stored_events(owed.single) + counted)
 
     def _unconfirmed(self, owed: int) -> int:
         count = 0

@@ -55,6 +55,7 @@ class Owed:
     media: frozenset[int] = frozenset()
     ranges: tuple[Rows, ...] = ()  # of rows of events
     sent: str = ""  # what ``SentMarks.text`` says now; written down with deletions
+    sent_count: int = 0  # how many of those are stored; written down with it
 
     def __bool__(self) -> bool:
         return bool(self.events or self.damaged or self.media or self.ranges)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -346,3 +348,31 @@ def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memor
 def announced(payload: bytes) -> Iterable[int]:
     loss = json.loads(payload).get("loss", {"ranges": []})
     return [n for first, last in loss["ranges"] for n in range(first, last + 1)]
+
+
+def quickest_s(act: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def test_the_first_question_after_a_start_does_not_read_the_whole_backlog(tmp_path: Path) -> None:
+    with outbox_in(tmp_path) as outbox:
+        outbox.append(draft())
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        first = db.execute("SELECT max(id) FROM event").fetchone()[0]
+        rows = ((first + n, 1, 0.0, "cam-1", "object", b"{}".ljust(150)) for n in range(1, 60_000))
+        sql = "INSERT INTO event (id, boot, mono, camera, kind, payload) VALUES (?, ?, ?, ?, ?, ?)"
+        db.executemany(sql, rows)
+        db.commit()
+        counting_s = quickest_s(lambda: db.execute("SELECT count(*) FROM event WHERE id > 1").fetchone())
+    asking_s = []
+    for _ in range(3):
+        with outbox_in(tmp_path) as outbox:
+            began = time.perf_counter()
+            assert len(outbox.pending(20)) == 20
+            asking_s.append(time.perf_counter() - began)
+    assert min(asking_s) < counting_s / 2
