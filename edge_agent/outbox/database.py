@@ -14,7 +14,10 @@ from pathlib import Path
 from edge_agent.errors import OutboxError
 
 PAGE_BYTES = 4096
-BUSY_TIMEOUT_S = 1.0  # somebody looks into the file with the sqlite3 tool
+BUSY_TIMEOUT_S = 4.0
+"""For another program that writes, such as the sqlite3 tool. Below the patience of an append: under a lock
+that lasts longer nothing is stored, so the events go through memory, and to the disk when it is free."""
+READ_TIMEOUT_S = 1.0  # writers do not lock readers out: https://www.sqlite.org/wal.html
 
 MIGRATIONS: tuple[str, ...] = (
     # version 0 -> 1. Row ids of event and media: see order.py. ``n`` counts stored events.
@@ -70,7 +73,7 @@ def translated(path: Path) -> Iterator[None]:
 
 def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
     """A connection in WAL mode with the newest schema. May be used by any one thread at a time."""
-    db = _connect(path)
+    db = _connect(path, BUSY_TIMEOUT_S)
     try:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")
         # The file must give space back: pictures beside it use the same budget.
@@ -90,7 +93,7 @@ def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
 def build(path: Path) -> sqlite3.Connection:
     """A new database that nobody needs before it is complete: no log, no fsync before its owner's own."""
     path.unlink(missing_ok=True)
-    db = _connect(path)
+    db = _connect(path, BUSY_TIMEOUT_S)
     try:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -105,7 +108,7 @@ def build(path: Path) -> sqlite3.Connection:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A second connection, so that only committed events are ever seen by the sender."""
-    db = _connect(path)
+    db = _connect(path, READ_TIMEOUT_S)
     db.execute("PRAGMA query_only=ON")
     db.execute("PRAGMA cache_size=-512")
     return db
@@ -123,8 +126,8 @@ def bytes_in_use(db: sqlite3.Connection) -> int:
     return (integer(db, "PRAGMA page_count") - integer(db, "PRAGMA freelist_count")) * PAGE_BYTES
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -38,6 +38,7 @@ from edge_agent.outbox.order import (
 from edge_agent.outbox.owed_rows import OwedRows
 from edge_agent.outbox.ticket import Ticket
 from edge_agent.outbox.transaction import EncodeLoss, Owed, Tally, Transaction
+from edge_agent.outbox.write_ahead_log import WriteAheadLog
 from edge_agent.outbox_model import NOTHING_BEFORE, Media, OpenEvent, StoredEvent
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,6 @@ WRITE_SENT_EVERY = 256
 """Events stored, where nothing is deleted: which ones were sent is written down as often. After a restart a
 confirmation of the rest is not believed, and they are sent once more."""
 VARIABLES = 400  # of one query
-WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
-WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,8 @@ class DiskStore:
         self.files = MediaFiles(state_dir / "media")
         # The log may grow to this before it is folded into the database; it counts as used.
         wal_pages = max(16, min(256, max_bytes // 16 // PAGE_BYTES))
-        self._max_db_bytes = max_bytes - (wal_pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
+        self.log = WriteAheadLog(self.path, wal_pages, max_bytes)
+        self._max_db_bytes = max_bytes - self.log.share_bytes
         self._encode_loss = encode_loss
         self._boot = 0
         self._sent_written = 0
@@ -163,6 +163,7 @@ class DiskStore:
         """Committed at the end of the block; an error in it or in the commit undoes everything."""
         self.unsure = False
         with translated(self.path):
+            self.log.check(self._writer, self.tally.media_bytes)
             work = Transaction(self._writer, self.tally, self.epochs, self._boot, self._max_db_bytes)
             try:
                 yield work

@@ -75,7 +75,8 @@ class Failover:
 
     @property
     def degraded(self) -> str | None:
-        return self._failing or self._notice
+        disk = self._queue.disk
+        return self._failing or (disk.log.trouble if disk is not None else None) or self._notice
 
     def open(self) -> None:
         """The first store."""

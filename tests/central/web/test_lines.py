@@ -70,6 +70,11 @@ def delivery() -> Iterator[str]:
     yield from degraded.delivery_lines(
         but(outbox, shed=3, damaged=2), but(mqtt, refused=2, no_subscriber=True, no_retain=True), True, *about
     )
+    reasons = ("the disk does not answer", "another program reads it, so its log has grown to 9 MB")
+    for reason in (*reasons, "disk I/O error"):
+        text = f"outbox.db: {reason}; events wait in memory, the disk is tried every 30 s"
+        yield from degraded.delivery_lines(but(outbox, degraded=text), mqtt, True, *about)
+    yield from degraded.delivery_lines(but(outbox, degraded=f"outbox.db: {reasons[1]}"), mqtt, True, *about)
     for saved in (None, Salvaged(7, None), Salvaged(7, 2)):
         text = f"outbox.db: malformed; set aside as x, a new epoch has begun; {saved_text(saved)}"
         yield from degraded.delivery_lines(but(outbox, degraded=text), mqtt, True, *about)

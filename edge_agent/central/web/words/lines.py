@@ -140,6 +140,24 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "hàng đợi sự kiện: đã mất {0} sự kiện từ khi khởi động vì thẻ nhớ làm hỏng",
     ),
     (
+        r"outbox: \S+: the disk does not answer; events wait in memory, the disk is tried every (\d+) s",
+        "hàng đợi sự kiện: thẻ nhớ không phản hồi; sự kiện chờ trong bộ nhớ, thử lại mỗi {0} giây",
+    ),
+    (
+        r"outbox: \S+: another program reads it, so its log has grown to (\d+) MB",
+        "hàng đợi sự kiện: có chương trình khác đang đọc tệp lưu, nhật ký đã phình đến {0} MB",
+    ),
+    (
+        r"outbox: \S+: another program reads it, so its log has grown to (\d+) MB; events wait in memory, "
+        r"the disk is tried every (\d+) s",
+        "hàng đợi sự kiện: có chương trình khác đang đọc tệp lưu, nhật ký đã phình đến {0} MB; sự kiện chờ "
+        "trong bộ nhớ, thử lại mỗi {1} giây",
+    ),
+    (
+        r"outbox: (.+); events wait in memory, the disk is tried every (\d+) s",
+        "hàng đợi sự kiện: ổ đĩa không ghi được ({0}); sự kiện chờ trong bộ nhớ, thử lại mỗi {1} giây",
+    ),
+    (
         r"outbox: (.+); set aside as (\S+), a new epoch has begun; (\d+) of its events saved, "
         r"at most (\d+) lost",
         "hàng đợi sự kiện: tệp lưu bị hỏng ({0}), đã cất riêng thành {1}; cứu được {2} sự kiện, "
