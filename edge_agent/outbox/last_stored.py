@@ -18,7 +18,8 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 4096
+SIZE_BYTES = 256
+"""Of the whole file, always: to cut it would cost more than to write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class LastStored:
         if self._file is None:
             return False
         try:
-            boot_id, *lines = os.pread(self._file, MAX_BYTES, 0).decode().split("\n")
+            boot_id, *lines = os.pread(self._file, SIZE_BYTES, 0).decode().split("\n")
         except (OSError, UnicodeDecodeError):
             return False
         return boot_id == self._boot_id and position.line in lines
@@ -61,10 +62,9 @@ class LastStored:
         """Before a commit: where the store is, and where it will be; after it: where it is."""
         if self._file is None:
             return
-        content = "\n".join([self._boot_id, *(position.line for position in positions), ""]).encode()
+        content = "\n".join([self._boot_id, *(position.line for position in positions), ""])
         try:
-            os.pwrite(self._file, content, 0)
-            os.ftruncate(self._file, len(content))
+            os.pwrite(self._file, content.encode().ljust(SIZE_BYTES), 0)
         except OSError as error:
             log.warning("outbox: the newest event is not remembered over a restart: %s", error)
             self.close()

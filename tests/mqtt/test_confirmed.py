@@ -247,7 +247,7 @@ def test_a_backlog_drains_at_a_bounded_rate_behind_what_is_new(
 ) -> None:
     clock = ShiftedClock()
     with Outbox(
-        tmp_path / "state", max_bytes=50_000_000, clock=clock, boot_id="b", encode_loss=encode_loss
+        tmp_path / "state", max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss
     ) as o:
         for _ in range(100):
             o.append(draft())
