@@ -122,13 +122,13 @@ def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[str]:
     schedules = [rule.schedule for rule in rules if rule.enabled and rule.schedule is not None]
     for way, text in UNSYNCED.items():
         if count := sum(schedule.unsynced is way for schedule in schedules):
-            yield f"clock not synchronised since the box started: {count} rules with a schedule {text}"
+            yield f"clock not synchronised since the box started: rules with a schedule {text} ({count})"
 
 
 UNSYNCED = {
     WhenUnsynced.ARMED: "are armed all day",
     WhenUnsynced.OFF: "are off",
-    WhenUnsynced.CLOCK: "follow it, maybe wrongly",
+    WhenUnsynced.CLOCK: "believe it",
 }
 
 

@@ -21,6 +21,7 @@ from tests.testbed.mosquitto import Mosquitto, Subscriber, free_port
 from tests.testbed.rtsp import RtspServer
 
 ODD_PASSWORD = "p@ss:w/o#rd%41"
+ARMED = "clock not synchronised since the box started: rules with a schedule are armed all day (1)"
 
 
 def test_systemd_hears_ready_watchdog_and_stopping(tmp_path: Path) -> None:
@@ -106,13 +107,18 @@ def test_events_before_the_first_synchronisation_can_be_dated_afterwards(
     tmp_path: Path, walker: Path
 ) -> None:
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
-        config = write_config(tmp_path, cameras=[file_camera(walker)], broker_port=broker.port)
+        camera = file_camera(walker) | in_six_hours()
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
         command = (sys.executable, "-m", "tests.agent.stepping_clock")
-        with AgentProcess(config, command=command):
-            subscriber.wait_for(lambda: "start" in phases(subscriber.events()), PATIENCE_S)
+        with AgentProcess(config, command=command) as agent:
+            subscriber.wait_for(lambda: {"object", "zone-intrusion"} <= set(begun(subscriber)), PATIENCE_S)
+            agent.wait_for_status(lambda beat: ARMED in beat.get("degraded", []), "its note")
             (tmp_path / "synchronised").touch()
-            subscriber.wait_for(lambda: phases(subscriber.events()).count("start") == 2, PATIENCE_S)
-    events = parsed(subscriber.events())
+            agent.wait_for_status(lambda beat: ARMED not in beat.get("degraded", []), "the end of it")
+            subscriber.wait_for(lambda: begun(subscriber).count("object") == 2, PATIENCE_S)
+    everything = parsed(subscriber.events())
+    events = [event for event in everything if kind_of(event) != "zone-intrusion"]
+    assert any(event["data"].get("end_reason") == "disarmed" for event in everything), "by its schedule"
     first = events[0]
     (correction,) = (e for e in events if kind_of(e) == "clock-correction")
     later = [e for e in events if e["data"].get("phase") == "start"][1]
@@ -125,6 +131,20 @@ def test_events_before_the_first_synchronisation_can_be_dated_afterwards(
     assert abs(moment(later["time"]) - since_first - dated) < timedelta(seconds=1)
     beats = [json.loads(m.payload) for m in subscriber.on("/up/heartbeat")]
     assert beats[-1]["clock"]["synced"]
+
+
+def in_six_hours() -> dict[str, object]:
+    """A rule that is not armed now, nor at this time of another day."""
+    begin, end = ((datetime.now(UTC) + timedelta(hours=hours)).strftime("%H:%M") for hours in (13, 14))
+    schedule = {"from": begin, "to": end}  # of Vietnam, which is seven hours ahead
+    zone = {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    rule = {"id": "yard", "kind": "zone-intrusion", "zone": "all", "min_duration_s": 0, "schedule": schedule}
+    return {"zones": {"all": zone}, "rules": [rule]}
+
+
+def begun(subscriber: Subscriber) -> list[str]:
+    """The kinds of all starts."""
+    return [kind_of(e) for e in parsed(subscriber.events()) if e["data"].get("phase") == "start"]
 
 
 def moment(text: str) -> datetime:

@@ -82,15 +82,15 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"the processor is throttled", "bộ xử lý bị hạ tốc độ"),
     (r"clock not synchronised, times may be wrong", "đồng hồ chưa đồng bộ, giờ có thể sai"),
     (
-        r"clock not synchronised since the box started: (\d+) rules with a schedule are armed all day",
+        r"clock not synchronised since the box started: rules with a schedule are armed all day \((\d+)\)",
         "đồng hồ chưa đồng bộ từ khi khởi động: {0} quy tắc có lịch được bật cả ngày",
     ),
     (
-        r"clock not synchronised since the box started: (\d+) rules with a schedule are off",
+        r"clock not synchronised since the box started: rules with a schedule are off \((\d+)\)",
         "đồng hồ chưa đồng bộ từ khi khởi động: {0} quy tắc có lịch đang tắt",
     ),
     (
-        r"clock not synchronised since the box started: (\d+) rules with a schedule follow it, maybe wrongly",
+        r"clock not synchronised since the box started: rules with a schedule believe it \((\d+)\)",
         "đồng hồ chưa đồng bộ từ khi khởi động: {0} quy tắc theo lịch có thể sai giờ",
     ),
     (r"the gateway's certificate ends in (-?\d+) days", "chứng thư của thiết bị còn {0} ngày"),
