@@ -10,6 +10,7 @@ from edge_agent.capture.authentication import Authenticator
 from edge_agent.capture.camera_socket import BoundedReader, CameraSocket, ChunkedBody
 from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
 from edge_agent.capture.rtp import MOST_UNIT_BYTES
+from edge_agent.capture.rtsp import MOST_DIGITS
 
 MOST_HEAD_BYTES = 16_384
 MOST_LINES = 64
@@ -52,7 +53,7 @@ class HttpPictures:
             headers = self._part_headers()
             length = headers.get(b"content-length", b"")
             if length.isdigit():
-                if int(length[:12]) > MOST_UNIT_BYTES:
+                if len(length) > MOST_DIGITS or int(length) > MOST_UNIT_BYTES:
                     raise CameraFault(Fault.TOO_LARGE_UNIT)
                 content = reader.take(int(length))
             else:

@@ -19,6 +19,8 @@ from edge_agent.capture.sdp import Media, video_of
 
 MOST_HEAD_BYTES, MOST_BODY_BYTES = 16_384, 65_536
 """Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
+MOST_DIGITS = 9
+"""Of a length. Python needs long for numbers of thousands of digits."""
 SESSION_TIMEOUT_S = 60.0
 """Where the camera names none (RFC 2326, 12.37)."""
 SHORTEST_KEEP_ALIVE_S = 1.0
@@ -182,7 +184,7 @@ class RtspConnection:
 
     def _body(self, headers: dict[str, list[str]]) -> bytes:
         length = headers.get("content-length", ["0"])[0]
-        if not length.isdecimal() or int(length[:10]) > MOST_BODY_BYTES:
+        if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > MOST_BODY_BYTES:
             raise CameraFault(Fault.TOO_MUCH)
         return self._socket.take(int(length))
 

@@ -10,6 +10,7 @@ from edge_agent.capture.failures import CameraFault, Fault
 
 CODECS = {"H264": "h264", "H265": "hevc", "HEVC": "hevc", "JPEG": "mjpeg"}
 """FFmpeg's name of a codec, by RTP's."""
+MOST_CLOCK_HZ = 10_000_000
 _STATIC = {26: ("JPEG", 90_000)}
 """Payload types that need no ``rtpmap`` (RFC 3551)."""
 _PARAMETER_SETS = {"h264": ("sprop-parameter-sets",), "hevc": ("sprop-vps", "sprop-sps", "sprop-pps")}
@@ -46,7 +47,7 @@ def video_of(description: str, base: str) -> Media:
         raise CameraFault(Fault.NO_VIDEO if _sections(description) else Fault.UNDESCRIBED)
     for video in videos:
         codec = CODECS.get(video.encoding.upper())
-        if codec is not None and video.clock_hz > 0:
+        if codec is not None and 0 < video.clock_hz <= MOST_CLOCK_HZ:
             extradata = _extradata(codec, video.parameters)
             return Media(joined(base, video.control), codec, video.payload_type, video.clock_hz, extradata)
     raise CameraFault(Fault.NO_DECODER)
@@ -75,7 +76,7 @@ def _sections(description: str) -> list[_Section]:
 
 def _begun(value: str) -> _Section:
     kind, *rest = value.split()[:4] or [""]
-    payload_type = int(rest[2]) if len(rest) == 3 and rest[2].isdecimal() else -1
+    payload_type = _number(rest[2]) if len(rest) == 3 else -1
     encoding, clock_hz = _STATIC.get(payload_type, ("", 0))
     return _Section(kind, payload_type, encoding=encoding, clock_hz=clock_hz)
 
@@ -90,10 +91,15 @@ def _note(section: _Section, name: str, value: str) -> None:
     if name == "rtpmap":
         encoding, _, clock = rest.strip().partition("/")
         clock = clock.partition("/")[0]
-        section.encoding, section.clock_hz = encoding, int(clock) if clock.isdecimal() else 0
+        section.encoding, section.clock_hz = encoding, _number(clock)
     elif name == "fmtp":
         pairs = (part.strip().partition("=") for part in rest.split(";"))
         section.parameters.update({key.lower(): value for key, _, value in pairs})
+
+
+def _number(text: str) -> int:
+    """-1 for what is none, or has more digits than any here."""
+    return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
 def _extradata(codec: str, parameters: dict[str, str]) -> bytes:
@@ -101,7 +107,7 @@ def _extradata(codec: str, parameters: dict[str, str]) -> bytes:
     for key in _PARAMETER_SETS.get(codec, ()):
         for coded in parameters.get(key, "").split(","):
             try:
-                units.append(base64.b64decode(coded))
+                units.append(base64.b64decode(coded + "=" * (-len(coded) % 4)))  # some leave the padding out
             except (binascii.Error, ValueError):
                 return b""  # the stream has them too
     return b"".join(_START_CODE + unit for unit in units if unit)

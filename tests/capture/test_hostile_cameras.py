@@ -90,11 +90,12 @@ LONG_BODY = f"RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: {GIGABYTE}\r\n\r\n".
     ("answers", "fault"),
     [
         ({"DESCRIBE": flood(LONG_BODY)}, Fault.TOO_MUCH),
+        ({"DESCRIBE": flood(LONG_BODY.replace(b": 15", b": 00000000000015"))}, Fault.TOO_MUCH),
         ({"OPTIONS": flood(b"RTSP/1.0 200 OK\r\nPublic: ")}, Fault.TOO_MUCH),
         ({"PLAY": flood(b"RTSP/1.0 200 OK\r\n")}, Fault.TOO_MUCH),
         ({"OPTIONS": flood(b"")}, Fault.FOREIGN),
     ],
-    ids=["a long description", "a long head", "a long head of the last answer", "zeros"],
+    ids=["a long description", "with zeros before", "a long head", "a long head of the last answer", "zeros"],
 )
 def test_an_rtsp_answer_without_an_end_takes_little_memory(answers: dict[str, Answer], fault: Fault) -> None:
     with little_memory(), ScriptedRtsp(answers) as server:
@@ -126,10 +127,11 @@ PARTS = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b
             Fault.TOO_LARGE_UNIT,
         ),
         (PARTS + b"--b\r\nContent-Type: image/jpeg\r\n\r\n", Fault.TOO_LARGE_UNIT),
+        (PARTS + b"--b\r\nContent-Length: 0000000000001000000000\r\n\r\n", Fault.TOO_LARGE_UNIT),
         (PARTS + b"--b\r\nContent-Type: ", Fault.TOO_MUCH),
         (b"HTTP/1.0 200 OK\r\nServer: ", Fault.TOO_MUCH),
     ],
-    ids=["a long part", "a part without a length", "a long head of a part", "a long head"],
+    ids=["a long part", "no length", "with zeros before", "a long head of a part", "a long head"],
 )
 def test_an_http_answer_without_an_end_takes_little_memory(head: bytes, fault: Fault) -> None:
     with little_memory(), HttpAnswer(head, endless=bytes(100_000)) as server:

@@ -185,6 +185,8 @@ def test_the_video_is_found_beside_sound_and_metadata(control: str, url: str) ->
         ("<html>", Fault.UNDESCRIBED),
         ("m=audio 0 RTP/AVP 8", Fault.NO_VIDEO),
         ("m=video 0 RTP/AVP 97\r\na=rtpmap:97 x-asf-pf/1000", Fault.NO_DECODER),
+        (f"m=video 0 RTP/AVP 97\r\na=rtpmap:97 H264/{'9' * 5000}", Fault.NO_DECODER),
+        (f"m=video 0 RTP/AVP {'9' * 5000}", Fault.NO_DECODER),
     ],
 )
 def test_what_cannot_be_played_is_told_apart(description: str, fault: Fault) -> None:
