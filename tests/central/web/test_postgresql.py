@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from edge_agent.central.presence import BoxReport, Standing
 from edge_agent.central.web.accounts import Role
 from tests.central.parts import JPEG, WARD, Box
+from tests.central.web.hostile import event
 from tests.central.web.house import House
 from tests.central.web.listening import Ear
 from tests.testbed.mosquitto import wait_until
@@ -44,6 +46,13 @@ def test_login_pages_history_live_and_pictures(server: PostgreSQL, tmp_path: Pat
             ear.wait_for("presence")
         assert client.get("/api/media/dt-001/m1").content == JPEG
         assert "m1" in browser.get("/access").text
+        house.take(*(event(OURS, n, {"phase": "start", "event_id": f"a{n}"}) for n in range(10, 20)))
+        alerts = browser.get("/alerts").text
+        assert "event dt-001 a10;" in alerts
+        assert "và 5 cái nữa của dt-001" in alerts
+        first = int(re.findall(r'href="/events/(\d+)"', alerts)[0])
+        assert browser.post(f"/events/{first}/hide").status_code == 303
+        assert "event dt-001 a10;" not in browser.get("/alerts").text
         server.stop()
         assert browser.get("/").status_code == 503
         assert client.get("/api/events").json()["code"] == "unavailable"
