@@ -97,8 +97,9 @@ class Desk:
 
     @property
     def foremost(self) -> tuple[Item, ...]:
-        """What rings, one of every gateway before the second of any."""
-        return tuple(sorted(self.ringing, key=lambda item: (item.place, item.came_ms)))
+        """What rings, for the few places above every page: one of every gateway before the second of any, the
+        newest first, so that what has just come is seen."""
+        return tuple(sorted(self.ringing, key=lambda item: (item.place, -item.came_ms)))
 
 
 def desk(
