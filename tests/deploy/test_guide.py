@@ -1,0 +1,148 @@
+"""docs/guide/provisioning.md as it is typed, on a fresh box, with nothing that the guide does not name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.boxes import Box, Boxes, wait_until
+from tests.deploy.root import USER
+from tests.deploy.site import ROOT
+
+pytestmark = pytest.mark.xdist_group("guide")
+
+GUIDE = ROOT / "docs/guide/provisioning.md"
+VAULT_PASSWORD = "typed at the prompt"
+VAULT = "pki_ca_passphrase: a long sentence on paper\nedge_agent_camera_passwords: {cam-1: x}\n"
+HEADER = "site;ward;name;latitude;longitude;board;ssh_host;camera;camera_url;camera_user\n"
+SHEET = HEADER + "dt-001;Đề Thám;Lý Bôn;20,44;106,33;auto;{address};cam-1;rtsp://192.0.2.1/sub;viewer\n"
+
+
+def typed() -> list[str]:
+    """What the guide has a person type, up to the box at its pole."""
+    text = GUIDE.read_text(encoding="utf-8").partition("## What to look at")[0]
+    return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+AT_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@dataclass(frozen=True)
+class Typed:
+    """How it ended, and what the terminal showed."""
+
+    code: int
+    shown: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A checkout, and a person with an ssh key in an agent who types."""
+
+    checkout: Path
+    environ: dict[str, str]
+
+    @property
+    def inventory(self) -> Path:
+        return self.checkout / "ansible/inventory"
+
+    def type(self, block: str) -> Typed:
+        """In ``ansible/`` as the guide has it; prompts get the vault's password."""
+        (first,) = [each for each in typed() if each.startswith("cd ansible\n")]
+        begin = "\n".join(line for line in first.splitlines() if line.startswith(("cd ", "export ")))
+        words = ["bash", "-e", "-c", f"{begin}\n{block.removeprefix(begin)}"]
+        keyboard, terminal = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-c", AT_A_TERMINAL, *words],
+            cwd=self.checkout, env=self.environ, start_new_session=True,
+            stdin=terminal, stdout=terminal, stderr=terminal,
+        ) as process:  # fmt: skip
+            os.close(terminal)
+            shown, answered = b"", 0
+            with contextlib.suppress(OSError):  # how Linux says that the other end of a terminal is closed
+                while part := os.read(keyboard, 4096):
+                    shown += part
+                    if re.search(rb"[Pp]assword: $", shown[answered:]):
+                        os.write(keyboard, f"{VAULT_PASSWORD}\n".encode())
+                        answered = len(shown)
+            process.wait()  # before the terminal is hung up
+            os.close(keyboard)
+        return Typed(process.returncode, shown.decode(errors="replace"))
+
+
+@pytest.fixture
+def desk(boxes: Boxes, tmp_path: Path) -> Iterator[Desk]:
+    checkout, home, agent = tmp_path / "checkout", tmp_path / "home", tmp_path / "agent"
+    checkout.mkdir()
+    home.mkdir()
+    for path in ROOT.iterdir():
+        if path.name != "ansible":
+            (checkout / path.name).symlink_to(path)
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "ansible"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    for name in files:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_bytes((ROOT / name).read_bytes())
+        (checkout / name).chmod((ROOT / name).stat().st_mode)
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\nprintf "%s" "{VAULT}" > "$1"\n')
+    editor.chmod(0o755)
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        environ = kept | {"HOME": str(home), "EDITOR": str(editor), "SSH_AUTH_SOCK": str(agent)}
+        wait_until(agent.exists, 10, "the ssh agent")
+        subprocess.run(["ssh-add", "-q", str(boxes.key)], env=environ, check=True)
+        yield Desk(checkout, environ | {"ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"})
+        process.terminate()
+
+
+def well(done: Typed) -> None:
+    assert done.code == 0, done.shown[-6000:]
+
+
+def test_the_provisioning_guide_works_as_typed_on_a_fresh_box(boxes: Boxes, desk: Desk) -> None:
+    box: Box = boxes.start("dt-001")
+    made, build, vault, depot, site = typed()
+    assert made.startswith("make deploy"), "the wheelhouse is there already"
+    (desk.inventory / "sites.csv").write_text(SHEET.format(address=box.address), encoding="utf-8")
+    well(desk.type(build))
+    gateways = desk.inventory / "group_vars/gateways.yml"
+    gateways.write_text(
+        gateways.read_text().replace("ssh-ed25519 AAAA... somebody@example", boxes.public_key)
+    )
+    well(desk.type(vault))
+    well(desk.type(depot.replace("ansible_user=pi", f"ansible_user={USER}")))
+    assert "dt-001 ssh-" in (desk.inventory / "known_hosts").read_text()
+    verdict = desk.type(site)
+    assert "CHƯA ĐẠT" in verdict.shown, "there is no broker and no camera"
+    assert "unreachable=0" in verdict.shown
+    assert box.run("systemctl is-active edge-agent") == "active"
+
+
+def test_a_machine_with_another_host_key_is_refused(boxes: Boxes, desk: Desk) -> None:
+    box = boxes.start("dt-002")
+    (desk.inventory / "sites.csv").write_text(
+        SHEET.format(address=box.address).replace("dt-001", "dt-002"), encoding="utf-8"
+    )
+    ping = f"ansible dt-002 -m ansible.builtin.ping -e ansible_user={USER}"
+    well(desk.type(f"python3 -m fleet build inventory/sites.csv\n{ping}"))
+    box.run("rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh")
+    # Not over the connection that Ansible keeps open for the next minute.
+    refused = desk.type(f"ANSIBLE_SSH_ARGS='-o ControlPath=none' {ping}")
+    assert refused.code != 0
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in refused.shown
