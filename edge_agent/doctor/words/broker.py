@@ -126,6 +126,18 @@ BROKER: dict[str, Wording] = {
         "check address and port in mqtt.brokers",
         "kiểm tra địa chỉ và cổng trong mqtt.brokers",
     ),
+    "broker-no_qos_1": red(
+        "{text}",
+        "{host}: broker không hỗ trợ QoS 1, nên không biết được sự kiện nào đã tới nơi",
+        "the broker has to support QoS 1: tell the centre",
+        "broker phải hỗ trợ QoS 1: báo trung tâm",
+    ),
+    "broker-no_retain": yellow(
+        "{text}",
+        "{host}: broker không giữ lại tin (retain); ai kết nối sau sẽ không thấy trạng thái của hộp này",
+        _CENTRE,
+        _CENTRE_VI,
+    ),
     "broker-lost": red("{text}", "{host}: kết nối bị đứt khi đăng nhập", _AGAIN, _AGAIN_VI),
     "broker-spare": yellow(
         "{text}; another broker is good",
