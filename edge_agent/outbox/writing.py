@@ -12,6 +12,7 @@ import math
 import queue
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
@@ -293,6 +294,7 @@ class Writing:
                 self._failover.restore()
 
     def _store_next(self) -> None:
+        time.sleep(0)  # whom the last commit let go on may append now, and share this one
         batch = [self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))]
         self._in_hand = batch
         try:
