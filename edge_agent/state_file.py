@@ -77,17 +77,27 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
 def within_patience(work: Callable[[], None]) -> bool:
     """Have a thread do it, and wait for it; False when the disk takes too long. Then it goes on by itself,
-    and what is asked for meanwhile is refused at once."""
+    and what is asked for meanwhile is refused at once. Raises what ``work`` raises."""
     _waiting.intersection_update([thread for thread in tuple(_waiting) if thread.is_alive()])
     if _waiting:
         return False
-    thread = threading.Thread(target=work, name="state-file", daemon=True)
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  # it belongs to the caller
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="state-file", daemon=True)
     thread.start()
     is_main = threading.current_thread() is threading.main_thread()
     thread.join(MAIN_PATIENCE_S if is_main else PATIENCE_S)
     if thread.is_alive():
         _waiting.add(thread)
         return False
+    if failures:
+        raise failures[0]
     return True
 
 
