@@ -21,9 +21,9 @@ from edge_agent.central.rebirth import Rebirths
 from edge_agent.central.report import GapReport, Running
 from edge_agent.central.requests import Requests
 from edge_agent.central.retention.sweep import Sweep
-from edge_agent.central.store import Store
+from edge_agent.central.store import Batch, Store
 from edge_agent.central.trusted_time import kept
-from edge_agent.central.trusted_time.clock import Correction, TrustedClock
+from edge_agent.central.trusted_time.clock import Correction, Kept, TrustedClock
 from edge_agent.central.watch import Watch
 from edge_agent.loop import Loop
 
@@ -269,6 +269,7 @@ class Ingest:
             kept.drop_release(batch.connection, self._central_id)
             wards, beat = self._intake.wards, self.loop.beat
             kept.shift(batch.connection, correction, wards, alone=self._alone, beat=beat)
+            self._note_clock(batch, self._clock.corrected_record(correction))
         self._corrected(correction)
 
     def _corrected(self, correction: Correction) -> None:
@@ -276,6 +277,7 @@ class Ingest:
         log.warning("the centre's time was wrong and is corrected by %+.0f s, stored times with it", by_s)
         self._clock.correct(correction)
         self._watch.corrected(correction)
+        self._desk.corrected(correction)
         self._gaps = GapReport(self._clock)
         self._known = self._store.load()
         self._noted_mono = self._clock.monotonic() - NOTE_EVERY_S  # the console follows at once
@@ -317,13 +319,15 @@ class Ingest:
         with self._store.batch() as batch:
             running = self._running.document(self._link.online, self._link.session)
             batch.note("running", msgspec.json.encode(running).decode())
-            record = msgspec.json.encode(self._clock.record())
-            batch.note(kept.record_key(self._central_id), record.decode())
+            self._note_clock(batch, self._clock.record())
             self._requests.give_up(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._figures.database_bytes = size_bytes(batch.connection)
                 batch.forget_health(self._clock.deletions_ms() - self._history_ms)
+
+    def _note_clock(self, batch: Batch, record: Kept) -> None:
+        batch.note(kept.record_key(self._central_id), msgspec.json.encode(record).decode())
 
     def _told(self, trouble: str | None) -> None:
         if trouble == self.trouble:

@@ -9,8 +9,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from edge_agent.central import tables
+from edge_agent.central.alerts.config import default_rules
+from edge_agent.central.alerts.desk import Desk
+from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.trusted_time.clock import SETTLE_S, Correction, FollowedClock, Kept, TrustedClock
 from edge_agent.central.trusted_time.kept import read_kept, record_key, shift
+from edge_agent.mqtt.central_topics import CentralTopics
 from tests.central.parts import Box
 from tests.central.shop import NOW_MS, Shop
 
@@ -208,6 +212,48 @@ def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(shop: Shop)
     (gap,) = shop.store.load().streams[box.id, box.epoch].gaps
     assert gap.found_ms == true_ms
     assert shop.store.ask(lambda connection: read_kept(connection, "central")) is None, "not readable"
+
+
+def test_a_centre_that_is_killed_right_after_a_correction_makes_no_second_one() -> None:
+    centre = Centre(System(-YEARS_MS))
+    centre.wait()
+    before = centre.clock.record()
+    centre.gateways(0, 0, 0)
+    centre.wait()
+    (correction,) = centre.corrections
+    killed = Centre(centre.system, before)
+    again = Centre(centre.system, killed.clock.corrected_record(correction))
+    again.gateways(0, 0, 0)
+    again.wait()
+    assert (again.error_ms, again.corrections) == (0, [])
+
+
+def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_times(shop: Shop) -> None:
+    box, centre = Box(), Centre(System(YEARS_MS))
+    rules = AlertSettings(tuple(rule for rule in default_rules() if rule.id == "conflict"), 0.0)
+    desk = Desk(rules, WARDS, CentralTopics("tb/v1", "central"), centre.clock)
+    desk.begin(shop.store.ask(desk.read), [])
+    messages = box.heartbeat("s-1"), box.event(1), box.event(1, "car")
+    desk.heard(shop.take(*messages, now_ms=centre.clock.now_ms()))
+    write(shop, desk)
+    centre.gateways(0, 0, 0)
+    centre.wait()
+    (correction,) = centre.corrections
+    with shop.store.batch() as batch:
+        shift(batch.connection, correction, WARDS, alone=True)
+    desk.corrected(correction)
+    assert shop.store.ask(desk.read).conflicts[box.id].last_ms == NOW_MS
+    centre.wait(24 * 60)
+    desk.missing(shop.store.load())
+    write(shop, desk)
+    row = shop.store.ask(lambda each: each.execute(select(tables.alert)).one())
+    assert (row.opened_ms, row.cleared_ms) == (NOW_MS, centre.system.true_ms)
+
+
+def write(shop: Shop, desk: Desk) -> None:
+    with shop.store.batch() as batch:
+        desk.write(batch.connection)
+    desk.written(None, lambda _: None)
 
 
 def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:

@@ -21,6 +21,7 @@ from edge_agent.central.alerts.rules import AlertRule, AlertSettings
 from edge_agent.central.alerts.subject import Episode, Subject
 from edge_agent.central.health import Health
 from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
+from edge_agent.central.trusted_time.clock import Correction
 from edge_agent.device.firmware import is_older
 from edge_agent.wire import RuleOverrideData
 
@@ -217,6 +218,14 @@ class Book:
             for at, episode in subject.episodes.items()
             if episode.alert is None and episode.rule.for_s >= least_s
         }
+
+    def corrected(self, correction: Correction) -> None:
+        """The centre's time was wrong, and the database has the right times of what is open."""
+        for subject in self._subjects():
+            for episode in subject.episodes.values():
+                episode.since_ms = correction.of(episode.since_ms)
+                if episode.alert is not None:
+                    episode.alert = episode.alert.corrected(correction)
 
     # --- inside ---
 

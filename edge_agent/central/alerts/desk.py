@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from edge_agent.central.messages import Event, Heartbeat
 from edge_agent.central.presence import Report
 from edge_agent.central.report import PATIENCE_MS
 from edge_agent.central.streams import Why
+from edge_agent.central.trusted_time.clock import Correction
 from edge_agent.clock import Clock
 from edge_agent.hits import TAMPER
 from edge_agent.model import Severity
@@ -37,7 +39,7 @@ PENDING_FROM_S = 3_600.0
 """What has to last so long is remembered over a restart."""
 PENDING_EVERY_S = 60.0
 FRESH_MS = 600_000
-"""An event about a view that is older says nothing about now: it waited in an outbox."""
+"""An event about a view or a rule that is older does not describe the present: it waited in an outbox."""
 MOST_OVER = 2_000
 MOST_RETAINED = 1_000
 """Counted of one gateway."""
@@ -63,6 +65,9 @@ class _View(msgspec.Struct):
 
 class _Override(msgspec.Struct):
     data: wire.RuleOverrideData
+
+
+_T = TypeVar("_T", _View, _Override)
 
 
 class Desk:
@@ -157,6 +162,20 @@ class Desk:
         events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
         self._changes += book.conflicts(events, mono, now_ms)
 
+    def corrected(self, correction: Correction) -> None:
+        """The database has right times now: what is open goes by them too, and is published again."""
+        if self._book is None:
+            return
+        self._book.corrected(correction)
+        self._changes = [
+            replace(change, alert=change.alert.corrected(correction)) for change in self._changes
+        ]
+        self._conflicts = {
+            gateway: replace(conflict, last_ms=correction.of(conflict.last_ms))
+            for gateway, conflict in self._conflicts.items()
+        }
+        self._session = ""
+
     def missing(self, known: Known) -> None:
         """Gaps that should have closed by now; and conflicts, until they are a day old."""
         if self._book is None:
@@ -241,24 +260,15 @@ class Desk:
             publish(documents.standing(alert, self._topics))
 
     def _view(self, book: Book, event: Event, mono: float, now_ms: int) -> None:
-        if abs(now_ms - event.time_ms) > FRESH_MS:
-            return
-        try:
-            view = msgspec.json.decode(event.payload, type=_View).data
-        except (msgspec.DecodeError, RecursionError):  # of a newer agent: the heartbeat says it too
-            return
-        if view.state in TAMPER and view.phase in ("start", "end"):
-            present = view.phase == "start"
-            self._changes += book.view(event.gateway, event.camera, view.state, present, mono, now_ms)
+        view = _read_fresh(event, _View, now_ms)
+        if view is not None and view.data.state in TAMPER and view.data.phase in ("start", "end"):
+            present = view.data.phase == "start"
+            self._changes += book.view(event.gateway, event.camera, view.data.state, present, mono, now_ms)
 
     def _override(self, book: Book, event: Event, mono: float, now_ms: int) -> None:
-        if abs(now_ms - event.time_ms) > FRESH_MS:
-            return
-        try:
-            data = msgspec.json.decode(event.payload, type=_Override).data
-        except (msgspec.DecodeError, RecursionError):  # of a newer agent: the heartbeat says it too
-            return
-        self._changes += book.override(event.gateway, event.camera, data, mono, now_ms)
+        override = _read_fresh(event, _Override, now_ms)
+        if override is not None:
+            self._changes += book.override(event.gateway, event.camera, override.data, mono, now_ms)
 
     def _remember(self, change: Change) -> None:
         key = change.alert.key
@@ -270,6 +280,16 @@ class Desk:
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)
+
+
+def _read_fresh(event: Event, of: type[_T], now_ms: int) -> _T | None:
+    """None: it is old, or of a newer agent; the heartbeat says the same."""
+    if abs(now_ms - event.time_ms) > FRESH_MS:
+        return None
+    try:
+        return msgspec.json.decode(event.payload, type=of)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _about(alert: Alert) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from edge_agent.central.trusted_time.clock import Correction
 from edge_agent.model import Severity
 
 
@@ -30,6 +31,12 @@ class Alert:
     cleared_ms: int | None = None  # None: open
     cleared_text: str | None = None
     folded: bool = False  # told by another one: its box or ward is away
+
+    def corrected(self, correction: Correction) -> Alert:
+        """With right times, where the centre's clock was wrong."""
+        cleared_ms = None if self.cleared_ms is None else correction.of(self.cleared_ms)
+        since_ms, opened_ms = correction.of(self.since_ms), correction.of(self.opened_ms)
+        return replace(self, since_ms=since_ms, opened_ms=opened_ms, cleared_ms=cleared_ms)
 
 
 class What(StrEnum):

@@ -59,6 +59,10 @@ class Correction:
     by_ms: int
     since_ms: int
 
+    def of(self, time_ms: int) -> int:
+        """The right time for one that was stored."""
+        return time_ms + self.by_ms if time_ms > self.since_ms else time_ms
+
 
 class TrustedClock:
     """``now`` may be read by any thread; one thread calls the rest, ``begin`` first. Until then it is the
@@ -177,6 +181,17 @@ class TrustedClock:
             settled_ms=self._settled_ms,
             confirmed=self._confirmed,
             doubt=self.doubt,
+        )
+
+    def corrected_record(self, correction: Correction) -> Kept:
+        """What ``record`` will return after ``correct``.
+
+        It is stored in the transaction that moves the times: a centre that is killed after that transaction
+        must not move them again.
+        """
+        time_ms = self.now_ms() + correction.by_ms
+        return msgspec.structs.replace(
+            self.record(), time_ms=time_ms, unproven_ms=0, settled_ms=time_ms, confirmed=True
         )
 
     # --- inside ---

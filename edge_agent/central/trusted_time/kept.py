@@ -108,6 +108,7 @@ def _stamps(wards: Collection[str], alone: bool) -> Iterator[tuple[Column[Any], 
     yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
     yield tables.outage.c.since_ms, tables.outage.c.ward.in_(wards)
     yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
+    yield tables.conflict.c.last_ms, tables.conflict.c.gateway.in_(gateways)
     streams = select(tables.stream.c.id).where(tables.stream.c.gateway.in_(gateways))
     yield tables.gap.c.found_ms, tables.gap.c.stream.in_(streams)
     yield tables.loss.c.received_ms, tables.loss.c.gateway.in_(gateways)
