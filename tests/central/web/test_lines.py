@@ -18,12 +18,13 @@ from edge_agent.capture import failures
 from edge_agent.central import health as heard
 from edge_agent.central.alerts import measures
 from edge_agent.central.alerts.config import default_rules
+from edge_agent.central.console.events import KINDS
 from edge_agent.central.console.verdict import NO_KEY_TOLD
 from edge_agent.central.presence import Standing
 from edge_agent.central.retention.limit import Held
 from edge_agent.central.trusted_time.clock import GATEWAYS, OWN_COUNT, compared
 from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.words import told
+from edge_agent.central.web.words import ALL, told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
 from edge_agent.command_room.media_room import fate
 from edge_agent.config.boards import Thermal
@@ -290,3 +291,8 @@ def test_a_page_shows_the_line_in_the_readers_language(house: House) -> None:
     assert '<li><span lang="en">a line of a later release</span></li>' in page
     browser.get("/language/en")
     assert f'<li><span lang="en">{line}</span></li>' in browser.get("/sites/dt-001").text
+
+
+def test_every_shipped_rule_and_every_kind_of_event_has_a_name_in_both_languages() -> None:
+    keys = {f"rule-{rule.id}" for rule in default_rules()} | {f"kind-{kind}" for kind in KINDS}
+    assert keys - ALL.keys() == set()

@@ -66,6 +66,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-outbox-memory": ("Sự kiện chỉ còn trong bộ nhớ", "Events in memory only"),
     "rule-version": ("Phiên bản cũ", "Version behind"),
     "rule-gap": ("Thiếu sự kiện", "Events are missing"),
+    "rule-conflict": ("Hai thiết bị trùng tên, hoặc bản sao", "Two boxes with one name, or a copy"),
     "rule-alarm-flood": ("Quá nhiều báo động", "Too many alarms"),
     "rule-uplink": ("Sắp hết dung lượng mạng", "Data budget runs short"),
     "rule-failed-units": ("Dịch vụ hỏng", "Failed services"),
