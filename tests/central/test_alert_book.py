@@ -14,6 +14,7 @@ from edge_agent.central.alerts.config import default_rules
 from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.alerts.model import Alert, Change, What
 from edge_agent.central.alerts.rules import AlertRule, AlertSettings
+from edge_agent.central.bounds import MOST_ITEMS
 from edge_agent.central.health import Health
 from edge_agent.central.presence import BoxReport, OutageReport, Standing
 from edge_agent.model import Severity
@@ -355,6 +356,13 @@ def test_a_rule_that_is_disarmed_for_a_second_is_told_too() -> None:
     overridden(made, "end", "yard")
     made.wait(120)
     assert made.told() == ["opened dt-1/cam-1 rule-muted", "cleared dt-1/cam-1 rule-muted"]
+
+
+def test_a_gateway_that_disarms_rules_without_end_opens_a_bounded_number_of_alerts() -> None:
+    made = ward()
+    for number in range(200):
+        overridden(made, "start", f"rule-{number}")
+    assert made.told().count("opened dt-1/cam-1 rule-muted") == MOST_ITEMS
 
 
 def test_a_view_that_is_learned_anew_is_told_and_a_rule_that_is_armed_is_not() -> None:

@@ -19,6 +19,7 @@ from edge_agent.central.alerts.measures import OF_BOX, OF_CAMERA, Measure, Readi
 from edge_agent.central.alerts.model import Alert, Change, Key, What
 from edge_agent.central.alerts.rules import AlertRule, AlertSettings
 from edge_agent.central.alerts.subject import Episode, Subject
+from edge_agent.central.bounds import MOST_ITEMS
 from edge_agent.central.health import Health
 from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
 from edge_agent.central.trusted_time.clock import Correction
@@ -104,8 +105,8 @@ class Book:
     def override(
         self, gateway: str, camera: str, data: RuleOverrideData, mono: float, now_ms: int
     ) -> Iterator[Change]:
-        """An event says that a rule was muted or disarmed, or a view is learned anew, or that this is over;
-        the next heartbeat says it too."""
+        """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
+        The next heartbeat reports it too, and decides."""
         box, so = self._boxes.get(gateway), measures.override(data.what, data.rule_id)
         if box is None or box.away or so is None:
             return
@@ -113,7 +114,7 @@ class Book:
         for rule in self._with(measure):
             before = box.overrides.get((rule.id, camera))
             standing = set() if before is None else before.standing - {text}
-            if data.phase == "start":
+            if data.phase == "start" and len(standing) < MOST_ITEMS:
                 standing |= {text}
             yield from box.judge_overrides(rule, camera, standing, mono, now_ms)
 
