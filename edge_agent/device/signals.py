@@ -17,10 +17,11 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
     the process was started has been closed, it stops like the others.
 
     Call it from the main thread, before anything that takes time. Python runs a handler on the main thread
-    only, between two of its steps: not while that thread waits for a disk that hangs, and in the middle of a
-    wait for this very event. So the signals come through a pipe, and a thread of its own obeys them.
+    only: never while that thread waits for a disk that hangs, and possibly while it holds the lock of this
+    event. So Python writes each signal's number into a pipe, and the thread ``signals`` acts on it.
     """
     stop = threading.Event()
+    asked = False  # ``stop`` may be set by the agent itself: the signal that comes then is the first one
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     had_terminal = _has_terminal()
@@ -29,12 +30,14 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
         return number != signal.SIGHUP or reload is None or (had_terminal and not _has_terminal())
 
     def obey(number: int) -> None:
+        nonlocal asked
         if not stops(number):
             assert reload is not None
             reload.set()
-        elif stop.is_set() and second_ends:
+        elif asked and second_ends:
             os._exit(128 + number)
         else:
+            asked = True
             stop.set()
 
     def listen() -> None:
@@ -52,10 +55,10 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
 def end_in_time(
     stop: threading.Event, within_s: float, code: Callable[[], int], hasten: Callable[[], None] = lambda: None
 ) -> threading.Event:
-    """End the process ``within_s`` after ``stop``, whatever a disk that hangs still holds.
+    """End the process ``within_s`` after ``stop``, even while a thread waits for a disk that hangs.
 
-    ``hasten`` is called at ``stop``, wherever the main thread is just then. Set the returned event when all
-    has ended by itself.
+    ``hasten`` is called at ``stop``, on a thread of its own. The caller sets the returned event when the stop
+    is complete: then nothing is ended. ``code`` gives the exit code.
     """
     ended = threading.Event()
 
@@ -63,7 +66,7 @@ def end_in_time(
         stop.wait()
         hasten()
         if not ended.wait(within_s):
-            log.critical("the stop takes longer than %s s, ending without its rest", within_s)
+            log.critical("the stop takes longer than %s s: the process ends before it is complete", within_s)
             os._exit(code())
 
     threading.Thread(target=watch, name="stop-limit", daemon=True).start()
@@ -71,13 +74,13 @@ def end_in_time(
 
 
 def ignore_hangups() -> None:
-    """Nothing is read again any more. Python gives signals their default back while it ends, and a SIGHUP as
-    late as that would make a clean stop a killed process."""
+    """Ignore SIGHUP from now on: the process ends, and nothing is read again. Python restores the default
+    action of signals while it ends, and a SIGHUP as late as that would kill a process that stops cleanly."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _heard(_number: int, _frame: object) -> None:
-    """Python has written it into the pipe; without a handler the signal would end the process."""
+    """Do nothing: the number is in the pipe. Without a handler the signal would end the process."""
 
 
 def _has_terminal() -> bool:

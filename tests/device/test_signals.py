@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WAITER = """
 import os, signal, sys
 from edge_agent.device.signals import stop_on_signals
@@ -47,6 +49,28 @@ def test_the_second_signal_ends_it_at_once() -> None:
         assert child.stdout.readline() == "stopping\n"
         child.terminate()
         assert child.wait(5) == 128 + 15
+
+
+STOPS_ITSELF = """
+from edge_agent.device.signals import stop_on_signals
+
+stop = stop_on_signals()
+stop.set()  # as the command ``reboot`` does; then systemd sends SIGTERM
+print("stopping", flush=True)
+input()
+"""
+
+
+def test_a_signal_during_a_stop_that_the_agent_began_itself_does_not_cut_it_short() -> None:
+    line = [sys.executable, "-c", STOPS_ITSELF]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "stopping\n"
+        child.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(0.3)
+        child.communicate("\n")
+        assert child.returncode == 0
 
 
 BLOCKED = """
