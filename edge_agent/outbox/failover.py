@@ -252,6 +252,9 @@ class Failover:
                 raise StoreUnusable(f"{error}; what it holds cannot be saved: {second}") from second
             log.exception("outbox: what it holds cannot be saved")
             return None
+        except Exception:  # damaged bytes may mean anything: the agent must start with an empty file then
+            log.exception("outbox: %s: what it holds cannot be saved, it is only set aside", self._path)
+            return None
         return saved
 
     def _finish_replacement(self) -> None:

@@ -19,10 +19,11 @@ BTREE_KINDS = (TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR)
 FILE_HEADER_BYTES = 100
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
+MOST_LEVELS = 20  # of a b-tree; SQLite's own limit (BTCURSOR_MAX_DEPTH in btreeInt.h)
 _PTRMAP_ROOT, _PTRMAP_FREE, _PTRMAP_BTREE = 1, 2, 5
 _INT_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
 
-# What damaged bytes make of a decoder: positions outside the page, numbers without sense, text that is none.
+# What the decoder raises for damaged bytes: a position outside the page, an invalid number, invalid UTF-8.
 Broken = (IndexError, ValueError, struct.error)
 
 
@@ -80,7 +81,10 @@ class PageFile:
         None: it is the last of its table, or the table has no row ids.
         """
         most: int | None = None
-        while (parent := self._pointer(number)[1]) and self.kind(parent) == TABLE_INTERIOR:
+        for _ in range(MOST_LEVELS):  # a damaged pointer map may name a page as its own ancestor
+            parent = self._pointer(number)[1]
+            if not parent or self.kind(parent) != TABLE_INTERIOR:
+                break
             if most is None:
                 most = self._key_of_child(parent, number)
             number = parent
@@ -90,7 +94,10 @@ class PageFile:
         page = self.page(parent)
         for at in self._cells(parent, page):
             if page[at : at + 4] == child.to_bytes(4, "big"):
-                return _varint(page, at + 4)[0]
+                try:
+                    return _varint(page, at + 4)[0]
+                except Broken:
+                    return None
         return None
 
     def row_ids(self, number: int) -> list[int]:

@@ -23,11 +23,13 @@ from edge_agent.outbox import chain
 from edge_agent.outbox.checks import is_whole
 from edge_agent.outbox.database import build
 from edge_agent.outbox.epochs import new_epoch
-from edge_agent.outbox.order import Rank, n_of
+from edge_agent.outbox.order import N_MASK, Rank, n_of
 from edge_agent.outbox.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
 from edge_agent.outbox_model import NOTHING_BEFORE
 from edge_agent.state_file import sync_folder
 
+HIGHEST_NUMBER = N_MASK >> 1
+"""Of an event. A larger one can only be damage: at a thousand events a second it takes 4,000 years."""
 UNUSED_NUMBERS = 1 << 20
 """Between the last number that was read and the new epoch: the centre may confirm events whose rows are lost,
 and a number of the old epoch is then still known as one of it."""
@@ -160,7 +162,7 @@ class Salvage:
         match columns:
             case [str(key), str(), bytes()]:
                 self._found.opens.append(columns)
-            case [str(key), int(base)] if EPOCH_NAME.fullmatch(key) and base >= 0:
+            case [str(key), int(base)] if EPOCH_NAME.fullmatch(key) and 0 <= base <= HIGHEST_NUMBER:
                 self._found.epochs[key] = base
             case [str(key), value]:
                 self._found.meta[key] = value
@@ -225,15 +227,20 @@ class Salvage:
                 whole = is_whole(row, camera, kind, payload, check)
             case _:
                 return False
-        return whole and self._has_epoch(n_of(row), payload)
+        proven = len(columns) > 6 and columns[6] is not None
+        return whole and self._has_epoch(n_of(row), payload, proven=proven)
 
-    def _has_epoch(self, n: int, payload: bytes) -> bool:
+    def _has_epoch(self, n: int, payload: bytes, *, proven: bool) -> bool:
+        """Whether the event belongs to an epoch that is known or that it names. ``proven``: its checksum is
+        right, so it is believed where the table of epochs says otherwise."""
         epochs = self._found.epochs
         try:
             identity = _IDENTITY.decode(payload)
             base = n - int(identity.sequence)
         except (msgspec.DecodeError, ValueError):
             return any(base < n for base in epochs.values())
+        if proven and base >= 0:
+            epochs[identity.epoch] = base
         return base >= 0 and epochs.setdefault(identity.epoch, base) == base
 
     def _save_others(self, db: sqlite3.Connection, pages: PageFile) -> None:
@@ -257,10 +264,11 @@ class Salvage:
     def _write_account(self, db: sqlite3.Connection, pages: PageFile) -> int | None:
         account, found = self._account, self._found
         noted = found.meta.get("n")
-        if isinstance(noted, int):
+        if isinstance(noted, int) and noted <= HIGHEST_NUMBER:
             account.highest = max(account.highest, noted)
         ranges = self._lost_ranges(pages)
         n = account.highest + UNUSED_NUMBERS
+        found.epochs = {name: base for name, base in found.epochs.items() if base <= account.highest}
         db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?)", found.epochs.items())
         db.execute("INSERT INTO epoch VALUES (?, ?)", (new_epoch(), n))
         head = chain.written(n, account.newest[1])

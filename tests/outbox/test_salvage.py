@@ -96,6 +96,44 @@ def test_whatever_page_is_zeroed_the_agent_starts_saves_the_rest_and_announces_w
             assert outbox.stats().degraded is None, page
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE meta SET value=9223372036854775807 WHERE key='n'",
+        "UPDATE epoch SET base=base+5",
+        "UPDATE epoch SET base=9223372036854775807",
+        "INSERT INTO epoch VALUES ('abcdef01', 1000000)",
+    ],
+)
+def test_a_wrong_counter_or_epoch_costs_no_event(whole: Path, tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "state"
+    shutil.copytree(whole, folder)
+    with closing(sqlite3.connect(folder / "outbox.db")) as db:
+        db.execute(change)
+        db.commit()
+    with outbox_in(damaged(folder, tmp_path / "damaged", 0, bytes(PAGE_BYTES))) as outbox:
+        saved = sorted(event.sequence for event in outbox.pending(1000))
+        assert saved == list(range(DELIVERED + 1, EVENTS + 1))
+    with outbox_in(tmp_path / "damaged") as outbox:
+        assert outbox.stats().sequence == 0
+
+
+def test_a_pointer_map_that_runs_in_a_circle_does_not_hold_the_agent_up(whole: Path, tmp_path: Path) -> None:
+    content = (whole / "outbox.db").read_bytes()
+    leaf = content.index(b'"sequence": 40,') // PAGE_BYTES * PAGE_BYTES
+    folder = damaged(whole, tmp_path / "state", leaf, bytes(PAGE_BYTES))
+    with closing(sqlite3.connect(whole / "outbox.db")) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name='event'").fetchone()
+    with (folder / "outbox.db").open("r+b") as file:
+        file.seek(
+            PAGE_BYTES + 5 * (root - 3) + 1
+        )  # its parent: https://www.sqlite.org/fileformat2.html#ptrmap
+        file.write(root.to_bytes(4, "big"))
+    with outbox_in(folder) as outbox:
+        saved = outbox.pending(1000) or outbox.pending(1000)
+        assert len(saved) >= EVENTS - DELIVERED - ROWS_OF_A_PAGE
+
+
 def test_damage_met_while_the_agent_runs_loses_no_more(whole: Path, tmp_path: Path) -> None:
     clock, folder = HandClock(), tmp_path / "state"
     shutil.copytree(whole, folder)
