@@ -18,10 +18,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
+from edge_agent.central.ringing import FLOOD_RULE
+
 SCHEMA_VERSION = 3
-"""2: alerts, retention, and the indexes that retention needs. 3: the index of alarms by gateway."""
+"""2: alerts, retention, and the indexes that retention needs. 3: indexes of alarms and floods by gateway."""
 
 metadata = MetaData()
 # SQLite numbers rows by itself only where the type is exactly INTEGER.
@@ -110,7 +113,13 @@ _of_note = event.c.severity >= 13
 Index("event_of_note", event.c.cursor, sqlite_where=_of_note, postgresql_where=_of_note)
 # The newest alarms of each gateway: one that sends a million makes no page slow.
 _alarm = event.c.severity >= 17
-Index("event_alarm", event.c.gateway, event.c.cursor, sqlite_where=_alarm, postgresql_where=_alarm)
+# With the severity in it SQLite prefers it to event_by_gateway, which would read every event of a gateway.
+Index(
+    "event_alarm",
+    *(event.c.gateway, event.c.cursor, event.c.severity),
+    sqlite_where=_alarm,
+    postgresql_where=_alarm,
+)
 
 loss = Table(
     "loss",
@@ -226,6 +235,10 @@ Index(
     sqlite_where=_open,
     postgresql_where=_open,
 )
+
+# Each alarm is compared with the floods of its gateway: the alerts of years must not be read for that.
+IS_FLOOD = alert.c.rule == literal_column(f"'{FLOOD_RULE}'")
+Index("alert_flood", alert.c.gateway, alert.c.since_ms, sqlite_where=IS_FLOOD, postgresql_where=IS_FLOOD)
 
 alert_pending = Table(
     "alert_pending",  # as a rule says, but not for long enough

@@ -31,7 +31,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from edge_agent.central import tables
 from edge_agent.central.console.events import NOT_HIDDEN, EventRow, rows_of
-from edge_agent.central.ringing import ALARM, FLOOD_RULE, RINGING_KINDS, RINGING_PHASES
+from edge_agent.central.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_agent.central.scope import Scope
 
 LOOK_BACK_MS = 7 * 86_400_000
@@ -126,7 +126,7 @@ _SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
 _A = tables.alert.c
 _QUIET = (
     select(_A.id)
-    .where(_A.rule == FLOOD_RULE, _A.gateway == _E.gateway, _A.since_ms <= _E.received_ms)
+    .where(tables.IS_FLOOD, _A.gateway == _E.gateway, _A.since_ms <= _E.received_ms)
     .where(or_(_A.cleared_ms.is_(None), _A.cleared_ms >= _E.received_ms))
     .exists()
 )
@@ -169,7 +169,7 @@ def _counted(gateway: str | None) -> Subquery:
     query = select(of.id, func.coalesce(first, 0).label("first"))
     if gateway is not None:
         query = query.where(of.id == gateway)
-    # The limit keeps SQLite from asking anew for every alarm.
+    # Because of the limit SQLite runs this query once, and not for every alarm.
     return query.limit(MOST_GATEWAYS).subquery()
 
 
@@ -192,8 +192,9 @@ def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
         .join(tables.event, and_(_E.gateway == counted.c.id, _E.cursor >= counted.c.first))
         .join(tables.handling, _H.subject == _SUBJECT, isouter=True)
         .where(_E.severity >= literal_column(str(ALARM)))
-        .where(_E.phase.in_(RINGING_PHASES), _E.kind.in_(RINGING_KINDS))
-        .where(_E.received_ms >= now_ms - LOOK_BACK_MS, _E.event_id.is_not(None))
+        # Not the bare columns: SQLite would go by the index of one, and read alarms beyond ``MOST_COUNTED``.
+        .where(_E.phase.in_(RINGING_PHASES), func.coalesce(_E.kind, "").in_(RINGING_KINDS))
+        .where(_E.received_ms >= now_ms - LOOK_BACK_MS, func.coalesce(_E.event_id, "") != "")
         .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
     )
 
