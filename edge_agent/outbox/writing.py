@@ -250,9 +250,20 @@ class Writing:
         with self._lock:
             self._queue.hangs = True
             if self._queue.memory is None:
-                unsure = [ticket for ticket in self._in_hand if ticket.stamp is not None and not ticket.done]
-                self._failover.use_memory(StoreUnusable(f"{self._path}: the disk does not answer"), unsure)
-                self._settle_in_memory(unsure)
+                self._take_over_in_hand()
+
+    def _take_over_in_hand(self) -> None:
+        """Begin to use memory, with what the writer has in hand. Locked."""
+        in_hand = [ticket for ticket in self._in_hand if not ticket.done]
+        # The writer may go on before the disk hangs again: it must not stamp any of these then.
+        free = [ticket for ticket in in_hand if ticket.claim(Place.MEMORY)]
+        unsure = [ticket for ticket in in_hand if ticket not in free and ticket.stamp is not None]
+        self._failover.use_memory(StoreUnusable(f"{self._path}: the disk does not answer"), unsure)
+        memory = self._queue.memory
+        assert memory is not None
+        for ticket in free:
+            memory.write(ticket)
+        self._settle_in_memory([*unsure, *free])
 
     def _settle_in_memory(self, tickets: Iterable[Ticket]) -> None:
         """Of what memory has taken: let its appenders go on. Locked."""

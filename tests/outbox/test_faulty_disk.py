@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from edge_agent.model import Severity
 from edge_agent.outbox import Outbox, writing
 from edge_agent.outbox.failover import RETRY_DISK_S
+from edge_agent.outbox_model import Draft, Stamp
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 from tests.testbed.faulty_disk import FaultyDisk
 
@@ -130,6 +134,38 @@ def test_a_commit_that_ends_late_has_stored_its_event_under_the_number_that_went
         outbox.append(draft("after"))
         with outbox_in(killed(folder)) as later:
             assert texts(later)["during"] == [(during.sequence, during.epoch)] == [(2, before.epoch)]
+
+
+def test_an_event_in_hand_waits_for_no_disk_that_answers_once_and_hangs_again(
+    disk: FaultyDisk, tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "PATIENCE_S", 0.6)
+    begun = {"first": threading.Event(), "slow": threading.Event()}
+    gates = {"first": threading.Event(), "slow": threading.Event()}
+
+    def held(text: str) -> Draft:
+        def encode(stamp: Stamp) -> bytes:
+            begun[text].set()
+            gates[text].wait(10)
+            return draft(text).encode(stamp)
+
+        return dataclasses.replace(draft(), encode=encode)
+
+    with outbox_in(tmp_path) as outbox, ThreadPoolExecutor(3) as threads:
+        threads.submit(outbox.append, held("first"))
+        begun["first"].wait(5)
+        slow = threads.submit(outbox.append, held("slow"))  # shares its transaction with the next
+        wait([slow], timeout=0.4)
+        behind = threads.submit(outbox.append, draft("behind", Severity.ALARM))
+        wait([behind], timeout=0.1)
+        gates["first"].set()
+        while not outbox.stats().degraded:
+            begun["slow"].wait(0.05)
+        disk.hang()
+        gates["slow"].set()
+        stamp = behind.result(timeout=3)
+        assert texts(outbox)["behind"] == [(stamp.sequence, stamp.epoch)]
+        disk.answer()
 
 
 @pytest.mark.usefixtures("impatient")
