@@ -1,10 +1,11 @@
 """Cameras on the network as sources of packets: RTSP, and MJPEG over HTTP.
 
-FFmpeg gets whole pictures only, after their bytes were counted here.
+FFmpeg gets only complete pictures whose size was checked here.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
@@ -32,32 +33,44 @@ if TYPE_CHECKING:
 FORMATS: dict[str, Callable[[], Format]] = {"h264": H264, "hevc": H265, "mjpeg": Jpeg}
 
 
-class RtspStream:
+class _NetworkStream(ABC):
     """See ``FrameSource``. Connects in the constructor, on the calling thread, and is used by that thread
     only."""
 
-    timed = live = buffered = True
+    live = True
 
     def __init__(
         self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: Limits
     ) -> None:
-        """``wait(seconds)`` is called while a camera sends more than it may."""
+        """``wait(seconds)`` is called while a camera sends more than it may. Raises ``CaptureError``."""
         self._camera_id = camera.id
         self._pace = Pace(wait)
         self._limits = limits
-        authenticator = _authenticator(camera, endpoint)
+        login = Authenticator(camera.credentials, allow_basic=camera.allow_basic or endpoint.tls)
         try:
-            self._connection = RtspConnection(
-                camera.url, endpoint.address, authenticator, tls=endpoint.tls, limit_s=limits.open_s
-            )
+            self._connect(camera.url, endpoint, login)
         except CameraFault as error:
             raise from_fault(camera.id, error.fault) from None
+
+    def packets(self) -> Generator[Packet[VideoStream], None, None]:
         try:
-            self._connection.play()
+            yield from self._packets()
         except CameraFault as error:
-            self._connection.close()
-            raise from_fault(camera.id, error.fault) from None
-        self._media = self._connection.media
+            raise _lost(self._camera_id, error.fault, self._limits) from None
+
+    @abstractmethod
+    def _connect(self, url: str, endpoint: Endpoint, login: Authenticator) -> None:
+        """Begin the stream. Raises ``CameraFault``, and leaves no connection open then."""
+
+    @abstractmethod
+    def _packets(self) -> Generator[Packet[VideoStream], None, None]:
+        """As ``packets``. Raises ``CameraFault``."""
+
+
+class RtspStream(_NetworkStream):
+    """Video over RTSP."""
+
+    timed = buffered = True
 
     @property
     def tick_s(self) -> float:
@@ -66,69 +79,59 @@ class RtspStream:
     def decoder(self) -> Decoder:
         return _decoder(self._media.codec, self._media.extradata)
 
-    def packets(self) -> Generator[Packet[VideoStream], None, None]:
-        connection, time_base = self._connection, Fraction(1, self._media.clock_hz)
-        assembler = Assembler(self._media, FORMATS[self._media.codec]())
-        connection.wait_at_most(self._limits.stall_s)
-        try:
-            for received in connection.packets(self._pace):
-                for unit in assembler.feed(received):
-                    self._pace.spend(pictures=1)
-                    packet = _packet(unit.content)
-                    packet.pts, packet.time_base = unit.timestamp, time_base
-                    packet.is_keyframe = unit.keyframe
-                    yield packet
-                    connection.wait_at_most(self._limits.stall_s)
-        except CameraFault as error:
-            raise _lost(self._camera_id, error.fault, self._limits) from None
-
     def close(self) -> None:
         self._connection.close()
 
+    def _connect(self, url: str, endpoint: Endpoint, login: Authenticator) -> None:
+        self._connection = RtspConnection(
+            url, endpoint.address, login, tls=endpoint.tls, limit_s=self._limits.open_s
+        )
+        try:
+            self._connection.play()
+        except CameraFault:
+            self._connection.close()
+            raise
+        self._media = self._connection.media
 
-class HttpStream:
-    """See ``FrameSource``; as ``RtspStream``. Its pictures have no times of their own."""
+    def _packets(self) -> Generator[Packet[VideoStream], None, None]:
+        connection, time_base = self._connection, Fraction(1, self._media.clock_hz)
+        assembler = Assembler(self._media, FORMATS[self._media.codec]())
+        connection.wait_at_most(self._limits.stall_s)
+        for received in connection.packets(self._pace):
+            for unit in assembler.feed(received):
+                self._pace.spend(pictures=1)
+                packet = _packet(unit.content)
+                packet.pts, packet.time_base = unit.timestamp, time_base
+                packet.is_keyframe = unit.keyframe
+                yield packet
+                connection.wait_at_most(self._limits.stall_s)
+
+
+class HttpStream(_NetworkStream):
+    """JPEG pictures over HTTP; they have no times of their own."""
 
     timed = buffered = False
-    live = True
     tick_s = 0.0
-
-    def __init__(
-        self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: Limits
-    ) -> None:
-        """``wait(seconds)`` is called while a camera sends more than it may."""
-        self._camera_id = camera.id
-        self._pace = Pace(wait)
-        self._limits = limits
-        authenticator = _authenticator(camera, endpoint)
-        try:
-            self._pictures = HttpPictures(
-                camera.url, endpoint.address, authenticator, tls=endpoint.tls, limit_s=limits.open_s
-            )
-        except CameraFault as error:
-            raise from_fault(camera.id, error.fault) from None
 
     def decoder(self) -> Decoder:
         return _decoder("mjpeg", b"")
 
-    def packets(self) -> Generator[Packet[VideoStream], None, None]:
-        self._pictures.wait_at_most(self._limits.stall_s)
-        try:
-            for picture in self._pictures.pictures():
-                self._pace.spend(pictures=1, size_bytes=len(picture))
-                packet = _packet(picture)
-                packet.is_keyframe = True
-                yield packet
-                self._pictures.wait_at_most(self._limits.stall_s)
-        except CameraFault as error:
-            raise _lost(self._camera_id, error.fault, self._limits) from None
-
     def close(self) -> None:
         self._pictures.close()
 
+    def _connect(self, url: str, endpoint: Endpoint, login: Authenticator) -> None:
+        self._pictures = HttpPictures(
+            url, endpoint.address, login, tls=endpoint.tls, limit_s=self._limits.open_s
+        )
 
-def _authenticator(camera: Camera, endpoint: Endpoint) -> Authenticator:
-    return Authenticator(camera.credentials, allow_basic=camera.allow_basic or endpoint.tls)
+    def _packets(self) -> Generator[Packet[VideoStream], None, None]:
+        self._pictures.wait_at_most(self._limits.stall_s)
+        for picture in self._pictures.pictures():
+            self._pace.spend(pictures=1, size_bytes=len(picture))
+            packet = _packet(picture)
+            packet.is_keyframe = True
+            yield packet
+            self._pictures.wait_at_most(self._limits.stall_s)
 
 
 def _decoder(codec: str, extradata: bytes) -> Decoder:
