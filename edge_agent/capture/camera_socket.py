@@ -16,7 +16,9 @@ MOST_LINE_BYTES = 1024
 
 
 class BoundedReader(ABC):
-    """Received bytes, and no more of them in memory than a caller asks for. Raises ``CameraFault``."""
+    """Reads received bytes, and keeps no more of them in memory than the caller asks for.
+
+    Raises ``CameraFault``."""
 
     def __init__(self) -> None:
         self.buffer = b""  # what was received; read from ``at`` on
@@ -24,7 +26,7 @@ class BoundedReader(ABC):
 
     @abstractmethod
     def _more(self) -> bytes:
-        """The next bytes, at most ``RECEIVE_BYTES``; never none."""
+        """Wait for the next bytes: at least one, at most ``RECEIVE_BYTES``."""
 
     def receive(self) -> None:
         """Wait for more and append it to what is left of ``buffer``."""
@@ -43,7 +45,7 @@ class BoundedReader(ABC):
         if size <= len(self.buffer) - self.at:
             self.at += size
             return self.buffer[self.at - size : self.at]
-        whole = bytearray()  # a list of parts would cost many times their bytes where each has only a few
+        whole = bytearray()  # a list of small parts would take many times their bytes
         while size > len(whole):
             if self.at == len(self.buffer):
                 self.receive()
@@ -54,16 +56,20 @@ class BoundedReader(ABC):
 
     def take_until(self, end: bytes, most_bytes: int) -> bytes:
         """All up to ``end``, which is passed over. Raises ``CameraFault`` when more comes before it."""
-        searched = self.at
-        while (found := self.buffer.find(end, searched)) < 0:
-            waiting = len(self.buffer) - self.at
-            if waiting > most_bytes:
+        found = self.buffer.find(end, self.at)
+        if found >= 0:
+            part = self.buffer[self.at : found]
+            self.at = found + len(end)
+            return part
+        # To append to ``buffer`` would copy all of it for each few bytes that a camera sends.
+        whole, searched = bytearray(self.buffer[self.at :]), 0
+        while (found := whole.find(end, searched)) < 0:
+            if len(whole) > most_bytes:
                 raise CameraFault(Fault.TOO_MUCH)
-            self.receive()  # what waits begins at 0 then
-            searched = max(0, waiting - len(end) + 1)
-        part = self.buffer[self.at : found]
-        self.at = found + len(end)
-        return part
+            searched = max(0, len(whole) - len(end) + 1)
+            whole += self._more()
+        self.buffer, self.at = bytes(whole[found + len(end) :]), 0
+        return bytes(whole[:found])
 
     def line(self) -> bytes:
         return self.take_until(b"\n", MOST_LINE_BYTES).strip()
@@ -137,9 +143,9 @@ class ChunkedBody(BoundedReader):
 
 
 class Pace:
-    """Keeps one camera from taking the interpreter from the others: while it sends too much, it is not read.
+    """Bounds how much is read of one camera, so that it leaves time for the others.
 
-    3840x2160 at 25 Mbit/s is a quarter of what a camera may send."""
+    A camera may send four times what 3840x2160 at 25 Mbit/s needs."""
 
     def __init__(self, wait: Callable[[float], bool]) -> None:
         self._wait = wait
@@ -147,7 +153,7 @@ class Pace:
         self._until_mono = 0.0
 
     def spend(self, *, packets: int = 0, size_bytes: int = 0, pictures: int = 0) -> None:
-        """Count what was read, and wait until the second is over when that is more than a second's share."""
+        """Count what was read. Wait until the second is over when it is more than a second's share."""
         self._spent += packets / 20_000 + size_bytes / 40_000_000 + pictures / 500
         if self._spent < 1:
             return
@@ -172,12 +178,13 @@ def _connected(host: str, port: int, *, tls: bool, until_mono: float) -> socket.
             connection.close()
             fault = fault_of_errno(error.errno)
             continue
-        return _secured(connection, host) if tls else connection
+        return _secured(connection, host, until_mono) if tls else connection
     raise CameraFault(fault)
 
 
-def _secured(connection: socket.socket, host: str) -> socket.socket:
+def _secured(connection: socket.socket, host: str, until_mono: float) -> socket.socket:
     try:
+        connection.settimeout(max(0.001, until_mono - time.monotonic()))
         return _context().wrap_socket(connection, server_hostname=host)
     except TimeoutError:
         fault = Fault.SILENT

@@ -1,11 +1,11 @@
 """Failed logins at cameras are counted in one file, for the agent and ``edge-agent doctor`` together.
 
-Cameras lock an account after a few wrong passwords (five within half an hour are usual), for the recorder and
-the people who use it as well. A password that a camera refuses is therefore shown to it twice within an hour
-at most, whichever program asks and however often it is started. Another password counts anew.
+Cameras lock an account after a few wrong passwords (usually five within half an hour), also for the recorder
+and the people who use it. So a password that a camera refuses is sent to it at most twice within an hour,
+whichever program sends it and however often it is started. Another password has a count of its own.
 
-``onvif.logins`` counts for ``edge-agent cameras``, by camera: that command is how a login is put right, and
-what the agent has tried in vain must not keep it out.
+``onvif.logins`` counts for ``edge-agent cameras``, by camera. Operators correct a login with that command, so
+failed logins of the agent must not block it.
 """
 
 from __future__ import annotations
@@ -81,19 +81,22 @@ class LimitedLogins:
         return source
 
     def _reserve(self, camera_id: str, host: str, credentials: Credentials) -> bool:
-        """Where this login has failed before, count the attempt before it is made, so that two programs do
-        not make the last one both. Returns whether it did. Without a failure nothing is written."""
+        """Count the attempt before it is made, where this login has failed before; returns whether it did.
+
+        So two programs cannot both make the last attempt. Without a failure nothing is written."""
         if not (self._state_dir / FILE).exists():
             return False
         with self._locked() as record:
+            if not self._recent(record):
+                return False  # before ``_name``, which is slow by intent
             login = _name(record.salt, host, credentials)
             failed = sum(each.login == login for each in self._recent(record))
             if failed >= MOST_FAILED:
-                told = (
+                detail = (
                     f"wrong user name or password; not tried again within an hour of the "
                     f"{MOST_FAILED} failed logins, or with another password at once"
                 )
-                raise SourceRejected(camera_id, Cause.UNAUTHORIZED, told)
+                raise SourceRejected(camera_id, Cause.UNAUTHORIZED, detail)
             if failed:
                 self._write(record, [*self._recent(record), _Failed(login, self._now())])
             return failed > 0
@@ -104,14 +107,14 @@ class LimitedLogins:
             self._write(record, [*self._recent(record), _Failed(login, self._now())])
 
     def _forget(self, host: str, credentials: Credentials, most: int) -> None:
-        """The camera did not refuse the password: take back the newest that were counted."""
+        """Delete the newest failures that were counted: the camera did not refuse the password."""
         with self._locked() as record:
             login, failed = _name(record.salt, host, credentials), self._recent(record)
             mine = [at for at, each in enumerate(failed) if each.login == login][-most:]
             self._write(record, [each for at, each in enumerate(failed) if at not in mine])
 
     def _recent(self, record: _Record) -> list[_Failed]:
-        """A clock that was set since makes no failure last for ever."""
+        """Failures within the last hour. By distance: a clock that was set back makes none last for ever."""
         now = self._now()
         return [each for each in record.failed if abs(now - each.at) < WITHIN_S]
 
@@ -123,8 +126,8 @@ class LimitedLogins:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[_Record]:
-        """What is in the file, while no other program changes it. Where the folder cannot be written nothing
-        is counted: a camera is not given up for that."""
+        """Give what is in the file, locked against other programs. Where the folder cannot be locked, the
+        camera is opened all the same."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):
                 handle = os.open(self._state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -134,6 +137,6 @@ class LimitedLogins:
 
 
 def _name(salt: str, host: str, credentials: Credentials) -> str:
-    """Does not give the password away: to try one costs some 50 ms and 16 MB."""
+    """A hash that does not reveal the password: to try one guess costs some 50 ms and 16 MB."""
     text = "\0".join((host.lower(), credentials.username, credentials.password.reveal()))
     return hashlib.scrypt(text.encode(), salt=bytes.fromhex(salt), n=1 << 14, r=8, p=1, dklen=16).hex()

@@ -1,4 +1,4 @@
-"""JPEG over RTP (RFC 2435): packets hold the entropy-coded data only, the file's headers are made anew.
+"""JPEG over RTP (RFC 2435): packets hold the entropy-coded data only, the file's headers are built here.
 
 The tables are those of the standard (ITU-T T.81, annex K), which the RFC prescribes.
 """
@@ -63,7 +63,7 @@ class Jpeg:
                 at = self._learn(payload, at, quality)
             tables = self._tables.get(quality) if quality >= 128 else _scaled(quality)
             if not tables or kind & 63 > 1 or not payload[6] or not payload[7]:
-                return  # a kind that the RFC leaves open, or a size that is not told
+                return  # a type that the RFC does not define, or no size
             self.picture = True
             yield _header(kind & 1, payload[6] * 8, payload[7] * 8, tables, restart)
         if offset != self._next_offset:
@@ -76,7 +76,7 @@ class Jpeg:
         """The quantisation tables in the first packet of a picture; returns where they end."""
         size = int.from_bytes(payload[at + 2 : at + 4], "big")
         tables = payload[at + 4 : at + 4 + size]
-        if payload[at + 1] == 0 and len(tables) in (64, 128):  # of 8 bits
+        if payload[at + 1 : at + 2] == b"\0" and len(tables) in (64, 128):  # of 8 bits
             self._tables[quality] = tables
         return at + 4 + size
 

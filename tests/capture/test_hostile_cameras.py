@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.capture.camera_socket import BoundedReader
 from edge_agent.capture.decoder import Decoder
-from edge_agent.capture.failures import Fault
+from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.look import look_at
 from edge_agent.capture.picture_limits import PictureLimits, PictureTooLarge
 from edge_agent.capture.reader import Reader
+from edge_agent.capture.rtp import MOST_UNIT_BYTES
 from edge_agent.capture.source import open_source
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Camera
@@ -137,6 +139,20 @@ def test_an_http_answer_without_an_end_takes_little_memory(head: bytes, fault: F
     with little_memory(), HttpAnswer(head, endless=bytes(100_000)) as server:
         error = refusal(server.url)
     assert (error.cause, error.detail) == (fault.cause, fault.detail)
+
+
+class Drip(BoundedReader):
+    """Gives a few bytes at a time."""
+
+    def _more(self) -> bytes:
+        return bytes(64)
+
+
+def test_a_part_that_comes_a_few_bytes_at_a_time_is_not_copied_for_each_of_them() -> None:
+    began_s = time.thread_time()
+    with pytest.raises(CameraFault):
+        Drip().take_until(b"\r\n--b", MOST_UNIT_BYTES)
+    assert time.thread_time() - began_s < 3.0
 
 
 def resized(jpeg: bytes, width: int, height: int) -> bytes:

@@ -128,6 +128,10 @@ def decoded(jpeg: bytes) -> npt.NDArray[np.uint8]:
     return picture.astype(np.uint8)
 
 
+def test_a_jpeg_packet_that_is_cut_off_before_its_tables_breaks_nothing() -> None:
+    assert fed(interleaved(jpeg_part(0, 1, 255)[:8], marker=True), codec="mjpeg") == []
+
+
 def test_a_jpeg_with_a_packet_missing_has_no_end() -> None:
     parts = [
         interleaved(jpeg_part(0, 1, 50) + b"abc"),
