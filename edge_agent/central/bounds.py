@@ -1,5 +1,5 @@
 """Bounds of what a gateway says. One value beyond them, such as an uptime of 1e308 s or a time in the year
-9999, must not break the page, the list or the alert of anybody else. Pure.
+9999, must not break a page, a list or an alert of another gateway. Pure.
 
 The bytes that came are stored as they are; only what the centre reads out of them is bounded.
 """
@@ -97,7 +97,7 @@ def _bound_items(items: list[Any] | dict[Any, Any]) -> bool:
 
 @cache
 def _defaults(of: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
-    """Each field with what it is where it says nothing usable."""
+    """Each field with the value that it gets where the message has no usable one."""
     return tuple((field.name, _default(field)) for field in msgspec.structs.fields(of))
 
 

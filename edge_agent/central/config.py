@@ -82,8 +82,8 @@ def _check(values: Values) -> None:
         values.warn("database_password_file", "it is not used: SQLite has no password")
     requests: RequestsUser | None = values.valid("requests")
     if requests is not None and requests.id == values.valid("id"):
-        told = f"id must not be the centre's own, {requests.id}: each session would end the other's"
-        values.reading.refuse(values.place("requests"), told)
+        why = f"id must not be the centre's own, {requests.id}: each session would end the other"
+        values.reading.refuse(values.place("requests"), why)
     if values.valid("wards") == ():
         values.warn("wards", "there is no ward in this list: nothing is taken in")
 

@@ -56,7 +56,7 @@ class Stored:
     heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
     signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
     retained: defaultdict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
-    """Topics of each gateway that nobody needs retained: whether the broker retains something there."""
+    """By gateway, its topics beside state and birth: whether the broker retains a message there."""
     views: list[Event] = field(default_factory=list)  # new ones of the kind camera-view
     overrides: list[Event] = field(default_factory=list)  # new ones of the kind rule-override
     conflicts: Counter[str] = field(default_factory=Counter)

@@ -36,7 +36,7 @@ class Watch:
             self._presence = Presence(told, self._bounds, self._clock.monotonic())
 
     def corrected(self, correction: Correction) -> None:
-        """Times that were told are other ones: tell all that holds again."""
+        """Published times were wrong: correct them, and publish all states again."""
         if self._presence is not None:
             self._presence.shift(correction.since_ms, correction.by_ms)
             self._session = ""

@@ -121,7 +121,7 @@ class Book:
     def counted(
         self, measure: Measure, counts: Mapping[str, int], mono: float, now_ms: int
     ) -> Iterator[Change]:
-        """What the centre has counted of each gateway: missing events that nobody explains, and so on."""
+        """Judge what the centre counts for each gateway, such as missing events without an explanation."""
         for rule in self._with(measure):
             for gateway, box in self._boxes.items():
                 count = counts.get(gateway, 0)
@@ -134,14 +134,14 @@ class Book:
     def centre(
         self, ward: str, measure: Measure, trouble: str | None, mono: float, now_ms: int
     ) -> Iterator[Change]:
-        """What is wrong with the centre itself, as an alert of this ward; None: nothing."""
+        """Judge what is wrong with the centre itself, as an alert of this ward; None: nothing is."""
         reading = Reading(float(trouble is not None), trouble or measures.OF_CENTRE[measure])
         for rule in self._with(measure):
             subject = self._wards.setdefault(ward, Subject(ward))
             yield from subject.judge(rule, "", reading, mono, now_ms)
 
     def conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[Change]:
-        """Events of gateways that came under numbers of others; 0: two boxes report as one."""
+        """Judge how many events of a gateway have the number of another; 0: two boxes report by turns."""
         for rule in self._with(Measure.CONFLICT):
             for gateway, box in self._boxes.items():
                 if gateway in events:
@@ -152,7 +152,7 @@ class Book:
     def alarms(
         self, gateway: str, ward: str, count: int, since_ms: int, mono: float, now_ms: int
     ) -> Iterator[Change]:
-        """So many events that ring have come of a gateway; ``since_ms``: they were received then."""
+        """Judge how many events that ring a gateway has sent; ``since_ms``: when these were received."""
         box = self._box(gateway, ward)
         reading = measures.alarms(box.count_alarms(count, mono))
         for rule in self._with(Measure.ALARMS):

@@ -131,7 +131,7 @@ class Desk:
         """Of a committed batch, which came in that session with the broker."""
         if self._book is None:
             return
-        if session != self._heard_session:  # the broker says anew what it retains
+        if session != self._heard_session:  # the broker sends again what it retains
             self._heard_session = session
             self._retained.clear()
         mono, now_ms = self._clock.monotonic(), self._now_ms()

@@ -73,7 +73,7 @@ OF_CENTRE = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
 }
-"""Of the centre itself, with what is said when all is well. They stand at its first ward."""
+"""Of the centre itself, each with the text when all is well. They are alerts of its first ward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ def alarms(count: int) -> Reading:
 
 
 def retained_messages(count: int) -> Reading:
-    return Reading(float(count), f"{count} messages are retained at the broker that nobody needs there")
+    return Reading(float(count), f"{count} messages beside state and birth are retained at the broker")
 
 
 COUNTED: dict[Measure, Callable[[int], Reading]] = {

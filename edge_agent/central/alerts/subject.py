@@ -98,7 +98,7 @@ class Subject:
             self.overrides.pop(at, None)
             return
         is_open = episode is not None and episode.alert is not None
-        # Of an alert from before our start it is not known what was told.
+        # Which changes an alert from before this start named is not known: take those of now.
         known = self.overrides.setdefault(at, Overridden(told=set(standing) if is_open else set()))
         if is_open and standing - known.told:
             yield from self.end(at, "another one follows", now_ms)

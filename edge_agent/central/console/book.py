@@ -90,7 +90,7 @@ class Alarm:
     event: EventRow
     handling: Handling
     quiet: bool  # one of so many of its gateway that the alert about them rings instead
-    place: int  # among those of its gateway, from 1: what nobody has acknowledged first, the oldest first
+    place: int  # among those of its gateway, from 1: unacknowledged ones first, then the oldest
     of_gateway: Counts
     of_all: Counts
 
@@ -141,7 +141,7 @@ def alarms(
     of_one: int = OF_ONE,
     most: int = OF_ALL,
 ) -> tuple[Alarm, ...]:
-    """Events that ring or rang and that nobody has closed: of each gateway the first ``of_one``, the first of
+    """Events that ring or rang and are not closed: of each gateway the first ``of_one``, the first of
     every gateway before the second of any. One ``gateway``: only its own."""
     numbered = _open_alarms(scope, now_ms, gateway).subquery()
     query = (

@@ -1,4 +1,4 @@
-"""What lies on the desk of whoever is on duty: alarms of cameras and alerts of boxes, in one list.
+"""The list of the officers on duty: alarms of cameras and alerts of boxes together.
 
 However many one gateway sends, the others keep their places: of each gateway so many are listed, and the
 rest is counted. Counts are of the database, not of the list.

@@ -15,7 +15,7 @@ import msgspec
 from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bound
 
 MOST_KEPT, KEPT_BYTES = 1_024, 8_192
-"""Documents that are kept as they were read, and how long each may be: of a city some 3 MB."""
+"""How many decoded documents are cached, and how large each may be: some 3 MB for a city."""
 OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
 
 

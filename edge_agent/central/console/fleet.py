@@ -211,7 +211,7 @@ def _cuts(connection: Connection, scope: Scope) -> tuple[Cut, ...]:
 
 
 def _site_or_less(row: Any, names: Names, cut: Cut | None, now_ms: int) -> SiteNow:
-    """What a box says that cannot be read takes itself off the pages, and no other box."""
+    """A box whose data cannot be shown is listed as such; the other boxes are listed as usual."""
     try:
         return _site(row, names, cut, now_ms)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sites are shown

@@ -1,5 +1,5 @@
 """A request with two lengths is refused: a proxy in front may believe the other one, and take what follows
-for a request of somebody else (RFC 9112, 6.1 and 11.2)."""
+for a request of another user (RFC 9112, 6.1 and 11.2)."""
 
 from __future__ import annotations
 

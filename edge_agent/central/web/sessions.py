@@ -19,7 +19,7 @@ SEEN_EVERY_MS = 60_000
 """More exact than that nobody has to know when a session was used last: a page costs no commit."""
 
 AHEAD_MS = 300_000
-"""A session that begins later than this is of a time when the clock was ahead, and would hold until then."""
+"""A session that begins later was made while the clock was ahead; it would last until that time."""
 
 
 @dataclass(frozen=True, slots=True)

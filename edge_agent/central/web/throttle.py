@@ -1,10 +1,10 @@
 """How often a password may be guessed, without a lock that shuts its owner out.
 
 Attempts count against the address that they come from, against the name that they try, and against the two
-together: an office behind one address is not shut out by a colleague who has forgotten his password. Whoever
-has logged in from this browser before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with
-Device Cookies"): his attempts count against that alone, so that somebody who guesses his password all day,
-or at the next desk behind the same address, does not keep him out.
+together: a user who has forgotten the password does not lock out an office behind one address. A user who has
+logged in from this browser before has a *device* cookie (OWASP, "Slow Down Online Guessing Attacks with
+Device Cookies"): these attempts count against the cookie alone, so an attacker who guesses the password all
+day, even from the same address, does not lock the user out.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ MOST_LISTENERS = 200
 MOST_OF_ONE = 20
 """Streams and waiting questions of one session or token."""
 MOST_OF_ACCOUNT = 40
-"""In all its sessions: somebody who logs in ten times does not take all places."""
+"""In all its sessions: an account that logs in ten times must not take all streams."""
 SIGN_OF_LIFE_S = 15.0
 """Proxies close what says nothing for a minute."""
 RETRY_MS = 2_000

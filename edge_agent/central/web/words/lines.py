@@ -60,7 +60,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"the centre's clock is (.+) ahead of (.+)", "đồng hồ của trung tâm chạy nhanh {0} so với {1}"),
     (r"the centre's clock is (.+) behind (.+)", "đồng hồ của trung tâm chạy chậm {0} so với {1}"),
     (
-        r"(\d+) messages are retained at the broker that nobody needs there",
+        r"(\d+) messages beside state and birth are retained at the broker",
         "{0} bản tin không cần thiết đang bị lưu lại ở máy chủ MQTT",
     ),
     (r"the centre's clock is right", "đồng hồ của trung tâm đã đúng"),
