@@ -172,7 +172,10 @@ def overrides() -> Iterator[str]:
         yield override_line(replace(hit, by=by))
     for hit, reason in product(kinds, ("over", "command", "replaced")):
         yield override_line(replace(hit, phase=Phase.END, end_reason=reason))  # type: ignore[arg-type]
-    yield from (measures.overrides(standing).text for standing in (set[str](), {"the view"}, {"yard (mask)"}))
+    yield from (
+        measures.overrides(standing).text
+        for standing in (set[str](), {"the view"}, {"gate (disarm)", "yard (mask)"})
+    )
 
 
 def connections() -> Iterator[str]:

@@ -54,7 +54,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-camera-down": ("Camera mất hình", "Camera down"),
     "rule-camera-degraded": ("Camera hình kém", "Camera degraded"),
     "rule-tamper": ("Camera bị can thiệp", "Camera tampered with"),
-    "rule-rule-muted": ("Quy tắc bị tắt tiếng hoặc tạm dừng", "Rule muted or disarmed"),
+    "rule-rule-muted": ("Quy tắc tạm không báo động hoặc tạm tắt", "Rule muted or disarmed"),
     "rule-view-relearned": ("Học lại góc nhìn theo yêu cầu", "View relearned on request"),
     "rule-disk": ("Ổ đĩa gần đầy", "Disk nearly full"),
     "rule-temperature": ("Thiết bị nóng", "Box is hot"),

@@ -51,6 +51,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"the view: the relearn has ended: (.+)", "góc nhìn: {0}"),
     # alerts and presence
     (r"changed by hand: (.+)", "bị thay đổi tạm thời: {0}"),
+    (r"(\S+) \((mask|disarm)\)", "quy tắc {0} ({1})"),
     (r"it watches as it is configured", "đã trở lại như cấu hình"),
     (r"another one follows", "có thay đổi khác tiếp theo"),
     (r"no heartbeat for (\d+) s", "không có tín hiệu trong {0} giây"),
@@ -61,7 +62,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"the centre's clock is (.+) behind (.+)", "đồng hồ của trung tâm chạy chậm {0} so với {1}"),
     (
         r"(\d+) messages beside state and birth are retained at the broker",
-        "{0} bản tin không cần thiết đang bị lưu lại ở máy chủ MQTT",
+        "{0} bản tin thừa đang bị lưu lại ở máy chủ MQTT",
     ),
     (r"the centre's clock is right", "đồng hồ của trung tâm đã đúng"),
     (r"most gateways", "đa số thiết bị"),
@@ -188,7 +189,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"broker: it keeps no retained messages, so whoever subscribes later misses the state",
-        "máy chủ nhận tin: không lưu tin nhắn retained, ai đăng ký sau phải chờ tin mới mới thấy thiết bị",
+        "máy chủ nhận tin: không lưu bản tin retained; bên đăng ký sau phải chờ bản tin mới",
     ),
     (
         r"broker: away for ([\d.]+) h; tried last: (\S+), (\S+?)(?:: (.+))?",
@@ -257,8 +258,8 @@ PARTS: Mapping[str, str] = {
     "it was taken back": "được hủy bằng lệnh",
     "another one replaces it": "bị thay bằng lệnh khác",
     "it is learned": "đã học xong",
-    "mask": "che",
-    "disarm": "tắt",
+    "mask": "tạm không báo động",
+    "disarm": "tạm tắt",
     "arm": "bật",
     "reconnect": "kết nối lại",
     "reset": "đặt lại modem",
@@ -307,6 +308,7 @@ def _part(text: str, depth: int) -> str:
         return PARTS[text]
     for joint, ours in ((", ", ", "), (" and ", " và ")):
         pieces = text.split(joint)
-        if len(pieces) > 1 and all(piece in PARTS for piece in pieces):
-            return ours.join(PARTS[piece] for piece in pieces)
+        known = [PARTS.get(piece) or in_vietnamese(piece, depth) for piece in pieces]
+        if len(pieces) > 1 and None not in known:
+            return ours.join(map(str, known))
     return in_vietnamese(text, depth) or text
