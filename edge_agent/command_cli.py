@@ -141,7 +141,7 @@ def _send(
 
 
 def _shown(reply: Reply, payload: bytes, as_json: bool) -> str:
-    """Without control characters: the gateway, or who answers for it, may write anything."""
+    """Without control characters: the text comes from the gateway, or from an attacker in its place."""
     if as_json:
         return printable_json(msgspec.json.decode(payload))
     code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"

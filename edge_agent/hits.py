@@ -177,7 +177,7 @@ class CertificateHit:
 
 @dataclass(frozen=True, slots=True)
 class AskedBy:
-    """Who changed a rule or the view's watch for a time; both None: somebody on the box itself."""
+    """The command that changed a rule or made a camera relearn; both None: asked for on the gateway."""
 
     command_id: str | None = None
     signed_by: str | None = None  # id of the operator's key
@@ -185,7 +185,7 @@ class AskedBy:
 
 @dataclass(frozen=True, slots=True)
 class OverrideHit:
-    """A rule is for a time not as it is configured, or a camera's view is learned anew."""
+    """A rule is overridden for a time, or a camera relearns its view."""
 
     phase: Phase
     event_id: str

@@ -102,8 +102,8 @@ class Overrides:
         synced: Callable[[], bool] = never,
         report: Callable[[OverrideHit], None] = ignore,
     ) -> None:
-        """Without ``path`` and ``clock``: of a replay, of which nobody asks anything. What ``report`` is
-        called with is durable when it returns."""
+        """Without ``path`` and ``clock``: for a replay, which gets no commands. What ``report`` is called
+        with is durable when it returns."""
         self._path = path
         self._clock = clock
         self._boot_id = boot_id
@@ -191,7 +191,7 @@ class Overrides:
             self._save(kept)
 
     def _reason(self, asked: _Asked, reason: EndReason) -> EndReason:
-        """Of what has run out and was not reported yet: that."""
+        """The reason to report: ``over`` if its time has run out already."""
         assert self._clock is not None
         return "over" if self._clock.monotonic() >= asked.until_mono else reason
 

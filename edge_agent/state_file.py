@@ -34,7 +34,7 @@ MAX_BYTES = 16 << 20
 def read_bounded(path: Path) -> bytes:
     """The bytes of a plain file. Raises OSError for anything else and for more than MAX_BYTES.
 
-    Whoever may write in the folder could otherwise leave a pipe, and the open would wait for ever.
+    A user who may write in the folder could leave a named pipe there, and to open it would wait for ever.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -76,8 +76,9 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
 
 def within_patience(work: Callable[[], None]) -> bool:
-    """Have a thread do it, and wait for it; False when the disk takes too long. Then it goes on by itself,
-    and what is asked for meanwhile is refused at once. Raises what ``work`` raises."""
+    """Run ``work`` on a thread and wait for it; False when the disk takes too long. Raises what it raises.
+
+    The thread then goes on by itself; until it ends, further calls return False at once."""
     _waiting.intersection_update([thread for thread in tuple(_waiting) if thread.is_alive()])
     if _waiting:
         return False

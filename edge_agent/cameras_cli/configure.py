@@ -61,7 +61,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _write_hint(ntp: str | None, host: str, out: TextIO) -> None:
-    """A camera cannot follow a server that nobody runs; the box itself may be one."""
+    """Print a note if the time server does not answer, or if the gateway itself could be it."""
     if ntp is not None:
         if not gives_time(ntp):
             out.write(f"  note: no NTP server answers this box at {ntp}\n")

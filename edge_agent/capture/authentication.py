@@ -1,4 +1,4 @@
-"""How a camera is shown its user and password: by Digest, and in clear only where that is allowed."""
+"""Logs in at a camera: with Digest, and with Basic (clear text) only where that is allowed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Authenticator:
     """Answers the challenges (``WWW-Authenticate``) of a connection: Digest (RFC 7616), Basic (RFC 7617)."""
 
     def __init__(self, credentials: Credentials | None, *, allow_basic: bool) -> None:
-        """``allow_basic``: the password may be sent readable, because nobody can listen or the configuration
-        says so."""
+        """``allow_basic``: the password may be sent in clear text, because the connection is encrypted or the
+        configuration allows it."""
         self._credentials = credentials
         self._allow_basic = allow_basic
         self._digest: dict[str, str] | None = None
@@ -33,8 +33,8 @@ class Authenticator:
         return self._credentials is not None
 
     def challenged(self, headers: Sequence[str]) -> None:
-        """Note what the camera asks for with 401. Raises ``CameraFault`` when a request cannot be repeated
-        with better prospects."""
+        """Note the challenge of a 401 answer. Raises ``CameraFault`` where a repeat of the
+        request would not help."""
         if self._credentials is None:
             raise CameraFault(Fault.NO_LOGIN)
         offers = _offers(headers)

@@ -38,7 +38,7 @@ class Decoder:
     """
 
     def __init__(self, context: VideoCodecContext, *, limited: bool = False) -> None:
-        """``limited``: the stream comes from outside, and may ask for so much memory and no more."""
+        """``limited``: refuse a stream of a camera that needs more memory than ``PictureLimits`` allows."""
         if limited:
             context.options = {"max_pixels": str(MOST_PIXELS)}
         self._limits = PictureLimits(context.name, context.extradata or b"") if limited else None

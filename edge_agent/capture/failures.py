@@ -133,7 +133,7 @@ def read_failed(camera_id: str, error: Exception) -> CaptureError:
 
 def unforeseen(camera_id: str, error: Exception) -> CaptureError:
     """An error that this table does not know: the connection is given up like any other. Its text may hold
-    the password, so only its type is told."""
+    the password, so only its type is reported."""
     detail = f"the agent failed on this stream ({type(error).__name__})"
     return failure(camera_id, Cause.DECODE_ERROR, detail)
 

@@ -13,7 +13,7 @@ from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.sdp import Media
 
 MOST_UNIT_BYTES = 4_194_304
-"""Of one picture. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB; what has no end is refused here."""
+"""Of one picture: a picture without an end is refused. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB."""
 _START_CODE = b"\0\0\0\1"
 _WRAP = 1 << 32
 
@@ -86,7 +86,7 @@ class Assembler:
         for piece in self._format.read(payload):
             self._pieces.append(piece)
             self._size_bytes += len(piece)
-        # Each piece costs more than its bytes; pieces of nothing have no end either.
+        # Each piece costs more memory than its bytes, so empty pieces need a limit too.
         if self._size_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_UNIT_BYTES // 64:
             raise CameraFault(Fault.TOO_LARGE_UNIT)
 
@@ -149,7 +149,7 @@ class H264:
             yield _START_CODE
             yield header
         self._inside = bool(begins) or self._inside
-        if self._inside:  # the rest of a unit whose beginning was lost says nothing
+        if self._inside:  # without its beginning a unit cannot be decoded
             yield payload[2:]
         self._inside = self._inside and not payload[1] & 64
 

@@ -1,7 +1,7 @@
 """An RTSP camera over TCP (RFC 2326): describe, set up, play, and its RTP packets from then on.
 
-Ours and not FFmpeg's: theirs takes an answer of any size into memory, follows a camera's redirects with the
-password, and shows the password readable to whoever asks (docs/decisions/0042).
+Not FFmpeg's client: that one reads an answer of any size into memory, follows a camera's redirects with the
+password, and sends the password in clear text to a camera that asks for Basic (docs/decisions/0042).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_agent.capture.sdp import Media, video_of
 MOST_HEAD_BYTES, MOST_BODY_BYTES = 16_384, 65_536
 """Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
 MOST_DIGITS = 9
-"""Of a length. Python needs long for numbers of thousands of digits."""
+"""Of a length. To read a number of thousands of digits takes Python long."""
 SESSION_TIMEOUT_S = 60.0
 """Where the camera names none (RFC 2326, 12.37)."""
 SHORTEST_KEEP_ALIVE_S = 1.0
@@ -189,7 +189,7 @@ class RtspConnection:
         return self._socket.take(int(length))
 
     def _between_packets(self) -> None:
-        """An answer to a keep-alive, or a request of the camera. What is neither is passed over."""
+        """Handle an answer to a keep-alive or a request of the camera; skip anything else."""
         connection = self._socket
         if not connection.peek(5).isupper() and connection.peek(5) != b"RTSP/":
             found = connection.buffer.find(b"$", connection.at)
@@ -220,7 +220,7 @@ class RtspConnection:
 
 
 def _first_line(line: str) -> tuple[int, str]:
-    """Status and method, one of which there is."""
+    """Status of an answer, or method of a request."""
     if line.startswith("RTSP/"):
         status = line.partition(" ")[2][:3]
         if status.isdecimal():

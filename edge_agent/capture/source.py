@@ -107,7 +107,7 @@ class Recipe:
 def open_source(
     camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool = False
 ) -> FrameSource:
-    """Connect; blocks up to twice ``limits.open_s``, and as long as the resolver takes, which nobody bounds.
+    """Connect; blocks up to twice ``limits.open_s``, and as long as the resolver takes, which has no limit.
 
     ``wait(seconds)`` sleeps for files that are read at their own pace, and for cameras that send too much; it
     returns True to stop reading.

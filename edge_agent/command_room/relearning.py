@@ -1,4 +1,4 @@
-"""Cameras whose view is learned anew because somebody asked for it: begun, reported, and reported as done."""
+"""Relearns cameras' views at an operator's request, and reports the start and the end of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.hits import AskedBy, OverrideHit, Phase
 
 class Relearning:
     """``begin`` on any thread, ``tick`` on the main one. What ``report`` is called with is durable when it
-    returns; the outbox ends it where the agent does not live to see the end."""
+    returns. If the agent ends before the relearning does, the outbox reports the end at the next start."""
 
     def __init__(self, cameras: Cameras, clock: Clock, report: Callable[[OverrideHit], None]) -> None:
         self._cameras = cameras

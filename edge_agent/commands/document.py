@@ -20,7 +20,7 @@ LARGEST_BYTES = 256_000
 LONGEST_LIFE = timedelta(days=31)
 """From ``issued`` to ``expires``: the journal knows an id for as long."""
 LONGEST_UNSIGNED_LIFE = timedelta(days=1)
-"""Anybody who may write to the broker sends them: they take no place in the journal for longer."""
+"""Every client that may write to the broker can send unsigned commands, so they are kept for less time."""
 LAST_YEAR = 9000
 """Of a box without a clock that has to reckon with it: no date lies behind 9999."""
 TOLERANCE = timedelta(minutes=5)
@@ -78,7 +78,7 @@ def parse(text: bytes, longest_life: timedelta = LONGEST_LIFE) -> Document:
     if expires <= issued:
         raise Refused("the document expires before it is issued", "malformed")
     if expires.year > LAST_YEAR:
-        raise Refused("the document expires in a year that nobody means", "malformed")
+        raise Refused(f"the document expires in a year after {LAST_YEAR}", "malformed")
     if expires - issued > longest_life:
         hint = "" if longest_life == LONGEST_LIFE else "; a signed one may be for longer"
         raise Refused(f"the document is valid for more than {longest_life.days} d{hint}", "malformed")

@@ -29,7 +29,7 @@ MOST_UNSIGNED = 768
 MOST_OF_A_KEY = 512
 """Signed by one operator: a key that was stolen leaves room for the others."""
 AT_ONCE = 16
-"""So many records go together where one has to go: the next commands need not look for room."""
+"""Records that are deleted together when one has to go, so that not each command has to delete one."""
 
 DAMAGED = ""
 """In place of the key of a record that cannot be read."""
@@ -114,7 +114,7 @@ class Journal:
             over = [id_ for id_, known in self._known.items() if known.done and _is_over(known, now)]
             self._forget(over[:AT_ONCE])
         if self._is_full(signed_by) and not self._is_full_of(signed_by):
-            # A repeat of these runs again. Who may write one to the broker may as well write a new one.
+            # A repeat of these runs again. A client that can send one could send a new command as well.
             unsigned = [id_ for id_, known in self._known.items() if known.done and known.signed_by is None]
             self._forget(unsigned[:AT_ONCE])
         return not self._is_full(signed_by)

@@ -95,7 +95,7 @@ class _BundleCheck:
         return self._contents.read(file, MAX_SMALL_BYTES) if file in self._digests else b""
 
     def _bundled_keys(self) -> Keys:
-        """The keys in the bundle itself: whoever forged it put them there, so nothing is genuine by them."""
+        """The keys in the bundle itself: a forger would put his keys there, so nothing is genuine by them."""
         keys = {}
         for file in self._in("keys/")[:MAX_KEYS]:
             try:
@@ -176,7 +176,7 @@ def _doubt_of(file: str, head: SignedHead | None, keys: Keys, arrived: set[bytes
         return Verdict.ALTERED, "its name is not that of the head in it"
     doubt = judge_signature(head, keys)
     if doubt is None and arrived is not None and head.text not in arrived:
-        # Whoever has stolen the box has its key, and signs what he likes; but not into the past.
+        # A thief of the gateway can sign anything with its key, but cannot change what the centre has.
         return Verdict.UNSIGNED, "the signature holds, but this head is not among those that the centre has"
     return doubt
 

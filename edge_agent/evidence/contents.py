@@ -1,4 +1,4 @@
-"""The files of a bundle, a zip or a folder, read within bounds: whoever made it may be hostile.
+"""The files of a bundle, a zip or a folder, read within bounds: it may come from an attacker.
 
 Nothing is unpacked to disk. A file that can be large is only ever hashed, a piece at a time.
 """
@@ -135,7 +135,7 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
                 f"{path} holds a file of the name {name[:200]!r}, which no export gives and which may be "
                 "unpacked outside of the bundle: it was tampered with, unpack it nowhere"
             )
-    if len(set(names)) < len(names):  # whoever unpacks it may get the other one of two
+    if len(set(names)) < len(names):  # another program may unpack the other of the two
         raise EvidenceError(f"{path} holds two files of one name: it was tampered with")
 
 

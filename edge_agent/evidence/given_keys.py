@@ -1,4 +1,4 @@
-"""The public keys that whoever checks evidence gives, each with the gateway that it is known to belong to."""
+"""The public keys given with ``--key``, each with the gateway that it is known to belong to."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class Finding:
 class GivenKey:
     public: Ed25519PublicKey
     gateway: str | None = None
-    """Whose it is. None: not known, so that what it signs is consistent and never genuine: whoever makes a
-    forged history makes a key for it too."""
+    """Whose it is. None: not known, so what it signs is consistent and never genuine: a forger of a history
+    makes a key for it too."""
 
 
 SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time, only the next head signs"
@@ -206,7 +206,7 @@ def _why_unsigned(sequence: int, chain: Links, losses: Losses) -> str:
 
 
 def _gaps(name: str, chain: Links, losses: Losses) -> Iterator[Finding]:
-    """What is missing and that nobody announces; what was announced as lost is no finding."""
+    """Missing events that no proven loss event announces; announced losses are no finding."""
     for first, last in chain.gaps():
         for low, high, lost in losses.unproven_parts(first, last):
             what = f"{name} " + (f"event {low}" if low == high else f"events {low} to {high}")

@@ -1,4 +1,4 @@
-"""paho's client with a bound on what it reads: all others here are made from it."""
+"""paho's client with a limit on the packets that it reads; every MQTT client of the agent derives from it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MAXIMUM_READ_BYTES = 16_777_216
 class BoundedClient(paho.Client):
     """Ends the connection before it reads a packet that is too large.
 
-    The Maximum Packet Size of MQTT 5 only asks the broker. A lying one may announce 256 MB, and paho makes
-    room for as much as a packet announces.
+    The Maximum Packet Size of MQTT 5 only asks the broker to comply. A hostile one may announce 256 MB, and
+    paho allocates as much as a packet announces.
     """
 
     maximum_read_bytes = MAXIMUM_READ_BYTES

@@ -41,8 +41,8 @@ class Resending:
     burst: int = 20
     unanswered: int = 100  # so many without any confirmation: the ingest is taken for dead
     probe_s: float = 60.0  # then one is tried as often
-    pictures: int = 4  # so many may wait for their confirmation within ``first_s``, while none has come
-    picture_bytes: int = 2_000_000  # so much may wait once one has come: an ingest confirms once a second
+    pictures: int = 4  # that may wait for their confirmation, before the first one has come
+    picture_bytes: int = 2_000_000  # that may wait after it: an ingest confirms once a second
     unanswered_pictures: int = 2
     picture_probe_s: float = 900.0
 

@@ -333,7 +333,7 @@ class Publisher:
             self._without_retain.discard(broker)
         elif broker not in self._without_retain:
             self._without_retain.add(broker)
-            text = "mqtt: %s keeps no retained messages: who subscribes later misses state and birth"
+            text = "mqtt: %s keeps no retained messages: later subscribers miss state and birth"
             log.warning(text, broker.host)
 
     def _ended(self, signal: Ended) -> None:

@@ -41,7 +41,7 @@ class SelfTest:
         self._wake()
 
     def follow(self, sequence: int, epoch: str) -> None:
-        """The event of this test gets that number. Called before it is stored: nothing can overtake it."""
+        """Note the number of this test's event. Called before the event is stored and can be sent."""
         with self._lock:
             self._event = sequence, epoch
             self._report = replace(self._report, event=f"{epoch}/{sequence}")
@@ -66,8 +66,8 @@ class SelfTest:
             self._next = self._foreign if allowed else None
 
     def lost(self, unanswered: AccessProbe) -> None:
-        """The connection ended first. Some brokers hang up on a client that writes what is not its own: that
-        is a refusal. Of a message to the gateway's own topics it says nothing."""
+        """The connection ended before the PUBACK. Some brokers disconnect a client that writes to a foreign
+        topic: that counts as a refusal. For the gateway's own topic it says nothing."""
         if unanswered.foreign:
             self.answered(unanswered, REFUSED)
 

@@ -75,7 +75,7 @@ class Topics:
 
     @property
     def foreign_probe(self) -> str:
-        """The same of a gateway that does not exist: whoever may write there may write for every gateway."""
+        """The same topic of a gateway that does not exist: who may write there may write for all."""
         return self._up_of_nobody + "/probe"
 
     def event(self, camera_id: str) -> str:

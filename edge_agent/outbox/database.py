@@ -91,7 +91,7 @@ def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
 
 
 def build(path: Path) -> sqlite3.Connection:
-    """A new database that nobody needs before it is complete: no log, no fsync before its owner's own."""
+    """Create a database that is used only when it is complete: without a log, and without syncs."""
     path.unlink(missing_ok=True)
     db = _connect(path, BUSY_TIMEOUT_S)
     try:

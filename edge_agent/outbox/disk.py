@@ -94,7 +94,7 @@ class DiskStore:
                 self._reader = open_reader(self.path)
                 self._load(boot_id)
                 self._open_files = OpenFiles(self.path)
-            except (ValueError, TypeError, IndexError) as error:  # values that nobody wrote
+            except (ValueError, TypeError, IndexError) as error:  # damaged values
                 self.close()
                 raise StoreDamaged(f"{self.path}: its counters make no sense: {error}") from error
             except BaseException:
@@ -192,7 +192,8 @@ class DiskStore:
         try:
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
-            # Without its last page the log ends before it; with it and without a sync nobody knows.
+            # If the last page was not written, the log ends before this transaction. If only the sync
+            # failed, SQLite may find the transaction in the log or not.
             self.unsure = error.sqlite_errorcode not in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_FULL)
             raise
         if before != after:

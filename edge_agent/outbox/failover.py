@@ -87,7 +87,8 @@ class Failover:
             self.use_memory(error)
 
     def probe(self) -> None:
-        """See whether the disk takes and keeps a page. Raises StoreUnusable; not locked: it may never end."""
+        """Check that the disk takes and keeps a page. Raises StoreUnusable. Call it without the lock: the
+        disk may hang."""
         path = self._state_dir / "outbox.probe"
         with translated(path):
             self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -204,7 +205,7 @@ class Failover:
         except StoreDamaged as error:
             self._replace(error)
         except StoreUnusable as error:
-            # A file that nobody may write can be replaced where its folder can be written.
+            # A read-only file can be replaced if its folder is writable.
             if not _is_read_only(error):
                 raise
             self._replace(error)

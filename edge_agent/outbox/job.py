@@ -1,4 +1,4 @@
-"""Work for the outbox's own thread that is no append."""
+"""Work of the outbox's writer thread other than appends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Job:
-    """Runs on the writer's thread; who asked for it waits, for a while."""
+    """A call that the writer's thread makes for another thread, which waits for it for a limited time."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
@@ -25,7 +25,7 @@ class Job:
         except OutboxError as error:
             self.error = error
         except Exception:
-            log.exception("outbox: a defect; the writer goes on")
+            log.exception("outbox: unexpected error in the writer thread, which goes on")
         finally:
             self._done.set()
 

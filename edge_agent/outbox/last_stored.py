@@ -1,8 +1,8 @@
-"""What this boot remembers of the newest stored event, outside of the state directory.
+"""Remembers the newest stored event outside of the state directory, until the next boot.
 
-A store that was restored, cloned, or that lost its last commits looks like any other one from the inside. It
-cannot take the memory of the machine back with it: a file in the run directory, which a reboot empties, names
-the newest event of this state directory. Where file and store agree, the store is the one written last.
+A store that was restored, cloned, or that lost its last commits cannot be recognised from its content. So a
+file in the run directory, which a reboot empties, names the newest event of this state directory. If file and
+store agree, the store is the one that was written last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 SIZE_BYTES = 256
-"""Of the whole file, always: to cut it would cost more than to write it."""
+"""Of the whole file, always: to truncate it would cost more than to write it."""
 
 
 @dataclass(frozen=True, slots=True)

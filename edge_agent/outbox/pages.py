@@ -147,7 +147,7 @@ class PageFile:
         for at in range(WAL_HEADER_BYTES, len(log) - step + 1, step):
             number, committed_pages = struct.unpack_from(">II", log, at)
             if log[at + 8 : at + 16] != salts:
-                return  # left over from before the log was last begun anew
+                return  # a frame from before the log was last restarted
             waiting[number] = log[at + FRAME_HEADER_BYTES : at + step]
             if committed_pages:
                 self._logged.update(waiting)

@@ -1,4 +1,4 @@
-"""Saves what can be read of a damaged database into a new one: alarms first, under the stamps they have.
+"""Copies the readable rows of a damaged database into a new one: alarms first, with unchanged numbers.
 
 The new file is built beside the damaged one and takes its place when it is complete. A kill in between leaves
 either the damaged one, which the next start salvages again, or a complete one, which the next start puts in
@@ -55,7 +55,7 @@ class UnreadableFile(OutboxError):
 @dataclass(frozen=True, slots=True)
 class Salvaged:
     kept: int
-    lost: int | None  # announced, at most so many; None: nothing is known of it
+    lost: int | None  # upper bound of the events that are announced as lost; None: not known
 
 
 @dataclass(slots=True)
@@ -86,8 +86,10 @@ class _Account:
 
 
 class Salvage:
-    """One attempt. ``delivered`` names rows that need not be saved; ``known_n`` is the last number allotted,
-    if the caller knows it; ``give_up`` ends the work when it takes too long."""
+    """One attempt to copy the readable rows of a damaged database into a new one.
+
+    ``delivered`` says which rows need not be saved; ``known_n`` is the last number allotted, 0 if not known;
+    ``give_up`` says when the work takes too long."""
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class Salvage:
                     found.leaves[rank].append((min(row for row in ids if _rank(row) is rank), number))
 
     def _note(self, columns: list[Value]) -> None:
-        """A row of the tables of counters, of epochs or of open events."""
+        """Note a row of the tables of counters, of epochs or of open events."""
         match columns:
             case [str(key), str(), bytes()]:
                 self._found.opens.append(columns)
@@ -181,7 +183,7 @@ class Salvage:
         for _, number in sorted(self._found.leaves[rank]):
             if not account.complete or self._give_up() or self._room_bytes <= 0:
                 account.complete = False
-                # Nobody reads these rows any more, but they are among what is lost.
+                # The rows of this page are not read any more: count their numbers among the lost ones.
                 ids = pages.row_ids(number)
                 account.highest = max([account.highest, *(n_of(row) for row in ids if _rank(row) is rank)])
                 continue
@@ -190,7 +192,7 @@ class Salvage:
                     yield [row, *columns[1:6], columns[6] if len(columns) > 6 else None]
 
     def _counts(self, row: int, columns: list[Value]) -> bool:
-        """Whether the row is to be saved; takes it into account."""
+        """Whether the row is to be saved; also counts it."""
         account, n = self._account, n_of(row)
         if not self._is_sound(row, columns):
             account.broken += 1
@@ -282,10 +284,10 @@ class Salvage:
         return sum(high - low + 1 for low, high in ranges)
 
     def _lost_ranges(self, pages: PageFile) -> list[tuple[int, int]]:
-        """Numbers that are neither saved nor known to be delivered, as far as something is lost at all.
+        """Ranges of numbers that are neither saved nor known to be delivered; none if no event is lost.
 
-        Which of the missing ones were delivered long ago is not written anywhere. The centre counts only
-        those that it does not have.
+        The database does not say which of them were delivered long ago. The centre counts only those that
+        it does not have.
         """
         account, removed = self._account, self._found.meta.get("removed")
         beyond, any_page = self._see_damaged_pages(pages)

@@ -10,7 +10,7 @@ from edge_agent.outbox_model import Draft, Stamp
 
 
 class Place(Enum):
-    """Who stores it."""
+    """Which store an event goes to: the writer's database, or memory."""
 
     WRITER = auto()
     MEMORY = auto()
@@ -61,5 +61,5 @@ class Ticket:
                 self._waiting.release()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it is done, after so long at most. For its appender only."""
+        """Wait until it is done or the time is over; returns whether it is done. For its appender only."""
         return self.done or self._waiting.acquire(timeout=timeout_s)

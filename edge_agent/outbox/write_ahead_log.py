@@ -1,4 +1,4 @@
-"""How large SQLite's write-ahead log is, and what keeps it so."""
+"""Watches the size of SQLite's write-ahead log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WriteAheadLog:
     grows with each commit. For the writer's thread; ``trouble`` for any."""
 
     def __init__(self, database: Path, pages: int, max_bytes: int) -> None:
-        """``pages``: after so many SQLite folds it in, if it can; ``max_bytes`` of all files together."""
+        """``pages``: size at which SQLite folds the log into the database; ``max_bytes``: of all files."""
         self.share_bytes = (pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
         self._database = database
         self._path = f"{database}-wal"
@@ -31,8 +31,7 @@ class WriteAheadLog:
         return self._reason() if self._bytes > TROUBLE * self.share_bytes else None
 
     def check(self, db: sqlite3.Connection, media_bytes: int) -> None:
-        """Raises StoreUnusable when it takes the room of all else: to give events up would not make it
-        smaller."""
+        """Raise StoreUnusable when the log has grown over the limit: deleting events would not help."""
         try:
             self._bytes = os.stat(self._path).st_size
         except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""All that changes what is stored, on a thread of its own: appends in groups, deletions that are owed, the
-change between disk and memory.
+"""The outbox's writer thread: it commits appends in groups, deletes delivered events, and changes between
+disk and memory.
 
-Group commit: what arrives during a commit shares the next. Nobody waits for a disk without an end: an append
-that it does not answer within ``PATIENCE_S`` goes through memory.
+Events that arrive during a commit share the next one. No append waits for a disk without a limit: an event
+that the disk does not take within ``PATIENCE_S`` goes to memory.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ PATIENCE_S = 5.0
 """For the disk. A card that cleans up was seen to take a second or two; an alarm can wait no longer."""
 HASTY_S = 0.5  # ... while the agent stops
 OPEN_PATIENCE_S = 30.0  # what is damaged is salvaged then
-MAINTENANCE_PATIENCE_S = 1.0  # of whoever asks for it: it gets done later all the same
+MAINTENANCE_PATIENCE_S = 1.0  # the caller goes on after it, and the writer does the work later
 FLUSH_AFTER_S = 5.0
 FLUSH_AT = 200
 """Deletions ride on the next append's transaction; without one they get their own after this time or
 number. Losing them in a crash only means a resend."""
 MAX_DELETED = 1000
-"""Of what one message of the centre confirms, so many events at most go with one transaction: whoever appends
-waits for it, and 10,000 are 14 MB to write."""
+"""Events of one confirmed range that one transaction deletes at most. Appends wait for the transaction, and
+to delete 10,000 events writes 14 MB."""
 CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the removal is kept as well
 
 
@@ -101,7 +101,7 @@ class Writing:
         self.is_open = True
 
     def _probe(self) -> None:
-        """Of a disk that fails the opening says more; one that hangs never answers."""
+        """Find out whether the disk answers at all. If it fails, the error of the opening says more."""
         with suppress(StoreUnusable):
             self._failover.probe()
 
@@ -157,7 +157,7 @@ class Writing:
             ticket.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
 
     def hasten(self) -> None:
-        """The agent stops: wait no longer for a disk than that leaves time for."""
+        """The agent stops: from now on an append waits for the disk for ``HASTY_S`` only."""
         self.patience_s = HASTY_S
 
     def forget_open(self, event_id: str) -> None:
@@ -266,7 +266,7 @@ class Writing:
         self._settle_in_memory([*unsure, *free])
 
     def _settle_in_memory(self, tickets: Iterable[Ticket]) -> None:
-        """Of what memory has taken: let its appenders go on. Locked."""
+        """Let the appenders of events that memory has stored go on. Locked."""
         memory = self._queue.memory
         assert memory is not None
         for ticket in tickets:
@@ -305,7 +305,7 @@ class Writing:
                 self._failover.restore()
 
     def _store_next(self) -> None:
-        time.sleep(0)  # whom the last commit let go on may append now, and share this one
+        time.sleep(0)  # threads that the last commit released may append now and share this one
         batch = [self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))]
         self._in_hand = batch
         try:
@@ -349,7 +349,7 @@ class Writing:
             if not self._failover.is_time():
                 return False
         try:
-            self._failover.probe()  # without the lock: nobody waits for a disk that hangs
+            self._failover.probe()  # without the lock: the disk may hang
         except OutboxError as error:
             log.debug("outbox: disk still not usable: %s", error)
             return False
@@ -374,7 +374,7 @@ class Writing:
             self._queue.settle(owed)
             memory = self._queue.memory
             self._flushed_mono = self._clock.monotonic()
-        # Memory has told of what it took while the disk hung.
+        # The follower already knows the events that memory stored while the disk hung.
         self._tell(event for event in stored if memory is None or not memory.knows(*event.key))
         return True
 
@@ -392,7 +392,7 @@ class Writing:
                 ticket.media_saved = self._files.try_to_save(media.media_id, media.payload)
 
     def _remove_pictures(self, batch: list[Ticket]) -> None:
-        """Files without a row: of an event that could not be encoded, or that memory has."""
+        """Delete files that no row names: the event could not be encoded, or memory has it."""
         for ticket in batch:
             media, in_memory = ticket.draft.media, self._queue.memory is not None
             if media is not None and ticket.media_saved and (ticket.error is not None or in_memory):

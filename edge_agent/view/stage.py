@@ -41,7 +41,7 @@ class CameraView:
         self._untold: list[ViewHit] = []  # moments that the sink has not taken yet
         self._next_look_mono: float | None = None
         self._relearn = False
-        self._relearning = False  # somebody asked for it, and the new baseline is not there yet
+        self._relearning = False  # ``relearn`` was called, and the new baseline is not complete
         self._states: tuple[str, ...] = ()
 
     @property

@@ -88,8 +88,8 @@ class AimServer:
 
 
 class _Slots:
-    """Of all listeners together. While all are taken, whoever comes gets that of the client who is slowest in
-    asking: six of them that send a byte now and then do not block the page."""
+    """Slots for requests, of all listeners together. If all are taken, a new client gets the slot of the one
+    whose request has been incomplete for longest: six slow clients cannot block the page."""
 
     def __init__(self) -> None:
         self._free = threading.BoundedSemaphore(MOST_REQUESTS)
@@ -145,7 +145,7 @@ class _Listener(ThreadingHTTPServer):
         self.host = f"{place.host}:{self.server_address[1]}"
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Strangers get no answer at all, and nor does who comes while all slots answer somebody."""
+        """Admit the client if its address is allowed and a slot is free; others get no answer."""
         return self.place.admits(client_address[0]) and self.slots.take(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
