@@ -25,6 +25,7 @@ from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.job import Job
 from edge_agent.outbox.media import MediaFiles
+from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.state_lock import StateLock
@@ -242,40 +243,42 @@ class Writing:
         with self._lock:
             memory = self._queue.memory
             if memory is not None and not ticket.done and ticket.claim(Place.MEMORY):
-                memory.write(ticket)
-                self._settle_in_memory([ticket])
+                self._store_in_memory(memory, [ticket])
 
     def _disk_hangs(self) -> None:
         """From now on events go through memory, and those that the writer has in hand as well."""
         with self._lock:
             self._queue.hangs = True
             if self._queue.memory is None:
-                self._take_over_in_hand()
+                in_hand = [ticket for ticket in self._in_hand if not ticket.done]
+                # The writer may go on before the disk hangs again: it must not stamp any of these then.
+                free = [ticket for ticket in in_hand if ticket.claim(Place.MEMORY)]
+                unsure = [ticket for ticket in in_hand if ticket not in free and ticket.stamp is not None]
+                self._use_memory(StoreUnusable(f"{self._path}: the disk does not answer"), unsure, free)
 
-    def _take_over_in_hand(self) -> None:
-        """Begin to use memory, with what the writer has in hand. Locked."""
-        in_hand = [ticket for ticket in self._in_hand if not ticket.done]
-        # The writer may go on before the disk hangs again: it must not stamp any of these then.
-        free = [ticket for ticket in in_hand if ticket.claim(Place.MEMORY)]
-        unsure = [ticket for ticket in in_hand if ticket not in free and ticket.stamp is not None]
-        self._failover.use_memory(StoreUnusable(f"{self._path}: the disk does not answer"), unsure)
+    def _use_memory(self, error: OutboxError, unsure: list[Ticket], free: Iterable[Ticket] = ()) -> None:
+        """Begin to use memory: with ``unsure``, which the disk may have too, and with ``free``. Locked."""
+        self._failover.use_memory(error, unsure)
         memory = self._queue.memory
         assert memory is not None
-        for ticket in free:
-            memory.write(ticket)
-        self._settle_in_memory([*unsure, *free])
+        self._release(unsure, on_disk=False)
+        self._store_in_memory(memory, free)
 
-    def _settle_in_memory(self, tickets: Iterable[Ticket]) -> None:
-        """Let the appenders of events that memory has stored go on. Locked."""
-        memory = self._queue.memory
-        assert memory is not None
+    def _store_in_memory(self, memory: MemoryStore, tickets: Iterable[Ticket]) -> None:
+        """Locked."""
         for ticket in tickets:
-            if ticket.error is None:
-                self._open_events.note(ticket.draft, on_disk=False)
-                self._queue.keep_media(ticket)
-            ticket.finish()
+            memory.write(ticket)
+            self._release([ticket], on_disk=False)
         memory.announce(self._clock.monotonic())
         self._tell(memory.take_stored())
+
+    def _release(self, tickets: Iterable[Ticket], *, on_disk: bool) -> None:
+        """Let the appenders of stored events go on. Locked."""
+        for ticket in tickets:
+            if ticket.error is None:
+                self._open_events.note(ticket.draft, on_disk=on_disk)
+                self._queue.keep_media(ticket)
+            ticket.finish()
 
     # --- the writer's thread ---
 
@@ -330,15 +333,9 @@ class Writing:
             memory = self._queue.memory
             waiting = [ticket for ticket in batch if not ticket.done and ticket.claim(Place.WRITER)]
             if not on_disk and memory is not None:
-                for ticket in waiting:
-                    memory.write(ticket)
-                self._settle_in_memory(waiting)
-                waiting = []
-            for ticket in waiting:
-                if ticket.error is None:
-                    self._open_events.note(ticket.draft, on_disk=True)
-                    self._queue.keep_media(ticket)
-                ticket.finish()
+                self._store_in_memory(memory, waiting)
+            else:
+                self._release(waiting, on_disk=True)
         self._remove_pictures(batch)
 
     def _is_ready(self) -> bool:
@@ -382,8 +379,7 @@ class Writing:
         """Go on in memory. Locked."""
         if self._queue.memory is None:
             unsure = [ticket for ticket in batch if ticket.stamp is not None] if disk.unsure else []
-            self._failover.use_memory(error, unsure)
-            self._settle_in_memory(unsure)
+            self._use_memory(error, unsure)
 
     def _save_pictures(self, batch: list[Ticket]) -> None:
         for ticket in batch:
