@@ -248,6 +248,7 @@ def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_time
     write(shop, desk)
     row = shop.store.ask(lambda each: each.execute(select(tables.alert)).one())
     assert (row.opened_ms, row.cleared_ms) == (NOW_MS, centre.system.true_ms)
+    assert shop.store.ask(desk.read).conflicts == {}, "a later one counts its own events only"
 
 
 def write(shop: Shop, desk: Desk) -> None:

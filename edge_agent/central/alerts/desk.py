@@ -15,7 +15,7 @@ from edge_agent.central.alerts import documents, rows
 from edge_agent.central.alerts.book import Book
 from edge_agent.central.alerts.measures import Measure
 from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.central.alerts.rows import Conflict, Kept
+from edge_agent.central.alerts.rows import CONFLICT_MS, Conflict, Kept
 from edge_agent.central.alerts.rules import AlertSettings
 from edge_agent.central.health import read_health
 from edge_agent.central.intake import Stored
@@ -34,7 +34,7 @@ from edge_agent.mqtt.client import Message
 log = logging.getLogger(__name__)
 
 MISSING_FOR_MS = 86_400_000
-"""A gap that stays is an alert for a day, and remains in ``status``. So does a conflict."""
+"""A gap that stays is an alert for a day, and remains in ``status``."""
 PENDING_FROM_S = 3_600.0
 """What has to last so long is remembered over a restart."""
 PENDING_EVERY_S = 60.0
@@ -157,7 +157,7 @@ class Desk:
 
     def _judge_conflicts(self, book: Book, mono: float, now_ms: int) -> None:
         for gateway, conflict in list(self._conflicts.items()):
-            if now_ms - conflict.last_ms >= MISSING_FOR_MS:
+            if now_ms - conflict.last_ms >= CONFLICT_MS:
                 del self._conflicts[gateway]
         events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
         self._changes += book.conflicts(events, mono, now_ms)

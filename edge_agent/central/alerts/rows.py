@@ -15,6 +15,8 @@ from edge_agent.model import Severity
 MOST_NOTIFICATIONS = 10_000
 """Wait for the webhook: the oldest go first."""
 RECENT_MS = 7 * 86_400_000
+CONFLICT_MS = 86_400_000
+"""So long after its last event a conflict is over."""
 """Of alerts that are over: a broker that was away meanwhile may have them retained."""
 
 _BY_NUMBER = {each.number: each for each in Severity}
@@ -67,16 +69,17 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
         },
         [(row.id, row.body) for row in connection.execute(waiting)],
         [(row.id, row.ward, row.heartbeat) for row in connection.execute(newest)],
-        _conflicts(connection, wards),
+        _conflicts(connection, wards, now_ms),
     )
 
 
-def _conflicts(connection: Connection, wards: Collection[str]) -> dict[str, Conflict]:
+def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, Conflict]:
+    """Those that are not over: the table keeps each one for good."""
     of, columns = tables.gateway.c, tables.conflict.c
     query = (
         select(columns.gateway, func.sum(columns.events), func.max(columns.last_ms))
         .join(tables.gateway, of.id == columns.gateway)
-        .where(of.ward.in_(wards))
+        .where(of.ward.in_(wards), columns.last_ms > now_ms - CONFLICT_MS)
         .group_by(columns.gateway)
     )
     return {gateway: Conflict(int(events), last) for gateway, events, last in connection.execute(query)}
