@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -78,7 +77,7 @@ class _Account:
 
     kept: int = 0
     delivered: int = 0  # known to be, and still stored
-    known: set[int] = field(default_factory=set)  # saved, delivered, or given up before
+    known: list[tuple[int, int]] = field(default_factory=list)  # ranges saved, delivered, or given up before
     highest: int = 0
     newest: tuple[int, str] = (0, NOTHING_BEFORE)  # number and SHA-256 of the newest that is sound
     broken: int = 0  # rows that are there and are not what was written
@@ -201,7 +200,7 @@ class Salvage:
                 account.highest = max(account.highest, n)
             return False
         account.highest = max(account.highest, n)
-        account.known.add(n)
+        account.known.append((n, n))
         payload = columns[5]
         assert isinstance(payload, bytes)
         if n > account.newest[0]:
@@ -256,7 +255,7 @@ class Salvage:
                     case [None, int(last)] if 0 < row <= last <= self._account.highest:
                         table = "damaged" if number == self._found.roots.get("damaged") else "shed"
                         db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", (row, last))
-                        self._account.known.update(range(row, last + 1))
+                        self._account.known.append((row, last))
         db.executemany("INSERT OR IGNORE INTO open_event VALUES (?, ?, ?)", self._found.opens)
         meta = {key: value for key, value in self._found.meta.items() if key not in META_LOST}
         db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", meta.items())
@@ -292,7 +291,7 @@ class Salvage:
         account, removed = self._account, self._found.meta.get("removed")
         beyond, any_page = self._see_damaged_pages(pages)
         gone = account.highest - removed - account.kept - account.delivered if isinstance(removed, int) else 0
-        lowest = min(account.known, default=account.highest + 1)
+        lowest = min((low for low, _ in account.known), default=account.highest + 1)
         ranges: list[tuple[int, int]] = []
         if gone > 0 or account.broken or not account.complete or (any_page and not isinstance(removed, int)):
             ranges = _gaps(sorted(account.known), lowest, account.highest)
@@ -345,13 +344,15 @@ def put_in_place(built: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _gaps(numbers: list[int], low: int, high: int) -> list[tuple[int, int]]:
-    """What is missing of ``low`` to ``high`` in the ascending ``numbers``."""
+def _gaps(ranges: list[tuple[int, int]], low: int, high: int) -> list[tuple[int, int]]:
+    """What is missing of ``low`` to ``high`` in the ascending ``ranges``."""
     gaps, expected = [], low
-    for number in numbers[: bisect_right(numbers, high)]:
-        if number > expected:
-            gaps.append((expected, number - 1))
-        expected = max(expected, number + 1)
+    for first, last in ranges:
+        if first > high:
+            break
+        if first > expected:
+            gaps.append((expected, first - 1))
+        expected = max(expected, last + 1)
     return [*gaps, (expected, high)] if expected <= high else gaps
 
 

@@ -118,6 +118,18 @@ def test_a_wrong_counter_or_epoch_costs_no_event(whole: Path, tmp_path: Path, ch
         assert outbox.stats().sequence == 0
 
 
+def test_a_long_range_of_given_up_events_takes_neither_time_nor_memory(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    shutil.copytree(whole, folder)
+    with closing(sqlite3.connect(folder / "outbox.db")) as db:
+        columns, newest = "id, boot, mono, camera, kind, payload", (2_000_000_001, 1, 0.0, "c", "k", b"{}")
+        db.execute(f"INSERT INTO event ({columns}) VALUES (?, ?, ?, ?, ?, ?)", newest)
+        db.execute("INSERT INTO shed VALUES (100, 2000000000)")
+        db.commit()
+    with outbox_in(damaged(folder, tmp_path / "damaged", 0, bytes(PAGE_BYTES))) as outbox:
+        assert len(outbox.pending(1000)) == EVENTS - DELIVERED + 1
+
+
 def test_a_pointer_map_that_runs_in_a_circle_does_not_hold_the_agent_up(whole: Path, tmp_path: Path) -> None:
     content = (whole / "outbox.db").read_bytes()
     leaf = content.index(b'"sequence": 40,') // PAGE_BYTES * PAGE_BYTES
