@@ -4,11 +4,11 @@ allocates it (docs/decisions/0042)."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 
-from edge_agent.capture.bits import Bits, unescaped
-from edge_agent.capture.h264 import picture_format
+from edge_agent.capture import h264, h265
 
 MOST_PIXELS = 4096 * 2304
 MOST_PICTURES_BYTES = 52_000_000
@@ -16,7 +16,21 @@ MOST_PICTURES_BYTES = 52_000_000
 1920x1080 with ten. With a picture's own bytes, at most three times 4 MB, it stays under 64 MB."""
 IN_FLIGHT = 2
 """Pictures beside those that the stream asks for: the one being decoded, and the one being analysed."""
-_PARAMETER_BYTES = 512
+UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
+"""What libavcodec notes of each NAL unit, however short it is: once, and for H.265 again with each picture
+that is kept (h2645_parse.c, hevc/refs.c)."""
+MOST_UNITS = MOST_PICTURES_BYTES // UNIT_BYTES + 1
+"""Too many at any size: no more are counted."""
+MOST_VERSIONS = 4
+"""Of one parameter set in one connection. Cameras have one, and another after their settings were changed."""
+_PARAMETER_BYTES = 16_384
+"""More than a parameter set that libavcodec accepts has up to the last field that is read."""
+
+_START_CODE = re.compile(rb"\x00\x00\x01")
+_JPEG_HEADER = re.compile(
+    rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x11\x14][\x08\x0c].{4}[\x01\x03\x04].{2}",
+    re.DOTALL,
+)
 
 
 class PictureTooLarge(Exception):
@@ -31,116 +45,112 @@ class Announced:
     height: int
     kept: int  # pictures that the decoder keeps to predict others from, or to reorder
     bytes_per_pixel: float
+    notes_per_pixel: float = 0  # bytes that the decoder notes of each picture that it keeps
+
+    def total_bytes(self, pictures: int) -> float:
+        """Of so many pictures, one of which has left the decoder and is being analysed."""
+        per_pixel = pictures * self.bytes_per_pixel + (pictures - 1) * self.notes_per_pixel
+        return self.width * self.height * per_pixel
 
 
 class PictureLimits:
     """Of one decoder. Not thread-safe."""
 
     def __init__(self, codec: str, extradata: bytes) -> None:
-        self._pattern, self._read = _READERS[codec]
-        self._announced: Announced | None = None
+        self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
+        self._announced = self._largest = Announced(0, 0, 0, 0)  # by the newest parameter set; by any
         self._announcement = extradata  # checked with the first packet
+        self._most_units = 0  # of a picture
+        self._reference_sets = h265.ReferenceSets()
+        self._slices_matter = False  # whether the pictures that they can ask for would be too much memory
 
     def check(self, packet: memoryview, reorder_depth: int) -> None:
         """``reorder_depth``: pictures that the decoder holds back by now. Raises ``PictureTooLarge``."""
         if self._announcement:
-            self._note(self._announcement)
+            self._read(memoryview(self._announcement))
             self._announcement = b""
-        self._note(packet)
-        if self._announced is not None:
-            _check(self._announced, reorder_depth)
+        self._read(packet)
+        _check(self._announced, reorder_depth, self._most_units)
 
-    def _note(self, content: bytes | memoryview) -> None:
-        for match in self._pattern.finditer(content):
-            found = self._read(bytes(content[match.start() : match.start() + _PARAMETER_BYTES]))
-            if found is not None:
-                _check(found, 0)
-                self._announced = found
+    def _read_jpeg(self, packet: memoryview) -> None:
+        for match in _JPEG_HEADER.finditer(packet):
+            self._announce(_jpeg(bytes(match.group())))
+
+    def _read_h264(self, packet: memoryview) -> None:
+        for start, end in self._units(packet):
+            if packet[start] & 31 == h264.SPS:
+                found = h264.picture_format(bytes(packet[start + 1 : end]))
+                if found is not None:
+                    # Vectors and kinds of blocks take 0.55 bytes a pixel (libavcodec, h264_slice.c).
+                    per_pixel = found.bytes_per_pixel + 0.55
+                    self._announce(Announced(found.width, found.height, found.references, per_pixel))
+
+    def _read_h265(self, packet: memoryview) -> None:
+        for start, end in self._units(packet):
+            kind = packet[start] >> 1 & 63
+            if kind in (h265.SPS, h265.PPS):
+                self._parameters(kind, bytes(packet[start:end]))
+            elif self._slices_matter and h265.begins_picture(bytes(packet[start : start + 3])):
+                self._slice(bytes(packet[start : min(end, start + h265.HEADER_BYTES)]))
+
+    def _units(self, packet: memoryview) -> Iterator[tuple[int, int]]:
+        """Where each NAL unit begins, and where it ends or no more of it is read."""
+        starts = [match.end() for match in islice(_START_CODE.finditer(packet), MOST_UNITS)]
+        self._most_units = max(self._most_units, len(starts))
+        _check(self._announced, most_units=self._most_units)
+        for start, following in zip(starts, [*starts[1:], len(packet)], strict=True):
+            if following > start:
+                yield start, min(following, start + _PARAMETER_BYTES)
+
+    def _announce(self, found: Announced) -> None:
+        _check(found)
+        self._announced = found
+        self._largest = max(
+            found, self._largest, key=lambda announced: announced.total_bytes(h265.MOST_PICTURES)
+        )
+
+    def _parameters(self, kind: int, unit: bytes) -> None:
+        if kind == h265.PPS:
+            self._reference_sets.add_picture(unit)
+        else:
+            found = h265.sequence_format(unit)
+            if found is None:
+                return
+            size = (found.width, found.height)
+            self._announce(Announced(*size, found.kept, found.bytes_per_pixel, found.notes_per_pixel))
+            self._reference_sets.add_sequence(found)
+            most = self._largest.total_bytes(h265.MOST_PICTURES + IN_FLIGHT)
+            self._slices_matter = most > MOST_PICTURES_BYTES
+        if self._reference_sets.versions > MOST_VERSIONS:
+            raise PictureTooLarge("its parameter sets change more often than a camera's")
+
+    def _slice(self, unit: bytes) -> None:
+        """A slice may keep more than is announced: libavcodec does not compare the two."""
+        _check(replace(self._largest, kept=self._reference_sets.pictures(unit) + 1))
 
 
-def _check(announced: Announced, reorder_depth: int) -> None:
-    width, height = announced.width, announced.height
-    if width * height > MOST_PIXELS:
-        raise PictureTooLarge(f"its pictures are {width}x{height}, too large to analyse")
+def _check(announced: Announced, reorder_depth: int = 0, most_units: int = 0) -> None:
+    size = f"{announced.width}x{announced.height}"
+    if announced.width * announced.height > MOST_PIXELS:
+        raise PictureTooLarge(f"its pictures are {size}, too large to analyse")
     pictures = announced.kept + reorder_depth + IN_FLIGHT
-    if pictures * width * height * announced.bytes_per_pixel > MOST_PICTURES_BYTES:
+    pictures_bytes = announced.total_bytes(pictures)
+    if pictures_bytes > MOST_PICTURES_BYTES:
         raise PictureTooLarge(
-            f"its pictures are {width}x{height}, and {pictures} of them at a time are too much memory"
+            f"its pictures are {size}, and {pictures} of them at a time are too much memory"
+        )
+    units_bytes = most_units * (UNIT_BYTES + pictures * UNIT_BYTES_PER_PICTURE)
+    if pictures_bytes + units_bytes > MOST_PICTURES_BYTES:
+        raise PictureTooLarge(
+            f"one of its pictures has at least {most_units} NAL units, which are too much memory"
         )
 
 
-def _h264(content: bytes) -> Announced | None:
-    found = picture_format(content[4:])
-    if found is None:
-        return None
-    # Vectors and kinds of blocks take 0.55 bytes a pixel (libavcodec, h264_slice.c).
-    return Announced(found.width, found.height, found.references, found.bytes_per_pixel + 0.55)
-
-
-def _hevc(content: bytes) -> Announced | None:
-    """Sequence parameter set: ITU-T H.265, 7.3.2.2."""
-    bits = Bits(unescaped(content[5:]))
-    bits.u(4)
-    layers = bits.u(3)
-    bits.u(1)
-    _skip_profile(bits, layers)
-    bits.ue()  # id
-    chroma = bits.ue()
-    if chroma == 3:
-        bits.u(1)
-    width, height = bits.ue(), bits.ue()
-    if bits.u(1):
-        for _ in range(4):
-            bits.ue()  # the conformance window
-    deep = bits.ue() + bits.ue() > 0
-    bits.ue()
-    first = 0 if bits.u(1) else layers
-    kept = 0
-    for _ in range(first, layers + 1):
-        kept = max(kept, bits.ue() + 1)
-        bits.ue()
-        bits.ue()
-    if bits.exhausted:
-        return None
-    # Vectors take 12 bytes for each 4x4 pixels (libavcodec, hevcdec.h).
-    return Announced(width, height, kept, _pixel_bytes(chroma, deep=deep) + 0.75)
-
-
-def _skip_profile(bits: Bits, layers: int) -> None:
-    """``profile_tier_level`` (7.3.3)."""
-    bits.u(96)
-    present = [(bits.u(1), bits.u(1)) for _ in range(layers)]
-    if layers:
-        bits.u(2 * (8 - layers))
-    for profile, level in present:
-        bits.u(88 * profile + 8 * level)
-
-
-def _jpeg(content: bytes) -> Announced | None:
+def _jpeg(header: bytes) -> Announced:
     """Frame header: ITU-T T.81, B.2.2."""
-    height, width = int.from_bytes(content[5:7], "big"), int.from_bytes(content[7:9], "big")
-    sampling = content[11] if content[9] == 3 else 0
-    per_pixel = {0x22: 1.5, 0x21: 2.0, 0x12: 2.0}.get(sampling, 1.0 if content[9] == 1 else float(content[9]))
-    progressive = content[1] not in (0xC0, 0xC1)
+    height, width = int.from_bytes(header[5:7], "big"), int.from_bytes(header[7:9], "big")
+    sampling = header[11] if header[9] == 3 else 0
+    per_pixel = {0x22: 1.5, 0x21: 2.0, 0x12: 2.0}.get(sampling, 1.0 if header[9] == 1 else float(header[9]))
+    progressive = header[1] not in (0xC0, 0xC1)
     # Progressive pictures are kept as coefficients, of two bytes each, until their last scan.
     return Announced(width, height, 2 if progressive else 0, per_pixel)
-
-
-def _pixel_bytes(chroma: int, *, deep: bool) -> float:
-    """``chroma``: 0 none, 1 4:2:0, 2 4:2:2, 3 4:4:4."""
-    return {0: 1.0, 1: 1.5, 2: 2.0}.get(chroma, 3.0) * (2 if deep else 1)
-
-
-_Reader = Callable[[bytes], Announced | None]
-_READERS: dict[str, tuple[re.Pattern[bytes], _Reader]] = {
-    # Where a sequence parameter set begins, whatever its other header bits say.
-    "h264": (re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67\x87\xa7\xc7\xe7]"), _h264),
-    "hevc": (re.compile(rb"\x00\x00\x01[\x42\x43\xc2\xc3]"), _hevc),
-    "mjpeg": (
-        re.compile(
-            rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x11\x14][\x08\x0c].{4}[\x01\x03\x04]",
-            re.DOTALL,
-        ),
-        _jpeg,
-    ),
-}

@@ -103,6 +103,14 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         r"its pictures are (\d+x\d+), and (\d+) of them at a time are too much memory",
         "hình {0}, phải giữ {1} hình cùng lúc nên quá tốn bộ nhớ",
     ),
+    (
+        r"one of its pictures has at least (\d+) NAL units, which are too much memory",
+        "có hình gồm từ {0} gói NAL trở lên, quá tốn bộ nhớ",
+    ),
+    (
+        r"its parameter sets change more often than a camera's",
+        "bộ tham số của luồng hình thay đổi nhiều hơn mức một máy quay thông thường",
+    ),
     (r"the agent failed on this stream \((.+)\)", "phần mềm lỗi khi đọc luồng này ({0})"),
     (r"agent failed: (.+)", "phần mềm hỏng: {0}"),
     (r"the agent failed to make it \((.+)\)", "phần mềm lỗi khi tạo ({0})"),
