@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from edge_agent.capture.bits import Bits, unescaped
 
-SLICE, IDR_SLICE, SPS = 1, 5, 7
+SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
 """Enough for delimiter, SEI and the beginning of the first slice of an ordinary picture."""

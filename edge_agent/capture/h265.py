@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edge_agent.capture.bits import Bits, unescaped
 
-SPS, PPS = 33, 34
+VPS, SPS, PPS = 32, 33, 34
 IDR = (19, 20)
 HEADER_BYTES = 288
 """The most that a slice takes up to the end of its reference picture set."""

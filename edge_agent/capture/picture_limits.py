@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from edge_agent.capture import h264, h265
+from edge_agent.capture.bits import Bits
 
 MOST_PIXELS = 4096 * 2304
 MOST_PICTURES_BYTES = 52_000_000
@@ -21,6 +22,9 @@ UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
 that is kept (h2645_parse.c, hevc/refs.c)."""
 MOST_UNITS = MOST_PICTURES_BYTES // UNIT_BYTES + 1
 """Too many at any size: no more are counted."""
+PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_600
+"""What libavcodec makes of a parameter set and keeps: scaling factors, tables of blocks, timing of layers
+(measured)."""
 MOST_VERSIONS = 4
 """Of one parameter set in one connection. Cameras have one, and another after their settings were changed."""
 _PARAMETER_BYTES = 16_384
@@ -61,6 +65,7 @@ class PictureLimits:
         self._announced = self._largest = Announced(0, 0, 0, 0)  # by the newest parameter set; by any
         self._announcement = extradata  # checked with the first packet
         self._most_units = 0  # of a picture
+        self._parameters: dict[tuple[int, int], float] = {}  # their bytes, by kind and number
         self._reference_sets = h265.ReferenceSets()
         self._slices_matter = False  # whether the pictures that they can ask for would be too much memory
 
@@ -70,7 +75,7 @@ class PictureLimits:
             self._read(memoryview(self._announcement))
             self._announcement = b""
         self._read(packet)
-        _check(self._announced, reorder_depth, self._most_units)
+        _check(self._announced, reorder_depth, self._most_units, sum(self._parameters.values()))
 
     def _read_jpeg(self, packet: memoryview) -> None:
         for match in _JPEG_HEADER.finditer(packet):
@@ -78,7 +83,10 @@ class PictureLimits:
 
     def _read_h264(self, packet: memoryview) -> None:
         for start, end in self._units(packet):
-            if packet[start] & 31 == h264.SPS:
+            kind = packet[start] & 31
+            if kind == h264.PPS:
+                self._keep(kind, Bits(bytes(packet[start + 1 : start + 9])).ue(), PPS_BYTES_H264)
+            elif kind == h264.SPS:
                 found = h264.picture_format(bytes(packet[start + 1 : end]))
                 if found is not None:
                     # Vectors and kinds of blocks take 0.55 bytes a pixel (libavcodec, h264_slice.c).
@@ -88,8 +96,8 @@ class PictureLimits:
     def _read_h265(self, packet: memoryview) -> None:
         for start, end in self._units(packet):
             kind = packet[start] >> 1 & 63
-            if kind in (h265.SPS, h265.PPS):
-                self._parameters(kind, bytes(packet[start:end]))
+            if h265.VPS <= kind <= h265.PPS and end > start + 2:
+                self._read_parameters(kind, bytes(packet[start:end]))
             elif self._slices_matter and h265.begins_picture(bytes(packet[start : start + 3])):
                 self._slice(bytes(packet[start : min(end, start + h265.HEADER_BYTES)]))
 
@@ -109,8 +117,12 @@ class PictureLimits:
             found, self._largest, key=lambda announced: announced.total_bytes(h265.MOST_PICTURES)
         )
 
-    def _parameters(self, kind: int, unit: bytes) -> None:
-        if kind == h265.PPS:
+    def _read_parameters(self, kind: int, unit: bytes) -> None:
+        if kind == h265.VPS:
+            self._keep(kind, unit[2] >> 4, len(unit) * VPS_BYTES_PER_BYTE)
+        elif kind == h265.PPS:
+            pixels = self._largest.width * self._largest.height
+            self._keep(kind, Bits(unit[2:10]).ue(), pixels * PPS_BYTES_PER_PIXEL_H265)
             self._reference_sets.add_picture(unit)
         else:
             found = h265.sequence_format(unit)
@@ -124,12 +136,18 @@ class PictureLimits:
         if self._reference_sets.versions > MOST_VERSIONS:
             raise PictureTooLarge("its parameter sets change more often than a camera's")
 
+    def _keep(self, kind: int, number: int, kept_bytes: float) -> None:
+        self._parameters[kind, number] = max(kept_bytes, self._parameters.get((kind, number), 0))
+        _check(self._announced, parameters_bytes=sum(self._parameters.values()))
+
     def _slice(self, unit: bytes) -> None:
         """A slice may keep more than is announced: libavcodec does not compare the two."""
         _check(replace(self._largest, kept=self._reference_sets.pictures(unit) + 1))
 
 
-def _check(announced: Announced, reorder_depth: int = 0, most_units: int = 0) -> None:
+def _check(
+    announced: Announced, reorder_depth: int = 0, most_units: int = 0, parameters_bytes: float = 0
+) -> None:
     size = f"{announced.width}x{announced.height}"
     if announced.width * announced.height > MOST_PIXELS:
         raise PictureTooLarge(f"its pictures are {size}, too large to analyse")
@@ -144,6 +162,8 @@ def _check(announced: Announced, reorder_depth: int = 0, most_units: int = 0) ->
         raise PictureTooLarge(
             f"one of its pictures has at least {most_units} NAL units, which are too much memory"
         )
+    if pictures_bytes + units_bytes + parameters_bytes > MOST_PICTURES_BYTES:
+        raise PictureTooLarge("its parameter sets are too much memory")
 
 
 def _jpeg(header: bytes) -> Announced:

@@ -190,6 +190,26 @@ def test_a_picture_of_very_many_units_is_refused(codec: str, unit: bytes) -> Non
         decoder.decode(packet)
 
 
+def pps_h264(number: int) -> bytes:
+    """A picture parameter set with scaling lists of its own."""
+    made = BitWriter().ue(number, 0).u((0, 2)).ue(0, 0, 0).u((0, 3)).ue(0, 0, 0).u((0, 3), (1, 1), (1, 1))
+    for size in (16,) * 6 + (64,) * 2:
+        made.u((1, 1)).ue(1, *(2 - index % 2 for index in range(1, size)))
+    return b"\0\0\1\x68" + made.ue(0).unit(0)[6:]
+
+
+def test_very_many_parameter_sets_are_refused(tmp_path: Path) -> None:
+    """libavcodec makes 184 KB of each of H.264's, and 7.5 MB of one of H.265's that has 900 bytes."""
+    clip = make_clip(tmp_path / "c.ts", size=LARGE, seconds=0.1, extra=("-refs", "9", "-bf", "0"))
+    first = bytes(packets_of(clip)[0][0])
+    many = b"".join(pps_h264(number) for number in range(1, 256))
+    layers = b"".join(video(number, timings=1024) for number in range(16))
+    for codec, content in (("h264", first + many), ("hevc", layers)):
+        decoder, packet = limited(codec, content)
+        with little_memory(), pytest.raises(PictureTooLarge, match="its parameter sets are too much memory"):
+            decoder.decode(packet)
+
+
 def test_large_parameter_sets_of_h264_are_read_too() -> None:
     """255 offsets before the number of reference pictures."""
     made = BitWriter().u((66, 8), (0, 8), (52, 8)).ue(0, 0, 1).u((0, 1)).ue(0, 0, 255, *[70_000] * 255)

@@ -38,10 +38,16 @@ class BitWriter:
 PROFILE = ((0x01, 8), (0x60000000, 32), (0, 48), (153, 8))
 
 
-def video() -> bytes:
-    """A video parameter set, without which libavcodec refuses the others."""
-    made = BitWriter().u((0, 4), (3, 2), (0, 6), (0, 3), (1, 1), (0xFFFF, 16), *PROFILE, (1, 1))
-    return made.ue(15, 0, 0).u((0, 6)).ue(0).u((0, 2)).unit(32)
+def video(number: int = 0, *, timings: int = 0) -> bytes:
+    """A video parameter set, without which libavcodec refuses the others; ``timings``: for so many sets of
+    layers."""
+    made = BitWriter().u((number, 4), (3, 2), (0, 6), (0, 3), (1, 1), (0xFFFF, 16), *PROFILE, (1, 1))
+    made.ue(15, 0, 0).u((0, 6)).ue(max(timings, 1) - 1).u(*[(0, 1)] * (timings - 1), (timings > 0, 1))
+    if timings:
+        made.u((1, 32), (25, 32), (0, 1)).ue(timings)
+        for index in range(timings):
+            made.ue(0).u((0, 1 if index else 2), (1, 1)).ue(0, 0)
+    return made.u((0, 1)).unit(32)
 
 
 def sequence(

@@ -108,6 +108,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "có hình gồm từ {0} gói NAL trở lên, quá tốn bộ nhớ",
     ),
     (
+        r"its parameter sets are too much memory",
+        "các bộ tham số của luồng hình quá tốn bộ nhớ",
+    ),
+    (
         r"its parameter sets change more often than a camera's",
         "bộ tham số của luồng hình thay đổi nhiều hơn mức một máy quay thông thường",
     ),
