@@ -13,7 +13,7 @@ from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.capture.decoder import Decoder
@@ -219,6 +219,7 @@ def test_large_parameter_sets_of_h264_are_read_too() -> None:
         PictureLimits("h264", b"").check(memoryview(unit[:4] + b"\x67" + unit[6:]), 0)
 
 
+@settings(derandomize=True, max_examples=100, deadline=None)
 @given(st.binary(max_size=120))
 def test_random_units_of_h265_break_nothing(payload: bytes) -> None:
     limits = PictureLimits("hevc", video() + sequence(LARGE, kept=2) + picture())
