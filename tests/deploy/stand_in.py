@@ -27,9 +27,11 @@ def tell_systemd(text):
 
 
 def answer(client):
+    path = Path("/run/edge-agent/status.sock")
+    path.unlink(missing_ok=True)  # the folder stays over a restart
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind("/run/edge-agent/status.sock")
-        os.chmod("/run/edge-agent/status.sock", 0o660)
+        server.bind(str(path))
+        path.chmod(0o660)
         server.listen()
         while True:
             asker, _ = server.accept()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -85,9 +86,8 @@ class Desk:
 
 @pytest.fixture
 def desk(boxes: Boxes, tmp_path: Path) -> Iterator[Desk]:
-    checkout, home, agent = tmp_path / "checkout", tmp_path / "home", tmp_path / "agent"
+    checkout, agent = tmp_path / "checkout", tmp_path / "agent"
     checkout.mkdir()
-    home.mkdir()
     for path in ROOT.iterdir():
         if path.name != "ansible":
             (checkout / path.name).symlink_to(path)
@@ -102,9 +102,13 @@ def desk(boxes: Boxes, tmp_path: Path) -> Iterator[Desk]:
     editor = tmp_path / "editor"
     editor.write_text(f'#!/bin/sh\nprintf "%s" "{VAULT}" > "$1"\n')
     editor.chmod(0o755)
-    with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
+    # ssh keeps sockets below it, whose paths may have 107 characters.
+    with (
+        TemporaryDirectory(prefix="home-") as home,
+        subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process,
+    ):
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        environ = kept | {"HOME": str(home), "EDITOR": str(editor), "SSH_AUTH_SOCK": str(agent)}
+        environ = kept | {"HOME": home, "EDITOR": str(editor), "SSH_AUTH_SOCK": str(agent)}
         wait_until(agent.exists, 10, "the ssh agent")
         subprocess.run(["ssh-add", "-q", str(boxes.key)], env=environ, check=True)
         yield Desk(checkout, environ | {"ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"})
