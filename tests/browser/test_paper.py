@@ -51,7 +51,8 @@ BOX = (
     Result("certificate", "certificate-good", {"file": "client.crt", "end": "2027-11-25", "days": 365}),
     Result("certificate/ca", "certificate-ending", {"file": "ca.crt", "end": "2026-12-05", "days": 10}),
     Result("broker", "broker-good", {"address": "broker.example:8883", "host": "broker.example"}),
-    Result("broker/rights", "rights-by-agent", accepted=None),
+    Result("broker/rights", "rights-good"),
+    Result("broker/delivery", "delivery-confirmed", {"took_s": 0.4}),
 )
 
 
