@@ -15,6 +15,8 @@
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes: one waits that long for a broker
 # make check  format, lint, types, import rules
+# make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
+# make train  DATA=folder  the detector that ships: training/README.md; STEPS, MODEL=file
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 PYTHON ?= python3
@@ -25,7 +27,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CLIP MODEL DURATION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy lock wheelhouse wheelhouse-here run bench clean
+.PHONY: help setup check check-contract examples test test-long test-deploy test-arm64 test-browser test-chaos test-rabbitmq deploy lock train train-smoke wheelhouse wheelhouse-here run bench clean
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -116,6 +118,22 @@ examples: setup
 		--basetemp=/tmp/edge-agent-examples tests/chaos/test_broker_away.py tests/agent tests/commands tests/contract \
 		tests/update tests/replay tests/mqtt/test_confirmed.py tests/central tests/doctor/test_delivery.py
 	$(BIN)/python -m edge_agent.asyncapi
+
+$(VENV)/.training: setup.cfg pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[training]'
+	@touch $@
+
+# -W default: PyTorch and LiteRT warn of themselves.
+train-smoke: setup $(VENV)/.training
+	$(BIN)/python -m pytest -W default tests/training
+
+STEPS ?= 6000
+train: setup $(VENV)/.training
+	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
+	$(BIN)/python -m training prepare "$(DATA)"
+	$(BIN)/python -m training train "$(DATA)" --steps $(STEPS)
+	$(BIN)/python -m training export "$(DATA)" --model "$(or $(MODEL),model.tflite)"
+	$(BIN)/python -m training evaluate "$(DATA)" --model "$(or $(MODEL),model.tflite)"
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

@@ -29,7 +29,7 @@ from wheelhouse.resolve import (
 )
 
 FALLBACK = "tflite-runtime"
-NOT_ON_A_BOX = {"dev", "bench"}
+NOT_ON_A_BOX = {"dev", "bench", "training"}
 ALL_EXTRAS = extras() - NOT_ON_A_BOX
 ALL_ON = {"3.11": ALL_EXTRAS - {FALLBACK}, "3.13": ALL_EXTRAS}
 """The fallback is for 3.11 and numpy 1 only: it is resolved on its own there, and adds nothing on 3.13."""

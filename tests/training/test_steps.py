@@ -1,0 +1,104 @@
+"""Every step of training, on drawn pictures: `make train-smoke`. Needs the extra ``[training]``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.__main__ import main
+from training.dataset import CLASSES, read_manifest, read_sources, split
+from training.evaluate import evaluate
+from training.predict import Model
+from training.smoke import draw
+
+SMALL = ["--width", "8", "--threads", "2"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    draw(folder, 40)
+    return folder
+
+
+def train(data: Path, weights: Path, steps: int) -> int:
+    return main(["train", str(data), "--weights", str(weights), "--steps", str(steps), *SMALL])
+
+
+@pytest.fixture(scope="module")
+def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    assert train(data, folder / "weights.pt", 400) == 0
+    options = ["--weights", str(folder / "weights.pt"), "--model", str(folder / "model.tflite")]
+    assert main(["export", str(data), *options, "--size", "320x256"]) == 0
+    return folder / "model.tflite"
+
+
+def test_the_exported_file_finds_what_was_drawn_at_a_place_it_was_not_trained_on(
+    model: Path, data: Path
+) -> None:
+    held = split(read_manifest(data, read_sources()))[1]
+    result = evaluate(Model(model).detect, held, read_sources(), 0.3)
+    assert result.of("all", "vehicle").average_precision() > 0.5
+
+
+def test_the_figures_are_printed_by_place_light_and_height(
+    model: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(data), "--model", str(model)]) == 0
+    printed = capsys.readouterr().out
+    for group in ("all", "place: drawn-2", "light: day", "height: 0 to 40"):
+        assert group in printed
+
+
+def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
+    import torch
+
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
+    train(data, whole, 6)
+    from training.train import Pictures, Plan, Training
+
+    plan = Plan(6, 8, threads=2)
+    first = Training(plan)
+    pictures = Pictures(split(read_manifest(data, read_sources()))[0], read_sources())
+    for _ in range(3):
+        first.advance(pictures)
+    first.save(parts)
+    train(data, parts, 6)
+    one, two = (torch.load(path, weights_only=True)["average"] for path in (whole, parts))
+    assert all(np.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+def test_weights_of_another_plan_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(data, tmp_path / "weights.pt", 1)
+    assert train(data, tmp_path / "weights.pt", 2) == 1
+    assert "is of another training" in capsys.readouterr().err
+
+
+def test_a_damaged_picture_is_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(data, copy)
+    (copy / "overpass_traffic/images/3.png").write_bytes(b"x")
+    assert main(["prepare", str(copy)]) == 1
+    assert "1 pictures are missing or damaged" in capsys.readouterr().err
+
+
+def test_a_set_without_a_known_licence_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (data / "manifest.csv").read_text().replace("overpass_traffic,", "found_somewhere,")
+    (tmp_path / "manifest.csv").write_text(text)
+    assert main(["prepare", str(tmp_path)]) == 1
+    assert "no licence is known of found_somewhere" in capsys.readouterr().err
+
+
+def test_no_place_is_on_both_sides(data: Path) -> None:
+    train_items, held = split(read_manifest(data, read_sources()))
+    assert {item.place for item in train_items} == {"drawn-1"}
+    assert {item.place for item in held} == {"drawn-2"}
+    assert len(CLASSES) == 3

@@ -1,0 +1,131 @@
+"""python -m training prepare | train | export | evaluate DATA ...: see training/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from training.dataset import CLASSES, DataError, Image, Item, damaged, read_manifest, read_sources, split
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 the data are not usable (the reason is printed), 2 wrong usage."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        args.run(args)
+    except DataError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True)
+    prepare = commands.add_parser(
+        "prepare", help="check the pictures against their manifest and show what is there"
+    )
+    train = commands.add_parser(
+        "train", help="train on the places that are not held out; goes on where it was killed"
+    )
+    export = commands.add_parser("export", help="make the int8 TFLite file, calibrated on training pictures")
+    evaluate = commands.add_parser("evaluate", help="measure a TFLite file on the held-out places")
+    for command, run in ((prepare, _prepare), (train, _train), (export, _export), (evaluate, _evaluate)):
+        command.set_defaults(run=run)
+        command.add_argument("data", type=Path, help="folder with manifest.csv and the sets")
+        command.add_argument(
+            "--hold-out", nargs="*", default=[], help="places; default: those that the manifest calls dev"
+        )
+    for command in (train, export):
+        command.add_argument(
+            "--weights", type=Path, default=Path("weights.pt"), help="checkpoint (default: %(default)s)"
+        )
+    train.add_argument(
+        "--steps", type=int, default=6000, help="default: %(default)s, about 0.5 s each on one core"
+    )
+    train.add_argument(
+        "--width", type=int, default=24, help="of the network (default: %(default)s: 0.53 million parameters)"
+    )
+    train.add_argument("--all", action="store_true", help="hold out nothing: for the weights that ship")
+    train.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    for command in (export, evaluate):
+        command.add_argument("--model", type=Path, default=Path("model.tflite"), help="default: %(default)s")
+    export.add_argument(
+        "--size", type=_size, default=(416, 320), help="of the input, multiples of 32 (default: 416x320)"
+    )
+    evaluate.add_argument("--threshold", type=float, default=0.3, help="least score (default: %(default)s)")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()) or int(width) % 32 or int(height) % 32:
+        raise argparse.ArgumentTypeError("two multiples of 32, like 416x320")
+    return int(width), int(height)
+
+
+def _items(args: argparse.Namespace) -> tuple[list[Item], list[Item]]:
+    return split(read_manifest(args.data, read_sources()), args.hold_out)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    train, held = _items(args)
+    bad = list(damaged([*train, *held]))
+    if bad:
+        raise DataError(f"{len(bad)} pictures are missing or damaged, {bad[0]} first")
+    for name, items in (("train", train), ("held out", held)):
+        boxes = [item.boxes(1, 1)[:, 4] for item in items]
+        kinds = np.concatenate(boxes) if boxes else np.zeros(0)
+        counts = ", ".join(f"{int((kinds == n).sum())} {kind}" for n, kind in enumerate(CLASSES))
+        print(f"{name}: {len(items)} pictures of {len({item.place for item in items})} places; {counts}")
+
+
+def _train(args: argparse.Namespace) -> None:
+    from training.train import Pictures, Plan, Training
+
+    train, held = _items(args)
+    training = Training(Plan(args.steps, args.width, threads=args.threads))
+    if args.weights.exists():
+        training.load(args.weights)
+    training.run(Pictures([*train, *held] if args.all else train, read_sources()), args.weights)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from training.export import export, load_average
+    from training.predict import fit
+
+    train, _ = _items(args)
+    rng = np.random.default_rng(0)
+    chosen = [train[int(n)] for n in rng.choice(len(train), min(200, len(train)), replace=False)]
+    pictures: list[Image] = [fit(item.image(), *args.size).image for item in chosen]
+    network, step = load_average(args.weights)
+    export(network, args.size, pictures, args.model)
+    print(f"{args.model}: {args.model.stat().st_size / 1e6:.2f} MB, step {step}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from training.evaluate import evaluate
+    from training.predict import Model
+
+    _, held = _items(args)
+    result = evaluate(Model(args.model).detect, held, read_sources(), args.threshold)
+    print(f"threshold {args.threshold}: recall, precision, average precision at IoU 0.5 (objects)")
+    for (group, kind), counted in sorted(result.counted.items()):
+        figures = (
+            counted.recall(args.threshold),
+            counted.precision(args.threshold),
+            counted.average_precision(),
+        )
+        print(f"{group:28} {kind:12} {figures[0]:.2f} {figures[1]:.2f} {figures[2]:.2f} ({counted.objects})")
+    for (kind, name), count in sorted(result.taken_for.items()):
+        print(f"{kind} taken for {name}: {count}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

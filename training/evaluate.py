@@ -1,0 +1,152 @@
+"""How well a model sees pictures of places that it was never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from training.dataset import CLASSES, IGNORE, Boxes, Image, Item, Source
+from training.predict import Floats
+
+SMALLEST = 20.0
+"""Pixels of the longer edge in a picture of 640 pixels width; what is smaller neither counts nor harms."""
+MATCH = 0.5  # intersection over union
+HEIGHTS = ((0.0, 40.0), (40.0, 100.0), (100.0, 1e9))
+"""Groups of object heights, in pixels of a picture of 640 pixels width."""
+LOWEST = 0.05  # threshold of the candidates that average precision looks at
+
+Detect = Callable[[Image, float], Floats]
+
+
+@dataclass
+class Counted:
+    """Of one class in one group of pictures."""
+
+    objects: int = 0
+    scores: list[float] = field(default_factory=list)  # of the detections
+    right: list[bool] = field(default_factory=list)  # whether each was one of the objects
+
+    def recall(self, threshold: float) -> float:
+        hits = sum(right for right, score in zip(self.right, self.scores, strict=True) if score >= threshold)
+        return hits / self.objects if self.objects else float("nan")
+
+    def precision(self, threshold: float) -> float:
+        kept = [right for right, score in zip(self.right, self.scores, strict=True) if score >= threshold]
+        return sum(kept) / len(kept) if kept else float("nan")
+
+    def average_precision(self) -> float:
+        """Area under the curve of precision over recall, all points."""
+        if not self.objects:
+            return float("nan")
+        order = np.argsort(self.scores)[::-1]
+        right = np.array(self.right, bool)[order]
+        hits = right.cumsum()
+        precision = hits / np.arange(1, len(hits) + 1)
+        best = np.maximum.accumulate(precision[::-1])[::-1]
+        return float((best * right).sum() / self.objects)
+
+
+@dataclass
+class Result:
+    """Figures by group of pictures and class, and what each object was taken for."""
+
+    counted: dict[tuple[str, str], Counted] = field(default_factory=dict)
+    taken_for: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(true class, class of the best detection over it, or "nothing") to objects, at the threshold."""
+
+    def of(self, group: str, kind: str) -> Counted:
+        return self.counted.setdefault((group, kind), Counted())
+
+
+def evaluate(detect: Detect, items: Sequence[Item], sources: dict[str, Source], threshold: float) -> Result:
+    """Groups: ``all``, the light, the place, and the object's height (recall only)."""
+    result = Result()
+    for item in items:
+        image = item.image()
+        truth = item.boxes(image.shape[1], image.shape[0])
+        labelled = [n for n, name in enumerate(CLASSES) if name not in sources[item.set].unlabelled]
+        found = detect(image, LOWEST)
+        _count(
+            result,
+            (f"light: {item.light}", f"place: {item.place}", "all"),
+            found,
+            truth,
+            image.shape[1],
+            labelled,
+        )
+        _confuse(result, found[found[:, 4] >= threshold], truth, image.shape[1])
+    return result
+
+
+def _count(
+    result: Result, groups: Iterable[str], found: Floats, truth: Boxes, width: int, labelled: Sequence[int]
+) -> None:
+    unit = width / 640
+    ignored = truth[(truth[:, 4] == IGNORE) | (_longer(truth) < SMALLEST * unit)]
+    for kind in labelled:
+        wanted = truth[(truth[:, 4] == kind) & (_longer(truth) >= SMALLEST * unit)]
+        of_kind = found[found[:, 5] == kind]
+        matched = _matched(of_kind, wanted)
+        fair = [
+            n for n, box in enumerate(of_kind)
+            if matched[n] >= 0
+            or (_longer(of_kind[n : n + 1])[0] >= SMALLEST * unit and not _inside(box, ignored))
+        ]  # fmt: skip
+        for group in groups:
+            counted = result.of(group, CLASSES[kind])
+            counted.objects += len(wanted)
+            counted.scores += [float(of_kind[n, 4]) for n in fair]
+            counted.right += [matched[n] >= 0 for n in fair]
+        for low, high in HEIGHTS:
+            tall = (wanted[:, 3] - wanted[:, 1]) / unit
+            chosen = set(((tall >= low) & (tall < high)).nonzero()[0].tolist())
+            counted = result.of(f"height: {low:.0f} to {high:.0f}", CLASSES[kind])
+            counted.objects += len(chosen)
+            hits = [n for n in range(len(of_kind)) if matched[n] in chosen]
+            counted.scores += [float(of_kind[n, 4]) for n in hits]
+            counted.right += [True] * len(hits)
+
+
+def _confuse(result: Result, found: Floats, truth: Boxes, width: int) -> None:
+    for box in truth[(truth[:, 4] != IGNORE) & (_longer(truth) >= SMALLEST * width / 640)]:
+        over = [n for n, overlap in enumerate(_overlaps(box, found)) if overlap >= MATCH]
+        name = CLASSES[int(found[max(over, key=lambda n: float(found[n, 4])), 5])] if over else "nothing"
+        key = (CLASSES[int(box[4])], name)
+        result.taken_for[key] = result.taken_for.get(key, 0) + 1
+
+
+def _matched(found: Floats, wanted: Boxes) -> list[int]:
+    """For each detection, best first, the object that it finds; -1: none, or one that was found already."""
+    free, out = set(range(len(wanted))), []
+    for box in found:
+        overlap = _overlaps(box, wanted)
+        best = max(free, key=lambda n: float(overlap[n]), default=-1)
+        hit = best >= 0 and overlap[best] >= MATCH
+        out.append(best if hit else -1)
+        if hit:
+            free.discard(best)
+    return out
+
+
+def _inside(box: Floats, ignored: Boxes) -> bool:
+    """Whether half of the box lies in something that does not count."""
+    if not len(ignored):
+        return False
+    meet = np.minimum(box[2:4], ignored[:, 2:4]) - np.maximum(box[:2], ignored[:, :2])
+    area = max(1.0, float((box[2] - box[0]) * (box[3] - box[1])))
+    return bool((meet.clip(0).prod(axis=1) / area > 0.5).any())
+
+
+def _overlaps(box: Floats, others: Floats) -> Floats:
+    """Intersection over union, [n]."""
+    meet = (np.minimum(box[2:4], others[:, 2:4]) - np.maximum(box[:2], others[:, :2])).clip(0).prod(axis=1)
+    own = (box[2] - box[0]) * (box[3] - box[1])
+    area = (others[:, 2] - others[:, 0]) * (others[:, 3] - others[:, 1])
+    return np.asarray(meet / (own + area - meet + 1e-6), np.float32)
+
+
+def _longer(boxes: Floats) -> Floats:
+    """Of the two edges of each box."""
+    return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]), np.float32)

@@ -1,0 +1,71 @@
+"""From trained weights to the int8 TFLite file that the agent loads, calibrated on real pictures."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.dataset import CLASSES, Image
+from training.network import STRIDES, Detector
+from training.train import as_input
+
+METADATA = "edge_agent_model.json"
+"""Appended to the file as a zip entry, as TFLite's own metadata are: labels, strides, input size."""
+
+
+class Exported(nn.Module):
+    """What the file computes: for each stride scores 0..1 and distances in strides.
+
+    In pixels the distances of one stride are up to four times those of another, and one scale of int8 would
+    have to fit both.
+    """
+
+    def __init__(self, network: Detector) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        out: list[Tensor] = []
+        for (logits, edges), stride in zip(self.network(x), STRIDES, strict=True):
+            out += [logits.sigmoid(), edges / stride]
+        return out
+
+
+def load_average(path: Path) -> tuple[Detector, int]:
+    """The network of a checkpoint with its averaged weights, and the step that it is of."""
+    kept: dict[str, Any] = torch.load(path, weights_only=True)
+    network = Detector(kept["plan"]["width"])
+    network.load_state_dict(kept["average"])
+    return network.eval(), int(kept["step"])
+
+
+def export(network: Detector, size: tuple[int, int], calibration: Sequence[Image], path: Path) -> None:
+    """Write the int8 model.
+
+    ``size``: width and height of its input; ``calibration``: pictures of that size.
+    """
+    import litert_torch
+    from ai_edge_quantizer import quantizer, recipe
+
+    sample = (as_input([np.zeros((size[1], size[0], 3), np.uint8)]).contiguous(),)
+    channels_last = litert_torch.to_channel_last_io(Exported(network).eval(), args=[0])
+    floating = path.with_suffix(".float.tflite")
+    litert_torch.convert(channels_last, (sample[0].permute(0, 2, 3, 1).contiguous(),)).export(str(floating))
+    quantising = quantizer.Quantizer(str(floating), recipe.static_wi8_ai8())
+    inputs = [{"args_0": image[None].astype(np.float32) / 127.5 - 1} for image in calibration]
+    scales = quantising.calibrate({"serving_default": inputs})
+    path.write_bytes(quantising.quantize(scales).quantized_model)
+    _describe(path, size)
+
+
+def _describe(path: Path, size: tuple[int, int]) -> None:
+    about = {"labels": list(CLASSES), "strides": list(STRIDES), "width": size[0], "height": size[1]}
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(METADATA), json.dumps(about))  # ZipInfo: no clock in the file

@@ -1,0 +1,105 @@
+"""Which cell answers for which object, and what a wrong answer costs.
+
+A cell near the middle of an object answers for it, on the level that fits the object's size (FCOS). Scores
+learn the overlap that the predicted box has (quality focal loss, Li et al. 2020), boxes the generalised
+overlap (Rezatofighi et al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.dataset import IGNORE
+from training.network import STRIDES, Level
+
+LEVEL_SIZES = {8: (0.0, 56.0), 16: (40.0, 120.0), 32: (90.0, 1e9)}
+"""Stride to the longer edge in pixels of the objects that the level answers for; they overlap on purpose."""
+CENTRE = 1.3
+"""Cells within so many strides of an object's middle answer for it."""
+BOX_WEIGHT = 2.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Of one picture of a batch."""
+
+    boxes: Tensor  # [n, 5]: x1, y1, x2, y2 in pixels, class
+    unlabelled: Sequence[int] = ()  # classes that are not labelled in it
+
+
+def loss(levels: Sequence[Level], truths: Sequence[Truth]) -> Tensor:
+    """Mean cost a cell that answers for something."""
+    score_cost, box_cost, count = torch.zeros(()), torch.zeros(()), 0
+    for (logits, edges), stride in zip(levels, STRIDES, strict=True):
+        x, y = _middles(logits.shape[2], logits.shape[3], stride)
+        target, mask = torch.zeros_like(logits), torch.ones_like(logits)
+        for number, truth in enumerate(truths):
+            _leave_out(mask[number], truth, x, y)
+            cells, objects = assign(truth.boxes, x, y, stride)
+            if not len(cells):
+                continue
+            rows, columns = cells[:, 0], cells[:, 1]
+            wanted = truth.boxes[objects]
+            reach = edges[number, :, rows, columns].T
+            at = torch.stack([x[rows, columns], y[rows, columns]], 1)
+            found = torch.cat([at - reach[:, :2], at + reach[:, 2:]], 1)
+            overlap, general = overlaps(found, wanted[:, :4])
+            target[number, wanted[:, 4].long(), rows, columns] = overlap.detach().clamp(0.1, 1.0)
+            box_cost = box_cost + (1 - general).sum()
+            count += len(cells)
+        wrong = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        score_cost = score_cost + (wrong * (target - logits.sigmoid()).abs().pow(2) * mask).sum()
+    return (score_cost + BOX_WEIGHT * box_cost) / max(1, count)
+
+
+def assign(boxes: Tensor, x: Tensor, y: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Cells [k, 2] (row, column) that answer, and the index [k] into ``boxes`` of the object of each.
+
+    Of two objects at one cell the smaller one wins. An object between cells gets the nearest one.
+    """
+    sizes = torch.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    low, high = LEVEL_SIZES[stride]
+    wanted = ((boxes[:, 4] != IGNORE) & (sizes >= low) & (sizes <= high)).nonzero()[:, 0]
+    owner = torch.full(x.shape, -1, dtype=torch.long)
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    for index in wanted[area[wanted].argsort(descending=True)].tolist():
+        x1, y1, x2, y2 = boxes[index, :4].tolist()
+        middle_x, middle_y, reach = (x1 + x2) / 2, (y1 + y2) / 2, CENTRE * stride
+        inside = (x > max(x1, middle_x - reach)) & (x < min(x2, middle_x + reach))
+        inside &= (y > max(y1, middle_y - reach)) & (y < min(y2, middle_y + reach))
+        if not inside.any():
+            row = min(x.shape[0] - 1, int(middle_y / stride))
+            inside[row, min(x.shape[1] - 1, int(middle_x / stride))] = True
+        owner[inside] = index
+    cells = (owner >= 0).nonzero()
+    return cells, owner[cells[:, 0], cells[:, 1]]
+
+
+def overlaps(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Intersection over union and its generalised form, each [n], of boxes [n, 4] in pairs."""
+    meet = (torch.minimum(found[:, 2:], wanted[:, 2:]) - torch.maximum(found[:, :2], wanted[:, :2])).clamp(0)
+    hull = torch.maximum(found[:, 2:], wanted[:, 2:]) - torch.minimum(found[:, :2], wanted[:, :2])
+    both = meet.prod(1)
+    union = (found[:, 2:] - found[:, :2]).prod(1) + (wanted[:, 2:] - wanted[:, :2]).prod(1) - both + 1e-6
+    around = hull.prod(1) + 1e-6
+    return both / union, both / union - (around - union) / around
+
+
+def _leave_out(mask: Tensor, truth: Truth, x: Tensor, y: Tensor) -> None:
+    """Nothing is learnt about unlabelled classes, nor inside ignored boxes."""
+    for kind in truth.unlabelled:
+        mask[kind] = 0
+    for x1, y1, x2, y2, kind in truth.boxes.tolist():
+        if kind == IGNORE:
+            mask[:, (x > x1) & (x < x2) & (y > y1) & (y < y2)] = 0
+
+
+def _middles(rows: int, columns: int, stride: int) -> tuple[Tensor, Tensor]:
+    """Pixel coordinates of the middles of a level's cells, each [rows, columns]."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    return (x + 0.5) * stride, (y + 0.5) * stride

@@ -1,0 +1,101 @@
+"""Detections of an exported model on whole pictures, by the runtime that boxes have."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.augment import PAD
+from training.dataset import Image
+from training.export import METADATA
+
+Floats = NDArray[np.float32]
+MOST = 300
+"""Candidates that go into the suppression of doubles."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    image: Image
+    scale: float  # pixels of the model's input for one of the picture
+
+
+def fit(image: Image, width: int, height: int) -> Fitted:
+    """The picture scaled into the input, at the top left, the rest grey."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    out = np.full((height, width, 3), PAD[0], np.uint8)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    out[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
+    return Fitted(out, scale)
+
+
+class Model:
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with zipfile.ZipFile(path) as archive:
+            about: dict[str, Any] = json.loads(archive.read(METADATA))
+        self.width, self.height, self.strides = about["width"], about["height"], about["strides"]
+        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = sorted(self._interpreter.get_output_details(), key=lambda one: str(one["name"]))
+
+    def detect(self, image: Image, threshold: float) -> Floats:
+        """[n, 6]: x1, y1, x2, y2 in pixels of ``image``, score, class; best first."""
+        fitted = fit(image, self.width, self.height)
+        self._interpreter.set_tensor(self._input["index"], self._quantised(fitted.image[None]))
+        self._interpreter.invoke()
+        levels = [self._output(one) for one in self._outputs]
+        found = [
+            decode(levels[2 * n], levels[2 * n + 1], stride, threshold)
+            for n, stride in enumerate(self.strides)
+        ]
+        boxes = np.concatenate(found)
+        boxes[:, :4] /= fitted.scale
+        return suppress(boxes, threshold)
+
+    def _quantised(self, images: NDArray[np.uint8]) -> NDArray[np.int8]:
+        """-1..1 in the steps of the model's input."""
+        scale, zero = self._input["quantization"]
+        steps = (images.astype(np.float32) / 127.5 - 1) / scale + zero
+        return np.asarray(steps.round().clip(-128, 127), np.int8)
+
+    def _output(self, details: dict[str, Any]) -> Floats:
+        """[rows, columns, values] of one output, as numbers."""
+        scale, zero = details["quantization"]
+        steps = self._interpreter.get_tensor(details["index"])[0].astype(np.float32)
+        return np.asarray(((steps - zero) * scale).transpose(1, 2, 0), np.float32)
+
+
+def decode(scores: Floats, edges: Floats, stride: int, threshold: float) -> Floats:
+    """Candidates [n, 6] of one level.
+
+    ``scores``: [rows, columns, classes]; ``edges``: [rows, columns, 4] in strides.
+    """
+    best = scores.max(axis=2)
+    rows, columns = (best > threshold).nonzero()
+    x, y = (columns + 0.5) * stride, (rows + 0.5) * stride
+    left, top, right, bottom = edges[rows, columns].T * stride
+    kinds = scores[rows, columns].argmax(axis=1)
+    return np.stack([x - left, y - top, x + right, y + bottom, best[rows, columns], kinds], 1).astype(
+        np.float32
+    )
+
+
+def suppress(boxes: Floats, threshold: float, overlap: float = 0.5) -> Floats:
+    """Of boxes that overlap by more than ``overlap`` the best, whatever its class: a rider is one object."""
+    boxes = boxes[boxes[:, 4].argsort()[::-1][:MOST]]
+    if not len(boxes):
+        return boxes
+    corners = np.hstack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
+    kept = cv2.dnn.NMSBoxes(corners.tolist(), boxes[:, 4].tolist(), threshold, overlap)
+    return boxes[np.asarray(kept, np.intp).ravel()]
