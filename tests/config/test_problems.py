@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,16 @@ def test_a_password_file_that_is_a_pipe_does_not_hang_the_check(tmp_path: Path) 
     text = with_camera("url: rtsp://h/s\nusername: u\npassword_file: pipe")
     (problem,) = problems_of(write(tmp_path, text))
     assert problem.message.endswith("pipe is not a regular file")
+
+
+def test_a_pipe_among_the_agents_files_does_not_hang_the_check_of_root(tmp_path: Path) -> None:
+    (tmp_path / "state/pushed").mkdir(parents=True)
+    os.mkfifo(tmp_path / "state/pushed/state.json")
+    path = write(tmp_path, f"{MINIMAL}\nstate_dir: {tmp_path / 'state'}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_agent", "check", path], capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, done.stdout[-200:].count("valid: ")) == (EXIT_OK, 1), done.stderr
 
 
 def test_a_name_that_is_too_long_for_the_system(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import jinja2
+import pytest
 import yaml
 from ansible.plugins.filter.core import to_uuid
 from ansible.plugins.test.core import search
@@ -70,6 +71,27 @@ def test_access_point_and_pin_of_the_sim_card_are_written_for_networkmanager() -
     assert dict(connection(base_modem_apn="v-internet")["gsm"]) == {"apn": "v-internet"}
 
 
+def played(folder: Path, play: str, given: dict[str, object]) -> str:
+    """What Ansible printed while it ran the play on this machine."""
+    (folder / "play.yml").write_text(play)
+    variables = given | {"ansible_python_interpreter": sys.executable}
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("-i", "localhost,", "-c", "local", "-e", json.dumps(variables), str(folder / "play.yml")),
+        ],
+        env=os.environ
+        | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(folder)}
+        | {"ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -86,27 +108,48 @@ def test_a_board_without_memory_limits_gets_them_and_a_reset_by_mmcli_has_its_mo
     parameters = tmp_path / "cmdline.txt"
     parameters.write_text("console=tty1 rootwait\n")
     (tmp_path / "controllers").write_text("cpu io pids\n")
-    (tmp_path / "play.yml").write_text(PLAY)
-    given = {
+    given: dict[str, object] = {
         "base_kernel_parameters": str(parameters),
         "base_cgroup_controllers": str(tmp_path / "controllers"),
         "base_kernel_reboot": False,
         "edge_agent_heal_reset": [["/usr/bin/mmcli", "-m", "any", "--reset"]],
-        "ansible_python_interpreter": sys.executable,
     }
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", "localhost,", "-c", "local", "-e", json.dumps(given), str(tmp_path / "play.yml")),
-        ],
-        env=os.environ
-        | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)}
-        | {"ANSIBLE_ROLES_PATH": str(ANSIBLE / "roles")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = played(tmp_path, PLAY, given)
     assert parameters.read_text() == "console=tty1 rootwait cgroup_enable=memory\n", "once, not twice"
-    assert "modem True" in done.stdout
+    assert "modem True" in said
+
+
+# end_play: the role's handlers need systemd.
+DROP_INS = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - {ansible.builtin.include_role: {name: edge_agent, tasks_from: drop_ins.yml}}
+    - {ansible.builtin.meta: end_play}
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the role makes files of root")
+@pytest.mark.parametrize(
+    ("board", "name", "installed"),
+    [
+        ("auto", "Raspberry Pi 4 Model B Rev 1.5\0", ["raspberry-pi.conf"]),
+        ("auto", "NVIDIA Jetson Nano Developer Kit\0", []),
+        ("raspberry-pi-5", None, ["raspberry-pi.conf"]),
+    ],
+)
+def test_a_raspberry_pi_gets_its_drop_in_also_where_nobody_named_the_board(
+    board: str, name: str | None, installed: list[str], tmp_path: Path
+) -> None:
+    if name is not None:
+        (tmp_path / "model").write_text(name)
+    given: dict[str, object] = {
+        "edge_agent_board": board,
+        "edge_agent_board_name_file": str(tmp_path / "model"),
+        "edge_agent_drop_in_folder": str(tmp_path / "service.d"),
+        "edge_agent_units": str(ANSIBLE.parent / "systemd"),
+        "edge_agent_brokers": ["mqtts://broker.example:8883"],
+        "edge_agent_ward": "de-tham",
+    }
+    played(tmp_path, DROP_INS, given)
+    assert [path.name for path in (tmp_path / "service.d").iterdir()] == installed
