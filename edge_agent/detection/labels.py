@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from edge_agent.detection.coco import COCO_80
 from edge_agent.errors import DetectorError
 
 _ALIASES = {
@@ -27,11 +28,13 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
 
     Looked for in this order: the zip that TFLite metadata is (appended to the model),
     ``<model's stem>.txt``, ``labels.txt``, and, when ``classes`` is known, the only ``*label*.txt``
-    beside the model with just so many lines. Raises DetectorError when there is none or the number
-    of lines is not ``classes``.
+    beside the model with just so many lines. Without any, 80 classes are those of COCO, as in every
+    published model. Raises DetectorError when there is none or the number of lines is not ``classes``.
     """
     found = _embedded(model) or _beside(model, classes)
     if found is None:
+        if classes == len(COCO_80):
+            return COCO_80
         raise DetectorError(
             f"{model}: no labels: neither in the file nor in {model.stem}.txt or labels.txt beside it; "
             "write one label a line, in the model's order"

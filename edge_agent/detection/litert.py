@@ -18,6 +18,7 @@ import numpy as np
 from edge_agent.detection.detector import Fit, ModelInfo, floors, interpolation, refine
 from edge_agent.detection.labels import read_labels
 from edge_agent.detection.mapped import forget_read_pages, mapped_name, own_copy
+from edge_agent.detection.picodet import PicoDetDecoder
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import Decoder, Tensor, TensorInfo, describe
 from edge_agent.detection.yolox import YoloxDecoder
@@ -204,13 +205,13 @@ def _info(detail: dict[str, Any]) -> TensorInfo:
 
 
 def _decoder(path: Path, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> Decoder:
-    decoder = SsdDecoder.recognise(input_info, outputs) or YoloxDecoder.recognise(input_info, outputs)
-    if decoder is None:
-        raise DetectorError(
-            f"{path}: no known kind of detection model: input {input_info}; outputs {describe(outputs)}; "
-            "known are SSD with TFLite_Detection_PostProcess and raw YOLOX"
-        )
-    return decoder
+    for kind in (SsdDecoder, YoloxDecoder, PicoDetDecoder):
+        if (decoder := kind.recognise(input_info, outputs)) is not None:
+            return decoder
+    raise DetectorError(
+        f"{path}: no known kind of detection model: input {input_info}; outputs {describe(outputs)}; "
+        "known are SSD with TFLite_Detection_PostProcess, raw YOLOX and raw PicoDet"
+    )
 
 
 def _first_line(error: BaseException) -> str:

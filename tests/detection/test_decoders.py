@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.detection.detector import suppress
+from edge_agent.detection.picodet import PicoDetDecoder
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.tensors import TensorInfo
 from edge_agent.detection.yolox import YoloxDecoder
@@ -159,3 +160,56 @@ def test_yolox_quantised_input_and_output_use_scale_and_zero_point() -> None:
 def test_other_signatures_are_not_recognised(image: TensorInfo, outputs: list[TensorInfo]) -> None:
     assert SsdDecoder.recognise(image, outputs) is None
     assert YoloxDecoder.recognise(image, outputs) is None
+    assert PicoDetDecoder.recognise(image, outputs) is None
+
+
+PICODET_POINTS = ((8, 12, 8), (4, 6, 16), (2, 3, 32), (1, 2, 64))  # rows, columns, stride of 96x64
+
+
+def picodet() -> PicoDetDecoder:
+    outputs = [info(f"scores:{s}", 1, h * w, len(LABELS)) for h, w, s in PICODET_POINTS]
+    outputs += [info(f"edges:{s}", 1, h * w, 32) for h, w, s in PICODET_POINTS]
+    decoder = PicoDetDecoder.recognise(info("image", 1, 64, 96, 3), outputs)
+    assert decoder is not None
+    return decoder
+
+
+def picodet_tensors(level: int, point: int, scores: Sequence[float], bins: Sequence[int]) -> list[Any]:
+    """One point that is sure of the bin of each edge."""
+    tensors = [np.zeros((1, h * w, n), np.float32) for n in (len(LABELS), 32) for h, w, _ in PICODET_POINTS]
+    tensors[level][0, point] = scores
+    for edge, number in enumerate(bins):
+        tensors[level + 4][0, point, 8 * edge + number] = 50.0
+    return tensors
+
+
+@pytest.mark.parametrize(("level", "row", "column"), [(0, 3, 5), (1, 1, 4), (2, 1, 0), (3, 0, 1)])
+def test_picodet_boxes_reach_so_many_strides_from_their_point(level: int, row: int, column: int) -> None:
+    _, columns, stride = PICODET_POINTS[level]
+    tensors = picodet_tensors(level, row * columns + column, (0.1, 0.2, 0.8), (1, 2, 3, 0))
+    (found,) = picodet().decode(tensors, LABELS, FLOORS)
+    x, y = (column + 0.5) * stride, (row + 0.5) * stride
+    expected = Box.from_pixels(x - stride, y - 2 * stride, x + 3 * stride, y, 96, 64)
+    assert found.label == "car"
+    assert found.score == pytest.approx(0.8)
+    found_corners = (found.box.x1, found.box.y1, found.box.x2, found.box.y2)
+    assert found_corners == pytest.approx((expected.x1, expected.y1, expected.x2, expected.y2), abs=1e-5)
+
+
+def test_picodet_takes_the_mean_of_an_edge_that_lies_between_two_bins() -> None:
+    tensors = picodet_tensors(0, 0, (0.9, 0, 0), (0, 0, 2, 1))
+    tensors[4][0, 0, 8 * 2 + 3] = 50.0  # as sure of the third stride as of the second
+    (found,) = picodet().decode(tensors, LABELS, FLOORS)
+    assert found.box.x2 == pytest.approx((0.5 + 2.5) * 8 / 96, abs=1e-5)
+
+
+def test_picodet_gives_a_rider_as_person_and_as_machine() -> None:
+    decoder = picodet()
+    found = decoder.decode(picodet_tensors(0, 5, (0.7, 0.6, 0.1), (1, 1, 1, 1)), LABELS, FLOORS)
+    assert [d.label for d in suppress(found, 0.5, decoder.same)] == ["person", "bicycle"]
+
+
+def test_picodet_input_is_bgr_normalised() -> None:
+    tensor = np.zeros((1, 64, 96, 3), np.float32)
+    picodet().write(np.full((64, 96, 3), (10, 20, 30), np.uint8), tensor)
+    assert tensor[0, 5, 5] == pytest.approx((-1.6302, -1.6856, -1.6042), abs=1e-3)

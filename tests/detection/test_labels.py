@@ -52,7 +52,7 @@ def test_a_background_class_is_not_counted(model: Path) -> None:
 
 def test_no_labels_is_an_error_that_says_where_they_belong(model: Path) -> None:
     with pytest.raises(DetectorError, match=r"no labels.*net\.txt or labels\.txt"):
-        read_labels(model, 80)
+        read_labels(model, 81)
 
 
 def test_too_few_labels_are_an_error(model: Path) -> None:

@@ -110,11 +110,19 @@ def test_a_model_that_knows_none_of_the_labels_is_refused(test_data: Path) -> No
         LiteRtDetector(test_data / "models" / SSD, ("tricycle",), 0.5)
 
 
-def test_a_model_without_labels_is_refused(test_data: Path, tmp_path: Path) -> None:
+def test_a_model_of_80_classes_without_labels_knows_those_of_coco(test_data: Path, tmp_path: Path) -> None:
     path = tmp_path / YOLOX
     path.write_bytes((test_data / "models" / YOLOX).read_bytes())
-    with pytest.raises(DetectorError, match="no labels"):
-        LiteRtDetector(path, LABELS, 0.5)
+    assert LiteRtDetector(path, LABELS, 0.5).labels == frozenset(LABELS)
+
+
+def test_picodet_sees_walking_people(test_data: Path) -> None:
+    path = test_data / "teachers" / "picodet_s_320_coco_float16.tflite"
+    if not path.exists():
+        pytest.skip("no teachers/ in EDGE_AGENT_TEST_DATA")
+    detector = LiteRtDetector(path, LABELS, 0.5)
+    pictures = frames(test_data / "video" / "one-by-one-person-detection.mp4", 60)
+    assert sum(bool(detector.detect(picture)) for picture in pictures) / len(pictures) >= 0.6
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
