@@ -7,6 +7,7 @@ and decide; times named ``*_at`` are UTC ``datetime`` and only label.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,9 @@ PERSON = "person"
 TWO_WHEELER = "two-wheeler"
 VEHICLE = "vehicle"
 
+LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
+"""What can be configured."""
+
 GROUP_OF_LABEL: dict[str, str] = {
     "person": PERSON,
     "bicycle": TWO_WHEELER,
@@ -34,8 +38,15 @@ GROUP_OF_LABEL: dict[str, str] = {
     "car": VEHICLE,
     "bus": VEHICLE,
     "truck": VEHICLE,
+    TWO_WHEELER: TWO_WHEELER,
+    VEHICLE: VEHICLE,
 }
-"""Labels that can be configured, and the coarser group that small models get right more often."""
+"""The group of each label. A model that cannot tell a car from a truck calls both by their group's name."""
+
+
+def names_of(labels: Iterable[str]) -> frozenset[str]:
+    """What an object may be called to count as one of ``labels``: these, or the name of a group of theirs."""
+    return frozenset(name for label in labels for name in (label, GROUP_OF_LABEL.get(label, label)))
 
 
 class Box(msgspec.Struct, frozen=True, gc=False):

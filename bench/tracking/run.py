@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
 from edge_agent.hits import Hit
-from edge_agent.model import GROUP_OF_LABEL, Box, Frame, Looks, Motion, Track, Tracks
+from edge_agent.model import LABELS, Box, Frame, Looks, Motion, Track, Tracks
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker
@@ -111,7 +111,7 @@ class Setup:
     fps: float = 5.0
     budget_per_s: float = 10.0
     min_score: float = 0.5
-    labels: tuple[str, ...] = field(default=tuple(GROUP_OF_LABEL))
+    labels: tuple[str, ...] = LABELS
 
 
 def analysed(

@@ -13,7 +13,7 @@ from edge_agent.detection.choose import choose_detector, model_dirs
 from edge_agent.detection.detector import Detector
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.errors import DetectorError
-from edge_agent.model import GROUP_OF_LABEL
+from edge_agent.model import GROUP_OF_LABEL, LABELS
 from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
@@ -43,7 +43,11 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
         "budget": budget,
     }
     results = []
-    missing = {label: user for label, user in wanted.items() if label not in choice.detector.labels}
+    missing = {
+        label: user
+        for label, user in wanted.items()
+        if choice.detector.labels.isdisjoint((label, GROUP_OF_LABEL[label]))
+    }
     if running and running.name != choice.detector.name:
         results.append(Result("detector", "detector-not-loaded", {**figures, "loaded": running.name}))
     elif missing:
@@ -64,7 +68,7 @@ def _wanted(settings: Settings) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for camera in settings.cameras:
         for rule in camera.rules:
-            if rule.enabled and (no_model or set(rule.labels) != set(GROUP_OF_LABEL)):
+            if rule.enabled and (no_model or set(rule.labels) != set(LABELS)):
                 for label in rule.labels:
                     wanted.setdefault(label, f"{camera.id}: {rule.id}")
     for label in () if no_model else settings.detector.labels:

@@ -11,7 +11,7 @@ from functools import reduce
 from edge_agent.config.settings import CrowdingRule
 from edge_agent.geometry import contains
 from edge_agent.hits import Crowd, Phase, RuleHit
-from edge_agent.model import Box, Frame, Track, Tracks, TrackState
+from edge_agent.model import Box, Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.telling import UPDATE_EVERY_S, Teller, Told
 
@@ -57,6 +57,7 @@ class CrowdWatch:
 
     def __init__(self, rule: CrowdingRule, arming: Arming) -> None:
         self._rule = rule
+        self._names = names_of(rule.labels)
         self._teller = Teller(rule)
         self._arming = arming
         self._told: Told | None = None
@@ -106,7 +107,7 @@ class CrowdWatch:
         """The track where it was last seen in the zone; a lost one is where it was."""
         if track.state is TrackState.LOST:
             return self._inside.get(track.id)
-        known = track.confirmed and track.label in self._rule.labels
+        known = track.confirmed and track.label in self._names
         return track if known and contains(self._rule.zone.polygon, track.box.foot) else None
 
     def _begin(self, now: float) -> Iterator[RuleHit]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_agent.config.settings import Direction, LineRule
 from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit
-from edge_agent.model import TWO_WHEELER, Box, Frame, Track, Tracks
+from edge_agent.model import TWO_WHEELER, Box, Frame, Track, Tracks, names_of
 from edge_agent.rules.crossing import Crossed, Gate, Way
 from edge_agent.rules.line_counts import LineCounts
 from edge_agent.rules.schedule import Arming
@@ -50,6 +50,7 @@ class LineWatch:
 
     def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
         self._rule = rule
+        self._names = names_of(rule.labels)
         self._teller = Teller(rule)
         self._arming = arming
         self._counts = LineCounts(rule, timezone, folder) if rule.counts_s > 0 else None
@@ -103,7 +104,7 @@ class LineWatch:
         walker = self._walkers.get(track.id)
         if walker is None or not walker.waiting:
             return
-        if not track.confirmed or track.label not in self._rule.labels:
+        if not track.confirmed or track.label not in self._names:
             return
         for crossed in walker.waiting:
             if self._is_counted(walker, crossed):

@@ -13,7 +13,7 @@ from math import exp, hypot
 from edge_agent.config.settings import StoppedRule
 from edge_agent.geometry import contains
 from edge_agent.hits import Phase, RuleHit, Standstill
-from edge_agent.model import Box, Frame, Track, Tracks, TrackState
+from edge_agent.model import Box, Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.telling import Teller, Told
 from edge_agent.rules.way import Way, apart, offset
@@ -92,6 +92,7 @@ class StoppedWatch:
 
     def __init__(self, rule: StoppedRule, arming: Arming) -> None:
         self._rule = rule
+        self._names = names_of(rule.labels)
         self._teller = Teller(rule)
         self._arming = arming
         self._armed_mono: float | None = None
@@ -137,13 +138,13 @@ class StoppedWatch:
         if vehicle is None:
             self._vehicles[track.id] = _Vehicle(track, now, track.box, track.box, now, now)
         else:
-            vehicle.follow(track, track.label in self._rule.labels, now)
+            vehicle.follow(track, track.label in self._names, now)
 
     def _find_missing(self) -> None:
         """A track that begins where a vehicle stood is that vehicle: its time and its event go on."""
         for gone in list(self._missing):
             for vehicle in self._vehicles.values():
-                named = vehicle.track.label in self._rule.labels
+                named = vehicle.track.label in self._names
                 if named and vehicle.told is None and vehicle.is_at(gone.place):
                     vehicle.moved, vehicle.told, vehicle.place = True, gone.told, gone.place
                     vehicle.since_mono, vehicle.stood_mono = gone.since_mono, gone.stood_mono
@@ -164,7 +165,7 @@ class StoppedWatch:
         track = vehicle.track
         if self._armed_mono is None or vehicle.stood_mono < now or not vehicle.moved:
             return False
-        return track.confirmed and track.label in self._rule.labels
+        return track.confirmed and track.label in self._names
 
     def _start_or_update(self, vehicle: _Vehicle, now: float) -> Iterator[RuleHit]:
         track, told = vehicle.track, vehicle.told

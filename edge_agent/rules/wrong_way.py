@@ -15,7 +15,7 @@ from math import acos, degrees, hypot
 from edge_agent.config.settings import WrongWayRule
 from edge_agent.geometry import contains
 from edge_agent.hits import AgainstArrow, Phase, RuleHit
-from edge_agent.model import Frame, Track, Tracks, TrackState
+from edge_agent.model import Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.telling import Teller, Told
 from edge_agent.rules.way import Way
@@ -96,6 +96,7 @@ class WrongWayWatch:
 
     def __init__(self, rule: WrongWayRule, arming: Arming) -> None:
         self._rule = rule
+        self._names = names_of(rule.labels)
         self._teller = Teller(rule)
         self._arming = arming
         self._walks: dict[str, _Walk] = {}  # by track
@@ -151,7 +152,7 @@ class WrongWayWatch:
     def _tell(self, walk: _Walk, begin: _Point, now: float) -> Iterator[RuleHit]:
         """It goes against the arrow now, and has for ``min_distance``."""
         walk.against, track = walk.path[-1], walk.track
-        if not track.confirmed or track.label not in self._rule.labels:
+        if not track.confirmed or track.label not in self._names:
             return
         if walk.told is not None:
             if walk.told.is_due(track.label, now):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge_agent.config.settings import ZoneRule
 from edge_agent.geometry import contains
 from edge_agent.hits import Phase, RuleHit, Stay
-from edge_agent.model import Box, Frame, Track, Tracks, TrackState
+from edge_agent.model import Box, Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.succession import Arrived, Vanished, distance_between, is_at_edge
 from edge_agent.rules.telling import Teller, Told
@@ -52,6 +52,7 @@ class ZoneWatch:
 
     def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule
+        self._names = names_of(rule.labels)
         self._teller = Teller(rule)
         self._arming = arming
         self._stays: dict[str, _Visit] = {}  # by track
@@ -122,7 +123,7 @@ class ZoneWatch:
                     yield new_id, apart
 
     def _is_meant(self, track: Track) -> bool:
-        return track.confirmed and track.label in self._rule.labels
+        return track.confirmed and track.label in self._names
 
     def _tell(self, stay: _Visit, now: float) -> Iterator[RuleHit]:
         """Start once it has lasted, then an update for another label and once a minute. What is known of the

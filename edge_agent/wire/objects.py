@@ -34,7 +34,9 @@ class ObjectData(Message, frozen=True, kw_only=True):
 
     phase: Literal["start", "update", "end"]
     event_id: Annotated[str, Meta(description="the same for start, updates and end of one object")]
-    label: str
+    label: Annotated[
+        str, Meta(description="its class; the name of the group where the model tells no finer one")
+    ]
     group: Literal["person", "two-wheeler", "vehicle"] | None
     score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
     box: WireBox
@@ -78,7 +80,9 @@ class RuleData(Message, frozen=True, kw_only=True):
 class TrackRuleData(RuleData, frozen=True, kw_only=True):
     """... about one object."""
 
-    label: str
+    label: Annotated[
+        str, Meta(description="its class; the name of the group where the model tells no finer one")
+    ]
     group: Literal["person", "two-wheeler", "vehicle"] | None
     score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
     track_id: str

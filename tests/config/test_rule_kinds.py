@@ -22,7 +22,7 @@ from edge_agent.config.settings import (
     WrongWayRule,
     Zone,
 )
-from edge_agent.model import GROUP_OF_LABEL, Severity
+from edge_agent.model import LABELS, Severity
 from tests.config.places import camera_of, problems_of, with_camera, write
 from tests.config.test_rules import warnings_of
 
@@ -35,7 +35,7 @@ lines: {lane-2: {from: [0.2, 0.5], to: [0.8, 0.6]}}
 _LANE = Line("lane-2", (0.2, 0.5), (0.8, 0.6))
 _ARROW = "arrow: {from: [0.5, 0.9], to: [0.5, 0.6]}"
 _COMMON: dict[str, Any] = {"id": "r", "cooldown_s": 60.0, "schedule": None, "enabled": True}
-_ALL = tuple(GROUP_OF_LABEL)
+_ALL = LABELS
 
 
 @pytest.mark.parametrize(

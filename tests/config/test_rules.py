@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.settings import AnyRule, LineRule, RuleKind, Schedule, WhenUnsynced, Zone, ZoneRule
-from edge_agent.model import GROUP_OF_LABEL, Severity
+from edge_agent.model import LABELS, Severity
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
 _YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]}"
@@ -64,7 +64,7 @@ def test_what_a_rule_leaves_out_follows_its_kind(
     rule = _zone_rule(tmp_path, f"{{id: r, kind: {kind}, zone: yard}}")
     assert (rule.min_duration_s, rule.grace_s) == (min_duration_s, grace_s)
     assert (rule.severity, rule.cooldown_s) == (Severity.WARNING, 60.0)
-    assert (rule.labels, rule.schedule) == (tuple(GROUP_OF_LABEL), None)
+    assert (rule.labels, rule.schedule) == (LABELS, None)
 
 
 def test_zero_is_a_value_of_its_own(tmp_path: Path) -> None:

@@ -90,6 +90,13 @@ def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
     assert watched(watching(INTRUSION), 5, dog, unsure) == []
 
 
+@pytest.mark.parametrize(("label", "group"), [("two-wheeler", "two-wheeler"), ("vehicle", "vehicle")])
+def test_the_name_of_a_group_counts_for_each_of_its_labels(label: str, group: str) -> None:
+    rule = replace(INTRUSION, labels=("motorcycle", "person"))
+    hits = watched(watching(rule), 3, replace(person(), label=label, group=group))
+    assert told(hits) == ([("start", None)] if group == "two-wheeler" else [])
+
+
 def test_the_time_before_it_was_confirmed_counts() -> None:
     watch = watching(INTRUSION)
     watched(watch, 5, person(confirmed=False, state=TrackState.TENTATIVE))

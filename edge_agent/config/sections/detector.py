@@ -11,7 +11,7 @@ from edge_agent.config.many import ListOf
 from edge_agent.config.settings import Detector
 from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
 from edge_agent.config.words import did_you_mean, shown
-from edge_agent.model import GROUP_OF_LABEL
+from edge_agent.model import LABELS
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ModelName(ScalarKind):
         return str(path)
 
 
-LABELS = ListOf(Choice(tuple(GROUP_OF_LABEL)), "class labels", least=1, unique=True)
+LABEL_LIST = ListOf(Choice(LABELS), "class labels", least=1, unique=True)
 
 BOARD_FIELDS = (
     Field("threads", Number(1, 16, whole=True), "threads of one inference", None, "from the profile"),
@@ -70,9 +70,10 @@ DETECTOR = Section(
         Field("model", ModelName(), "auto takes an installed model, else hog", "auto"),
         Field(
             "labels",
+            LABEL_LIST,
+            "classes that count; what else the model knows is ignored. Of a model that knows only "
+            "two-wheeler and vehicle, each counts for any class of it, here and in rules",
             LABELS,
-            "classes that count; what else the model knows is ignored",
-            tuple(GROUP_OF_LABEL),
             "all of them",
         ),
         Field(

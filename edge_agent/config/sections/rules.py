@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_agent.config.kinds import Choice, Flag, Number, Text, identifier
 from edge_agent.config.one_of import one_of
-from edge_agent.config.sections.detector import LABELS
+from edge_agent.config.sections.detector import LABEL_LIST
 from edge_agent.config.sections.schedule import SCHEDULE, check_lasts
 from edge_agent.config.settings import (
     AnyRule,
@@ -23,7 +23,7 @@ from edge_agent.config.settings import (
 )
 from edge_agent.config.shapes import way
 from edge_agent.config.spec import Field, Section, Values
-from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Severity
+from edge_agent.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity
 
 FOLLOWED = 200
 """Objects of one camera at once that anybody has thought of; the tracker itself knows no such limit."""
@@ -64,16 +64,16 @@ _ENABLED = Field("enabled", Flag(), "false: it stands here and does nothing", Tr
 _ZONE = Field("zone", Text("the id of a zone", 63), "the id of one of this camera's zones")
 _LINE = Field("line", Text("the id of a line", 63), "the id of one of this camera's lines")
 
-_ALL = tuple(GROUP_OF_LABEL)
+_ALL = LABELS
 
 
 def _of(*groups: str) -> tuple[str, ...]:
-    return tuple(label for label, group in GROUP_OF_LABEL.items() if group in groups)
+    return tuple(label for label in LABELS if GROUP_OF_LABEL[label] in groups)
 
 
 def _labels(default: tuple[str, ...]) -> Field:
     text = "all of them" if default == _ALL else ", ".join(default)
-    return Field("labels", LABELS, "classes it looks at", default, text)
+    return Field("labels", LABEL_LIST, "classes it looks at; see detector.labels", default, text)
 
 
 def _severity(default: Severity) -> Field:

@@ -20,7 +20,7 @@ const WORDS = {
     },
     unnamed: { good: "đang chuyển động, chưa nhận ra", enough: "đang chuyển động, chưa nhận ra" },
     thing: "vật chuyển động",
-    label: { person: "người", bicycle: "xe đạp", motorcycle: "xe máy", car: "ô tô", bus: "xe buýt", truck: "xe tải" },
+    label: { person: "người", bicycle: "xe đạp", motorcycle: "xe máy", car: "ô tô", bus: "xe buýt", truck: "xe tải", "two-wheeler": "xe hai bánh", vehicle: "xe ô tô" },
     pixels: (w, h) => `rộng ${w}, cao ${h} điểm ảnh`,
     stream: (w, h) => `Luồng phân tích ${w} × ${h} điểm ảnh`,
     rule: (n, s) => `Cần cao ít nhất ${n} điểm ảnh (ảnh rộng 640) để nhận ra, ${s} đối với xe.`,

@@ -100,6 +100,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "label-car": ("ô tô", "car"),
     "label-bus": ("xe buýt", "bus"),
     "label-truck": ("xe tải", "truck"),
+    "label-two-wheeler": ("xe hai bánh", "two-wheeler"),
+    "label-vehicle": ("xe ô tô", "vehicle"),
     "what-happened": ("Diễn biến", "What happened"),
     "snapshot": ("Ảnh", "Snapshot"),
     "snapshot-alt": (
