@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.central.user_arguments import add_user_commands
+from edge_agent.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_agent.central.settings import CentralSettings
@@ -36,7 +37,9 @@ def add_commands(central: argparse.ArgumentParser) -> None:
     console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     add_user_commands(actions.add_parser("user", help="who may use the console and the API"))
     for action in (run, check, status, console, *_add_retention(actions)):
-        action.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+        action.add_argument(
+            "config", type=Path, nargs="?", default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}"
+        )
 
 
 def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
@@ -58,8 +61,8 @@ def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
         "the run of retention delete that waits because it would delete over a fifth of what is stored; or "
         "say that this machine's clock is right where the centre goes by its own count. `status` shows both.",
     )
-    which = release.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", type=int, nargs="?", help="of the hold, as holds shows it")
+    release.add_argument("id", type=_id_or_config, nargs="?", help="of the hold, as holds shows it")
+    which = release.add_mutually_exclusive_group()
     which.add_argument("--deletions", action="store_true", help="the next run deletes what it waits with")
     which.add_argument("--clock", action="store_true", help="the centre goes by this machine's clock again")
     deletions = actions.add_parser(
@@ -68,6 +71,23 @@ def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
     deletions.add_argument("--most", type=int, default=20, metavar="N", help="so many of them (default 20)")
     deletions.add_argument("--json", action="store_true")
     return hold, holds, release, deletions
+
+
+def _id_or_config(text: str) -> int | Path:
+    return int(text) if text.isdecimal() else Path(text)
+
+
+def _sort_release(args: argparse.Namespace) -> None:
+    """With ``--deletions`` or ``--clock`` the only position is CONFIG. Raises UsageError."""
+    if not (args.deletions or args.clock):
+        if not isinstance(args.id, int):
+            raise UsageError(
+                "release: give the number of a hold (`holds` lists them), --deletions or --clock"
+            )
+    elif isinstance(args.id, int):
+        raise UsageError(f"release: --deletions and --clock end no hold; leave out {args.id}")
+    elif args.id is not None:
+        args.config, args.id = args.id, None
 
 
 def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
@@ -88,6 +108,8 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
     if args.action in ("hold", "holds", "release"):
         from edge_agent.central.retention.command import run_holds
 
+        if args.action == "release":
+            _sort_release(args)
         settings = load(args.config)
         return run_holds(args, settings.database, stdout, sys.stderr, settings.id)
     if args.action == "deletions":

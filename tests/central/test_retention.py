@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from edge_agent import cli
 from edge_agent.central import tables
 from edge_agent.central.command import add_commands
 from edge_agent.central.console.book import Outcome, Writer, acknowledge, close, hand_over
@@ -491,6 +492,18 @@ def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> No
     assert "released" in held(database, "holds", "--all")[1]
     archive.run()
     assert archive.cursors() == []
+
+
+@pytest.mark.parametrize("word", ["--deletions", "--clock"])
+def test_a_release_takes_a_configuration_that_is_not_in_its_usual_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    config = tmp_path / "lab.yaml"
+    config.write_text("wards: [de-tham]\nmqtt: {brokers: ['mqtt://127.0.0.1']}\nstate_dir: state\n")
+    assert cli.main(["central", "release", word, str(config)]) == 1
+    assert f"{tmp_path}/state/central.db" in capsys.readouterr().err
+    assert cli.main(["central", "release", str(config)]) == 2, "no hold is named"
+    assert cli.main(["central", "release", word, "7", str(config)]) == 2, "a hold is named as well"
 
 
 @pytest.mark.parametrize(
