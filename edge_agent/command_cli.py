@@ -145,8 +145,12 @@ def _shown(reply: Reply, payload: bytes, as_json: bool) -> str:
     if as_json:
         return printable_json(msgspec.json.decode(payload))
     code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"
-    line = f"{reply.gateway}: {reply.status}{code}: {printable(reply.text)}"
-    return f"{line}\n{printable_json(reply.result, indent=2)}" if reply.result else line
+    first, *more = reply.text.split("\n")
+    lines = [f"{reply.gateway}: {reply.status}{code}: {printable(first)}"]
+    lines += [f"  | {printable(line)}" for line in more]  # marked, so that no line of it passes for a reply
+    if reply.result:
+        lines.append(printable_json(reply.result, indent=2))
+    return "\n".join(lines)
 
 
 def _end(reply: Reply) -> int:

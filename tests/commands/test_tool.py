@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import threading
@@ -150,6 +151,24 @@ def test_what_a_box_answers_moves_no_cursor_and_forges_no_line(site: Site, more:
     assert all(line.isprintable() for line in lines)
     assert not any("succeeded" in line[:30] for line in lines)
     assert not more or json.loads(lines[-1])["text"] == HOSTILE
+
+
+def test_each_mistake_of_a_pushed_configuration_has_a_line_of_its_own(site: Site, tmp_path: Path) -> None:
+    run("keygen", str(tmp_path / "operator.pem"))
+    (site.config.parent / "operators/pushing.pem").write_bytes((tmp_path / "operator.pub.pem").read_bytes())
+    pushed = tmp_path / "pushed.yaml"
+    pushed.write_text("version: 7\ngateway: {id: dt-001}\ncameras: 5\n")
+    key = ["--key", str(tmp_path / "operator.pem")]
+    given = [
+        "version=7",
+        f"config=@{pushed}",
+        f"sha256={hashlib.sha256(pushed.read_bytes()).hexdigest()}",
+    ]
+    done = run(
+        "set-config", *at(site.broker.port), *key, *(word for each in given for word in ("--arg", each))
+    )
+    assert done.returncode == 1
+    assert len([line for line in done.stdout.splitlines() if line.startswith("  | /")]) >= 2, done.stdout
 
 
 def test_a_gateway_that_is_not_there_is_told_at_once(site: Site) -> None:
