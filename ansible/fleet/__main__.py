@@ -23,6 +23,7 @@ from fleet.push import Broker, PushError, Release, desk_at, push
 from fleet.sites import Site, read_sites, read_wards
 
 HERE = Path(__file__).resolve().parents[1]
+EXAMPLE = HERE / "inventory/sites.example.csv"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +69,8 @@ def _passphrase_of(path: Path | None) -> Callable[[], str]:
 
 
 def _check_or_build(args: argparse.Namespace) -> int:
+    if not args.csv.exists():
+        raise ValueError(f"{args.csv} does not exist: begin with a copy of {EXAMPLE}")
     sites, found = load(args.csv, args.wards, args.profiles, resolve=args.resolve)
     for problems in found:
         for line in problems.lines():

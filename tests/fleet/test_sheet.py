@@ -280,6 +280,15 @@ def test_a_sheet_with_mistakes_writes_nothing(tmp_path: Path, capsys: pytest.Cap
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_sheet_that_is_not_there_is_begun_from_the_example(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(tmp_path / "sites.csv")]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/sites.csv does not exist" in said
+    assert Path(said.split("a copy of ")[1].strip()).is_file()
+
+
 printable = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=30)
 
 
