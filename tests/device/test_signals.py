@@ -78,9 +78,10 @@ import ctypes
 from edge_agent.device.signals import end_in_time, stop_on_signals
 
 end_in_time(stop_on_signals(), 0.2, lambda: 75, lambda: print("hastened", flush=True))
+mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+lock(mutex)
 print("ready", flush=True)
-while True:
-    ctypes.CDLL(None).pause()  # as a call of a disk that hangs: it goes back in as soon as a signal ends it
+lock(mutex)  # as a call of a disk that hangs: no signal ends it, so Python runs no handler any more
 """
 
 
