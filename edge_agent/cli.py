@@ -207,9 +207,8 @@ def _central(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("sqlalchemy", "psycopg"):
             raise
-        print(
-            f"edge-agent central: {error.name} is not installed: install edge-agent[central]", file=sys.stderr
-        )
+        missing = f"the Python package {error.name} is missing: pip install 'edge-agent[central]'"
+        print(f"edge-agent central: {missing}", file=sys.stderr)
         return 1
 
 
