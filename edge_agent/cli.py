@@ -179,6 +179,12 @@ def _evidence(args: argparse.Namespace) -> int:
     return run_evidence(args, sys.stdout)
 
 
+def _collect(args: argparse.Namespace) -> int:
+    from edge_agent.collect_cli import run_collect
+
+    return run_collect(args, sys.stdout)
+
+
 def _doctor(args: argparse.Namespace) -> int:
     if args.aim is not None:
         return _aim(args)
@@ -257,6 +263,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "schema": _schema,
     "models": _models,
     "evidence": _evidence,
+    "collect": _collect,
     "doctor": _doctor,
     "cameras": _cameras,
     "command": _command,

@@ -13,7 +13,7 @@ DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
 
 
 def parser() -> argparse.ArgumentParser:
-    from edge_agent import cameras_cli, command_cli, evidence_cli
+    from edge_agent import cameras_cli, collect_cli, command_cli, evidence_cli
     from edge_agent.central import command as central
     from edge_agent.conformance import arguments as conformance
     from edge_agent.doctor import arguments as doctor
@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     evidence_cli.add_commands(
         add("evidence", "check, export and hold evidence; open sealed media"), DEFAULT_CONFIG
+    )
+    collect_cli.add_commands(
+        add("collect", "frames collected for training: export them, open them"), DEFAULT_CONFIG
     )
     cameras_cli.add_commands(
         add("cameras", "find a site's cameras, and set up what the agent needs"), DEFAULT_CONFIG
