@@ -1,6 +1,5 @@
 # make run    people walking through a real clip become events at a broker
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
-# make setup  only installs the Python packages, into .venv; the other targets do it by themselves
 # make test   the whole test suite, with real parts
 # make test-long     real clips that take more of a core than `make test` has; with EDGE_AGENT_TEST_DATA, about a minute
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
@@ -17,7 +16,7 @@
 # make examples  messages of real runs into docs/reference/examples/, about 12 minutes: one waits that long for a broker
 # make check  format, lint, types, import rules
 # make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
-# make train  DATA=folder  the detector that ships: training/README.md; STEPS, MODEL=file
+# make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, MODEL=file
 # make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 PYTHON ?= python3
@@ -128,13 +127,16 @@ $(VENV)/.training: setup.cfg pyproject.toml
 train-smoke: setup $(VENV)/.training
 	$(BIN)/python -m pytest -W default tests/training
 
-STEPS ?= 6000
+MINUTES ?= 90
+TAUGHT ?= build/taught
+MODEL_FILE = $(or $(MODEL),model.tflite)
 train: setup $(VENV)/.training
 	@test -n "$(DATA)" || { echo "say DATA=folder: training/README.md" >&2; exit 2; }
 	$(BIN)/python -m training prepare "$(DATA)"
-	$(BIN)/python -m training train "$(DATA)" --steps $(STEPS)
-	$(BIN)/python -m training export "$(DATA)" --model "$(or $(MODEL),model.tflite)"
-	$(BIN)/python -m training evaluate "$(DATA)" --model "$(or $(MODEL),model.tflite)"
+	test -z "$(TEACHER)" || $(BIN)/python -m training teach "$(DATA)" --teacher "$(TEACHER)" --taught "$(TAUGHT)"
+	$(BIN)/python -m training train "$(DATA)" --taught "$(TAUGHT)" --minutes $(MINUTES)
+	$(BIN)/python -m training export "$(DATA)" --model "$(MODEL_FILE)"
+	$(BIN)/python -m training card "$(DATA)" --taught "$(TAUGHT)" --model "$(MODEL_FILE)"
 
 bench: setup $(VENV)/.bench
 	@SUDO="$(SUDO)" tests/testbed/install.sh

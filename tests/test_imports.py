@@ -57,8 +57,6 @@ COMPOSITION = {
     "assembly",
     "sight",
     "evidence_room",
-    "collection",
-    "collect_cli",
     "duties",
     "cameras",
     "reload",

@@ -81,12 +81,9 @@ def test_what_another_user_left_in_its_place_is_not_read(
     trick: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Root reads these files too; a pipe would hold it for ever."""
-    path, found = tmp_path / "count.json", list[Count | None]()
+    path = tmp_path / "count.json"
     trick(path)
-    reading = threading.Thread(target=lambda: found.append(read_record(path, Count)), daemon=True)
-    reading.start()
-    reading.join(10)
-    assert found == [None]
+    assert read_record(path, Count) is None
     assert f"{path} cannot be read" in caplog.text
 
 

@@ -1,16 +1,27 @@
-"""python -m training prepare | train | export | evaluate DATA ...: see training/README.md."""
+"""python -m training prepare | teach | train | export | evaluate DATA ...: see training/README.md."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from training.dataset import CLASSES, DataError, Image, Item, damaged, read_manifest, read_sources, split
+from training.dataset import (
+    CLASSES,
+    DataError,
+    Image,
+    Item,
+    damaged,
+    read_manifest,
+    read_pictures,
+    read_sources,
+    split,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,17 +42,32 @@ def _parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser(
         "prepare", help="check the pictures against their manifest and show what is there"
     )
+    teach = commands.add_parser(
+        "teach", help="let a teacher label what the sets leave unlabelled; takes hours"
+    )
     train = commands.add_parser(
         "train", help="train on the places that are not held out; goes on where it was killed"
     )
     export = commands.add_parser("export", help="make the int8 TFLite file, calibrated on training pictures")
     evaluate = commands.add_parser("evaluate", help="measure a TFLite file on the held-out places")
-    for command, run in ((prepare, _prepare), (train, _train), (export, _export), (evaluate, _evaluate)):
+    card = commands.add_parser("card", help="measure like evaluate, and write the model card and the notice")
+    runs = {
+        prepare: _prepare,
+        teach: _teach,
+        train: _train,
+        export: _export,
+        evaluate: _evaluate,
+        card: _card,
+    }
+    for command, run in runs.items():
         command.set_defaults(run=run)
         command.add_argument("data", type=Path, help="folder with manifest.csv and the sets")
         command.add_argument(
             "--hold-out", nargs="*", default=[], help="places; default: those that the manifest calls dev"
         )
+    for command in (teach, train, export, card):
+        command.add_argument("--taught", type=Path, help="folder of the teacher's labels")
+    teach.add_argument("--teacher", type=Path, required=True, help="PicoDet-S 320 as .tflite")
     for command in (train, export):
         command.add_argument(
             "--weights", type=Path, default=Path("weights.pt"), help="checkpoint (default: %(default)s)"
@@ -50,16 +76,24 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=6000, help="default: %(default)s, about 0.5 s each on one core"
     )
     train.add_argument(
+        "--minutes", type=float, default=0.0, help="end after so many minutes of training, whatever the steps"
+    )
+    train.add_argument(
         "--width", type=int, default=24, help="of the network (default: %(default)s: 0.53 million parameters)"
     )
     train.add_argument("--all", action="store_true", help="hold out nothing: for the weights that ship")
     train.add_argument("--threads", type=int, default=1, help="default: %(default)s")
-    for command in (export, evaluate):
+    for command in (export, evaluate, card):
         command.add_argument("--model", type=Path, default=Path("model.tflite"), help="default: %(default)s")
     export.add_argument(
         "--size", type=_size, default=(416, 320), help="of the input, multiples of 32 (default: 416x320)"
     )
-    evaluate.add_argument("--threshold", type=float, default=0.3, help="least score (default: %(default)s)")
+    for command in (evaluate, card):
+        command.add_argument(
+            "--threshold", type=float, default=0.3, help="least score (default: %(default)s)"
+        )
+    card.add_argument("--card", type=Path, default=Path("model-card.md"), help="default: %(default)s")
+    card.add_argument("--notice", type=Path, default=Path("NOTICE"), help="default: %(default)s")
     return parser
 
 
@@ -71,7 +105,8 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _items(args: argparse.Namespace) -> tuple[list[Item], list[Item]]:
-    return split(read_manifest(args.data, read_sources()), args.hold_out)
+    items = read_manifest(args.data, read_sources(), getattr(args, "taught", None))
+    return split(items, args.hold_out)
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -86,11 +121,29 @@ def _prepare(args: argparse.Namespace) -> None:
         print(f"{name}: {len(items)} pictures of {len({item.place for item in items})} places; {counts}")
 
 
+def _teach(args: argparse.Namespace) -> None:
+    from training.teacher import Teacher, teach
+
+    if args.taught is None:
+        raise DataError("say --taught FOLDER: where the labels go")
+    sources = read_sources()
+    train, _ = split(read_pictures(args.data, sources), args.hold_out)
+    items = [item for item in train if sources[item.set].taught]
+    items.sort(key=lambda item: -len(sources[item.set].unlabelled))  # what is needed most first
+    begun = time.monotonic()
+    for number, _ in enumerate(teach(Teacher(args.teacher).label, items, sources, args.taught), 1):
+        if number % 50 == 0:
+            print(
+                f"{number} of at most {len(items)}, {(time.monotonic() - begun) / number:.2f} s each",
+                flush=True,
+            )
+
+
 def _train(args: argparse.Namespace) -> None:
     from training.train import Pictures, Plan, Training
 
     train, held = _items(args)
-    training = Training(Plan(args.steps, args.width, threads=args.threads))
+    training = Training(Plan(args.steps, args.width, args.minutes, threads=args.threads))
     if args.weights.exists():
         training.load(args.weights)
     training.run(Pictures([*train, *held] if args.all else train, read_sources()), args.weights)
@@ -125,6 +178,20 @@ def _evaluate(args: argparse.Namespace) -> None:
         print(f"{group:28} {kind:12} {figures[0]:.2f} {figures[1]:.2f} {figures[2]:.2f} ({counted.objects})")
     for (kind, name), count in sorted(result.taken_for.items()):
         print(f"{kind} taken for {name}: {count}")
+
+
+def _card(args: argparse.Namespace) -> None:
+    from training.card import Subject, model_card, notice
+    from training.evaluate import evaluate
+    from training.predict import Model
+
+    sources = read_sources()
+    train, held = _items(args)
+    model = Model(args.model)
+    subject = Subject(args.model, model.width, model.height, args.threshold)
+    result = evaluate(model.detect, held, sources, args.threshold)
+    args.card.write_text(model_card(subject, train, held, sources, result), encoding="utf-8")
+    args.notice.write_text(notice(sources), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -37,8 +37,11 @@ class Source:
     address: str
     licence: str
     attribution: str
-    weight: float = 1.0
+    weight: float = 1.0  # how often a picture of the set is drawn
     unlabelled: list[str] = field(default_factory=list)
+    taught: bool = False  # by a teacher, too
+    split: str = ""  # instead of the manifest's
+    photographs: bool = False  # each picture is a place of its own
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,10 @@ class Item:
     set: str
     place: str
     light: str  # day, night, lowlight, mixed
-    split: str  # train, dev
+    split: str  # train, dev, unlabelled
     sha256: str
+    taught: Path | None = None
+    """Labels of all classes, the set's own and a teacher's; None: only the set's own."""
 
     def image(self) -> Image:
         """Raises DataError."""
@@ -61,7 +66,7 @@ class Item:
 
     def boxes(self, width: int, height: int) -> Boxes:
         """In pixels of a picture of that size. Raises DataError."""
-        path = self.path.parents[1] / "labels" / f"{self.path.stem}.txt"
+        path = self.taught or self.path.parents[1] / "labels" / f"{self.path.stem}.txt"
         try:
             lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
             rows = np.array([line.split()[:5] for line in lines if line.strip()], np.float32).reshape(-1, 5)
@@ -77,24 +82,39 @@ def read_sources(path: Path = SOURCES) -> dict[str, Source]:
     return {name: Source(**keys) for name, keys in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
 
 
-def read_manifest(folder: Path, sources: dict[str, Source]) -> list[Item]:
-    """The labelled pictures of a data folder. Raises DataError, also for a set without a known licence."""
+def read_manifest(folder: Path, sources: dict[str, Source], taught: Path | None = None) -> list[Item]:
+    """The labelled pictures of a data folder. Raises DataError, also for a set without a known licence.
+
+    ``taught``: folder of `python -m training teach`, whose labels replace those of the sets; pictures without
+    any labels are left out.
+    """
+    return [
+        item for item in read_pictures(folder, sources, taught) if item.taught or item.split != "unlabelled"
+    ]
+
+
+def read_pictures(folder: Path, sources: dict[str, Source], taught: Path | None = None) -> list[Item]:
+    """All pictures of a data folder, those without labels too. Raises DataError."""
     path = folder / "manifest.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] != "unlabelled"]
+            rows = list(csv.DictReader(file))
+        strangers = sorted({row["set"] for row in rows} - set(sources))
+        if strangers:
+            raise DataError(
+                f"{path}: no licence is known of {', '.join(strangers)}: add them to {SOURCES.name}"
+            )
+        return [_item(folder, row, sources[row["set"]], taught) for row in rows]
     except (OSError, KeyError) as error:
         raise DataError(f"{path} cannot be read: {error!r}") from error
-    strangers = sorted({row["set"] for row in rows} - set(sources))
-    if strangers:
-        raise DataError(f"{path}: no licence is known of {', '.join(strangers)}: add them to {SOURCES.name}")
-    return [
-        Item(
-            folder / row["set"] / row["file"],
-            *(row[key] for key in ("set", "place", "light", "split", "sha256")),
-        )
-        for row in rows
-    ]
+
+
+def _item(folder: Path, row: dict[str, str], source: Source, taught: Path | None) -> Item:
+    path = folder / row["set"] / row["file"]
+    place = f"{row['place']}/{path.stem}" if source.photographs else row["place"]
+    labels = taught / row["set"] / f"{path.stem}.txt" if taught else None
+    known = labels if labels and labels.exists() else None
+    return Item(path, row["set"], place, row["light"], source.split or row["split"], row["sha256"], known)
 
 
 def damaged(items: Iterable[Item]) -> Iterator[Path]:

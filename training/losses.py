@@ -29,7 +29,8 @@ class Truth:
     """Of one picture of a batch."""
 
     boxes: Tensor  # [n, 5]: x1, y1, x2, y2 in pixels, class
-    unlabelled: Sequence[int] = ()  # classes that are not labelled in it
+    unlabelled: Sequence[tuple[int, float, float]] = ()
+    """Classes that are not labelled between two heights, in pixels from the top."""
 
 
 def loss(levels: Sequence[Level], truths: Sequence[Truth]) -> Tensor:
@@ -50,6 +51,9 @@ def loss(levels: Sequence[Level], truths: Sequence[Truth]) -> Tensor:
             found = torch.cat([at - reach[:, :2], at + reach[:, 2:]], 1)
             overlap, general = overlaps(found, wanted[:, :4])
             target[number, wanted[:, 4].long(), rows, columns] = overlap.detach().clamp(0.1, 1.0)
+            mask[number, :, rows, columns] = (
+                1  # what a labelled object is not is known, too: a rider is no person
+            )
             box_cost = box_cost + (1 - general).sum()
             count += len(cells)
         wrong = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -92,8 +96,8 @@ def overlaps(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
 def _leave_out(mask: Tensor, truth: Truth, x: Tensor, y: Tensor) -> None:
     """Nothing is learnt about unlabelled classes, nor inside ignored boxes."""
-    for kind in truth.unlabelled:
-        mask[kind] = 0
+    for kind, top, bottom in truth.unlabelled:
+        mask[kind, (y >= top) & (y < bottom)] = 0
     for x1, y1, x2, y2, kind in truth.boxes.tolist():
         if kind == IGNORE:
             mask[:, (x > x1) & (x < x2) & (y > y1) & (y < y2)] = 0

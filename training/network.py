@@ -84,7 +84,7 @@ class Detector(nn.Module):
         p16 = p16 + self.down[0](p8)
         p32 = self.merge[2](p32 + self.down[1](p16))
         return [
-            (score(level), functional.softplus(edge(level)) * stride)
+            (score(level).float(), functional.softplus(edge(level).float()) * stride)
             for level, score, edge, stride in zip(
                 (p8, p16, p32), self.scores, self.edges, STRIDES, strict=True
             )

@@ -86,7 +86,6 @@ def _settings(
         outbox=checked.outbox,
         storage=checked.storage,
         commands=checked.commands,
-        collect=checked.collect,
         detector=checked.detector,
         cameras=checked.cameras,
         config_hash=config_hash,

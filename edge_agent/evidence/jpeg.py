@@ -42,7 +42,7 @@ def encode(colour: Colour) -> bytes:
     """JPEG of about 40 kB, never over ``MAX_BYTES``; at most five encodes for each halving."""
     while True:
         for quality in QUALITIES:
-            payload = encode_at(colour, quality)
+            payload = _encoded(colour, quality)
             if len(payload) <= AIM_BYTES:
                 return payload
         if len(payload) <= MAX_BYTES:
@@ -50,8 +50,7 @@ def encode(colour: Colour) -> bytes:
         colour = _scaled(colour, 0.5)
 
 
-def encode_at(colour: Colour, quality: int) -> bytes:
-    """JPEG of that quality, 1 to 100, whatever its size."""
+def _encoded(colour: Colour, quality: int) -> bytes:
     done, buffer = cv2.imencode(".jpg", colour, (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not done:
         raise EdgeAgentError(f"snapshot: OpenCV cannot encode a picture of {colour.shape}")

@@ -18,7 +18,6 @@ from edge_agent.wire.box import (
     UplinkData,
 )
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
-from edge_agent.wire.collection import CollectionData
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.evidence import ChainHeadData, EvidenceData
 from edge_agent.wire.objects import (
@@ -53,7 +52,6 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "healing": HealingData,
     "update": UpdateData,
     "rule-override": RuleOverrideData,
-    "collection": CollectionData,
     "self-test": SelfTestData,
     "loss": LossData,
 }

@@ -14,7 +14,7 @@ from training.evaluate import evaluate
 from training.predict import Model
 from training.smoke import draw
 
-SMALL = ["--width", "8", "--threads", "2"]
+SMALL = ["--width", "8"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def train(data: Path, weights: Path, steps: int) -> int:
 @pytest.fixture(scope="module")
 def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    assert train(data, folder / "weights.pt", 400) == 0
+    assert train(data, folder / "weights.pt", 250) == 0
     options = ["--weights", str(folder / "weights.pt"), "--model", str(folder / "model.tflite")]
     assert main(["export", str(data), *options, "--size", "320x256"]) == 0
     return folder / "model.tflite"
@@ -61,7 +61,7 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(data: Path, tm
     train(data, whole, 6)
     from training.train import Pictures, Plan, Training
 
-    plan = Plan(6, 8, threads=2)
+    plan = Plan(6, 8)
     first = Training(plan)
     pictures = Pictures(split(read_manifest(data, read_sources()))[0], read_sources())
     for _ in range(3):
@@ -95,6 +95,21 @@ def test_a_set_without_a_known_licence_is_refused(
     (tmp_path / "manifest.csv").write_text(text)
     assert main(["prepare", str(tmp_path)]) == 1
     assert "no licence is known of found_somewhere" in capsys.readouterr().err
+
+
+def test_a_training_ends_after_its_minutes(data: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pt"
+    options = ["--weights", str(weights), "--steps", "1000000", "--minutes", "0.02", *SMALL]
+    assert main(["train", str(data), *options]) == 0
+    assert weights.exists()
+
+
+def test_the_card_and_the_notice_name_what_was_trained_on(model: Path, data: Path, tmp_path: Path) -> None:
+    files = ["--card", str(tmp_path / "card.md"), "--notice", str(tmp_path / "NOTICE")]
+    assert main(["card", str(data), "--model", str(model), *files]) == 0
+    card, notice = (tmp_path / "card.md").read_text(), (tmp_path / "NOTICE").read_text()
+    for name, source in read_sources().items():
+        assert (source.attribution in notice) == (f"| {name} |" in card) == (source.weight > 0)
 
 
 def test_no_place_is_on_both_sides(data: Path) -> None:

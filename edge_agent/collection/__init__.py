@@ -1,1 +1,0 @@
-"""Frames for training: selected, sealed, kept for a time, sent or exported. See docs/guide/collect.md."""

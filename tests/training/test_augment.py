@@ -1,0 +1,35 @@
+"""Training windows: what is in the middle, and that little of a window is empty."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.augment import PAD, window
+
+BOXES = np.array([(40, 60, 60, 100, 0), (200, 100, 260, 140, 2)], np.float32)
+STREET = np.full((270, 480, 3), 200, np.uint8)
+
+
+def test_an_object_of_the_wanted_class_is_in_the_window() -> None:
+    rng = np.random.default_rng(0)
+    seen = [window(STREET, BOXES, 0, (160, 160), rng).boxes[:, 4] for _ in range(50)]
+    assert sum(0 in kinds for kinds in seen) >= 45  # the rest is cut in two by the window's edge
+
+
+def test_a_window_shows_the_picture_only() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        cut = window(STREET, BOXES, None, (160, 160), rng)
+        assert cut.image.shape[1] == 160
+        assert (cut.image == PAD[0]).mean() < 0.05
+
+
+def test_boxes_move_with_what_they_are_around() -> None:
+    image = STREET.copy()
+    image[60:100, 40:60] = 0
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        cut = window(image, BOXES[:1], 0, (160, 160), rng)
+        for x1, y1, x2, y2, _ in cut.boxes.round().astype(int).tolist():
+            if x2 - x1 > 4 and y2 - y1 > 4:
+                assert cut.image[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].max() < 60
