@@ -1,5 +1,6 @@
 # make run    people walking through a real clip become events at a broker
 #             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
+# make setup  only installs the Python packages, into .venv; the other targets do it by themselves
 # make test   the whole test suite, with real parts
 # make test-long     real clips that take more of a core than `make test` has; with EDGE_AGENT_TEST_DATA, about a minute
 # make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root

@@ -17,8 +17,8 @@ RETRY_AFTER_S = 3600.0  # a start without a network must not wait for it each ti
 def pick_model(asked: str | None, folder: Path, say: Callable[[str], None], source: str | None = None) -> str:
     """A value for ``detector.model``; tells which and why. ``source``: see ``fetch_models``."""
     if asked:
-        none = ": no objects are told, only that the camera is well" if asked == "none" else ""
-        say(f"detector  {asked}, as asked for with MODEL={none}")
+        none = ": no objects are reported, only that the camera is well" if asked == "none" else ""
+        say(f"detector  {asked}, as MODEL says{none}")
         return asked if asked in ("hog", "none", "auto") else str(Path(asked).resolve())
     if found := installed((folder, SYSTEM_MODELS)):
         say(f"detector  {found[0].name}, installed in {found[0].parent}")

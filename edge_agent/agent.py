@@ -22,6 +22,7 @@ from edge_agent.cameras import Cameras, Extent
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, SystemClock, read_boot_id
+from edge_agent.collection.collector import Collector
 from edge_agent.command_room.room import CommandRoom, Reach
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import Settings
@@ -132,6 +133,15 @@ class Agent:
             state_dir, clock, self._events, self._room.outbox, sysroot, self._usage.received
         )
         self._publisher = self._make_publisher(settings)
+        self._collector = Collector(
+            settings,
+            clock,
+            self._synced,
+            self._events,
+            self._room.outbox,
+            online=lambda: self._publisher.online,
+            uplink=self._uplink.health,
+        )
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
         camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
@@ -178,6 +188,7 @@ class Agent:
             allowance,
             self.commands.overrides,
             lambda: self._clock_sync.known,
+            self._collector,
         )
         folder, recorder = settings.state_dir / "cameras", self._room.recorder
         return Cameras(
@@ -205,6 +216,7 @@ class Agent:
             events=self._events,
             room=self._room,
             usage=self._usage,
+            collector=self._collector,
             source=source,
             log_lines=log_lines,
         )
@@ -233,6 +245,7 @@ class Agent:
             configuration=lambda: (*self._configuration.lines(), *self.commands.config_lines()),
             config=self.commands.config,
             storm=self.commands.storm,
+            collection=self._collector.health,
             units=FailedUnits(self._clock, sysroot).lines,
             thermal=self._heat.health,
             uplink=self._uplink.health,
@@ -267,6 +280,9 @@ class Agent:
         self._publisher.start()
         self._sight.start()
         self._room.recorder.start()
+        if self._collector.restore():
+            self._collector.loop.start()
+            self._supervisor.watch(self._collector.loop)
         self._cameras.start()
         self.commands.start(self._supervisor)
         for loop in (self._publisher.loop, self._room.recorder.loop, *self._sight.loops):
@@ -387,6 +403,7 @@ class Agent:
         self._reloads.close()
         self.commands.stop()
         self._camera_clocks.stop()
+        self._collector.loop.stop()
         self._cameras.stop()
         self._sight.stop()
         self._cameras.join_pipelines(deadline - 1.0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 
 from edge_agent.allowance import Allowance
+from edge_agent.collection.collector import Collector
 from edge_agent.config.settings import (
     AnyRule,
     Camera,
@@ -72,6 +73,7 @@ class Site:
     allowance: Allowance = field(default_factory=Allowance)
     overrides: Overrides = field(default_factory=Overrides)
     clock_known: Callable[[], bool] = lambda: True  # whether it has been right since the box started
+    collector: Collector | None = None  # None: frames for training are never asked for
 
     def arming(self, camera_id: str, rule: AnyRule) -> Arming:
         override = partial(self.overrides.of, camera_id, rule.id)
@@ -136,7 +138,7 @@ def build_pipeline(
         view=_view_stage(camera, site, folder),
         detection=_look_stage(camera, site.eyes),
         tracking=Tracker(camera.id, boot_tag, site.min_score),
-        evidence=pictures,
+        evidence=pictures if site.collector is None else site.collector.observing(camera, pictures),
         rules=_rules(camera, site, folder),
         sink=EventSink(
             camera.id,

@@ -179,6 +179,12 @@ def _evidence(args: argparse.Namespace) -> int:
     return run_evidence(args, sys.stdout)
 
 
+def _collect(args: argparse.Namespace) -> int:
+    from edge_agent.collect_cli import run_collect
+
+    return run_collect(args, sys.stdout)
+
+
 def _doctor(args: argparse.Namespace) -> int:
     if args.aim is not None:
         return _aim(args)
@@ -207,9 +213,8 @@ def _central(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("sqlalchemy", "psycopg"):
             raise
-        print(
-            f"edge-agent central: {error.name} is not installed: install edge-agent[central]", file=sys.stderr
-        )
+        missing = f"the Python package {error.name} is missing: pip install 'edge-agent[central]'"
+        print(f"edge-agent central: {missing}", file=sys.stderr)
         return 1
 
 
@@ -258,6 +263,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "schema": _schema,
     "models": _models,
     "evidence": _evidence,
+    "collect": _collect,
     "doctor": _doctor,
     "cameras": _cameras,
     "command": _command,

@@ -13,7 +13,7 @@ DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
 
 
 def parser() -> argparse.ArgumentParser:
-    from edge_agent import cameras_cli, command_cli, evidence_cli
+    from edge_agent import cameras_cli, collect_cli, command_cli, evidence_cli
     from edge_agent.central import command as central
     from edge_agent.conformance import arguments as conformance
     from edge_agent.doctor import arguments as doctor
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(add("reload", "have the running agent read its configuration again"))
     _add_relearn(add("relearn", "have the running agent learn anew what a camera shows"))
     add("schema", "print the JSON Schema of a message, or the list of messages").add_argument(
-        "name", nargs="?"
+        "name", nargs="?", help="of a message; without it the names are listed"
     )
     _add_models(add("models", "detection models: list what is there, fetch what is pinned"))
     doctor.add_arguments(
@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     evidence_cli.add_commands(
         add("evidence", "check, export and hold evidence; open sealed media"), DEFAULT_CONFIG
+    )
+    collect_cli.add_commands(
+        add("collect", "frames collected for training: export them, open them"), DEFAULT_CONFIG
     )
     cameras_cli.add_commands(
         add("cameras", "find a site's cameras, and set up what the agent needs"), DEFAULT_CONFIG
@@ -57,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
+    parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s")
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -83,7 +86,7 @@ def _add_status(status: argparse.ArgumentParser) -> None:
 
 
 def _add_relearn(relearn: argparse.ArgumentParser) -> None:
-    relearn.add_argument("camera")
+    relearn.add_argument("camera", help="its id in the configuration")
     _add_config(relearn)
 
 
@@ -96,11 +99,16 @@ def _add_models(models: argparse.ArgumentParser) -> None:
         "--from", dest="source", help="URL or folder to fetch from instead of the public one"
     )
     for action in (listing, fetching):
-        action.add_argument("--dest", type=Path, default=Path("/var/lib/edge-agent/models"))
+        action.add_argument(
+            "--dest",
+            type=Path,
+            default=Path("/var/lib/edge-agent/models"),
+            help="folder of the models; default: %(default)s",
+        )
 
 
 def _add_replay(replay: argparse.ArgumentParser) -> None:
-    replay.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+    replay.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="default: %(default)s")
     replay.add_argument("--camera", required=True, help="whose settings to use")
     replay.add_argument("video", type=Path, nargs="+", help="files, or a folder of numbered pictures")
     replay.add_argument(
@@ -117,7 +125,7 @@ def _add_replay(replay: argparse.ArgumentParser) -> None:
     replay.add_argument("--mot", type=Path, metavar="OUT.txt", help="write confirmed tracks (MOTChallenge)")
     replay.add_argument("--motion", type=Path, metavar="OUT.jsonl", help="write motion boxes of each frame")
     replay.add_argument(
-        "--plot", type=Path, metavar="OUT.png", help="draw what the camera truth measured, and its verdicts"
+        "--plot", type=Path, metavar="OUT.png", help="draw what was measured of the camera's view, and why"
     )
 
 

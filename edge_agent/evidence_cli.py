@@ -52,13 +52,13 @@ def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> Non
 
     export = actions.add_parser("export", help="a bundle that openssl and sha256sum can check")
     export.add_argument("event", metavar="EVENT", help="data.event_id, or the id of one event")
-    export.add_argument("config", type=Path, nargs="?", default=default_config)
+    export.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
     export.add_argument("--by", required=True, metavar="NAME", help="who exports, for the manifest")
     export.add_argument("--out", type=Path, required=True, metavar="FILE.zip|DIR")
 
     hold = actions.add_parser("hold", help="keep an event's media and bytes until they are released")
     hold.add_argument("event", metavar="EVENT", help="data.event_id, or the id of one event")
-    hold.add_argument("config", type=Path, nargs="?", default=default_config)
+    hold.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
     hold.add_argument("--by", metavar="NAME", help="who holds it; default: your login name")
     hold.add_argument("--why", default="", metavar="TEXT")
     hold.add_argument("--release", action="store_true", help="let rotation have it again")
@@ -66,7 +66,7 @@ def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> Non
     holds = actions.add_parser(
         "holds", help="what is held: the event, since when, by whom, bytes of its media"
     )
-    holds.add_argument("config", type=Path, nargs="?", default=default_config)
+    holds.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
 
     opening = actions.add_parser("open", help="at the centre: open media that are sealed to its key")
     opening.add_argument("files", type=Path, nargs="+", metavar="FILE")

@@ -57,6 +57,8 @@ COMPOSITION = {
     "assembly",
     "sight",
     "evidence_room",
+    "collection",
+    "collect_cli",
     "duties",
     "cameras",
     "reload",

@@ -37,7 +37,7 @@ def add_commands(cameras: argparse.ArgumentParser, default_config: Path) -> None
         "configure", help="set a camera's sub-stream, clock and NTP as the agent needs them, after asking"
     )
     configure.add_argument("camera", help="its id in the configuration")
-    configure.add_argument("--config", type=Path, default=default_config)
+    configure.add_argument("--config", type=Path, default=default_config, help="default: %(default)s")
     configure.add_argument(
         "--yes", action="store_true", help="do it without asking; else only shown, if nobody can be asked"
     )

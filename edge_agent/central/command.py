@@ -38,7 +38,7 @@ def add_commands(central: argparse.ArgumentParser) -> None:
     add_user_commands(actions.add_parser("user", help="who may use the console and the API"))
     for action in (run, check, status, console, *_add_retention(actions)):
         action.add_argument(
-            "config", type=Path, nargs="?", default=DEFAULT_CONFIG, help=f"default: {DEFAULT_CONFIG}"
+            "config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
         )
 
 

@@ -31,7 +31,7 @@ def add_user_commands(user: argparse.ArgumentParser) -> None:
     )
     _add_wards(token)
     for each in todo.choices.values():
-        each.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+        each.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="default: %(default)s")
 
 
 def _add_wards(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,8 @@ import msgspec
 from edge_agent.cameras import Cameras
 from edge_agent.capture.versions import library_versions
 from edge_agent.clock import Clock, read_boot_id
+from edge_agent.collection.collector import Collector
+from edge_agent.collection.command import Collect
 from edge_agent.command_room.camera_reboot import camera_reboot_action
 from edge_agent.command_room.config_push import ConfigPush, SitePort
 from edge_agent.command_room.diagnostics import HealthHistory, bundle, configuration_text, listing
@@ -98,6 +100,7 @@ class Reach:
     events: EventMaker
     room: EvidenceRoom
     usage: Usage
+    collector: Collector
     source: ConfigSource | None  # None: there is no file
     log_lines: Callable[[], list[str]]
 
@@ -246,6 +249,7 @@ class CommandRoom:
         yield camera_reboot_action(reach.settings)
         yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
         yield from rule_actions(reach.settings, self.overrides)
+        yield Collect(reach.collector, reach.settings)
         if self._push is not None:
             yield self._push
 

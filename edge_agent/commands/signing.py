@@ -9,21 +9,21 @@ from typing import Any
 from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
 from edge_agent.config.settings import SIGNED_COMMANDS
 
-ALWAYS = frozenset({"reboot", "set-config", "update"})
+ALWAYS = frozenset({"collect", "reboot", "set-config", "update"})
 """Of every type of these; of others what goes to a URL, and what lets evidence go."""
-_RISKY_ARGUMENTS = ("url", "urls", "release")
+_RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 
 
 def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
     """Whether a gateway whose configuration leaves ``commands.signed`` alone refuses it unsigned."""
-    if type_ in ALWAYS or any(args.get(each) for each in _RISKY_ARGUMENTS):
+    if any(args.get(each) for each in _RISKY_ARGUMENTS):
         return True
-    return type_ in SIGNED_COMMANDS and not _ends_override(type_, args.get("for_s"))
+    return type_ in (*ALWAYS, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))
 
 
 def _ends_override(type_: str, for_s: float | None) -> bool:
-    """The rule watches again as it is configured, which is no risk."""
-    return type_ in ("mask", "disarm") and for_s == 0
+    """The rule watches again as it is configured, or no more frames are collected: that is no risk."""
+    return type_ in ("mask", "disarm", "collect") and for_s == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def _settings(
         outbox=checked.outbox,
         storage=checked.storage,
         commands=checked.commands,
+        collect=checked.collect,
         detector=checked.detector,
         cameras=checked.cameras,
         config_hash=config_hash,

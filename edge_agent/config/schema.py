@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_agent.config.kinds import Number, PathKind, Text
 from edge_agent.config.many import ListOf
 from edge_agent.config.sections.camera import CAMERA
+from edge_agent.config.sections.collect import COLLECT
 from edge_agent.config.sections.commands import COMMANDS
 from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
@@ -23,6 +24,7 @@ from edge_agent.config.sections.uplink import UPLINK
 from edge_agent.config.sections.whole import warn_idle_rules
 from edge_agent.config.settings import (
     Camera,
+    Collecting,
     Commands,
     Detector,
     Gateway,
@@ -53,6 +55,7 @@ class Checked:
     outbox: Outbox
     storage: Storage
     commands: Commands
+    collect: Collecting
     detector: Detector
     cameras: tuple[Camera, ...]
 
@@ -112,6 +115,7 @@ ROOT = Section(
         Field("outbox", OUTBOX, OUTBOX.doc, {}),
         Field("storage", STORAGE, STORAGE.doc, {}),
         Field("commands", COMMANDS, COMMANDS.doc, {}),
+        Field("collect", COLLECT, COLLECT.doc, {}),
         Field("detector", DETECTOR, DETECTOR.doc, {}),
         Field("cameras", ListOf(CAMERA, "cameras"), "the cameras of this gateway", reload=Reload.CAMERA),
     ),

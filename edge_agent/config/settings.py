@@ -134,6 +134,16 @@ class Commands:
 
 
 @dataclass(frozen=True, slots=True)
+class Collecting:
+    """Frames for training that a signed command may have the gateway keep."""
+
+    allow: bool = False
+    seal_to: bytes | None = None  # X25519 public key, 32 bytes; None: ``storage.seal_to``
+    max_bytes: int = 200 * 10**6
+    keep_days: float = 14.0
+
+
+@dataclass(frozen=True, slots=True)
 class Detector:
     model: str  # auto | hog | none | path of a .tflite file
     labels: tuple[str, ...]
@@ -350,6 +360,7 @@ class Settings:
     uplink: Uplink = field(default_factory=Uplink)
     commands: Commands = field(default_factory=Commands)
     healing: Healing = field(default_factory=Healing)
+    collect: Collecting = field(default_factory=Collecting)
 
     @property
     def all_credentials(self) -> tuple[Credentials, ...]:

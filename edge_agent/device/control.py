@@ -20,7 +20,7 @@ from edge_agent import config
 from edge_agent.config import last_good
 from edge_agent.config.settings import Settings
 from edge_agent.device.local_server import LocalServer
-from edge_agent.device.local_socket import ANSWER_TIMEOUT_S, CONTROL_SOCKET, ask, places_to_ask
+from edge_agent.device.local_socket import ANSWER_TIMEOUT_S, CONTROL_SOCKET, ask, nothing_runs, places_to_ask
 from edge_agent.errors import ConfigError
 from edge_agent.outbox_model import SelfTestReport
 
@@ -162,8 +162,7 @@ def _run(settings: Settings, request: Request, stdout: TextIO, stderr: TextIO) -
     if isinstance(answer, str):
         print(f"{gateway}: {answer}", file=stderr)
         return EXIT_FAILED
-    looked = " and ".join(map(str, places))
-    print(f"{gateway}: no agent runs here (nobody answers at {looked})", file=stderr)
+    print(nothing_runs(gateway, places), file=stderr)
     return EXIT_NOT_RUNNING
 
 

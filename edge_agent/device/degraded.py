@@ -20,6 +20,7 @@ from edge_agent.wire import (
     BoxHealth,
     CertificatesHealth,
     ClockHealth,
+    CollectionHealth,
     CommandsHealth,
     DetectorHealth,
     EvidenceHealth,
@@ -196,6 +197,15 @@ def command_lines(commands: CommandsHealth) -> Iterator[str]:
     for each in commands.rules:
         left = _duration(each.left_s)
         yield f"rule {each.rule} of {each.camera}: {each.what} for {left} more, as the centre asked"
+
+
+def collection_lines(collection: CollectionHealth | None) -> Iterator[str]:
+    """Whoever reads a gateway's health sees that it keeps pictures of people."""
+    if collection is None or collection.state != "taking":
+        return
+    cameras = ", ".join(collection.cameras)
+    paused = "" if collection.paused is None else f"; none now: {collection.paused}"
+    yield f"frames of {cameras} are kept for training, as an operator asked{paused}"
 
 
 def _duration(seconds: float) -> str:

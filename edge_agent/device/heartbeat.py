@@ -23,6 +23,7 @@ from edge_agent.wire import (
     CameraHealth,
     CertificatesHealth,
     ClockHealth,
+    CollectionHealth,
     CommandsHealth,
     ConfigHealth,
     DetectorHealth,
@@ -75,6 +76,7 @@ class HealthSources:
     thermal: Callable[[], ThermalHealth] = ThermalHealth
     config: Callable[[], ConfigHealth] = ConfigHealth
     storm: Callable[[], StormHealth | None] = lambda: None
+    collection: Callable[[], CollectionHealth | None] = lambda: None
     uplink: Callable[[], UplinkHealth] = UplinkHealth
     commands: Callable[[], CommandsHealth] = CommandsHealth
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
@@ -102,7 +104,7 @@ class HeartbeatMaker:
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
-        commands = sources.commands()
+        commands, collection = sources.commands(), sources.collection()
         certificates = sources.certificates()
         update = sources.update()
         uplink, healing = sources.uplink(), sources.healing()
@@ -123,6 +125,7 @@ class HeartbeatMaker:
             thermal=thermal,
             config=sources.config(),
             storm=sources.storm(),
+            collection=collection,
             uplink=uplink,
             commands=commands,
             certificates=certificates,
@@ -143,6 +146,7 @@ class HeartbeatMaker:
                 *sources.units(),
                 *degraded.thermal_lines(thermal, now, zone),
                 *degraded.command_lines(commands),
+                *degraded.collection_lines(collection),
                 *update_lines(update, now, zone),
                 *sources.platform,
             ],

@@ -44,6 +44,13 @@ def places_to_ask(
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
+def nothing_runs(gateway: str, places: Sequence[Path]) -> str:
+    """What a person reads where no agent answered, and what starts one."""
+    looked = ", ".join(map(str, places))
+    start = "sudo systemctl start edge-agent, or edge-agent run CONFIG"
+    return f"{gateway}: no agent runs here (nothing answers at {looked}). To start it: {start}"
+
+
 def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
     """What the agent at ``path`` answers. Raises OSError."""
     if not _is_safe(path):

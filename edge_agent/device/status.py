@@ -18,7 +18,7 @@ import msgspec
 from edge_agent.config import last_good
 from edge_agent.config.settings import Settings
 from edge_agent.device.local_server import IDLE_S, LocalServer
-from edge_agent.device.local_socket import ask, places_to_ask
+from edge_agent.device.local_socket import ask, nothing_runs, places_to_ask
 from edge_agent.device.status_text import status_text
 from edge_agent.wire import Heartbeat, Message
 
@@ -114,8 +114,7 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
     if asked.failure is not None:
         print(f"{gateway}: {asked.failure}", file=stdout)
         return EXIT_FAILED
-    looked = " and ".join(str(path) for path in places_to_ask(settings.state_dir))
-    print(f"{gateway}: no agent runs here (nobody answers at {looked})", file=stdout)
+    print(nothing_runs(gateway, places_to_ask(settings.state_dir)), file=stdout)
     return EXIT_NOT_RUNNING
 
 

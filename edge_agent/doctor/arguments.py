@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_arguments(doctor: argparse.ArgumentParser, default_config: Path) -> None:
-    doctor.add_argument("config", type=Path, nargs="?", default=default_config)
+    doctor.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
     doctor.add_argument("--lang", choices=["en", "vi"], help="default: that of the shell")
     doctor.add_argument("--json", action="store_true", help="for programs: edge-agent schema doctor")
     doctor.add_argument(

@@ -296,6 +296,12 @@ class EventMaker:
         severity = Severity.INFO if data.outcome == "in-force" else Severity.WARNING
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
+    def collection(self, data: wire.CollectionData) -> Draft:
+        """``collection``. It goes on over restarts, so the outbox does not end it. The start is a warning, so
+        that no backlog and no budget holds it back."""
+        severity = Severity.WARNING if data.phase == "start" else Severity.INFO
+        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+
     def self_test(self, asked_by: str) -> Draft:
         """``self-test``: an event to be followed on its way. It is a warning, so that neither a backlog nor a
         budget that runs short holds it back."""

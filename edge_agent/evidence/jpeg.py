@@ -42,7 +42,7 @@ def encode(colour: Colour) -> bytes:
     """JPEG of about 40 kB, never over ``MAX_BYTES``; at most five encodes for each halving."""
     while True:
         for quality in QUALITIES:
-            payload = _encoded(colour, quality)
+            payload = encode_at(colour, quality)
             if len(payload) <= AIM_BYTES:
                 return payload
         if len(payload) <= MAX_BYTES:
@@ -50,7 +50,8 @@ def encode(colour: Colour) -> bytes:
         colour = _scaled(colour, 0.5)
 
 
-def _encoded(colour: Colour, quality: int) -> bytes:
+def encode_at(colour: Colour, quality: int) -> bytes:
+    """JPEG of that quality, 1 to 100, whatever its size."""
     done, buffer = cv2.imencode(".jpg", colour, (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not done:
         raise EdgeAgentError(f"snapshot: OpenCV cannot encode a picture of {colour.shape}")

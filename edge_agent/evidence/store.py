@@ -110,6 +110,18 @@ class MediaStore:
             self._recovered()
         return path
 
+    def discard(self, path: Path) -> None:
+        """Remove one of ``files_of`` before its time; it may be gone already. Raises ``StorageError``."""
+        with self._lock:
+            found = next((each for each in self._shelf if self._media / each.name.path == path), None)
+            try:
+                if found is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    self._remove(found)
+            except OSError as error:
+                raise self._fail(error) from error
+
     def maintain(self) -> None:
         """Once in a while: remove what is too old, and try again a disk that failed. Never raises."""
         now_mono = self._clock.monotonic()

@@ -35,6 +35,7 @@ from edge_agent.wire.box import (
 )
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.central import CentralAlert
+from edge_agent.wire.collection import CollectArguments, CollectionData, CollectionHealth
 from edge_agent.wire.commands import (
     ARGUMENTS,
     CameraArguments,
@@ -127,6 +128,9 @@ __all__ = [
     "ClockCorrectionData",
     "ClockHealth",
     "CloudEvent",
+    "CollectArguments",
+    "CollectionData",
+    "CollectionHealth",
     "Command",
     "CommandsHealth",
     "ConfigHealth",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import Meta, Struct, field
 
 from edge_agent.wire.base import END, Arguments, Id, Message, Sha256, Time
+from edge_agent.wire.collection import CollectArguments
 from edge_agent.wire.configuration import SetConfigArguments
 from edge_agent.wire.files import (
     ClipArguments,
@@ -84,6 +85,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "arm": RuleForArguments,
     "camera-reboot": CameraRebootArguments,
     "clip": ClipArguments,
+    "collect": CollectArguments,
     "diagnostics": DiagnosticsArguments,
     "disarm": RuleForArguments,
     "evidence-hold": HoldArguments,

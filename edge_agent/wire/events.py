@@ -18,6 +18,7 @@ from edge_agent.wire.box import (
     UplinkData,
 )
 from edge_agent.wire.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.collection import CollectionData
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.evidence import ChainHeadData, EvidenceData
 from edge_agent.wire.objects import (
@@ -52,6 +53,7 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "healing": HealingData,
     "update": UpdateData,
     "rule-override": RuleOverrideData,
+    "collection": CollectionData,
     "self-test": SelfTestData,
     "loss": LossData,
 }

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 
 from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
 from edge_agent.wire.box import HealingStep, HeldBack, LoadLimits
+from edge_agent.wire.collection import CollectionHealth
 from edge_agent.wire.configuration import ConfigHealth
 from edge_agent.wire.files import StormHealth
 
@@ -209,6 +210,7 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     thermal: ThermalHealth = ThermalHealth()
     config: ConfigHealth = ConfigHealth()
     storm: StormHealth | None = None  # storm mode, while it goes on
+    collection: CollectionHealth | None = None  # while frames are taken for training, or are on the gateway
     uplink: UplinkHealth = UplinkHealth()
     commands: CommandsHealth = CommandsHealth()
     certificates: CertificatesHealth = CertificatesHealth()

@@ -285,13 +285,18 @@ def test_only_401_and_403_to_play_are_unauthorized(answer: Answer, cause: Cause)
 # --- the password
 
 
-@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
+METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY")
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_an_rtsp_redirect_is_not_followed(method: str) -> None:
+    # What a camera says to OPTIONS does not matter: this one goes on, and then sends nothing.
+    cause = Cause.STALLED if method == "OPTIONS" else Cause.NOT_FOUND
     with ScriptedRtsp() as other:
         answer = f"RTSP/1.0 302 Moved\r\nLocation: {other.url}"
         with ScriptedRtsp({method: answer}) as server:
             error = refusal(server.url, user=USER, password=PASSWORD)
-        assert (error.cause, other.requests) == (Cause.NOT_FOUND, [])
+        assert (error.cause, other.requests) == (cause, [])
 
 
 def test_an_http_redirect_is_not_followed() -> None:
@@ -306,8 +311,9 @@ BASIC = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"'
 BOTH = f'{BASIC}\r\nWWW-Authenticate: Digest realm="x", nonce="1"'
 
 
-def test_whoever_asks_for_basic_gets_no_password() -> None:
-    with ScriptedRtsp({"OPTIONS": BASIC}) as server:
+@pytest.mark.parametrize("method", METHODS)
+def test_whoever_asks_for_basic_gets_no_password(method: str) -> None:
+    with ScriptedRtsp({method: BASIC}) as server:
         error = refusal(server.url, user=USER, password=PASSWORD)
     assert (error.cause, error.detail) == (Cause.UNAUTHORIZED, Fault.BASIC_ONLY.detail)
     assert "Authorization" not in "".join(server.requests)

@@ -21,6 +21,7 @@ EXAMPLES: dict[str, Example] = {
     "arm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "camera-reboot": Example({"camera": "cam-1"}, ends="rejected", code="not-possible"),
     "clip": Example({"event_id": "zone-1"}, ends="rejected", code="not-possible"),
+    "collect": Example({"cameras": ["cam-1"], "for_s": 60}, ends="rejected", code="not-possible"),
     "diagnostics": Example(),
     "disarm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),

@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.commands.action import Action
+from edge_agent.commands.signing import is_signed_by_default
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.config.settings import SIGNED_COMMANDS
 from tests.commands.centre import document, encoded, moment, signed
@@ -57,6 +58,17 @@ def test_that_a_rule_watches_again_need_not_be_signed(name: str, box: Counter) -
     with box.opened():
         box.deliver(name, encoded(asked))
         assert box.answer(asked["id"])["status"] == "succeeded"
+
+
+def test_frames_are_collected_with_a_signature_whatever_the_configuration_says(
+    actions: dict[str, Action[Any]],
+) -> None:
+    collect = actions["collect"]
+    assert _is_signed(collect, {})
+    assert not _is_signed(collect, {"for_s": 0}), "to take no more harms nobody"
+    assert _is_signed(collect, {"for_s": 0, "delete": True})
+    assert not is_signed_by_default("collect", {"for_s": 0})
+    assert is_signed_by_default("collect", {"for_s": 0, "delete": True})
 
 
 def test_a_box_without_operators_says_so(box: Counter) -> None:

@@ -92,7 +92,7 @@ def test_the_overview_says_what_is_the_matter(minh: Browser) -> None:
     words = text_of(minh.get("/").text)
     assert "Mất điện hoặc mất mạng ở Đề Thám" in words
     assert "11 trên 21 điểm" in words
-    assert "Bồ Xuyên: 6 điểm đang khởi động lại" in words
+    assert "Bồ Xuyên: 6 điểm vừa khởi động" in words
     assert re.search(r"Mưa hoặc sương ở Kỳ Bá: \d+ trên 137 camera", words)
     assert "450 trên 465" in words
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.testbed.mosquitto import wait_until
+
 WAITER = """
 import os, signal, sys
 from edge_agent.device.signals import stop_on_signals
@@ -78,19 +80,29 @@ import ctypes
 from edge_agent.device.signals import end_in_time, stop_on_signals
 
 end_in_time(stop_on_signals(), 0.2, lambda: 75, lambda: print("hastened", flush=True))
+mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+lock(mutex)
 print("ready", flush=True)
-while True:
-    ctypes.CDLL(None).pause()  # as a call of a disk that hangs: it goes back in as soon as a signal ends it
+lock(mutex)  # as a call of a disk that hangs: no signal ends it, so Python runs no handler any more
 """
+
+
+def is_asleep(pid: int) -> bool:
+    """Its main thread, proc_pid_stat(5)."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "S"
 
 
 def test_a_process_whose_main_thread_is_blocked_ends_in_time() -> None:
     with subprocess.Popen([sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
+        wait_until(lambda: is_asleep(child.pid), what="the call that does not return")
         child.terminate()
-        assert child.stdout.readline() == "hastened\n"
-        assert child.wait(10) == 75
+        try:
+            said, _ = child.communicate(timeout=10)
+        finally:
+            child.kill()
+    assert (child.returncode, said) == (75, "hastened\n")
 
 
 RELOADER = """

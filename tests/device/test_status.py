@@ -130,6 +130,7 @@ def test_no_agent_gives_a_clear_message_and_exit_code_3(tmp_path: Path) -> None:
     assert code == 3
     assert text.startswith("dt-001: no agent runs here")
     assert str(tmp_path / "status.sock") in text
+    assert "systemctl start edge-agent" in text
 
 
 def test_stopped_agent_leaves_no_socket(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ class Rig:
         return sorted(name.event_id for name in names if name)
 
 
+def test_a_discarded_file_is_gone_and_its_space_is_free(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    path, other = rig.save("zone-1"), rig.save("zone-2")
+    for _ in range(2):
+        rig.store.discard(path)
+        assert (rig.events(), rig.store.health().bytes) == (["zone-2"], other.stat().st_size)
+
+
 def test_a_file_is_found_by_its_event_and_its_name_says_the_rest(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     path = rig.save("zone-1", ALARM)

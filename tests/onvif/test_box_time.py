@@ -14,14 +14,16 @@ from edge_agent.errors import CameraSetupError
 
 
 @contextmanager
-def ntp_on_loopback(first_byte: int) -> Iterator[int]:
-    """Answers one request; the port."""
+def ntp_on_loopback(first_byte: int, port: int = 0, requests: int = 1) -> Iterator[int]:
+    """Answers so many requests; the port, 0 for any."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
+        server.bind(("127.0.0.1", port))
+        server.settimeout(5)
 
         def answer() -> None:
-            _, asker = server.recvfrom(512)
-            server.sendto(bytes([first_byte]) + bytes(47), asker)
+            for _ in range(requests):
+                _, asker = server.recvfrom(512)
+                server.sendto(bytes([first_byte]) + bytes(47), asker)
 
         thread = Thread(target=answer)
         thread.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent import cli, config
+from edge_agent.cameras_cli.box_time import NTP_PORT
 from edge_agent.onvif.discover import Search
 from edge_agent.onvif.probing import Ports
+from tests.onvif.test_box_time import ntp_on_loopback
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
 
@@ -169,6 +172,20 @@ def test_configure_with_yes_changes_and_shows_what_it_read_back(
     assert (camera.streams["sub"].codec, camera.ntp) == ("H264", "10.0.0.1")
     assert cameras(site, *args, login=False) == 0
     assert "nothing to change" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="port 123 is root's")
+def test_ntp_without_an_address_has_the_camera_follow_the_box(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured_site(site, camera)
+    args = ("configure", "cam-2", "--port", str(camera.port), "--yes", "--ntp")
+    assert cameras(site, *args, login=False) == 1
+    assert "this box gives no time at 127.0.0.1" in capsys.readouterr().err
+    assert camera.ntp != "127.0.0.1"
+    with ntp_on_loopback(0x24, NTP_PORT, requests=2):  # synchronised; asked before and after
+        assert cameras(site, *args, login=False) == 0
+    assert camera.ntp == "127.0.0.1"
 
 
 def test_configure_that_was_not_taken_ends_with_1(site: Path, camera: OnvifCamera) -> None:

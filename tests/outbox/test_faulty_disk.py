@@ -19,6 +19,7 @@ from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox_model import Draft, Stamp
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 from tests.testbed.faulty_disk import FaultyDisk
+from tests.testbed.mosquitto import wait_until
 
 
 @pytest.fixture
@@ -40,6 +41,11 @@ def texts(outbox: Outbox) -> dict[str, list[tuple[int, str]]]:
     for event in outbox.pending(100):
         found.setdefault(json.loads(event.payload)["text"], []).append(event.key)
     return found
+
+
+def is_well_later(outbox: Outbox, clock: HandClock) -> bool:
+    clock.advance(RETRY_DISK_S)
+    return outbox.stats().degraded is None
 
 
 def killed(folder: Path, name: str = "killed") -> Path:
@@ -114,8 +120,7 @@ def test_events_go_on_through_memory_while_the_disk_hangs_and_are_stored_once(
         assert "does not answer" in (outbox.stats().degraded or "")
         disk.answer()
         clock.advance(RETRY_DISK_S)
-        while outbox.stats().degraded:
-            clock.advance(RETRY_DISK_S)
+        wait_until(lambda: is_well_later(outbox, clock), 10)
         assert sorted((text, len(keys)) for text, keys in texts(outbox).items()) == once
     with outbox_in(tmp_path, clock) as outbox:
         assert sorted((text, len(keys)) for text, keys in texts(outbox).items()) == once
@@ -159,8 +164,7 @@ def test_an_event_in_hand_waits_for_no_disk_that_answers_once_and_hangs_again(
         behind = threads.submit(outbox.append, draft("behind", Severity.ALARM))
         wait([behind], timeout=0.1)
         gates["first"].set()
-        while not outbox.stats().degraded:
-            begun["slow"].wait(0.05)
+        wait_until(lambda: outbox.stats().degraded is not None, 10)
         disk.hang()
         gates["slow"].set()
         stamp = behind.result(timeout=3)

@@ -205,7 +205,8 @@ def test_an_event_with_a_flipped_bit_is_announced_as_lost_and_not_sent(tmp_path:
     flip_a_bit(tmp_path / "outbox.db", b"second")
     with outbox_in(tmp_path) as outbox:
         events = drained(outbox)
-        assert {event.sequence for event in events} >= {1, 3}
+        found = {event.sequence for event in events}
+        assert (found & {1, 2, 3}) == {1, 3}
         assert (outbox.stats().damaged, announced(events)) == (1, {2})
     with outbox_in(tmp_path) as outbox:
         assert 2 not in {event.sequence for event in outbox.pending(10)}

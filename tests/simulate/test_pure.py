@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from edge_agent.broker_arguments import add_root_argument
 from edge_agent.clock import SystemClock
 from edge_agent.errors import ConfigError
 from edge_agent.outbox_model import Stamp
+from edge_agent.simulate.arguments import CHANGES
 from edge_agent.simulate.city import shares, sites_of
 from edge_agent.simulate.happenings import picture
 from edge_agent.simulate.ledger import Counts, Ledger, bucket_of, percentile_s
@@ -170,3 +172,14 @@ def test_it_says_when_nobody_confirms_also_where_the_broker_has_no_subscriber() 
     assert UNHEARD in "\n".join(table(unheard, 4.0))
     heard = Totals(counts=Counts(stored=6, sent=4, at_broker=4, confirmed=1))
     assert UNHEARD not in progress(11.0, heard)
+
+
+def test_the_help_names_the_defaults_of_the_scenario() -> None:
+    named = {name: re.search(r"\((\d+)\)$", doc) for name, _, doc in CHANGES}
+    wrong = [
+        name
+        for name, found in named.items()
+        if found and float(found[1]) != getattr(Scenario(), name.replace("-", "_"))
+    ]
+    assert len([found for found in named.values() if found]) >= 8
+    assert not wrong

@@ -37,6 +37,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind-camera-view": ("Góc nhìn camera", "Camera view"),
     "kind-camera-state": ("Kết nối camera", "Camera connection"),
     "kind-rule-override": ("Thay đổi tạm thời", "Changed for a time"),
+    "kind-collection": ("Ảnh huấn luyện", "Frames for training"),
     "kind-evidence": ("Chứng cứ", "Evidence"),
     "kind-chain-head": ("Chữ ký", "Signature"),
     "kind-thermal": ("Quá nhiệt", "Heat"),

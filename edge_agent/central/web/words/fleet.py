@@ -88,8 +88,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Power or network is out in {wards} since {time}: {count} of {of} sites",
     ),
     "back": (
-        "{ward}: {count} điểm đang khởi động lại sau khi có điện",
-        "{ward}: {count} sites are starting again, power is back",
+        "{ward}: {count} điểm vừa khởi động, đang vào hoạt động",
+        "{ward}: {count} of its sites just booted",
     ),
     "situation": ("Tình hình chung", "Situation"),
     "history": ("Diễn biến", "History"),

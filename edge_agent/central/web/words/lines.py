@@ -47,6 +47,19 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"command (\S+), signed by (\S+)", "theo lệnh {0}, khóa ký {1}"),
     (r"command (\S+), not signed", "theo lệnh {0}, không có chữ ký"),
     (r"asked for on the box", "yêu cầu ngay tại thiết bị"),
+    (
+        r"up to (\d+) frames each of (.+) are kept for training until (\S+); (.+)",
+        "lưu tối đa {0} ảnh mỗi camera ({1}) để huấn luyện, đến {2}; {3}",
+    ),
+    (r"no more frames are taken: (.+); (\d+) were taken", "ngừng lấy ảnh huấn luyện: {0}; đã lấy {1} ảnh"),
+    (
+        r"no frame is on the gateway any more: (\d+) sent, (\d+) exported, (\d+) deleted",
+        "thiết bị không còn ảnh huấn luyện: {0} đã gửi, {1} đã chép ra, {2} đã xóa",
+    ),
+    (
+        r"(\d+) frames were exported on the gateway by (.+)",
+        "{0} ảnh huấn luyện được {1} chép ra ngay tại thiết bị",
+    ),
     (r"rule (\S+): the (\S+) has ended: (.+)", "quy tắc {0}: hết lệnh {1}, {2}"),
     (r"the view: the relearn has ended: (.+)", "góc nhìn: {0}"),
     # alerts and presence
@@ -224,6 +237,14 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         r"rule (\S+) of (\S+): (\S+) for (.+) more, as the centre asked",
         "quy tắc {0} của {1}: {2} trong {3} nữa, theo lệnh của trung tâm",
     ),
+    (
+        r"frames of (.+) are kept for training, as an operator asked; none now: (.+)",
+        "đang lưu ảnh huấn luyện của {0} theo lệnh của người vận hành; tạm dừng: {1}",
+    ),
+    (
+        r"frames of (.+) are kept for training, as an operator asked",
+        "đang lưu ảnh huấn luyện của {0} theo lệnh của người vận hành",
+    ),
     (r"hot: (.+) since (.+) \(step (\d) of 3\)", "nóng: {0} từ {1} (mức {2}/3)"),
     (r"temperature (\d+) C, critical from (\d+)", "nhiệt độ {0} °C, nguy hiểm từ {1} °C"),
     (r"temperature (\d+) C above (\d+)", "nhiệt độ {0} °C, quá {1} °C"),
@@ -255,6 +276,9 @@ PARTS: Mapping[str, str] = {
     "the agent started": "khi khởi động",
     "the view": "góc nhìn",
     "its time is over": "đã hết giờ",
+    "each camera has its frames": "mỗi camera đã đủ ảnh",
+    "a command ended it": "đã có lệnh dừng",
+    "the configuration of the gateway does not allow it any more": "cấu hình thiết bị không còn cho phép",
     "it was taken back": "được hủy bằng lệnh",
     "another one replaces it": "bị thay bằng lệnh khác",
     "it is learned": "đã học xong",

@@ -1,0 +1,1 @@
+"""Frames for training: selected, sealed, kept for a time, sent or exported. See docs/guide/collect.md."""

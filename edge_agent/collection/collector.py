@@ -1,0 +1,362 @@
+"""Takes, seals, keeps, sends and deletes frames for training, as a signed command asked.
+
+The cameras offer frames; a copy of a selected one goes through a bounded queue to the thread ``collect``,
+which seals and stores it. Nothing unsealed is ever written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.collection.frame_file import with_note
+from edge_agent.collection.offers import Candidate, FrameOffers, OfferingStage
+from edge_agent.collection.record import EXPORTED_FILE, FILE, Collection, Exported, StopReason
+from edge_agent.collection.selection import FrameSelection
+from edge_agent.config.settings import Camera, Settings, SnapshotPolicy, Storage
+from edge_agent.errors import EdgeAgentError
+from edge_agent.events import EventMaker
+from edge_agent.evidence.jpeg import encode_at
+from edge_agent.evidence.names import MediaName
+from edge_agent.evidence.seal import seal
+from edge_agent.evidence.store import MediaStore
+from edge_agent.hits import AskedBy
+from edge_agent.loop import Loop
+from edge_agent.model import Severity
+from edge_agent.outbox import Outbox
+from edge_agent.outbox_model import Media
+from edge_agent.pipeline import EvidenceStage
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import CollectArguments, CollectionHealth, UplinkHealth
+
+log = logging.getLogger(__name__)
+
+FOLDER = "collect"
+JPEG_QUALITY = 85
+LARGEST_BYTES = 1_500_000  # of one frame; the broker takes messages of 2 MiB
+REVIEW_EVERY_S = 30.0  # how often the thread looks at the disk, and sends one frame
+SAVE_EVERY_S = 600.0
+MAX_SILENCE_S = 120.0
+"""A worn card takes its time for one sync."""
+BACKLOG_S = 60.0
+BUDGET_SHARE = 0.8
+"""Frames are sent only while the forecast of the billing period stays below so much of the budget."""
+
+
+class Collector:
+    """One for the gateway. ``begin`` and ``end`` on a command's thread, ``health`` on any; all else on the
+    thread ``collect``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        clock_synced: Callable[[], bool],
+        events: EventMaker,
+        outbox: Outbox,
+        *,
+        online: Callable[[], bool],
+        uplink: Callable[[], UplinkHealth],
+    ) -> None:
+        """Touches no disk before ``restore``."""
+        self._collect = collect = settings.collect
+        self._key = collect.seal_to or settings.storage.seal_to
+        self._keep_free = settings.storage.keep_free
+        self._folder = settings.state_dir / FOLDER
+        storage = Storage(collect.max_bytes, collect.keep_days, self._keep_free)
+        self._store = MediaStore(self._folder, storage, clock, clock_synced)
+        self._offers = FrameOffers(settings.gateway.id, clock_synced)
+        self._clock = clock
+        self._events = events
+        self._outbox = outbox
+        self._online = online
+        self._uplink = uplink
+        self._lock = threading.Lock()  # protects what is below, and the record's file
+        self._record: Collection | None = None  # replaced, never changed
+        self._left = 0  # frames on the disk
+        self._paused: str | None = None
+        self._until_mono = self._saved_mono = self._review_mono = 0.0
+        self.loop = Loop("collect", self._run, max_silence_s=MAX_SILENCE_S)
+
+    # --- life ---
+
+    def restore(self) -> bool:
+        """Read what was begun, before ``loop`` is started. False: there is nothing to do for it."""
+        if not self._collect.allow and not self._folder.exists():
+            return False
+        try:
+            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            log.warning("collect: %s cannot be made (%s)", self._folder, error.strerror)
+        self._store.open()
+        with self._lock:
+            self._record = record = read_record(self._folder / FILE, Collection)
+            if record is not None:
+                wall_s = (record.until - self._clock.now()).total_seconds()
+                self._until_mono = self._clock.monotonic() + min(record.left_s, max(0.0, wall_s))
+                if record.state == "taking" and self.refusal() is None:
+                    self._take(record)
+        return True
+
+    def observing(self, camera: Camera, pictures: EvidenceStage) -> EvidenceStage:
+        """The evidence stage of that camera, with its frames offered to collections."""
+        if not self._collect.allow or camera.report.snapshots is SnapshotPolicy.NONE:
+            return pictures
+        return OfferingStage(camera, pictures, self._offers)
+
+    # --- for the command, and health ---
+
+    def refusal(self) -> str | None:
+        """Why this gateway collects nothing; None: it may."""
+        if not self._collect.allow:
+            return "collect.allow is false in the configuration of this gateway"
+        if self._key is None:
+            return "there is no key of the centre to seal to (collect.seal_to or storage.seal_to)"
+        return None
+
+    def trouble(self) -> str | None:
+        """Why no frame can be kept now."""
+        health = self._store.health()
+        if health.degraded is not None:
+            return health.degraded
+        if health.bytes + LARGEST_BYTES > self._collect.max_bytes:
+            return f"collect.max_bytes ({self._collect.max_bytes}) is used up"
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError as error:
+            return f"{self._folder} cannot be used: {error.strerror}"
+        free = disk.f_bavail * disk.f_frsize
+        if free < self._keep_free + LARGEST_BYTES:
+            return f"the disk is short: {free // 1_000_000} MB free, storage.keep_free is kept for others"
+        return None
+
+    @property
+    def record(self) -> Collection | None:
+        """The collection that goes on, or that has frames on the disk."""
+        return self._record
+
+    def begin(self, cameras: Sequence[str], args: CollectArguments, by: AskedBy) -> Collection | None:
+        """Reported before the first frame. None: the disk does not keep it, and nothing has begun."""
+        now = self._clock.now()
+        record = Collection(
+            event_id=f"collect-{secrets.token_hex(8)}",
+            command_id=by.command_id or "",
+            signed_by=by.signed_by,
+            cameras=list(cameras),
+            frames=args.frames,
+            per_hour=args.per_hour,
+            for_s=args.for_s,
+            send=args.send,
+            started_at=rfc3339(now),
+            until=now + timedelta(seconds=args.for_s),
+            left_s=args.for_s,
+        )
+        with self._lock:
+            self._until_mono = self._clock.monotonic() + args.for_s
+            if not self._save(record):
+                self._record = None
+                return None
+            self._left = 0
+            self._report_state()
+            self._take(record)
+        return record
+
+    def end(self, *, delete: bool) -> None:
+        """Take no more; with ``delete`` no frame stays on the disk. Raises ``StorageError``."""
+        with self._lock:
+            self._stop_taking("command")
+            if delete and self._record is not None:
+                for path in self._store.files_of(self._record.event_id):
+                    self._store.discard(path)
+                self._review(self._record)
+
+    def health(self) -> CollectionHealth | None:
+        record = self._record
+        if record is None or record.state == "gone":
+            return None
+        return CollectionHealth(
+            event_id=record.event_id,
+            state=record.state,
+            cameras=record.cameras,
+            wanted=record.frames,
+            frames=record.taken_in_all,
+            sent=record.sent,
+            left=self._left,
+            bytes=self._store.health().bytes,
+            until=rfc3339(record.until),
+            paused=self._paused,
+        )
+
+    # --- the thread ---
+
+    def _run(self, loop: Loop) -> None:
+        while not loop.stopping:
+            loop.beat()
+            self.run_once(1.0)
+
+    def run_once(self, timeout_s: float) -> None:
+        """Keep the next frame, should one come in time, and do what is due."""
+        try:
+            candidate = self._offers.candidates.get(timeout=timeout_s)
+        except queue.Empty:
+            candidate = None
+        with self._lock:
+            if candidate is not None and self._record is not None:
+                self._keep(self._record, candidate)
+            if self._record is not None:
+                self._tick(self._record)
+        self._store.maintain()
+
+    def _keep(self, record: Collection, candidate: Candidate) -> None:
+        note = candidate.note
+        if record.state != "taking" or note.event_id != record.event_id or self._key is None:
+            return
+        try:
+            payload = seal(with_note(encode_at(candidate.colour, JPEG_QUALITY), note), self._key)
+            self._store.save(
+                (payload,),
+                "jpg",
+                event_id=record.event_id,
+                camera=note.camera,
+                severity=Severity.INFO,
+                media_id=secrets.token_hex(10),
+                at=self._clock.now(),
+                sealed=True,
+            )
+        except EdgeAgentError as error:
+            log.warning("%s: a frame for training is not kept: %s", note.camera, error)
+            return
+        levels = dict(record.taken.get(note.camera, {}))
+        levels[note.light] = levels.get(note.light, 0) + 1
+        self._save(msgspec.structs.replace(record, taken={**record.taken, note.camera: levels}))
+        self._review_mono = 0.0
+
+    def _tick(self, record: Collection) -> None:
+        now_mono = self._clock.monotonic()
+        if self.refusal() is not None:
+            self._stop_taking("configuration")
+        elif record.is_full:
+            self._stop_taking("full")
+        elif now_mono >= self._until_mono:
+            self._stop_taking("over")
+        self._report_state()
+        if self._record is not None and now_mono >= self._review_mono:
+            self._review_mono = now_mono + REVIEW_EVERY_S
+            self._review(self._record)
+        if self._record is not None and now_mono - self._saved_mono >= SAVE_EVERY_S:
+            self._save(self._record)
+
+    def _review(self, record: Collection) -> None:
+        """What has become of the frames on the disk; sends one."""
+        self._paused = self.trouble() if record.state == "taking" else None
+        self._offers.paused = self._paused is not None
+        paths = self._store.files_of(record.event_id)
+        self._left = len(paths)
+        record = self._with_exports(record)
+        if paths and record.send and self._may_send():
+            self._send(record, paths[0])
+        elif not paths and record.state == "complete":
+            self._save(msgspec.structs.replace(record, state="gone"))
+            self._report_state()
+
+    def _with_exports(self, record: Collection) -> Collection:
+        path = self._folder / EXPORTED_FILE
+        exported = read_record(path, Exported)
+        if exported is None:
+            return record
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:  # counted once it is gone: else it would be reported every time
+            log.warning("collect: %s cannot be removed (%s)", path, error.strerror)
+            return record
+        if exported.event_id != record.event_id:
+            return record
+        record = msgspec.structs.replace(record, exported=record.exported + exported.frames)
+        self._save(record)
+        self._report(record, f"{exported.frames} frames were exported on the gateway by {exported.by}")
+        return record
+
+    def _may_send(self) -> bool:
+        """After everything else, and never on the budget of events and their pictures."""
+        stats, uplink = self._outbox.stats(), self._uplink()
+        idle = stats.media_depth == 0 and stats.oldest_s < BACKLOG_S and stats.degraded is None
+        if not idle or not self._online() or "media" in uplink.held:
+            return False
+        if uplink.monthly_bytes is None:
+            return True
+        forecast = uplink.forecast_bytes
+        return forecast is not None and forecast < BUDGET_SHARE * uplink.monthly_bytes
+
+    def _send(self, record: Collection, path: Path) -> None:
+        """The outbox has it instead of this folder. A power cut in between costs this one frame."""
+        name = MediaName.parsed(path)
+        assert name is not None  # ``files_of`` names no others
+        try:
+            payload = path.read_bytes()
+            self._store.discard(path)
+            digest = hashlib.sha256(payload).hexdigest()
+            media = Media(name.media_id, record.event_id, name.camera, digest, payload)
+            self._outbox.append(self._events.file(media, record.command_id))
+        except (OSError, EdgeAgentError) as error:
+            log.warning("%s: a frame for training cannot be sent: %s", name.camera, error)
+            return
+        self._left -= 1
+        self._save(msgspec.structs.replace(record, sent=record.sent + 1))
+
+    # --- the record; with the lock ---
+
+    def _take(self, record: Collection) -> None:
+        wanted = record.frames, record.per_hour, record.for_s, self._until_mono
+        now_mono, taken = self._clock.monotonic(), record.taken
+        selections = {
+            camera: FrameSelection(*wanted, now_mono, taken.get(camera)) for camera in record.cameras
+        }
+        self._offers.open(record.event_id, selections)
+
+    def _stop_taking(self, reason: StopReason) -> None:
+        record = self._record
+        if record is None or record.state != "taking":
+            return
+        self._offers.close()
+        self._review_mono = 0.0
+        self._save(msgspec.structs.replace(record, state="complete", stop_reason=reason))
+        self._report_state()
+
+    def _report_state(self) -> None:
+        """A kill before it is written down has it reported again, with the same id, and never left out."""
+        record = self._record
+        if record is None or record.state == record.reported or not self._report(record):
+            return
+        if record.state == "gone":
+            self._record = None
+            with contextlib.suppress(OSError):  # then the next start reports its end once more
+                (self._folder / FILE).unlink(missing_ok=True)
+        else:
+            self._save(msgspec.structs.replace(record, reported=record.state))
+
+    def _report(self, record: Collection, why: str | None = None) -> bool:
+        data = record.event(self._left, self._clock.now(), why)
+        try:
+            self._outbox.append(self._events.collection(data))
+        except EdgeAgentError as error:
+            log.warning("collect: this is reported later (%s): %s", error, data.why)
+            return False
+        log.warning("collect: %s", data.why)
+        return True
+
+    def _save(self, record: Collection) -> bool:
+        self._saved_mono = now_mono = self._clock.monotonic()
+        left_s = max(0.0, self._until_mono - now_mono)
+        self._record = record = msgspec.structs.replace(record, left_s=left_s)
+        return write_record(self._folder / FILE, record)

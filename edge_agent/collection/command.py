@@ -1,0 +1,85 @@
+"""The command ``collect``: an operator has some cameras keep frames for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.clock import rfc3339
+from edge_agent.collection.collector import Collector
+from edge_agent.collection.record import Collection
+from edge_agent.commands.action import Failed, Order, Outcome, Refused
+from edge_agent.config.settings import Settings, SnapshotPolicy
+from edge_agent.errors import StorageError
+from edge_agent.hits import AskedBy
+from edge_agent.wire import CollectArguments
+
+
+@dataclass(frozen=True)
+class Collect:
+    """``settings`` are those in force."""
+
+    collector: Collector
+    settings: Callable[[], Settings]
+    name = "collect"
+    arguments = CollectArguments
+    slow = False
+    within_s = 30.0
+
+    def needs_signature(self, args: CollectArguments) -> bool:
+        """To end it need not be signed: that harms nobody."""
+        return args.for_s > 0 or args.delete
+
+    def run(self, order: Order[CollectArguments]) -> Outcome:
+        args, record = order.args, self.collector.record
+        if args.for_s == 0:
+            return self._end(record, delete=args.delete)
+        if args.delete:
+            raise Refused("delete is for the end of a collection: for_s has to be 0", "bad-arguments")
+        if (reason := self.collector.refusal() or self.collector.trouble()) is not None:
+            raise Refused(reason)
+        if record is not None:
+            raise Refused(
+                f"{record.event_id} goes on or has frames on the gateway: end it with for_s=0, then have "
+                "them sent, exported (edge-agent collect export) or deleted (delete=true)"
+            )
+        begun = self.collector.begin(self._cameras(args), args, AskedBy(order.id, order.signed_by))
+        if begun is None:
+            raise Refused("the disk does not keep it; nothing has begun")
+        return _begun(begun)
+
+    def resume(self, order: Order[CollectArguments]) -> Outcome:
+        record = self.collector.record
+        return _begun(record) if record is not None and record.command_id == order.id else self.run(order)
+
+    def _end(self, record: Collection | None, *, delete: bool) -> Outcome:
+        try:
+            self.collector.end(delete=delete)
+        except StorageError as error:
+            raise Failed(f"no more frames are taken, but some are not deleted: {error}") from error
+        if record is None:
+            return Outcome("nothing was collected")
+        kept = (
+            "its frames are deleted"
+            if delete
+            else "frames on the gateway stay until they are sent or too old"
+        )
+        return Outcome(f"{record.event_id}: no more frames are taken; {kept}", {"event_id": record.event_id})
+
+    def _cameras(self, args: CollectArguments) -> list[str]:
+        cameras = {camera.id: camera for camera in self.settings().cameras}
+        wanted = list(cameras) if args.cameras is None else list(dict.fromkeys(args.cameras))
+        if unknown := [camera for camera in wanted if camera not in cameras]:
+            raise Refused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(cameras)}")
+        private = [each for each in wanted if cameras[each].report.snapshots is SnapshotPolicy.NONE]
+        if private:
+            raise Refused(f"{', '.join(private)}: no pictures leave the box (report.snapshots is none)")
+        if not wanted:
+            raise Refused("this gateway has no camera")
+        return wanted
+
+
+def _begun(record: Collection) -> Outcome:
+    until = rfc3339(record.until)
+    text = f"up to {record.frames} frames each of {', '.join(record.cameras)} are kept until {until}"
+    return Outcome(text, {"event_id": record.event_id, "cameras": record.cameras, "until": until})

@@ -1,0 +1,106 @@
+"""The cameras' side of a collection: which frames are copied, and what each says of itself."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.clock import rfc3339
+from edge_agent.collection.frame_file import FrameNote
+from edge_agent.collection.selection import FrameSelection, brightness_of, light_level
+from edge_agent.config.settings import Camera
+from edge_agent.evidence.jpeg import crop
+from edge_agent.model import FULL_PICTURE, Frame, Tracks, TrackState
+from edge_agent.pipeline import EvidenceStage
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+MAX_SIDE = 1280  # pixels: a rider far away still has the 20 that a detector needs
+MAX_WAITING = 4
+"""Raw frames that wait for the collector's thread, 2.8 MB each; then a frame is not taken."""
+CHECK_EVERY_S = 1.0  # how often a frame of a camera is considered
+GREY_BELOW = 4.0  # mean spread of the colour channels of an infrared picture, of 255
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A selected frame on its way to the disk, privacy masks applied."""
+
+    colour: Colour
+    note: FrameNote
+
+
+class FrameOffers:
+    """``offer`` on each camera's own thread; ``open`` and ``close`` on any. Bounded: when the collector's
+    thread is behind, a frame is not taken."""
+
+    def __init__(self, gateway: str, clock_synced: Callable[[], bool]) -> None:
+        self.candidates: queue.Queue[Candidate] = queue.Queue(MAX_WAITING)
+        self.paused = False
+        self._gateway = gateway
+        self._clock_synced = clock_synced
+        self._event_id = ""
+        self._selections: Mapping[str, FrameSelection] = {}  # replaced, never changed
+
+    def open(self, event_id: str, selections: Mapping[str, FrameSelection]) -> None:
+        """Take frames of these cameras from now on."""
+        self._event_id = event_id
+        self._selections = selections
+
+    def close(self) -> None:
+        self._selections = {}
+
+    def offer(self, camera: Camera, frame: Frame, tracks: Tracks) -> None:
+        """Keep a copy of the frame where the selection wants it."""
+        selection = self._selections.get(camera.id)
+        now_mono = frame.captured_mono
+        if selection is None or now_mono < selection.next_mono or self.paused or frame.late:
+            return
+        brightness = brightness_of(frame.picture.luma())
+        level = light_level(brightness)
+        active = any(track.seen_now and track.state is not TrackState.STATIONARY for track in tracks.active)
+        wanted = selection.wants(now_mono, level, active=active)
+        selection.next_mono = now_mono + CHECK_EVERY_S
+        if not wanted:
+            return
+        colour = crop(frame.picture, FULL_PICTURE, camera.privacy_masks, MAX_SIDE)
+        try:
+            self.candidates.put_nowait(Candidate(colour, self._note(frame, brightness, active, colour)))
+        except queue.Full:
+            return
+        selection.add(now_mono, level)
+
+    def _note(self, frame: Frame, brightness: float, active: bool, colour: Colour) -> FrameNote:
+        sample = colour[::8, ::8].astype(np.int16)
+        spread = float((sample.max(axis=2) - sample.min(axis=2)).mean())
+        return FrameNote(
+            gateway=self._gateway,
+            camera=frame.camera_id,
+            event_id=self._event_id,
+            time=rfc3339(frame.captured_at),
+            clock="synced" if self._clock_synced() else "unsynced",
+            width=colour.shape[1],
+            height=colour.shape[0],
+            light=light_level(brightness),
+            brightness=round(brightness, 1),
+            grey=spread < GREY_BELOW,
+            active=active,
+        )
+
+
+class OfferingStage:
+    """The evidence stage of one camera, whose frames are offered to the collection as well."""
+
+    def __init__(self, camera: Camera, pictures: EvidenceStage, offers: FrameOffers) -> None:
+        self._camera = camera
+        self._pictures = pictures
+        self._offers = offers
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        self._pictures.observe(frame, tracks)
+        self._offers.offer(self._camera, frame, tracks)

@@ -1,0 +1,104 @@
+"""What is written down of a collection, so that it goes on over restarts and power cuts; and its event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct, field
+
+from edge_agent.clock import rfc3339
+from edge_agent.wire import CollectionData
+
+State = Literal["taking", "complete", "gone"]
+StopReason = Literal["over", "full", "command", "configuration"]
+
+FILE = "collection.json"
+EXPORTED_FILE = "exported.json"
+_WHY_STOPPED: dict[StopReason | None, str] = {
+    "over": "its time is over",
+    "full": "each camera has its frames",
+    "command": "a command ended it",
+    "configuration": "the configuration of the gateway does not allow it any more",
+}
+
+
+class Collection(Struct, frozen=True, kw_only=True):
+    """One collection."""
+
+    event_id: str
+    command_id: str
+    signed_by: str | None
+    cameras: list[str]
+    frames: int  # wanted of each camera
+    per_hour: int
+    for_s: float
+    send: bool
+    started_at: str
+    until: datetime
+    left_s: float  # until then, when it was written: a clock that jumps does not prolong it
+    state: State = "taking"
+    reported: State | None = None  # the state that the last event told
+    stop_reason: StopReason | None = None
+    taken: dict[str, dict[str, int]] = field(default_factory=dict)  # by camera and light level
+    sent: int = 0
+    exported: int = 0
+
+    def taken_of(self, camera: str) -> int:
+        return sum(self.taken.get(camera, {}).values())
+
+    @property
+    def taken_in_all(self) -> int:
+        return sum(map(self.taken_of, self.cameras))
+
+    @property
+    def is_full(self) -> bool:
+        return all(self.taken_of(camera) >= self.frames for camera in self.cameras)
+
+    def event(self, left: int, now: datetime, why: str | None = None) -> CollectionData:
+        """``left``: frames on the disk; without ``why`` its state is what is told."""
+        gone = self.state == "gone"
+        return CollectionData(
+            phase="start" if self.reported is None else "end" if gone else "update",
+            event_id=self.event_id,
+            state=self.state,
+            cameras=self.cameras,
+            wanted=self.frames,
+            frames=self.taken_in_all,
+            sent=self.sent,
+            exported=self.exported,
+            left=left,
+            for_s=self.for_s,
+            command_id=self.command_id,
+            signed_by=self.signed_by,
+            why=why or self._why(),
+            started_at=self.started_at,
+            ended_at=rfc3339(now) if gone else None,
+            stop_reason=self.stop_reason,
+        )
+
+    def _why(self) -> str:
+        taken = self.taken_in_all
+        match self.state:
+            case "taking":
+                signed = "not signed" if self.signed_by is None else f"signed by {self.signed_by[:16]}"
+                return (
+                    f"up to {self.frames} frames each of {', '.join(self.cameras)} are kept for training "
+                    f"until {rfc3339(self.until)}; command {self.command_id}, {signed}"
+                )
+            case "complete":
+                return f"no more frames are taken: {_WHY_STOPPED[self.stop_reason]}; {taken} were taken"
+            case "gone":
+                deleted = max(0, taken - self.sent - self.exported)
+                return (
+                    f"no frame is on the gateway any more: {self.sent} sent, {self.exported} exported, "
+                    f"{deleted} deleted"
+                )
+
+
+class Exported(Struct, frozen=True):
+    """What ``edge-agent collect export`` leaves for the agent to report."""
+
+    event_id: str
+    frames: int
+    by: str

@@ -1,0 +1,27 @@
+"""``collect``: frames that an operator may have the gateway keep, to train a detector with."""
+
+from __future__ import annotations
+
+from edge_agent.config.keys import SealingKey
+from edge_agent.config.kinds import Flag, Number, Size
+from edge_agent.config.settings import Collecting
+from edge_agent.config.spec import Field, Section, plain
+
+COLLECT = Section(
+    "collect",
+    "Frames for training, which a signed command `collect` may have the gateway keep for a time, sealed. "
+    "They show people and number plates: read docs/guide/collect.md before you allow it.",
+    (
+        Field("allow", Flag(), "whether such a command is obeyed", False),
+        Field(
+            "seal_to",
+            SealingKey(),
+            "frames are encrypted to this key; nothing on the gateway can open them",
+            None,
+            "storage.seal_to; without either the command is refused",
+        ),
+        Field("max_bytes", Size(10 * 10**6, 10**11), "space on disk for all of them", 200 * 10**6, "200MB"),
+        Field("keep_days", Number(0.04, 90, "days"), "each is deleted so long after it was taken", 14.0),
+    ),
+    plain(Collecting),
+)
