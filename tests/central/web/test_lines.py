@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace as but
@@ -26,6 +27,7 @@ from edge_agent.central.trusted_time.clock import GATEWAYS, OWN_COUNT, compared
 from edge_agent.central.web.accounts import Role
 from edge_agent.central.web.words import ALL, told
 from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
+from edge_agent.collection.record import Collection, StopReason
 from edge_agent.command_room.media_room import fate
 from edge_agent.config.boards import Thermal
 from edge_agent.config.settings import WhenUnsynced
@@ -178,6 +180,38 @@ def overrides() -> Iterator[str]:
     )
 
 
+def collected() -> Iterator[str]:
+    """Health and events of frames for training."""
+    begun = Collection(
+        event_id="collect-1",
+        command_id="collect-7",
+        signed_by="ab" * 32,
+        cameras=["cam-1", "cam-2"],
+        frames=200,
+        per_hour=12,
+        for_s=3600.0,
+        send=True,
+        started_at="",
+        until=NOW,
+        left_s=0.0,
+    )
+    shown = wire.CollectionHealth(
+        event_id="collect-1",
+        state="taking",
+        cameras=["cam-1", "cam-2"],
+        wanted=200,
+        frames=9,
+        until="2026-11-27T05:00:00.000Z",
+    )
+    paused = "the disk is short: 12 MB free, storage.keep_free is kept for others"
+    for why in (None, paused, "collect.max_bytes (200000000) is used up"):
+        yield from degraded.collection_lines(but(shown, paused=why))
+    yield begun.event(0, NOW).why
+    for reason in get_args(StopReason):
+        yield but(begun, state="complete", stop_reason=reason).event(0, NOW).why
+    yield but(begun, state="gone", sent=2, exported=3).event(0, NOW).why
+
+
 def connections() -> Iterator[str]:
     """Bare, as events of a camera's connection tell them."""
     yield from (detail for _, detail in reasons())
@@ -202,7 +236,9 @@ def presence() -> Iterator[str]:
     yield from (change.alert.text for _, change in ward.changes)
 
 
-LINES = sorted(set(chain(cameras(), connections(), delivery(), box(), duties(), overrides(), alerts())))
+LINES = sorted(
+    set(chain(cameras(), connections(), delivery(), box(), duties(), overrides(), collected(), alerts()))
+)
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -238,6 +238,11 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "quy tắc {0} của {1}: {2} trong {3} nữa, theo lệnh của trung tâm",
     ),
     (
+        r"the disk is short: (\d+) MB free, storage.keep_free is kept for others",
+        "sắp đầy bộ nhớ, còn {0} MB, phần storage.keep_free dành cho việc khác",
+    ),
+    (r"collect.max_bytes \((\d+)\) is used up", "đã dùng hết collect.max_bytes ({0})"),
+    (
         r"frames of (.+) are kept for training, as an operator asked; none now: (.+)",
         "đang lưu ảnh huấn luyện của {0} theo lệnh của người vận hành; tạm dừng: {1}",
     ),
