@@ -1,5 +1,5 @@
 # make run    people walking through a real clip become events at a broker
-#             CLIP=file-or-url  MODEL=file.tflite|hog|none  DURATION=seconds
+#             CLIP=file-or-url  MODEL=file.tflite|auto|none  DURATION=seconds
 # make setup  only installs the Python packages, into .venv; the other targets do it by themselves
 # make test   the whole test suite, with real parts
 # make test-long     real clips that take more of a core than `make test` has; with EDGE_AGENT_TEST_DATA, about a minute

@@ -52,7 +52,7 @@ def _run(parts: list[Part], quick: bool) -> Report:
     failed: dict[str, str] = {}
     data = os.environ.get("EDGE_AGENT_TEST_DATA")
     if data is None:
-        print("EDGE_AGENT_TEST_DATA is not set: HOG in place of a model, and no street", flush=True)
+        print("EDGE_AGENT_TEST_DATA is not set: no street", flush=True)
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as folder:
         plan = Plan(quick, Path(folder), CACHE, Path(data) if data else None)
         for part in parts:

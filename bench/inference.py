@@ -1,6 +1,6 @@
-"""What one look of each detector costs: CPU time on one thread, beside the bare inference of its model.
+"""What one inference of each model on a whole picture costs: CPU time on one thread, and without all else.
 
-``python -m bench.detection`` shows besides what they recognise.
+``python -m bench.detection`` shows besides what they see.
 """
 
 from __future__ import annotations
@@ -9,29 +9,22 @@ from functools import partial
 
 import cv2
 
-from bench.detection.__main__ import bare_inference, load, median_ms, pictures
+from bench.detection.__main__ import bare_inference, load, median_ms, pictures, seen
 from bench.plan import Plan
 from bench.result import Result
-from edge_agent.detection.detector import Detector
-from edge_agent.model import Box, Detection, Picture
 
 
 def measure(plan: Plan) -> list[Result]:
-    """Looks at a 160-pixel crop of a 640-pixel picture, cut and converted from YUV."""
+    """From a decoded YUV frame of 640 pixels to its detections."""
     cv2.setNumThreads(1)
-    models = plan.footage("vn_street_motorbikes.mp4").parents[1] / "models"
-    [street, *_] = pictures(plan.footage("vn_street_motorbikes.mp4"), 30)
-    crop = Box(0.5, 0.2, 0.75, 0.2 + 0.25 * street.width / street.height)
+    clip = plan.footage("vn_street_motorbikes.mp4")
+    [street, *_] = pictures(clip, 30)
     rounds = int(plan.choose(60, 20))
     rows = []
-    for detector, path in load(models):
-        figures = {"look_ms": median_ms(partial(_look, detector, street, crop), rounds)}
-        if path is not None:
-            figures["bare_ms"] = median_ms(bare_inference(path), rounds)
-        rounded = {name: round(value, 2) for name, value in figures.items()}
-        rows.append(Result("inference", detector.name, rounded))
+    for detector, path in load(clip.parents[1]):
+        figures = {
+            "frame_ms": round(median_ms(partial(seen, detector, street), rounds), 2),
+            "bare_ms": round(median_ms(bare_inference(path), rounds), 2),
+        }
+        rows.append(Result("inference", detector.name, figures))
     return rows
-
-
-def _look(detector: Detector, street: Picture, crop: Box) -> list[Detection]:
-    return detector.detect(street.bgr(crop))

@@ -1,4 +1,4 @@
-"""What a run of the bench is given: how long, where, with which model and footage."""
+"""What a run of the bench is given: how long, where, with which footage."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 
 from bench.result import Skip
 
-MODEL = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite"
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``folder`` is thrown away afterwards, ``cache`` keeps the clips, ``data`` has models/ and video/."""
+    """``folder`` is thrown away afterwards, ``cache`` keeps the clips, ``data`` has video/."""
 
     quick: bool
     folder: Path
@@ -21,12 +19,6 @@ class Plan:
 
     def choose(self, full: float, quick: float) -> float:
         return quick if self.quick else full
-
-    @property
-    def model(self) -> str:
-        """The SSD model, or HOG where there is none: fewer megabytes, so no figure for the target."""
-        path = None if self.data is None else self.data / "models" / MODEL
-        return str(path) if path is not None and path.exists() else "hog"
 
     def footage(self, name: str) -> Path:
         if self.data is None:

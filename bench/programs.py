@@ -34,7 +34,6 @@ class Stage:
     urls: Sequence[str]
     size: tuple[int, int]
     broker_port: int
-    model: str
     main_url: str | None = None  # of all cameras
 
 
@@ -57,27 +56,27 @@ class Program(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """``edge-agent run``. ``detector``: ``model`` for the plan's, else a word of the configuration; ``gear``
+    """``edge-agent run``. ``detector``: ``detector.model`` of the configuration; ``gear``
     and the other keys are in the configuration only when they are named here."""
 
     subject: str
     cameras: int
-    detector: str = "model"
+    detector: str = "auto"
     gear: str | None = None
-    budget_per_s: float = 10.0
+    budget_per_s: float | None = None
     clips: Literal["none", "sub", "main"] | None = None  # of which stream, while a rule is armed
 
     def commands(self, stage: Stage) -> list[list[str]]:
         config = stage.folder / CONFIG
         name = stage.folder.name.lower()
-        model = stage.model if self.detector == "model" else self.detector
+        detector = {"model": self.detector, "budget_per_s": self.budget_per_s}
         config.write_text(
             json.dumps(
                 {
                     "gateway": {"id": name, "ward": "bench"},
                     "state_dir": str(stage.folder / "state"),
                     "mqtt": {"brokers": [f"mqtt://127.0.0.1:{stage.broker_port}"], "spread_s": 0},
-                    "detector": {"model": model, "budget_per_s": self.budget_per_s},
+                    "detector": detector,
                     "cameras": [self._camera(number, url, stage) for number, url in enumerate(stage.urls, 1)],
                 }
             )

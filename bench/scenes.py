@@ -34,9 +34,6 @@ class Scene:
 IDLE_SETTLE_S = 27.0
 """The agent's 20 s of quiet, and time to start and to learn the scene before."""
 
-SWEEP_SETTLE_S = 40.0
-"""Eight cameras share the inferences of the first sweep of tiles, which is made once."""
-
 STREET = "vn_street_motorbikes.mp4"
 
 NO_INFERENCE = 0.1
@@ -57,7 +54,7 @@ SCENES = (
         "nothing moves, no camera and more and more of them",
         Clip("quiet"),
         tuple(Agent(f"agent x{count}", count) for count in (0, 1, 2, 4, 8)),
-        SWEEP_SETTLE_S,
+        IDLE_SETTLE_S,
     ),
     Scene(
         "filmed",
@@ -70,10 +67,11 @@ SCENES = (
     ),
     Scene(
         "busy",
-        "people and vehicles move all the time; without inference",
+        "people and vehicles move all the time; with the model, without inference, without a detector",
         Clip("busy"),
         (
-            Agent("agent", 4, budget_per_s=NO_INFERENCE),
+            Agent("agent", 4),
+            Agent("agent without inference", 4, budget_per_s=NO_INFERENCE),
             Agent("agent without detector", 4, detector="none"),
             Motion(4),
             Ffmpeg(4),
@@ -99,7 +97,7 @@ SCENES = (
     ),
     Scene(
         "street",
-        "a Vietnamese street with dozens of motorbikes, looped; 10 inferences a second and none",
+        "a Vietnamese street with dozens of motorbikes, looped; with the model and without inference",
         Clip(STREET, height=320),  # nearest to its own shape that motion takes
         (
             Agent("agent", 1),

@@ -37,7 +37,7 @@ def measure(scene: Scene, plan: Plan) -> list[Result]:
         for program in scene.programs:
             own = plan.own_folder(f"{scene.name}/{_id(program)}")
             own_urls = urls[: program.cameras]
-            stage = Stage(own, own_urls, scene.clip.size, broker.port, plan.model, main_url)
+            stage = Stage(own, own_urls, scene.clip.size, broker.port, main_url)
             running.append(stack.enter_context(Running(program, stage)))
         time.sleep(scene.settle_s)
         for one in running:

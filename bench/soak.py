@@ -99,7 +99,6 @@ class Bed:
     cameras: RtspServer
     broker: Mosquitto
     centre: Centre
-    model: str
     _changes: int = 0
 
     def config(self) -> Path:
@@ -124,10 +123,9 @@ class Bed:
                 "spread_s": 0,
                 "delivery": "confirmed",
             },
-            detector=self.model,
         )
         config = json.loads(path.read_text(encoding="utf-8"))
-        config["detector"] |= {"min_score": score, "budget_per_s": 6}
+        config["detector"] |= {"min_score": score, "budget_ms_per_s": 100}
         path.write_text(json.dumps(config), encoding="utf-8")
         return path
 
@@ -192,7 +190,7 @@ def soak(plan: Plan, seconds: float) -> dict[str, Any]:
         centre = Centre(plan.own_folder("centre"), broker.port, "de-tham")
         stack.callback(centre.kill)
         centre.start_process()
-        bed = Bed(plan.own_folder("agent"), cameras, broker, centre, plan.model)
+        bed = Bed(plan.own_folder("agent"), cameras, broker, centre)
         agent = stack.enter_context(AgentProcess(bed.config()))
         began_mono = time.monotonic()
         read = {"agent": Process(agent.process.pid, began_mono), "centre": Process(centre.pid, began_mono)}

@@ -68,7 +68,6 @@ def measure(plan: Plan) -> list[Result]:
                 own,
                 cameras=[{"id": f"cam-{n}", "url": url, **report} for n in range(1, CAMERAS + 1)],
                 broker_port=broker.port,
-                detector="hog",  # finds the drawn walkers
                 gateway={"id": f"site-{number}", "ward": "bench"},
                 heartbeat_s=HEARTBEAT_S,
             )

@@ -22,13 +22,19 @@ from bench.drawing import Visit
 from bench.plan import Plan
 from bench.result import Result
 from edge_agent import config
-from edge_agent.assembly import Eyes, Site, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import (
+    DetectorAccess,
+    Site,
+    budget_of,
+    build_pipeline,
+    model_ref,
+    use_one_opencv_thread,
+)
 from edge_agent.capture.decoder import Decoder
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.ring import Connection
 from edge_agent.config.settings import Settings
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.hog import HogDetector
+from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventMaker
 from edge_agent.model import Frame
@@ -167,8 +173,9 @@ def _look(reader: Reader, pipeline: Pipeline, seen: Sightings) -> None:
 
 def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline:
     camera, min_score = settings.cameras[0], settings.detector.min_score
-    detector = HogDetector(settings.detector.labels, min_score)
-    eyes = Eyes(detector, InlineInference(detector), Budget(settings.detector.budget_per_s, (camera.id,)))
+    detector = choose_detector(settings.detector).detector
+    assert detector is not None
+    access = DetectorAccess(InlineInference(detector), budget_of(settings.detector, (camera.id,)))
     events = EventMaker(
         settings.gateway,
         clock=clock,
@@ -176,5 +183,5 @@ def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline
         clock_synced=lambda: True,
         model=model_ref(detector),
     )
-    site = Site(eyes, min_score, events, seen, UTC, frozenset())
+    site = Site(access, min_score, events, seen, UTC, frozenset())
     return build_pipeline(camera, site, "bench")

@@ -1,7 +1,7 @@
 """Runs the agent on a clip into a private broker, and shows what a subscriber sees.
 
-Environment, as `make run` passes it on: ``CLIP`` (file or URL; default vtest.avi), ``MODEL`` (.tflite, hog or
-none), ``DURATION`` (seconds; default until Ctrl-C).
+Environment, as `make run` passes it on: ``CLIP`` (file or URL; default vtest.avi), ``MODEL`` (.tflite, auto
+or none), ``DURATION`` (seconds; default until Ctrl-C).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from demo.agent import AgentProcess, write_config
 from demo.broker import Broker, find_mosquitto
-from demo.model import pick_model
 from demo.options import WrongUsage, read_options
 from demo.picture import BestPicture
 from demo.sources import OutboxSource, Subscriber
@@ -29,6 +28,10 @@ CACHE = Path(".cache")
 RUN = CACHE / "run"
 CLIP = CACHE / "vtest.avi"
 PICTURE = CACHE / "best-detection.jpg"
+_SHOWN = {
+    "auto": "the model that ships",
+    "none": "none: no objects are reported, only that the camera is well",
+}
 
 
 def main() -> int:
@@ -47,8 +50,8 @@ def main() -> int:
         stack.enter_context(foreground())
         program = find_mosquitto()
         broker = stack.enter_context(Broker(program, RUN)) if program else None
-        model = pick_model(options.model, CACHE / "models", view.say)
-        config = write_config(RUN, options.clip, model, broker.port if broker else None)
+        config = write_config(RUN, options.clip, options.model, broker.port if broker else None)
+        view.say(f"detector  {_SHOWN.get(options.model, options.model)}")
         view.say(f"clip      {masked(options.clip)}")
         view.say(
             f"broker    mosquitto on 127.0.0.1:{broker.port}"

@@ -23,7 +23,7 @@ class WrongUsage(Exception):
 @dataclass(frozen=True, slots=True)
 class Options:
     clip: str  # file or URL; may have a camera's password in it
-    model: str | None  # a file, hog or none; None: the best there is
+    model: str  # a value for ``detector.model``
     duration_s: float
 
 
@@ -33,10 +33,11 @@ def read_options(environ: MutableMapping[str, str], default_clip: Path, folder: 
     ``folder`` is for a configuration that is only tried. Raises WrongUsage.
     """
     clip = environ.pop("CLIP", "") or str(default_clip)
-    model = environ.get("MODEL") or None
+    model = environ.get("MODEL") or "auto"
     duration_s = _duration_s(environ.get("DURATION", ""))
-    if model is not None:
+    if model not in ("auto", "none"):
         _check_model(model)
+        model = str(Path(model).resolve())
     if "://" in clip or clip.startswith("v4l2:"):
         _check_url(clip, folder)
     else:
@@ -55,10 +56,8 @@ def _duration_s(text: str) -> float:
 
 
 def _check_model(model: str) -> None:
-    if model in ("hog", "none", "auto"):
-        return
     if not Path(model).exists():
-        raise WrongUsage(f"MODEL={model}: there is no such file; a model is FILE.tflite, hog or none")
+        raise WrongUsage(f"MODEL={model}: there is no such file; a model is FILE.tflite, auto or none")
     try:
         LiteRtDetector(Path(model), ("person",), 0.5)
     except DetectorError as error:

@@ -58,7 +58,7 @@ from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import Usage
 from edge_agent.outbox import Outbox
 from edge_agent.reload import Configuration, Instead, Reloads
-from edge_agent.sight import Sight
+from edge_agent.shared_detector import SharedDetector
 from edge_agent.state_file import make_folder
 from edge_agent.wire import Birth
 
@@ -102,9 +102,9 @@ class Agent:
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
         allowance = Allowance()
-        self._sight = Sight(settings, allowance)
+        self._detector = SharedDetector(settings, allowance)
         self._events = EventMaker(
-            gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._sight.model
+            gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._detector.model
         )
         self._room = EvidenceRoom(settings, self._events, clock, boot_id, self._synced)
         self._usage = Usage(
@@ -178,7 +178,7 @@ class Agent:
 
     def _make_cameras(self, settings: Settings, allowance: Allowance, repeat_files: bool) -> Cameras:
         site = Site(
-            self._sight.eyes,
+            self._detector.access,
             settings.detector.min_score,
             self._events,
             self._room.outbox,
@@ -240,7 +240,7 @@ class Agent:
             outbox=self._room.outbox.stats,
             mqtt=self._publisher.health,
             online=lambda: self._publisher.online,
-            detector=self._sight.stats,
+            detector=self._detector.stats,
             cameras=self._cameras.statuses,
             configuration=lambda: (*self._configuration.lines(), *self.commands.config_lines()),
             config=self.commands.config,
@@ -278,20 +278,20 @@ class Agent:
         self._room.close_left_open()
         self.commands.listen(self._supervisor)
         self._publisher.start()
-        self._sight.start()
+        self._detector.start()
         self._room.recorder.start()
         if self._collector.restore():
             self._collector.loop.start()
             self._supervisor.watch(self._collector.loop)
         self._cameras.start()
         self.commands.start(self._supervisor)
-        for loop in (self._publisher.loop, self._room.recorder.loop, *self._sight.loops):
+        for loop in (self._publisher.loop, self._room.recorder.loop, *self._detector.loops):
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
         settings = self._configuration.settings
         for line in (*settings.warnings, *self._configuration.lines()):
             log.warning("%s", line)
-        self._sight.tell()
+        self._detector.log_choice()
         told = (__version__, settings.gateway.id, len(settings.cameras))
         log.info("edge-agent %s runs as %s with %d cameras", *told)
         self._systemd.ready("started")
@@ -347,7 +347,7 @@ class Agent:
     def _take_over(self, settings: Settings, extents: Mapping[str, Extent]) -> None:
         before = {camera.id for camera in self._heartbeats.settings.cameras}
         camera_ids = [camera.id for camera in settings.cameras]
-        self._sight.budget.share_among(camera_ids)
+        self._detector.budget.share_among(camera_ids)
         self._cameras.change(settings.cameras, extents)
         for camera_id in before.difference(camera_ids):
             self._box_events.forget(camera_id)
@@ -382,7 +382,7 @@ class Agent:
             session,
             read_boot_id(),
             self._boot.reason,
-            self._sight.birth(),
+            self._detector.birth(),
             library_versions(),
             self._sysroot,
             evidence_key=self._room.chain.public_key,
@@ -405,7 +405,7 @@ class Agent:
         self._camera_clocks.stop()
         self._collector.loop.stop()
         self._cameras.stop()
-        self._sight.stop()
+        self._detector.stop()
         self._cameras.join_pipelines(deadline - 1.0)
         self._room.finish_clips()
         self._heat.end()
@@ -420,5 +420,5 @@ class Agent:
         self._usage.save()
         self._clock_sync.save()
         self._cameras.join_readers(deadline)
-        self._sight.join(deadline)
+        self._detector.join(deadline)
         log.info("edge-agent stopped")

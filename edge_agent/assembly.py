@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from functools import partial
@@ -12,6 +12,7 @@ import cv2
 
 from edge_agent.allowance import Allowance
 from edge_agent.collection.collector import Collector
+from edge_agent.config import settings
 from edge_agent.config.settings import (
     AnyRule,
     Camera,
@@ -25,9 +26,7 @@ from edge_agent.config.settings import (
 )
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
-from edge_agent.detection.looks import LookPlanner
-from edge_agent.detection.stage import DetectionStage
-from edge_agent.detection.sweep import Sweep
+from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import Inference
 from edge_agent.events import Appender, ClipSource, EventMaker, EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
@@ -36,7 +35,7 @@ from edge_agent.hits import ViewHit
 from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.overrides import Override, Overrides
-from edge_agent.pipeline import LookStage, Pipeline, Rule, ViewStage
+from edge_agent.pipeline import DetectionStage, Pipeline, Rule, ViewStage
 from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.lines import LineWatch
@@ -51,19 +50,24 @@ from edge_agent.wire import ModelRef
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
-    """The detector that all cameras of a box share, and what they may spend on it."""
+class DetectorAccess:
+    """The detector that all cameras of a gateway share, and what they may spend on it."""
 
-    detector: Detector
     inference: Inference
     budget: Budget
+
+
+def budget_of(
+    detector: settings.Detector, camera_ids: Iterable[str], allowance: Allowance | None = None
+) -> Budget:
+    return Budget(detector.budget_ms_per_s, camera_ids, allowance, detector.budget_per_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """What all cameras of a box have in common."""
 
-    eyes: Eyes | None  # None: no detector
+    detection: DetectorAccess | None  # None: no detector
     min_score: float
     events: EventMaker
     outbox: Appender
@@ -83,18 +87,18 @@ class Site:
         return self.overrides.of(camera_id, rule_id) is Override.MASK
 
 
-def as_far_as_useful(camera: Camera, eyes: Eyes | None) -> Camera:
+def as_far_as_useful(camera: Camera, detection: DetectorAccess | None) -> Camera:
     """Without a detector no track is ever believed and no object told: then ``gear: auto`` is keyframes only,
     which show that the camera is well."""
-    if eyes is not None or camera.analyse.gear is not GearChoice.AUTO:
+    if detection is not None or camera.analyse.gear is not GearChoice.AUTO:
         return camera
     return replace(camera, analyse=replace(camera.analyse, gear=GearChoice.IDLE))
 
 
-class Blind:
-    """Detection stage of a box without a detector."""
+class NoDetection:
+    """Detection stage of a gateway without a detector."""
 
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         return NO_LOOKS
 
 
@@ -136,7 +140,7 @@ def build_pipeline(
     return Pipeline(
         motion=MotionDetector(camera.masks),
         view=_view_stage(camera, site, folder),
-        detection=_look_stage(camera, site.eyes),
+        detection=_detection_stage(camera, site.detection),
         tracking=Tracker(camera.id, boot_tag, site.min_score),
         evidence=pictures if site.collector is None else site.collector.observing(camera, pictures),
         rules=_rules(camera, site, folder),
@@ -159,12 +163,8 @@ def _view_stage(camera: Camera, site: Site, folder: Path | None) -> ViewStage:
     return CameraView(camera.id, masks, folder if site.seal_to is None else None)
 
 
-def _look_stage(camera: Camera, eyes: Eyes | None) -> LookStage:
-    if eyes is None:
-        return Blind()
-    planner = LookPlanner(eyes.detector.input_size, eyes.detector.side_per_object)
-    sweep = Sweep(lambda: eyes.budget.share_per_s)
-    return DetectionStage(camera, eyes.inference, planner, sweep, eyes.budget)
+def _detection_stage(camera: Camera, access: DetectorAccess | None) -> DetectionStage:
+    return NoDetection() if access is None else ObjectDetection(camera, access.inference, access.budget)
 
 
 def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:

@@ -78,7 +78,7 @@ class RunningCamera:
         opener: Opener = open_source,
     ) -> None:
         """``folder``: for what its stages keep over a restart."""
-        self.camera = as_far_as_useful(camera, site.eyes)
+        self.camera = as_far_as_useful(camera, site.detection)
         self._site = site
         self._clock = clock
         self._folder = folder
@@ -110,7 +110,7 @@ class RunningCamera:
 
     def change(self, camera: Camera, *, rules_only: bool) -> None:
         """Other settings for the same stream: with other rules only, tracks and background stay."""
-        old, self.camera = self.camera, as_far_as_useful(camera, self._site.eyes)
+        old, self.camera = self.camera, as_far_as_useful(camera, self._site.detection)
         adapt = partial(change_rules, old=old, new=self.camera, site=self._site, folder=self._folder)
         self.lane.change(Change(partial(self._build, self.camera), adapt if rules_only else None))
 

@@ -176,6 +176,11 @@ class Picture(Protocol):
         """A fresh BGR copy of ``region`` with the camera's own pixels; only that part is converted."""
         ...
 
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+        """A fresh BGR copy of ``region``, ``size`` (width, height) pixels large; scaled before it is
+        converted."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Outline:
@@ -188,6 +193,9 @@ class Outline:
         raise LookupError("the pixels of this picture are gone")
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
+        raise LookupError("the pixels of this picture are gone")
+
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
         raise LookupError("the pixels of this picture are gone")
 
 

@@ -65,9 +65,9 @@ class ViewStage(Protocol):
         ...
 
 
-class LookStage(Protocol):
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
-        """Show the detector what is worth an inference, within the budget; blocks until it is done."""
+class DetectionStage(Protocol):
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+        """Have the frame analysed where that is worth an inference, within the budget; blocks until it is."""
         ...
 
 
@@ -135,7 +135,7 @@ class Pipeline:
         self,
         motion: MotionStage,
         view: ViewStage,
-        detection: LookStage,
+        detection: DetectionStage,
         tracking: TrackStage,
         evidence: EvidenceStage,
         rules: Sequence[Rule],
@@ -156,7 +156,7 @@ class Pipeline:
         motion = self.motion.update(frame)
         for hit in self.view.update(frame, motion):
             self.sink.accept(hit, frame)
-        looks = self.view.weigh(self.detection.look(frame, motion, self.tracking.tracks))
+        looks = self.view.weigh(self.detection.detect(frame, motion, self.tracking.tracks))
         tracks = self.tracking.update(frame, motion, looks)
         self.evidence.observe(frame, tracks)
         for rule in self.rules:

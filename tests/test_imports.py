@@ -55,7 +55,7 @@ COMPOSITION = {
     "conformance",
     "asyncapi",
     "assembly",
-    "sight",
+    "shared_detector",
     "evidence_room",
     "collection",
     "collect_cli",

@@ -74,7 +74,7 @@ class Nothing:
 
     tracks: tuple[Track, ...] = ()
 
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         return NO_LOOKS
 
     def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:

@@ -48,7 +48,7 @@ class Finds:
 
     def reset(self) -> None: ...
 
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         return NO_LOOKS
 
     def lose_sight(self) -> tuple[Track, ...]:

@@ -43,6 +43,9 @@ class LumaPicture:
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         raise NotImplementedError("motion looks at luma only")
 
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+        raise NotImplementedError("motion looks at luma only")
+
 
 class Ours:
     """edge_agent.motion."""

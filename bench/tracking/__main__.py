@@ -1,6 +1,6 @@
 """``python -m bench.tracking``: the agent's stages on real clips, scored against hand-made truth.
 
-Needs ``EDGE_AGENT_TEST_DATA`` (models/ and video/); ``EDGE_AGENT_VTEST`` adds OpenCV's vtest.avi.
+Needs ``EDGE_AGENT_TEST_DATA`` (video/); ``EDGE_AGENT_VTEST`` adds OpenCV's vtest.avi.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bench.tracking.score import Score, Scorer, Step
 from bench.tracking.street import STARTS, Street
 from bench.tracking.truth import read_truth, scaled
 from edge_agent.capture.replay import VideoFile
+from edge_agent.detection.choose import SHIPPED
 from edge_agent.model import TWO_WHEELER, Frame, Track
 from edge_agent.pipeline import Insight
 
@@ -34,11 +35,11 @@ SKIPS = (0, 1, 2, 3, 5, 7)
 def main() -> int:
     arguments = _arguments()
     data = Path(os.environ.get("EDGE_AGENT_TEST_DATA", ""))
-    model = data / "models" / arguments.model
-    if not model.exists():
-        print(f"EDGE_AGENT_TEST_DATA must point to a folder with models/{arguments.model} and video/")
+    model = arguments.model
+    if not (data / "video").exists():
+        print("EDGE_AGENT_TEST_DATA must point to a folder with video/")
         return 2
-    setup = Setup(model, budget_per_s=arguments.budget)
+    setup = Setup(model, budget_ms_per_s=arguments.budget)
     clip = data / "video" / f"{STREET}.mp4"
     if clip.exists():
         _street(scaled(clip, arguments.cache), setup)
@@ -52,8 +53,8 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.tracking", description=__doc__)
-    parser.add_argument("--model", default="yolox_nano_float16_quantize.tflite")
-    parser.add_argument("--budget", type=float, default=10.0, help="inferences a second of clip time")
+    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--budget", type=float, default=500.0, help="ms of inference a second of clip time")
     parser.add_argument("--quick", action="store_true", help="each clip once, from its first frame")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "edge-agent-bench")
     return parser.parse_args()
@@ -101,7 +102,7 @@ def _streets(street: Street, setup: Setup) -> None:
 def _footer(frame: Frame, tracks: tuple[Track, ...], setup: Setup) -> str:
     return (
         f"frame {frame.number}, {frame.captured_mono:.1f} s; confirmed tracks: {len(tracks)}; "
-        f"{setup.model.stem}, {setup.budget_per_s:g} inferences/s, {setup.fps:g} fps, 640 wide"
+        f"{setup.model.stem}, {setup.budget_ms_per_s:g} ms of inference/s, {setup.fps:g} fps, 640 wide"
     )
 
 

@@ -14,17 +14,15 @@ from edge_agent.capture.replay import ClipFrame
 from edge_agent.capture.sampling import Sampler
 from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import LOOK_FLOOR
+from edge_agent.detection.choose import FLOOR
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.detection.looks import LookPlanner
-from edge_agent.detection.stage import DetectionStage
-from edge_agent.detection.sweep import Sweep
+from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
 from edge_agent.hits import Hit
 from edge_agent.model import LABELS, Box, Frame, Looks, Motion, Track, Tracks
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import Insight, LookStage, MotionStage, Pipeline, TrackStage
+from edge_agent.pipeline import DetectionStage, Insight, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker
 
 CAMERA_ID = "bench"
@@ -66,13 +64,13 @@ class TimedMotion:
         self._inner.reset()
 
 
-class TimedLooks:
-    def __init__(self, inner: LookStage, costs: Costs) -> None:
+class TimedDetection:
+    def __init__(self, inner: DetectionStage, costs: Costs) -> None:
         self._inner, self._costs = inner, costs
 
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         start = time.thread_time()
-        looks = self._inner.look(frame, motion, tracks)
+        looks = self._inner.detect(frame, motion, tracks)
         self._costs.detection += time.thread_time() - start
         self._costs.inferences += len(looks.looked)
         return looks
@@ -109,7 +107,7 @@ Watch = Callable[[Frame, Insight], None]
 class Setup:
     model: Path
     fps: float = 5.0
-    budget_per_s: float = 10.0
+    budget_ms_per_s: float = 500.0
     min_score: float = 0.5
     labels: tuple[str, ...] = LABELS
 
@@ -137,19 +135,13 @@ def run(frames: Iterable[Frame], setup: Setup, watch: Watch) -> Costs:
 
 
 def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
-    detector = LiteRtDetector(setup.model, setup.labels, min(setup.min_score, LOOK_FLOOR))
-    budget = Budget(setup.budget_per_s, (camera.id,))
-    looks = DetectionStage(
-        camera,
-        InlineInference(detector),
-        LookPlanner(detector.input_size, detector.side_per_object),
-        Sweep(lambda: budget.share_per_s),
-        budget,
-    )
+    detector = LiteRtDetector(setup.model, setup.labels, min(setup.min_score, FLOOR))
+    budget = Budget(setup.budget_ms_per_s, (camera.id,))
+    detection = ObjectDetection(camera, InlineInference(detector), budget)
     return Pipeline(
         motion=TimedMotion(MotionDetector(), costs),
         view=Unwatched(),
-        detection=TimedLooks(looks, costs),
+        detection=TimedDetection(detection, costs),
         tracking=TimedTracker(Tracker(camera.id, "0", setup.min_score), costs),
         evidence=NoSnapshots(),
         rules=(),

@@ -8,6 +8,7 @@ taken for BT.601, which is what libswscale, and so every tool that models were t
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -102,6 +103,22 @@ class YuvPicture:
         colour = _convert(frame, layout, left, top, x2, y2)
         return np.ascontiguousarray(colour[y1 - top :, x1 - left :])
 
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+        """Scales the three planes and converts what is left: of 640x360 to 416x234 a quarter of the cost of
+        the other order, of 1920x1080 a tenth."""
+        frame = self._planar_frame()
+        x1, y1, x2, y2 = region.to_pixels(frame.width, frame.height)
+        luma = _plane(frame, 0)[y1:y2, x1:x2]
+        if region == FULL_PICTURE and self._luma is not None and self._luma.shape[1] >= size[0]:
+            luma = self._luma  # scaled down already, for motion
+        if frame.format.name == "gray":
+            return cv2.cvtColor(_scaled(luma, size), cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+        layout = _LAYOUTS[frame.format.name]
+        rows = slice(y1 >> layout.shift_y, -(-y2 >> layout.shift_y))
+        columns = slice(x1 >> layout.shift_x, -(-x2 >> layout.shift_x))
+        planes = (luma, *_chroma(frame, layout, rows, columns))
+        return _to_bgr(frame, [_scaled(plane, size) for plane in planes])
+
     def _planar_frame(self) -> VideoFrame:
         if self._planar is None:
             known = self._frame.format.name in _LAYOUTS or self._frame.format.name == "gray"
@@ -140,6 +157,10 @@ class ArrayPicture:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return self._bgr[y1:y2, x1:x2].copy()
 
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
+        return _scaled(self._bgr[y1:y2, x1:x2], size)
+
 
 def _at_most(luma: Gray, max_width: int | None) -> Gray:
     """``luma`` itself, or a read-only copy ``max_width`` wide with the same aspect; no side gets under
@@ -152,6 +173,15 @@ def _at_most(luma: Gray, max_width: int | None) -> Gray:
     small: Gray = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     small.flags.writeable = False
     return small
+
+
+def _scaled(pixels: Plane, size: tuple[int, int]) -> Plane:
+    """Linear sampling skips nothing down to half the size; what is more goes in two steps, for a third of the
+    cost of averaging over every pixel."""
+    if pixels.shape[1] > 2 * size[0]:
+        pixels = cv2.resize(pixels, (2 * size[0], 2 * size[1]))  # type: ignore[assignment]
+        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(pixels, size)  # type: ignore[return-value]
 
 
 def _plane(frame: VideoFrame, index: int) -> Plane:
@@ -172,9 +202,13 @@ def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int
     height, width = luma.shape
     u = _enlarged(u, layout)[:height, :width]
     v = _enlarged(v, layout)[:height, :width]
+    return _to_bgr(frame, [luma, u, v])
+
+
+def _to_bgr(frame: VideoFrame, planes: Sequence[Plane]) -> Colour:
     full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
     matrix = _matrix(_LUMA_WEIGHTS.get(int(frame.colorspace), _BT601), full)
-    return cv2.transform(cv2.merge([luma, u, v]), matrix)  # type: ignore[return-value]
+    return cv2.transform(cv2.merge(planes), matrix)  # type: ignore[return-value]
 
 
 def _chroma(frame: VideoFrame, layout: _Layout, rows: slice, columns: slice) -> tuple[Plane, Plane]:

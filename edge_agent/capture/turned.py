@@ -55,6 +55,17 @@ class TurnedPicture:
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         """A fresh copy of the pixels that ``region`` touches."""
+        return np.ascontiguousarray(np.rot90(self._picture.bgr(self._there(region)), self._turns))
+
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+        lying = (size[1], size[0]) if self._turns % 2 else size
+        turned = np.rot90(self._picture.scaled(lying, self._there(region)), self._turns)
+        return np.ascontiguousarray(turned)
+
+    def _there(self, region: Box) -> Box:
+        """``region`` in the picture as it lies."""
+        if region == FULL_PICTURE:
+            return region
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         width, height = self.width, self.height
         for _ in range(self._turns):
@@ -62,5 +73,4 @@ class TurnedPicture:
             x1, y1, x2, y2 = height - y2, x1, height - y1, x2
             width, height = height, width
         # Well inside the outer pixels, so that rounding takes exactly these.
-        there = Box.from_pixels(x1 + 0.25, y1 + 0.25, x2 - 0.25, y2 - 0.25, width, height)
-        return np.ascontiguousarray(np.rot90(self._picture.bgr(there), self._turns))
+        return Box.from_pixels(x1 + 0.25, y1 + 0.25, x2 - 0.25, y2 - 0.25, width, height)

@@ -48,7 +48,7 @@ class Ladder:
     keyframes_only_c: float
     hysteresis_c: float = 4.0  # so far below a threshold its step is over
     dwell_s: float = 60.0  # ... and for so long
-    inference_share: float = 0.5  # of ``detector.budget_per_s``, from the first step on
+    inference_share: float = 0.5  # of ``detector.budget_ms_per_s``, from the first step on
     fps_share: float = 0.5  # of each camera's ``analyse.fps``, from the second
 
     @property

@@ -145,12 +145,13 @@ class Collecting:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    model: str  # auto | hog | none | path of a .tflite file
+    model: str  # auto | none | path of a .tflite file
     labels: tuple[str, ...]
     min_score: float
     threads: int
-    budget_per_s: float  # inferences a second for all cameras together
+    budget_ms_per_s: float  # of inference, for all cameras together
     delegate: str | None  # from the profile: library of an external delegate, e.g. libedgetpu.so.1
+    budget_per_s: float | None = None  # inferences a second for all cameras together; None: no such limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
 from edge_agent.detection.coco import COCO_80
 from edge_agent.errors import DetectorError
+
+OWN_METADATA = "edge_agent_model.json"
+"""What ``training/export.py`` appends to a model."""
 
 _ALIASES = {
     "motorbike": "motorcycle",
@@ -26,7 +30,7 @@ _NOTHING = {"???", "", "n/a", "background", "__background__"}
 def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
     """One label per class number; ``???`` where a number means nothing.
 
-    Looked for in this order: the zip that TFLite metadata is (appended to the model),
+    Looked for in this order: the zip that is appended to the model, as TFLite's metadata or our own,
     ``<model's stem>.txt``, ``labels.txt``, and, when ``classes`` is known, the only ``*label*.txt``
     beside the model with just so many lines. Without any, 80 classes are those of COCO, as in every
     published model. Raises DetectorError when there is none or the number of lines is not ``classes``.
@@ -64,9 +68,11 @@ def _embedded(model: Path) -> tuple[str, str] | None:
     try:
         with zipfile.ZipFile(model) as archive:
             for name in archive.namelist():
+                if name == OWN_METADATA:
+                    return f"{model}:{name}", "\n".join(json.loads(archive.read(name))["labels"])
                 if name.endswith(".txt"):
                     return f"{model}:{name}", archive.read(name).decode("utf-8", "replace")
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, LookupError, TypeError):
         return None  # most models carry no metadata
     return None
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.detection.coco import COCO_80
 from edge_agent.errors import DetectorError
 from edge_agent.secrets import masked
 
@@ -29,14 +28,13 @@ _CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One model file. ``labels`` is empty when the file carries its own."""
+    """One model file, with its labels in it or of COCO's 80 classes."""
 
     file: str
     sha256: str
     size_bytes: int
     sources: tuple[str, ...]  # public addresses, tried in turn
     licence: str
-    labels: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -53,7 +51,6 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
             "yolox_nano_float16_quantize.tflite",
         ),
         licence="Apache-2.0",
-        labels=COCO_80,
     ),
     CatalogueEntry(
         # The same address and sha256 are pinned in MediaPipe's third_party/external_files.bzl.
@@ -67,7 +64,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         licence="Apache-2.0",
     ),
 )
-"""Best first (docs/design/detection.md says why): ``detector.model: auto`` takes the first that is there."""
+"""Best first (docs/design/detection.md says why): what ``fetch`` gets without a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +84,6 @@ def entry_named(name: str) -> CatalogueEntry:
     raise DetectorError(f"{name} is not in the catalogue; these are: {known}")
 
 
-def fetch_models(
-    dest: Path,
-    *,
-    entries: Sequence[CatalogueEntry] | None = None,
-    source: str | None = None,
-    timeout_s: float = 10.0,
-) -> list[Fetched]:
-    """Make sure that each of ``entries`` is in ``dest``, whole and with the pinned sha256; without
-    ``entries`` the best of the catalogue that can be had.
-
-    ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
-    up to ``timeout_s`` a file. A file appears under its name only when it is complete and right.
-    Raises DetectorError that names every source that was tried and why it did not do.
-    """
-    if entries is None:
-        return [fetch_best(dest, source=source, timeout_s=timeout_s)]
-    return [_fetch(dest, entry, source, timeout_s) for entry in entries]
-
-
 def fetch_best(
     dest: Path,
     *,
@@ -113,7 +91,12 @@ def fetch_best(
     source: str | None = None,
     timeout_s: float = 10.0,
 ) -> Fetched:
-    """Make sure that the first of ``entries`` that can be had is in ``dest``; see ``fetch_models``."""
+    """Make sure that the first of ``entries`` that can be had is in ``dest`` with the pinned sha256.
+
+    ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
+    up to ``timeout_s`` a file. A file appears under its name only when it is complete and right.
+    Raises DetectorError that names every source that was tried and why it did not do.
+    """
     passed_over: list[str] = []
     for entry in entries:
         try:
@@ -126,7 +109,6 @@ def fetch_best(
 def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: float) -> Fetched:
     target = dest / entry.file
     if is_intact(target, entry):
-        _write_labels(target, entry)
         return Fetched(entry, target, None)
     reasons = []
     for place in _places(entry, source):
@@ -137,7 +119,6 @@ def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: flo
             reasons.append(f"{place}: {error}")
             continue
         _write(target, content)
-        _write_labels(target, entry)
         return Fetched(entry, target, str(place))
     raise _NotFetched(f"{entry.file} could not be fetched; nothing was changed. " + "; ".join(reasons))
 
@@ -216,12 +197,6 @@ def _check(content: bytes, entry: CatalogueEntry) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if digest != entry.sha256:
         raise _Unusable(f"another file: sha256 {digest} instead of {entry.sha256}")
-
-
-def _write_labels(model: Path, entry: CatalogueEntry) -> None:
-    beside = model.with_suffix(".txt")
-    if entry.labels and not beside.exists():
-        _write(beside, ("\n".join(entry.labels) + "\n").encode())
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -7,93 +7,62 @@ arXiv:2006.04388: the distance from a point to an edge, in strides, is the mean 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from edge_agent.detection.detector import Fit
-from edge_agent.detection.tensors import Floats, Tensor, TensorInfo
-from edge_agent.model import PERSON, TWO_WHEELER, Box, Detection
+from edge_agent.detection.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
 
 _STRIDES = (8, 16, 32, 64)
 _BINS = 8  # of one edge's distribution
-_MEAN = np.array((103.53, 116.28, 123.675), np.float32)  # BGR, as the published models are trained
-_STD = np.array((57.375, 57.12, 58.395), np.float32)
-_RIDER_AND_MACHINE = ((PERSON, TWO_WHEELER), (TWO_WHEELER, PERSON))
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """One stride. ``scores`` and ``edges`` are numbers of outputs."""
-
-    stride: int
-    columns: int
-    scores: int
-    edges: int
+_MEAN = (103.53, 116.28, 123.675)  # BGR, as the published models are trained
+_STD = (57.375, 57.12, 58.395)
 
 
 class PicoDetDecoder:
     """Input [1, h, w, 3], BGR, normalised; outputs by stride [1, points, classes] and [1, points, 32]."""
 
-    side_per_object = 2.5  # riders of the reference street found, by side: 1.6 93 %, 2.5 94, 4 88
+    stretches = True  # trained with Resize, keep_ratio: False
+    rider_is_one = False
 
-    def __init__(
-        self, input_info: TensorInfo, outputs: Sequence[TensorInfo], levels: Sequence[_Level]
-    ) -> None:
+    def __init__(self, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> None:
+        self.input = InputTable(input_info, _MEAN, _STD)
         self._outputs = outputs
-        self._levels = levels
-        _, height, width, _ = input_info.shape
-        self.input_size = (width, height)
-        self.classes: int | None = outputs[levels[0].scores].shape[2]
+        self.classes: int | None = outputs[0].shape[2]
 
     @classmethod
     def recognise(cls, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> PicoDetDecoder | None:
         """A decoder when the signature fits, else None."""
         shape = input_info.shape
-        if len(shape) != 4 or shape[3] != 3 or input_info.scale or len(outputs) != 2 * len(_STRIDES):
+        if len(shape) != 4 or shape[3] != 3 or len(outputs) != 2 * len(_STRIDES):
             return None
-        shapes = [output.shape for output in outputs]
-        levels = []
-        for number, stride in enumerate(_STRIDES):
-            columns = -(-shape[2] // stride)
-            points = -(-shape[1] // stride) * columns
-            edges = number + len(_STRIDES)  # the scores of all strides come first
-            if shapes[number][:2] != (1, points) or shapes[edges] != (1, points, 4 * _BINS):
-                return None
-            levels.append(_Level(stride, columns, number, edges))
-        return cls(input_info, outputs, levels)
+        points = [-(-shape[1] // stride) * -(-shape[2] // stride) for stride in _STRIDES]
+        scores, edges = outputs[:4], outputs[4:]
+        if any(score.shape[:2] != (1, n) for score, n in zip(scores, points, strict=True)):
+            return None
+        if any(edge.shape != (1, n, 4 * _BINS) for edge, n in zip(edges, points, strict=True)):
+            return None
+        return cls(input_info, outputs)
 
-    def fit(self, crop_size: tuple[int, int]) -> Fit:
-        # Trained on pictures that were stretched (Resize with keep_ratio: False).
-        return Fit.stretch(self.input_size)
+    def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
+        return Candidates.joined(
+            [self._level(outputs, number, stride, floor) for number, stride in enumerate(_STRIDES)]
+        )
 
-    def write(self, resized: Tensor, tensor: Tensor) -> None:
-        np.subtract(resized, _MEAN, out=tensor[0])
-        tensor[0] /= _STD
+    def _level(self, outputs: Sequence[Tensor], number: int, stride: int, floor: float) -> Candidates:
+        at = number + len(_STRIDES)  # the scores of all strides come first
+        scores = self._outputs[number].real(outputs[number])[0]
+        points, classes = np.nonzero(scores >= floor)
+        edges = self._outputs[at].real(outputs[at][:, points])[0]
+        columns = -(-self.input.size[0] // stride)
+        middles = np.stack([points % columns, points // columns], axis=1) + 0.5
+        distances = _means(edges)
+        corners = np.hstack([middles - distances[:, :2], middles + distances[:, 2:]]) * stride
+        boxes = (corners / np.tile(self.input.size, 2)).astype(np.float32)
+        return Candidates(boxes, scores[points, classes], classes)
 
-    def decode(
-        self, outputs: Sequence[Tensor], labels: Sequence[str], floors: Sequence[float]
-    ) -> list[Detection]:
-        found = []
-        for level in self._levels:
-            scores = self._outputs[level.scores].real(outputs[level.scores])[0]
-            points, numbers = np.nonzero(scores >= np.array(floors, np.float32))
-            edges = self._outputs[level.edges].real(outputs[level.edges][:, points])[0]
-            boxes = self._boxes(level, points, edges).tolist()
-            for box, number, score in zip(
-                boxes, numbers.tolist(), scores[points, numbers].tolist(), strict=True
-            ):
-                found.append(Detection(labels[number], min(1.0, score), Box(*box)))
-        return found
 
-    def _boxes(self, level: _Level, points: Tensor, edges: Floats) -> Floats:
-        """[n, 4] in 0..1 of the input. ``edges``: [n, 32], left, top, right, bottom."""
-        weights = np.exp(edges - edges.max(axis=1, keepdims=True)).reshape(-1, 4, _BINS)
-        distances = weights @ np.arange(_BINS, dtype=np.float32) / weights.sum(axis=2)
-        centres = np.stack([points % level.columns, points // level.columns], axis=1) + 0.5
-        corners = np.hstack([centres - distances[:, :2], centres + distances[:, 2:]]) * level.stride
-        return np.asarray(corners / np.tile(self.input_size, 2), np.float32)
-
-    def same(self, better: Detection, other: Detection) -> bool:
-        # Each class has a score of its own, and a rider has two: of a person and of a machine.
-        return (better.group, other.group) not in _RIDER_AND_MACHINE
+def _means(edges: Floats) -> Floats:
+    """[n, 32] weights of the bins, left, top, right, bottom -> [n, 4] distances."""
+    weights = np.exp(edges - edges.max(axis=1, keepdims=True)).reshape(-1, 4, _BINS)
+    means = weights @ np.arange(_BINS, dtype=np.float32) / weights.sum(axis=2)
+    return np.asarray(means, np.float32)

@@ -1,107 +1,139 @@
-"""The detection stage of one camera: plan, ask the budget, look, map back to the picture."""
+"""The detection stage of one camera: when the model sees a frame, and as the whole or in part."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edge_agent.config.settings import Camera
 from edge_agent.detection.budget import Budget
-from edge_agent.detection.detector import same_label, suppress
-from edge_agent.detection.looks import Crop, LookPlanner
-from edge_agent.detection.sweep import Sweep
 from edge_agent.detection.worker import Inference
 from edge_agent.geometry import contains
-from edge_agent.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Track
+from edge_agent.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Frame, Looks, Motion, Scene, Track
 
-# Two crops see one object in slightly different boxes; two riders side by side overlap less than that.
 _SAME_OBJECT_IOU = 0.5
+_STANDING_S = 60.0
+"""Between inferences while nothing moves: for what came to stand unseen, or shows in another light."""
 _LATE_EVERY = 2
-"""Of the frames that are caught up with: more looks would delay those that wait behind them."""
-_EDGE = 0.015  # of the crop: a box that ends so near an inner edge is most likely cut off there
+"""Of the frames that are caught up with: more inferences would delay those that wait behind them."""
+_PATIENCE, _IN_VAIN_S = 10, 1.0
+"""After so many inferences in a row that saw nothing where something moved (rain, foliage), one a second."""
+_FAR_PX = 20.0
+"""Longer side of an object in the model's input, below which the whole picture does not do."""
+_ENLARGED = 2.0  # what is far is shown so much larger
+_EDGE = 0.015  # of a part of the picture: a box that ends so near its inner edge is most likely cut off there
 
 
-class DetectionStage:
-    """``pipeline.LookStage`` of one camera; its pipeline thread calls ``look`` and blocks in it."""
+class ObjectDetection:
+    """``pipeline.DetectionStage`` of one camera; its pipeline thread calls ``detect`` and blocks in it.
 
-    def __init__(
-        self, camera: Camera, inference: Inference, planner: LookPlanner, sweep: Sweep, budget: Budget
-    ) -> None:
+    The whole picture is analysed on every frame in which something moves or a track needs it. What is too far
+    away for that is shown enlarged as well, one part of a frame.
+    """
+
+    def __init__(self, camera: Camera, inference: Inference, budget: Budget) -> None:
         self._camera = camera
         self._inference = inference
-        self._planner = planner
-        self._sweep = sweep
         self._budget = budget
-        # Spread over frames: a burst of looks at one frame would delay its events and the next frame.
-        self._looks_a_frame = max(1, math.ceil(budget.per_s / camera.analyse.fps))
         self._late = 0  # frames in a row that were late
+        self._changed = True  # something may stand there that was not seen
+        self._inferred_mono = float("-inf")
+        self._in_vain = 0  # inferences in a row that saw nothing of what moves
 
-    def look(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
-        size = (frame.picture.width, frame.picture.height)
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         now = frame.captured_mono
-        tile = self._sweep.due(size, motion, now)  # it wants to know of all motion
+        moving = motion.scene is Scene.STEADY and bool(motion.regions)
+        self._changed |= moving or motion.scene is Scene.SWITCHED
         self._late = self._late + 1 if frame.late else 0
-        if self._late % _LATE_EVERY == 1:
+        if self._late % _LATE_EVERY == 1 or not self._is_due(moving, tracks, now):
             return NO_LOOKS
-        if frame.late:
-            tile = None
-        if tile is None and not (motion.regions or tracks):
-            return NO_LOOKS
-        if not self._budget.has_any(self._camera.id, now):
-            return NO_LOOKS  # to plan crops costs more than everything else here
-        # A due tile goes first: its pause already keeps it to a small share, and behind everything
-        # else it would never come up on a busy street.
-        crops = [Crop(tile, (), 0.0)] if tile is not None else []
-        crops += self._planner.plan(size, motion, tracks, self._looks_a_frame - len(crops))
-        granted = self._budget.take(self._camera.id, len(crops), now) if crops else 0
-        if not granted:
-            return NO_LOOKS
-        done = [(crop, found) for crop in crops[:granted] if (found := self._infer(frame, crop)) is not None]
-        self._budget.give_back(self._camera.id, granted - len(done))
-        self._planner.looked([crop for crop, _ in done], tracks)
-        if tile is not None and any(crop.box is tile for crop, _ in done):
-            self._sweep.done(now)
-        return Looks(tuple(crop.box for crop, _ in done), self._kept([d for _, found in done for d in found]))
-
-    def _infer(self, frame: Frame, crop: Crop) -> list[Detection] | None:
-        """Detections of one crop in picture coordinates; None when it could not be looked at."""
-        found = self._inference.infer(self._camera.id, frame.picture.bgr(crop.box))
+        found = self._infer(frame, FULL_PICTURE)
         if found is None:
+            return NO_LOOKS
+        self._note(motion, moving, found, now)
+        part = None if frame.late else self._far(frame, tracks)
+        enlarged = None if part is None else self._infer(frame, part)
+        if part is None or enlarged is None:
+            return Looks((FULL_PICTURE,), self._unmasked(found))
+        # What is seen in both is seen better enlarged.
+        once = [d for d in found if not any(_is_same(d, other) for other in enlarged)]
+        return Looks((FULL_PICTURE, part), self._unmasked([*once, *enlarged]))
+
+    def _is_due(self, moving: bool, tracks: Sequence[Track], now: float) -> bool:
+        if any(track.wants_look > 0 for track in tracks):
+            return True
+        since = now - self._inferred_mono
+        if moving:
+            return self._in_vain < _PATIENCE or since >= _IN_VAIN_S
+        return self._changed and since >= _STANDING_S
+
+    def _note(self, motion: Motion, moving: bool, found: Sequence[Detection], now: float) -> None:
+        self._inferred_mono = now
+        if not moving:
+            self._changed, self._in_vain = motion.scene is not Scene.STEADY, 0
+        elif any(d.box.intersection(region.box) > 0 for d in found for region in motion.regions):
+            self._in_vain = 0
+        else:
+            self._in_vain += 1
+
+    def _far(self, frame: Frame, tracks: Sequence[Track]) -> Box | None:
+        """The part of the picture around the most urgent thing that is too small in the whole one."""
+        width, height = frame.picture.width, frame.picture.height
+        fit = self._inference.detector.fit((width, height))
+        far = [
+            track
+            for track in tracks
+            if track.wants_look > 0
+            and track.label is None
+            and max(track.box.width * fit.width, track.box.height * fit.height) < _FAR_PX
+        ]
+        if not far:
             return None
-        # Rounding may make the pixels that were cut one more than the box says; they decide.
-        size = (frame.picture.width, frame.picture.height)
-        cut = Box.from_pixels(*crop.box.to_pixels(*size), *size)
-        return [in_picture(d, cut) for d in found if not cut_off(d.box, cut)]
+        x, y = max(far, key=lambda track: track.wants_look).box.clipped().centre
+        half = 0.5 / _ENLARGED
+        x, y = (min(max(middle, half), 1 - half) for middle in (x, y))
+        return Box(x - half, y - half, x + half, y + half)
 
-    def _kept(self, found: Sequence[Detection]) -> tuple[Detection, ...]:
-        single = suppress(found, _SAME_OBJECT_IOU, same_label)
-        return tuple(d for d in single if not any(contains(mask, d.box.foot) for mask in self._camera.masks))
+    def _infer(self, frame: Frame, part: Box) -> list[Detection] | None:
+        """Detections in picture coordinates; None where there was no budget or no answer."""
+        inference, now = self._inference, frame.captured_mono
+        if not self._budget.take(self._camera.id, inference.cost_ms, now):
+            return None
+        x1, y1, x2, y2 = part.to_pixels(frame.picture.width, frame.picture.height)
+        fit = inference.detector.fit((x2 - x1, y2 - y1))
+        found = inference.infer(self._camera.id, frame.picture.scaled((fit.width, fit.height), part))
+        if found is None or part is FULL_PICTURE:
+            return found
+        return [in_picture(d, part) for d in found if not cut_off(d.box, part)]
+
+    def _unmasked(self, found: Iterable[Detection]) -> tuple[Detection, ...]:
+        masks = self._camera.masks
+        return tuple(d for d in found if not any(contains(mask, d.box.foot) for mask in masks))
 
 
-def in_picture(detection: Detection, crop: Box) -> Detection:
-    """A detection with its box in 0..1 of the crop -> in 0..1 of the picture."""
+def _is_same(a: Detection, b: Detection) -> bool:
+    return a.group == b.group and a.box.iou(b.box) > _SAME_OBJECT_IOU
+
+
+def in_picture(detection: Detection, part: Box) -> Detection:
+    """A detection with its box in 0..1 of the part -> in 0..1 of the picture."""
     box = detection.box
     return Detection(
         detection.label,
         detection.score,
         Box(
-            crop.x1 + box.x1 * crop.width,
-            crop.y1 + box.y1 * crop.height,
-            crop.x1 + box.x2 * crop.width,
-            crop.y1 + box.y2 * crop.height,
+            part.x1 + box.x1 * part.width,
+            part.y1 + box.y1 * part.height,
+            part.x1 + box.x2 * part.width,
+            part.y1 + box.y2 * part.height,
         ).clipped(),
     )
 
 
-def cut_off(box: Box, crop: Box) -> bool:
-    """Whether ``box`` (0..1 of the crop) ends at an edge of ``crop`` that is not the picture's edge.
-
-    Half a rider makes a box of its own beside the whole one, so it is no detection at all; the
-    crops overlap, and tracks' crops leave a margin, so the whole one is seen by another look.
-    """
+def cut_off(box: Box, part: Box) -> bool:
+    """Whether ``box`` (0..1 of the part) ends at an edge of ``part`` that is not the picture's edge."""
     return (
-        (box.x1 < _EDGE and crop.x1 > 0)
-        or (box.y1 < _EDGE and crop.y1 > 0)
-        or (box.x2 > 1 - _EDGE and crop.x2 < 1)
-        or (box.y2 > 1 - _EDGE and crop.y2 < 1)
+        (box.x1 < _EDGE and part.x1 > 0)
+        or (box.y1 < _EDGE and part.y1 > 0)
+        or (box.x2 > 1 - _EDGE and part.x2 < 1)
+        or (box.y2 > 1 - _EDGE and part.y2 < 1)
     )

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from edge_agent.detection.detector import Fit
-from edge_agent.model import Detection
 
 Tensor = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -36,13 +34,70 @@ class TensorInfo:
             return values.astype(np.float32, copy=False)
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
+    def stored(self, values: Floats) -> Tensor:
+        """How the tensor holds ``values``."""
+        if self.scale == 0.0:
+            return np.asarray(values, self.dtype)
+        limits = np.iinfo(self.dtype)
+        steps = np.rint(values / self.scale) + self.zero_point
+        return np.asarray(steps.clip(limits.min, limits.max), self.dtype)
+
 
 def describe(tensors: Sequence[TensorInfo]) -> str:
     return ", ".join(str(t) for t in tensors) or "none"
 
 
+class InputTable:
+    """Puts a BGR picture into a model's input: one look-up for each byte does all scaling and quantising."""
+
+    def __init__(
+        self,
+        info: TensorInfo,
+        mean: Sequence[float] = (0.0,),
+        std: Sequence[float] = (1.0,),
+        rgb: bool = False,
+    ) -> None:
+        """The model wants ``(byte - mean) / std``: one value, or one for each channel (B, G, R)."""
+        self.planar = info.shape[1] == 3 and info.shape[3] != 3
+        height, width = info.shape[2:4] if self.planar else info.shape[1:3]
+        self.size = (width, height)
+        self._rgb = rgb
+        levels = np.arange(256, dtype=np.float32)[:, None, None]
+        wanted = (levels - np.array(mean, np.float32)) / np.array(std, np.float32)
+        self._table = info.stored(np.asarray(wanted, np.float32))  # [256, 1, 1 or 3]
+
+    def write(self, picture: Tensor, tensor: Tensor) -> None:
+        """``picture``: (input height, input width, 3; uint8; BGR); ``tensor`` is changed in place."""
+        if self._rgb:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        if self.planar:
+            np.copyto(tensor[0], cv2.LUT(picture, self._table).transpose(2, 0, 1))
+        else:
+            cv2.LUT(picture, self._table, dst=tensor[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a model's points may have seen; an object has several of them."""
+
+    boxes: Floats  # [n, 4], x1 y1 x2 y2 in 0..1 of the model's input
+    scores: Floats  # [n]
+    classes: NDArray[np.intp]  # [n]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Candidates]) -> Candidates:
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.classes for part in parts]),
+        )
+
+
 class Decoder(Protocol):
     """How one family of models wants its input and writes its output."""
+
+    @property
+    def input(self) -> InputTable: ...
 
     @property
     def classes(self) -> int | None:
@@ -50,30 +105,15 @@ class Decoder(Protocol):
         ...
 
     @property
-    def input_size(self) -> tuple[int, int]:
-        """Width, height."""
+    def stretches(self) -> bool:
+        """Whether it was trained on pictures that fill the input with another aspect; else with padding."""
         ...
 
     @property
-    def side_per_object(self) -> float:
-        """See ``Detector.side_per_object``."""
+    def rider_is_one(self) -> bool:
+        """Whether a rider and the machine are one object to it, and not a person and a machine."""
         ...
 
-    def fit(self, crop_size: tuple[int, int]) -> Fit: ...
-
-    def write(self, resized: Tensor, tensor: Tensor) -> None:
-        """Put ``resized`` (input height, input width, 3; uint8; BGR) into the input ``tensor`` in place."""
-        ...
-
-    def decode(
-        self, outputs: Sequence[Tensor], labels: Sequence[str], floors: Sequence[float]
-    ) -> list[Detection]:
-        """Outputs in the model's order -> detections, boxes in 0..1 of the model's *input*.
-
-        ``labels`` and the least scores ``floors`` are by class number.
-        """
-        ...
-
-    def same(self, better: Detection, other: Detection) -> bool:
-        """Whether two overlapping detections may be one object."""
+    def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
+        """Of the outputs, in the model's order, all that scores at least ``floor``."""
         ...

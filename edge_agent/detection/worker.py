@@ -1,7 +1,7 @@
-"""One thread an accelerator; cameras take turns.
+"""Runs the detector: one thread for the whole gateway; cameras take turns.
 
 A camera's pipeline blocks on its one request, so under overload its frame rate falls and never the
-latency of what is looked at. One request a camera in a first-come queue *is* round-robin.
+latency of what is analysed. One request a camera in a first-come queue *is* round-robin.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.detection.detector import Detector
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FAILURES_TO_DEGRADE = 3  # in a row; one is a bad crop, three are a broken detector or device
-_LATENCIES = 50  # inferences that the median in health looks back on
-_IDLE_S = 5.0  # beat while nobody asks
+_FAILURES_TO_DEGRADE = 3  # in a row; one is a bad picture, three are a broken detector or device
+_REMEMBERED = 50  # inferences that the medians look back on
+_IDLE_S = 5.0  # beat while there is no request
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,104 +42,111 @@ class WorkerStats:
 
 
 class Inference(Protocol):
-    """Where a stage has its crops looked at."""
+    """Where a stage has its pictures analysed."""
 
-    def infer(self, camera_id: str, crop: Colour) -> list[Detection] | None:
-        """Blocks until answered. None: the crop was not looked at (failed, or stopping)."""
+    @property
+    def detector(self) -> Detector: ...
+
+    @property
+    def cost_ms(self) -> float:
+        """What one inference takes, the median of the last ones; 0 before the first."""
+        ...
+
+    def infer(self, camera_id: str, pixels: Colour) -> list[Detection] | None:
+        """Blocks until answered. None: not analysed (failed, or stopping)."""
         ...
 
 
-class _Runner:
-    """The detector and what is known about its work. One thread at a time calls ``run``."""
+class InlineInference:
+    """The detector in the caller's own thread: replay, tests, and inside ``DetectorWorker``."""
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
-        self.inferences = 0
-        self.failures = 0
+        self.cost_ms = 0.0
+        self._inferences = 0
+        self._failures = 0
         self._failed_in_a_row = 0
-        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self._costs_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._latencies_ms: deque[float] = deque(maxlen=_REMEMBERED)
 
-    def run(self, camera_id: str, crop: Colour, asked_mono: float) -> list[Detection] | None:
+    def infer(
+        self, camera_id: str, pixels: Colour, asked_mono: float | None = None
+    ) -> list[Detection] | None:
+        began_mono = time.monotonic()
         try:
-            found = self.detector.detect(crop)
+            found = self.detector.detect(pixels)
         except DetectorError as error:
             self._failed(f"{camera_id}: {error}")
             return None
-        except Exception as error:  # one odd crop must not end detection for all
+        except Exception as error:  # one odd picture must not end detection for all
             log.exception("%s: detector failed", camera_id)
             self._failed(f"{camera_id}: {type(error).__name__}: {error}", logged=True)
             return None
         if self._failed_in_a_row >= _FAILURES_TO_DEGRADE:
             log.warning("detector: works again after %d failures", self._failed_in_a_row)
         self._failed_in_a_row = 0
-        self.inferences += 1
-        self._latencies_ms.append((time.monotonic() - asked_mono) * 1000)
+        self._inferences += 1
+        done_mono = time.monotonic()
+        self._costs_ms.append((done_mono - began_mono) * 1000)
+        self._latencies_ms.append((done_mono - (asked_mono or began_mono)) * 1000)
+        self.cost_ms = median(self._costs_ms)
         return found
 
     def _failed(self, text: str, logged: bool = False) -> None:
-        self.failures += 1
+        self._failures += 1
         self._failed_in_a_row += 1
         if self._failed_in_a_row == 1 and not logged:
-            log.warning("%s; the crop counts as not looked at", text)
+            log.warning("%s; this frame is not analysed", text)
         if self._failed_in_a_row == _FAILURES_TO_DEGRADE:
-            log.error(
-                "detector: failed %d times in a row; cameras run on motion alone", self._failed_in_a_row
-            )
+            log.error("detector: %s", self._trouble)
 
-    def stats(self, queue: int) -> WorkerStats:
-        latencies = sorted(self._latencies_ms.copy())
-        degraded = self.detector.degraded
-        if self._failed_in_a_row >= _FAILURES_TO_DEGRADE:
-            degraded = (
-                f"the detector failed {self._failed_in_a_row} times in a row; cameras run on motion alone"
-            )
+    @property
+    def _trouble(self) -> str:
+        return f"the detector failed {self._failed_in_a_row} times in a row; cameras run on motion alone"
+
+    def stats(self, queue: int = 0) -> WorkerStats:
+        latencies = self._latencies_ms.copy()
+        failing = self._failed_in_a_row >= _FAILURES_TO_DEGRADE
         return WorkerStats(
             name=self.detector.name,
             queue=queue,
-            latency_ms=round(latencies[len(latencies) // 2], 1) if latencies else None,
-            inferences=self.inferences,
-            failures=self.failures,
-            degraded=degraded,
+            latency_ms=round(median(latencies), 1) if latencies else None,
+            inferences=self._inferences,
+            failures=self._failures,
+            degraded=self._trouble if failing else self.detector.degraded,
         )
-
-
-class InlineInference:
-    """The detector in the caller's own thread: replay and tests."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._runner = _Runner(detector)
-
-    def infer(self, camera_id: str, crop: Colour) -> list[Detection] | None:
-        return self._runner.run(camera_id, crop, time.monotonic())
-
-    def stats(self) -> WorkerStats:
-        return self._runner.stats(0)
 
 
 @dataclass(slots=True, eq=False)
 class _Request:
     camera_id: str
-    crop: Colour
+    pixels: Colour
     asked_mono: float
-    answer: list[Detection] | None
-    done: bool
+    answer: list[Detection] | None = None
+    done: bool = False
 
 
 class DetectorWorker:
     """Runs one detector in the thread ``detector-<name>``; ``infer`` may be called from any thread.
 
-    The queue is bounded by one request a camera; a second one from the same camera waits until the
-    first is answered. ``stop()`` answers everything that waits with None.
+    A thread of its own, because an accelerator may hang: then only this thread does. The queue is bounded by
+    one request a camera; a second one from the same camera waits until the first is answered. ``stop()``
+    answers everything that waits with None.
     """
 
     def __init__(self, detector: Detector) -> None:
+        self.detector = detector
         self.loop = Loop(f"detector-{detector.name}"[:40], self._body)
-        self._runner = _Runner(detector)
+        self._inline = InlineInference(detector)
         # Guards everything below; notified on every change.
         self._changed = threading.Condition()
         self._waiting: deque[_Request] = deque()
         self._in_flight: set[str] = set()
         self._open = False
+
+    @property
+    def cost_ms(self) -> float:
+        return self._inline.cost_ms
 
     def start(self) -> None:
         with self._changed:
@@ -146,20 +154,19 @@ class DetectorWorker:
         self.loop.start()
 
     def stop(self) -> None:
-        """Let nobody wait any longer and ask the thread to end; does not wait for it."""
+        """Answer all requests and ask the thread to end; does not wait for it."""
         self.loop.stop()
         self._close()
 
     def join(self, timeout_s: float) -> bool:
         return self.loop.join(timeout_s)
 
-    def infer(self, camera_id: str, crop: Colour) -> list[Detection] | None:
-        asked_mono = time.monotonic()
+    def infer(self, camera_id: str, pixels: Colour) -> list[Detection] | None:
+        request = _Request(camera_id, pixels, time.monotonic())
         with self._changed:
             self._changed.wait_for(lambda: not self._open or camera_id not in self._in_flight)
             if not self._open:
                 return None
-            request = _Request(camera_id, crop, asked_mono, None, False)
             self._in_flight.add(camera_id)
             self._waiting.append(request)
             self._changed.notify_all()
@@ -170,8 +177,7 @@ class DetectorWorker:
 
     def stats(self) -> WorkerStats:
         with self._changed:
-            waiting = len(self._waiting)
-        return self._runner.stats(waiting)
+            return self._inline.stats(len(self._waiting))
 
     def _body(self, loop: Loop) -> None:
         with self._changed:
@@ -181,8 +187,10 @@ class DetectorWorker:
                 loop.beat()
                 request = self._next()
                 if request is not None:
-                    answer = self._runner.run(request.camera_id, request.crop, request.asked_mono)
-                    self._answer(request, answer)
+                    answer = self._inline.infer(request.camera_id, request.pixels, request.asked_mono)
+                    with self._changed:
+                        request.answer, request.done = answer, True
+                        self._changed.notify_all()
         finally:
             self._close()  # also when the thread dies: a pipeline must never wait for a dead worker
 
@@ -190,12 +198,6 @@ class DetectorWorker:
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting) or not self._open, timeout=_IDLE_S)
             return self._waiting.popleft() if self._waiting and self._open else None
-
-    def _answer(self, request: _Request, answer: list[Detection] | None) -> None:
-        with self._changed:
-            request.answer = answer
-            request.done = True
-            self._changed.notify_all()
 
     def _close(self) -> None:
         with self._changed:

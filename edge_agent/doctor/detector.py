@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from edge_agent.config.settings import Settings
-from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.detector import Detector
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.errors import DetectorError
@@ -18,7 +18,7 @@ from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
 LEAST, MOST = 3, 30
-"""Looks; the first one is not counted."""
+"""Inferences; the first one is not counted."""
 
 
 def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[Result]:
@@ -28,14 +28,15 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
     if settings.detector.model == "none":
         blind = [_blind("none", wanted)] if wanted else []
         return blind or [Result("detector", "detector-none")]
-    choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+    choice = choose_detector(settings.detector)
     if choice.detector is None:
         return [Result("detector", "detector-broken", {"reason": choice.degraded or choice.note})]
     try:
         latency_ms = running.latency_ms if running and running.latency_ms else _measured_ms(choice.detector)
     except DetectorError as error:
         return [Result("detector", "detector-broken", {"reason": str(error)})]
-    budget, possible = settings.detector.budget_per_s, 1000.0 / max(latency_ms, 0.01)
+    possible = settings.detector.budget_ms_per_s / max(latency_ms, 0.01)
+    budget = _wanted_per_s(settings)
     figures: dict[str, Figure] = {
         "name": choice.detector.name,
         "latency_ms": latency_ms,
@@ -52,13 +53,17 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
         results.append(Result("detector", "detector-not-loaded", {**figures, "loaded": running.name}))
     elif missing:
         results.append(_blind(choice.detector.name, missing))
-    elif choice.better:
-        results.append(Result("detector", "detector-hog", figures))
     if choice.degraded:
         results.append(Result("detector", "detector-other", {**figures, "reason": choice.degraded}))
     if possible < budget:
         results.append(Result("detector", "detector-slow", figures))
     return results or [Result("detector", "detector-good", figures)]
+
+
+def _wanted_per_s(settings: Settings) -> float:
+    """Inferences a second while all cameras are busy."""
+    of_cameras = sum(camera.analyse.fps for camera in settings.cameras)
+    return min(of_cameras, settings.detector.budget_per_s or of_cameras)
 
 
 def _wanted(settings: Settings) -> dict[str, str]:
@@ -83,14 +88,14 @@ def _blind(name: str, missing: Mapping[str, str]) -> Result:
 
 
 def _measured_ms(detector: Detector) -> float:
-    """Median of a second's looks at noise, which keeps a detector as busy as a street does. Raises
+    """Median of a second's inferences on noise, which keeps a detector as busy as a street does. Raises
     DetectorError."""
-    width, height = detector.input_size
-    crop = np.random.default_rng(7).integers(0, 255, (height, width, 3), np.uint8)
+    fit = detector.fit((640, 360))
+    picture = np.random.default_rng(7).integers(0, 255, (fit.height, fit.width, 3), np.uint8)
     taken: list[float] = []
     deadline = time.monotonic() + MEASURE_S
     while len(taken) < LEAST or (len(taken) < MOST and time.monotonic() < deadline):
         began = time.monotonic()
-        detector.detect(crop)
+        detector.detect(picture)
         taken.append(1000 * (time.monotonic() - began))
     return median(taken[1:])

@@ -10,11 +10,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TextIO
 
-from edge_agent.assembly import Eyes, Site, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import (
+    DetectorAccess,
+    Site,
+    budget_of,
+    build_pipeline,
+    model_ref,
+    use_one_opencv_thread,
+)
 from edge_agent.capture.replay import Replay, open_replay
 from edge_agent.config.settings import Camera, Settings
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
@@ -114,14 +120,14 @@ def _camera(settings: Settings, camera_id: str) -> Camera:
 
 
 def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) -> Pipeline:
-    choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
-    for line in (choice.note, choice.better, choice.degraded):
+    choice = choose_detector(settings.detector)
+    for line in (choice.note, choice.degraded):
         if line:
             print(f"detector: {line}", file=sys.stderr)
-    eyes = None
+    access = None
     if choice.detector is not None:
-        budget = Budget(settings.detector.budget_per_s, (camera.id,))
-        eyes = Eyes(choice.detector, InlineInference(choice.detector), budget)
+        budget = budget_of(settings.detector, (camera.id,))
+        access = DetectorAccess(InlineInference(choice.detector), budget)
     events = EventMaker(
         settings.gateway,
         clock=ReplayClock(start),
@@ -130,7 +136,9 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
         model=model_ref(choice.detector),
     )
     gateway = settings.gateway
-    site = Site(eyes, settings.detector.min_score, events, JsonLines(out), gateway.timezone, gateway.holidays)
+    site = Site(
+        access, settings.detector.min_score, events, JsonLines(out), gateway.timezone, gateway.holidays
+    )
     return build_pipeline(camera, site, BOOT_TAG)
 
 

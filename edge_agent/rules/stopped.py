@@ -27,7 +27,7 @@ SAME_SIZE = 2.0  # ratio of areas
 MOVED_IN_S = 20.0  # slower is the drift of a jittering box
 STOOD_S = 3.0
 MOVED_ON_S = 1.0  # a box that is off for a shorter time has jumped
-FOUND_AGAIN_S = 60.0  # the sweep looks at each part of the picture once a minute
+FOUND_AGAIN_S = 60.0  # what stands still is analysed about once a minute
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ class ModelRef(Message, frozen=True, kw_only=True):
     """The model that named the object."""
 
     name: str
-    sha256: Sha256 | None  # null: a detector without a file, such as HOG
+    sha256: Sha256 | None  # null: a detector without a file
 
 
 class SnapshotRef(Message, frozen=True, kw_only=True):

@@ -174,7 +174,11 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "tb/v1/#") as subscriber:
         path = write_config(tmp_path, cameras=[camera], broker_port=broker.port, profile="raspberry-pi-4")
         settings = config.load(path)
-        settings = replace(settings, profile=replace(settings.profile, thermal=THERMAL))
+        settings = replace(
+            settings,
+            profile=replace(settings.profile, thermal=THERMAL),
+            detector=replace(settings.detector, budget_per_s=5.0),
+        )
 
         def wait_for(what: str, true: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
             def holds() -> bool:

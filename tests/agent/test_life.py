@@ -209,7 +209,7 @@ def test_a_camera_that_hangs_inside_ffmpeg_does_not_hold_up_a_clean_stop(tmp_pat
     clip = make_clip(tmp_path / "clip.mp4", seconds=5)
     with RtspServer({"/stream": clip}) as server, Mosquitto(tmp_path) as broker:
         camera = {"id": "cam-1", "url": server.url("/stream")}
-        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port, detector="hog")
+        config = write_config(tmp_path, cameras=[camera], broker_port=broker.port)
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "the camera")
             server.freeze()

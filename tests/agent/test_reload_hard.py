@@ -103,7 +103,7 @@ def test_a_detector_that_hangs_holds_up_neither_a_reload_nor_a_stop(
         return []
 
     monkeypatch.setattr(
-        "edge_agent.sight.choose_detector", lambda *_: Choice(FakeDetector(hang), "fake", None, None)
+        "edge_agent.shared_detector.choose_detector", lambda *_: Choice(FakeDetector(hang), "fake", None)
     )
     with AgentInside(site(tmp_path, file_camera(clip) | at(5))) as agent:
         assert asked.wait(20)
@@ -127,9 +127,9 @@ def test_a_clip_that_is_open_when_its_camera_is_removed_is_kept(tmp_path: Path, 
     rule = RULE | {"severity": "alarm"}
     camera = file_camera(walker) | {"zones": ZONE, "rules": [rule]}
     camera["report"] = {"objects": True, "snapshots": "rules", "clips": "rules"}
-    with AgentInside(site(tmp_path, camera, detector="hog")) as agent:
+    with AgentInside(site(tmp_path, camera)) as agent:
         agent.wait_for(lambda b: b["outbox"]["depth"] >= 2, "the alarm")
-        site(tmp_path, detector="hog")
+        site(tmp_path)
         assert "removed: cam-1" in agent.reload()
         agent.wait_for(lambda b: b["evidence"]["clips"] >= 1, "the clip")
     events = agent.told()
@@ -142,9 +142,9 @@ def test_a_clip_that_is_open_when_its_camera_is_removed_is_kept(tmp_path: Path, 
 
 
 def test_a_renamed_camera_is_one_that_went_and_one_that_came(tmp_path: Path, walker: Path) -> None:
-    with AgentInside(site(tmp_path, file_camera(walker), detector="hog")) as agent:
+    with AgentInside(site(tmp_path, file_camera(walker))) as agent:
         agent.wait_for(lambda b: b["outbox"]["depth"] >= 1, "somebody in view")
-        site(tmp_path, file_camera(walker, "gate-9"), detector="hog")
+        site(tmp_path, file_camera(walker, "gate-9"))
         done = agent.reload()
         assert "added: gate-9" in done
         assert "removed: cam-1" in done
@@ -195,10 +195,10 @@ class SteppingClock(SystemClock):
 def test_a_clock_that_steps_over_a_reload(tmp_path: Path, walker: Path, step: timedelta) -> None:
     clock = SteppingClock()
     kept = file_camera(walker)
-    with AgentInside(site(tmp_path, kept, detector="hog"), clock) as agent:
+    with AgentInside(site(tmp_path, kept), clock) as agent:
         agent.wait_for(lambda b: b["outbox"]["depth"] >= 1, "somebody in view")
         clock.ahead = step
-        site(tmp_path, kept, file_camera(walker, "cam-2") | at(1), detector="hog")
+        site(tmp_path, kept, file_camera(walker, "cam-2") | at(1))
         assert "untouched: cam-1" in agent.reload()
         clock.ahead = timedelta()
         agent.wait_for(is_online("cam-2"), "the camera that was added")

@@ -26,7 +26,7 @@ from tests.testbed.rtsp import RtspServer
     ],
 )
 def test_auto_is_keyframes_only_without_a_detector(chosen: GearChoice, used: GearChoice) -> None:
-    assert as_far_as_useful(camera("rtsp://host/x", gear=chosen), eyes=None).analyse.gear is used
+    assert as_far_as_useful(camera("rtsp://host/x", gear=chosen), detection=None).analyse.gear is used
 
 
 def test_a_camera_in_front_of_a_street_decodes_keyframes_only_and_is_online(tmp_path: Path) -> None:

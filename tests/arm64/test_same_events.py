@@ -58,7 +58,7 @@ def box() -> tuple[Path, Path]:
 
 def test_a_walker_seen_by_the_detector_of_every_box(box: tuple[Path, Path], tmp_path: Path) -> None:
     walking_clip(tmp_path / "clip.mp4")
-    here, there = both(box, tmp_path, "hog")
+    here, there = both(box, tmp_path, "auto")
     assert kinds(here) == {"object", "line-crossing", "zone-intrusion", "line-counts", "counts"}
     assert list(differences(here, there)) == []
 

@@ -46,7 +46,11 @@ BOX = (
     Result("temperature", "temperature-warm", {"celsius": 76.0, "warn_c": 75.0}),
     Result("power", "power-was-low"),
     Result("agent", "agent-running", {"up": "3 min"}),
-    Result("detector", "detector-hog", {"latency_ms": 90.0}),
+    Result(
+        "detector",
+        "detector-slow",
+        {"name": "street", "latency_ms": 90.0, "possible": 5.6, "budget": 20.0},
+    ),
     Result("outbox", "outbox-empty"),
     Result("certificate", "certificate-good", {"file": "client.crt", "end": "2027-11-25", "days": 365}),
     Result("certificate/ca", "certificate-ending", {"file": "ca.crt", "end": "2026-12-05", "days": 10}),

@@ -117,7 +117,7 @@ MISTAKES = [
     ("an unknown profile", _top("profile: §rasberry-pi-4"), "(did you mean 'raspberry-pi-4'?)"),
     ("a profile that is a path", _top("profile: §../etc/passwd"), "without .yaml"),
     ("an unknown delivery", _mqtt("brokers: [mqtt://h]\ndelivery: §brokre"), "(did you mean 'broker'?)"),
-    ("an unknown detector", _top("detector: {model: §hgo}"), "(did you mean 'hog'?)"),
+    ("an unknown detector", _top("detector: {model: §atuo}"), "(did you mean 'auto'?)"),
     # --- brokers
     ("no broker", _mqtt("brokers: §[]"), "at least 1"),
     ("a foreign scheme", _mqtt("brokers: [§ssl://h]"), "(did you mean 'mqtts'?)"),

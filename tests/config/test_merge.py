@@ -99,9 +99,9 @@ def test_a_drop_in_can_take_a_value_back(tmp_path: Path) -> None:
 
 def test_drop_ins_overrule_the_profile(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL + "detector: {threads: 2}\n")
-    write(tmp_path, "detector: {budget_per_s: 3}\n", "conf.d/a.yaml")
+    write(tmp_path, "detector: {budget_ms_per_s: 300}\n", "conf.d/a.yaml")
     detector = load(path, board=PC).detector
-    assert (detector.threads, detector.budget_per_s) == (2, 3.0)
+    assert (detector.threads, detector.budget_ms_per_s) == (2, 300.0)
 
 
 def test_an_error_names_the_file_of_the_value(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ OLD_AND_OFF: dict[str, str | bytes] = {
     "sys/class/thermal/thermal_zone0/temp": "99000\n",
 }
 """A Pi 5 of which all that a profile asks for is worth a word."""
-HOG = BirthDetector(name="hog", model_sha256=None, labels=[], delegate=None)
+DETECTOR = BirthDetector(name="street", model_sha256=None, labels=[], delegate=None)
 Key = tuple[str, str]
 
 
@@ -89,12 +89,12 @@ def use(settings: Settings, sysroot: Path) -> None:
     list(
         box_lines(
             BoxHealth(temperature_c=99.0),
-            DetectorHealth(name="hog", queue=0, latency_ms=None),
+            DetectorHealth(name="street", queue=0, latency_ms=None),
             profile.thermal,
         )
     )
     list(decode_lines([camera()], settings, clock.monotonic()))
-    make_birth(settings, clock, "session", "boot", BootReason.POWER, HOG, {}, sysroot)
+    make_birth(settings, clock, "session", "boot", BootReason.POWER, DETECTOR, {}, sysroot)
     box.check_board(settings, sysroot)
     box.check_board(settings, plant(sysroot.parent / "other", JETSON_ORIN))
     box.check_temperature(profile.thermal, sysroot)

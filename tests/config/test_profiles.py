@@ -140,25 +140,24 @@ ORIN = "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super"
 
 
 @pytest.mark.parametrize(
-    ("board", "profile", "budget"),
+    ("board", "profile"),
     [
-        (Board("", "x86_64"), "generic-x86_64", 10.0),
-        (Board("", "x86_64", "Dell Inc. OptiPlex 3080"), "generic-x86_64", 10.0),
-        (Board(PI4, "aarch64"), "raspberry-pi-4", 5.0),
-        (Board("Raspberry Pi 400 Rev 1.0", "aarch64"), "raspberry-pi-4", 5.0),
-        (Board("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), "raspberry-pi-5", 10.0),
-        (Board("Raspberry Pi Compute Module 5 Rev 1.0", "aarch64"), "raspberry-pi-5", 10.0),
-        (Board(ORIN, "aarch64"), "jetson-orin-nano", 10.0),
-        (Board("NVIDIA Orin Nano Developer Kit", "aarch64"), "jetson-orin-nano", 10.0),  # Jetson Linux 35
+        (Board("", "x86_64"), "generic-x86_64"),
+        (Board("", "x86_64", "Dell Inc. OptiPlex 3080"), "generic-x86_64"),
+        (Board(PI4, "aarch64"), "raspberry-pi-4"),
+        (Board("Raspberry Pi 400 Rev 1.0", "aarch64"), "raspberry-pi-4"),
+        (Board("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), "raspberry-pi-5"),
+        (Board("Raspberry Pi Compute Module 5 Rev 1.0", "aarch64"), "raspberry-pi-5"),
+        (Board(ORIN, "aarch64"), "jetson-orin-nano"),
+        (Board("NVIDIA Orin Nano Developer Kit", "aarch64"), "jetson-orin-nano"),  # Jetson Linux 35
         # booted by ACPI instead of a device tree
-        (Board("", "aarch64", "Unknown NVIDIA Orin Nano Developer Kit"), "jetson-orin-nano", 10.0),
-        (Board("", "aarch64"), "generic-arm64", 5.0),
+        (Board("", "aarch64", "Unknown NVIDIA Orin Nano Developer Kit"), "jetson-orin-nano"),
+        (Board("", "aarch64"), "generic-arm64"),
     ],
 )
-def test_auto_recognises_the_board(tmp_path: Path, board: Board, profile: str, budget: float) -> None:
+def test_auto_recognises_the_board(tmp_path: Path, board: Board, profile: str) -> None:
     settings = load(write(tmp_path, MINIMAL), board=board)
     assert settings.profile.name == profile
-    assert settings.detector.budget_per_s == budget
     assert settings.warnings == ()
 
 

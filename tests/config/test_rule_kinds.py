@@ -229,12 +229,12 @@ def test_what_can_fire_is_not_commented_on(tmp_path: Path, lines: str) -> None:
 def test_a_rule_that_is_switched_off_waits_for_nothing(tmp_path: Path) -> None:
     rule = "rules: [{id: r, kind: stopped-vehicle, zone: yard, enabled: false}]"
     lines = _CAMERA[: _CAMERA.index("lines:")] + rule
-    assert warnings_of(tmp_path, with_camera(lines) + "detector: {model: hog}\n") == []
+    assert warnings_of(tmp_path, with_camera(lines) + "detector: {labels: [person]}\n") == []
 
 
 def test_a_kind_whose_classes_the_detector_never_sees_is_doubtful(tmp_path: Path) -> None:
     rule = "rules: [{id: r, kind: stopped-vehicle, zone: yard}]"
     lines = _CAMERA[: _CAMERA.index("lines:")] + rule
-    assert warnings_of(tmp_path, with_camera(lines) + "detector: {model: hog}\n") == [
-        "7:13: rule 'r' never fires: detector.model is hog, which sees only persons"
+    assert warnings_of(tmp_path, with_camera(lines) + "detector: {labels: [person]}\n") == [
+        "7:13: rule 'r' never fires: detector.labels does not have car, bus, truck or motorcycle"
     ]

@@ -128,7 +128,18 @@ def test_swapped_coordinates_are_refused(tmp_path: Path) -> None:
 
 def test_detector_defaults_come_from_the_profile(tmp_path: Path) -> None:
     labels = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
-    assert settings_of(tmp_path, MINIMAL).detector == Detector("auto", labels, 0.5, 1, 10.0, None)
+    assert settings_of(tmp_path, MINIMAL).detector == Detector("auto", labels, 0.5, 1, 500.0, None)
+
+
+def test_a_file_that_asks_for_hog_runs_the_model_that_ships(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, MINIMAL + "detector: {model: hog}\n")
+    assert settings.detector.model == "auto"
+    assert "hog is no longer there; runs as auto, the model that ships" in str(settings.warnings)
+
+
+def test_inferences_a_second_are_limited_only_where_the_file_says_so(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, MINIMAL).detector.budget_per_s is None
+    assert settings_of(tmp_path, MINIMAL + "detector: {budget_per_s: 3}\n").detector.budget_per_s == 3.0
 
 
 def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
@@ -139,10 +150,10 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
 
 
 def test_null_takes_a_value_back_to_its_default(tmp_path: Path) -> None:
-    text = MINIMAL + "heartbeat_s: null\ndetector: {budget_per_s: ~, min_score: 0.7}\n"
+    text = MINIMAL + "heartbeat_s: null\ndetector: {budget_ms_per_s: ~, min_score: 0.7}\n"
     settings = settings_of(tmp_path, text)
     assert settings.heartbeat_s == 30.0
-    assert (settings.detector.budget_per_s, settings.detector.min_score) == (10.0, 0.7)
+    assert (settings.detector.budget_ms_per_s, settings.detector.min_score) == (500.0, 0.7)
 
 
 def test_no_cameras_is_valid_and_doubtful(tmp_path: Path) -> None:

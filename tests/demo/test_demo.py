@@ -9,23 +9,19 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import cv2
 import pytest
 
 import edge_agent
-from demo.model import pick_model
 from demo.view import View
 from tests.testbed.agent import wait_until
 from tests.testbed.walker import walking_clip
+from tests.testbed.walker_model import WALKER_MODEL
 
 ROOT = Path(edge_agent.__file__).parents[1]
-MODEL = "yolox_nano_float16_quantize.tflite"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +37,7 @@ def make_run(**variables: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Path) -> None:
-    done = make_run(CLIP=clip, DURATION="12", MODEL="hog")
+    done = make_run(CLIP=clip, DURATION="12", MODEL=WALKER_MODEL)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"#1 +cam-1 +object +start +person", done.stdout)
     assert re.search(r"cam-1 online 640x360 .* inferences, .* outbox \d+ waiting", done.stdout)
@@ -128,7 +124,13 @@ raise SystemExit(demo.main())
 
 
 def test_without_mosquitto_the_events_are_shown_from_the_outbox(clip: Path, tmp_path: Path) -> None:
-    environ = {**os.environ, "CLIP": str(clip), "DURATION": "10", "MODEL": "hog", "PYTHONPATH": str(ROOT)}
+    environ = {
+        **os.environ,
+        "CLIP": str(clip),
+        "DURATION": "10",
+        "MODEL": str(WALKER_MODEL),
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_MOSQUITTO],
         cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False,
@@ -188,41 +190,6 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
         demo.kill()
     assert len(children) == 2, "the broker and the agent"
     wait_until(lambda: not any(Path(f"/proc/{child}/exe").exists() for child in children), 10, "their end")
-
-
-@pytest.fixture
-def model_server(test_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), lambda *args: Quiet(*args, directory=str(test_data / "models"))
-    )
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_model_that_can_be_downloaded_is_used(tmp_path: Path, model_server: str) -> None:
-    said: list[str] = []
-    picked = pick_model(None, tmp_path, said.append, source=model_server)
-    assert Path(picked).name == MODEL
-    assert "fetched from http://127.0.0.1" in said[0]
-    assert pick_model(None, tmp_path, said.append, source="http://127.0.0.1:9") == picked, "installed now"
-
-
-def test_without_a_model_hog_runs_and_says_how_to_get_better(tmp_path: Path) -> None:
-    said: list[str] = []
-    assert pick_model(None, tmp_path, said.append, source="http://127.0.0.1:9") == "hog"
-    assert "edge-agent models fetch" in said[1]
-
-
-def test_model_overrides(tmp_path: Path) -> None:
-    assert pick_model("none", tmp_path, lambda _: None) == "none"
-    assert pick_model("x.tflite", tmp_path, lambda _: None) == str(Path("x.tflite").resolve())
 
 
 def event(sequence: int, **data: object) -> dict[str, Any]:

@@ -15,7 +15,7 @@ PEOPLE, CARS = "one-by-one-person-detection.mp4", "car-detection.mp4"
 
 
 def model() -> Path | None:
-    """A detection model on this machine; None: the agent has to do with OpenCV's own."""
+    """A detection model that an operator adds; None: only the one that ships."""
     folder = os.environ.get(TEST_DATA)
     return Path(folder, "models", MODEL) if folder else None
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.deploy import footage
 from tests.deploy.boxes import Box, Boxes
 from tests.testbed.mosquitto import Subscriber
 
@@ -73,8 +72,7 @@ class Provisioning:
             "edge_agent_settings": {
                 "mqtt": {"spread_s": 0, "delivery": "confirmed"},
                 "heartbeat_s": 5,
-                # Of the profile's 10: this machine has other things to do.
-                "detector": {"budget_per_s": 2} | ({} if footage.model() else {"labels": ["person"]}),
+                "detector": {"budget_per_s": 2},  # this machine has other things to do
             },
         }
 

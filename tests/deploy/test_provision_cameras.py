@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.deploy import footage
 from tests.deploy.site import SITE, WARD, Provisioning
 from tests.testbed.mosquitto import Received
 
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("life")
 
 # A container has its host's clock, which perhaps nobody sets, and cannot arm its watchdog; without a model
 # there is OpenCV's own detector.
-BETTER = {"clock", "board/watchdog"} | (set() if footage.model() else {"detector"})
+BETTER = {"clock", "board/watchdog"}
 
 
 def test_with_its_cameras_the_verdict_is_green(filmed: Provisioning) -> None:

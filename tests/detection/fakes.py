@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config.settings import Analyse, Camera, GearChoice, Polygon, Report, Ring, SnapshotPolicy
-from edge_agent.detection.detector import ModelInfo
+from edge_agent.detection.detector import Fit, ModelInfo
 from edge_agent.model import (
     FULL_PICTURE,
     Box,
@@ -34,14 +34,15 @@ class FakeDetector:
         self.name = "fake"
         self.model = ModelInfo("fake", None)
         self.labels = frozenset(LABELS)
-        self.input_size = (300, 300)
-        self.side_per_object = 2.5
         self.degraded: str | None = None
         self.calls = 0
         self.most_at_once = 0
         self._now = 0
         self._answer = answer
         self._lock = threading.Lock()
+
+    def fit(self, size: tuple[int, int]) -> Fit:
+        return Fit(*size)
 
     def detect(self, crop: Pixels) -> list[Detection]:
         with self._lock:
@@ -67,9 +68,12 @@ class FakePicture:
         return np.zeros((self.height, self.width), np.uint8)
 
     def bgr(self, region: Box = FULL_PICTURE) -> Pixels:
-        self.cuts.append(region)
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return np.zeros((y2 - y1, x2 - x1, 3), np.uint8)
+
+    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Pixels:
+        self.cuts.append(region)
+        return np.zeros((size[1], size[0], 3), np.uint8)
 
 
 def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ()) -> Camera:

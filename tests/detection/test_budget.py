@@ -1,108 +1,89 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.allowance import Allowance, Limits
 from edge_agent.detection.budget import Budget
 
-
-def spent(budget: Budget, wants: dict[str, int], seconds: float, fps: float = 5.0) -> dict[str, int]:
-    """How many inferences each camera gets when it asks for ``wants`` of them at every frame."""
-    return spent_from(budget, wants, 0.0, seconds, fps)
+MS = 20.0  # of one inference
 
 
-def spent_from(
-    budget: Budget, wants: dict[str, int], begin_s: float, end_s: float, fps: float = 5.0
-) -> dict[str, int]:
-    got = dict.fromkeys(wants, 0)
-    for i in range(round(begin_s * fps), round(end_s * fps)):
-        for camera_id, wanted in wants.items():
-            got[camera_id] += budget.take(camera_id, wanted, i / fps)
+def spend(budget: Budget, camera: str, seconds: float, fps: float, cost_ms: float = MS) -> int:
+    """Inferences that the camera gets when each of its frames wants one."""
+    return sum(budget.take(camera, cost_ms, n / fps) for n in range(round(seconds * fps)))
+
+
+def together(budget: Budget, wishes: dict[str, float], seconds: float) -> dict[str, int]:
+    """Inferences by camera, all at the same time; ``wishes`` are their frames a second."""
+    asks = sorted((n / fps, name) for name, fps in wishes.items() for n in range(round(seconds * fps)))
+    got = dict.fromkeys(wishes, 0)
+    for now, name in asks:
+        got[name] += budget.take(name, MS, now)
     return got
 
 
 def test_one_camera_gets_the_whole_budget() -> None:
-    got = spent(Budget(10, ("a",)), {"a": 9}, 60)
-    assert 590 <= got["a"] <= 620
+    assert spend(Budget(200.0, ("a",)), "a", 10, fps=25) == pytest.approx(100, abs=11)
+
+
+def test_an_inference_costs_what_it_takes() -> None:
+    cheap, dear = (spend(Budget(200.0, ("a",)), "a", 20, fps=50, cost_ms=ms) for ms in (10.0, 40.0))
+    assert cheap == pytest.approx(4 * dear, rel=0.1)
 
 
 def test_busy_cameras_share_equally() -> None:
-    got = spent(Budget(10, ("a", "b", "c")), {"a": 9, "b": 9, "c": 9}, 60)
-    assert 590 <= sum(got.values()) <= 620
-    assert max(got.values()) - min(got.values()) <= 0.1 * max(got.values())
+    got = together(Budget(200.0, ("a", "b")), {"a": 20.0, "b": 20.0}, 30)
+    assert got["a"] == pytest.approx(got["b"], rel=0.1)
 
 
 def test_a_camera_that_needs_little_gets_it_beside_a_greedy_one() -> None:
-    got = spent(Budget(4, ("a", "b")), {"a": 9, "b": 0}, 5)
-    assert got["a"] >= 4 * 5 - 2  # the idle one's share is used
-    budget = Budget(4, ("a", "b"))
-    spent(budget, {"a": 9}, 60)
-    assert budget.take("b", 2, 60.0) == 2
+    got = together(Budget(200.0, ("a", "b")), {"a": 3.0, "b": 50.0}, 30)
+    assert got["a"] == 90
+    assert got["b"] >= 180
 
 
 def test_idle_cameras_leave_their_share_to_the_others() -> None:
-    got = spent(Budget(8, ("a", "b", "c", "d")), {"a": 9, "b": 9, "c": 0, "d": 0}, 60)
-    assert sum(got.values()) >= 0.95 * 8 * 60
-    assert abs(got["a"] - got["b"]) <= 0.1 * max(got.values())
+    assert spend(Budget(200.0, ("a", "b", "c")), "a", 30, fps=25) >= 0.9 * 300
 
 
-def test_what_was_granted_and_not_used_comes_back() -> None:
-    budget = Budget(2, ("a",))
-    assert budget.take("a", 2, 0.0) == 2
-    budget.give_back("a", 1)
-    assert budget.take("a", 2, 0.0) == 1
+def test_a_limit_in_inferences_a_second_holds_however_quick_they_are() -> None:
+    assert spend(Budget(500.0, ("a",), per_s=3.0), "a", 20, fps=25, cost_ms=1.0) == pytest.approx(60, abs=4)
+
+
+def test_an_inference_that_takes_longer_than_a_seconds_budget_is_made_all_the_same() -> None:
+    assert spend(Budget(10.0, ("a",)), "a", 30, fps=5, cost_ms=50.0) == pytest.approx(6, abs=1)
 
 
 def test_frames_that_arrive_out_of_order_create_nothing() -> None:
-    budget = Budget(1, ("a", "b"))
-    assert budget.take("a", 5, 10.0) == 1
-    assert budget.take("b", 5, 9.0) == 1
-    assert budget.take("a", 5, 10.0) == 0
+    budget = Budget(20.0, ("a",))
+    assert budget.take("a", MS, 10.0)
+    assert [budget.take("a", MS, now) for now in (9.0, 10.0, 9.5, 10.4)] == [False] * 4
 
 
-def test_the_same_frames_spend_the_same() -> None:
-    wants = {"a": 3, "b": 1}
-    assert spent(Budget(5, ("a", "b")), wants, 30) == spent(Budget(5, ("a", "b")), wants, 30)
+def test_a_camera_that_was_removed_gets_nothing_and_leaves_its_share() -> None:
+    budget = Budget(200.0, ("a", "b"))
+    budget.share_among(("a",))
+    assert not budget.take("b", MS, 0.0)
+    assert spend(budget, "a", 10, fps=25) == pytest.approx(100, abs=11)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 3), st.floats(0, 0.5)), max_size=40))
-def test_it_has_any_exactly_when_it_would_grant_one(asks: list[tuple[str, int, float]]) -> None:
-    budget, now = Budget(3, ("a", "b")), 0.0
-    for camera_id, wanted, pause in asks:
-        now += pause
-        assert budget.has_any(camera_id, now) == (budget.take(camera_id, wanted, now) > 0)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 0.5)), max_size=60))
+def test_never_more_than_the_budget_and_what_had_been_saved(asks: list[tuple[str, float]]) -> None:
+    budget, now, spent = Budget(100.0, ("a", "b")), 0.0, 0.0
+    for camera, step in asks:
+        now += step
+        spent += MS * budget.take(camera, MS, now)
+    assert spent <= 100.0 * now + 200.0 + 1e-6
 
 
-@given(
-    st.floats(0.5, 20),
-    st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 9), st.floats(0, 0.5)), max_size=60),
-)
-def test_never_more_than_the_budget_and_what_had_been_saved(
-    per_s: float, asks: list[tuple[str, int, float]]
-) -> None:
-    budget = Budget(per_s, ("a", "b", "c"))
-    now, got = 0.0, 0
-    for camera_id, wanted, pause in asks:
-        now += pause
-        granted = budget.take(camera_id, wanted, now)
-        assert 0 <= granted <= wanted
-        got += granted
-    saved = 3 * max(1.0, per_s / 3) + per_s
-    assert got <= per_s * now + saved + 1e-6
-
-
-def test_while_the_box_is_hot_the_cameras_share_a_part_of_it_and_all_again_afterwards() -> None:
+def test_while_the_gateway_is_hot_the_cameras_share_a_part_of_it_and_all_again_afterwards() -> None:
     allowance = Allowance()
-    budget = Budget(8, ("a", "b"), allowance)
-    wants = {"a": 9, "b": 9}
-    full = sum(spent(budget, wants, 60).values())
-    allowance.now = Limits(inference_share=0.25)
-    hot = sum(spent_from(budget, wants, 60, 120).values())
-    shared = budget.share_per_s
+    budget = Budget(200.0, ("a",), allowance)
+    allowance.now = Limits(inference_share=0.5)
+    hot = spend(budget, "a", 20, fps=25)
     allowance.now = Limits()
-    again = sum(spent_from(budget, wants, 120, 180).values())
-    assert 480 <= full <= 500
-    assert 115 <= hot <= 125
-    assert (shared, budget.share_per_s) == (1.0, 4.0)
-    assert 470 <= again <= 490
+    cool = sum(budget.take("a", MS, 20 + n / 25) for n in range(500))
+    assert hot == pytest.approx(100, abs=6)
+    assert cool == pytest.approx(200, abs=11)

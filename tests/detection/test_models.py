@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main
-from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_best, fetch_models, run_models
+from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_best, run_models
 from edge_agent.errors import DetectorError
 
 CONTENT = os.urandom(1000) * 200  # larger than one chunk
@@ -23,9 +23,9 @@ NAME = "net.tflite"
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-def entry(*sources: str, labels: tuple[str, ...] = ()) -> CatalogueEntry:
+def entry(*sources: str) -> CatalogueEntry:
     digest = hashlib.sha256(CONTENT).hexdigest()
-    return CatalogueEntry(NAME, digest, len(CONTENT), sources, "Apache-2.0", labels)
+    return CatalogueEntry(NAME, digest, len(CONTENT), sources, "Apache-2.0")
 
 
 @contextmanager
@@ -72,17 +72,11 @@ def files(folder: Path) -> list[str]:
 
 def test_a_good_file_is_fetched_and_readable_for_all(tmp_path: Path) -> None:
     with serving(sends(CONTENT)) as url:
-        (fetched,) = fetch_models(tmp_path / "models", entries=[entry(f"{url}/{NAME}")])
+        fetched = fetch_best(tmp_path / "models", entries=[entry(f"{url}/{NAME}")])
     assert fetched.path.read_bytes() == CONTENT
     assert fetched.source == f"{url}/{NAME}"
     assert files(tmp_path / "models") == [NAME]
     assert fetched.path.stat().st_mode & 0o777 == 0o644
-
-
-def test_labels_are_written_beside_a_model_that_has_none(tmp_path: Path) -> None:
-    with serving(sends(CONTENT)) as url:
-        fetch_models(tmp_path, entries=[entry(url, labels=("person", "car"))])
-    assert (tmp_path / "net.txt").read_text() == "person\ncar\n"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +91,7 @@ def test_labels_are_written_beside_a_model_that_has_none(tmp_path: Path) -> None
 )
 def test_a_bad_answer_is_named_and_leaves_nothing_behind(tmp_path: Path, answer: Answer, reason: str) -> None:
     with serving(answer) as url, pytest.raises(DetectorError, match=reason):
-        fetch_models(tmp_path, entries=[entry(url)])
+        fetch_best(tmp_path, entries=[entry(url)])
     assert files(tmp_path) == []
 
 
@@ -112,7 +106,7 @@ def test_a_server_that_drips_is_given_up_in_time(tmp_path: Path) -> None:
     with serving(drip) as url:
         try:
             with pytest.raises(DetectorError, match="too slow"):
-                fetch_models(tmp_path, entries=[entry(url)], timeout_s=0.3)
+                fetch_best(tmp_path, entries=[entry(url)], timeout_s=0.3)
         finally:
             finished.set()
 
@@ -126,34 +120,34 @@ def test_a_silent_server_is_given_up_in_time(tmp_path: Path) -> None:
     with serving(silent) as url:
         try:
             with pytest.raises(DetectorError, match=r"not reachable|nothing came"):
-                fetch_models(tmp_path, entries=[entry(url)], timeout_s=0.2)
+                fetch_best(tmp_path, entries=[entry(url)], timeout_s=0.2)
         finally:
             finished.set()
 
 
 def test_the_next_source_is_tried_when_the_first_fails(tmp_path: Path) -> None:
     with serving(not_found) as dead, serving(sends(CONTENT)) as good:
-        (fetched,) = fetch_models(tmp_path, entries=[entry(dead, good)])
+        fetched = fetch_best(tmp_path, entries=[entry(dead, good)])
     assert fetched.source == good
 
 
 def test_what_is_there_already_is_not_fetched_again(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(CONTENT)
-    (fetched,) = fetch_models(tmp_path, entries=[entry("http://127.0.0.1:9/never-asked")])
+    fetched = fetch_best(tmp_path, entries=[entry("http://127.0.0.1:9/never-asked")])
     assert fetched.source is None
 
 
 def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(CONTENT[:-1] + b"?")
     with serving(sends(CONTENT)) as url:
-        fetch_models(tmp_path, entries=[entry(url)])
+        fetch_best(tmp_path, entries=[entry(url)])
     assert (tmp_path / NAME).read_bytes() == CONTENT
 
 
 def test_a_failed_fetch_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"older")
     with serving(not_found) as url, pytest.raises(DetectorError, match="nothing was changed"):
-        fetch_models(tmp_path, entries=[entry(url)])
+        fetch_best(tmp_path, entries=[entry(url)])
     assert (tmp_path / NAME).read_bytes() == b"older"
 
 
@@ -165,7 +159,7 @@ def test_a_mirror_replaces_the_public_addresses(tmp_path: Path) -> None:
         sends(CONTENT)(request)
 
     with serving(mirror) as url:
-        fetch_models(tmp_path, entries=[entry("http://127.0.0.1:9/public")], source=f"{url}/models/")
+        fetch_best(tmp_path, entries=[entry("http://127.0.0.1:9/public")], source=f"{url}/models/")
     assert asked == ["/models/net.tflite"]
 
 
@@ -173,24 +167,24 @@ def test_a_folder_is_a_source_too_and_is_checked_as_well(tmp_path: Path) -> None
     stick = tmp_path / "stick"
     stick.mkdir()
     (stick / NAME).write_bytes(CONTENT)
-    (fetched,) = fetch_models(tmp_path / "a", entries=[entry()], source=str(stick))
+    fetched = fetch_best(tmp_path / "a", entries=[entry()], source=str(stick))
     assert fetched.path.read_bytes() == CONTENT
     (stick / NAME).write_bytes(bytes(len(CONTENT)))
     with pytest.raises(DetectorError, match="another file"):
-        fetch_models(tmp_path / "b", entries=[entry()], source=str(stick))
+        fetch_best(tmp_path / "b", entries=[entry()], source=str(stick))
     with pytest.raises(DetectorError, match="No such file"):
-        fetch_models(tmp_path / "c", entries=[entry()], source=str(tmp_path / "nowhere"))
+        fetch_best(tmp_path / "c", entries=[entry()], source=str(tmp_path / "nowhere"))
 
 
 def test_other_schemes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="a folder or an http"):
-        fetch_models(tmp_path, entries=[entry()], source="ftp://mirror/models")
+        fetch_best(tmp_path, entries=[entry()], source="ftp://mirror/models")
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with serving(sends(CONTENT)) as url, pytest.raises(DetectorError, match=r"file/net\.tflite: cannot be"):
-        fetch_models(tmp_path / "file", entries=[entry(url)])
+        fetch_best(tmp_path / "file", entries=[entry(url)])
 
 
 def test_when_the_best_cannot_be_had_the_next_is_fetched_and_the_reason_told(tmp_path: Path) -> None:
@@ -267,12 +261,13 @@ def test_a_name_that_is_not_in_the_catalogue_is_refused_with_those_that_are(tmp_
 
 
 def test_every_catalogue_entry_is_the_file_that_was_tested(test_data: Path, tmp_path: Path) -> None:
-    fetched = fetch_models(tmp_path, entries=CATALOGUE, source=str(test_data / "models"))
-    assert [f.path.name for f in fetched] == [e.file for e in CATALOGUE]
+    for each in CATALOGUE:
+        fetched = fetch_best(tmp_path, entries=[each], source=str(test_data / "models"))
+        assert fetched.path.name == each.file
 
 
 @pytest.mark.parametrize("scheme", ["http", "ftp"])
 def test_a_password_in_the_address_is_refused_and_not_shown(tmp_path: Path, scheme: str) -> None:
     with pytest.raises(DetectorError, match="not supported") as caught:
-        fetch_models(tmp_path, source=f"{scheme}://u:S3cr3t@127.0.0.1:9/")
+        fetch_best(tmp_path, source=f"{scheme}://u:S3cr3t@127.0.0.1:9/")
     assert "S3cr3t" not in str(caught.value)

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from edge_agent.detection.detector import Detector
-from edge_agent.detection.hog import HogDetector
 from edge_agent.detection.litert import LiteRtDetector
 from edge_agent.detection.models import CATALOGUE
 from edge_agent.errors import DetectorError
@@ -80,12 +79,6 @@ def test_a_walking_person_is_seen_by_the_models(test_data: Path, file: str, at_l
     pictures = frames(test_data / "video" / "one-by-one-person-detection.mp4", 60)
     seen = [bool(detector.detect(picture)) for picture in pictures]
     assert sum(seen) / len(seen) >= at_least
-
-
-def test_hog_sees_some_walking_people(test_data: Path) -> None:
-    detector = HogDetector(LABELS, 0.5)
-    pictures = frames(test_data / "video" / "one-by-one-person-detection.mp4", 60)
-    assert sum(bool(detector.detect(picture)) for picture in pictures) >= 3
 
 
 def test_the_same_crop_gives_the_same_answer_after_others(test_data: Path) -> None:

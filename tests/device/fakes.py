@@ -147,7 +147,7 @@ def settings(state_dir: Path) -> Settings:
         heartbeat_s=30.0,
         mqtt=Mqtt((), "tb/v1", None, None, None, None, Delivery.BROKER, 0.0),
         outbox=Outbox(1_000_000),
-        detector=Detector("hog", ("person",), 0.5, 1, 10.0, None),
+        detector=Detector("auto", ("person",), 0.5, 1, 500.0, None),
         cameras=(camera, replace(camera, id="cam-2")),
         config_hash="0f" * 32,
     )

@@ -162,7 +162,7 @@ def test_unknown_is_null_and_still_valid() -> None:
             replace(
                 WELL,
                 detector=lambda: wire.DetectorHealth(
-                    name="hog", queue=0, latency_ms=None, degraded="no Edge TPU, runs on the CPU"
+                    name="street", queue=0, latency_ms=None, degraded="no Edge TPU, runs on the CPU"
                 ),
             ),
             "detector: no Edge TPU, runs on the CPU",
@@ -321,7 +321,7 @@ def test_birth_says_what_the_gateway_is_made_of(tmp_path: Path) -> None:
     site = replace(site, gateway=replace(site.gateway, location=Location(20.4463, 106.3366)))
     birth = make_birth(
         site, FakeClock(), "3f2a", "boot-1", BootReason.POWER,
-        wire.BirthDetector(name="hog", model_sha256=None, labels=["person"], delegate=None),
+        wire.BirthDetector(name="street", model_sha256=None, labels=["person"], delegate=None),
         {"libavcodec": "61.19.100"}, plant(tmp_path, PI_4),
     )  # fmt: skip
     assert_valid(birth)

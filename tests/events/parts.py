@@ -38,6 +38,11 @@ class PlainPicture:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return self.pixels[y1:y2, x1:x2].copy()
 
+    def scaled(
+        self, size: tuple[int, int], region: Box = FULL_PICTURE
+    ) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return np.full((size[1], size[0], 3), self.pixels[0, 0], np.uint8)
+
 
 def frame(mono: float = 1000.0, picture: PlainPicture | None = None, number: int = 1) -> Frame:
     at = datetime(2026, 11, 24, 13, 42, 15, 123000, tzinfo=UTC)

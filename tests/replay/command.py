@@ -11,10 +11,11 @@ from typing import Any
 
 from tests.testbed import examples
 from tests.testbed.agent import write_config
+from tests.testbed.walker_model import WALKER_MODEL
 
 
 def replayed(
-    folder: Path, clip: Path, camera: Mapping[str, Any], *options: str, detector: str = "hog"
+    folder: Path, clip: Path, camera: Mapping[str, Any], *options: str, detector: str | Path = WALKER_MODEL
 ) -> list[dict[str, Any]]:
     """The events it prints."""
     config = write_config(

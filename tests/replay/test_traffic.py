@@ -13,9 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge_agent.assembly import Eyes, Site, build_pipeline
+from edge_agent.assembly import DetectorAccess, Site, budget_of, build_pipeline
 from edge_agent.config.loader import load
-from edge_agent.detection.budget import Budget
 from edge_agent.detection.worker import InlineInference
 from edge_agent.replay.run import JsonLines
 from edge_agent.schema import schema_of
@@ -44,10 +43,10 @@ def told(
     camera = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD, "rules": list(rules)}
     settings = load(write_config(folder, cameras=[camera], broker_port=1883))
     reader, out = Reader(street.things), io.StringIO()
-    eyes = Eyes(reader, InlineInference(reader), Budget(settings.detector.budget_per_s, ("cam-1",)))
+    access = DetectorAccess(InlineInference(reader), budget_of(settings.detector, ("cam-1",)))
     gateway = settings.gateway
     site = Site(
-        eyes, settings.detector.min_score, maker(), JsonLines(out), gateway.timezone, gateway.holidays
+        access, settings.detector.min_score, maker(), JsonLines(out), gateway.timezone, gateway.holidays
     )
     pipeline = build_pipeline(settings.cameras[0], site, "t")
     for frame in street.frames(seconds, NOON):

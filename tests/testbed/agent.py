@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge_agent.device.status import run_status
+from tests.testbed.walker_model import WALKER_MODEL
 
 PATIENCE_S = 60.0
 """An agent was seen to take half a minute to start on a machine with far too much to do."""
@@ -25,7 +26,7 @@ def write_config(
     *,
     cameras: Sequence[Mapping[str, object]],
     broker_port: int,
-    detector: str = "hog",
+    detector: str | Path = WALKER_MODEL,
     **more: object,
 ) -> Path:
     """YAML is a superset of JSON: the configuration is written as such."""
@@ -35,7 +36,7 @@ def write_config(
         "state_dir": str(folder / "state"),
         "heartbeat_s": 5,
         "mqtt": {"brokers": [f"mqtt://127.0.0.1:{broker_port}"], "spread_s": 0},
-        "detector": {"model": detector},
+        "detector": {"model": str(detector)},
         "cameras": list(cameras),
     }
     path.write_text(json.dumps(config | more, ensure_ascii=False), encoding="utf-8")

@@ -9,11 +9,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from edge_agent.assembly import Eyes, Site, build_pipeline, model_ref, use_one_opencv_thread
+from edge_agent.assembly import (
+    DetectorAccess,
+    Site,
+    budget_of,
+    build_pipeline,
+    model_ref,
+    use_one_opencv_thread,
+)
 from edge_agent.config.loader import load
 from edge_agent.config.settings import GearChoice
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventMaker
 from edge_agent.lane import Lane
@@ -21,6 +27,7 @@ from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.pipeline import Pipeline
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.ring_feed import RingFeed
+from tests.testbed.walker_model import WALKER_MODEL
 
 
 @dataclass
@@ -51,7 +58,7 @@ def watch(
     clip: Path,
     gear: GearChoice,
     quiet_s: float = 2.0,
-    detector: str = "hog",
+    detector: str | Path = WALKER_MODEL,
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> Watched:
     """Play the clip to one camera; its lane looks at what there is after each packet. ``more``: keys of the
@@ -61,7 +68,7 @@ def watch(
     settings = load(config)
     camera = settings.cameras[0]
     camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))
-    choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+    choice = choose_detector(settings.detector)
     site, told = RingFeed(camera, clip), Told()
     events = EventMaker(
         settings.gateway,
@@ -72,12 +79,12 @@ def watch(
     )
 
     def build() -> Pipeline:
-        eyes = None
+        access = None
         if choice.detector is not None:
-            budget = Budget(settings.detector.budget_per_s, (camera.id,))
-            eyes = Eyes(choice.detector, InlineInference(choice.detector), budget)
+            budget = budget_of(settings.detector, (camera.id,))
+            access = DetectorAccess(InlineInference(choice.detector), budget)
         gateway, min_score = settings.gateway, settings.detector.min_score
-        whole = Site(eyes, min_score, events, told, gateway.timezone, gateway.holidays)
+        whole = Site(access, min_score, events, told, gateway.timezone, gateway.holidays)
         return build_pipeline(camera, whole, "tag")
 
     lane = Lane(camera.id, site.feed, build)

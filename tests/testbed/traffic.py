@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from edge_agent.capture.picture import ArrayPicture
-from edge_agent.detection.detector import ModelInfo
+from edge_agent.detection.detector import Fit, ModelInfo
 from edge_agent.model import Box, Detection, Frame
 
 if TYPE_CHECKING:
@@ -97,13 +97,14 @@ class Reader:
 
     name = "reader"
     model = ModelInfo("reader", None)
-    input_size = (416, 416)
-    side_per_object = 3.0
     degraded: str | None = None
 
     def __init__(self, things: Sequence[Thing]) -> None:
         self._names = [thing.label for thing in things]
         self.labels = frozenset(self._names)
+
+    def fit(self, size: tuple[int, int]) -> Fit:
+        return Fit(*size)
 
     def detect(self, crop: Colour) -> list[Detection]:
         height, width = crop.shape[:2]

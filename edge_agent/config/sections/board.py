@@ -93,7 +93,7 @@ LADDER = Section(
             "a step is over when it is so far below its threshold",
         ),
         Field("dwell_s", Number(1, 3600, "seconds"), "... for so long"),
-        Field("inference_share", SHARE, "of detector.budget_per_s, from step 1 on"),
+        Field("inference_share", SHARE, "of detector.budget_ms_per_s, from step 1 on"),
         Field("fps_share", SHARE, "of each camera's analyse.fps, from step 2 on"),
     ),
     plain(Ladder),

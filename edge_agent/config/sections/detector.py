@@ -16,17 +16,20 @@ from edge_agent.model import LABELS
 
 @dataclass(frozen=True)
 class ModelName(ScalarKind):
-    """A detector by name, or a model file."""
+    """The model that ships, none, or a model file."""
 
-    names = ("auto", "hog", "none")
+    names = ("auto", "none")
 
     def describe(self) -> str:
-        return "auto, hog, none or the path of a .tflite file"
+        return "auto, none or the path of a .tflite file"
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
         text = text_of(scalar, self.describe())
         if text in self.names:
             return text
+        if text == "hog":
+            reading.warn(scalar.place, "hog is no longer there; runs as auto, the model that ships")
+            return "auto"
         if not text.endswith(".tflite") or "\0" in text:
             raise Refused(f"must be {self.describe()}, not {shown(text)}{did_you_mean(text, self.names)}")
         path = reading.files.base / text
@@ -40,9 +43,9 @@ LABEL_LIST = ListOf(Choice(LABELS), "class labels", least=1, unique=True)
 BOARD_FIELDS = (
     Field("threads", Number(1, 16, whole=True), "threads of one inference", None, "from the profile"),
     Field(
-        "budget_per_s",
-        Number(0.1, 1000, "inferences a second"),
-        "inferences a second for all cameras together",
+        "budget_ms_per_s",
+        Number(1, 16000, "milliseconds"),
+        "milliseconds of inference a second for all cameras together, as measured on the board",
         None,
         "from the profile",
     ),
@@ -67,7 +70,7 @@ DETECTOR = Section(
     "detector",
     "What gives objects their names.",
     (
-        Field("model", ModelName(), "auto takes an installed model, else hog", "auto"),
+        Field("model", ModelName(), "auto is the model that ships with the agent", "auto"),
         Field(
             "labels",
             LABEL_LIST,
@@ -84,6 +87,13 @@ DETECTOR = Section(
             0.5,
         ),
         *BOARD_FIELDS,
+        Field(
+            "budget_per_s",
+            Number(0.1, 1000, "inferences a second"),
+            "at most so many inferences a second too, for all cameras together",
+            None,
+            "as many as budget_ms_per_s allows",
+        ),
     ),
     _build,
 )

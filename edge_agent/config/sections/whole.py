@@ -10,7 +10,6 @@ from edge_agent.config import tree
 from edge_agent.config.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
 from edge_agent.config.spec import Values
 from edge_agent.config.words import listed, shown
-from edge_agent.model import PERSON
 
 DECEMBER = 12
 
@@ -75,16 +74,13 @@ def _warn_unseen(placed: _Placed, detector: Detector, values: Values) -> None:
 
 def _seen_by(detector: Detector) -> frozenset[str]:
     """What the detector can report, as far as its name tells."""
-    known = {"none": (), "hog": (PERSON,)}.get(detector.model, detector.labels)
-    return frozenset(known).intersection(detector.labels)
+    return frozenset() if detector.model == "none" else frozenset(detector.labels)
 
 
 def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
     if detector.model == "none":
         return "detector.model is none"
-    if not set(detector.labels).intersection(labels):
-        return f"detector.labels does not have {listed(labels)}"
-    return "detector.model is hog, which sees only persons"
+    return f"detector.labels does not have {listed(labels)}"
 
 
 # --- holidays

@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edge_agent.assembly import Blind, Unwatched
+from edge_agent.assembly import NoDetection, Unwatched
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.reader import Reader
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera, GearChoice, Settings
 from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import choose_detector, model_dirs
-from edge_agent.detection.looks import LookPlanner
-from edge_agent.detection.stage import DetectionStage
-from edge_agent.detection.sweep import Sweep
+from edge_agent.detection.choose import choose_detector
+from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
 from edge_agent.doctor.aim.sizes import Size, judge
 from edge_agent.doctor.picture import SHARP, Impression, impression_of, jpeg, thumbnail
@@ -25,7 +23,7 @@ from edge_agent.hits import Hit
 from edge_agent.loop import Loop
 from edge_agent.model import GROUP_OF_LABEL, Box, Detection, Frame, TrackState
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import Insight, LookStage, Pipeline
+from edge_agent.pipeline import DetectionStage, Insight, Pipeline
 from edge_agent.tracking.tracker import Tracker
 from edge_agent.view.verdict import BLACK_MEAN, NOTHING_SEEN
 
@@ -34,9 +32,9 @@ if TYPE_CHECKING:
 
 FPS = 4.0
 OF_THE_BUDGET = 0.5
-"""The agent may run beside it, with the whole budget of the box."""
+"""The agent may run beside it, with the whole budget of the gateway."""
 GLANCE_S = 2.0
-"""So long something that one look saw, and no track follows, is shown."""
+"""So long something that one inference saw, and no track follows, is shown."""
 METER_S = 0.5
 MOST_THINGS = 20
 BRIGHT_MEAN = 215
@@ -48,7 +46,7 @@ TAKE_S = 1.0
 class Thing:
     """Something in the picture."""
 
-    label: str | None  # None: it moves, and no look has named it
+    label: str | None  # None: it moves, and no inference has named it
     box: Box
     width: int  # pixels of the stream
     height: int
@@ -89,7 +87,7 @@ class Watch:
         fps = min(camera.analyse.fps, FPS)
         # Nothing is kept for later: the ring only has to hold what is being decoded.
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
-        choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+        choice = choose_detector(settings.detector)
         self.note = choice.degraded or choice.note
         self._reader = Reader(
             self._camera, clock, repeat_files=True, opener=LimitedLogins(settings.state_dir, clock).open
@@ -150,7 +148,7 @@ class Watch:
             self._news.notify_all()
 
     def _things(self, insight: Insight, size: tuple[int, int]) -> Iterator[Thing]:
-        """What is named first; what one look saw, where no track is; then what only moves."""
+        """What is named first; what one inference saw, where no track is; then what only moves."""
         tracks = [track for track in insight.tracks.active if track.state is not TrackState.LOST]
         named = [track for track in tracks if track.label is not None]
         for track in named:
@@ -183,7 +181,7 @@ def _pipeline(camera: Camera, settings: Settings, detector: Detector | None) -> 
     return Pipeline(
         motion=MotionDetector(camera.masks),
         view=Unwatched(),
-        detection=_look_stage(camera, settings, detector),
+        detection=_detection_stage(camera, settings, detector),
         tracking=Tracker(camera.id, "aim", settings.detector.min_score),
         evidence=NoSnapshots(),
         rules=(),
@@ -191,10 +189,8 @@ def _pipeline(camera: Camera, settings: Settings, detector: Detector | None) -> 
     )
 
 
-def _look_stage(camera: Camera, settings: Settings, detector: Detector | None) -> LookStage:
+def _detection_stage(camera: Camera, settings: Settings, detector: Detector | None) -> DetectionStage:
     if detector is None:
-        return Blind()
-    budget = Budget(max(1.0, settings.detector.budget_per_s * OF_THE_BUDGET), (camera.id,))
-    planner = LookPlanner(detector.input_size, detector.side_per_object)
-    sweep = Sweep(lambda: budget.share_per_s)
-    return DetectionStage(camera, InlineInference(detector), planner, sweep, budget)
+        return NoDetection()
+    budget = Budget(settings.detector.budget_ms_per_s * OF_THE_BUDGET, (camera.id,))
+    return ObjectDetection(camera, InlineInference(detector), budget)

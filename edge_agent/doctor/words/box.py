@@ -189,34 +189,28 @@ BOX: dict[str, Wording] = {
     "power-unknown": skipped("this board does not tell", "bo mạch này không báo"),
     # --- detector ---
     "detector-good": green(
-        "{name}: {latency_ms:.0f} ms a look, {possible:.0f} a second; {budget:.0f} wanted",
+        "{name}: {latency_ms:.0f} ms an inference, {possible:.0f} a second; {budget:.0f} wanted",
         "{name}: {latency_ms:.0f} ms mỗi lần, {possible:.0f} lần mỗi giây; cần {budget:.0f}",
     ),
     "detector-slow": yellow(
-        "{name}: {latency_ms:.0f} ms a look, only {possible:.1f} of {budget:.0f} a second",
+        "{name}: {latency_ms:.0f} ms an inference, only {possible:.1f} of {budget:.0f} a second",
         "{name}: {latency_ms:.0f} ms mỗi lần, chỉ được {possible:.1f} trong {budget:.0f} lần mỗi giây",
-        "see temperature and power; otherwise lower detector.budget_per_s, or a faster board",
-        "xem nhiệt độ và nguồn; nếu bình thường thì giảm detector.budget_per_s hoặc dùng bo mạch nhanh hơn",
+        "see temperature and power; otherwise lower analyse.fps, or a faster board",
+        "xem nhiệt độ và nguồn; nếu bình thường thì giảm analyse.fps hoặc dùng bo mạch nhanh hơn",
     ),
     "detector-blind": red(
         "{name} cannot see {labels}, which the configuration asks for ({users})",
         "{name} không nhận ra được {labels} mà cấu hình yêu cầu ({users})",
-        "edge-agent models fetch, then restart the agent; or take these labels out of detector.labels and "
-        "the rules",
-        "edge-agent models fetch, rồi khởi động lại agent; hoặc bỏ các nhãn này khỏi detector.labels và các "
-        "quy tắc",
+        "set detector.model to auto or to a model that knows them; or take these labels out of "
+        "detector.labels and the rules",
+        "đặt detector.model thành auto hoặc một mô hình nhận ra được; hoặc bỏ các nhãn này khỏi "
+        "detector.labels và các quy tắc",
     ),
     "detector-not-loaded": red(
-        "the agent runs with {loaded}, and {name} is installed",
-        "agent đang chạy với {loaded}, trong khi {name} đã được cài",
+        "the agent runs with {loaded}, and {name} is configured",
+        "agent đang chạy với {loaded}, trong khi cấu hình chọn {name}",
         "sudo systemctl restart edge-agent",
         "sudo systemctl restart edge-agent",
-    ),
-    "detector-hog": yellow(
-        "no model is installed: only upright people are found ({latency_ms:.0f} ms a look)",
-        "chưa cài mô hình: chỉ nhận ra người đứng ({latency_ms:.0f} ms mỗi lần)",
-        "edge-agent models fetch",
-        "edge-agent models fetch",
     ),
     "detector-other": yellow(
         "{name} runs, but not as configured: {reason}",
@@ -227,11 +221,11 @@ BOX: dict[str, Wording] = {
     "detector-broken": red(
         "no objects are found: {reason}",
         "không nhận dạng được: {reason}",
-        "edge-agent models fetch, or correct detector.model",
-        "edge-agent models fetch, hoặc sửa detector.model",
+        "correct detector.model, or set it to auto",
+        "sửa detector.model, hoặc đặt thành auto",
     ),
     "detector-none": skipped(
-        "none is configured: no objects are told", "cấu hình không dùng: không báo đối tượng"
+        "none is configured: no objects are reported", "cấu hình không dùng: không báo đối tượng"
     ),
     # --- the running agent ---
     "agent-running": green("runs, up {up}", "đang chạy, được {up}"),

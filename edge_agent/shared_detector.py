@@ -1,4 +1,4 @@
-"""The box's detector at work: which one was chosen, the thread that runs it, what cameras may spend on it."""
+"""The gateway's detector at work: which one was chosen, its thread, and what cameras may spend on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import logging
 import time
 
 from edge_agent.allowance import Allowance
-from edge_agent.assembly import Eyes, model_ref
+from edge_agent.assembly import DetectorAccess, budget_of, model_ref
 from edge_agent.config.settings import Settings
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import choose_detector, model_dirs
+from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
 from edge_agent.loop import Loop
 from edge_agent.wire import BirthDetector, ModelRef
@@ -18,24 +17,23 @@ from edge_agent.wire import BirthDetector, ModelRef
 log = logging.getLogger(__name__)
 
 
-class Sight:
-    """One for the box. Without a detector, ``eyes`` is None and nothing is started."""
+class SharedDetector:
+    """One for the gateway. Without a detector, ``access`` is None and nothing is started."""
 
     def __init__(self, settings: Settings, allowance: Allowance) -> None:
         """Loads the model, which takes up to a second."""
         self._wanted = settings.detector
-        self._choice = choose_detector(settings.detector, model_dirs(settings.state_dir))
+        self._choice = choose_detector(settings.detector)
         detector = self._choice.detector
         self._worker = None if detector is None else DetectorWorker(detector)
         camera_ids = tuple(camera.id for camera in settings.cameras)
-        self.budget = Budget(settings.detector.budget_per_s, camera_ids, allowance)
+        self.budget = budget_of(settings.detector, camera_ids, allowance)
         self.model: ModelRef = model_ref(detector)
 
     @property
-    def eyes(self) -> Eyes | None:
+    def access(self) -> DetectorAccess | None:
         """For the cameras' pipelines."""
-        detector, worker = self._choice.detector, self._worker
-        return Eyes(detector, worker, self.budget) if detector and worker else None
+        return None if self._worker is None else DetectorAccess(self._worker, self.budget)
 
     @property
     def loops(self) -> tuple[Loop, ...]:
@@ -46,7 +44,7 @@ class Sight:
             self._worker.start()
 
     def stop(self) -> None:
-        """Nobody waits for it any longer; see ``DetectorWorker``."""
+        """Answer all who wait for it; see ``DetectorWorker``."""
         if self._worker is not None:
             self._worker.stop()
 
@@ -55,13 +53,10 @@ class Sight:
         if self._worker is not None:
             self._worker.join(max(0.0, deadline - time.monotonic()))
 
-    def tell(self) -> None:
-        """Which detector it is, to the log."""
+    def log_choice(self) -> None:
         log.info("detector: %s", self._choice.note)
         if self._choice.degraded is not None:
             log.error("detector: %s", self._choice.degraded)
-        if self._choice.better is not None:
-            log.warning("detector: %s", self._choice.better)
 
     def stats(self) -> WorkerStats:
         """For health; any thread."""
