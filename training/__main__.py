@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--hold-out", nargs="*", default=[], help="places; default: those that the manifest calls dev"
         )
-    for command in (teach, train, export, card):
+    for command in (teach, train, export, evaluate, card):
         command.add_argument("--taught", type=Path, help="folder of the teacher's labels")
     teach.add_argument("--teacher", type=Path, required=True, help="PicoDet-S 320 as .tflite")
     for command in (train, export):
@@ -127,8 +127,7 @@ def _teach(args: argparse.Namespace) -> None:
     if args.taught is None:
         raise DataError("say --taught FOLDER: where the labels go")
     sources = read_sources()
-    train, _ = split(read_pictures(args.data, sources), args.hold_out)
-    items = [item for item in train if sources[item.set].taught]
+    items = [item for item in read_pictures(args.data, sources) if sources[item.set].taught]
     items.sort(key=lambda item: -len(sources[item.set].unlabelled))  # what is needed most first
     begun = time.monotonic()
     for number, _ in enumerate(teach(Teacher(args.teacher).label, items, sources, args.taught), 1):
@@ -153,7 +152,7 @@ def _export(args: argparse.Namespace) -> None:
     from training.export import export, load_average
     from training.predict import fit
 
-    train, _ = _items(args)
+    train = [item for item in _items(args)[0] if len(item.boxes(1, 1))]  # scores must reach their full range
     rng = np.random.default_rng(0)
     chosen = [train[int(n)] for n in rng.choice(len(train), min(200, len(train)), replace=False)]
     pictures: list[Image] = [fit(item.image(), *args.size).image for item in chosen]
@@ -167,7 +166,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     from training.predict import Model
 
     _, held = _items(args)
-    result = evaluate(Model(args.model).detect, held, read_sources(), args.threshold)
+    model = Model(args.model)
+    result = evaluate(model.detect, held, read_sources(), args.threshold)
+    print(f"{model.milliseconds():.1f} ms of CPU an inference at {model.width}x{model.height}")
     print(f"threshold {args.threshold}: recall, precision, average precision at IoU 0.5 (objects)")
     for (group, kind), counted in sorted(result.counted.items()):
         figures = (

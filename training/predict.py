@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from training.augment import PAD
 from training.dataset import Image
-from training.export import METADATA
 
 Floats = NDArray[np.float32]
+METADATA = "edge_agent_model.json"
+"""Appended to the model file as a zip entry, as TFLite's own metadata are: labels, strides, input size."""
 MOST = 300
 """Candidates that go into the suppression of doubles."""
 
@@ -63,17 +65,27 @@ class Model:
         boxes[:, :4] /= fitted.scale
         return suppress(boxes, threshold)
 
-    def _quantised(self, images: NDArray[np.uint8]) -> NDArray[np.int8]:
-        """-1..1 in the steps of the model's input."""
+    def milliseconds(self, runs: int = 30) -> float:
+        """CPU time of one inference, median."""
+        spent = []
+        for _ in range(runs):
+            begun = time.process_time()
+            self._interpreter.invoke()
+            spent.append(time.process_time() - begun)
+        return float(np.median(spent)) * 1000
+
+    def _quantised(self, images: NDArray[np.uint8]) -> NDArray[np.int8] | Floats:
+        """-1..1 in the steps of the model's input; as it is for a model that is not quantised."""
         scale, zero = self._input["quantization"]
-        steps = (images.astype(np.float32) / 127.5 - 1) / scale + zero
-        return np.asarray(steps.round().clip(-128, 127), np.int8)
+        values = images.astype(np.float32) / 127.5 - 1
+        return np.asarray((values / scale + zero).round().clip(-128, 127), np.int8) if scale else values
 
     def _output(self, details: dict[str, Any]) -> Floats:
         """[rows, columns, values] of one output, as numbers."""
         scale, zero = details["quantization"]
         steps = self._interpreter.get_tensor(details["index"])[0].astype(np.float32)
-        return np.asarray(((steps - zero) * scale).transpose(1, 2, 0), np.float32)
+        values = (steps - zero) * scale if scale else steps
+        return np.asarray(values.transpose(1, 2, 0), np.float32)
 
 
 def decode(scores: Floats, edges: Floats, stride: int, threshold: float) -> Floats:

@@ -18,7 +18,7 @@ from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, Received
 
-LASTS_S = 300
+LASTS_S = 60
 
 
 def media(centre: Centre) -> list[Received]:
@@ -31,11 +31,14 @@ def collections(centre: Centre) -> list[dict[str, Any]]:
     return [each for each in found if each["type"].endswith(".collection.v1")]
 
 
-def test_an_operator_has_frames_collected_and_only_the_centre_can_open_them(tmp_path: Path) -> None:
+def test_an_operator_has_frames_collected_that_only_the_centre_can_open(
+    tmp_path: Path,
+) -> None:
     public = tmp_path / "centre.pub.pem"
     public.write_bytes(PUBLIC_PEM)
     keys = write_public(tmp_path / "operators/one.pem", OPERATOR).parent
-    camera = {"id": "cam-1", "url": str(make_clip(tmp_path / "clip.mp4", seconds=5))}
+    clip = make_clip(tmp_path / "clip.mp4", seconds=5)
+    camera = {"id": "cam-1", "url": str(clip), "analyse": {"gear": "full"}}
     with Mosquitto(tmp_path) as broker, centre_at(broker.port) as centre:
         config = write_config(
             tmp_path,
