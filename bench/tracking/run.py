@@ -72,7 +72,7 @@ class TimedDetection:
         start = time.thread_time()
         looks = self._inner.detect(frame, motion, tracks)
         self._costs.detection += time.thread_time() - start
-        self._costs.inferences += len(looks.looked)
+        self._costs.inferences += bool(looks.looked)
         return looks
 
 

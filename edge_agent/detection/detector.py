@@ -38,6 +38,11 @@ class Detector(Protocol):
         """One line for health when it runs, but not as configured."""
         ...
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        ...
+
     def fit(self, size: tuple[int, int]) -> Fit:
         """How pixels of ``size`` (width, height) lie in the input. Whoever scales anyway scales to it."""
         ...

@@ -69,7 +69,7 @@ class LiteRtDetector:
             raise DetectorError(f"{path}: knows none of the configured labels {', '.join(labels)}")
         self._wanted = np.array([label in self.labels for label in self._labels])
         self._two_wheeled = np.array([GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._labels])
-        width, height = self._decoder.input.size
+        width, height = self.input_size = self._decoder.input.size
         self._input = np.full((height, width, 3), _PAD, np.uint8)
         self._filled = Fit(width, height)
         self.detect(self._input.copy())  # the first inference allocates; better now than on a frame

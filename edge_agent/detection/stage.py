@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from edge_agent.config.settings import Camera
 from edge_agent.detection.budget import Budget
@@ -19,15 +22,16 @@ _PATIENCE, _IN_VAIN_S = 10, 1.0
 """After so many inferences in a row that saw nothing where something moved (rain, foliage), one a second."""
 _FAR_PX = 20.0
 """Longer side of an object in the model's input, below which the whole picture does not do."""
-_ENLARGED = 2.0  # what is far is shown so much larger
+_ENLARGED = 2  # what is far is shown so much larger
+_LEAST_ROOM = 0.15  # of the input's height: a strip lower than that shows nothing whole
 _EDGE = 0.015  # of a part of the picture: a box that ends so near its inner edge is most likely cut off there
 
 
 class ObjectDetection:
     """``pipeline.DetectionStage`` of one camera; its pipeline thread calls ``detect`` and blocks in it.
 
-    The whole picture is analysed on every frame in which something moves or a track needs it. What is too far
-    away for that is shown enlarged as well, one part of a frame.
+    The whole picture is analysed on every frame in which something moves or a track needs it. A wide picture
+    leaves a strip of the model's input free: there, what is too far away is shown once more, enlarged.
     """
 
     def __init__(self, camera: Camera, inference: Inference, budget: Budget) -> None:
@@ -46,17 +50,12 @@ class ObjectDetection:
         self._late = self._late + 1 if frame.late else 0
         if self._late % _LATE_EVERY == 1 or not self._is_due(moving, tracks, now):
             return NO_LOOKS
-        found = self._infer(frame, FULL_PICTURE)
+        part = None if frame.late else self._far(frame, motion, tracks)
+        found = self._infer(frame, part)
         if found is None:
             return NO_LOOKS
         self._note(motion, moving, found, now)
-        part = None if frame.late else self._far(frame, tracks)
-        enlarged = None if part is None else self._infer(frame, part)
-        if part is None or enlarged is None:
-            return Looks((FULL_PICTURE,), self._unmasked(found))
-        # What is seen in both is seen better enlarged.
-        once = [d for d in found if not any(_is_same(d, other) for other in enlarged)]
-        return Looks((FULL_PICTURE, part), self._unmasked([*once, *enlarged]))
+        return Looks((FULL_PICTURE, part) if part else (FULL_PICTURE,), self._unmasked(found))
 
     def _is_due(self, moving: bool, tracks: Sequence[Track], now: float) -> bool:
         if any(track.wants_look > 0 for track in tracks):
@@ -75,39 +74,71 @@ class ObjectDetection:
         else:
             self._in_vain += 1
 
-    def _far(self, frame: Frame, tracks: Sequence[Track]) -> Box | None:
-        """The part of the picture around the most urgent thing that is too small in the whole one."""
-        width, height = frame.picture.width, frame.picture.height
-        fit = self._inference.detector.fit((width, height))
+    def _far(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Box | None:
+        """The part of the picture around the largest thing that is too small in the whole one, as large as
+        there is room for in the input; None where there is no such thing or no room."""
+        detector = self._inference.detector
+        fit = detector.fit((frame.picture.width, frame.picture.height))
+        room = detector.input_size[1] - fit.height
+        if fit.width != detector.input_size[0] or room < _LEAST_ROOM * detector.input_size[1]:
+            return None
         far = [
-            track
-            for track in tracks
-            if track.wants_look > 0
-            and track.label is None
-            and max(track.box.width * fit.width, track.box.height * fit.height) < _FAR_PX
+            box
+            for box in _unknown(motion, tracks)
+            if max(box.width * fit.width, box.height * fit.height) < _FAR_PX
         ]
         if not far:
             return None
-        x, y = max(far, key=lambda track: track.wants_look).box.clipped().centre
-        half = 0.5 / _ENLARGED
-        x, y = (min(max(middle, half), 1 - half) for middle in (x, y))
-        return Box(x - half, y - half, x + half, y + half)
+        middle = max(far, key=lambda box: box.area).clipped().centre
+        halves = 0.5 / _ENLARGED, 0.5 / _ENLARGED * min(1.0, room / fit.height)
+        x, y = (min(max(at, half), 1 - half) for at, half in zip(middle, halves, strict=True))
+        return Box(x - halves[0], y - halves[1], x + halves[0], y + halves[1])
 
-    def _infer(self, frame: Frame, part: Box) -> list[Detection] | None:
+    def _infer(self, frame: Frame, part: Box | None) -> list[Detection] | None:
         """Detections in picture coordinates; None where there was no budget or no answer."""
-        inference, now = self._inference, frame.captured_mono
-        if not self._budget.take(self._camera.id, inference.cost_ms, now):
+        inference, picture = self._inference, frame.picture
+        if not self._budget.take(self._camera.id, inference.cost_ms, frame.captured_mono):
             return None
-        x1, y1, x2, y2 = part.to_pixels(frame.picture.width, frame.picture.height)
-        fit = inference.detector.fit((x2 - x1, y2 - y1))
-        found = inference.infer(self._camera.id, frame.picture.scaled((fit.width, fit.height), part))
-        if found is None or part is FULL_PICTURE:
-            return found
-        return [in_picture(d, part) for d in found if not cut_off(d.box, part)]
+        fit = inference.detector.fit((picture.width, picture.height))
+        pixels = picture.scaled((fit.width, fit.height))
+        if part is None:
+            return inference.infer(self._camera.id, pixels)
+        strip = min(inference.detector.input_size[1] - fit.height, fit.height)
+        pixels = np.vstack([pixels, picture.scaled((fit.width, strip), part)])
+        found = inference.infer(self._camera.id, pixels)
+        return None if found is None else parted(found, fit.height / (fit.height + strip), part)
 
     def _unmasked(self, found: Iterable[Detection]) -> tuple[Detection, ...]:
         masks = self._camera.masks
         return tuple(d for d in found if not any(contains(mask, d.box.foot) for mask in masks))
+
+
+def _unknown(motion: Motion, tracks: Sequence[Track]) -> Iterator[Box]:
+    """Tracks that are not confirmed, and motion where no track is."""
+    yield from (track.box for track in tracks if not track.confirmed and track.wants_look > 0)
+    if motion.scene is Scene.STEADY:
+        for region in motion.regions:
+            if not any(region.box.intersection(track.box) > 0 for track in tracks):
+                yield region.box
+
+
+def parted(found: Iterable[Detection], border: float, part: Box) -> list[Detection]:
+    """Detections in the whole picture above ``border`` and in ``part``, enlarged, below it -> in 0..1 of the
+    picture. What is seen in both is seen better enlarged."""
+    whole, enlarged = [], []
+    for detection in found:
+        box = detection.box
+        if box.centre[1] < border:
+            whole.append(replace(detection, box=_stretched(box, 0.0, border)))
+        elif not cut_off(within := _stretched(box, border, 1.0), part):
+            enlarged.append(in_picture(replace(detection, box=within), part))
+    return [d for d in whole if not any(_is_same(d, other) for other in enlarged)] + enlarged
+
+
+def _stretched(box: Box, top: float, bottom: float) -> Box:
+    """0..1 of the pixels -> 0..1 of those between ``top`` and ``bottom``."""
+    height = bottom - top
+    return Box(box.x1, (box.y1 - top) / height, box.x2, (box.y2 - top) / height).clipped()
 
 
 def _is_same(a: Detection, b: Detection) -> bool:

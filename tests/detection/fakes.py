@@ -34,6 +34,7 @@ class FakeDetector:
         self.name = "fake"
         self.model = ModelInfo("fake", None)
         self.labels = frozenset(LABELS)
+        self.input_size = (640, 480)
         self.degraded: str | None = None
         self.calls = 0
         self.most_at_once = 0

@@ -9,7 +9,7 @@ from edge_agent.detection.budget import Budget
 from edge_agent.detection.stage import ObjectDetection, cut_off
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import DetectorError
-from edge_agent.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Scene
+from edge_agent.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Motion, Scene, Track
 from tests.detection.fakes import FakeDetector, FakePicture, Pixels, camera, detection, frame, motion, track
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
@@ -119,27 +119,61 @@ def test_of_frames_that_are_caught_up_with_every_second_one_is_analysed() -> Non
     assert seen == [0, 1, 0, 1, 0, 1, 1, 1]
 
 
-def test_what_is_far_is_shown_enlarged_as_well() -> None:
-    picture = FakePicture()
-    looks = stage(seeing()).detect(
-        frame(picture=picture),
-        motion(FAR),
-        [track(FAR, wants_look=1.0), track(RIDER, wants_look=2.0, id="t2")],
-    )
+PART = Box(0.455, 0.226667, 0.955, 0.393333)
+"""Around ``FAR``: half as wide as the picture, as high as the 120 free pixels below 360 show it enlarged."""
+
+
+@pytest.mark.parametrize(
+    ("moving", "tracks"),
+    [
+        (motion(FAR, RIDER), [track(RIDER)]),  # no track explains it
+        (motion(FAR, RIDER), [track(RIDER), replace(track(FAR, id="t2"), confirmed=False)]),
+    ],
+)
+def test_what_is_far_and_unknown_is_shown_enlarged_as_well(moving: Motion, tracks: list[Track]) -> None:
+    picture, shapes = FakePicture(), list[tuple[int, ...]]()
+
+    def note(pixels: Pixels) -> list[Detection]:
+        shapes.append(pixels.shape)
+        return []
+
+    looks = stage(FakeDetector(note)).detect(frame(picture=picture), moving, tracks)
     whole, part = looks.looked
-    assert (whole, part.rounded()) == (FULL_PICTURE, (0.455, 0.06, 0.955, 0.56))
-    assert picture.cuts == list(looks.looked)
+    assert (whole, part.rounded()) == (FULL_PICTURE, PART.rounded())
+    assert picture.cuts == [whole, part]
+    assert shapes == [(480, 640, 3)], "in one inference"
 
 
 def test_an_enlarged_detection_comes_in_the_pictures_coordinates_and_in_place_of_the_other() -> None:
-    part = Box(0.455, 0.06, 0.955, 0.56)
+    def stacked(box: Box, top: float, bottom: float) -> Box:
+        return Box(box.x1, top + box.y1 * (bottom - top), box.x2, top + box.y2 * (bottom - top))
+
     enlarged = Box(
-        (FAR.x1 - part.x1) * 2, (FAR.y1 - part.y1) * 2, (FAR.x2 - part.x1) * 2, (FAR.y2 - part.y1) * 2
+        (FAR.x1 - PART.x1) / PART.width,
+        (FAR.y1 - PART.y1) / PART.height,
+        (FAR.x2 - PART.x1) / PART.width,
+        (FAR.y2 - PART.y1) / PART.height,
     )
-    answers = iter([[detection(FAR, score=0.4), detection(RIDER)], [detection(enlarged, score=0.7)]])
-    looks = stage(FakeDetector(lambda pixels: next(answers))).detect(frame(), motion(FAR), [track(FAR)])
-    assert [round(d.score, 1) for d in looks.detections] == [0.9, 0.7]
-    assert looks.detections[1].box.rounded(3) == FAR.rounded(3)
+    found = [
+        detection(stacked(FAR, 0.0, 0.75), score=0.4),
+        detection(stacked(RIDER, 0.0, 0.75)),
+        detection(stacked(enlarged, 0.75, 1.0), score=0.7),
+    ]
+    looks = stage(seeing(*found)).detect(frame(), motion(FAR), [])
+    assert [(round(d.score, 1), d.box.rounded(3)) for d in looks.detections] == [
+        (0.9, RIDER.rounded(3)),
+        (0.7, FAR.rounded(3)),
+    ]
+
+
+def test_what_is_known_already_is_not_enlarged() -> None:
+    looks = stage(seeing()).detect(frame(), motion(FAR), [track(FAR)])
+    assert looks.looked == (FULL_PICTURE,)
+
+
+def test_a_picture_that_fills_the_input_leaves_no_room_for_what_is_far() -> None:
+    looks = stage(seeing()).detect(frame(picture=FakePicture(640, 480)), motion(FAR), [])
+    assert looks.looked == (FULL_PICTURE,)
 
 
 @pytest.mark.parametrize(

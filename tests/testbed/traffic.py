@@ -97,6 +97,7 @@ class Reader:
 
     name = "reader"
     model = ModelInfo("reader", None)
+    input_size = (WIDTH, HEIGHT)
     degraded: str | None = None
 
     def __init__(self, things: Sequence[Thing]) -> None:

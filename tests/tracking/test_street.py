@@ -34,4 +34,4 @@ def test_riders_of_the_street_are_one_track_each_within_two_seconds(tmp_path: Pa
     assert score.in_time >= 8
     assert not score.fragments
     assert not score.merges
-    assert costs.inferences <= 2 * costs.frames
+    assert costs.inferences <= costs.frames
