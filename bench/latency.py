@@ -83,7 +83,7 @@ def _measure(plan: Plan, cameras: int) -> Result | None:
         stack.enter_context(confirmations.noted())
         report = {"objects": True, "snapshots": "objects"}
         rows = [{"id": mount[1:], "url": server.url(mount), "report": report} for mount in mounts]
-        path = write_config(folder, cameras=rows, broker_port=broker.port)
+        path = write_config(folder, cameras=rows, broker_port=broker.port, detector="auto")
         settings = config.load(path)
         stop = threading.Event()
         agent = Agent(settings, stop)

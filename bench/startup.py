@@ -31,7 +31,7 @@ def measure(plan: Plan) -> list[Result]:
         rows = []
         for count in (0, 4):
             cameras = [{"id": f"cam-{n}", "url": server.url("/quiet")} for n in range(count)]
-            config = write_config(folder, cameras=cameras, broker_port=broker.port)
+            config = write_config(folder, cameras=cameras, broker_port=broker.port, detector="auto")
             runs = int(plan.choose(10, 3))
             rows.append(_result(count, [_once(config, notify, folder / "notify") for _ in range(runs)]))
     return rows

@@ -68,6 +68,7 @@ def measure(plan: Plan) -> list[Result]:
                 own,
                 cameras=[{"id": f"cam-{n}", "url": url, **report} for n in range(1, CAMERAS + 1)],
                 broker_port=broker.port,
+                detector="auto",
                 gateway={"id": f"site-{number}", "ward": "bench"},
                 heartbeat_s=HEARTBEAT_S,
             )

@@ -88,7 +88,10 @@ class LiteRtDetector:
             raise DetectorError(f"{self._path}: output cannot be read: {error}") from error
 
     def _padded(self, pixels: Colour, fit: Fit) -> Tensor:
-        """``pixels`` in the one buffer of the input's size, padded where they do not reach."""
+        """``pixels`` in the one buffer of the input's size, padded where they do not reach; themselves where
+        they fill it."""
+        if pixels.shape == self._input.shape:
+            return pixels
         if self._filled != fit:
             self._input[:] = _PAD
             self._filled = fit
