@@ -24,6 +24,7 @@ from tests.detection.fakes import FakeDetector, Pixels
 from tests.testbed.agent import file_camera, wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import free_port
+from tests.testbed.walker_model import WALKER_MODEL
 
 Camera = dict[str, Any]
 
@@ -38,7 +39,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4", seconds=5, size=(160, 96))
 
 
-def site(folder: Path, *cameras: Camera, detector: str = "none") -> Path:
+def site(folder: Path, *cameras: Camera, detector: str | Path = "none") -> Path:
     return write_config(folder, cameras=cameras, broker_port=free_port(), detector=detector)
 
 
@@ -127,9 +128,9 @@ def test_a_clip_that_is_open_when_its_camera_is_removed_is_kept(tmp_path: Path, 
     rule = RULE | {"severity": "alarm"}
     camera = file_camera(walker) | {"zones": ZONE, "rules": [rule]}
     camera["report"] = {"objects": True, "snapshots": "rules", "clips": "rules"}
-    with AgentInside(site(tmp_path, camera)) as agent:
+    with AgentInside(site(tmp_path, camera, detector=WALKER_MODEL)) as agent:
         agent.wait_for(lambda b: b["outbox"]["depth"] >= 2, "the alarm")
-        site(tmp_path)
+        site(tmp_path, detector=WALKER_MODEL)
         assert "removed: cam-1" in agent.reload()
         agent.wait_for(lambda b: b["evidence"]["clips"] >= 1, "the clip")
     events = agent.told()
@@ -142,9 +143,9 @@ def test_a_clip_that_is_open_when_its_camera_is_removed_is_kept(tmp_path: Path, 
 
 
 def test_a_renamed_camera_is_one_that_went_and_one_that_came(tmp_path: Path, walker: Path) -> None:
-    with AgentInside(site(tmp_path, file_camera(walker))) as agent:
+    with AgentInside(site(tmp_path, file_camera(walker), detector=WALKER_MODEL)) as agent:
         agent.wait_for(lambda b: b["outbox"]["depth"] >= 1, "somebody in view")
-        site(tmp_path, file_camera(walker, "gate-9"))
+        site(tmp_path, file_camera(walker, "gate-9"), detector=WALKER_MODEL)
         done = agent.reload()
         assert "added: gate-9" in done
         assert "removed: cam-1" in done
@@ -195,10 +196,10 @@ class SteppingClock(SystemClock):
 def test_a_clock_that_steps_over_a_reload(tmp_path: Path, walker: Path, step: timedelta) -> None:
     clock = SteppingClock()
     kept = file_camera(walker)
-    with AgentInside(site(tmp_path, kept), clock) as agent:
+    with AgentInside(site(tmp_path, kept, detector=WALKER_MODEL), clock) as agent:
         agent.wait_for(lambda b: b["outbox"]["depth"] >= 1, "somebody in view")
         clock.ahead = step
-        site(tmp_path, kept, file_camera(walker, "cam-2") | at(1))
+        site(tmp_path, kept, file_camera(walker, "cam-2") | at(1), detector=WALKER_MODEL)
         assert "untouched: cam-1" in agent.reload()
         clock.ahead = timedelta()
         agent.wait_for(is_online("cam-2"), "the camera that was added")
