@@ -16,8 +16,17 @@ from edge_agent.detection.litert import LiteRtDetector
 from training.dataset import CLASSES, IGNORE, Boxes, Image, Item, Source
 from training.predict import Floats, suppress
 
-LABELS = {"person": 0, "bicycle": 1, "motorcycle": 1, "car": 2, "bus": 2, "truck": 2}
-"""The teacher's labels to the numbers of our classes."""
+LABELS = {
+    "person": 0,
+    "bicycle": 1,
+    "motorcycle": 1,
+    "car": 2,
+    "bus": 2,
+    "truck": 2,
+    "two-wheeler": 1,
+    "vehicle": 2,
+}
+"""Labels of COCO, and of the model that ships, to the numbers of our classes."""
 TILES = (240, 400)
 """Pixels of a tile's edge in a picture of 768 pixels width; the whole picture is a tile, too."""
 SURE = (0.5, 0.4, 0.5)

@@ -1,0 +1,75 @@
+"""A person's answers, each on the disk before the next question is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from training.agreement import Member, Question
+from training.dataset import CLASSES, IGNORE
+
+KEYS: dict[str, int | None] = {
+    "p": CLASSES.index("person"),
+    "t": CLASSES.index("two-wheeler"),
+    "v": CLASSES.index("vehicle"),
+    "n": None,  # nothing is there: the picture teaches that
+    "w": IGNORE,  # something is there and the box is wrong: nothing is learnt there
+}
+
+
+class Answer(msgspec.Struct):
+    """One line of the file. Without an answer it takes the last one of these boxes back."""
+
+    members: list[Member]
+    answer: str | None
+
+
+class Answers:
+    """The file only grows, so that a kill loses no answer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._given: dict[Member, str] = {}
+        for line in path.read_bytes().splitlines() if path.exists() else []:
+            try:
+                self._take(msgspec.json.decode(line, type=Answer))
+            except msgspec.DecodeError:
+                continue  # the power failed within the line
+
+    def _take(self, answer: Answer) -> None:
+        for member in answer.members:
+            if answer.answer in KEYS:
+                self._given[member] = answer.answer
+            else:
+                self._given.pop(member, None)
+
+    def give(self, question: Question, answer: str | None) -> None:
+        """Durable when it returns; None takes it back."""
+        row = Answer(question.members, answer)
+        with self._path.open("ab") as file:
+            file.write(b"\n" if _is_cut_off(self._path) else b"")
+            file.write(msgspec.json.encode(row) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._take(row)
+
+    def of(self, question: Question) -> str | None:
+        """The answer to any of its boxes: a standing object that was seen again is not asked again."""
+        return next((self._given[member] for member in question.members if member in self._given), None)
+
+    def by_member(self, questions: Sequence[Question]) -> dict[Member, int | None]:
+        """Class, IGNORE or None (there is nothing) of each box that is answered."""
+        given = [(question, self.of(question)) for question in questions]
+        return {member: KEYS[said] for question, said in given if said for member in question.members}
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether the last line has no end."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

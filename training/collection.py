@@ -1,0 +1,147 @@
+"""Frames that gateways collected, as `edge-agent collect open` writes them: pictures and a manifest.
+
+A place is a camera of a gateway. Some whole cameras are held out: nothing is learnt from their pictures, and
+the trained model is measured on them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import msgspec
+import numpy as np
+
+from training.dataset import Boxes, DataError, Item, Source
+from training.progress import Progress
+
+SET = "collection"
+"""The set that all frames of a collection belong to, in figures and draws."""
+SOURCE = Source("the operator's own cameras", "the operator's own", "")
+SMALLEST = 64  # pixels of an edge
+HELD_OUT_SHARE = 5
+"""One camera of so many is held out where the operator names none."""
+
+
+@dataclass(frozen=True)
+class Frame(Item):
+    """One picture of a collection. Its labels are those that were agreed on or answered."""
+
+    file: str = ""  # as in the manifest: place/name.jpg
+    labels: Path = Path()
+
+    def boxes(self, width: int, height: int) -> Boxes:
+        plain = Item(self.path, self.set, self.place, self.light, self.split, self.sha256, self.labels)
+        return plain.boxes(width, height)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the manifest says of one picture."""
+
+    file: str
+    sha256: str
+    place: str
+    light: str
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """By file, each picture once. Raises DataError."""
+    path = folder / "manifest.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                Row(row["file"], row["sha256"], row["place"], row["light"]) for row in csv.DictReader(file)
+            ]
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): `edge-agent collect open` writes it with the pictures"
+        ) from error
+    except KeyError as error:
+        raise DataError(f"{path} has no column {error}: `edge-agent collect open` writes it") from error
+    once = {row.sha256: row for row in sorted(rows, key=lambda row: row.file, reverse=True)}
+    return sorted(once.values(), key=lambda row: row.file)
+
+
+def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> dict[str, str]:
+    """Each picture that cannot be used, by file, with the reason.
+
+    ``kept`` is the file of what was checked before: only new pictures are read.
+    """
+    try:
+        known = msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        known = {}
+    try:
+        for row in progress.over(rows):
+            key = f"{row.file} {row.sha256}"
+            if key not in known:
+                known[key] = _fault(folder, row)
+    finally:
+        kept.write_text(json.dumps(known, indent=0), encoding="utf-8")
+    return {row.file: fault for row in rows if (fault := known[f"{row.file} {row.sha256}"])}
+
+
+def _fault(folder: Path, row: Row) -> str:
+    """Empty for a picture that can be used."""
+    parts = PurePosixPath(row.file).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        return "the manifest names a file outside of the collection"
+    try:
+        content = (folder / row.file).read_bytes()
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    if hashlib.sha256(content).hexdigest() != row.sha256:
+        return "its sha256 is not the manifest's: it was changed or cut off"
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        return "it is no picture that OpenCV can read"
+    if min(image.shape[:2]) < SMALLEST:
+        return f"it is smaller than {SMALLEST} pixels"
+    return ""
+
+
+def frames(folder: Path, rows: Sequence[Row], labels: Path) -> list[Frame]:
+    """In the order of cameras and time. ``labels``: the folder of their labels."""
+    return list(_frames(folder, rows, labels))
+
+
+def _frames(folder: Path, rows: Sequence[Row], labels: Path) -> Iterator[Frame]:
+    for row in sorted(rows, key=lambda row: row.file):
+        label_file = (labels / row.file).with_suffix(".txt")
+        yield Frame(
+            folder / row.file,
+            SET,
+            row.place,
+            row.light,
+            "",
+            row.sha256,
+            file=row.file,
+            labels=label_file,
+        )
+
+
+def held_out(places: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """Cameras to hold out: those that were asked for, else one of ``HELD_OUT_SHARE``. Raises DataError.
+
+    By their hash, so that a larger collection of the same cameras holds out the same ones.
+    """
+    every = sorted(set(places), key=lambda place: hashlib.sha256(place.encode()).hexdigest())
+    if len(every) < 2:
+        raise DataError(
+            f"the collection has {len(every)} camera: one is held out to measure the model, "
+            "so it needs two at least"
+        )
+    strangers = sorted(set(asked) - set(every))
+    if strangers:
+        raise DataError(
+            f"{', '.join(strangers)}: no such camera in the collection; it has {', '.join(sorted(every))}"
+        )
+    if len(set(asked)) == len(every):
+        raise DataError("all cameras are held out: none is left to learn from")
+    return sorted(asked) or sorted(every[: max(1, round(len(every) / HELD_OUT_SHARE))])
