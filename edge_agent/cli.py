@@ -2,7 +2,8 @@
 
 Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need.
 Exit codes: 0 good, 1 failed (``doctor``: something is red), 2 wrong usage, 3 no agent runs here
-(``status``, ``reload``, ``relearn``), 78 the configuration must be fixed (EX_CONFIG).
+(``status``, ``reload``, ``relearn``), 4 no release (``learn``: worse than the model in force), 69 not
+installed here (``learn``), 78 the configuration must be fixed (EX_CONFIG).
 """
 
 from __future__ import annotations
@@ -168,6 +169,10 @@ def _schema(args: argparse.Namespace) -> int:
 
 
 def _models(args: argparse.Namespace) -> int:
+    if args.action == "verify":
+        from edge_agent.learn_cli import run_verify
+
+        return run_verify(args, sys.stdout)
     from edge_agent.detection.models import run_models
 
     return run_models(args, sys.stdout)
@@ -183,6 +188,12 @@ def _collect(args: argparse.Namespace) -> int:
     from edge_agent.collect_cli import run_collect
 
     return run_collect(args, sys.stdout)
+
+
+def _learn(args: argparse.Namespace) -> int:
+    from edge_agent.learn_cli import run_learn
+
+    return run_learn(args)
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -264,6 +275,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "models": _models,
     "evidence": _evidence,
     "collect": _collect,
+    "learn": _learn,
     "doctor": _doctor,
     "cameras": _cameras,
     "command": _command,

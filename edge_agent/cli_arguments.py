@@ -13,7 +13,7 @@ DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
 
 
 def parser() -> argparse.ArgumentParser:
-    from edge_agent import cameras_cli, collect_cli, command_cli, evidence_cli
+    from edge_agent import cameras_cli, collect_cli, command_cli, evidence_cli, learn_cli
     from edge_agent.central import command as central
     from edge_agent.conformance import arguments as conformance
     from edge_agent.doctor import arguments as doctor
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add("schema", "print the JSON Schema of a message, or the list of messages").add_argument(
         "name", nargs="?", help="of a message; without it the names are listed"
     )
-    _add_models(add("models", "detection models: list what is there, fetch what is pinned"))
+    _add_models(add("models", "detection models: list what is there, fetch what is pinned, verify a release"))
     doctor.add_arguments(
         add("doctor", "examine the box, its cameras and its broker; say what to do"), DEFAULT_CONFIG
     )
@@ -47,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     )
     collect_cli.add_commands(
         add("collect", "frames collected for training: export them, open them"), DEFAULT_CONFIG
+    )
+    learn_cli.add_arguments(
+        add("learn", "train the detector with collected frames, measure it, release it signed")
     )
     cameras_cli.add_commands(
         add("cameras", "find a site's cameras, and set up what the agent needs"), DEFAULT_CONFIG
@@ -91,7 +94,12 @@ def _add_relearn(relearn: argparse.ArgumentParser) -> None:
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
-    actions = models.add_subparsers(dest="action", metavar="list|fetch", required=True)
+    from edge_agent import learn_cli
+
+    actions = models.add_subparsers(dest="action", metavar="list|fetch|verify", required=True)
+    learn_cli.add_verify(
+        actions.add_parser("verify", help="whether a release of `edge-agent learn` is genuine")
+    )
     listing = actions.add_parser("list", help="the catalogue, and what is installed")
     fetching = actions.add_parser("fetch", help="get a model of the catalogue")
     fetching.add_argument("name", nargs="?", help="which one; by default the best that can be had")

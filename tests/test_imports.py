@@ -59,6 +59,7 @@ COMPOSITION = {
     "evidence_room",
     "collection",
     "collect_cli",
+    "learn_cli",
     "duties",
     "cameras",
     "reload",

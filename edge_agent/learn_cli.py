@@ -1,0 +1,192 @@
+"""``edge-agent learn``: train the detector with a collection; ``models verify``: check a model release.
+
+The code that trains is not in the wheel: it is in ``training/`` of a checkout, and needs PyTorch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+import edge_agent
+from edge_agent.errors import EdgeAgentError
+
+MANIFEST = "manifest.json"
+SIGNED = "manifest.jws"
+"""The manifest as a compact JWS; what it says counts, and ``MANIFEST`` is for reading."""
+CARD = "model-card.md"
+KIND = "edge-agent model release 1"
+STEPS = ("check", "label", "review", "train", "evaluate", "release")
+EX_UNAVAILABLE = 69
+"""Of sysexits.h: what trains is not installed here."""
+TRAINS = {"train"}
+"""Steps that need PyTorch."""
+
+
+class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is signed of a model release."""
+
+    kind: str = KIND
+    name: str
+    made: str
+    files: dict[str, str]
+    """SHA-256 by file name."""
+    in_force_sha256: str
+    """The model that it was measured beside."""
+    pictures: dict[str, int]
+    held_out: list[str]
+    answers: int
+    margin: float
+    threshold: float
+    figures: list[dict[str, Any]]
+
+
+def add_arguments(learn: argparse.ArgumentParser) -> None:
+    learn.add_argument("folder", type=Path, metavar="FOLDER", help="pictures of `edge-agent collect open`")
+    learn.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a model of `edge-agent models fetch` that labels the frames; twice for two",
+    )
+    learn.add_argument(
+        "--in-force",
+        type=Path,
+        metavar="FILE",
+        help="the model that runs on the gateways now; default: the one that ships",
+    )
+    learn.add_argument(
+        "--work", type=Path, metavar="DIR", help="labels, answers, weights; default: FOLDER/learn"
+    )
+    learn.add_argument("--step", choices=STEPS, help="only this one; without it all that is still to do")
+    learn.add_argument(
+        "--no-review", action="store_true", help="ask nobody: leave the questions out of training"
+    )
+    learn.add_argument(
+        "--hold-out",
+        nargs="+",
+        default=[],
+        metavar="CAMERA",
+        help="measure on these, by place in the manifest; default: one in five",
+    )
+    _add_training(learn)
+    _add_release(learn)
+
+
+def _add_training(learn: argparse.ArgumentParser) -> None:
+    learn.add_argument("--data", type=Path, metavar="DIR", help="open data to mix in: training/README.md")
+    learn.add_argument("--taught", type=Path, metavar="DIR", help="a teacher's labels of the open data")
+    learn.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin from these weights; default: from nothing, which takes hours",
+    )
+    learn.add_argument("--minutes", type=float, default=20.0, help="of training; default: %(default)g")
+    learn.add_argument("--steps", type=int, default=0, help="train so many steps instead")
+    learn.add_argument(
+        "--width", type=int, default=24, help="of a network from nothing; default: %(default)s"
+    )
+    learn.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    learn.add_argument(
+        "--size", default="416x320", help="of the model's input, multiples of 32; default: %(default)s"
+    )
+
+
+def _add_release(learn: argparse.ArgumentParser) -> None:
+    learn.add_argument(
+        "--key",
+        type=Path,
+        metavar="PRIVATE.pem",
+        help="of an operator: `edge-agent command keygen` makes one",
+    )
+    learn.add_argument("--name", help="of the release; default: street- and the date")
+    learn.add_argument("--out", type=Path, metavar="DIR", help="of releases; default: releases in --work")
+    learn.add_argument(
+        "--margin",
+        type=float,
+        default=0.03,
+        help="F1 by which it may be worse than the model in force at a place; default: %(default)s",
+    )
+    learn.add_argument("--threshold", type=float, default=0.3, help="least score; default: %(default)s")
+
+
+def run_learn(args: argparse.Namespace) -> int:
+    """0 done, 1 the data or a file cannot be used, 2 wrong usage, 4 refused: worse somewhere, 69 not here."""
+    root = Path(edge_agent.__file__).parents[1]
+    if not (root / "training" / "learn.py").is_file():
+        print(
+            "edge-agent learn: the code that trains is not in the package: get a checkout of the repository, "
+            "pip install -e '.[training]' there, and call its edge-agent",
+            file=sys.stderr,
+        )
+        return EX_UNAVAILABLE
+    if find_spec("torch") is None and (args.step is None or args.step in TRAINS):
+        print("edge-agent learn: PyTorch is missing: pip install -e '.[training]'", file=sys.stderr)
+        return EX_UNAVAILABLE
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    from training.learn import run
+
+    return run(args)
+
+
+def add_verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("release", type=Path, metavar="FOLDER", help="of a release of `edge-agent learn`")
+    verify.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        metavar="PUBLIC.pem",
+        help="public key of an operator, or a folder of them",
+    )
+
+
+def run_verify(args: argparse.Namespace, out: TextIO) -> int:
+    """0: it is as it was signed. Raises EdgeAgentError with what is not."""
+    from edge_agent.commands.action import Refused
+    from edge_agent.commands.signature import SHORT_ID, Operators
+
+    folder: Path = args.release
+    operators = Operators([args.key])
+    if not operators.keys():
+        raise EdgeAgentError(f"{args.key} holds no public key of an operator; nothing was verified")
+    try:
+        signed = operators.open((folder / SIGNED).read_bytes().strip())
+        manifest = msgspec.json.decode(signed.document, type=ModelManifest)
+    except Refused as error:
+        raise EdgeAgentError(f"{folder / SIGNED}: {error}: do not install the model") from error
+    except msgspec.DecodeError as error:
+        raise EdgeAgentError(f"{folder / SIGNED} is no manifest of a model release: {error}") from error
+    _check_files(folder, manifest, signed.document)
+    out.write(f"{manifest.name}: genuine, signed by {signed.by[:SHORT_ID]} on {manifest.made}\n")
+    for name, digest in sorted(manifest.files.items()):
+        out.write(f"{digest}  {name}\n")
+    return 0
+
+
+def _check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
+    if manifest.kind != KIND:
+        raise EdgeAgentError(
+            f"{folder / SIGNED} is signed, but is no model release: do not install the model"
+        )
+    changed = [name for name, digest in manifest.files.items() if _sha256(folder, name) != digest]
+    changed += [] if (folder / MANIFEST).read_bytes() == document else [MANIFEST]
+    strangers = {path.name for path in folder.iterdir()} - {*manifest.files, MANIFEST, SIGNED}
+    if changed or strangers:
+        named = ", ".join(sorted([*changed, *strangers]))
+        raise EdgeAgentError(f"{folder}: not as it was signed: {named}: do not install the model")
+
+
+def _sha256(folder: Path, name: str) -> str:
+    path = folder / Path(name).name
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

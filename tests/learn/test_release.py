@@ -1,0 +1,187 @@
+"""What is released, what is refused, and how a release is verified."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.cli import main
+from edge_agent.commands.operator_key import make_key
+from tests.learn.cities import FLAT, PERSON, STEEP, TWO_WHEELER, collect, teacher
+from training.agreement import Voice, agree, write_labels
+from training.collection import SET, SOURCE, Frame, frames, read_rows
+from training.compare import EVERYWHERE, Figure, compare, detector, worse
+from training.dataset import DataError, Image
+from training.evaluate import Detect
+from training.learn import SHIPPED
+from training.predict import Floats
+from training.release import Candidate, write_release
+
+GOOD = teacher(FLAT)
+
+
+def blind(image: Image) -> Floats:
+    return np.zeros((0, 6), np.float32)
+
+
+CONFUSED = teacher(FLAT, calls={PERSON: TWO_WHEELER})
+
+
+def by_camera(**voices: Voice) -> Detect:
+    """Another one at each camera, told by the brightness of its street."""
+
+    def detect(image: Image, threshold: float) -> Floats:
+        return voices["day" if np.median(image) > 70 else "dusk"](image)
+
+    return detect
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> list[Frame]:
+    folder = tmp_path_factory.mktemp("held")
+    out = []
+    for name, city in (("day", FLAT), ("dusk", STEEP)):
+        collect(folder / name, city, [f"{name}-cam-1"], 12)
+        of_city = frames(folder / name, read_rows(folder / name), folder / name / "labels")
+        found = {
+            frame.file: agree([teacher(city)(frame.image())] * 2, *frame.image().shape[1::-1])
+            for frame in of_city
+        }
+        write_labels(of_city, found, {})
+        out += of_city
+    return out
+
+
+BOTH = by_camera(day=GOOD, dusk=teacher(STEEP))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "refused_at"),
+    [
+        (BOTH, set()),
+        (by_camera(day=GOOD, dusk=blind), {EVERYWHERE, "dusk-cam-1"}),
+        (by_camera(day=CONFUSED, dusk=teacher(STEEP)), {EVERYWHERE, "day-cam-1"}),
+    ],
+)
+def test_a_model_that_is_worse_at_one_camera_is_refused_for_it(
+    held: list[Frame], candidate: Detect, refused_at: set[str]
+) -> None:
+    reasons = worse(compare(candidate, BOTH, held, {SET: SOURCE}, 0.3), 0.03)
+    assert {reason.split(",")[0] for reason in reasons} == refused_at
+
+
+def test_a_better_model_is_not_refused(held: list[Frame]) -> None:
+    figures = compare(BOTH, by_camera(day=GOOD, dusk=blind), held, {SET: SOURCE}, 0.3)
+    assert worse(figures, 0.03) == []
+    dusk = next(one for one in figures if (one.place, one.kind) == ("dusk-cam-1", "person"))
+    assert (dusk.candidate.f1, dusk.in_force.f1, dusk.objects) == (1.0, 0.0, 24)
+
+
+def test_the_margin_allows_what_it_says(held: list[Frame]) -> None:
+    of_day = [frame for frame in held if frame.place == "day-cam-1"]
+    figures = compare(by_camera(day=CONFUSED), by_camera(day=GOOD), of_day, {SET: SOURCE}, 0.3)
+    assert worse(figures, 0.99) != []
+    assert worse(figures, 1.0) == []
+
+
+def test_a_street_where_nothing_is_refuses_a_model_that_sees_things_there(held: list[Frame]) -> None:
+    empty = [frame for frame in held if frame.place == "day-cam-1"]
+    for frame in empty:
+        frame.labels.rename(frame.labels.with_suffix(".kept"))
+    try:
+        reasons = worse(
+            compare(BOTH, by_camera(day=blind, dusk=teacher(STEEP)), held, {SET: SOURCE}, 0.3), 0.03
+        )
+    finally:
+        for frame in empty:
+            frame.labels.with_suffix(".kept").rename(frame.labels)
+    assert "day-cam-1: 6.0 false detections a picture, the model in force has 0.0" in reasons
+
+
+def test_what_was_not_measured_is_not_released(held: list[Frame]) -> None:
+    reasons = worse(compare(BOTH, BOTH, held[:1], {SET: SOURCE}, 0.3), 0.03)
+    assert len(reasons) == 1
+    assert reasons[0].startswith("nothing was measured")
+
+
+def test_the_model_that_ships_can_be_measured(held: list[Frame]) -> None:
+    found = detector(SHIPPED)(held[0].image(), 0.05)
+    assert found.shape[1] == 6
+
+
+@pytest.fixture(scope="module")
+def figures(held: list[Frame]) -> list[Figure]:
+    return compare(BOTH, BOTH, held, {SET: SOURCE}, 0.3)
+
+
+@pytest.fixture
+def release(held: list[Frame], figures: list[Figure], tmp_path: Path) -> Path:
+    make_key(tmp_path / "operator.pem")
+    model, in_force = tmp_path / "model.tflite", tmp_path / "old.tflite"
+    model.write_bytes(b"a model")
+    in_force.write_bytes(b"the model before")
+    candidate = Candidate(model, in_force, None, held[:12], held[12:], [], {}, 7, figures, 0.03, 0.3)
+    return write_release(candidate, "street-x", tmp_path / "operator.pem", tmp_path / "releases")
+
+
+def verify(release: Path) -> int:
+    return main(["models", "verify", str(release), "--key", str(release.parents[1] / "operator.pub.pem")])
+
+
+def test_a_release_is_verified_with_the_public_key(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(release) == 0
+    assert "street-x: genuine, signed by" in capsys.readouterr().out
+    manifest = json.loads((release / "manifest.json").read_text())
+    assert (manifest["held_out"], manifest["answers"], manifest["pictures"]["held_out"]) == (
+        ["dusk-cam-1"],
+        7,
+        12,
+    )
+    card = (release / "model-card.md").read_text()
+    assert "| day-cam-1 | 12 | 24 | 24 | 24 | 0 | trained on |" in card
+    assert "| dusk-cam-1 | two-wheeler | 24 | 1.00 | 1.00 |" in card
+
+
+@pytest.mark.parametrize("file", ["street-x.tflite", "model-card.md", "manifest.json"])
+def test_a_file_that_was_changed_after_signing_is_named(
+    release: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (release / file).write_bytes((release / file).read_bytes() + b" ")
+    assert verify(release) == 1
+    assert f"not as it was signed: {file}: do not install the model" in capsys.readouterr().err
+
+
+def test_a_file_that_was_added_or_is_missing_is_named(
+    release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (release / "street-x.tflite").rename(release / "other.tflite")
+    assert verify(release) == 1
+    assert "other.tflite, street-x.tflite" in capsys.readouterr().err
+
+
+def test_another_key_verifies_nothing(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_key(tmp_path / "other.pem")
+    assert main(["models", "verify", str(release), "--key", str(tmp_path / "other.pub.pem")]) == 1
+    assert "no operator here has the key" in capsys.readouterr().err
+
+
+def test_a_signed_command_is_no_release(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from edge_agent.commands.operator_key import read_private
+    from edge_agent.commands.signature import sign
+
+    private = read_private(release.parents[1] / "operator.pem")
+    (release / "manifest.jws").write_bytes(sign(b'{"type": "reboot", "id": "1"}', private))
+    assert verify(release) == 1
+    assert "no manifest of a model release" in capsys.readouterr().err
+
+
+def test_a_name_that_is_taken_is_refused(release: Path, held: list[Frame], tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    candidate = Candidate(model, model, None, held[:12], held[12:], [], {}, 0, [], 0.03, 0.3)
+    with pytest.raises(DataError, match="is there already"):
+        write_release(candidate, "street-x", tmp_path / "operator.pem", tmp_path / "releases")

@@ -1,0 +1,119 @@
+"""Trains with a collection, the open data mixed in, and makes the model file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from training.collection import SET, SOURCE, Frame
+from training.dataset import DataError, Item, Source
+from training.export import export, load_average
+from training.predict import fit
+from training.train import Pictures, Plan, Training
+
+log = logging.getLogger(__name__)
+
+OWN_SHARE = 0.5
+"""Share of the draws that are the collection's. More: fits the city better, forgets the rest sooner."""
+RATE_AFTER = 1e-3
+"""Learning rate from trained weights: half of that from scratch, so as not to lose what they know."""
+CALIBRATION = 200  # pictures
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator asked of the training."""
+
+    start: Path | None  # checkpoint to begin from
+    minutes: float
+    steps: int  # instead of minutes when above 0
+    width: int
+    threads: int
+    size: tuple[int, int]
+
+
+def adapt(
+    wish: Wish, frames: Sequence[Frame], open_data: Sequence[Item], sources: dict[str, Source], weights: Path
+) -> None:
+    """Go on where ``weights`` left off, or begin. Blocks for the minutes asked. Raises DataError."""
+    items = [*frames, *open_data]
+    mark = weights.with_suffix(".trained-on")
+    same = mark.exists() and mark.read_text(encoding="ascii") == _digest(wish, items)
+    if weights.exists() and not same:
+        log.info("train: what is trained on has changed since %s was begun: training begins again", weights)
+        weights.unlink()
+    training = _training(wish)
+    if weights.exists():
+        training.load(weights)
+    elif wish.start is not None:
+        _begin_from(training, wish.start)
+    mark.write_text(_digest(wish, items), encoding="ascii")
+    if training.done < 1:
+        training.run(Pictures(items, _mixed(frames, open_data, sources)), weights)
+
+
+def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) -> None:
+    """The int8 file, calibrated on training pictures with objects."""
+    if model.exists() and model.stat().st_mtime >= weights.stat().st_mtime:
+        return
+    useful = [item for item in items if len(item.boxes(1, 1))]
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(useful), min(CALIBRATION, len(useful)), replace=False)
+    pictures = [fit(useful[int(n)].image(), *wish.size).image for n in chosen]
+    made = model.with_suffix(".new")
+    export(load_average(weights)[0], wish.size, pictures, made)
+    made.replace(model)
+
+
+def _training(wish: Wish) -> Training:
+    width = _read(wish.start)["plan"]["width"] if wish.start else wish.width
+    rate = RATE_AFTER if wish.start else Plan.rate
+    minutes = 0.0 if wish.steps else wish.minutes
+    return Training(Plan(wish.steps, width, minutes, rate=rate, threads=wish.threads))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = torch.load(path, weights_only=True)
+        kept["plan"]["width"], kept["average"]
+    except (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path} is no checkpoint of `python -m training train`: {error}") from error
+    return kept
+
+
+def _begin_from(training: Training, path: Path) -> None:
+    average = _read(path)["average"]
+    training.network.load_state_dict(average)
+    training.average = {name: value.clone() for name, value in average.items()}
+
+
+def _mixed(
+    frames: Sequence[Frame], open_data: Sequence[Item], sources: dict[str, Source]
+) -> dict[str, Source]:
+    """Sources with a weight for the collection, so that ``OWN_SHARE`` of the draws are its frames."""
+    drawn = sum(sources[item.set].weight for item in open_data)
+    own = drawn * OWN_SHARE / (1 - OWN_SHARE) / len(frames) if drawn else 1.0
+    return {**sources, SET: replace(SOURCE, weight=own)}
+
+
+def _digest(wish: Wish, items: Sequence[Item]) -> str:
+    """Of the pictures, their labels and the plan."""
+    whole = hashlib.sha256(repr((wish.start, wish.minutes, wish.steps, wish.width)).encode())
+    for line in _lines(items):
+        whole.update(line)
+    return whole.hexdigest()
+
+
+def _lines(items: Sequence[Item]) -> Iterator[bytes]:
+    for item in items:
+        yield f"{item.sha256} {item.set} {item.place}\n".encode()
+        if isinstance(item, Frame):
+            yield item.labels.read_bytes()

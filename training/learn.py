@@ -1,0 +1,260 @@
+"""`edge-agent learn`: from collected frames to a signed model release, in steps that survive a kill."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+import edge_agent
+from edge_agent.commands.operator_key import read_private
+from edge_agent.errors import UsageError
+from edge_agent.learn_cli import STEPS
+from training.agreement import Found, Question, Voice, counts, label, questions, read_all, write_labels
+from training.answers import Answers
+from training.collection import SET, SOURCE, Frame, check, frames, held_out, read_rows
+from training.compare import Figure, compare, detector, worse
+from training.dataset import DataError, Item, Source, read_manifest, read_sources, split
+from training.progress import Progress
+from training.release import Candidate, sha256, write_release
+from training.review import Review, ReviewServer
+from training.teacher import Teacher
+
+SHIPPED = Path(edge_agent.__file__).parent / "detection/models/street.tflite"
+EXIT_FAILED, EXIT_REFUSED, EXIT_STOPPED = 1, 4, 130
+
+
+def load_voice(path: Path) -> Voice:
+    return Teacher(path).label
+
+
+def run(args: argparse.Namespace, load: Callable[[Path], Voice] = load_voice) -> int:
+    """The exit code. Raises EdgeAgentError."""
+    try:
+        job = Job(args, load)
+        for step in [args.step] if args.step else STEPS:
+            if code := job.do(step):
+                return code
+    except DataError as error:
+        print(f"edge-agent learn: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("edge-agent learn: stopped; run it again and it goes on", file=sys.stderr)
+        return EXIT_STOPPED
+    return 0
+
+
+class Evaluation(msgspec.Struct):
+    """What the step evaluate leaves for release."""
+
+    candidate: str  # sha256
+    in_force: str
+    threshold: float
+    figures: list[Figure]
+
+
+class Job:
+    """One run of the command. What is wrong with its options is said before the first step."""
+
+    def __init__(self, args: argparse.Namespace, load: Callable[[Path], Voice]) -> None:
+        self._args, self._load = args, load
+        self._work: Path = args.work or args.folder / "learn"
+        self._in_force: Path = args.in_force or SHIPPED
+        self._size = _size(args.size)
+        wanted = (args.step,) if args.step else STEPS
+        if not self._in_force.is_file():
+            raise UsageError(f"--in-force: there is no file {self._in_force}")
+        if "label" in wanted and len(self._voices) < 2:
+            raise UsageError(
+                "labels need two models: give --teacher FILE, beside the model in force or twice"
+            )
+        if "release" in wanted:
+            if args.key is None:
+                raise UsageError("a release is signed: give --key, or one --step before it")
+            read_private(args.key)
+        self._work.mkdir(parents=True, exist_ok=True)
+        self._answers = Answers(self._work / "answers.jsonl")
+
+    def do(self, step: str) -> int:
+        """0, or the exit code of the command."""
+        if step == "release":
+            return self._release()
+        {
+            "check": self._check,
+            "label": self._label,
+            "review": self._review,
+            "train": self._train,
+            "evaluate": self._evaluate,
+        }[step]()
+        return 0
+
+    # --- pictures ---
+
+    @property
+    def _voices(self) -> list[Path]:
+        """Two teachers need no third voice; one is set against the model in force."""
+        teachers: list[Path] = self._args.teacher
+        return teachers if len(teachers) > 1 else [*teachers, self._in_force]
+
+    @cached_property
+    def _frames(self) -> list[Frame]:
+        """Those that can be used; the others are named."""
+        folder: Path = self._args.folder
+        rows = read_rows(folder)
+        faults = check(folder, rows, self._work / "checked.json", Progress("check"))
+        for file, fault in faults.items():
+            print(f"check: {file} is left out: {fault}")
+        return frames(folder, [row for row in rows if row.file not in faults], self._work / "labels")
+
+    @cached_property
+    def _held_places(self) -> list[str]:
+        return held_out([frame.place for frame in self._frames], self._args.hold_out)
+
+    def _split(self) -> tuple[list[Frame], list[Frame]]:
+        """Trained on, held out; with their labels written."""
+        found, asked = self._asked()
+        write_labels(self._frames, found, self._answers.by_member(asked))
+        train = [frame for frame in self._frames if frame.place not in self._held_places]
+        return train, [frame for frame in self._frames if frame.place in self._held_places]
+
+    def _open_data(self) -> tuple[list[Item], list[Item], dict[str, Source]]:
+        sources = read_sources()
+        if self._args.data is None:
+            return [], [], sources
+        items = read_manifest(self._args.data, sources, self._args.taught)
+        train, held = split([item for item in items if sources[item.set].weight > 0])
+        return train, [replace(item, place=f"open data: {item.set}") for item in held], sources
+
+    def _asked(self) -> tuple[dict[str, list[Found]], list[Question]]:
+        found = read_all(self._frames, self._work / "found")
+        return found, questions(self._frames, found)
+
+    # --- steps ---
+
+    def _check(self) -> None:
+        places = {frame.place for frame in self._frames}
+        print(f"check: {len(self._frames)} pictures of {len(places)} cameras can be used")
+        print(f"check: held out, to measure on: {', '.join(self._held_places)}")
+
+    def _label(self) -> None:
+        voices = {f"{path.name} {sha256(path)[:16]}": self._load(path) for path in self._voices}
+        label(self._frames, voices, self._work / "found", Progress("label"))
+        found, asked = self._asked()
+        agreed = counts(one for of_frame in found.values() for one in of_frame)
+        print(f"label: {agreed}: {len(asked)} questions", flush=True)
+
+    def _review(self) -> None:
+        if self._args.no_review:
+            print("review: nobody is asked; nothing is learnt where the models disagree")
+            return
+        _, asked = self._asked()
+        left = [question for question in asked if self._answers.of(question) is None]
+        if left:
+            server = ReviewServer(Review(asked, {frame.file: frame for frame in self._frames}, self._answers))
+            print(f"review: {len(left)} questions, about a second each; open {server.url}")
+            print(
+                "review: each answer is saved at once; Finish on the page goes on to the training", flush=True
+            )
+            server.serve()
+        answered = sum(self._answers.of(question) is not None for question in asked)
+        print(f"review: {answered} of {len(asked)} questions are answered")
+
+    def _train(self) -> None:
+        from training.adapt import Wish, adapt, make_model
+
+        logging.basicConfig(level=logging.INFO, format="train: %(message)s", stream=sys.stdout)
+        train, _ = self._split()
+        open_data, _, sources = self._open_data()
+        args = self._args
+        wish = Wish(args.start, args.minutes, args.steps, args.width, args.threads, self._size)
+        print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)
+        self._trained_places.write_text("\n".join(sorted({frame.place for frame in train})), encoding="utf-8")
+        adapt(wish, train, open_data, sources, self._weights)
+        make_model(wish, [*train, *open_data], self._weights, self._model)
+        print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
+
+    def _evaluate(self) -> None:
+        self._need(self._model, "train")
+        _, held = self._split()
+        _, open_held, sources = self._open_data()
+        leaked = set(self._trained_places.read_text(encoding="utf-8").splitlines()) & set(self._held_places)
+        if leaked:
+            raise DataError(
+                f"{', '.join(sorted(leaked))}: the model was trained on it: run the step train again"
+            )
+        figures = compare(
+            detector(self._model),
+            detector(self._in_force),
+            [*held, *open_held],
+            {**sources, SET: SOURCE},
+            self._args.threshold,
+        )
+        shas = sha256(self._model), sha256(self._in_force)
+        self._evaluation.write_bytes(msgspec.json.encode(Evaluation(*shas, self._args.threshold, figures)))
+        print("evaluate: F1 at IoU 0.5 on places that the model never saw (the model in force; objects)")
+        for one in figures:
+            f1, before = one.candidate.f1, one.in_force.f1
+            print(f"{one.place:40} {one.kind:12} {f1:.2f} ({before:.2f}; {one.objects})", flush=True)
+
+    def _release(self) -> int:
+        self._need(self._evaluation, "evaluate")
+        args, done = self._args, msgspec.json.decode(self._evaluation.read_bytes(), type=Evaluation)
+        shas = sha256(self._model), sha256(self._in_force)
+        if (done.candidate, done.in_force, done.threshold) != (*shas, args.threshold):
+            raise DataError(
+                "the figures are of other models or another threshold: run the step evaluate again"
+            )
+        if reasons := worse(done.figures, args.margin):
+            print(f"release: refused, the margin is {args.margin} of F1 to the model in force:")
+            print("\n".join(f"  {reason}" for reason in reasons), flush=True)
+            return EXIT_REFUSED
+        train, held = self._split()
+        open_data, _, sources = self._open_data()
+        candidate = Candidate(
+            self._model, self._in_force, args.start, train, held, open_data, sources, self._count_answered(),
+            done.figures, args.margin, args.threshold,
+        )  # fmt: skip
+        name = args.name or f"street-{datetime.datetime.now(datetime.UTC):%Y%m%d}"
+        folder = write_release(candidate, name, args.key, args.out or self._work / "releases")
+        print(
+            f"release: {folder}, signed. It is not on any gateway: docs/guide/learn.md says how to install it"
+        )
+        return 0
+
+    def _count_answered(self) -> int:
+        _, asked = self._asked()
+        return len(self._answers.by_member(asked))
+
+    def _need(self, path: Path, step: str) -> None:
+        if not path.exists():
+            raise DataError(f"there is no {path}: run the step {step} first")
+
+    @property
+    def _weights(self) -> Path:
+        return self._work / "weights.pt"
+
+    @property
+    def _model(self) -> Path:
+        return self._work / "model.tflite"
+
+    @property
+    def _evaluation(self) -> Path:
+        return self._work / "evaluation.json"
+
+    @property
+    def _trained_places(self) -> Path:
+        return self._work / "trained-places.txt"
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()) or int(width) % 32 or int(height) % 32:
+        raise UsageError(f"--size {text}: two multiples of 32, like 416x320")
+    return int(width), int(height)
