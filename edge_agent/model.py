@@ -292,6 +292,9 @@ class Track:
     wants_look: float  # 0: none needed; larger is more urgent; the detector serves the largest first
     seen_now: bool  # supported by motion or a detection in this very frame
     velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights a second
+    parked_before: bool = (
+        False  # a vehicle or two-wheeler that stood there when it was first seen, until it moves
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 
+from bench.tracking import marks, motorway
 from bench.tracking.annotate import draw
 from bench.tracking.clips import STREET, STREET_NEAR, STREET_SIZE, STREET_TRUTH, Counted, counted_clips
 from bench.tracking.run import CAMERA_ID, Costs, Setup, analysed, run
@@ -47,7 +48,10 @@ def main() -> int:
             _streets(Street(scaled(clip, arguments.cache)), setup)
     else:
         print(f"{clip}: missing, street not scored", file=sys.stderr)
-    _others(data, setup, arguments.cache, SKIPS[:1] if arguments.quick else SKIPS)
+    skips = SKIPS[:1] if arguments.quick else SKIPS
+    _others(data, setup, arguments.cache, skips)
+    _marked_persons(setup, arguments.cache, skips)
+    _motorway(data, setup, arguments.cache, skips)
     return 0
 
 
@@ -147,6 +151,37 @@ def _other(clip: Counted, setup: Setup, cache: Path, skip: int) -> tuple[int, in
     costs = run(frames, setup, watch)
     right = sum(group == clip.group for group in groups.values())
     return right, len(groups) - right, costs
+
+
+def _marked_persons(setup: Setup, cache: Path, skips: Sequence[int]) -> None:
+    path = os.environ.get("EDGE_AGENT_VTEST")
+    if not path:
+        return
+    print("\nvtest.avi, persons on every 20th frame against marks by hand: recall, precision at IoU 0.5")
+    truth = read_truth(marks.TRUTH, *marks.SIZE)
+    for fps in FPS:
+        scores = []
+        for skip in {skip // 2 * 2 for skip in skips}:  # at 5 frames a second only these meet the marks
+            scorer = marks.MarkScorer(truth)
+            frames = analysed(VideoFile(scaled(Path(path), cache), CAMERA_ID), fps, skip)
+            run(frames, replace(setup, fps=fps), lambda f, i, s=scorer: s.add(f.number, i.tracks.active))  # type: ignore[misc]
+            scores.append(scorer)
+        print(f"{fps:3g} fps  {mean(s.recall for s in scores):.3f}  {mean(s.precision for s in scores):.3f}")
+
+
+def _motorway(data: Path, setup: Setup, cache: Path, skips: Sequence[int]) -> None:
+    clip = data / "video" / f"{motorway.CLIP}.avi"
+    if not clip.exists():
+        return
+    print("\nThe motorway: by lane, vehicles that pass a gate, those counted, counts too many")
+    for fps in FPS:
+        for skip in skips[:3]:
+            gates = motorway.GateCounter()
+            frames = analysed(VideoFile(scaled(clip, cache), CAMERA_ID), fps, skip)
+            run(frames, replace(setup, fps=fps), lambda f, i, g=gates: g.add(f.number, i.tracks.confirmed))  # type: ignore[misc]
+            lanes = gates.result()
+            passed, counted, extra = (sum(column) for column in zip(*lanes.values(), strict=True))
+            print(f"{fps:3g} fps  {passed}  {counted}  {extra}  {lanes}")
 
 
 if __name__ == "__main__":

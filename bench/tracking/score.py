@@ -113,7 +113,7 @@ class Scorer:
                 iou = thing.box.iou(track.box)
                 row.append(FORBIDDEN if iou < MIN_IOU else 1 - iou - (1.0 if track.id == held else 0.0))
             costs.append([c if c == FORBIDDEN else c + 1.0 for c in row])
-        return {i: tracks[j] for i, j in assign(costs)} if tracks and marked else {}
+        return {i: tracks[j] for i, j in assign(costs, alone=10.0)} if tracks and marked else {}
 
     def _count(self, thing: Marked, track: Track, mono: float) -> None:
         if not thing.demanded:
@@ -164,6 +164,6 @@ class Scorer:
             [1000.0 - self._together[n, t] if self._together[n, t] else FORBIDDEN for t in ids]
             for n in numbers
         ]
-        right = sum(self._together[numbers[i], ids[j]] for i, j in assign(costs))
+        right = sum(self._together[numbers[i], ids[j]] for i, j in assign(costs, alone=1e6))
         wrong_boxes = self._score.false_boxes
         return 2 * right / (sum(self._spans.values()) + sum(self._lengths.values()) + wrong_boxes)

@@ -20,6 +20,7 @@ _LATE_EVERY = 2
 """Of the frames that are caught up with: more inferences would delay those that wait behind them."""
 _PATIENCE, _IN_VAIN_S = 10, 1.0
 """After so many inferences in a row that saw nothing where something moved (rain, foliage), one a second."""
+_LARGER = 2.0  # than all of that: somebody may have come
 _FAR_PX = 20.0
 """Longer side of an object in the model's input, below which the whole picture does not do."""
 _ENLARGED = 2  # what is far is shown so much larger
@@ -42,13 +43,14 @@ class ObjectDetection:
         self._changed = True  # something may stand there that was not seen
         self._inferred_mono = float("-inf")
         self._in_vain = 0  # inferences in a row that saw nothing of what moves
+        self._vain_area = 0.0  # of the largest of it, lately
 
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
         now = frame.captured_mono
         moving = motion.scene is Scene.STEADY and bool(motion.regions)
         self._changed |= moving or motion.scene is Scene.SWITCHED
         self._late = self._late + 1 if frame.late else 0
-        if self._late % _LATE_EVERY == 1 or not self._is_due(moving, tracks, now):
+        if self._late % _LATE_EVERY == 1 or not self._is_due(motion, moving, tracks, now):
             return NO_LOOKS
         part = None if frame.late else self._far(frame, motion, tracks)
         found = self._infer(frame, part)
@@ -57,12 +59,13 @@ class ObjectDetection:
         self._note(motion, moving, found, now)
         return Looks((FULL_PICTURE, part) if part else (FULL_PICTURE,), self._unmasked(found))
 
-    def _is_due(self, moving: bool, tracks: Sequence[Track], now: float) -> bool:
+    def _is_due(self, motion: Motion, moving: bool, tracks: Sequence[Track], now: float) -> bool:
         if any(track.wants_look > 0 for track in tracks):
             return True
         since = now - self._inferred_mono
         if moving:
-            return self._in_vain < _PATIENCE or since >= _IN_VAIN_S
+            larger = _largest(motion) > _LARGER * self._vain_area
+            return self._in_vain < _PATIENCE or larger or since >= _IN_VAIN_S
         return self._changed and since >= _STANDING_S
 
     def _note(self, motion: Motion, moving: bool, found: Sequence[Detection], now: float) -> None:
@@ -72,6 +75,7 @@ class ObjectDetection:
         elif any(d.box.intersection(region.box) > 0 for d in found for region in motion.regions):
             self._in_vain = 0
         else:
+            self._vain_area = max(0.5 * self._vain_area, _largest(motion))  # what has left is soon forgotten
             self._in_vain += 1
 
     def _far(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Box | None:
@@ -111,6 +115,10 @@ class ObjectDetection:
     def _unmasked(self, found: Iterable[Detection]) -> tuple[Detection, ...]:
         masks = self._camera.masks
         return tuple(d for d in found if not any(contains(mask, d.box.foot) for mask in masks))
+
+
+def _largest(motion: Motion) -> float:
+    return max((region.box.area for region in motion.regions), default=0.0)
 
 
 def _unknown(motion: Motion, tracks: Sequence[Track]) -> Iterator[Box]:

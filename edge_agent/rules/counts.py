@@ -16,7 +16,8 @@ class ObjectCounter:
     """``counts`` hits of one camera, every ``every_s`` seconds of frame time. One thread.
 
     An object counts once, in the interval in which it is confirmed and labelled, under the label it
-    then has. An interval without new objects is not told, and begins anew.
+    then has; what was parked before it was seen counts when it moves. An interval without new objects is not
+    told, and begins anew.
     """
 
     needs_every_frame = False
@@ -35,7 +36,7 @@ class ObjectCounter:
         elif now - self._from_mono >= self._every_s:
             yield from self._tell(now)
         for track in (*tracks.active, *tracks.ended):
-            if track.confirmed and track.label is not None:
+            if track.confirmed and track.label is not None and not track.parked_before:
                 self._count(track.id, track.label)
 
     def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[CountsHit]:

@@ -23,7 +23,8 @@ class _Told:
 class ObjectReporter:
     """``object`` hits of one camera: start, update, end. One thread.
 
-    An object starts when its track is confirmed *and* has a label: "something moved" is no object.
+    An object starts when its track is confirmed *and* has a label: "something moved" is no object. A vehicle
+    or two-wheeler that was parked before it was seen starts when it moves: nothing happens until then.
     Its label changes at once, otherwise an update comes at most once a minute and only while it
     moves: what is parked is told again only when it leaves.
     """
@@ -56,7 +57,7 @@ class ObjectReporter:
 
     def _look(self, track: Track, now: float) -> Iterator[ObjectHit]:
         """What is known of the track is changed after the yield: only then the hit has been taken."""
-        if not track.confirmed or track.label is None:
+        if not track.confirmed or track.label is None or track.parked_before:
             return
         told = self._told.get(track.id)
         if told is None:

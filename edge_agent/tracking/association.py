@@ -16,20 +16,21 @@ FORBIDDEN = inf
 """Cost of a pair that must not be made."""
 
 
-def assign(costs: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
-    """Pairs (row, column) that leave the fewest allowed pairs out and among those cost least.
+def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[int, int]]:
+    """Pairs (row, column) that cost least together, where a row without a column costs ``alone``.
 
-    ``costs`` is rows x columns, finite numbers or ``FORBIDDEN``; a row or column may stay alone. Ties go
-    to the lower indices, so callers that sort their rows get the same answer for every order of input.
+    ``costs`` is rows x columns, finite numbers or ``FORBIDDEN``. A small ``alone`` leaves neighbours their
+    own columns; a large one makes as many pairs as can be. Ties go to the lower indices, so callers that
+    sort their rows get the same answer for every order of input.
     """
     rows, columns = len(costs), len(costs[0]) if costs else 0
     if not rows or not columns:
         return []
-    # A private dummy column per row, dearer than any real pair, lets every row stay alone.
-    alone = 1.0 + 2.0 * sum(max((c for c in row if c != FORBIDDEN), default=0.0) for row in costs)
+    # A private dummy column per row lets every row stay alone.
+    never = 4 * rows * max(alone, 1.0, *(c for row in costs for c in row if c != FORBIDDEN))
     padded = [
-        [c if c != FORBIDDEN else 4 * alone * rows for c in row]
-        + [alone if other == index else 4 * alone * rows for other in range(rows)]
+        [c if c != FORBIDDEN else never for c in row]
+        + [alone if other == index else never for other in range(rows)]
         for index, row in enumerate(costs)
     ]
     chosen = _shortest_augmenting_paths(padded)
@@ -97,20 +98,6 @@ def size_ratio(a: Box, b: Box) -> float:
     return large / small if small > 0 else inf
 
 
-def is_rider_on(person: Box, machine: Box) -> bool:
-    """Whether ``person`` sits on ``machine`` as pictures show it: above, in line, overlapping.
-
-    A walker beside a machine stands as low as its wheels and to the side of it.
-    """
-    if abs(person.centre[0] - machine.centre[0]) > 0.4 * max(person.width, machine.width):
-        return False
-    if not 0.35 <= person.height / max(machine.height, 1e-9) <= 3.0:
-        return False
-    above = person.centre[1] < machine.centre[1] + 0.1 * machine.height
-    seated = machine.y1 < person.y2 < machine.y2 + 0.25 * machine.height
-    return above and seated and person.y1 < machine.y1 + 0.35 * machine.height
-
-
 def affinity(group: str | None, other: str | None) -> float:
     """How readily two groups are the same object, 0..1: small models confuse them in known ways."""
     if group is None or other is None or group == other:
@@ -120,23 +107,18 @@ def affinity(group: str | None, other: str | None) -> float:
     return 0.6
 
 
-def pair_cost(track: Box, sighting: Box, like: float, loose: bool = False) -> float:
-    """Cost of taking ``sighting`` for the object last predicted at ``track``, or ``FORBIDDEN``.
+def pair_cost(track: Box, sighting: Box, like: float, reach: float) -> float:
+    """Cost of taking ``sighting`` for the object predicted at ``track``, or ``FORBIDDEN``.
 
-    ``like`` is their groups' affinity. ``loose`` is for a motion blob, which is known not to be the
-    object's outline: containment then counts and size does not.
+    ``like`` is their groups' affinity, ``reach`` how far off the prediction the object may be, own sizes.
     """
     apart, shared = distance(track, sighting), track.intersection(sighting)
-    if shared <= 0 and apart > (0.6 if loose else 0.45):
+    if shared <= 0 and apart > reach:
         return FORBIDDEN  # nearly all pairs end here
-    one, other = track.area, sighting.area
-    iou, within = (shared / (one + other - shared), shared / min(one, other)) if shared > 0 else (0.0, 0.0)
-    if loose:
-        if within < 0.4 and apart > 0.6:
-            return FORBIDDEN
-        closeness = max(iou, 0.7 * within)
-    else:
-        if (iou < 0.15 and within < 0.7 and apart > 0.45) or size_ratio(track, sighting) > 6.0:
-            return FORBIDDEN
-        closeness = max(iou, 0.4 * within)
-    return 1.0 - like * (0.7 * closeness + 0.3 * max(0.0, 1.0 - apart))
+    iou, within = track.iou(sighting), shared / max(min(track.area, sighting.area), 1e-12)
+    ratio = size_ratio(track, sighting)
+    overlaps = (iou >= 0.15 or within >= 0.7) and ratio <= 6.0
+    if not overlaps and (apart > reach or ratio > 2.5):
+        return FORBIDDEN
+    closeness = max(iou, 0.4 * within)
+    return 1.0 - like * (0.7 * closeness + 0.3 * max(0.0, 1.0 - apart / max(reach, 1.0)))

@@ -1,35 +1,30 @@
-"""Follows objects over frames: tracks live on motion and flow, looks say what they are.
+"""Follows objects over frames: detections at each inference, motion as support between them.
 
-Every analysed frame brings motion, nearly free; inferences are scarce. So a track goes on from frame to
-frame by optical flow, is held up by foreground under it, corrected by a lone motion region, and named and
-outlined by the looks that come. Reading order: ``Tracker.update``, then the steps it calls.
+Two-stage association as in ByteTrack (Zhang et al., ECCV 2022): sightings with a good score first, then weak
+ones, which keep tracks alive and begin none. Reading order: ``Tracker.update``, then the steps it calls.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence, Set
 
-from edge_agent.model import Box, Detection, Frame, Looks, Motion, Scene, Track, Tracks, TrackState
+from edge_agent.model import PERSON, Box, Detection, Frame, Looks, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle, parking
-from edge_agent.tracking.association import FORBIDDEN, affinity, assign, distance, pair_cost, size_ratio
-from edge_agent.tracking.blobs import SUPPORT_SHARE, Foreground
-from edge_agent.tracking.flow import Query, displacements, shrink
-from edge_agent.tracking.labels import Sighting, sightings
-from edge_agent.tracking.merging import Doubles
-from edge_agent.tracking.overlap import overlaps
-from edge_agent.tracking.trail import Trail
+from edge_agent.tracking.association import FORBIDDEN, affinity, assign, pair_cost
+from edge_agent.tracking.foreground import Foreground
+from edge_agent.tracking.sightings import Apart, Sighting, sightings
+from edge_agent.tracking.tracked_object import TrackedObject
 
-if TYPE_CHECKING:
-    from edge_agent.model import Gray
-
-MAX_BLOBS = 40  # unlabelled tracks; rain or foliage must not cost the CPU that objects need
-COVERS = 0.9  # of a box, within a crop, for "the look would have seen it"
-LEAST_SHARE = 0.07  # longer side over the crop's: 30 pixels of a model's 416, less is seen by chance only
+BEGIN_SCORE, BEGIN_STILL = 0.3, 0.5
+"""Score of a sighting that begins a track, with and without motion in it; lower: earlier, more false ones."""
+COVERS = 0.9  # of a box, within what was inferred, for "the model would have seen it"
+LEAST_SHARE = 0.03  # longer side over the crop's: 12 pixels of a model's 416, less is seen by chance only
 NEARER = 0.05  # box heights that a foot is lower, for "it stands before the other"
-RETURN_SPEED, UNKNOWN_SPEED = 0.8, 1.2  # own sizes a second
-YOUNG_S = 1.0  # motion that is older than this was there before anything nearby got lost
+NEAR_REACH, LEAP_REACH, FARTHEST_REACH = 0.4, 1.0, 1.6
+"""Own sizes off the prediction where that is sure; where nothing else is left for either; at most."""
+MOTION_MISSES = 4  # inferences in a row that see nothing where motion alone still supports a track
+REGION_NOISE = 0.2**2  # of a motion region's centre, own sizes squared: it holds the shadow too
+SAME_IOU, SAME_INSIDE = 0.45, 0.75  # of a sighting and a track that has its own: the same object twice
 MAX_STEP_S = 2.0  # a longer gap between frames tells nothing about where things went
 
 
@@ -37,19 +32,15 @@ class Tracker:
     """One camera's tracks. Not thread-safe: the camera's pipeline thread owns it.
 
     ``boot_tag`` makes ids unique: it must differ between two starts of the agent. ``min_score``: an object
-    is confirmed when the looks that agree on it are together at least so sure; higher: fewer and later.
+    is confirmed when the sightings that agree on it are together at least so sure; higher: fewer and later.
     """
 
     def __init__(self, camera_id: str, boot_tag: str, min_score: float = 0.0) -> None:
         self._min_score = min_score
         self._prefix = f"{camera_id}-{boot_tag}"
-        self._trails: list[Trail] = []  # oldest first
+        self._objects: list[TrackedObject] = []  # oldest first
         self._next_number = 1
-        self._gone: list[Trail] = []  # ended within the update that runs
-        self._doubles = Doubles()
         self._last_mono: float | None = None
-        self._before: Gray | None = None
-        self._mask_before: Gray | None = None
         self._tracks: tuple[Track, ...] = ()
 
     @property
@@ -59,304 +50,191 @@ class Tracker:
 
     def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:
         """Take one frame's evidence. ``frame.captured_mono`` must not run backwards."""
-        self._gone = []
         now = frame.captured_mono
         dt = self._step(now)
-        if not (self._trails or motion.regions or looks.detections):
-            self._before, self._mask_before, self._tracks = None, None, ()
+        if not (self._objects or looks.detections):
+            self._tracks = ()
             return Tracks(())
-        luma, foreground = shrink(frame.picture.luma()), Foreground(motion)
-        for trail in self._trails:
-            trail.seen_now = False
-        failed = self._follow(luma, motion.scene, foreground, dt)
-        self._hold_up(foreground, failed, now, dt)
-        self._check_parked(luma, now, dt)
+        foreground = Foreground(motion)
+        for one in self._objects:
+            one.seen_now = False
+            one.position.predict(dt, moves=not one.parked)
         aspect = frame.picture.height / frame.picture.width
-        self._sight(looks, foreground, aspect, now)
-        self._begin_from_motion(foreground, now)
-        self._merge(now)
-        self._judge(luma, foreground, now, dt)
-        self._retire(now, dt)
-        # Where nothing is followed it is not kept: it is a view of the decoder's buffer.
-        self._before, self._mask_before = (luma, foreground.mask) if self._trails else (None, None)
-        self._tracks = tuple(self._snapshot(t, lifecycle.wants_look(t, now)) for t in self._trails)
-        return Tracks(self._tracks, tuple(self._ended(t) for t in self._gone))
+        seen = sightings(looks.detections, aspect, self._apart(foreground))
+        self._take_sightings(seen, foreground, now)
+        self._count_misses(looks.looked, now)
+        self._support(foreground, bool(looks.looked), now)
+        self._check_parked(frame, now)
+        for one in self._objects:
+            one.note_place(now)
+            if not one.confirmed and one.sighted_mono == now and lifecycle.is_credible(one, self._min_score):
+                one.confirmed = lifecycle.has_moved(one, now)
+                if not one.confirmed and lifecycle.stands(one, now):
+                    one.confirmed = one.parked = True
+                    one.parked_before = one.vote.group != PERSON
+            one.state = lifecycle.state_of(one, now, dt)
+        over = [one for one in self._objects if lifecycle.is_over(one, now, dt)]
+        self._objects = [one for one in self._objects if one not in over]
+        self._tracks = tuple(self._snapshot(one, lifecycle.wants_look(one, now)) for one in self._objects)
+        return Tracks(self._tracks, tuple(self._ended(one) for one in over))
 
     def lose_sight(self) -> tuple[Track, ...]:
-        """The camera was lost: forget without a word what moved or was not confirmed; ids go on counting.
+        """The camera was lost: forget without an event what moved or was not confirmed; ids go on counting.
 
         What is parked stays, and is returned: its picture tells whether it is still there when frames come
         back.
         """
-        self._trails = [t for t in self._trails if t.confirmed and t.patch is not None]
-        for trail in self._trails:
-            trail.absent_since, trail.covered_up, trail.misses = None, False, 0
-        kept = {trail.number for trail in self._trails}
-        self._tracks = tuple(t for t in self._tracks if int(t.id.rsplit("-", 1)[1]) in kept)
-        self._gone, self._doubles = [], Doubles()
-        self._last_mono = self._before = self._mask_before = None
+        self._objects = [one for one in self._objects if one.confirmed and one.parked]
+        for one in self._objects:
+            one.absent_since, one.covered_up, one.misses = None, False, 0
+        kept = {self._id(one) for one in self._objects}
+        self._tracks = tuple(track for track in self._tracks if track.id in kept)
+        self._last_mono = None
         return self._tracks
-
-    # ---- motion
 
     def _step(self, now: float) -> float:
         if self._last_mono is None:
-            for trail in self._trails:  # kept over a loss of the camera, and given time to be seen again
-                trail.seen_mono = now
+            for one in self._objects:  # kept over a loss of the camera, and given time to be seen again
+                one.seen_mono = one.sighted_mono = now
         dt = 0.0 if self._last_mono is None else now - self._last_mono
         self._last_mono = now
         return min(max(dt, 1e-3), MAX_STEP_S)
 
-    def _follow(self, luma: Gray, scene: Scene, foreground: Foreground, dt: float) -> set[int]:
-        """Move every track that is not parked; numbers of those that flow did not find."""
-        moving = [t for t in self._trails if t.patch is None]
-        blobs = self._alone_with_a_region(moving, foreground, dt)
-        for trail in blobs:
-            trail.move(None, dt)
-        moving = [t for t in moving if t not in blobs]
-        comparable = self._before is not None and self._before.shape == luma.shape
-        if not comparable or scene is Scene.SWITCHED or self._before is None:
-            for trail in moving:
-                trail.move(None, dt)
-            return {t.number for t in [*moving, *blobs]}
-        queries = [
-            Query(t.box, (t.velocity[0] * dt, t.velocity[1] * dt), self._hiding(t, moving)) for t in moving
-        ]
-        shifts = displacements(self._before, luma, queries, self._mask_before)
-        for trail, shift in zip(moving, shifts, strict=True):
-            trail.move(shift, dt)
-        lost = {t.number for t, shift in zip(moving, shifts, strict=True) if shift is None}
-        return lost | {t.number for t in blobs}
+    # ---- inferences
 
-    def _alone_with_a_region(self, moving: Sequence[Trail], foreground: Foreground, dt: float) -> list[Trail]:
-        """Tracks that no look has named and whose region is theirs alone: where it is, they are, and flow
-        would say the same for more."""
-        predicted = [t.box.shifted(t.velocity[0] * dt, t.velocity[1] * dt) for t in moving]
-        lone = foreground.lone(predicted, [t.vote.label is None for t in moving])
-        return [t for index, t in enumerate(moving) if index in lone and t.vote.label is None]
+    def _take_sightings(self, seen: Sequence[Sighting], foreground: Foreground, now: float) -> None:
+        """Give each sighting to a track; a good one that is left begins a new track.
 
-    def _hiding(self, trail: Trail, others: Iterable[Trail]) -> tuple[Box, ...]:
-        """Boxes of labelled objects that stand nearer to the camera and overlap the track."""
-        box, limit = trail.box, trail.box.y2 + NEARER * trail.box.height
-        return tuple(
-            other.box
-            for other in others
-            if other.box.y2 > limit
-            and other.box.y1 < box.y2
-            and other.box.x1 < box.x2
-            and other.box.x2 > box.x1
-            and other.vote.label is not None
-            and other.box.intersection(box) > 0.1 * box.area
-        )
-
-    def _hold_up(self, foreground: Foreground, failed: set[int], now: float, dt: float) -> None:
-        """Support tracks by the foreground under them, and correct those that have a region to themselves."""
-        moving = [t for t in self._trails if t.patch is None]
-        lone = foreground.lone([t.box for t in moving], [t.vote.label is None for t in moving])
-        supported = []
-        for index, trail in enumerate(moving):
-            if index in lone:
-                trail.follow_region(lone[index], trail.number in failed, dt)
-            elif trail.number in failed:
-                trail.doubtful = True
-            if trail.is_ghostly and trail.vote.label is not None:
-                continue
-            if foreground.share(trail.box, self._hiding(trail, moving)) >= SUPPORT_SHARE:
-                trail.support(now)
-                supported.append(trail)
-        self._note_stirring(supported)
-
-    def _note_stirring(self, supported: Sequence[Trail]) -> None:
-        """Motion in a box that no other track touches can only be its own."""
-        touched = Counter(
-            i for i, _, _ in overlaps([t.box for t in supported], [t.box for t in self._trails])
-        )
-        for index, trail in enumerate(supported):
-            trail.stirs += touched[index] <= 1
-
-    def _check_parked(self, luma: Gray, now: float, dt: float) -> None:
-        for trail in self._trails:
-            if trail.patch is not None:
-                parking.check(trail, self._trails, luma, now, dt)
-
-    # ---- looks
-
-    def _sight(self, looks: Looks, foreground: Foreground, aspect: float, now: float) -> None:
-        """Give every sighting to a track or begin one, and count what was looked at in vain."""
-        if not looks.looked and not looks.detections:
-            return
-        seen = sightings(
-            looks.detections, aspect, lambda person, machine: self._apart(person, machine, foreground)
-        )
-        known = list(self._trails)  # while sightings are handed out, tracks begin and give way
-        pairs = dict(assign([[self._cost(s, t, now) for t in known] for s in seen]))
-        sighted = set()
-        for row, sighting in enumerate(seen):
-            column = pairs.get(row)
-            trail = self._begin(sighting.box, now) if column is None else known[column]
-            trail = self._departed(trail, sighting)
-            parking.correct(trail, sighting.box)
-            trail.see(sighting, now)
-            sighted.add(trail.number)
-        for trail in self._trails:
-            if trail.number not in sighted and self._was_in_view(trail, looks.looked):
-                if any(_shows(crop, trail.box.clipped()) for crop in looks.looked):
-                    trail.miss(now)
-                else:
-                    trail.glance(now)
-
-    def _cost(self, sighting: Sighting, trail: Trail, now: float) -> float:
-        like = affinity(trail.vote.group, sighting.group)
-        if trail.vote.label is None:
-            if trail.is_ghostly:
-                return FORBIDDEN  # who comes to a hole has not been there since it was uncovered
-            cost = pair_cost(trail.box, sighting.box, like, loose=True)
-            # A known object first, above all a lost one that this new motion may be.
-            return cost + (0.5 if now - trail.created_mono < YOUNG_S else 0.35)
-        if trail.patch is not None and trail.absent_since is None:
-            return self._cost_at_place(sighting, trail, like)
-        if trail.patch is None and not trail.seen_now:
-            return self._cost_of_return(sighting, trail, like, now - trail.seen_mono)
-        return pair_cost(trail.box, sighting.box, like)
-
-    def _cost_at_place(self, sighting: Sighting, trail: Trail, like: float) -> float:
-        """What stands where it stood is not what passes by, however near."""
-        if trail.box.iou(sighting.box) < 0.4 and sighting.box.inside(trail.box) < 0.7:
-            return FORBIDDEN
-        return pair_cost(trail.box, sighting.box, like)
-
-    def _cost_of_return(self, sighting: Sighting, trail: Trail, like: float, unseen: float) -> float:
-        """A lost track may be found off its predicted place, the further the longer it was away.
-
-        A walker makes three of his own widths a second; most of it is in the prediction, if there was any.
+        What nothing moves in (signs, tripods, lane marks get boxes now and then) must be surer to begin a
+        track, and weak ones of it belong to what stands.
         """
-        apart = distance(trail.box, sighting.box)
-        speed = RETURN_SPEED if trail.velocity != (0.0, 0.0) else UNKNOWN_SPEED
-        reach = min(0.5 + speed * unseen, 1.6)
-        if like < 0.9 or apart > reach or size_ratio(trail.box, sighting.box) > 2.5:
-            return pair_cost(trail.box, sighting.box, like)
-        return min(
-            0.35 + 0.35 * apart / reach,
-            pair_cost(trail.box, sighting.box, like),
+        moving = {id(s) for s in seen if not foreground.trusted or foreground.supports(s.box)}
+        strong = [s for s in seen if s.score >= (BEGIN_SCORE if id(s) in moving else BEGIN_STILL)]
+        weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
+        weak_still = [s for s in seen if s.score < BEGIN_STILL and id(s) not in moving]
+        left, free = self._assign(strong, self._objects, moving, now)
+        left, free = self._assign(left, free, moving, now, LEAP_REACH)
+        _, free = self._assign(weak, free, moving, now)
+        self._assign(weak_still, [one for one in free if one.stands(now)], moving, now)
+        sighted = [one for one in self._objects if one.seen_now]
+        for sighting in left:
+            if not any(_is_same(sighting, one) for one in sighted):
+                one = TrackedObject(self._next_number, sighting.box, now)
+                self._next_number += 1
+                self._objects.append(one)
+                one.see(sighting, id(sighting) in moving, now)
+
+    def _assign(
+        self,
+        seen: Sequence[Sighting],
+        free: Sequence[TrackedObject],
+        moving: Set[int],
+        now: float,
+        reach: float = NEAR_REACH,
+    ) -> tuple[list[Sighting], list[TrackedObject]]:
+        """Pair sightings and tracks; those that are left of both."""
+        pairs = dict(assign([[_cost(s, one, reach) for one in free] for s in seen]))
+        for row, column in pairs.items():
+            free[column].see(seen[row], id(seen[row]) in moving, now)
+        taken = set(pairs.values())
+        return (
+            [s for row, s in enumerate(seen) if row not in pairs],
+            [one for column, one in enumerate(free) if column not in taken],
         )
 
-    def _apart(self, person: Detection, machine: Detection, foreground: Foreground) -> bool:
-        """Whether the person is known not to ride the machine: it is parked, and the person moves."""
-        of_machine = self._at(machine.box)
-        if of_machine is None or of_machine.patch is None:
-            return False
-        of_person = self._at(person.box)
-        if of_person is None:
-            return foreground.share(person.box) >= SUPPORT_SHARE
-        return of_person is not of_machine and of_person.patch is None
+    def _count_misses(self, looked: Sequence[Box], now: float) -> None:
+        """Count what was inferred in vain, but for what a nearer object hides."""
+        for one in self._objects:
+            if not one.seen_now and looked and any(_shows(crop, one.box.clipped()) for crop in looked):
+                box = one.box.clipped()
+                hidden = sum(box.intersection(other) for other in self._hiding(one))
+                if hidden < 0.5 * box.area and not one.covered_up:
+                    one.miss(now)
 
-    def _at(self, box: Box) -> Trail | None:
+    def _apart(self, foreground: Foreground) -> Apart:
+        def apart(person: Detection, machine: Detection) -> bool:
+            """Whether the person is known not to ride the machine: it is parked, and the person moves."""
+            of_machine, of_person = self._at(machine.box), self._at(person.box)
+            if of_machine is None or not of_machine.parked:
+                return False
+            if of_person is None:
+                return foreground.supports(person.box)
+            return of_person is not of_machine and not of_person.parked
+
+        return apart
+
+    def _at(self, box: Box) -> TrackedObject | None:
         """The track whose box fits ``box`` best, if any does."""
-        best = max(self._trails, key=lambda t: t.box.iou(box), default=None)
+        best = max(self._objects, key=lambda one: one.box.iou(box), default=None)
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
-    def _departed(self, trail: Trail, sighting: Sighting) -> Trail:
-        """The parked track, if ``trail`` is the motion that began at its now empty place."""
-        if trail.born_in is None or trail.vote.label is not None:
-            return trail
-        parked = next((t for t in self._trails if t.number == trail.born_in), None)
-        if parked is None or parked.absent_since is None or affinity(parked.vote.group, sighting.group) < 0.9:
-            return trail
-        parking.drive_off(parked, trail.velocity)
-        parked.box = trail.box
-        self._trails.remove(trail)
-        self._gone.append(trail)
-        return parked
+    # ---- motion and appearance
 
-    def _was_in_view(self, trail: Trail, looked: Sequence[Box]) -> bool:
-        box = trail.box.clipped()
-        if trail.covered_up or not any(box.inside(crop) >= COVERS for crop in looked):
-            return False
-        hidden = sum(box.intersection(b) for b in self._hiding(trail, self._trails))
-        return hidden < 0.5 * box.area
+    def _support(self, foreground: Foreground, inferred: bool, now: float) -> None:
+        """Keep what moves alive between inferences, and correct it where it has a motion region to itself."""
+        if not foreground.trusted:
+            return
+        sighted = [one for one in self._objects if one.seen_now]
+        for one in self._objects:
+            # Motion of an object that was just seen is no sign of another one.
+            explained = self._hiding(one) if one.seen_now else [other.box for other in sighted]
+            if not foreground.supports(one.box, explained):
+                continue
+            if not any(other is not one and other.box.intersection(one.box) > 0 for other in self._objects):
+                one.moved_frames += 1
+            if one.seen_now or one.parked or one.misses >= MOTION_MISSES:
+                continue
+            one.support(now)
+            if not inferred:
+                region = foreground.region_of(one.box, [o.box for o in self._objects if o is not one])
+                if region is not None:
+                    one.position.correct(region, REGION_NOISE, size_blend=0.0)
 
-    # ---- beginnings and endings
+    def _check_parked(self, frame: Frame, now: float) -> None:
+        for one in self._objects:
+            if one.parked and not one.seen_now:
+                parking.check(one, self._objects, frame.picture.luma(), now)
+            elif one.parked and one.sighted_mono == now:
+                parking.remember(one, frame.picture.luma(), now)
 
-    def _begin(self, box: Box, now: float) -> Trail:
-        trail = Trail(self._next_number, box, now)
-        self._next_number += 1
-        self._trails.append(trail)
-        return trail
-
-    def _begin_from_motion(self, foreground: Foreground, now: float) -> None:
-        """Motion that no track explains becomes an unlabelled track, or brings a lost one back."""
-        explaining = [t.box for t in self._trails if t.absent_since is None]
-        blobs = sum(t.vote.label is None for t in self._trails)
-        for box in foreground.unexplained(explaining):
-            lost = self._lost_near(box, now)
-            if lost is not None:
-                lost.box = box
-                lost.doubtful = True
-                lost.support(now)
-                lost.state = TrackState.MOVING
-            elif blobs < MAX_BLOBS:
-                trail = self._begin(box, now)
-                trail.born_in = self._parked_at(box)
-                blobs += 1
-
-    def _lost_near(self, box: Box, now: float) -> Trail | None:
-        """The lost track that may have reappeared as motion at ``box``."""
-        options = [
-            (distance(t.box, box), t.number, t)
-            for t in self._trails
-            if t.state is TrackState.LOST
-            and t.patch is None
-            and not t.seen_now
-            and not t.is_ghostly
-            and distance(t.box, box) < 0.4 + 0.4 * (now - t.seen_mono)
-            and size_ratio(t.box, box) < 3.0
+    def _hiding(self, one: TrackedObject) -> list[Box]:
+        """Boxes of the objects that stand nearer to the camera and overlap the track."""
+        box, limit = one.box, one.box.y2 + NEARER * one.box.height
+        return [
+            other.box
+            for other in self._objects
+            if other.box.y2 > limit and other.box.intersection(box) > 0.1 * box.area
         ]
-        return min(options)[2] if options else None
 
-    def _parked_at(self, box: Box) -> int | None:
-        places = [t.number for t in self._trails if t.absent_since is not None and box.inside(t.box) > 0.4]
-        return places[0] if places else None
+    # ---- what is published
 
-    def _merge(self, now: float) -> None:
-        """Make one track of two on the same object."""
-        for keep, drop in self._doubles.find(self._trails, now):
-            keep.absorb(drop)
-            self._trails.remove(drop)
-            self._gone.append(drop)
+    def _ended(self, one: TrackedObject) -> Track:
+        one.state, one.seen_now = TrackState.ENDED, False
+        return self._snapshot(one, 0.0)
 
-    def _judge(self, luma: Gray, foreground: Foreground, now: float, dt: float) -> None:
-        """Confirm, park, and set the states."""
-        for trail in self._trails:
-            trail.note_place(now)
-            if not trail.confirmed and lifecycle.is_believed(trail, now, self._min_score):
-                trail.confirmed = True
-            if trail.patch is None and self._is_parked(trail, foreground, now):
-                parking.park(trail, luma, now)
-                trail.doubtful = trail.sighted_mono != now  # motion alone says so: it may be a hole
-            trail.state = lifecycle.state_of(trail, now, dt)
+    def _snapshot(self, one: TrackedObject, wants_look: float) -> Track:
+        return one.snapshot(self._id(one), wants_look)
 
-    def _is_parked(self, trail: Trail, foreground: Foreground, now: float) -> bool:
-        if trail.vote.label is None or not trail.seen_now or trail.box.clipped().area <= 0:
-            return False
-        moving = foreground.share(trail.box) >= SUPPORT_SHARE
-        if trail.sighted_mono == now and foreground.trusted and not moving:
-            return not trail.confirmed or trail.stands_still
-        return trail.stands_still and moving
+    def _id(self, one: TrackedObject) -> str:
+        return f"{self._prefix}-{one.number}"
 
-    def _retire(self, now: float, dt: float) -> None:
-        over = [t for t in self._trails if lifecycle.is_over(t, now, dt)]
-        self._trails = [t for t in self._trails if t not in over]
-        self._gone += over
 
-    def _ended(self, trail: Trail) -> Track:
-        trail.state, trail.seen_now = TrackState.ENDED, False
-        return self._snapshot(trail, 0.0)
+def _cost(sighting: Sighting, one: TrackedObject, near: float) -> float:
+    at_its_place = one.parked and (one.absent_since is None or one.covered_up)
+    if at_its_place and one.box.iou(sighting.box) < 0.3 and sighting.box.inside(one.box) < 0.7:
+        return FORBIDDEN  # what passes by is not what stands there, however near
+    like = affinity(one.vote.group, sighting.group)
+    reach = min(near + one.position.uncertainty, FARTHEST_REACH) if like >= 0.9 else 0.0
+    return pair_cost(one.box, sighting.box, like, reach)
 
-    def _snapshot(self, trail: Trail, wants_look: float) -> Track:
-        return trail.snapshot(f"{self._prefix}-{trail.number}", wants_look)
+
+def _is_same(sighting: Sighting, one: TrackedObject) -> bool:
+    """Whether the sighting is a second one of a track that has its own: a part of it, under another name."""
+    box = one.box
+    return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
 
 
 def _shows(crop: Box, box: Box) -> bool:
-    """Whether a look at ``crop`` would have shown what is in ``box``, and large enough to be known."""
+    """Whether an inference of ``crop`` would have shown what is in ``box``, and large enough to be known."""
     share = max(box.width / max(crop.width, 1e-6), box.height / max(crop.height, 1e-6))
     return share >= LEAST_SHARE and box.inside(crop) >= COVERS

@@ -61,6 +61,15 @@ def test_motion_in_which_nothing_is_ever_seen_is_analysed_once_a_second() -> Non
     assert 15 <= detector.calls <= 20, "ten in a row, then one a second"
 
 
+def test_larger_motion_than_that_in_which_nothing_was_seen_is_analysed_at_once() -> None:
+    made = stage(seeing())
+    leaf, person = Box(0.7, 0.3, 0.75, 0.4), Box(0.2, 0.4, 0.3, 0.8)
+    for n in range(21):
+        made.detect(frame(n / 5), motion(leaf), [])
+    assert made.detect(frame(4.2), motion(leaf), []) == NO_LOOKS
+    assert made.detect(frame(4.4), motion(leaf, person), []).looked
+
+
 def test_a_quiet_picture_costs_an_inference_at_the_start_and_one_more() -> None:
     detector = seeing()
     made = stage(detector)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_agent.hits import CountsHit, ObjectHit, Phase
 from edge_agent.model import Box, Track, Tracks, TrackState
@@ -51,6 +52,25 @@ def test_a_moving_object_is_told_once_a_minute_and_a_parked_one_never() -> None:
     told(reporter, 0.0, [moving, parked])
     updates = [mono for mono in range(1, 181) if told(reporter, float(mono), [moving, parked])]
     assert updates == [60, 120, 180]
+
+
+def test_a_car_that_was_parked_before_it_was_seen_is_told_and_counted_when_it_moves() -> None:
+    reporter, counter = ObjectReporter(), ObjectCounter(60.0)
+    parked, moving = replace(track(state=TrackState.STATIONARY), parked_before=True), track()
+    assert told(reporter, 0.0, [parked]) == []
+    assert counted(counter, 0.0, parked) == []
+    assert told(reporter, 1.0, [moving]) == [(Phase.START, "motorcycle", None)]
+    counted(counter, 1.0, moving)
+    assert counted(counter, 60.0) == [(0.0, 60.0, {"motorcycle": 1})]
+
+
+def test_a_car_that_was_parked_before_it_was_seen_and_vanishes_is_never_told() -> None:
+    reporter, counter = ObjectReporter(), ObjectCounter(60.0)
+    told(reporter, 0.0, [replace(track(state=TrackState.STATIONARY), parked_before=True)])
+    gone = replace(track(state=TrackState.ENDED), parked_before=True)
+    assert told(reporter, 1.0, ended=[gone]) == []
+    list(counter.update(frame(1.0), Tracks((), (gone,))))
+    assert list(counter.finish("restart")) == []
 
 
 def test_an_object_last_seen_at_the_edge_has_left() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import permutations
-from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.model import Box
-from edge_agent.tracking.association import FORBIDDEN, assign, is_rider_on
+from edge_agent.tracking.association import FORBIDDEN, assign
+from edge_agent.tracking.sightings import is_rider_on
 
 costs = st.integers(1, 4).flatmap(
     lambda columns: st.lists(
@@ -21,25 +21,28 @@ costs = st.integers(1, 4).flatmap(
 )
 
 
-def best_by_trying_all(costs: list[list[float]]) -> tuple[int, float]:
-    """(number of pairs, negative cost) of the best assignment."""
+def least_by_trying_all(costs: list[list[float]], alone: float) -> float:
     rows, columns = len(costs), len(costs[0])
-    best = (0, -0.0)
+    sums = []
     for order in permutations([*range(columns), *([-1] * rows)], rows):
-        chosen = [costs[row][column] for row, column in enumerate(order) if column >= 0]
-        if inf not in chosen:
-            best = max(best, (len(chosen), -sum(chosen)))
-    return best
+        chosen = [alone if column < 0 else costs[row][column] for row, column in enumerate(order)]
+        sums.append(sum(chosen))
+    return min(sums)
 
 
 @settings(deadline=None, derandomize=True, max_examples=150)
-@given(costs)
-def test_the_assignment_is_as_good_as_trying_all(costs: list[list[float]]) -> None:
-    pairs = assign(costs)
+@given(costs, st.sampled_from([0.5, 1.0, 10.0]))
+def test_the_assignment_is_as_good_as_trying_all(costs: list[list[float]], alone: float) -> None:
+    pairs = assign(costs, alone)
     assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == len(pairs)
-    count, worth = best_by_trying_all(costs)
-    assert len(pairs) == count
-    assert -sum(costs[row][column] for row, column in pairs) == pytest.approx(worth)
+    total = sum(costs[row][column] for row, column in pairs) + alone * (len(costs) - len(pairs))
+    assert total == pytest.approx(least_by_trying_all(costs, alone))
+
+
+def test_a_neighbour_keeps_its_own_although_two_pairs_could_be_made() -> None:
+    """The first is not seen, and a third comes into reach of the second."""
+    first, second = [0.9, FORBIDDEN], [0.1, 0.8]
+    assert assign([first, second]) == [(1, 0)]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from edge_agent.model import (
     Scene,
     Track,
     Tracks,
+    TrackState,
 )
 from edge_agent.tracking.tracker import Tracker
 
@@ -135,8 +136,8 @@ def everything(world: World, t: float, tracks: Sequence[Track]) -> Looks:
     return world.look(t, [FULL_PICTURE])
 
 
-def wanted(per_s: float) -> Callable[[], LookPolicy]:
-    """What tracks ask for, most urgent first, within a budget: how the real detector serves them."""
+def budgeted(per_s: float) -> Callable[[], LookPolicy]:
+    """The whole picture where something moves that is not parked, or a track asks for it, within a budget."""
 
     def make() -> LookPolicy:
         allowance = [1.0]
@@ -145,15 +146,15 @@ def wanted(per_s: float) -> Callable[[], LookPolicy]:
         def policy(world: World, t: float, tracks: Sequence[Track]) -> Looks:
             allowance[0] = min(2.0, allowance[0] + per_s * (t - last[0]))
             last[0] = t
-            crops = []
-            for track in sorted(tracks, key=lambda k: (-k.wants_look, k.id)):
-                if track.wants_look <= 0 or allowance[0] < 1.0:
-                    break
-                allowance[0] -= 1.0
-                margin = 0.5 * max(track.box.width, track.box.height) + 0.02
-                crops.append(track.box.grown(margin, margin).clipped())
-            world.inferences += len(crops)
-            return world.look(t, crops)
+            parked = [track.box for track in tracks if track.state is TrackState.STATIONARY]
+            moves = any(
+                not any(region.box.inside(box) > 0.5 for box in parked) for region in world.motion(t).regions
+            )
+            if allowance[0] < 1.0 or not (moves or any(track.wants_look > 0 for track in tracks)):
+                return NO_LOOKS
+            allowance[0] -= 1.0
+            world.inferences += 1
+            return everything(world, t, tracks)
 
         return policy
 

@@ -148,19 +148,18 @@ class Watch:
             self._news.notify_all()
 
     def _things(self, insight: Insight, size: tuple[int, int]) -> Iterator[Thing]:
-        """What is named first; what one inference saw, where no track is; then what only moves."""
+        """What has a track first; what one inference saw, where no track is; then what only moves."""
         tracks = [track for track in insight.tracks.active if track.state is not TrackState.LOST]
-        named = [track for track in tracks if track.label is not None]
-        for track in named:
+        for track in tracks:
             yield _thing(track.label, track.box, size)
-        boxes = [track.box for track in named]
+        boxes = [track.box for track in tracks]
         for _, seen in reversed(self._glances):
             if not any(box.inside(seen.box) > 0.5 or seen.box.inside(box) > 0.5 for box in boxes):
                 boxes.append(seen.box)
                 yield _thing(seen.label, seen.box, size)
-        for track in tracks:
-            if track.label is None and track.seen_now and not any(b.iou(track.box) > 0.3 for b in boxes):
-                yield _thing(None, track.box, size)
+        for region in insight.motion.regions:
+            if not any(box.intersection(region.box) > 0 for box in boxes):
+                yield _thing(None, region.box, size)
 
 
 def _thing(label: str | None, box: Box, size: tuple[int, int]) -> Thing:

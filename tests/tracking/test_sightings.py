@@ -1,4 +1,4 @@
-"""What one frame's detections are taken for, and what the looks at one object call it together."""
+"""What one frame's detections are taken for, and what the sightings of one object call it together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from edge_agent.model import Box, Detection
-from edge_agent.tracking.labels import LabelVote, Sighting, sightings
+from edge_agent.tracking.group_vote import GroupVote
+from edge_agent.tracking.sightings import Sighting, sightings
 
 RIDER = Box(0.40, 0.30, 0.46, 0.50)
 MACHINE = Box(0.40, 0.42, 0.46, 0.56)
@@ -52,8 +53,25 @@ def test_a_person_before_another_is_a_second_one() -> None:
     assert len(seen(Detection("person", 0.8, RIDER), Detection("person", 0.6, child))) == 2
 
 
-def vote(*looks: dict[str, float]) -> LabelVote:
-    result = LabelVote()
+def test_the_shipped_model_names_rider_and_machine_as_one_and_a_walker_beside_them_stays_a_person() -> None:
+    found = seen(Detection("two-wheeler", 0.7, BOTH), Detection("person", 0.6, RIDER.shifted(0.02, 0.02)))
+    assert [s.group for s in found] == ["two-wheeler", "person"]
+
+
+@pytest.mark.parametrize(
+    "double",
+    [
+        Detection("person", 0.3, Box(0.40, 0.30, 0.46, 0.40)),  # the upper half of the rider
+        Detection("person", 0.3, Box(0.40, 0.30, 0.60, 0.58)),  # the rider and a neighbour in one box
+        Detection("vehicle", 0.4, Box(0.40, 0.31, 0.46, 0.55)),  # the same box under another name
+    ],
+)
+def test_a_weaker_box_on_a_surer_one_is_no_second_object(double: Detection) -> None:
+    assert len(seen(Detection("person", 0.8, BOTH), double)) == 1
+
+
+def vote(*looks: dict[str, float]) -> GroupVote:
+    result = GroupVote()
     for parts in looks:
         (sighting,) = seen(*(Detection(label, score, RIDER) for label, score in parts.items()))
         result.add(sighting)
@@ -68,30 +86,17 @@ def vote(*looks: dict[str, float]) -> LabelVote:
         ([{"person": 0.5, "motorcycle": 0.4}, {"person": 0.7}], "two-wheeler"),
         ([{"person": 0.9, "motorcycle": 0.15}], "person"),
         ([{"car": 0.9}, {"motorcycle": 0.2}], "vehicle"),
+        ([{"person": 0.6}] * 3 + [{"two-wheeler": 0.6}], "person"),  # the shipped model's votes count alike
+        ([{"person": 0.5}] + [{"two-wheeler": 0.6}] * 2, "two-wheeler"),
     ],
 )
-def test_looks_vote_with_all_that_they_name(looks: Sequence[dict[str, float]], group: str) -> None:
+def test_inferences_vote_with_all_that_they_name(looks: Sequence[dict[str, float]], group: str) -> None:
     assert vote(*looks).group == group
 
 
-def test_one_look_has_one_vote_and_is_one_witness_under_however_many_names() -> None:
-    rider = vote({"person": 0.6, "motorcycle": 0.3})
-    assert rider.weight == pytest.approx(0.6)
-    assert rider.evidence == pytest.approx(0.6)
-    assert (rider.score, rider.best_score) == (0.6, 0.6)
-
-
-def test_looks_that_agree_are_surer_together() -> None:
+def test_inferences_that_agree_are_surer_together() -> None:
     assert vote({"person": 0.4, "motorcycle": 0.3}, {"motorcycle": 0.2}).evidence == pytest.approx(0.52)
 
 
 def test_a_machine_without_a_rider_is_no_witness_for_a_person() -> None:
     assert vote({"person": 0.9}, {"person": 0.9}, {"motorcycle": 0.2}).evidence == pytest.approx(0.99)
-
-
-def test_a_vote_that_absorbs_another_knows_what_both_saw() -> None:
-    mine, other = vote({"person": 0.9, "motorcycle": 0.15}), vote({"motorcycle": 0.6})
-    mine.absorb(other)
-    assert (mine.group, mine.looks) == ("two-wheeler", 2)
-    assert mine.evidence == pytest.approx(0.96)
-    assert mine.best_score == 0.9

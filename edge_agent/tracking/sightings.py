@@ -1,0 +1,155 @@
+"""From detections to objects: one sighting an object, whatever a model made of it.
+
+Models trained on COCO draw a rider and the machine as two boxes and call the same motorbike person,
+motorcycle and car in turn. The agent's own model gives one box for both, which needs none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Detection
+
+SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whatever they are called
+SAME_GROUP_IOU = 0.45
+PART_INSIDE = 0.6  # of a two-wheeler's box within another's: that of the machine in that of machine and rider
+CLEARLY_WEAKER = 0.7  # score over the other's: people who stand before each other have much the same
+TALL = 1.35  # height over width in pixels; nothing with four wheels is seen so narrow
+TALL_VEHICLE_WEIGHT = 0.25
+TALL_SCORE = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One object as one frame's inferences saw it: a detection, or a rider together with the machine."""
+
+    label: str
+    score: float  # of its best part: that a rider is there is as sure as that a person is
+    group: str
+    box: Box
+    weight: float  # of its vote for ``label``
+    as_person: float = 0.0  # weight of its vote for a person, where a rider was seen
+
+
+Apart = Callable[[Detection, Detection], bool]
+"""Whether a person and a machine are known to be two objects: somebody walks past a parked motorbike."""
+
+
+def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
+    """The objects in one frame's ``detections``, strongest first; their order does not matter.
+
+    ``aspect`` is the picture's height over its width. Detections of no group are left out.
+    """
+    known = sorted((d for d in detections if d.group is not None and d.box.area > 0), key=_strength)
+    machines, people, vehicles = (
+        _distinct([d for d in known if d.group == group]) for group in (TWO_WHEELER, PERSON, VEHICLE)
+    )
+    riders_of = _pair(machines, people, apart)
+    taken = {id(rider) for _, riders in riders_of for rider in riders}
+    seen = [_mounted(machine, riders) for machine, riders in riders_of]
+    seen += [Sighting(d.label, d.score, PERSON, d.box, d.score) for d in people if id(d) not in taken]
+    seen += [_vehicle(d, aspect) for d in vehicles]
+    seen.sort(key=lambda s: (-s.score, s.box.x1, s.box.y1, s.box.x2, s.box.y2, s.label))
+    return _without_doubles(seen)
+
+
+def is_rider_on(person: Box, machine: Box) -> bool:
+    """Whether ``person`` sits on ``machine`` as pictures show it: above, in line, overlapping.
+
+    A walker beside a machine stands as low as its wheels and to the side of it.
+    """
+    if abs(person.centre[0] - machine.centre[0]) > 0.4 * max(person.width, machine.width):
+        return False
+    if not 0.35 <= person.height / max(machine.height, 1e-9) <= 3.0:
+        return False
+    above = person.centre[1] < machine.centre[1] + 0.1 * machine.height
+    seated = machine.y1 < person.y2 < machine.y2 + 0.25 * machine.height
+    return above and seated and person.y1 < machine.y1 + 0.35 * machine.height
+
+
+def _strength(d: Detection) -> tuple[float, float, float, float, float, str]:
+    return (-d.score, d.box.x1, d.box.y1, d.box.x2, d.box.y2, d.label)
+
+
+def _distinct(detections: Sequence[Detection]) -> list[Detection]:
+    """One detection an object of one group, as strong as the strongest of it."""
+    kept: list[Detection] = []
+    for d in detections:
+        same = next((i for i, k in enumerate(kept) if _same(d, k)), None)
+        if same is None:
+            kept.append(d)
+        elif d.group == TWO_WHEELER and d.box.iou(kept[same].box) <= SAME_GROUP_IOU:
+            kept[same] = replace(kept[same], box=kept[same].box.union(d.box))
+    return kept
+
+
+def _same(a: Detection, b: Detection) -> bool:
+    if a.box.iou(b.box) > SAME_GROUP_IOU:
+        return True
+    # The machine alone, and the rider on it as one; people may well stand before each other.
+    return _is_machine(a) and max(a.box.inside(b.box), b.box.inside(a.box)) > PART_INSIDE
+
+
+def _is_machine(d: Detection) -> bool:
+    """Whether the label means the machine without its rider, as in COCO."""
+    return d.group == TWO_WHEELER and d.label != TWO_WHEELER
+
+
+def _pair(
+    machines: Sequence[Detection], people: Sequence[Detection], apart: Apart
+) -> list[tuple[Detection, list[Detection]]]:
+    """Each machine with its riders: a person belongs to the machine under him that is most in line."""
+    riders: dict[int, list[Detection]] = {index: [] for index in range(len(machines))}
+    named_twice: set[int] = set()
+    for person in people:
+        near = [i for i, m in enumerate(machines) if _is_machine(m) and not apart(person, m)]
+        same = [i for i in near if person.box.iou(machines[i].box) > SAME_OBJECT_IOU]
+        below = [i for i in near if i not in same and is_rider_on(person.box, machines[i].box)]
+        if below:
+            # The machine itself was seen: the rider, named as a machine as well, is no second one.
+            named_twice.update(same)
+        if options := below or same:
+            riders[min(options, key=lambda i: _aside(person, machines[i]))].append(person)
+    return [(m, riders[i]) for i, m in enumerate(machines) if riders[i] or i not in named_twice]
+
+
+def _aside(person: Detection, machine: Detection) -> float:
+    return abs(person.box.centre[0] - machine.box.centre[0]) / machine.box.width
+
+
+def _mounted(machine: Detection, riders: Sequence[Detection]) -> Sighting:
+    if not riders:
+        return Sighting(machine.label, machine.score, TWO_WHEELER, machine.box, machine.score)
+    box = machine.box
+    for rider in riders:
+        box = box.union(rider.box)
+    rider_score = max(rider.score for rider in riders)
+    score = max(machine.score, rider_score)
+    # One look has one vote, as heavy as its score: divided among what it named.
+    part = score / (machine.score + rider_score)
+    return Sighting(machine.label, score, TWO_WHEELER, box, machine.score * part, rider_score * part)
+
+
+def _vehicle(d: Detection, aspect: float) -> Sighting:
+    """Riders far away are often called car, weakly, in a box that only a car seen from above has."""
+    tall = aspect * d.box.height > TALL * d.box.width and d.score < TALL_SCORE
+    return Sighting(d.label, d.score, VEHICLE, d.box, d.score * (TALL_VEHICLE_WEIGHT if tall else 1.0))
+
+
+def _without_doubles(seen: Sequence[Sighting]) -> list[Sighting]:
+    """Leave out what lies on a stronger sighting: another name, a part of it, it and its neighbour as one."""
+    kept: list[Sighting] = []
+    for s in seen:
+        if not any(_is_double(s, k) for k in kept):
+            kept.append(s)
+    return kept
+
+
+def _is_double(weak: Sighting, strong: Sighting) -> bool:
+    iou = weak.box.iou(strong.box)
+    if iou > SAME_OBJECT_IOU:
+        return True
+    if iou <= 0 or weak.score > CLEARLY_WEAKER * strong.score:
+        return False
+    return iou > SAME_GROUP_IOU or max(weak.box.inside(strong.box), strong.box.inside(weak.box)) > PART_INSIDE
