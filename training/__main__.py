@@ -92,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--threshold", type=float, default=0.3, help="least score (default: %(default)s)"
         )
+    evaluate.add_argument(
+        "--overlap", type=float, default=0.5, help="IoU from which a box is right (default: %(default)s)"
+    )
     card.add_argument("--card", type=Path, default=Path("model-card.md"), help="default: %(default)s")
     card.add_argument("--notice", type=Path, default=Path("NOTICE"), help="default: %(default)s")
     return parser
@@ -167,9 +170,9 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     _, held = _items(args)
     model = Model(args.model)
-    result = evaluate(model.detect, held, read_sources(), args.threshold)
+    result = evaluate(model.detect, held, read_sources(), args.threshold, args.overlap)
     print(f"{model.milliseconds():.1f} ms of CPU an inference at {model.width}x{model.height}")
-    print(f"threshold {args.threshold}: recall, precision, average precision at IoU 0.5 (objects)")
+    print(f"threshold {args.threshold}: recall, precision, average precision at IoU {args.overlap} (objects)")
     for (group, kind), counted in sorted(result.counted.items()):
         figures = (
             counted.recall(args.threshold),
@@ -190,8 +193,8 @@ def _card(args: argparse.Namespace) -> None:
     train, held = _items(args)
     model = Model(args.model)
     subject = Subject(args.model, model.width, model.height, args.threshold)
-    result = evaluate(model.detect, held, sources, args.threshold)
-    args.card.write_text(model_card(subject, train, held, sources, result), encoding="utf-8")
+    results = [evaluate(model.detect, held, sources, args.threshold, overlap) for overlap in (0.5, 0.3)]
+    args.card.write_text(model_card(subject, train, held, sources, *results), encoding="utf-8")
     args.notice.write_text(notice(sources), encoding="utf-8")
 
 

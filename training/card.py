@@ -26,13 +26,18 @@ class Subject:
 
 
 def model_card(
-    subject: Subject, train: Sequence[Item], held: Sequence[Item], sources: dict[str, Source], result: Result
+    subject: Subject,
+    train: Sequence[Item],
+    held: Sequence[Item],
+    sources: dict[str, Source],
+    result: Result,
+    loose: Result,
 ) -> str:
     """Markdown."""
     parts = [
         _about(subject),
         _data(train, held, sources),
-        _figures(subject, result),
+        _figures(subject, result, loose),
         _confusion(result),
         _limits(subject, result),
     ]
@@ -103,26 +108,30 @@ def _lights(items: Iterable[Item]) -> str:
     return ", ".join(sorted({item.light for item in items}))
 
 
-def _figures(subject: Subject, result: Result) -> str:
+def _figures(subject: Subject, result: Result, loose: Result) -> str:
     lines = [
-        f"## Measured at score {subject.threshold}, IoU 0.5",
-        "| group | class | objects | recall | precision | average precision |",
-        "|---|---|---|---|---|---|",
+        f"## Measured at score {subject.threshold}",
+        "A box is right at an intersection over union of 0.5, and of 0.3 since many labels are loose.",
+        "",
+        "| group | class | objects | recall at 0.5 | at 0.3 | precision at 0.5 | at 0.3 | AP at 0.5 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for (group, kind), counted in sorted(result.counted.items()):
         if counted.objects >= FEWEST:
-            lines.append(_row(group, kind, counted, subject.threshold))
+            lines.append(_row(group, kind, counted, loose.of(group, kind), subject.threshold))
     return "\n".join(
         [*lines, "", "Groups by height have no precision: a false detection has no true height."]
     )
 
 
-def _row(group: str, kind: str, counted: Counted, threshold: float) -> str:
-    recall = f"{counted.recall(threshold):.2f}"
+def _row(group: str, kind: str, counted: Counted, loose: Counted, threshold: float) -> str:
+    cells = [group, kind, str(counted.objects), *(f"{one.recall(threshold):.2f}" for one in (counted, loose))]
     if group.startswith("height"):
-        return f"| {group} | {kind} | {counted.objects} | {recall} | | |"
-    precision, average = counted.precision(threshold), counted.average_precision()
-    return f"| {group} | {kind} | {counted.objects} | {recall} | {precision:.2f} | {average:.2f} |"
+        cells += ["", "", ""]
+    else:
+        cells += [f"{one.precision(threshold):.2f}" for one in (counted, loose)]
+        cells.append(f"{counted.average_precision():.2f}")
+    return f"| {' | '.join(cells)} |"
 
 
 def _confusion(result: Result) -> str:

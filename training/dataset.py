@@ -40,6 +40,7 @@ class Source:
     weight: float = 1.0  # how often a picture of the set is drawn
     unlabelled: list[str] = field(default_factory=list)
     taught: bool = False  # by a teacher, too
+    crops: bool = False  # squares of background, no whole pictures
     split: str = ""  # instead of the manifest's
     photographs: bool = False  # each picture is a place of its own
 

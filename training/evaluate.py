@@ -13,7 +13,7 @@ from training.predict import Floats
 SMALLEST = 20.0
 """Pixels of the longer edge in a picture of 640 pixels width; what is smaller neither counts nor harms."""
 MATCH = 0.5  # intersection over union
-HEIGHTS = ((0.0, 40.0), (40.0, 100.0), (100.0, 1e9))
+HEIGHTS = ((0.0, 40.0), (40.0, 100.0), (100.0, 10_000.0))
 """Groups of object heights, in pixels of a picture of 640 pixels width."""
 LOWEST = 0.05  # threshold of the candidates that average precision looks at
 
@@ -60,9 +60,16 @@ class Result:
         return self.counted.setdefault((group, kind), Counted())
 
 
-def evaluate(detect: Detect, items: Sequence[Item], sources: dict[str, Source], threshold: float) -> Result:
-    """Groups: ``all``, the light, the place, and the object's height (recall only).
+def evaluate(
+    detect: Detect,
+    items: Sequence[Item],
+    sources: dict[str, Source],
+    threshold: float,
+    overlap: float = MATCH,
+) -> Result:
+    """Groups: ``all``, the light, the place, crops of background, and the object's height (recall only).
 
+    ``overlap``: intersection over union from which a detection is right; a lower one forgives loose labels.
     Sets overlook objects. What a teacher finds beside their labels neither counts nor harms.
     """
     result = Result()
@@ -71,15 +78,12 @@ def evaluate(detect: Detect, items: Sequence[Item], sources: dict[str, Source], 
         truth = _truth(item, image)
         labelled = [n for n, name in enumerate(CLASSES) if name not in sources[item.set].unlabelled]
         found = detect(image, LOWEST)
-        _count(
-            result,
-            (f"light: {item.light}", f"place: {item.place}", "all"),
-            found,
-            truth,
-            image.shape[1],
-            labelled,
+        counting = _Counting(truth, image.shape[1], overlap)
+        groups = (
+            ("crops",) if sources[item.set].crops else (f"light: {item.light}", f"place: {item.place}", "all")
         )
-        _confuse(result, found[found[:, 4] >= threshold], truth, image.shape[1])
+        counting.count(result, groups, found, labelled)
+        counting.confuse(result, found[found[:, 4] >= threshold])
     return result
 
 
@@ -90,54 +94,68 @@ def _truth(item: Item, image: Image) -> Boxes:
     return boxes
 
 
-def _count(
-    result: Result, groups: Iterable[str], found: Floats, truth: Boxes, width: int, labelled: Sequence[int]
-) -> None:
-    unit = width / 640
-    ignored = truth[(truth[:, 4] == IGNORE) | (_longer(truth) < SMALLEST * unit)]
-    for kind in labelled:
-        wanted = truth[(truth[:, 4] == kind) & (_longer(truth) >= SMALLEST * unit)]
-        of_kind = found[found[:, 5] == kind]
-        matched = _matched(of_kind, wanted)
-        fair = [
-            n for n, box in enumerate(of_kind)
-            if matched[n] >= 0
-            or (_longer(of_kind[n : n + 1])[0] >= SMALLEST * unit and not _inside(box, ignored))
-        ]  # fmt: skip
-        for group in groups:
-            counted = result.of(group, CLASSES[kind])
-            counted.objects += len(wanted)
-            counted.scores += [float(of_kind[n, 4]) for n in fair]
-            counted.right += [matched[n] >= 0 for n in fair]
+@dataclass(frozen=True)
+class _Counting:
+    """Of one picture."""
+
+    truth: Boxes
+    width: int
+    overlap: float
+
+    @property
+    def _least(self) -> float:
+        return SMALLEST * self.width / 640
+
+    def count(self, result: Result, groups: Iterable[str], found: Floats, labelled: Sequence[int]) -> None:
+        truth = self.truth
+        ignored = truth[(truth[:, 4] == IGNORE) | (_longer(truth) < self._least)]
+        for kind in labelled:
+            wanted = truth[(truth[:, 4] == kind) & (_longer(truth) >= self._least)]
+            of_kind = found[found[:, 5] == kind]
+            matched = self._matched(of_kind, wanted)
+            large = _longer(of_kind) >= self._least
+            fair = [
+                n
+                for n, box in enumerate(of_kind)
+                if matched[n] >= 0 or (large[n] and not _inside(box, ignored))
+            ]
+            for group in groups:
+                counted = result.of(group, CLASSES[kind])
+                counted.objects += len(wanted)
+                counted.scores += [float(of_kind[n, 4]) for n in fair]
+                counted.right += [matched[n] >= 0 for n in fair]
+            self._count_heights(result, CLASSES[kind], wanted, of_kind, matched)
+
+    def _count_heights(
+        self, result: Result, kind: str, wanted: Boxes, found: Floats, matched: Sequence[int]
+    ) -> None:
+        tall = (wanted[:, 3] - wanted[:, 1]) * 640 / self.width
         for low, high in HEIGHTS:
-            tall = (wanted[:, 3] - wanted[:, 1]) / unit
             chosen = set(((tall >= low) & (tall < high)).nonzero()[0].tolist())
-            counted = result.of(f"height: {low:.0f} to {high:.0f}", CLASSES[kind])
+            counted = result.of(f"height: {low:.0f} to {high:.0f}", kind)
             counted.objects += len(chosen)
-            hits = [n for n in range(len(of_kind)) if matched[n] in chosen]
-            counted.scores += [float(of_kind[n, 4]) for n in hits]
+            hits = [n for n in range(len(found)) if matched[n] in chosen]
+            counted.scores += [float(found[n, 4]) for n in hits]
             counted.right += [True] * len(hits)
 
+    def confuse(self, result: Result, found: Floats) -> None:
+        for box in self.truth[(self.truth[:, 4] != IGNORE) & (_longer(self.truth) >= self._least)]:
+            over = [n for n, overlap in enumerate(_overlaps(box, found)) if overlap >= self.overlap]
+            name = CLASSES[int(found[max(over, key=lambda n: float(found[n, 4])), 5])] if over else "nothing"
+            key = (CLASSES[int(box[4])], name)
+            result.taken_for[key] = result.taken_for.get(key, 0) + 1
 
-def _confuse(result: Result, found: Floats, truth: Boxes, width: int) -> None:
-    for box in truth[(truth[:, 4] != IGNORE) & (_longer(truth) >= SMALLEST * width / 640)]:
-        over = [n for n, overlap in enumerate(_overlaps(box, found)) if overlap >= MATCH]
-        name = CLASSES[int(found[max(over, key=lambda n: float(found[n, 4])), 5])] if over else "nothing"
-        key = (CLASSES[int(box[4])], name)
-        result.taken_for[key] = result.taken_for.get(key, 0) + 1
-
-
-def _matched(found: Floats, wanted: Boxes) -> list[int]:
-    """For each detection, best first, the object that it finds; -1: none, or one that was found already."""
-    free, out = set(range(len(wanted))), []
-    for box in found:
-        overlap = _overlaps(box, wanted)
-        best = max(free, key=lambda n: float(overlap[n]), default=-1)
-        hit = best >= 0 and overlap[best] >= MATCH
-        out.append(best if hit else -1)
-        if hit:
-            free.discard(best)
-    return out
+    def _matched(self, found: Floats, wanted: Boxes) -> list[int]:
+        """For each detection, best first, the object that it finds; -1: none, or one found already."""
+        free, out = set(range(len(wanted))), []
+        for box in found:
+            overlap = _overlaps(box, wanted)
+            best = max(free, key=lambda n: float(overlap[n]), default=-1)
+            hit = best >= 0 and overlap[best] >= self.overlap
+            out.append(best if hit else -1)
+            if hit:
+                free.discard(best)
+        return out
 
 
 def _inside(box: Floats, ignored: Boxes) -> bool:

@@ -22,7 +22,7 @@ from training.network import Detector
 
 log = logging.getLogger(__name__)
 
-MIDDLES = {0: 0.38, 1: 0.34, 2: 0.16, None: 0.12}
+MIDDLES = {0: 0.46, 1: 0.3, 2: 0.14, None: 0.1}
 """How often a person, a two-wheeler, a vehicle and anything at all is in the middle of a window.
 
 Persons more often than two-wheelers, since these come several to a picture: a detector that saw few walkers
