@@ -62,8 +62,6 @@ def adapt(
 
 def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) -> None:
     """The int8 file, calibrated on training pictures with objects."""
-    if model.exists() and model.stat().st_mtime >= weights.stat().st_mtime:
-        return
     useful = [item for item in items if len(item.boxes(1, 1))]
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(useful), min(CALIBRATION, len(useful)), replace=False)

@@ -175,9 +175,13 @@ class Job:
         args = self._args
         wish = Wish(args.start, args.minutes, args.steps, args.width, args.threads, self._size)
         print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)
-        self._trained_places.write_text("\n".join(sorted({frame.place for frame in train})), encoding="utf-8")
         adapt(wish, train, open_data, sources, self._weights)
-        make_model(wish, [*train, *open_data], self._weights, self._model)
+        if self._model.exists() and self._model.stat().st_mtime < self._weights.stat().st_mtime:
+            self._model.unlink()  # so that a kill leaves no model beside the places of another
+        if not self._model.exists():
+            places = sorted({frame.place for frame in train})
+            self._trained_places.write_text("\n".join(places), encoding="utf-8")
+            make_model(wish, [*train, *open_data], self._weights, self._model)
         print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
 
     def _evaluate(self) -> None:

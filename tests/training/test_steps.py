@@ -8,33 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.steps import SMALL, train
 from training.__main__ import main
 from training.dataset import CLASSES, read_manifest, read_sources, split
 from training.evaluate import evaluate
 from training.predict import Model
-from training.smoke import draw
-
-SMALL = ["--width", "8"]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    draw(folder, 40)
-    return folder
-
-
-def train(data: Path, weights: Path, steps: int) -> int:
-    return main(["train", str(data), "--weights", str(weights), "--steps", str(steps), *SMALL])
-
-
-@pytest.fixture(scope="module")
-def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    assert train(data, folder / "weights.pt", 250) == 0
-    options = ["--weights", str(folder / "weights.pt"), "--model", str(folder / "model.tflite")]
-    assert main(["export", str(data), *options, "--size", "320x256"]) == 0
-    return folder / "model.tflite"
 
 
 def test_the_exported_file_finds_what_was_drawn_at_a_place_it_was_not_trained_on(

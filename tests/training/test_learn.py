@@ -1,0 +1,102 @@
+"""A model of one drawn city learns another one: `edge-agent learn` from frames to a signed release."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.cli import main as edge_agent
+from edge_agent.cli_arguments import parser
+from edge_agent.commands.operator_key import make_key
+from tests.learn.cities import STEEP, collect, teacher
+from training.agreement import Voice
+from training.learn import Evaluation, run
+
+CAMERAS = ["dt-001-cam-1", "dt-002-cam-1", "dt-003-cam-1"]
+HELD_OUT = "dt-002-cam-1"
+FEW_STEPS = ["--margin", "0.4"]
+"""In half a minute a network forgets some of the first city, where it had not learnt much."""
+
+
+@dataclass(frozen=True)
+class First:
+    """The first city: open data, and the model in force, which was trained on them."""
+
+    data: Path
+    model: Path
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("second")
+    collect(folder / "frames", STEEP, CAMERAS, 14)
+    make_key(folder / "operator.pem")
+    for name in ("good", "also-good"):
+        (folder / f"{name}.tflite").write_bytes(name.encode())
+    return folder
+
+
+def load(path: Path) -> Voice:
+    """Teachers of drawn streets: models of COCO see nothing there."""
+    return teacher(STEEP)
+
+
+@pytest.fixture(scope="module")
+def first(data: Path, model: Path) -> First:
+    return First(data, model)
+
+
+def learn(first: First, second: Path, *options: str) -> int:
+    frames = ["learn", str(second / "frames"), "--hold-out", HELD_OUT, "--size", "320x256", "--no-review"]
+    teachers = ["--teacher", str(second / "good.tflite"), "--teacher", str(second / "also-good.tflite")]
+    made_of = ["--data", str(first.data), "--from", str(first.model.with_name("weights.pt"))]
+    beside = ["--in-force", str(first.model), "--key", str(second / "operator.pem")]
+    every = [*frames, *teachers, *made_of, *beside, "--name", "steep", "--steps", "200", *FEW_STEPS]
+    return run(parser().parse_args([*every, *options]), load)
+
+
+@pytest.fixture(scope="module")
+def learnt(first: First, second: Path) -> Path:
+    """The second city's work folder with its release."""
+    assert learn(first, second) == 0
+    return second / "frames/learn"
+
+
+def test_the_model_finds_more_at_a_camera_that_it_never_saw_and_is_released_signed(
+    learnt: Path, second: Path
+) -> None:
+    done = msgspec.json.decode((learnt / "evaluation.json").read_bytes(), type=Evaluation)
+    figures = {(one.place, one.kind): one for one in done.figures}
+    held = figures[HELD_OUT, "all classes"]
+    assert held.objects == 14 * 6
+    assert held.candidate.f1 > held.in_force.f1 + 0.15
+    assert not any(place in CAMERAS and place != HELD_OUT for place, _ in figures)
+    assert ("open data: overpass_traffic", "vehicle") in figures
+    release = learnt / "releases/steep"
+    key = str(second / "operator.pub.pem")
+    assert edge_agent(["models", "verify", str(release), "--key", key]) == 0
+    assert "gatech-o2uy7" in (release / "model-card.md").read_text()
+
+
+def test_what_is_done_is_not_done_again(first: First, second: Path, learnt: Path) -> None:
+    before = {name: (learnt / name).stat().st_mtime_ns for name in ("weights.pt", "model.tflite")}
+    assert learn(first, second, "--step", "train") == 0
+    assert before == {name: (learnt / name).stat().st_mtime_ns for name in before}
+
+
+def test_a_model_that_forgot_what_it_knew_is_refused(
+    first: First, second: Path, learnt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same figures turned round: what was learnt is in force, and what was before is the candidate."""
+    work = tmp_path / "learn"
+    shutil.copytree(learnt, work, ignore=shutil.ignore_patterns("releases"))
+    shutil.copyfile(first.model, work / "model.tflite")
+    options = ["--work", str(work), "--in-force", str(learnt / "model.tflite")]
+    assert learn(first, second, "--step", "evaluate", *options) == 0
+    assert learn(first, second, "--step", "release", "--margin", "0.03", *options) == 4
+    assert f"  {HELD_OUT}, all classes: F1" in capsys.readouterr().out
+    assert not (work / "releases").exists()
