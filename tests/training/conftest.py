@@ -22,7 +22,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its weights lie beside it."""
     folder = tmp_path_factory.mktemp("model")
-    assert train(data, folder / "weights.pt", 250) == 0
+    assert train(data, folder / "weights.pt", 400) == 0
     options = ["--weights", str(folder / "weights.pt"), "--model", str(folder / "model.tflite")]
     assert main(["export", str(data), *options, "--size", "320x256"]) == 0
     return folder / "model.tflite"

@@ -87,7 +87,7 @@ def test_the_card_and_the_notice_name_what_was_trained_on(model: Path, data: Pat
     assert main(["card", str(data), "--model", str(model), *files]) == 0
     card, notice = (tmp_path / "card.md").read_text(), (tmp_path / "NOTICE").read_text()
     for name, source in read_sources().items():
-        assert (source.attribution in notice) == (f"| {name} |" in card) == (source.weight > 0)
+        assert (f"- {source.attribution}\n" in notice) == (f"| {name} |" in card) == (source.weight > 0)
 
 
 def test_no_place_is_on_both_sides(data: Path) -> None:
