@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (export, evaluate, card):
         command.add_argument("--model", type=Path, default=Path("model.tflite"), help="default: %(default)s")
     export.add_argument(
-        "--size", type=_size, default=(416, 320), help="of the input, multiples of 32 (default: 416x320)"
+        "--size", type=_size, default=(512, 288), help="of the input, multiples of 32 (default: 512x288)"
     )
     for command in (evaluate, card):
         command.add_argument(
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()) or int(width) % 32 or int(height) % 32:
-        raise argparse.ArgumentTypeError("two multiples of 32, like 416x320")
+        raise argparse.ArgumentTypeError("two multiples of 32, like 512x288")
     return int(width), int(height)
 
 

@@ -260,5 +260,5 @@ class Job:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal()) or int(width) % 32 or int(height) % 32:
-        raise UsageError(f"--size {text}: two multiples of 32, like 416x320")
+        raise UsageError(f"--size {text}: two multiples of 32, like 512x288")
     return int(width), int(height)

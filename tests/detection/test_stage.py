@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from edge_agent.detection.budget import Budget
-from edge_agent.detection.stage import ObjectDetection, cut_off
+from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
 from edge_agent.errors import DetectorError
-from edge_agent.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Motion, Scene, Track
-from tests.detection.fakes import FakeDetector, FakePicture, Pixels, camera, detection, frame, motion, track
+from edge_agent.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Scene
+from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame, motion, track
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)
 RIDER = Box(0.4, 0.4, 0.5, 0.6)
@@ -126,77 +126,6 @@ def test_of_frames_that_are_caught_up_with_every_second_one_is_analysed() -> Non
     frames = [replace(frame(n / 5), late=n < 6) for n in range(8)]
     seen = [len(made.detect(one, motion(RIDER), []).looked) for one in frames]
     assert seen == [0, 1, 0, 1, 0, 1, 1, 1]
-
-
-PART = Box(0.455, 0.226667, 0.955, 0.393333)
-"""Around ``FAR``: half as wide as the picture, as high as the 120 free pixels below 360 show it enlarged."""
-
-
-@pytest.mark.parametrize(
-    ("moving", "tracks"),
-    [
-        (motion(FAR, RIDER), [track(RIDER)]),  # no track explains it
-        (motion(FAR, RIDER), [track(RIDER), replace(track(FAR, id="t2"), confirmed=False)]),
-    ],
-)
-def test_what_is_far_and_unknown_is_shown_enlarged_as_well(moving: Motion, tracks: list[Track]) -> None:
-    picture, shapes = FakePicture(), list[tuple[int, ...]]()
-
-    def note(pixels: Pixels) -> list[Detection]:
-        shapes.append(pixels.shape)
-        return []
-
-    looks = stage(FakeDetector(note)).detect(frame(picture=picture), moving, tracks)
-    whole, part = looks.looked
-    assert (whole, part.rounded()) == (FULL_PICTURE, PART.rounded())
-    assert picture.cuts == [whole, part]
-    assert shapes == [(480, 640, 3)], "in one inference"
-
-
-def test_an_enlarged_detection_comes_in_the_pictures_coordinates_and_in_place_of_the_other() -> None:
-    def stacked(box: Box, top: float, bottom: float) -> Box:
-        return Box(box.x1, top + box.y1 * (bottom - top), box.x2, top + box.y2 * (bottom - top))
-
-    enlarged = Box(
-        (FAR.x1 - PART.x1) / PART.width,
-        (FAR.y1 - PART.y1) / PART.height,
-        (FAR.x2 - PART.x1) / PART.width,
-        (FAR.y2 - PART.y1) / PART.height,
-    )
-    found = [
-        detection(stacked(FAR, 0.0, 0.75), score=0.4),
-        detection(stacked(RIDER, 0.0, 0.75)),
-        detection(stacked(enlarged, 0.75, 1.0), score=0.7),
-    ]
-    looks = stage(seeing(*found)).detect(frame(), motion(FAR), [])
-    assert [(round(d.score, 1), d.box.rounded(3)) for d in looks.detections] == [
-        (0.9, RIDER.rounded(3)),
-        (0.7, FAR.rounded(3)),
-    ]
-
-
-def test_what_is_known_already_is_not_enlarged() -> None:
-    looks = stage(seeing()).detect(frame(), motion(FAR), [track(FAR)])
-    assert looks.looked == (FULL_PICTURE,)
-
-
-def test_a_picture_that_fills_the_input_leaves_no_room_for_what_is_far() -> None:
-    looks = stage(seeing()).detect(frame(picture=FakePicture(640, 480)), motion(FAR), [])
-    assert looks.looked == (FULL_PICTURE,)
-
-
-@pytest.mark.parametrize(
-    ("box", "part", "expected"),
-    [
-        (Box(0.4, 0.3, 0.6, 0.7), Box(0.2, 0.2, 0.7, 0.7), False),
-        (Box(0.0, 0.3, 0.2, 0.7), Box(0.2, 0.2, 0.7, 0.7), True),
-        (Box(0.0, 0.3, 0.2, 0.7), Box(0.0, 0.2, 0.5, 0.7), False),  # the picture's own edge
-        (Box(0.4, 0.5, 0.6, 1.0), Box(0.2, 0.5, 0.7, 1.0), False),
-        (Box(0.4, 0.5, 0.6, 0.99), Box(0.2, 0.2, 0.7, 0.7), True),
-    ],
-)
-def test_half_an_object_at_an_inner_edge_is_no_object(box: Box, part: Box, expected: bool) -> None:
-    assert cut_off(box, part) is expected
 
 
 def test_what_stands_in_a_mask_is_dropped() -> None:
