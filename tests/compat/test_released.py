@@ -15,6 +15,7 @@ from tests.central.parts import Box, Centre
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.gateway import gateway_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.walker_model import WALKER_MODEL
 
 Environ = dict[str, str]
 NEW: Environ = {}
@@ -25,11 +26,7 @@ class Site:
 
     def __init__(self, folder: Path, broker: Mosquitto, clip: Path) -> None:
         self._folder = folder
-        self._config = write_config(
-            folder, cameras=[file_camera(clip)], broker_port=broker.port, heartbeat_s=5
-        )
-        text = self._config.read_text().replace('"spread_s": 0', '"spread_s": 0, "delivery": "confirmed"')
-        self._config.write_text(text)
+        self._clip = clip
         self._broker = broker
         self.centre = Centre(folder / "centre", broker.port)
 
@@ -39,17 +36,32 @@ class Site:
 
     def run(self, agent: Environ, centre: Environ) -> None:
         """Both run until the centre has confirmed new events and nothing waits on the box."""
+        config = self._configured(WALKER_MODEL if agent is NEW else "hog")
         with Subscriber(self._broker.port, "tb/v1/central/state") as watch:
             self.centre.start_process(centre)
             try:
                 watch.wait_for(lambda: any(b'"online"' in seen.payload for seen in watch.messages), 30)
                 before = len(self.stored())
-                with AgentProcess(self._config, "--repeat-files", environ=agent) as process:
+                with AgentProcess(config, "--repeat-files", environ=agent) as process:
                     wait_until(lambda: len(self.stored()) > before, 60, "new events at the centre")
                     process.wait_for_status(lambda beat: beat["outbox"]["depth"] == 0, "an empty outbox")
             finally:
                 self.centre.kill()
             watch.wait_for(lambda: b'"offline"' in watch.messages[-1].payload, 30)
+
+    def _configured(self, detector: str | Path) -> Path:
+        """The released agent does not know the model of the drawn walker, and the new one has no HOG."""
+        return write_config(
+            self._folder,
+            cameras=[file_camera(self._clip)],
+            broker_port=self._broker.port,
+            detector=detector,
+            mqtt={
+                "brokers": [f"mqtt://127.0.0.1:{self._broker.port}"],
+                "spread_s": 0,
+                "delivery": "confirmed",
+            },
+        )
 
 
 def test_every_event_is_stored_once_whichever_of_the_two_is_updated_first(
