@@ -27,7 +27,7 @@ class Collect:
     within_s = 30.0
 
     def needs_signature(self, args: CollectArguments) -> bool:
-        """To end it need not be signed: that harms nobody."""
+        """Ending a collection needs no signature: it can only reduce what is collected."""
         return args.for_s > 0 or args.delete
 
     def run(self, order: Order[CollectArguments]) -> Outcome:

@@ -38,7 +38,7 @@ class Collection(Struct, frozen=True, kw_only=True):
     until: datetime
     left_s: float  # until then, when it was written: a clock that jumps does not prolong it
     state: State = "taking"
-    reported: State | None = None  # the state that the last event told
+    reported: State | None = None  # the state in the last published event
     stop_reason: StopReason | None = None
     taken: dict[str, dict[str, int]] = field(default_factory=dict)  # by camera and light level
     sent: int = 0
@@ -56,7 +56,7 @@ class Collection(Struct, frozen=True, kw_only=True):
         return all(self.taken_of(camera) >= self.frames for camera in self.cameras)
 
     def event(self, left: int, now: datetime, why: str | None = None) -> CollectionData:
-        """``left``: frames on the disk; without ``why`` its state is what is told."""
+        """``left``: frames on the disk; without ``why`` the event reports its state."""
         gone = self.state == "gone"
         return CollectionData(
             phase="start" if self.reported is None else "end" if gone else "update",
