@@ -34,7 +34,11 @@ SURE = (0.5, 0.4, 0.5)
 UNSURE = 0.2
 """Score from which a box is ignored. Lower: fewer missed walkers pass as background, and less is learnt."""
 MARGIN = 4  # pixels: a box that touches a tile's inner edge is cut off
-PERSON = 0
+OVERLOOKED = 0.6
+"""Score from which a box becomes a label although its set does label the class and has none there."""
+PERSON, TWO_WHEELER = 0, 1
+SLIM = 2.2
+"""A body is that much higher than wide: what is slimmer and called a two-wheeler may be a walker."""
 RIDING = 0.5  # share of a person's box that lies in the two-wheeler's
 
 Label = Callable[[Image], Floats]
@@ -115,17 +119,33 @@ def complete(labelled: Boxes, found: Floats, unlabelled: Sequence[int]) -> Boxes
     """The set's own boxes, the teacher's of the classes that the set leaves out, and what to ignore.
 
     A sure person inside an ignored box is labelled: sets ignore walkers of whom they were unsure. What the
-    teacher finds elsewhere of a class that the set does label was left out or overlooked: it is ignored.
+    teacher finds elsewhere of a class that the set does label was overlooked: it is labelled where the
+    teacher is surer, else ignored. A label of the set that the teacher contradicts is ignored.
     """
-    rows = [*labelled]
+    rows = [_or_ignored(box, found) for box in labelled]
     known, unsure = labelled[labelled[:, 4] != IGNORE], labelled[labelled[:, 4] == IGNORE]
     for box in found:
         kind = int(box[5])
         if not _covered(box, known):
             wanted = kind in unlabelled or (kind == PERSON and _covered(box, unsure))
-            sure = wanted and box[4] >= SURE[kind]
+            sure = box[4] >= (SURE[kind] if wanted else OVERLOOKED)
             rows.append(np.array([*box[:4], kind if sure else IGNORE], np.float32))
     return np.asarray(rows, np.float32).reshape(-1, 5)
+
+
+def _or_ignored(label: Floats, found: Floats) -> Floats:
+    """The label; ignored where the teacher is sure of another class there, and sees nothing of the label's.
+
+    A teacher often sees the rider and not the machine: its word against a two-wheeler counts for slim boxes only.
+    """
+    kind = int(label[4])
+    there = found[_intersection_over_union(label[:4], found[:, :4]) > 0.5]
+    slim = label[3] - label[1] > SLIM * (label[2] - label[0])
+    trusted = there[[kind != TWO_WHEELER or int(box[5]) != PERSON or bool(slim) for box in there]]
+    sure = any(box[4] >= SURE[int(box[5])] for box in trusted)
+    if kind == IGNORE or not sure or (there[:, 5] == kind).any():
+        return label
+    return np.array([*label[:4], IGNORE], np.float32)
 
 
 def _covered(box: Floats, known: Boxes) -> bool:
@@ -134,8 +154,13 @@ def _covered(box: Floats, known: Boxes) -> bool:
         return False
     meet = (np.minimum(box[2:4], known[:, 2:4]) - np.maximum(box[:2], known[:, :2])).clip(0).prod(axis=1)
     own = max(1.0, float((box[2:4] - box[:2]).prod()))
-    union = own + (known[:, 2:4] - known[:, :2]).prod(axis=1) - meet
-    return bool((meet / own > RIDING).any() or (meet / union > 0.4).any())
+    return bool((meet / own > RIDING).any() or (_intersection_over_union(box, known) > 0.4).any())
+
+
+def _intersection_over_union(box: Floats, others: Floats) -> Floats:
+    meet = (np.minimum(box[2:4], others[:, 2:4]) - np.maximum(box[:2], others[:, :2])).clip(0).prod(axis=1)
+    both = (box[2:4] - box[:2]).prod() + (others[:, 2:4] - others[:, :2]).prod(axis=1)
+    return np.asarray(meet / np.maximum(1.0, both - meet), np.float32)
 
 
 def _not_cut_off(boxes: Floats, tile: tuple[int, int, int, int], size: tuple[int, int]) -> Any:

@@ -44,7 +44,8 @@ def test_a_rider_and_a_machine_become_one_box(person: tuple[int, ...], merged: b
         ((300, 50, 320, 100, 0.8, PERSON), PERSON),  # sure of a class that the set leaves out
         ((300, 50, 320, 100, 0.3, PERSON), IGNORE),  # unsure
         ((105, 90, 130, 150, 0.8, PERSON), None),  # the rider of a labelled two-wheeler
-        ((300, 50, 340, 80, 0.9, VEHICLE), IGNORE),  # of a class that the set does label
+        ((300, 50, 340, 80, 0.5, VEHICLE), IGNORE),  # of a class that the set does label
+        ((300, 50, 340, 80, 0.9, VEHICLE), VEHICLE),  # the set overlooked it
         ((12, 12, 28, 48, 0.8, PERSON), PERSON),  # in a box that the set ignores
     ],
 )
@@ -54,6 +55,23 @@ def test_what_the_teacher_finds_is_labelled_ignored_or_known(
     labelled = np.array([(*MACHINE, TWO_WHEELER), (10, 10, 30, 50, IGNORE)], np.float32)
     added = complete(labelled, found(box), [PERSON])[len(labelled) :]
     assert added[:, 4].tolist() == ([] if kind is None else [kind])
+
+
+@pytest.mark.parametrize(
+    ("label", "box", "kind"),
+    [
+        ((10, 10, 60, 70, PERSON), (12, 11, 61, 72, 0.8, VEHICLE), IGNORE),  # a lorry called a person
+        ((10, 10, 60, 70, PERSON), (12, 11, 61, 72, 0.3, VEHICLE), PERSON),  # the teacher is unsure
+        ((10, 10, 60, 70, PERSON), (12, 11, 61, 72, 0.8, PERSON), PERSON),
+        ((10, 10, 30, 70, TWO_WHEELER), (10, 11, 30, 70, 0.8, PERSON), IGNORE),  # a walker
+        ((10, 10, 40, 70, TWO_WHEELER), (11, 10, 40, 66, 0.8, PERSON), TWO_WHEELER),  # of a rider it saw half
+        ((10, 10, 60, 70, PERSON), (90, 11, 140, 72, 0.8, VEHICLE), PERSON),  # is elsewhere
+    ],
+)
+def test_a_label_that_the_teacher_contradicts_is_ignored(
+    label: tuple[int, ...], box: tuple[float, ...], kind: int
+) -> None:
+    assert complete(np.array([label], np.float32), found(box), [])[0, 4] == kind
 
 
 def test_tiles_cover_the_whole_picture() -> None:
