@@ -120,14 +120,14 @@ def vary(cut: Window, rng: np.random.Generator) -> Window:
 
 
 def _by_day(image: Floats, rng: np.random.Generator) -> Floats:
-    """Brighter or darker; one time in four through haze, fog or a wet lens, which leave a part of the contrast.
+    """Brighter or darker; one time in four through haze, fog or a wet lens, which leave part of the contrast.
 
     A foggy street of the held-out places has its grey values (1 to 99 %) within 90 of 255.
     """
     image = image * rng.uniform(0.6, 1.4) + rng.uniform(-30, 30)
     if rng.random() < 0.25:
         veil = rng.uniform(90, 220)
-        image = veil + (image.clip(0, 255) - veil) * rng.uniform(0.25, 0.8)
+        image = np.asarray(veil + (image.clip(0, 255) - veil) * rng.uniform(0.25, 0.8), np.float32)
     return image
 
 

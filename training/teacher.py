@@ -136,7 +136,8 @@ def complete(labelled: Boxes, found: Floats, unlabelled: Sequence[int]) -> Boxes
 def _or_ignored(label: Floats, found: Floats) -> Floats:
     """The label; ignored where the teacher is sure of another class there, and sees nothing of the label's.
 
-    A teacher often sees the rider and not the machine: its word against a two-wheeler counts for slim boxes only.
+    A teacher often sees the rider and not the machine: its word against a two-wheeler counts for slim boxes
+    only.
     """
     kind = int(label[4])
     there = found[_intersection_over_union(label[:4], found[:, :4]) > 0.5]
