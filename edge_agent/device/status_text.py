@@ -137,14 +137,20 @@ def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iter
     yield f"no main stream: {camera.main_trouble}" if camera.main_trouble else None
 
 
-def duration(seconds: float) -> str:
-    """``42 s``, ``3 min``, ``2 h 05 min``, ``4 d 3 h``."""
+UNITS = {"en": ("s", "min", "h", "d"), "vi": ("giây", "phút", "giờ", "ngày")}
+
+
+def duration(seconds: float, lang: str = "en") -> str:
+    """``42 s``, ``3 min``, ``2 h 05 min``, ``4 d 3 h``; ``2 giờ 05 phút``."""
+    second, minute, hour, day = UNITS[lang]
     minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} {second}"
     if hours < 1:
-        return f"{minutes} min"
-    return f"{hours} h {minutes % 60:02d} min" if days < 1 else f"{days} d {hours % 24} h"
+        return f"{minutes} {minute}"
+    if days < 1:
+        return f"{hours} {hour} {minutes % 60:02d} {minute}"
+    return f"{days} {day} {hours % 24} {hour}"
 
 
 def _line(label: str, *parts: str | None) -> str:

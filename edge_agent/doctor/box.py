@@ -103,7 +103,7 @@ def read_clock(
 
 
 def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[Result]:
-    shown = clock.now().astimezone(settings.gateway.timezone).strftime("%Y-%m-%d %H:%M")
+    shown = clock.now().astimezone(settings.gateway.timezone)
     if not state.trusted:
         return [Result("clock", "clock-not-set", {"time": shown})]
     if not state.synced:

@@ -35,8 +35,8 @@ def _judged(
     days = (valid.end - now).days
     figures: dict[str, Figure] = {
         "file": path.name,
-        "start": f"{valid.start:%Y-%m-%d}",
-        "end": f"{valid.end:%Y-%m-%d}",
+        "start": valid.start.date(),
+        "end": valid.end.date(),
         "days": days,
     }
     if not clock_trusted:

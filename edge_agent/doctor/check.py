@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
 
 log = logging.getLogger(__name__)
 
-Figure = str | int | float
+Figure = str | int | float | date | timedelta  # each language writes dates and spans of time its own way
 
 
 class Level(StrEnum):

@@ -100,7 +100,7 @@ def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: bytes | 
 def _facts(found: Examination, told: Doctor, words: Mapping[str, str], by: str) -> str:
     gateway, place = found.settings.gateway, told.location
     where = words["no_place"] if place is None else f"{place.latitude:.6f}, {place.longitude:.6f}"
-    at = datetime.fromisoformat(told.time).astimezone(gateway.timezone).strftime("%Y-%m-%d %H:%M %Z")
+    at = datetime.fromisoformat(told.time).astimezone(gateway.timezone).strftime(words["moment"])
     if any(r.check == "clock" and level_of(r) is not Level.GREEN for r in found.results):
         at += f" ({words['clock']})"
     rows = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from edge_agent.config.settings import Settings
 from edge_agent.device.degraded import WAITING_TOO_LONG_S
 from edge_agent.device.status import Asked
-from edge_agent.device.status_text import duration
 from edge_agent.doctor.check import Result
 from edge_agent.errors import OutboxError
 from edge_agent.outbox.reading import waiting_count
@@ -19,7 +19,7 @@ def check_agent(asked: Asked, settings: Settings) -> Sequence[Result]:
         beat = asked.document.heartbeat
         if beat.config_hash != settings.config_hash:
             return [Result("agent", "agent-other-config")]
-        return [Result("agent", "agent-running", {"up": duration(beat.uptime_s)})]
+        return [Result("agent", "agent-running", {"up": timedelta(seconds=beat.uptime_s)})]
     if asked.failure is None:
         return [Result("agent", "agent-stopped")]
     if asked.closed:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import string
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 import edge_agent
-from edge_agent.doctor.check import Level
+from edge_agent.doctor.check import Figure, Level, Result
 from edge_agent.doctor.guide import tables
 from edge_agent.doctor.run import OF_THE_BOX
-from edge_agent.doctor.words import WORDS
+from edge_agent.doctor.words import WORDS, said_of
 from edge_agent.doctor.words.labels import label_of
 from edge_agent.doctor.words.report import REPORT
 from edge_agent.model import Cause
@@ -60,8 +63,25 @@ def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
 
 def test_a_vietnamese_reader_finds_no_english_names() -> None:
     assert label_of("cam-2/picture", "vi") == "cam-2, hình ảnh"
-    assert [label_of(name, "vi") for name in OF_THE_BOX if label_of(name, "vi") == name] == ["agent"]
+    assert not [name for name in (*OF_THE_BOX, "broker") if label_of(name, "vi") == name]
     assert REPORT["en"].keys() == REPORT["vi"].keys()
+
+
+@pytest.mark.parametrize(
+    ("lang", "clock", "certificate", "agent"),
+    [
+        ("en", "2026-11-28 04:05", "2026-12-01", "up 2 h 05 min"),
+        ("vi", "28/11/2026 04:05", "01/12/2026", "2 giờ 05 phút"),
+    ],
+)
+def test_dates_and_spans_of_time_are_written_as_in_the_language(
+    lang: str, clock: str, certificate: str, agent: str
+) -> None:
+    now, end = datetime(2026, 11, 28, 4, 5, tzinfo=UTC), date(2026, 12, 1)
+    expired: dict[str, Figure] = {"file": "client.crt", "end": end}
+    assert clock in said_of(Result("clock", "clock-not-set", {"time": now}), lang)
+    assert certificate in said_of(Result("certificate", "certificate-expired", expired), lang)
+    assert agent in said_of(Result("agent", "agent-running", {"up": timedelta(minutes=125)}), lang)
 
 
 def test_the_guide_has_every_line() -> None:

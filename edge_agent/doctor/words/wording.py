@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
+from edge_agent.device.status_text import duration
 from edge_agent.doctor.check import Figure, Level
 
 LANGS = ("en", "vi")
@@ -21,11 +23,25 @@ class Wording:
     vi_do: str = ""
 
     def said(self, lang: str, figures: Mapping[str, Figure]) -> str:
-        return (self.vi if lang == "vi" else self.en).format_map(figures)
+        return (self.vi if lang == "vi" else self.en).format_map(_shown(figures, lang))
 
     def todo(self, lang: str, figures: Mapping[str, Figure]) -> str | None:
         text = self.vi_do if lang == "vi" else self.en_do
-        return text.format_map(figures) or None
+        return text.format_map(_shown(figures, lang)) or None
+
+
+def _shown(figures: Mapping[str, Figure], lang: str) -> dict[str, str | int | float]:
+    """Dates and spans of time in the language; the sentence itself formats the numbers."""
+    return {name: _written(figure, lang) for name, figure in figures.items()}
+
+
+def _written(figure: Figure, lang: str) -> str | int | float:
+    if isinstance(figure, timedelta):
+        return duration(figure.total_seconds(), lang)
+    if isinstance(figure, date):
+        day = f"{figure:%d/%m/%Y}" if lang == "vi" else f"{figure:%Y-%m-%d}"
+        return f"{day} {figure:%H:%M}" if isinstance(figure, datetime) else day
+    return figure
 
 
 def green(en: str, vi: str) -> Wording:
