@@ -54,7 +54,7 @@ class Archive:
                 found.missing.append(
                     Missing(
                         f"{record.id}: no signed head covers it yet; export it again in a minute",
-                        f"{record.id}: chưa có chữ ký số nào bảo đảm; hãy trích xuất lại sau một phút",
+                        f"{record.id}: chưa có chữ ký số nào bảo đảm; sau một phút hãy trích xuất lại",
                     )
                 )
                 wanted.setdefault(record.epoch, set()).add(record.sequence)
@@ -100,7 +100,7 @@ class Archive:
             found.missing += [
                 Missing(
                     f"event {number} of epoch {epoch} is not on this box any more",
-                    f"sự kiện {number} của epoch {epoch} không còn trên thiết bị này",
+                    f"sự kiện số {number} (epoch {epoch}): không còn trên thiết bị này",
                 )
                 for number in gone
             ]
@@ -121,7 +121,7 @@ class Archive:
                 found.missing.append(
                     Missing(
                         f"what waits in the outbox cannot be read: {error}",
-                        f"không đọc được các sự kiện đang chờ gửi (outbox): {error}",
+                        f"không đọc được hàng chờ gửi (outbox): {error}",
                     )
                 )
 
@@ -136,7 +136,7 @@ def _open_end(asked: Iterable[Record], event_id: str) -> Iterator[Missing]:
     if phases & {"start", "update"} and "end" not in phases:
         yield Missing(
             f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
-            f"{event_id}: phần kết thúc và đoạn phim (nếu có): sự kiện chưa kết thúc hoặc không còn ở đây",
+            f"{event_id}: phần kết thúc và video (nếu có): sự kiện chưa kết thúc, hoặc không còn ở đây",
         )
 
 

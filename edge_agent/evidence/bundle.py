@@ -26,7 +26,7 @@ PROMISE = (
 )
 UNSIGNED_MANIFEST = Missing(
     "the signature of manifest.json: the key of this box cannot be read, nothing covers it and the README",
-    "chữ ký số của manifest.json: không đọc được khóa của thiết bị, nên tệp này và README không được bảo đảm",
+    "chữ ký số của manifest.json: không đọc được khóa của thiết bị nên tệp này và README không được bảo đảm",
 )
 UNKNOWN_OFFSET = "unknown: the camera did not tell its time"
 
@@ -129,7 +129,7 @@ def _add_keys(
         else:
             yield Missing(
                 f"the public key {key}, which signed {file}: ask the centre for it",
-                f"khóa công khai {key} của chữ ký {file}: đề nghị trung tâm cung cấp",
+                f"khóa công khai {key} của chữ ký số {file}: đề nghị trung tâm cung cấp",
             )
 
 
@@ -221,7 +221,7 @@ def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[Missin
     return [
         Missing(
             f"media {ref.media_id}: not on this box any more; the centre may have it",
-            f"ảnh hoặc đoạn phim {ref.media_id}: không còn trên thiết bị này; trung tâm có thể còn lưu",
+            f"ảnh hoặc video {ref.media_id}: không còn trên thiết bị này; trung tâm có thể còn lưu",
         )
         for ref in sorted(refs, key=lambda ref: ref.media_id)
         if not {ref.sha256, ref.sealed_sha256} & here

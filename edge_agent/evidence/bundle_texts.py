@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from edge_agent.evidence.archive import Missing
 
@@ -66,42 +67,44 @@ WHAT IS NOT IN THIS BUNDLE
 {missing}
 """
 
-_VI = """GÓI CHỨNG CỨ CỦA THIẾT BỊ CỔNG (GATEWAY) {gateway}
-Người trích xuất: {by}, lúc {at} (giờ UTC).
+_VI = """GÓI CHỨNG CỨ CỦA THIẾT BỊ {gateway}
+Người trích xuất: {by}, vào hồi {at} (giờ UTC).
 Các sự kiện:
 {events}
 
-GÓI NÀY CHỨNG MINH ĐIỀU GÌ
-Các tệp trong events/ giống từng byte với những gì thiết bị đã công bố. Mỗi sự kiện có trường "prevhash" là
-mã băm SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký số lên mã băm SHA-256 của sự kiện mới nhất bằng
-khóa bí mật Ed25519 của mình; các chữ ký số nằm trong heads/. Vì vậy, một chữ ký số bảo đảm cho sự kiện được
-ký và mọi sự kiện trước đó mà chuỗi mã băm dẫn tới. Ảnh và đoạn phim được gắn với sự kiện bằng mã băm
-SHA-256 ghi trong sự kiện đó. Gói này chứng minh tính toàn vẹn và nguồn gốc; việc có được chấp nhận làm
-chứng cứ hay không do tòa án quyết định. Tệp manifest.json và văn bản này do người trích xuất lập; khóa của
-thiết bị đã ký số lên manifest.json khi trích xuất (manifest.sig), nên mọi sửa đổi về sau đều bị phát hiện.
+GÓI NÀY CHO BIẾT ĐIỀU GÌ
+Các tệp trong events/ giống từng byte với bản tin mà thiết bị đã gửi. Mỗi sự kiện có trường "prevhash" là
+mã băm SHA-256 của sự kiện liền trước. Định kỳ, thiết bị ký số lên mã băm SHA-256 của sự kiện mới nhất
+bằng khóa bí mật Ed25519 của mình; các chữ ký số nằm trong heads/. Vì vậy, một chữ ký số bảo đảm cho sự
+kiện được ký và mọi sự kiện trước đó mà chuỗi mã băm dẫn đến. Ảnh và video được gắn với sự kiện bằng mã
+băm SHA-256 ghi trong sự kiện đó. Gói này cho thấy tính toàn vẹn và nguồn gốc của dữ liệu; việc dữ liệu có
+được dùng làm chứng cứ hay không do cơ quan có thẩm quyền tiến hành tố tụng quyết định. Tệp manifest.json
+và văn bản này do người trích xuất lập; thiết bị đã ký số lên manifest.json khi trích xuất (manifest.sig),
+nên mọi sửa đổi về sau đều bị phát hiện.
 
 CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
 
-1. Các tệp đúng là của lần trích xuất (mỗi dòng kết thúc bằng OK). Người trích xuất có thể cho biết mã băm
-   SHA-256 của chính tệp SHA256SUMS (được in ra khi trích xuất):
+1. Các tệp đúng là của lần trích xuất này (mỗi dòng kết thúc bằng OK). Người trích xuất cho biết được mã
+   băm SHA-256 của chính tệp SHA256SUMS (được in ra khi trích xuất):
      sha256sum -c SHA256SUMS
      sha256sum SHA256SUMS
 
-2. Mỗi khóa công khai đúng là của thiết bị: so sánh mã băm in ra với mã mà trung tâm lưu từ bản tin "birth"
-   của thiết bị. Nếu chỉ dựa vào khóa có sẵn trong gói thì không chứng minh được ai đã ký:
+2. Mỗi khóa công khai đúng là của thiết bị: so sánh mã băm in ra với mã mà trung tâm lưu từ bản tin
+   "birth" của thiết bị. Chỉ dựa vào khóa có sẵn trong gói thì không biết chắc được ai đã ký:
 {keys}
 
 3. Chữ ký số hợp lệ: mỗi tệp .txt trong heads/ phải in ra "Signature Verified Successfully", không được có
    "NOT OK":
 {heads}
 
-4. Mỗi sự kiện phải được ký trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của nó),
-   hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mọi dòng phải là "ok", không được có "NOT OK":
+4. Mỗi sự kiện phải được ký trực tiếp (dòng thứ năm của một tệp .txt trong heads/ là mã băm SHA-256 của
+   nó), hoặc được sự kiện liền sau ghi lại ở trường "prevhash". Mọi dòng phải là "ok", không được có
+   "NOT OK":
 {links}
 
-5. Ảnh và đoạn phim: mã băm SHA-256 của mỗi tệp phải có trong một sự kiện, ở trường "sha256", hoặc
-   "sealed_sha256" nếu tệp đã được mã hóa bằng khóa công khai của trung tâm. Mọi dòng phải là "ok", không được
-   có "NOT OK":
+5. Ảnh và video: mã băm SHA-256 của mỗi tệp phải có trong một sự kiện, ở trường "sha256", hoặc
+   "sealed_sha256" nếu tệp đã được mã hóa bằng khóa công khai của trung tâm. Mọi dòng phải là "ok", không
+   được có "NOT OK":
 {media}
 
 6. Tệp manifest.json đúng như khi được ký lúc trích xuất: phải in ra "Signature Verified Successfully".
@@ -109,12 +112,12 @@ CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, tro
 {manifest}
 
 ĐỒNG HỒ
-"time" và "recordedtime" trong sự kiện là giờ UTC của thiết bị. "clock": "synced" nghĩa là lúc đó đồng hồ đã
-được đồng bộ; nếu là "unsynced", manifest.json ghi lần hiệu chỉnh sau đó (nếu biết). Đồng hồ riêng của camera,
-có thể hiện trên hình, là một đồng hồ khác: "camera_clock_offset" trong manifest.json ghi độ lệch của nó, nếu
-camera cho biết.
+"time" và "recordedtime" trong sự kiện là giờ UTC của thiết bị. "clock": "synced" nghĩa là lúc đó đồng hồ
+đã được đồng bộ; nếu là "unsynced", manifest.json ghi lần hiệu chỉnh sau đó (nếu biết). Giờ do camera in
+trên hình (nếu có) lấy từ đồng hồ riêng của camera: "camera_clock_offset" trong manifest.json ghi độ lệch
+của đồng hồ này, nếu camera cho biết.
 
-NHỮNG GÌ KHÔNG CÓ TRONG GÓI NÀY
+NỘI DUNG KHÔNG CÓ TRONG GÓI NÀY
 {missing}
 """
 
@@ -149,7 +152,9 @@ def readme_en(facts: Facts) -> str:
 
 
 def readme_vi(facts: Facts) -> str:
-    return _filled(_VI, facts, [gap.vi for gap in facts.missing] or ["không thiếu gì"])
+    moment = datetime.fromisoformat(facts.at)
+    at = f"{moment:%H:%M:%S} ngày {moment:%d/%m/%Y}"
+    return _filled(_VI, replace(facts, at=at), [gap.vi for gap in facts.missing] or ["không thiếu gì"])
 
 
 def _filled(text: str, facts: Facts, missing: Sequence[str]) -> str:

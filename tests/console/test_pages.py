@@ -93,7 +93,7 @@ def test_the_overview_says_what_is_the_matter(minh: Browser) -> None:
     assert "Mất điện hoặc mất mạng ở Đề Thám" in words
     assert "11 trên 21 điểm" in words
     assert "Bồ Xuyên: 6 điểm vừa khởi động" in words
-    assert re.search(r"Mưa hoặc sương ở Kỳ Bá: \d+ trên 137 camera", words)
+    assert re.search(r"Mưa hoặc sương mù ở Kỳ Bá: \d+ trên 137 camera", words)
     assert "450 trên 465" in words
 
 
@@ -164,7 +164,7 @@ def test_one_hit_alone_is_where_one_wanted_to_go(minh: Browser) -> None:
 
 
 def test_a_cut_site_is_not_called_broken(minh: Browser) -> None:
-    assert "Mất cùng cả phường" in text_of(minh.get(f"/sites/{CUT[0]}").text)
+    assert "Mất liên lạc cùng cả phường" in text_of(minh.get(f"/sites/{CUT[0]}").text)
 
 
 # --- acting ---

@@ -12,16 +12,16 @@ OPEN = {
 CODE = {"en": "code {code}", "vi": "mã {code}"}
 ENDS = {
     "en": "For {minutes} minutes, one phone; Ctrl-C ends it. No HTTPS: this network could read along.",
-    "vi": "Trong {minutes} phút, một điện thoại; Ctrl-C để dừng. Không có HTTPS: người cùng mạng có thể xem.",
+    "vi": "Trong {minutes} phút, một điện thoại; Ctrl-C để dừng. Không có HTTPS: máy cùng mạng xem được.",
 }
 AGENT_RUNS = {
     "en": "The agent runs too: the camera has one more viewer; if it refuses, stop the agent meanwhile.",
-    "vi": "edge-agent đang chạy: camera có thêm một người xem; nếu camera từ chối, hãy tạm dừng dịch vụ.",
+    "vi": "Phần mềm đang chạy, camera có thêm một kết nối xem; nếu camera từ chối, tạm dừng phần mềm.",
 }
 FIREWALL = {
     Opening.NO_SET: {
         "en": "The firewall has no set edge_agent_aim: if the page does not open, let in TCP {port}.",
-        "vi": "Tường lửa không có tập edge_agent_aim: nếu trang không mở được, hãy tự mở cổng TCP {port}.",
+        "vi": "Tường lửa không có bảng edge_agent_aim: nếu trang không mở được, tự mở cổng TCP {port}.",
     },
     Opening.ALREADY: {
         "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",

@@ -5,51 +5,52 @@ from __future__ import annotations
 from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
 
 _SENT_EN = "all cameras together: as much as {asked:.0f} pictures of {size} a second"
-_SENT_VI = "tất cả camera: tương đương {asked:.0f} hình {size} mỗi giây"
+_SENT_VI = "tất cả camera: tương đương {asked:.0f} khung hình {size} mỗi giây"
 _MORE_EN = (
     "and {profile} is made for {limit}; most comes from {camera} ({width}x{height}, {rate:.3g} a second)"
 )
 _MORE_VI = (
-    "{profile} chỉ chịu được {limit}; nhiều nhất là {camera} ({width}x{height}, {rate:.3g} hình mỗi giây)"
+    "{profile} chỉ xử lý được {limit}; nhiều nhất là {camera} ({width}x{height}, {rate:.3g} khung hình/giây)"
 )
 
 CAMERAS: dict[str, Wording] = {
     "camera-good": green(
         "{codec} {width}x{height}, {rate:.3g} pictures a second, a keyframe every {keyframe_s:.3g} s",
-        "{codec} {width}x{height}, {rate:.3g} hình mỗi giây, khung hình chính mỗi {keyframe_s:.3g} giây",
+        "{codec} {width}x{height}, {rate:.3g} khung hình/giây, {keyframe_s:.3g} giây có một khung I",
     ),
     "camera-answers": green(
         "{codec} {width}x{height}, {rate:.3g} pictures a second",
-        "{codec} {width}x{height}, {rate:.3g} hình mỗi giây",
+        "{codec} {width}x{height}, {rate:.3g} khung hình/giây",
     ),
     "camera-by-agent": green(
         "by the running agent: {codec} {width}x{height}, {rate:.3g} pictures a second; not seen by itself",
-        "theo agent đang chạy: {codec} {width}x{height}, {rate:.3g} hình mỗi giây; chưa tự xem hình",
+        "theo phần mềm đang chạy: {codec} {width}x{height}, {rate:.3g} khung hình/giây; lệnh này chưa "
+        "xem được hình",
     ),
     "camera-held": green(
         "the running agent has it, and it takes no second viewer: {codec} {width}x{height}, "
         "{rate:.3g} pictures a second",
-        "agent đang nhận hình, camera không nhận thêm người xem: {codec} {width}x{height}, "
-        "{rate:.3g} hình mỗi giây",
+        "phần mềm đang nhận hình, camera không cho thêm kết nối xem: {codec} {width}x{height}, "
+        "{rate:.3g} khung hình/giây",
     ),
     "camera-not-asked": yellow(
         "not asked: this user cannot read its password",
-        "chưa kiểm tra: người dùng này không đọc được mật khẩu",
+        "chưa kiểm tra: tài khoản đang dùng không đọc được tệp mật khẩu",
         "run it with sudo",
         "chạy lại với sudo",
     ),
     # --- the nine causes ---
     "camera-unreachable": red(
         "not reached: {detail}",
-        "không tới được camera",
+        "không kết nối được camera",
         "check power, cable, switch and the address in the configuration",
-        "kiểm tra nguồn, cáp, switch và địa chỉ IP trong cấu hình",
+        "kiểm tra nguồn, cáp, bộ chia mạng (switch) và địa chỉ IP trong cấu hình",
     ),
     "camera-refused": red(
         "refused: {detail}",
         "camera từ chối kết nối",
         "switch RTSP on in the camera, check the port, close other viewers",
-        "bật RTSP trên camera, kiểm tra cổng, tắt bớt người xem",
+        "bật RTSP trên camera, kiểm tra cổng, tắt bớt kết nối xem",
     ),
     "camera-unauthorized": red(
         "{detail}",
@@ -57,35 +58,36 @@ CAMERAS: dict[str, Wording] = {
         "correct user name and password file. Agent and doctor together try a wrong one twice an hour, "
         "because cameras lock themselves; a corrected one is tried at once. Corrected in the camera instead: "
         "sudo rm /var/lib/edge-agent/stream-logins.json",
-        "sửa tên và tệp mật khẩu. Agent và doctor cộng lại chỉ thử mật khẩu sai hai lần mỗi giờ, "
-        "vì camera sẽ tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa trong camera: "
+        "sửa tên đăng nhập và tệp mật khẩu. Phần mềm và lệnh doctor chỉ thử mật khẩu sai tổng cộng hai "
+        "lần mỗi giờ, "
+        "vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu trên camera: "
         "sudo rm /var/lib/edge-agent/stream-logins.json",
     ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
-        "camera chỉ cho đăng nhập kiểu Basic, gửi mật khẩu không mã hóa; agent không đăng nhập",
+        "camera chỉ cho đăng nhập kiểu Basic, mật khẩu không được mã hóa khi gửi; phần mềm không đăng nhập",
         "switch Digest on in the camera (or HTTP/RTSP authentication: digest), use rtsps or https, or write "
         "allow_basic: true for a camera whose network nobody else is in",
-        "bật Digest trong phần xác thực (authentication) của camera, dùng rtsps hoặc https, hoặc ghi "
-        "allow_basic: true nếu mạng của camera không có người ngoài",
+        "bật Digest trong phần xác thực (authentication) của camera; hoặc dùng rtsps, https; hoặc đặt "
+        "allow_basic: true nếu mạng của camera không có máy nào khác",
     ),
     "camera-not_found": red(
         "no such stream: {detail}",
         "camera không có luồng này",
         "check the path in the url",
-        "kiểm tra đường dẫn trong url",
+        "kiểm tra đường dẫn trong mục url",
     ),
     "camera-no_video": red(
         "no video: {detail}",
         "camera trả lời nhưng không có hình",
         "check address and path in the url; is it the camera that answers?",
-        "kiểm tra địa chỉ và đường dẫn trong url; có đúng là camera trả lời không?",
+        "kiểm tra địa chỉ và đường dẫn trong mục url; máy trả lời có đúng là camera không?",
     ),
     "camera-unsupported": red(
         "it cannot be used: {detail}",
         "không dùng được luồng này: {detail}",
         "set the camera's sub-stream to H.264",
-        "đặt luồng phụ của camera thành H.264",
+        "đặt kiểu nén luồng phụ của camera là H.264",
     ),
     "camera-stalled": red(
         "it connects, and then nothing comes",
@@ -97,81 +99,81 @@ CAMERAS: dict[str, Wording] = {
         "it ends the stream: {detail}",
         "camera tự ngắt luồng",
         "is it just starting? Close other viewers; run it again in a minute",
-        "camera đang khởi động? Tắt bớt người xem; chờ một phút rồi chạy lại",
+        "camera vừa khởi động? Tắt bớt kết nối xem; chờ một phút rồi chạy lại",
     ),
     "camera-decode_error": red(
         "data comes, but no whole picture: {detail}",
         "có dữ liệu nhưng không ra hình",
         "switch smart codec (H.264+, H.265+) off, look for packet loss",
-        "tắt smart codec (H.264+, H.265+), kiểm tra mất gói",
+        "tắt Smart Codec (H.264+, H.265+), kiểm tra mạng có mất gói không",
     ),
     # --- the stream ---
     "size-main": yellow(
         "{width}x{height} looks like the main stream",
         "{width}x{height} có vẻ là luồng chính",
         "use the sub-stream: {advised_width} wide is enough, and costs a fraction",
-        "dùng luồng phụ: rộng {advised_width} là đủ, nhẹ hơn nhiều",
+        "dùng luồng phụ: rộng {advised_width} điểm ảnh là đủ, nhẹ hơn nhiều",
     ),
     "size-small": yellow(
         "{width}x{height} is small: what is far away is not recognised",
-        "{width}x{height} là nhỏ: vật ở xa sẽ không nhận ra",
+        "{width}x{height} là nhỏ: không nhận dạng được người, phương tiện ở xa",
         "set the sub-stream to {advised_size} or more",
-        "đặt luồng phụ từ {advised_size} trở lên",
+        "đặt kích thước luồng phụ từ {advised_size} trở lên",
     ),
     "codec-hevc": yellow(
         "H.265: costs more to decode, and its clips do not play everywhere",
-        "H.265: giải mã tốn hơn, video không phải máy nào cũng xem được",
+        "H.265: giải mã nặng hơn, và không phải máy nào cũng mở được video",
         "set the sub-stream to {advised_codec}: edge-agent cameras configure",
-        "đặt luồng phụ thành {advised_codec}: edge-agent cameras configure",
+        "đặt kiểu nén luồng phụ là {advised_codec}: edge-agent cameras configure",
     ),
     "codec-mjpeg": yellow(
         "MJPEG: takes many times the network of H.264",
-        "MJPEG: tốn mạng gấp nhiều lần H.264",
+        "MJPEG: chiếm đường mạng gấp nhiều lần H.264",
         "set the sub-stream to {advised_codec}: edge-agent cameras configure",
-        "đặt luồng phụ thành {advised_codec}: edge-agent cameras configure",
+        "đặt kiểu nén luồng phụ là {advised_codec}: edge-agent cameras configure",
     ),
     "rate-low": yellow(
         "{rate:.3g} pictures a second, and {wanted:.3g} are to be looked at",
-        "{rate:.3g} hình mỗi giây, trong khi cần phân tích {wanted:.3g}",
+        "{rate:.3g} khung hình/giây, trong khi cần phân tích {wanted:.3g} khung hình/giây",
         "set the sub-stream to {advised_rate} pictures a second",
-        "đặt luồng phụ {advised_rate} hình mỗi giây",
+        "đặt luồng phụ là {advised_rate} khung hình/giây",
     ),
     "keyframes-rare": yellow(
         "a keyframe only every {keyframe_s:.3g} s: short visits are missed",
-        "{keyframe_s:.3g} giây mới có một khung hình chính: dễ bỏ sót lượt qua nhanh",
+        "{keyframe_s:.3g} giây mới có một khung I: dễ bỏ sót người, phương tiện đi qua nhanh",
         "set the keyframe interval (I frame, GOP) to 2 s at most and switch smart codec off: "
         "edge-agent cameras configure",
-        "đặt khung hình chính (I frame, GOP) tối đa 2 giây một lần, tắt smart codec: "
+        "đặt khoảng cách khung I (I frame, GOP) tối đa 2 giây và tắt Smart Codec: "
         "edge-agent cameras configure",
     ),
     "keyframes-none": yellow(
         "no second keyframe within {watched_s:.0f} s: short visits are missed",
-        "sau {watched_s:.0f} giây không có khung hình chính thứ hai: dễ bỏ sót lượt qua nhanh",
+        "sau {watched_s:.0f} giây chưa có khung I thứ hai: dễ bỏ sót người, phương tiện đi qua nhanh",
         "set the keyframe interval (I frame, GOP) to 2 s at most and switch smart codec off: "
         "edge-agent cameras configure",
-        "đặt khung hình chính (I frame, GOP) tối đa 2 giây một lần, tắt smart codec: "
+        "đặt khoảng cách khung I (I frame, GOP) tối đa 2 giây và tắt Smart Codec: "
         "edge-agent cameras configure",
     ),
     # --- all of them together ---
     "decode-good": green(
-        f"{_SENT_EN}; {{profile}} is made for {{limit}}", f"{_SENT_VI}; {{profile}} chịu được {{limit}}"
+        f"{_SENT_EN}; {{profile}} is made for {{limit}}", f"{_SENT_VI}; {{profile}} xử lý được {{limit}}"
     ),
     "decode-large": yellow(
         f"{_SENT_EN}, {_MORE_EN}",
         f"{_SENT_VI}, {_MORE_VI}",
         "use the sub-stream of {camera}",
-        "dùng luồng phụ của {camera}",
+        "chuyển {camera} sang luồng phụ",
     ),
     "decode-many": yellow(
         f"{_SENT_EN}, {_MORE_EN}",
         f"{_SENT_VI}, {_MORE_VI}",
         "set the sub-streams to fewer pictures a second, or move cameras to another box",
-        "giảm số hình mỗi giây của luồng phụ, hoặc chuyển bớt camera sang hộp khác",
+        "giảm số khung hình/giây của luồng phụ, hoặc chuyển bớt camera sang thiết bị khác",
     ),
     # --- the picture ---
     "picture-good": green(
         "bright and sharp (brightness {mean:.0f}, sharpness {sharpness:.1f})",
-        "sáng và nét (độ sáng {mean:.0f}, độ nét {sharpness:.1f})",
+        "hình sáng và nét (độ sáng {mean:.0f}, độ nét {sharpness:.1f})",
     ),
     "picture-black": red(
         "black (brightness {mean:.0f})",
@@ -181,13 +183,13 @@ CAMERAS: dict[str, Wording] = {
     ),
     "picture-dark": yellow(
         "very dark (brightness {mean:.0f}): nothing will be seen",
-        "rất tối (độ sáng {mean:.0f}): sẽ không thấy gì",
+        "hình rất tối (độ sáng {mean:.0f}): sẽ không thấy gì",
         "by night: infrared lamp on, or a street lamp; by day: something lies over the lens",
-        "ban đêm: bật đèn hồng ngoại hoặc đèn đường; ban ngày: ống kính bị che",
+        "ban đêm: bật đèn hồng ngoại hoặc đèn đường; ban ngày: kiểm tra ống kính có bị che không",
     ),
     "picture-empty": red(
         "one colour, nothing to be seen in it",
-        "hình một màu, không thấy gì",
+        "hình chỉ có một màu, không thấy gì",
         "something lies over the lens, or its protective film is still on",
         "ống kính bị che, hoặc chưa bóc màng bảo vệ",
     ),
@@ -195,23 +197,23 @@ CAMERAS: dict[str, Wording] = {
         "blurred (sharpness {sharpness:.1f}, from {needed:.1f} on it is sharp)",
         "hình mờ (độ nét {sharpness:.1f}, từ {needed:.1f} trở lên là nét)",
         "wipe the lens and the dome, take the film off, set the focus",
-        "lau ống kính và vòm, bóc màng bảo vệ, chỉnh nét",
+        "lau ống kính và vỏ vòm, bóc màng bảo vệ, chỉnh nét",
     ),
     "picture-plain": skipped(
         "too little in it to judge whether it is sharp (brightness {mean:.0f}); look at it",
-        "quá ít chi tiết để biết có nét không (độ sáng {mean:.0f}); hãy tự xem hình",
+        "hình quá ít chi tiết để đo độ nét (độ sáng {mean:.0f}); hãy tự xem hình",
     ),
     "picture-small": skipped("too small to be judged", "hình quá nhỏ để đánh giá"),
     "view-tampered": yellow(
         "the agent says: {states}",
-        "agent báo: {states}",
+        "phần mềm báo: {states}",
         "look at the camera; turned on purpose: edge-agent relearn CAMERA",
-        "kiểm tra camera; nếu cố ý xoay: edge-agent relearn CAMERA",
+        "kiểm tra camera; nếu cố ý xoay thì chạy: edge-agent relearn CAMERA",
     ),
     "main-trouble": yellow(
         "its main stream, for clips, is not there: {reason}; clips come from the other",
-        "không có luồng chính để lưu video: {reason}; tạm lấy từ luồng phụ",
+        "không có luồng chính để lưu video: {reason}; video tạm lấy từ luồng phụ",
         "check clip.main_url, and how many viewers the camera allows",
-        "kiểm tra clip.main_url và số người xem tối đa của camera",
+        "kiểm tra clip.main_url và số kết nối xem tối đa của camera",
     ),
 }

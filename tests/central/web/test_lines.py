@@ -270,14 +270,14 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
         ("there is no clip of dt-001/a/1 on this box", "thiết bị không có video của sự kiện này"),
         (
             "3 commands are not done yet, 1 of them clip; send it again later, or sign it",
-            "thiết bị còn 3 lệnh chưa làm; hãy gửi lại sau",
+            "thiết bị còn 3 lệnh chưa thực hiện; hãy gửi lại sau",
         ),
         ("signed with the key of dt-002", "ký bằng khóa của dt-002"),
-        ("agent failed: outbox: disk full", "phần mềm hỏng: hàng đợi sự kiện: disk full"),
-        ("the agent failed to make it (OSError)", "phần mềm lỗi khi tạo (OSError)"),
+        ("agent failed: outbox: disk full", "phần mềm gặp lỗi: hàng chờ gửi: disk full"),
+        ("the agent failed to make it (OSError)", "phần mềm gặp lỗi khi lập video (OSError)"),
         (
             "clips of mjpeg streams are not made, only of h264, hevc",
-            "không quay được luồng mjpeg, chỉ được h264, hevc",
+            "không lập được video từ luồng mjpeg, chỉ được từ h264, hevc",
         ),
     ],
 )
@@ -290,7 +290,7 @@ def test_a_clip_that_waits_says_until_when() -> None:
         kind="sim", monthly_bytes=1, resets_on="2026-12-01", used_bytes=1, held=["media"]
     )
     ours = in_vietnamese(f"the clip {fate(spent)}")
-    assert ours == "video chờ ở thiết bị vì sắp hết dung lượng mạng, gửi tiếp từ ngày 2026-12-01"
+    assert ours == "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày 01/12/2026"
 
 
 def test_nobody_says_what_no_pattern_fits() -> None:
@@ -302,12 +302,12 @@ def test_nobody_says_what_no_pattern_fits() -> None:
 @pytest.mark.parametrize(
     ("line", "ours"),
     [
-        ("person crossed cong-a from A to B", "người qua cong-a từ A sang B"),
+        ("person crossed cong-a from A to B", "người đi qua vạch ảo cong-a từ A sang B"),
         ("motorcycle goes against the arrow of lane: at 179 degrees to it", "xe máy đi ngược chiều ở lane"),
-        ("something came and stands in lane for 30 s", "vật thể đến và đứng ở lane đã 30 giây"),
-        ("9 in yard, at most 3, for 4 s", "9 trong yard, tối đa 3, đã 4 giây"),
-        ("person in yard for 6 s", "người ở yard đã 6 giây"),
-        ("no heartbeat for 47 s", "không có tín hiệu trong 47 giây"),
+        ("something came and stands in lane for 30 s", "vật chưa rõ vào và dừng ở lane đã 30 giây"),
+        ("9 in yard, at most 3, for 4 s", "có 9 trong yard, mức tối đa là 3, đã 4 giây"),
+        ("person in yard for 6 s", "người ở trong yard đã 6 giây"),
+        ("no heartbeat for 47 s", "47 giây không có bản tin định kỳ"),
     ],
 )
 def test_events_and_presence(line: str, ours: str) -> None:
@@ -326,7 +326,7 @@ def test_a_page_shows_the_line_in_the_readers_language(house: House) -> None:
     browser = house.browser("lan")
     browser.get("/language/vi")
     page = browser.get("/sites/dt-001").text
-    assert f'<li><span title="{line}">ổ đĩa đầy 95 %</span></li>' in page
+    assert f'<li><span title="{line}">ổ đĩa đầy 95%</span></li>' in page
     assert '<li><span lang="en">a line of a later release</span></li>' in page
     browser.get("/language/en")
     assert f'<li><span lang="en">{line}</span></li>' in browser.get("/sites/dt-001").text

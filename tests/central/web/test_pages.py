@@ -65,7 +65,7 @@ def event_page(house: House, box: Box, *, lang: str = "vi") -> str:
 @pytest.mark.parametrize(
     ("lang", "told"),
     [
-        ("vi", "thiết bị chưa báo khóa nên chưa kiểm chữ ký nào"),
+        ("vi", "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào"),
         ("en", "the box has told no key: no signature was checked"),
     ],
 )
@@ -105,7 +105,7 @@ def test_why_there_is_no_clip_is_said_in_the_readers_words(house: House) -> None
     box = Box("dt-001")
     missing = "the agent ended before the clip was complete"
     house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", missing=missing))
-    assert "phần mềm dừng trước khi đoạn phim xong" in event_page(house, box)
+    assert "phần mềm dừng trước khi video hoàn thành" in event_page(house, box)
 
 
 def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(house: House) -> None:

@@ -1,0 +1,152 @@
+"""The Vietnamese of the product keeps to docs/reference/vi-terms.md and says what the English says."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import string
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import edge_agent
+from edge_agent.central.web.words import MODULES
+from edge_agent.doctor.aim import words as aim
+from edge_agent.doctor.words import WORDS
+from edge_agent.doctor.words.report import REPORT
+
+ROOT = Path(edge_agent.__file__).parents[1]
+TERMS = ROOT / "docs/reference/vi-terms.md"
+VIETNAMESE = re.compile(
+    "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
+)
+ISO_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+NEWER_TONE = re.compile(r"\w(oá|oà|oả|oã|oạ|uỷ|uý)\b(?<!quý)(?<!quỷ)", re.I)
+
+
+def rows(columns: int) -> list[list[str]]:
+    """The cells of the tables of the page that have so many columns."""
+    lines = TERMS.read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return [row for row in cells if len(row) == columns and set(row[0]) != set("-")]
+
+
+def never() -> re.Pattern[str]:
+    """Any word of the column "never", not as a part of a key, an option or a file name."""
+    words = {word.strip() for row in rows(4) for word in row[2].split(",")} - {"", "never"}
+    assert len(words) > 60
+    return re.compile(rf"(?<![\w./-])({'|'.join(sorted(map(re.escape, words)))})(?![\w=:-]|\.\w)", re.I)
+
+
+def allowed() -> re.Pattern[str]:
+    phrases = [phrase.strip() for row in rows(3)[1:] for phrase in row[1].split(",")]
+    return re.compile("|".join(map(re.escape, phrases)), re.I)
+
+
+def docstrings(tree: ast.Module) -> set[ast.AST]:
+    bodies = [
+        node.body for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))
+    ]
+    return {body[0].value for body in bodies if body and isinstance(body[0], ast.Expr)}
+
+
+def python_texts(text: str) -> Iterator[str]:
+    tree = ast.parse(text)
+    prose = docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in prose:
+            yield re.sub(r"{[^{}]*}", "{}", node.value)
+
+
+def page_texts(path: Path, text: str) -> Iterator[str]:
+    """The lines of a Vietnamese page, and the last chapter of the guide to the console, without code."""
+    if path.name == "console.md":
+        text = text.partition("## Dành cho người trực")[2]
+    elif not path.name.endswith(".vi.md"):
+        return
+    yield from (re.sub("`[^`]*`", "", line) for line in text.splitlines())
+
+
+def texts_of(path: Path, text: str) -> Iterator[str]:
+    if path.suffix == ".py":
+        return python_texts(text)
+    if path.suffix == ".md":
+        return page_texts(path, text)
+    if path.suffix in (".js", ".html"):
+        return (found[0] for found in re.finditer(r'"[^"\n]*"|`[^`]*`', text))
+    return iter(text.splitlines())
+
+
+def files() -> Iterator[Path]:
+    for folder in ("edge_agent", "edge_central", "ansible", "training", "docs", "systemd"):
+        for suffix in ("py", "js", "html", "md", "yml", "j2"):
+            yield from ROOT.glob(f"{folder}/**/*.{suffix}")
+    yield from ROOT.glob("*.md")
+
+
+def vietnamese() -> list[tuple[str, str]]:
+    """File and text of all that the product says in Vietnamese."""
+    found = []
+    for path in files():
+        text = path.read_text(encoding="utf-8")
+        if path != TERMS and VIETNAMESE.search(text):
+            found += [(path.name, each) for each in texts_of(path, text) if VIETNAMESE.search(each)]
+    return found
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def object_keys(script: str, language: str) -> list[tuple[str, str]]:
+    """Of the table of one language in a page's script, with the arguments of those that are functions."""
+    bare = re.sub(r'"[^"\n]*"|`[^`]*`', '""', script.partition(f"\n  {language}: {{")[2])
+    bare = re.sub(r"label: {[^}]*}", "label: {}", bare)
+    depths = itertools.accumulate({"{": 1, "}": -1}.get(letter, 0) for letter in bare)
+    end = next(index for index, depth in enumerate(depths) if depth < 0)
+    return re.findall(r"(\w+): *(?:(\([\w, ]*\)) =>)?", bare[:end])
+
+
+def test_words_that_the_list_forbids_stand_nowhere() -> None:
+    texts, forbidden, exceptions = vietnamese(), never(), allowed()
+    assert len(texts) > 700
+    assert not [
+        (file, found[0], text)
+        for file, text in texts
+        if (found := forbidden.search(exceptions.sub("", text)))
+    ]
+
+
+def test_dates_marks_and_letters_are_written_one_way() -> None:
+    texts = vietnamese()
+    assert not [pair for pair in texts if ISO_DATE.search(pair[1]) or NEWER_TONE.search(pair[1])]
+    assert not [pair for pair in texts if unicodedata.normalize("NFC", pair[1]) != pair[1]]
+
+
+def test_the_console_has_each_text_in_both_languages_with_the_same_figures() -> None:
+    for key, (ours, english) in ((key, pair) for module in MODULES for key, pair in module.items()):
+        assert fields(ours) == fields(english), key
+        assert ours, key
+
+
+def test_doctor_and_its_report_say_the_same_in_both_languages() -> None:
+    assert REPORT["vi"].keys() == REPORT["en"].keys()
+    for finding, words in WORDS.items():
+        # English quotes what a library found, "text" or "detail"; Vietnamese names the kind and the host.
+        quoted = {"host"} if fields(words.en) & {"text", "detail"} else set()
+        assert fields(words.vi) <= fields(words.en) | quoted, finding
+        assert fields(words.vi_do) == fields(words.en_do), finding
+
+
+def test_the_aiming_page_and_its_command_say_the_same_in_both_languages() -> None:
+    tables = [aim.OPEN, aim.CODE, aim.ENDS, aim.AGENT_RUNS, *aim.FIREWALL.values(), *aim.ENDED.values()]
+    for table in tables:
+        assert fields(table["vi"]) == fields(table["en"]), table["en"]
+    script = (ROOT / "edge_agent/doctor/aim/words.js").read_text(encoding="utf-8")
+    assert object_keys(script, "vi") == object_keys(script, "en") != []
+
+
+def test_the_training_page_says_the_same_in_both_languages() -> None:
+    page = (ROOT / "training/review.html").read_text(encoding="utf-8")
+    assert object_keys(page, "vi") == object_keys(page, "en") != []
