@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.cli_arguments import parser
 from edge_agent.errors import ConfigError, EdgeAgentError, UsageError
+from edge_agent.languages import default_lang
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import Settings
@@ -147,7 +148,7 @@ def _replay(args: argparse.Namespace) -> int:
 def _status(args: argparse.Namespace) -> int:
     from edge_agent.device.status import run_status
 
-    return run_status(args.config, args.json, sys.stdout)
+    return run_status(args.config, args.json, sys.stdout, args.lang or default_lang(os.environ))
 
 
 def _reload(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent import __version__
+from edge_agent.languages import add_lang
 
 DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
 
@@ -85,6 +86,7 @@ def _add_check(check: argparse.ArgumentParser) -> None:
 
 def _add_status(status: argparse.ArgumentParser) -> None:
     _add_config(status)
+    add_lang(status)
     status.add_argument("--json", action="store_true")
 
 

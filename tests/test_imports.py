@@ -33,6 +33,7 @@ FOUNDATION = {
     "state_file",
     "wire",
     "geometry",
+    "languages",
     "__init__",
 }
 """Standard library, numpy and msgspec only."""

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import edge_agent
-from edge_agent.central.web.words import MODULES
+from edge_agent.central.web.words import MODULES, fleet
+from edge_agent.device.status_words import STATUS
 from edge_agent.doctor.aim import words as aim
 from edge_agent.doctor.words import WORDS
 from edge_agent.doctor.words.report import REPORT
 
 ROOT = Path(edge_agent.__file__).parents[1]
 TERMS = ROOT / "docs/reference/vi-terms.md"
+COMMAND_LINE = (STATUS,)
 VIETNAMESE = re.compile(
     "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
 )
@@ -128,6 +130,21 @@ def test_the_console_has_each_text_in_both_languages_with_the_same_figures() -> 
     for key, (ours, english) in ((key, pair) for module in MODULES for key, pair in module.items()):
         assert fields(ours) == fields(english), key
         assert ours, key
+
+
+def test_the_command_line_says_the_same_in_both_languages() -> None:
+    for table in COMMAND_LINE:
+        for key, (english, ours) in table.items():
+            assert fields(ours) == fields(english), key
+            assert bool(ours) == bool(english), key
+
+
+def test_status_and_console_call_a_state_of_a_camera_the_same() -> None:
+    assert {key: words for key, (words, _) in fleet.WORDS.items() if key.startswith("cause-")} == {
+        key: words for key, (_, words) in STATUS.items() if key.startswith("cause-")
+    }
+    views = {key: words for key, (_, words) in STATUS.items() if key.startswith("view-")}
+    assert views == {key: fleet.WORDS[key][0] for key in views}
 
 
 def test_doctor_and_its_report_say_the_same_in_both_languages() -> None:

@@ -15,7 +15,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from edge_agent.device.status_words import STATUS
 from edge_agent.errors import EdgeAgentError
+from edge_agent.languages import Lang, say
 
 STATUS_SOCKET = "status.sock"
 CONTROL_SOCKET = "control.sock"
@@ -44,11 +46,10 @@ def places_to_ask(
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
-def nothing_runs(gateway: str, places: Sequence[Path]) -> str:
+def nothing_runs(gateway: str, places: Sequence[Path], lang: Lang = "en") -> str:
     """What a person reads where no agent answered, and what starts one."""
-    looked = ", ".join(map(str, places))
-    start = "sudo systemctl start edge-agent, or edge-agent run CONFIG"
-    return f"{gateway}: no agent runs here (nothing answers at {looked}). To start it: {start}"
+    start, looked = say(STATUS, "start", lang), ", ".join(map(str, places))
+    return say(STATUS, "nothing-runs", lang, gateway=gateway, places=looked, start=start)
 
 
 def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:

@@ -20,6 +20,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.device.local_server import IDLE_S, LocalServer
 from edge_agent.device.local_socket import ask, nothing_runs, places_to_ask
 from edge_agent.device.status_text import status_text
+from edge_agent.languages import Lang
 from edge_agent.wire import Heartbeat, Message
 
 EXIT_FAILED = 1
@@ -100,7 +101,7 @@ def ask_status(settings: Settings) -> Asked:
     return asked
 
 
-def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
+def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lang = "en") -> int:
     """Print what the agent of ``source`` (settings, or a configuration file) says.
 
     Returns 0; 1 when it runs but gives no usable answer; 3 when no agent runs.
@@ -109,12 +110,12 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO) -> int:
     gateway = settings.gateway.id
     asked = ask_status(settings)
     if asked.document is not None:
-        print(_pretty(asked.answer) if as_json else status_text(asked.document), file=stdout)
+        print(_pretty(asked.answer) if as_json else status_text(asked.document, lang), file=stdout)
         return 0
     if asked.failure is not None:
         print(f"{gateway}: {asked.failure}", file=stdout)
         return EXIT_FAILED
-    print(nothing_runs(gateway, places_to_ask(settings.state_dir)), file=stdout)
+    print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang), file=stdout)
     return EXIT_NOT_RUNNING
 
 

@@ -3,159 +3,191 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.device.degraded import HELD_BACK, WAITS, since_text, why
+from edge_agent.device.degraded import why
+from edge_agent.device.status_words import STATUS
+from edge_agent.languages import LANGS, Lang, day_text, duration, named, say
 from edge_agent.model import Cause
+from edge_agent.secrets import masked
 from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
     CertificatesHealth,
-    Heartbeat,
     MqttHealth,
+    OutboxHealth,
     UplinkHealth,
 )
 
 if TYPE_CHECKING:
     from edge_agent.device.status import StatusDocument
 
-LABEL = 10
 
-
-def status_text(document: StatusDocument) -> str:
-    beat = document.heartbeat
-    head = f"{document.gateway} ({document.name}), ward {document.ward}: edge-agent {beat.version}"
-    return "\n".join([head, *_wrong(beat), *_parts(document), *_cameras(document)])
-
-
-def _wrong(beat: Heartbeat) -> Iterator[str]:
-    if not beat.degraded:
-        yield "all is well"
-    for line in beat.degraded:
-        yield f"  ! {line}"
-
-
-def _parts(document: StatusDocument) -> Iterator[str]:
-    beat = document.heartbeat
-    outbox, detector, clock = beat.outbox, beat.detector, beat.clock
-    yield _line(
-        "agent", f"pid {document.pid}", f"up {duration(beat.uptime_s)}", f"profile {document.profile}"
+def status_text(document: StatusDocument, lang: Lang = "en") -> str:
+    text, beat = _Text(document, lang), document.heartbeat
+    head = text.say(
+        "head", gateway=document.gateway, name=document.name, ward=document.ward, version=beat.version
     )
-    yield _line("box", *_box(beat.box))
-    if beat.thermal.step:
-        yield _line("heat", f"step {beat.thermal.step} of 3", HELD_BACK[beat.thermal.step])
-    offset = None if clock.offset_ms is None else f"offset {clock.offset_ms:.3g} ms"
-    yield _line("clock", f"synchronised by {clock.source}" if clock.synced else "not synchronised", offset)
-    yield _line("mqtt", *_mqtt(beat.mqtt))
-    if beat.uplink.monthly_bytes:
-        yield _line("uplink", *_uplink(beat.uplink))
-    if beat.certificates.client_days is not None:
-        yield _line("tls", *_certificates(beat.certificates))
-    yield _line(
-        "outbox",
-        f"{outbox.depth} events and {outbox.media_depth} pictures wait, {outbox.bytes / 1e6:.1f} MB",
-        f"oldest {duration(outbox.oldest_s)}" if outbox.depth else None,
-        f"{outbox.unconfirmed} sent and not confirmed" if outbox.unconfirmed else None,
-        f"sequence {outbox.sequence} of epoch {outbox.epoch}",
-    )
-    evidence = beat.evidence
-    if evidence.bytes or evidence.clips:
-        held = f"{evidence.held} events held" if evidence.held else None
-        yield _line("evidence", f"{evidence.bytes / 1e6:.1f} MB", f"{evidence.clips} clips", held)
-    latency = None if detector.latency_ms is None else f"{detector.latency_ms:.0f} ms"
-    yield _line(
-        "detector", detector.name, latency, f"{detector.queue} waiting", f"{detector.inferences} inferences"
-    )
+    return "\n".join([head, *text.wrong(), *text.parts(), *text.cameras()])
 
 
-def _box(box: BoxHealth) -> Iterator[str | None]:
-    yield _number("cpu", box.cpu_percent, "%")
-    yield _number("load", box.load_1, "", 2)
-    yield _number("memory", box.memory_percent, "%")
-    yield _number("agent", box.agent_rss_mb, "MB")
-    yield None if box.disk_free_mb is None else f"disk {box.disk_free_mb / 1e3:.1f} GB free"
-    yield _number("writing", box.disk_write_kb_s, "kB/s")
-    yield _number("", box.temperature_c, "C", 1)
-    yield None if box.uptime_s is None else f"up {duration(box.uptime_s)}"
-    yield None if box.boot_reason is None else f"last boot: {box.boot_reason}"
+@dataclass(frozen=True, slots=True)
+class _Text:
+    document: StatusDocument
+    lang: Lang
 
+    def say(self, key: str, **figures: object) -> str:
+        return say(STATUS, key, self.lang, **figures)
 
-def _mqtt(mqtt: MqttHealth) -> Iterator[str | None]:
-    yield f"{mqtt.reconnects} reconnects"
-    yield f"{mqtt.inflight} in flight"
-    yield f"{mqtt.refused} refused" if mqtt.refused else None
-    if mqtt.delivery == "confirmed":
-        heard_s = mqtt.confirmed_age_s
-        yield "nothing confirmed yet" if heard_s is None else f"confirmed {duration(heard_s)} ago"
-        yield f"{mqtt.resends} sent again" if mqtt.resends else None
-        yield f"{mqtt.ignored_acks} acks ignored" if mqtt.ignored_acks else None
-    for label, sent in (("today", mqtt.bytes_today), ("this month", mqtt.bytes_month)):
-        total = sent.event + sent.heartbeat + sent.media + sent.reply
-        yield f"{total / 1e6:.1f} MB {label}"
+    def named(self, group: str, word: str) -> str:
+        return named(STATUS, group, word, self.lang)
 
+    def wrong(self) -> Iterator[str]:
+        """As the agent says it: in English."""
+        if not self.document.heartbeat.degraded:
+            yield self.say("well")
+        for line in self.document.heartbeat.degraded:
+            yield f"  ! {line}"
 
-def _uplink(uplink: UplinkHealth) -> Iterator[str | None]:
-    used, budget = uplink.used_bytes / 1e6, (uplink.monthly_bytes or 0) / 1e6
-    yield f"{used:,.0f} of {budget:,.0f} MB since {uplink.period_from}"
-    if uplink.forecast_bytes is not None:
-        yield f"{uplink.forecast_bytes / 1e6:,.0f} MB expected by {uplink.resets_on}"
-    yield WAITS[uplink.step] or None
+    def parts(self) -> Iterator[str]:
+        beat = self.document.heartbeat
+        clock, detector, evidence = beat.clock, beat.detector, beat.evidence
+        up = self.say("up", up=duration(beat.uptime_s, self.lang))
+        yield self._line(
+            "agent", f"pid {self.document.pid}", up, self.say("profile", profile=self.document.profile)
+        )
+        yield self._line("box", *self._box(beat.box))
+        if step := beat.thermal.step:
+            yield self._line("heat", self.say("step", step=step), self.say(f"held-back-{step}"))
+        offset = None if clock.offset_ms is None else self.say("offset", offset=f"{clock.offset_ms:.3g}")
+        synced = self.say("synced", source=clock.source) if clock.synced else self.say("not-synced")
+        yield self._line("clock", synced, offset)
+        yield self._line("mqtt", *self._mqtt(beat.mqtt))
+        if beat.uplink.monthly_bytes:
+            yield self._line("uplink", *self._uplink(beat.uplink))
+        if beat.certificates.client_days is not None:
+            yield self._line("tls", *self._certificates(beat.certificates))
+        yield self._line("outbox", *self._outbox(beat.outbox))
+        if evidence.bytes or evidence.clips:
+            kept = self.say("kept", size=f"{evidence.bytes / 1e6:.1f}")
+            yield self._line(
+                "evidence", kept, self.say("clips", count=evidence.clips), self._count("held", evidence.held)
+            )
+        yield self._line(
+            "detector",
+            detector.name,
+            self._number("latency", detector.latency_ms),
+            self.say("queue", count=detector.queue),
+            self.say("inferences", count=detector.inferences),
+        )
 
+    def _box(self, box: BoxHealth) -> Iterator[str | None]:
+        yield self._number("cpu", box.cpu_percent)
+        yield self._number("load", box.load_1, 2)
+        yield self._number("memory", box.memory_percent)
+        yield self._number("rss", box.agent_rss_mb)
+        yield self._number("disk", None if box.disk_free_mb is None else box.disk_free_mb / 1e3, 1)
+        yield self._number("writing", box.disk_write_kb_s)
+        yield self._number("temperature", box.temperature_c, 1)
+        yield None if box.uptime_s is None else self.say("up", up=duration(box.uptime_s, self.lang))
+        if box.boot_reason is not None:
+            yield self.say("boot", reason=self.named("boot", box.boot_reason))
 
-def _certificates(certificates: CertificatesHealth) -> Iterator[str | None]:
-    yield f"certificate for {certificates.client_days} days"
-    yield None if certificates.ca_days is None else f"CA for {certificates.ca_days} days"
+    def _mqtt(self, mqtt: MqttHealth) -> Iterator[str | None]:
+        yield self.say("reconnects", count=mqtt.reconnects)
+        yield self.say("inflight", count=mqtt.inflight)
+        yield self._count("refused", mqtt.refused)
+        if mqtt.delivery == "confirmed":
+            age_s = mqtt.confirmed_age_s
+            yield (
+                self.say("unconfirmed")
+                if age_s is None
+                else self.say("confirmed", ago=duration(age_s, self.lang))
+            )
+            yield self._count("resends", mqtt.resends)
+            yield self._count("ignored", mqtt.ignored_acks)
+        for key, sent in (("sent-today", mqtt.bytes_today), ("sent-month", mqtt.bytes_month)):
+            total = sent.event + sent.heartbeat + sent.media + sent.reply
+            yield self.say(key, size=f"{total / 1e6:.1f}")
 
+    def _uplink(self, uplink: UplinkHealth) -> Iterator[str | None]:
+        used, budget = f"{uplink.used_bytes / 1e6:,.0f}", f"{(uplink.monthly_bytes or 0) / 1e6:,.0f}"
+        yield self.say("budget", used=used, budget=budget, day=self._day(uplink.period_from))
+        if uplink.forecast_bytes is not None:
+            size = f"{uplink.forecast_bytes / 1e6:,.0f}"
+            yield self.say("forecast", size=size, day=self._day(uplink.resets_on))
+        yield self.say(f"waits-{uplink.step}") if uplink.step else None
 
-def _cameras(document: StatusDocument) -> Iterator[str]:
-    cameras = document.heartbeat.cameras
-    width = max((len(camera) for camera in cameras), default=0)
-    for camera_id, camera in cameras.items():
-        detail = "" if camera.state == "online" else document.details.get(camera_id, "")
-        line = "  ".join(part for part in _camera(document, camera, detail) if part)
-        yield f"{'camera':<{LABEL}}{camera_id:<{width}}  {line}".rstrip()
+    def _certificates(self, certificates: CertificatesHealth) -> Iterator[str | None]:
+        yield self.say("certificate", days=certificates.client_days)
+        yield None if certificates.ca_days is None else self.say("ca", days=certificates.ca_days)
 
+    def _outbox(self, outbox: OutboxHealth) -> Iterator[str | None]:
+        size = f"{outbox.bytes / 1e6:.1f}"
+        yield self.say("waiting", events=outbox.depth, pictures=outbox.media_depth, size=size)
+        yield self.say("oldest", age=duration(outbox.oldest_s, self.lang)) if outbox.depth else None
+        yield self._count("sent-unconfirmed", outbox.unconfirmed)
+        yield self.say("sequence", sequence=outbox.sequence, epoch=outbox.epoch)
 
-def _camera(document: StatusDocument, camera: CameraHealth, detail: str) -> Iterator[str | None]:
-    zone, now = ZoneInfo(document.timezone), datetime.fromisoformat(document.heartbeat.time)
-    yield f"{camera.state:<8} since {since_text(datetime.fromisoformat(camera.since), now, zone)}"
-    if camera.cause or detail:
-        yield why(Cause(camera.cause) if camera.cause else None, detail)
-    if camera.codec:
-        yield f"{camera.codec} {camera.width}x{camera.height}" if camera.width else camera.codec
-    if camera.state in ("online", "degraded"):
-        yield f"{camera.packet_fps:g} fps in, {camera.analysed_fps:g} analysed"
-        yield f"{camera.bitrate_kbps:.0f} kbit/s"
-        yield f"gear {camera.gear}" + (f" ({camera.idle_share:.0%} idle)" if camera.idle_share else "")
-    yield f"{camera.dropped} dropped" if camera.dropped else None
-    yield f"{camera.corrupt} corrupt" if camera.corrupt else None
-    yield f"{camera.reconnects} reconnects" if camera.reconnects else None
-    yield f"view: {', '.join(camera.view)}" if camera.view else None
-    yield f"always awake: {camera.kept_awake}" if camera.kept_awake else None
-    yield f"no main stream: {camera.main_trouble}" if camera.main_trouble else None
+    def cameras(self) -> Iterator[str]:
+        cameras = self.document.heartbeat.cameras
+        width = max((len(camera) for camera in cameras), default=0)
+        for camera_id, camera in cameras.items():
+            detail = "" if camera.state == "online" else self.document.details.get(camera_id, "")
+            line = "  ".join(part for part in self._camera(camera, detail) if part)
+            yield f"{self._label('camera')}{camera_id:<{width}}  {line}".rstrip()
 
+    def _camera(self, camera: CameraHealth, detail: str) -> Iterator[str | None]:
+        state = self.named("state", camera.state)
+        yield self.say("state", state=state, since=self._since(camera.since))
+        if camera.cause or detail:
+            yield self._why(camera.cause, detail)
+        if camera.codec:
+            yield f"{camera.codec} {camera.width}x{camera.height}" if camera.width else camera.codec
+        if camera.state in ("online", "degraded"):
+            yield self.say("frames", fps=camera.packet_fps, analysed=camera.analysed_fps)
+            yield self.say("bitrate", rate=f"{camera.bitrate_kbps:.0f}")
+            idle = self.say("idle", share=camera.idle_share) if camera.idle_share else ""
+            yield self.say("gear", gear=self.named("gear", camera.gear)) + idle
+        yield self._count("dropped", camera.dropped)
+        yield self._count("corrupt", camera.corrupt)
+        yield self._count("reconnects", camera.reconnects)
+        if camera.view:
+            yield self.say("view", states=", ".join(self.named("view", each) for each in camera.view))
+        yield self.say("awake", why=camera.kept_awake) if camera.kept_awake else None
+        if camera.main_trouble:
+            yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
-UNITS = {"en": ("s", "min", "h", "d"), "vi": ("giây", "phút", "giờ", "ngày")}
+    def _why(self, cause: str | None, detail: str) -> str:
+        """In Vietnamese the cause goes first; what its reader found out follows as the reader says it."""
+        if self.lang == "en" or cause is None:
+            return why(Cause(cause) if cause else None, detail)
+        more = f": {masked(detail)}" if detail else ""
+        return f"{self.named('cause', cause)} ({cause}){more}"
 
+    def _since(self, since: str) -> str:
+        """``12:03`` today, with the date on another day, in the site's own time."""
+        zone = ZoneInfo(self.document.timezone)
+        local = datetime.fromisoformat(since).astimezone(zone)
+        today = datetime.fromisoformat(self.document.heartbeat.time).astimezone(zone).date()
+        return f"{local:%H:%M}" if local.date() == today else f"{day_text(local, self.lang)} {local:%H:%M}"
 
-def duration(seconds: float, lang: str = "en") -> str:
-    """``42 s``, ``3 min``, ``2 h 05 min``, ``4 d 3 h``; ``2 giờ 05 phút``."""
-    second, minute, hour, day = UNITS[lang]
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
-    if seconds < 60:
-        return f"{seconds:.0f} {second}"
-    if hours < 1:
-        return f"{minutes} {minute}"
-    if days < 1:
-        return f"{hours} {hour} {minutes % 60:02d} {minute}"
-    return f"{days} {day} {hours % 24} {hour}"
+    def _day(self, day: str | None) -> str:
+        return "" if day is None else day_text(date.fromisoformat(day), self.lang)
 
+    def _line(self, part: str, *facts: str | None) -> str:
+        return self._label(part) + ", ".join(fact for fact in facts if fact)
 
-def _line(label: str, *parts: str | None) -> str:
-    return f"{label:<{LABEL}}" + ", ".join(part for part in parts if part)
+    def _label(self, part: str) -> str:
+        index = LANGS.index(self.lang)
+        width = 2 + max(len(words[index]) for key, words in STATUS.items() if key.startswith("part-"))
+        return f"{self.say(f'part-{part}'):<{width}}"
 
+    def _count(self, key: str, count: int) -> str | None:
+        return self.say(key, count=count) if count else None
 
-def _number(label: str, value: float | None, unit: str, digits: int = 0) -> str | None:
-    return None if value is None else f"{label} {value:.{digits}f} {unit}".strip()
+    def _number(self, key: str, value: float | None, digits: int = 0) -> str | None:
+        return None if value is None else self.say(key, value=f"{value:.{digits}f}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_agent.languages import add_lang
+
 
 def add_arguments(doctor: argparse.ArgumentParser, default_config: Path) -> None:
     doctor.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
-    doctor.add_argument("--lang", choices=["en", "vi"], help="default: that of the shell")
+    add_lang(doctor)
     doctor.add_argument("--json", action="store_true", help="for programs: edge-agent schema doctor")
     doctor.add_argument(
         "--accept",

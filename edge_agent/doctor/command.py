@@ -18,8 +18,9 @@ from edge_agent.device.privileges import become_agent
 from edge_agent.doctor import run
 from edge_agent.doctor.document import document
 from edge_agent.doctor.run import Surroundings
-from edge_agent.doctor.text import Lang, lines, verdict
+from edge_agent.doctor.text import lines, verdict
 from edge_agent.errors import ConfigError, EdgeAgentError
+from edge_agent.languages import Lang, default_lang
 
 EXIT_RED = 1
 EXIT_USAGE = 2
@@ -81,12 +82,6 @@ def load(path: Path) -> tuple[Settings, str | None]:
         if os.geteuid() == 0:
             raise
         return settings, str(error.problems[0]) if error.problems else str(error)
-
-
-def default_lang(environ: Mapping[str, str]) -> Lang:
-    """Of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
-    named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
-    return "vi" if named.lower().startswith("vi") else "en"
 
 
 def _say_wait(settings: Settings) -> None:

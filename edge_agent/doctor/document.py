@@ -11,8 +11,9 @@ from edge_agent.config.board import read_board
 from edge_agent.device.birth import wire_location
 from edge_agent.doctor.check import Result
 from edge_agent.doctor.run import Examination
-from edge_agent.doctor.text import Lang, sentence, verdict
+from edge_agent.doctor.text import sentence, verdict
 from edge_agent.doctor.words import level_of, said_of, todo_of
+from edge_agent.languages import Lang
 from edge_agent.wire import Doctor, DoctorLine
 
 

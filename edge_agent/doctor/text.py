@@ -10,8 +10,8 @@ from edge_agent.doctor.check import Level, Result
 from edge_agent.doctor.run import Examination
 from edge_agent.doctor.words import level_of, said_of, todo_of
 from edge_agent.doctor.words.labels import label_of
+from edge_agent.languages import Lang
 
-Lang = Literal["en", "vi"]
 Verdict = Literal["passed", "accepted", "failed"]
 
 MARKS: dict[str, dict[Level, str]] = {

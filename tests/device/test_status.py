@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import socket
 import stat
@@ -21,8 +22,8 @@ from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
 from edge_agent.device.local_server import IDLE_S
 from edge_agent.device.local_socket import places_to_listen
 from edge_agent.device.status import StatusDocument, StatusServer, run_status, status_document
-from edge_agent.device.status_text import duration
 from edge_agent.errors import EdgeAgentError
+from edge_agent.languages import Lang
 from edge_agent.loop import Loop
 from edge_agent.model import CameraState, Cause
 from tests.device.fakes import FakeClock, camera, settings
@@ -64,9 +65,9 @@ def agent(state_dir: Path, sources: HealthSources = WELL, idle_s: float = IDLE_S
         server.stop()
 
 
-def ask(state_dir: Path, *, as_json: bool = False) -> tuple[int, str]:
+def ask(state_dir: Path, *, as_json: bool = False, lang: Lang = "en") -> tuple[int, str]:
     out = io.StringIO()
-    return run_status(settings(state_dir), as_json, out), out.getvalue()
+    return run_status(settings(state_dir), as_json, out, lang), out.getvalue()
 
 
 def test_readable_status_says_what_is_wrong_first(tmp_path: Path) -> None:
@@ -85,6 +86,25 @@ def test_readable_status_says_what_is_wrong_first(tmp_path: Path) -> None:
         lines[9] == "camera    gate-north  offline  since 12:03  401 on DESCRIBE (unauthorized)  h264 640x360"
     )
     assert len(lines) == 10
+
+
+def test_a_vietnamese_reader_gets_each_part_in_vietnamese(tmp_path: Path) -> None:
+    with agent(tmp_path, BAD_PASSWORD):
+        code, text = ask(tmp_path, lang="vi")
+    lines = text.splitlines()
+    assert code == 0
+    assert lines[0].startswith("dt-001 (Lý Thường Kiệt), phường de-tham: edge-agent ")
+    assert [re.split("  +", line)[0] for line in lines[2:8]] == [
+        "phần mềm", "thiết bị", "đồng hồ", "máy chủ nhận tin", "hàng chờ gửi", "bộ nhận dạng"
+    ]  # fmt: skip
+    assert lines[8].endswith(
+        "cam-1       có hình từ 12:03  h264 640x360  nhận 10 khung hình/giây, phân tích 5  512 kbit/s"
+        "  giải mã toàn bộ"
+    )
+    assert lines[9].endswith(
+        "gate-north  mất hình từ 12:03  sai tên đăng nhập hoặc mật khẩu (unauthorized): 401 on DESCRIBE"
+        "  h264 640x360"
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,6 +151,10 @@ def test_no_agent_gives_a_clear_message_and_exit_code_3(tmp_path: Path) -> None:
     assert text.startswith("dt-001: no agent runs here")
     assert str(tmp_path / "status.sock") in text
     assert "systemctl start edge-agent" in text
+
+
+def test_no_agent_is_said_in_vietnamese_too(tmp_path: Path) -> None:
+    assert ask(tmp_path, lang="vi")[1].startswith("dt-001: phần mềm không chạy trên máy này")
 
 
 def test_stopped_agent_leaves_no_socket(tmp_path: Path) -> None:
@@ -289,11 +313,3 @@ def test_agent_of_another_gateway_is_not_taken_for_this_one(tmp_path: Path) -> N
 def test_many_askers_are_served_one_after_the_other(tmp_path: Path) -> None:
     with agent(tmp_path):
         assert [ask(tmp_path)[0] for _ in range(20)] == [0] * 20
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(42.4, "42 s"), (185.0, "3 min"), (7500.0, "2 h 05 min"), (4 * 86400.0 + 3 * 3600, "4 d 3 h")],
-)
-def test_durations_read_well(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

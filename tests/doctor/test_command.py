@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_agent.cli import main
 from edge_agent.config import load
-from edge_agent.doctor.command import default_lang, has_colours
+from edge_agent.doctor.command import has_colours
 from edge_agent.doctor.reports import KEPT
 from edge_agent.doctor.run import Surroundings, examine
 from edge_agent.doctor.text import lines
@@ -165,19 +165,6 @@ def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(tmp_path: Path) ->
     told = subprocess.run([*doctor, out], capture_output=True, text=True, timeout=60, check=False)
     assert (list(of_root.iterdir()), of_root.stat().st_uid) == ([], 0)
     assert "no copy is kept" in told.stderr
-
-
-@pytest.mark.parametrize(
-    ("environ", "lang"),
-    [
-        ({}, "en"),
-        ({"LANG": "vi_VN.UTF-8"}, "vi"),
-        ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
-        ({"LANG": "C", "LC_MESSAGES": "vi_VN"}, "vi"),
-    ],
-)
-def test_the_language_is_that_of_the_shell(environ: dict[str, str], lang: str) -> None:
-    assert default_lang(environ) == lang
 
 
 def test_a_check_that_there_is_not_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

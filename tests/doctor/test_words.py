@@ -16,6 +16,7 @@ from edge_agent.doctor.run import OF_THE_BOX
 from edge_agent.doctor.words import WORDS, said_of
 from edge_agent.doctor.words.labels import label_of
 from edge_agent.doctor.words.report import REPORT
+from edge_agent.languages import Lang
 from edge_agent.model import Cause
 from edge_agent.mqtt.causes import TroubleKind
 
@@ -75,7 +76,7 @@ def test_a_vietnamese_reader_finds_no_english_names() -> None:
     ],
 )
 def test_dates_and_spans_of_time_are_written_as_in_the_language(
-    lang: str, clock: str, certificate: str, agent: str
+    lang: Lang, clock: str, certificate: str, agent: str
 ) -> None:
     now, end = datetime(2026, 11, 28, 4, 5, tzinfo=UTC), date(2026, 12, 1)
     expired: dict[str, Figure] = {"file": "client.crt", "end": end}

@@ -20,9 +20,9 @@ from edge_agent.doctor.aim.places import places
 from edge_agent.doctor.aim.server import AimServer
 from edge_agent.doctor.aim.watch import Watch
 from edge_agent.doctor.aim.words import say
-from edge_agent.doctor.command import default_lang, load
-from edge_agent.doctor.text import Lang
+from edge_agent.doctor.command import load
 from edge_agent.errors import EdgeAgentError
+from edge_agent.languages import Lang, default_lang
 
 PORT = 8480
 LOOK_AT_CLOCK_S = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.doctor.aim.firewall import Opening
-from edge_agent.doctor.text import Lang
+from edge_agent.languages import Lang
 
 OPEN = {
     "en": "Open one of these on a phone in the same network, and type the code:",

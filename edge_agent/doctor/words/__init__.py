@@ -6,9 +6,10 @@ from edge_agent.doctor.check import Level, Result
 from edge_agent.doctor.words.box import BOX
 from edge_agent.doctor.words.broker import BROKER
 from edge_agent.doctor.words.cameras import CAMERAS
-from edge_agent.doctor.words.wording import LANGS, Wording
+from edge_agent.doctor.words.wording import Wording
+from edge_agent.languages import Lang
 
-__all__ = ["LANGS", "WORDS", "Wording", "level_of", "said_of", "todo_of"]
+__all__ = ["WORDS", "Wording", "level_of", "said_of", "todo_of"]
 
 WORDS: dict[str, Wording] = {**BOX, **CAMERAS, **BROKER}
 
@@ -17,9 +18,9 @@ def level_of(result: Result) -> Level:
     return WORDS[result.finding].level
 
 
-def said_of(result: Result, lang: str) -> str:
+def said_of(result: Result, lang: Lang) -> str:
     return WORDS[result.finding].said(lang, result.figures)
 
 
-def todo_of(result: Result, lang: str) -> str | None:
+def todo_of(result: Result, lang: Lang) -> str | None:
     return WORDS[result.finding].todo(lang, result.figures)

@@ -187,7 +187,7 @@ BROKER: dict[str, Wording] = {
         "not tried: the running agent cannot be asked",
         "chưa thử: không hỏi được phần mềm đang chạy",
         "see broker/delivery",
-        "xem dòng broker/delivery (xác nhận của trung tâm)",
+        "xem dòng broker/delivery (trung tâm xác nhận)",
     ),
     "rights-refused": red(
         "the broker has refused {refused} messages of the agent since it started",

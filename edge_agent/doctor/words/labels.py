@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edge_agent.languages import Lang
+
 _VI = {
     "config": "cấu hình",
     "board": "bo mạch",
@@ -19,7 +21,7 @@ _VI_PARTS = {
     "os": "hệ điều hành",
     "firmware": "firmware",
     "kernel": "nhân Linux",
-    "watchdog": "tự khởi động lại khi treo",
+    "watchdog": "tự khởi động lại",
     "decode": "giải mã",
     "kind": "loại ổ đĩa",
     "supply": "bộ nguồn",
@@ -28,16 +30,16 @@ _VI_PARTS = {
     "keyframes": "khung I",
     "size": "kích thước hình",
     "codec": "kiểu nén",
-    "rate": "số khung hình/giây",
+    "rate": "khung hình/giây",
     "view": "góc nhìn",
     "main": "luồng chính",
     "rights": "quyền ghi",
-    "delivery": "xác nhận của trung tâm",
+    "delivery": "trung tâm xác nhận",
     "ca": "CA",
 }
 
 
-def label_of(check: str, lang: str) -> str:
+def label_of(check: str, lang: Lang) -> str:
     """``cam-2/picture`` is ``cam-2, hình ảnh``."""
     head, _, part = check.partition("/")
     if lang == "vi":

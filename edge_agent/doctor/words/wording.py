@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from edge_agent.device.status_text import duration
 from edge_agent.doctor.check import Figure, Level
-
-LANGS = ("en", "vi")
+from edge_agent.languages import Lang, day_text, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +20,24 @@ class Wording:
     en_do: str = ""  # what to do; empty: nothing
     vi_do: str = ""
 
-    def said(self, lang: str, figures: Mapping[str, Figure]) -> str:
+    def said(self, lang: Lang, figures: Mapping[str, Figure]) -> str:
         return (self.vi if lang == "vi" else self.en).format_map(_shown(figures, lang))
 
-    def todo(self, lang: str, figures: Mapping[str, Figure]) -> str | None:
+    def todo(self, lang: Lang, figures: Mapping[str, Figure]) -> str | None:
         text = self.vi_do if lang == "vi" else self.en_do
         return text.format_map(_shown(figures, lang)) or None
 
 
-def _shown(figures: Mapping[str, Figure], lang: str) -> dict[str, str | int | float]:
+def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | float]:
     """Dates and spans of time in the language; the sentence itself formats the numbers."""
     return {name: _written(figure, lang) for name, figure in figures.items()}
 
 
-def _written(figure: Figure, lang: str) -> str | int | float:
+def _written(figure: Figure, lang: Lang) -> str | int | float:
     if isinstance(figure, timedelta):
         return duration(figure.total_seconds(), lang)
     if isinstance(figure, date):
-        day = f"{figure:%d/%m/%Y}" if lang == "vi" else f"{figure:%Y-%m-%d}"
+        day = day_text(figure, lang)
         return f"{day} {figure:%H:%M}" if isinstance(figure, datetime) else day
     return figure
 

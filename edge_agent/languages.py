@@ -1,0 +1,58 @@
+"""The two languages of the command line: which one a person reads, and sentences in both."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+Lang = Literal["en", "vi"]
+LANGS: tuple[Lang, ...] = ("en", "vi")
+Sentences = Mapping[str, tuple[str, str]]
+"""English and Vietnamese by key; ``{names}`` in them are figures."""
+
+
+def default_lang(environ: Mapping[str, str]) -> Lang:
+    """Of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
+    named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
+    return "vi" if named.lower().startswith("vi") else "en"
+
+
+def add_lang(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lang", choices=LANGS, help="default: that of the shell")
+
+
+def say(sentences: Sentences, key: str, lang: Lang, **figures: object) -> str:
+    """Raises KeyError for a key that the table lacks."""
+    return sentences[key][LANGS.index(lang)].format_map(figures)
+
+
+def named(sentences: Sentences, group: str, word: str, lang: Lang) -> str:
+    """What a word of the wire is called; the word itself where the table lacks it."""
+    key = f"{group}-{word}"
+    return say(sentences, key, lang) if key in sentences else word
+
+
+def day_text(day: date, lang: Lang) -> str:
+    """``2026-12-01``, in Vietnamese ``01/12/2026``."""
+    return f"{day:%d/%m/%Y}" if lang == "vi" else f"{day:%Y-%m-%d}"
+
+
+UNITS: Mapping[Lang, tuple[str, str, str, str]] = {
+    "en": ("s", "min", "h", "d"),
+    "vi": ("giây", "phút", "giờ", "ngày"),
+}
+
+
+def duration(seconds: float, lang: Lang = "en") -> str:
+    """``42 s``, ``3 min``, ``2 h 05 min``, ``4 d 3 h``; in Vietnamese ``2 giờ 05 phút``."""
+    second, minute, hour, day = UNITS[lang]
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if seconds < 60:
+        return f"{seconds:.0f} {second}"
+    if hours < 1:
+        return f"{minutes} {minute}"
+    if days < 1:
+        return f"{hours} {hour} {minutes % 60:02d} {minute}"
+    return f"{days} {day} {hours % 24} {hour}"

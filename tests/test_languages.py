@@ -1,0 +1,40 @@
+"""Which language a person reads, and how it writes spans of time and days."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from edge_agent.languages import Lang, day_text, default_lang, duration
+
+
+@pytest.mark.parametrize(
+    ("environ", "lang"),
+    [
+        ({}, "en"),
+        ({"LANG": "vi_VN.UTF-8"}, "vi"),
+        ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "C", "LC_MESSAGES": "vi_VN"}, "vi"),
+    ],
+)
+def test_the_language_is_that_of_the_shell(environ: dict[str, str], lang: str) -> None:
+    assert default_lang(environ) == lang
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "vietnamese"),
+    [
+        (42.4, "42 s", "42 giây"),
+        (185.0, "3 min", "3 phút"),
+        (7500.0, "2 h 05 min", "2 giờ 05 phút"),
+        (4 * 86400.0 + 3 * 3600, "4 d 3 h", "4 ngày 3 giờ"),
+    ],
+)
+def test_spans_of_time_read_well(seconds: float, english: str, vietnamese: str) -> None:
+    assert (duration(seconds), duration(seconds, "vi")) == (english, vietnamese)
+
+
+@pytest.mark.parametrize(("lang", "text"), [("en", "2026-12-01"), ("vi", "01/12/2026")])
+def test_days_are_written_as_in_the_language(lang: Lang, text: str) -> None:
+    assert day_text(date(2026, 12, 1), lang) == text
