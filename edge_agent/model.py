@@ -176,9 +176,8 @@ class Picture(Protocol):
         """A fresh BGR copy of ``region`` with the camera's own pixels; only that part is converted."""
         ...
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
-        """A fresh BGR copy of ``region``, ``size`` (width, height) pixels large; scaled before it is
-        converted."""
+    def scaled(self, size: tuple[int, int]) -> Colour:
+        """A fresh BGR copy, ``size`` (width, height) pixels large; scaled before it is converted."""
         ...
 
 
@@ -195,7 +194,7 @@ class Outline:
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         raise LookupError("the pixels of this picture are gone")
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+    def scaled(self, size: tuple[int, int]) -> Colour:
         raise LookupError("the pixels of this picture are gone")
 
 

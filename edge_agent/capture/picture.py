@@ -103,19 +103,19 @@ class YuvPicture:
         colour = _convert(frame, layout, left, top, x2, y2)
         return np.ascontiguousarray(colour[y1 - top :, x1 - left :])
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+    def scaled(self, size: tuple[int, int]) -> Colour:
         """Scales the three planes and converts what is left: of 640x360 to 416x234 a quarter of the cost of
         the other order, of 1920x1080 a tenth."""
         frame = self._planar_frame()
-        x1, y1, x2, y2 = region.to_pixels(frame.width, frame.height)
-        luma = _plane(frame, 0)[y1:y2, x1:x2]
-        if region == FULL_PICTURE and self._luma is not None and self._luma.shape[1] >= size[0]:
+        if self._luma is not None and self._luma.shape[1] >= size[0]:
             luma = self._luma  # scaled down already, for motion
+        else:
+            luma = _plane(frame, 0)[: frame.height, : frame.width]
         if frame.format.name == "gray":
             return cv2.cvtColor(_scaled(luma, size), cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
         layout = _LAYOUTS[frame.format.name]
-        rows = slice(y1 >> layout.shift_y, -(-y2 >> layout.shift_y))
-        columns = slice(x1 >> layout.shift_x, -(-x2 >> layout.shift_x))
+        rows = slice(0, -(-frame.height >> layout.shift_y))
+        columns = slice(0, -(-frame.width >> layout.shift_x))
         planes = (luma, *_chroma(frame, layout, rows, columns))
         return _to_bgr(frame, [_scaled(plane, size) for plane in planes])
 
@@ -157,9 +157,8 @@ class ArrayPicture:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return self._bgr[y1:y2, x1:x2].copy()
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
-        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
-        return _scaled(self._bgr[y1:y2, x1:x2], size)
+    def scaled(self, size: tuple[int, int]) -> Colour:
+        return _scaled(self._bgr, size)
 
 
 def _at_most(luma: Gray, max_width: int | None) -> Gray:

@@ -57,10 +57,9 @@ class TurnedPicture:
         """A fresh copy of the pixels that ``region`` touches."""
         return np.ascontiguousarray(np.rot90(self._picture.bgr(self._there(region)), self._turns))
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+    def scaled(self, size: tuple[int, int]) -> Colour:
         lying = (size[1], size[0]) if self._turns % 2 else size
-        turned = np.rot90(self._picture.scaled(lying, self._there(region)), self._turns)
-        return np.ascontiguousarray(turned)
+        return np.ascontiguousarray(np.rot90(self._picture.scaled(lying), self._turns))
 
     def _there(self, region: Box) -> Box:
         """``region`` in the picture as it lies."""

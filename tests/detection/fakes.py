@@ -1,4 +1,4 @@
-"""A detector that does what a test tells it, and pictures that remember what was cut out of them."""
+"""A detector that does what a test tells it, and black pictures."""
 
 from __future__ import annotations
 
@@ -58,12 +58,11 @@ class FakeDetector:
 
 
 class FakePicture:
-    """Black, of any size; ``cuts`` are the regions that were converted."""
+    """Black, of any size."""
 
     def __init__(self, width: int = 640, height: int = 360) -> None:
         self.width = width
         self.height = height
-        self.cuts: list[Box] = []
 
     def luma(self) -> Pixels:
         return np.zeros((self.height, self.width), np.uint8)
@@ -72,8 +71,7 @@ class FakePicture:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return np.zeros((y2 - y1, x2 - x1, 3), np.uint8)
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Pixels:
-        self.cuts.append(region)
+    def scaled(self, size: tuple[int, int]) -> Pixels:
         return np.zeros((size[1], size[0], 3), np.uint8)
 
 

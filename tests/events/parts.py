@@ -38,9 +38,7 @@ class PlainPicture:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return self.pixels[y1:y2, x1:x2].copy()
 
-    def scaled(
-        self, size: tuple[int, int], region: Box = FULL_PICTURE
-    ) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def scaled(self, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.full((size[1], size[0], 3), self.pixels[0, 0], np.uint8)
 
 

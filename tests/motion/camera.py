@@ -34,7 +34,7 @@ class LumaPicture:
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
         raise NotImplementedError("motion looks at luma only")
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
+    def scaled(self, size: tuple[int, int]) -> Colour:
         raise NotImplementedError("motion looks at luma only")
 
 

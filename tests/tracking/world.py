@@ -59,8 +59,8 @@ class DrawnPicture:
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         return np.asarray(cv2.cvtColor(self._luma[y1:y2, x1:x2], cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 
-    def scaled(self, size: tuple[int, int], region: Box = FULL_PICTURE) -> Colour:
-        return np.asarray(cv2.resize(self.bgr(region), size), dtype=np.uint8)
+    def scaled(self, size: tuple[int, int]) -> Colour:
+        return np.asarray(cv2.resize(self.bgr(), size), dtype=np.uint8)
 
 
 def texture(seed: int, height: int, width: int, low: int, high: int) -> Gray:
