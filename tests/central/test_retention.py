@@ -494,6 +494,14 @@ def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> No
     assert archive.cursors() == []
 
 
+def test_an_event_that_is_not_stored_is_not_held(archive: Archive) -> None:
+    archive.event(50, event_id="e-1")
+    database = archive.shop.database
+    told = held(database, "hold", "--event", "e-l", "--why", "file 7/2026")
+    assert told == (1, "no event e-l is stored here; nothing is held\n")
+    assert held(database, "holds")[1] == "nothing is held\n"
+
+
 @pytest.mark.parametrize("word", ["--deletions", "--clock"])
 def test_a_release_takes_a_configuration_that_is_not_in_its_usual_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str

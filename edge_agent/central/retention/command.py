@@ -14,7 +14,7 @@ import msgspec
 
 from edge_agent.central.database import open_engine, translated, writing
 from edge_agent.central.retention import limit
-from edge_agent.central.retention.holds import Hold, held_now, place, read_holds, release
+from edge_agent.central.retention.holds import Hold, held_now, is_stored, place, read_holds, release
 from edge_agent.central.settings import Database
 from edge_agent.central.trusted_time import kept as trusted_time
 from edge_agent.mqtt.central_topics import DEFAULT_ID
@@ -55,6 +55,9 @@ def run_holds(
         print(f"edge-agent central hold: {error}; nothing is held", file=stderr)
         return 2
     with writing(database) as connection:
+        if hold.event_id is not None and not is_stored(connection, hold.event_id):
+            print(f"no event {hold.event_id} is stored here; nothing is held", file=stderr)
+            return 1
         id_, count = place(connection, hold), held_now(connection, hold)
     events = "1 event" if count == 1 else f"{count} events"
     print(f"hold {id_}: {_what(hold)} is kept until the hold is released: {events} now", file=stdout)

@@ -95,6 +95,12 @@ def place(connection: Connection, hold: Hold) -> int:
     return int(key[0])
 
 
+def is_stored(connection: Connection, event_id: str) -> bool:
+    """Whether there is anything of the event: a wrong id would keep nothing, and be noticed too late."""
+    columns = (tables.event.c.event_id, tables.media.c.event_id)
+    return any(connection.scalar(select(each).where(each == event_id).limit(1)) for each in columns)
+
+
 def held_now(connection: Connection, hold: Hold) -> int:
     """Events that are stored and that it keeps by itself; what belongs to them comes on top."""
     columns = tables.event.c
