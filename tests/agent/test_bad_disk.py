@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from tests.agent.test_main_path import phases
 from tests.outbox.test_failing_disk import fill
+from tests.testbed import small_disk as mounted
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
@@ -20,13 +20,8 @@ STATE_FILES = ("boot.json", "clock.json", "usage.json", "cameras.json")
 @pytest.fixture
 def state_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB of its own as the state directory."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small tmpfs needs root and the right to mount")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted.small_disk(tmp_path / "state", 2048) as folder:
+        yield folder
 
 
 def make_full(folder: Path) -> None:

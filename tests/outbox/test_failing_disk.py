@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,18 +15,14 @@ from edge_agent.outbox import Outbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.set_aside import KEEP
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
+from tests.testbed import small_disk as mounted
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small tmpfs needs root and the right to mount")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted.small_disk(tmp_path / "disk", 4096) as folder:
+        yield folder
 
 
 def fill(folder: Path) -> Path:
