@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.capture.failures import Fault
+from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.look import Look, look_at
 from edge_agent.capture.source import Opener, open_source
 from edge_agent.clock import Clock
@@ -54,13 +57,16 @@ class CameraCheck:
         agent: CameraHealth | None,
         advised: Capacity | None = None,
         opener: Opener = open_source,
+        logins: Path = Path(LOGINS_FILE),
     ) -> None:
-        """``agent``: what a running agent says of this camera; ``advised``: what the board is made for."""
+        """``agent``: what a running agent says of this camera; ``advised``: what the board is made for;
+        ``logins``: the file of failed logins, which a person may have to remove."""
         self._camera = camera
         self._advised = advised or ORDINARY
         self._clock = clock
         self._agent = agent
         self._opener = opener
+        self._logins = logins
         self.seen = Seen(_as_agent_says(camera.id, agent))
 
     def look(self) -> Sequence[Result]:
@@ -77,7 +83,8 @@ class CameraCheck:
             held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
             if error.detail == Fault.BASIC_ONLY.detail:
                 return [Result(camera.id, "camera-basic-only")]
-            return [held or Result(camera.id, f"camera-{error.cause}", {"detail": error.detail})]
+            told: dict[str, Figure] = {"detail": error.detail, "logins": shlex.quote(str(self._logins))}
+            return [held or Result(camera.id, f"camera-{error.cause}", told)]
         seen = impression_of(look.picture, camera)
         self.seen = Seen(_measured(camera.id, look, seen), thumbnail(look.picture, camera))
         return [*_stream(camera, look, self._advised), judge(f"{camera.id}/picture", seen)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import Settings
@@ -89,8 +90,10 @@ def examine(
     now = box.read_clock(settings, clock, sysroot, surroundings.kernel)
     advised = settings.profile.platform.capacity if settings.profile.platform else None
     opener = LimitedLogins(settings.state_dir, clock).open
+    logins = settings.state_dir / LOGINS_FILE
+    of_agent = beat.cameras if beat else {}
     visits = {
-        camera.id: CameraCheck(camera, clock, beat.cameras.get(camera.id) if beat else None, advised, opener)
+        camera.id: CameraCheck(camera, clock, of_agent.get(camera.id), advised, opener, logins)
         for camera in settings.cameras
     }
     alone = asked.document is None and asked.failure is None

@@ -23,6 +23,7 @@ from edge_agent.doctor.words import said_of
 from edge_agent.outbox import Outbox
 from tests.device.fakes import PI_4, PI_5, FakeClock, on_disk, plant
 from tests.outbox.parts import draft, outbox_in
+from tests.testbed import small_disk as mounted
 from tests.testbed.agent import write_config
 
 
@@ -125,13 +126,8 @@ def test_a_configuration_for_another_board_is_told(pi: Settings, tmp_path: Path)
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small tmpfs needs root and the right to mount")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted.small_disk(tmp_path / "disk", 256 * 1024) as folder:
+        yield folder
 
 
 def read_only(folder: Path) -> None:
@@ -222,3 +218,11 @@ def test_a_check_that_hangs_or_breaks_takes_no_other_along() -> None:
     hang.set()
     assert findings(results) == ["check-timeout", "check-failed", "agent-stopped"]
     assert said_of(results[1], "en") == "could not be checked (RuntimeError)"
+
+
+def test_one_camera_is_not_called_cameras(tmp_path: Path) -> None:
+    settings = load(
+        write_config(tmp_path, cameras=[{"id": "gate", "url": "rtsp://10.0.0.9/1"}], broker_port=1)
+    )
+    (told,) = box.check_config(settings, None)
+    assert said_of(told, "en").startswith("valid; cameras: 1; configuration ")

@@ -21,3 +21,4 @@ def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, pas
         assert strict.logins == 2
     assert [line.finding for line in told] == ["camera-unauthorized"] * 2
     assert "not tried again" in told[1].said
+    assert f"sudo rm {tmp_path}/state/stream-logins.json" in str(told[0].todo), "where this agent keeps it"

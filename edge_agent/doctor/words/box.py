@@ -7,7 +7,7 @@ from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
 BOX: dict[str, Wording] = {
     # --- configuration ---
     "config-good": green(
-        "valid: {cameras} cameras, configuration {hash}",
+        "valid; cameras: {cameras}; configuration {hash}",
         "hợp lệ: {cameras} camera, cấu hình {hash}",
     ),
     "config-doubtful": yellow(

@@ -57,11 +57,11 @@ CAMERAS: dict[str, Wording] = {
         "sai tên đăng nhập hoặc mật khẩu",
         "correct user name and password file. Agent and doctor together try a wrong one twice an hour, "
         "because cameras lock themselves; a corrected one is tried at once. Corrected in the camera instead: "
-        "sudo rm /var/lib/edge-agent/stream-logins.json",
+        "sudo rm {logins}",
         "sửa tên đăng nhập và tệp mật khẩu. Phần mềm và lệnh doctor chỉ thử mật khẩu sai tổng cộng hai "
         "lần mỗi giờ, "
         "vì thử nhiều thì camera tự khóa; mật khẩu đã sửa được thử ngay. Nếu sửa mật khẩu trên camera: "
-        "sudo rm /var/lib/edge-agent/stream-logins.json",
+        "sudo rm {logins}",
     ),
     "camera-basic-only": red(
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
