@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 from edge_agent.detection.coco import COCO_80
@@ -11,6 +12,10 @@ from edge_agent.errors import DetectorError
 
 OWN_METADATA = "edge_agent_model.json"
 """What ``training/export.py`` appends to a model."""
+
+_LARGEST_BYTES = 1_000_000
+"""Of a list of labels. What is larger is none, and may unpack to more than the memory holds."""
+_PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 _ALIASES = {
     "motorbike": "motorcycle",
@@ -33,7 +38,8 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
     Looked for in this order: the zip that is appended to the model, as TFLite's metadata or our own,
     ``<model's stem>.txt``, ``labels.txt``, and, when ``classes`` is known, the only ``*label*.txt``
     beside the model with just so many lines. Without any, 80 classes are those of COCO, as in every
-    published model. Raises DetectorError when there is none or the number of lines is not ``classes``.
+    published model. Raises DetectorError when there is none, when those in the model cannot be read, or when
+    the number of lines is not ``classes``.
     """
     found = _embedded(model) or _beside(model, classes)
     if found is None:
@@ -49,6 +55,9 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
         raise DetectorError(f"{source}: {len(labels)} labels for a model of {classes} classes")
     if len(labels) == 0:
         raise DetectorError(f"{source}: no labels in it")
+    lines = [line.strip().lower() for line in text.splitlines()]
+    if twice := sorted({line for line in lines if line not in _NOTHING and lines.count(line) > 1}):
+        raise DetectorError(f"{source}: more than one class is called {', '.join(twice)}")
     return labels
 
 
@@ -67,14 +76,38 @@ def _normal(line: str) -> str:
 def _embedded(model: Path) -> tuple[str, str] | None:
     try:
         with zipfile.ZipFile(model) as archive:
-            for name in archive.namelist():
-                if name == OWN_METADATA:
-                    return f"{model}:{name}", "\n".join(json.loads(archive.read(name))["labels"])
-                if name.endswith(".txt"):
-                    return f"{model}:{name}", archive.read(name).decode("utf-8", "replace")
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, LookupError, TypeError):
+            return next(
+                (_listed(model, archive, entry) for entry in archive.infolist() if _has_labels(entry)), None
+            )
+    except (zipfile.BadZipFile, OSError, ValueError):
         return None  # most models carry no metadata
-    return None
+
+
+def _has_labels(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename == OWN_METADATA or entry.filename.endswith(".txt")
+
+
+def _listed(model: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, str]:
+    """Where the labels are from, and the labels, one a line. Raises DetectorError."""
+    source = f"{model}:{entry.filename}"
+    try:
+        if entry.file_size > _LARGEST_BYTES or entry.compress_type not in _PLAIN:
+            raise ValueError(f"{entry.file_size} bytes, packed by method {entry.compress_type}")
+        content = archive.read(entry)
+        if entry.filename == OWN_METADATA:
+            return source, "\n".join(json.loads(content)["labels"])
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+    ) as error:
+        raise DetectorError(f"{source}: the labels cannot be read: {error}") from error
+    return source, content.decode("utf-8", "replace")
 
 
 def _beside(model: Path, classes: int | None) -> tuple[str, str] | None:
@@ -90,6 +123,7 @@ def _beside(model: Path, classes: int | None) -> tuple[str, str] | None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_LARGEST_BYTES)
     except OSError as error:
         raise DetectorError(f"{path}: labels cannot be read: {error.strerror}") from error

@@ -39,6 +39,9 @@ _MOST_CANDIDATES = 300  # best first; beyond, a picture full of riders has no ne
 _PAD = 114  # YOLOX's training pad value, and ours
 _ASIDE = 2.0  # widths of the input: what is moved so far overlaps nothing
 
+_ODD_TENSORS = (ArithmeticError, LookupError, TypeError, ValueError, cv2.error)
+"""What numpy and OpenCV raise for tensors of a shape or type that no model of a known kind has."""
+
 
 class LiteRtDetector:
     """One model file. The constructor loads it and runs it once; DetectorError says what is wrong with it."""
@@ -62,7 +65,10 @@ class LiteRtDetector:
         except OSError as error:
             raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
         self.degraded = self._runtime.degraded
-        self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
+        try:
+            self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
+        except _ODD_TENSORS as error:
+            raise DetectorError(f"{path}: inputs or outputs cannot be used: {_first_line(error)}") from error
         self._labels = read_labels(path, self._decoder.classes)
         self.labels = names_of(labels) & frozenset(self._labels)
         if not self.labels:
@@ -83,9 +89,10 @@ class LiteRtDetector:
         fit = self.fit((pixels.shape[1], pixels.shape[0]))
         outputs = self._runtime.run(self._decoder, self._padded(pixels, fit))
         try:
-            return self._named(self._decoder.decode(outputs, self._floor), fit)
-        except (IndexError, ValueError, OverflowError) as error:
-            raise DetectorError(f"{self._path}: output cannot be read: {error}") from error
+            with np.errstate(all="ignore"):  # what is no number is left out
+                return self._named(self._decoder.decode(outputs, self._floor), fit)
+        except _ODD_TENSORS as error:
+            raise DetectorError(f"{self._path}: output cannot be read: {_first_line(error)}") from error
 
     def _padded(self, pixels: Colour, fit: Fit) -> Tensor:
         """``pixels`` in the one buffer of the input's size, padded where they do not reach; themselves where
@@ -106,14 +113,15 @@ class LiteRtDetector:
 
     def _named(self, found: Candidates, fit: Fit) -> list[Detection]:
         """One detection for each object of a wanted class, in 0..1 of the pixels."""
-        known = found.classes < len(self._labels)
-        best = np.flatnonzero(known)[np.argsort(-found.scores[known], kind="stable")[:_MOST_CANDIDATES]]
-        scores, classes = found.scores[best], found.classes[best]
         width, height = self._decoder.input.size
-        boxes = (found.boxes[best] * np.tile((width / fit.width, height / fit.height), 2)).clip(0.0, 1.0)
+        boxes = (found.boxes * np.tile((width / fit.width, height / fit.height), 2)).clip(0.0, 1.0)
+        # Of a box that is no number each comparison is false.
+        real = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        known = np.flatnonzero(real & (found.classes >= 0) & (found.classes < len(self._labels)))
+        best = known[np.argsort(-found.scores[known], kind="stable")[:_MOST_CANDIDATES]]
+        boxes, scores, classes = boxes[best], found.scores[best].clip(0.0, 1.0), found.classes[best]
         kept = self._without_doubles(boxes, scores, classes)
-        real = (boxes[kept, 2] > boxes[kept, 0]) & (boxes[kept, 3] > boxes[kept, 1])
-        kept = kept[real & self._wanted[classes[kept]]]
+        kept = kept[self._wanted[classes[kept]]]
         return [
             Detection(self._labels[number], score, Box(*box))
             for number, score, box in zip(
@@ -147,7 +155,7 @@ class _Runtime:
             )
             inputs = [_info(d) for d in self._interpreter.get_input_details()]
             self.outputs = [_info(d) for d in self._interpreter.get_output_details()]
-        except (ValueError, RuntimeError, TypeError, SystemError) as error:
+        except (ValueError, RuntimeError, TypeError, SystemError, MemoryError) as error:
             raise DetectorError(f"{path}: the model cannot be loaded: {_first_line(error)}") from error
         if len(inputs) != 1:
             raise DetectorError(f"{path}: {len(inputs)} inputs ({describe(inputs)}); one picture is expected")
@@ -175,7 +183,7 @@ class _Runtime:
             decoder.input.write(padded, self._input())
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(o.index) for o in self.outputs]
-        except (ValueError, RuntimeError) as error:
+        except (*_ODD_TENSORS, RuntimeError) as error:
             raise DetectorError(f"{self._path}: inference failed: {_first_line(error)}") from error
 
 

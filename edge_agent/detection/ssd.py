@@ -48,6 +48,6 @@ class SsdDecoder:
         y1_x1_y2_x2 = boxes[rows]
         return Candidates(
             y1_x1_y2_x2[:, (1, 0, 3, 2)],
-            np.minimum(scores[rows], 1.0),
-            np.rint(classes[rows]).astype(np.intp),
+            scores[rows],
+            np.rint(np.nan_to_num(classes[rows], nan=-1.0)).astype(np.intp),
         )

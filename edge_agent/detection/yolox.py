@@ -49,7 +49,7 @@ class YoloxDecoder:
         scores = rows[:, 4:5] * rows[:, 5:]
         points, classes = np.nonzero(scores >= floor)
         boxes = self._corners(rows, maybe)[points]
-        return Candidates(boxes, np.minimum(scores[points, classes], 1.0), classes)
+        return Candidates(boxes, scores[points, classes], classes)
 
     def _corners(self, rows: Floats, points: Tensor) -> Floats:
         stride = self._stride[points]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.detection.labels import read_labels
+from edge_agent.detection.labels import OWN_METADATA, read_labels
 from edge_agent.errors import DetectorError
 
 
@@ -53,6 +53,43 @@ def test_a_background_class_is_not_counted(model: Path) -> None:
 def test_no_labels_is_an_error_that_says_where_they_belong(model: Path) -> None:
     with pytest.raises(DetectorError, match=r"no labels.*net\.txt or labels\.txt"):
         read_labels(model, 81)
+
+
+def test_a_label_of_two_classes_is_an_error(model: Path) -> None:
+    (model.parent / "net.txt").write_text("person\n???\ncar\n???\nPerson\n")
+    with pytest.raises(DetectorError, match=r"net\.txt: more than one class is called person"):
+        read_labels(model, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "how", "says"),
+    [
+        (OWN_METADATA, b"{not JSON", zipfile.ZIP_STORED, "Expecting property name"),
+        (OWN_METADATA, b'["person"]', zipfile.ZIP_STORED, "must be integers"),
+        (OWN_METADATA, b'{"labels": [1, 2]}', zipfile.ZIP_STORED, "expected str"),
+        (OWN_METADATA, b"[" * 100_000, zipfile.ZIP_STORED, "recursion"),
+        ("labels.txt", bytes(10_000_000), zipfile.ZIP_DEFLATED, "10000000 bytes"),  # 10 kB in the file
+        ("labels.txt", b"person\ncar\n" * 9, zipfile.ZIP_LZMA, "packed by method 14"),
+    ],
+)
+def test_labels_in_the_model_that_cannot_be_read_are_an_error_and_no_others_are_taken(
+    model: Path, name: str, content: bytes, how: int, says: str
+) -> None:
+    (model.parent / "net.txt").write_text("person\ncar\n")
+    with zipfile.ZipFile(model, "a") as archive:
+        archive.writestr(name, content, how)
+    with pytest.raises(DetectorError, match=rf"net\.tflite:{name}: the labels cannot be read: .*{says}"):
+        read_labels(model, 2)
+
+
+def test_labels_in_the_model_that_do_not_unpack_are_an_error(model: Path) -> None:
+    with zipfile.ZipFile(model, "a") as archive:
+        archive.writestr("labels.txt", b"person\ncar\n" * 9, zipfile.ZIP_DEFLATED)
+    content = model.read_bytes()
+    packed = content.index(b"labels.txt") + len(b"labels.txt")
+    model.write_bytes(content[:packed] + b"\xff" * 8 + content[packed + 8 :])
+    with pytest.raises(DetectorError, match="the labels cannot be read"):
+        read_labels(model, 2)
 
 
 def test_too_few_labels_are_an_error(model: Path) -> None:
