@@ -6,11 +6,13 @@ motorcycle and car in turn. The agent's own model gives one box for both, which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
+MOST_DETECTIONS = 100
+"""Of one frame: a junction full of riders has 50. A model that has gone mad must not hold up the camera."""
 SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whatever they are called
 SAME_GROUP_IOU = 0.45
 PART_INSIDE = 0.6  # of a two-wheeler's box within another's: that of the machine in that of machine and rider
@@ -39,9 +41,10 @@ Apart = Callable[[Detection, Detection], bool]
 def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
     """The objects in one frame's ``detections``, strongest first; their order does not matter.
 
-    ``aspect`` is the picture's height over its width. Detections of no group are left out.
+    ``aspect`` is the picture's height over its width. Detections of no group are left out, and of more than
+    ``MOST_DETECTIONS`` the weaker ones.
     """
-    known = sorted((d for d in detections if d.group is not None and d.box.area > 0), key=_strength)
+    known = sorted(_sound(detections), key=_strength)[:MOST_DETECTIONS]
     machines, people, vehicles = (
         _distinct([d for d in known if d.group == group]) for group in (TWO_WHEELER, PERSON, VEHICLE)
     )
@@ -52,6 +55,14 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     seen += [_vehicle(d, aspect) for d in vehicles]
     seen.sort(key=lambda s: (-s.score, s.box.x1, s.box.y1, s.box.x2, s.box.y2, s.label))
     return _without_doubles(seen)
+
+
+def _sound(detections: Iterable[Detection]) -> Iterator[Detection]:
+    """Those of a group that lie in the picture, cut off at its edge."""
+    for d in detections:
+        box = d.box.clipped()
+        if d.group is not None and box.area > 0 and 0 < d.score <= 1:
+            yield d if box is d.box else replace(d, box=box)
 
 
 def is_rider_on(person: Box, machine: Box) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from math import isfinite
+from dataclasses import replace
+from math import inf, isfinite, nan
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,22 +22,33 @@ from edge_agent.model import (
     Tracks,
     TrackState,
 )
-from edge_agent.tracking.tracker import Tracker
-from tests.tracking.world import Thing, World, line, waypoints
+from edge_agent.tracking.sightings import MOST_DETECTIONS, sightings
+from edge_agent.tracking.tracker import MOST_TRACKS, Tracker
+from tests.tracking.world import DrawnPicture, Thing, World, line, texture, waypoints
 
 WORLD = World(Thing("person", line(0.1, 0.5, 0.05, 0.0)), Thing("car", line(0.9, 0.3, -0.04, 0.02)))
 LABELS = ["person", "motorcycle", "bicycle", "car", "bus", "dog"]
 
+SIZES = [(1, 1), (3, 1), (640, 360), (361, 641)]
 edges = st.tuples(st.floats(0, 1), st.floats(0, 1))
 boxes = st.builds(lambda x, y: Box(min(x), min(y), max(x), max(y)), edges, edges)
 detections = st.builds(Detection, st.sampled_from(LABELS), st.floats(0.1, 1.0), boxes)
 looks = st.builds(Looks, st.lists(boxes, max_size=3).map(tuple), st.lists(detections, max_size=6).map(tuple))
+wild = st.one_of(st.floats(-0.5, 1.5), st.sampled_from([nan, inf, -inf, 0.0, 1.0, 1e300]))
+wild_boxes = st.builds(Box, wild, wild, wild, wild)
+wild_looks = st.builds(
+    Looks,
+    st.lists(boxes, max_size=2).map(tuple),
+    st.lists(st.builds(Detection, st.sampled_from(LABELS), wild, wild_boxes | boxes), max_size=8).map(tuple),
+)
 motions = st.builds(
     Motion,
     st.lists(st.builds(MotionRegion, boxes, st.floats(0, 1)), max_size=4).map(tuple),
     st.sampled_from(list(Scene)),
     st.floats(0, 1),
 )
+gaps = st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 0.0, 3600.0, -3600.0]))
+wild_steps = st.lists(st.tuples(gaps, st.sampled_from(SIZES), motions, wild_looks), min_size=1, max_size=15)
 steps = st.lists(st.tuples(st.floats(0, 3), motions, looks), min_size=1, max_size=15)
 modest = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -77,6 +90,45 @@ def test_a_blob_that_turns_out_to_be_the_parked_car_leaves_the_others_their_sigh
     tracks = tracker.update(gone.frame(12.6), motion, Looks((FULL_PICTURE,), seen))
     assert sorted(str(t.label) for t in tracks.active) == ["bus", "car"]
     assert {t.id for t in tracks.active if t.label == "car"} == parked.confirmed_ids
+
+
+@modest
+@given(wild_steps)
+def test_no_clock_no_size_and_no_detection_confuses_the_tracker(
+    script: list[tuple[float, tuple[int, int], Motion, Looks]],
+) -> None:
+    """Time that stands, runs backwards or jumps; pictures that change their size; boxes that are none."""
+    tracker, t, answers = Tracker("cam-1", "b00t"), 100.0, [Tracks(())]
+    for gap, (width, height), motion, look in script:
+        t += gap
+        picture = DrawnPicture(texture(1, height, width, 0, 255))
+        answers.append(
+            tracker.update(replace(WORLD.frame(0.0), captured_mono=t, picture=picture), motion, look)
+        )
+    over = Counter(track.id for step in answers for track in step.ended)
+    assert set(over.values()) <= {1}
+    for before, step in itertools.pairwise(answers):
+        ids = {track.id for track in step.active}
+        gone = {track.id for track in before.active} - ids
+        assert gone <= {track.id for track in step.ended}, "what is no longer followed has ended"
+        assert not ids & {track.id for earlier in answers[: answers.index(step)] for track in earlier.ended}
+        for track in (*step.active, *step.ended):
+            assert 0 <= track.box.x1 <= track.box.x2 <= 1
+            assert 0 <= track.box.y1 <= track.box.y2 <= 1
+            assert 0 <= track.score <= track.best_score <= 1
+            assert all(isfinite(v) for v in (*track.velocity, track.wants_look))
+
+
+def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
+    """500 detections in each frame, each time elsewhere: without a bound a frame takes longer and longer."""
+    tracker, motion = Tracker("cam-1", "b00t"), Motion((MotionRegion(FULL_PICTURE, 1.0),), Scene.STEADY, 1.0)
+    for number in range(5):
+        places = [(n % 25 / 26 + number * 0.007, n // 25 / 21 + number * 0.009) for n in range(500)]
+        seen = tuple(Detection("person", 0.9, Box(x, y, x + 0.01, y + 0.02)) for x, y in places)
+        tracks = tracker.update(WORLD.frame(number / 5), motion, Looks((FULL_PICTURE,), seen))
+        assert len(tracks.active) <= MOST_TRACKS
+        assert len(sightings(seen, 0.56, lambda person, machine: False)) == MOST_DETECTIONS
+    assert len(tracker.tracks) == MOST_TRACKS
 
 
 @modest
