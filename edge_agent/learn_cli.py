@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
 import edge_agent
 from edge_agent.errors import EdgeAgentError
+from edge_agent.printable import printable
 
 MANIFEST = "manifest.json"
 SIGNED = "manifest.jws"
@@ -27,6 +30,11 @@ EX_UNAVAILABLE = 69
 """Of sysexits.h: what trains is not installed here."""
 TRAINS = {"train"}
 """Steps that need PyTorch."""
+MOST_NAMED = 10  # files of a release that is not as it was signed
+MOST_PIXELS = 50_000_000
+"""Of a picture. Anybody can seal one to the centre's public key, and 1 MB of JPEG may unpack to gigabytes."""
+
+Number = TypeVar("Number", int, float)
 
 
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +99,17 @@ def _add_training(learn: argparse.ArgumentParser) -> None:
         metavar="CHECKPOINT",
         help="begin from these weights; default: from nothing, which takes hours",
     )
-    learn.add_argument("--minutes", type=float, default=20.0, help="of training; default: %(default)g")
-    learn.add_argument("--steps", type=int, default=0, help="train so many steps instead")
     learn.add_argument(
-        "--width", type=int, default=24, help="of a network from nothing; default: %(default)s"
+        "--minutes", type=_within(float, 0.1, 1e5), default=20.0, help="of training; default: %(default)g"
     )
-    learn.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    learn.add_argument("--steps", type=_within(int, 1, 10**8), default=0, help="train so many steps instead")
+    learn.add_argument(
+        "--width",
+        type=_within(int, 1, 256),
+        default=24,
+        help="of a network from nothing; default: %(default)s",
+    )
+    learn.add_argument("--threads", type=_within(int, 1, 256), default=1, help="default: %(default)s")
     learn.add_argument(
         "--size", default="416x320", help="of the model's input, multiples of 32; default: %(default)s"
     )
@@ -113,11 +126,26 @@ def _add_release(learn: argparse.ArgumentParser) -> None:
     learn.add_argument("--out", type=Path, metavar="DIR", help="of releases; default: releases in --work")
     learn.add_argument(
         "--margin",
-        type=float,
+        type=_within(float, 0, 1),
         default=0.03,
         help="F1 by which it may be worse than the model in force at a place; default: %(default)s",
     )
-    learn.add_argument("--threshold", type=float, default=0.3, help="least score; default: %(default)s")
+    learn.add_argument(
+        "--threshold", type=_within(float, 0.01, 1), default=0.3, help="least score; default: %(default)s"
+    )
+
+
+def _within(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:
+    """For argparse: such a number in these limits."""
+
+    def number(text: str) -> Number:
+        value = kind(text)
+        if not least <= value <= most:  # neither is nan
+            raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g}")
+        return value
+
+    number.__name__ = kind.__name__  # what argparse calls it where the text is none
+    return number
 
 
 def run_learn(args: argparse.Namespace) -> int:
@@ -133,6 +161,7 @@ def run_learn(args: argparse.Namespace) -> int:
     if find_spec("torch") is None and (args.step is None or args.step in TRAINS):
         print("edge-agent learn: PyTorch is missing: pip install -e '.[training]'", file=sys.stderr)
         return EX_UNAVAILABLE
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))  # read when OpenCV is loaded
     if str(root) not in sys.path:
         sys.path.append(str(root))
     from training.learn import run
@@ -155,22 +184,24 @@ def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     """0: it is as it was signed. Raises EdgeAgentError with what is not."""
     from edge_agent.commands.action import Refused
     from edge_agent.commands.signature import SHORT_ID, Operators
+    from edge_agent.state_file import MAX_BYTES, read_bounded
 
     folder: Path = args.release
     operators = Operators([args.key])
     if not operators.keys():
         raise EdgeAgentError(f"{args.key} holds no public key of an operator; nothing was verified")
     try:
-        signed = operators.open((folder / SIGNED).read_bytes().strip())
+        signed = operators.open(read_bounded(folder / SIGNED).strip(), MAX_BYTES)
         manifest = msgspec.json.decode(signed.document, type=ModelManifest)
     except Refused as error:
         raise EdgeAgentError(f"{folder / SIGNED}: {error}: do not install the model") from error
     except msgspec.DecodeError as error:
         raise EdgeAgentError(f"{folder / SIGNED} is no manifest of a model release: {error}") from error
     _check_files(folder, manifest, signed.document)
-    out.write(f"{manifest.name}: genuine, signed by {signed.by[:SHORT_ID]} on {manifest.made}\n")
+    signer = f"signed by {signed.by[:SHORT_ID]} on {printable(manifest.made)}"
+    out.write(f"{printable(manifest.name)}: genuine, {signer}\n")
     for name, digest in sorted(manifest.files.items()):
-        out.write(f"{digest}  {name}\n")
+        out.write(f"{digest}  {printable(name)}\n")
     return 0
 
 
@@ -179,14 +210,18 @@ def _check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None
         raise EdgeAgentError(
             f"{folder / SIGNED} is signed, but is no model release: do not install the model"
         )
-    changed = [name for name, digest in manifest.files.items() if _sha256(folder, name) != digest]
-    changed += [] if (folder / MANIFEST).read_bytes() == document else [MANIFEST]
-    strangers = {path.name for path in folder.iterdir()} - {*manifest.files, MANIFEST, SIGNED}
-    if changed or strangers:
-        named = ", ".join(sorted([*changed, *strangers]))
+    wanted = {**manifest.files, MANIFEST: hashlib.sha256(document).hexdigest()}
+    changed = {name for name, digest in wanted.items() if _sha256(folder, name) != digest}
+    strangers = {path.name for path in folder.iterdir()} - {*wanted, SIGNED}
+    if odd := sorted(changed | strangers):
+        named = ", ".join(map(printable, odd[:MOST_NAMED])) + (", …" if len(odd) > MOST_NAMED else "")
         raise EdgeAgentError(f"{folder}: not as it was signed: {named}: do not install the model")
 
 
 def _sha256(folder: Path, name: str) -> str:
-    path = folder / Path(name).name
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    """Empty for what is no plain file of the folder: a link may lead to another file tomorrow."""
+    path = folder / name
+    if path.parent != folder or path.is_symlink() or not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

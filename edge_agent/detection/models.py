@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_agent.errors import DetectorError
+from edge_agent.printable import printable
 from edge_agent.secrets import masked
 
 _CHUNK_BYTES = 64 * 1024
@@ -250,5 +251,6 @@ def _list(args: argparse.Namespace, out: TextIO) -> int:
         print(f"{entry.stem}  {entry.size_bytes / 1e6:.1f} MB  {entry.licence}  {state}", file=out)
     for path in sorted(args.dest.glob("*.tflite")) if args.dest.is_dir() else []:
         if path.name not in known:
-            print(f"{path.stem}  {path.stat().st_size / 1e6:.1f} MB  not in the catalogue", file=out)
+            size = f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "no file"
+            print(f"{printable(path.stem)}  {size}  not in the catalogue", file=out)
     return 0

@@ -225,6 +225,19 @@ def test_list_says_what_is_installed_and_what_is_not(tmp_path: Path) -> None:
     assert "not installed" in run("list", tmp_path / "no-such-folder")
 
 
+def test_list_shows_what_is_no_file_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "dangling.tflite").symlink_to("nowhere")
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "red\x1b[31m.tflite").write_bytes(bytes(200_000))
+    out = io.StringIO()
+    assert run_models(argparse.Namespace(action="list", dest=tmp_path), out) == 0
+    assert out.getvalue().splitlines()[-3:] == [
+        "dangling  no file  not in the catalogue",
+        "folder  no file  not in the catalogue",
+        "red\\x1b[31m  0.2 MB  not in the catalogue",
+    ]
+
+
 def test_the_command_fetches_the_recommended_model_from_a_folder(test_data: Path, tmp_path: Path) -> None:
     text = run("fetch", tmp_path, str(test_data / "models"))
     assert CATALOGUE[0].sha256 in text

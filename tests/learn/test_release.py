@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge_agent.cli import main
-from edge_agent.commands.operator_key import make_key
+from edge_agent.commands.operator_key import make_key, read_private
+from edge_agent.commands.signature import LARGEST_BYTES, sign
 from tests.learn.cities import FLAT, PERSON, STEEP, TWO_WHEELER, collect, teacher
 from training.agreement import Voice, agree, write_labels
 from training.collection import SET, SOURCE, Frame, frames, read_rows
@@ -18,7 +22,7 @@ from training.dataset import DataError, Image
 from training.evaluate import Detect
 from training.learn import SHIPPED
 from training.predict import Floats
-from training.release import Candidate, write_release
+from training.release import Candidate, sha256, write_release
 
 GOOD = teacher(FLAT)
 
@@ -171,13 +175,69 @@ def test_another_key_verifies_nothing(
 
 
 def test_a_signed_command_is_no_release(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from edge_agent.commands.operator_key import read_private
-    from edge_agent.commands.signature import sign
-
     private = read_private(release.parents[1] / "operator.pem")
     (release / "manifest.jws").write_bytes(sign(b'{"type": "reboot", "id": "1"}', private))
     assert verify(release) == 1
     assert "no manifest of a model release" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../old.tflite", "/etc/passwd", "a/../street-x.tflite", "."])
+def test_a_manifest_that_names_files_elsewhere_is_refused(
+    release: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = sha256(release / "street-x.tflite")
+    sign_again(release, lambda manifest: manifest["files"].update({name: digest}))
+    assert verify(release) == 1
+    assert f"not as it was signed: {name}: do not install" in capsys.readouterr().err
+
+
+def test_a_link_in_the_place_of_a_file_is_refused(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (release / "street-x.tflite").rename(tmp_path / "elsewhere")
+    (release / "street-x.tflite").symlink_to(tmp_path / "elsewhere")
+    assert verify(release) == 1
+    assert "not as it was signed: street-x.tflite:" in capsys.readouterr().err
+
+
+def test_a_pipe_in_the_place_of_a_file_blocks_nothing(
+    release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("street-x.tflite", "manifest.jws"):
+        (release / name).unlink()
+        os.mkfifo(release / name)
+        assert verify(release) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert "not as it was signed: street-x.tflite" in said[0]
+    assert said[1].endswith("manifest.jws: not a plain file")
+
+
+def test_a_folder_that_is_full_of_other_files_is_refused_in_one_line(
+    release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1000):
+        (release / f"{number}\x1b[2J").touch()
+    assert verify(release) == 1
+    said = capsys.readouterr().err
+    assert "0\\x1b[2J, 100\\x1b[2J" in said
+    assert len(said) < 500
+
+
+def test_a_release_of_a_whole_city_is_verified(release: Path) -> None:
+    """239 places held out, four figures each: more than a gateway takes of a signed command."""
+    figure = json.loads((release / "manifest.json").read_text())["figures"][0]
+    sign_again(release, lambda manifest: manifest.update(figures=[figure] * 956))
+    assert (release / "manifest.jws").stat().st_size > LARGEST_BYTES
+    assert verify(release) == 0
+
+
+def sign_again(release: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """With the operator's own key: what is signed can still be nonsense."""
+    manifest = json.loads((release / "manifest.json").read_text())
+    change(manifest)
+    document = json.dumps(manifest, indent=2).encode()
+    (release / "manifest.json").write_bytes(document)
+    (release / "manifest.jws").write_bytes(sign(document, read_private(release.parents[1] / "operator.pem")))
 
 
 def test_a_name_that_is_taken_is_refused(release: Path, held: list[Frame], tmp_path: Path) -> None:
