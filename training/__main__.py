@@ -102,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()) or int(width) % 32 or int(height) % 32:
-        raise argparse.ArgumentTypeError("two multiples of 32, like 512x288")
+    if not {width, height} <= {str(side) for side in range(32, 2049, 32)}:
+        raise argparse.ArgumentTypeError("two multiples of 32 up to 2048, like 512x288")
     return int(width), int(height)
 
 

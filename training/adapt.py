@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from training.collection import SET, SOURCE, Frame
-from training.dataset import DataError, Item, Source
+from training.dataset import Item, Source
 from training.export import export, load_average
 from training.predict import fit
-from training.train import Pictures, Plan, Training
+from training.train import Pictures, Plan, Training, checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -72,25 +69,19 @@ def make_model(wish: Wish, items: Sequence[Item], weights: Path, model: Path) ->
 
 
 def _training(wish: Wish) -> Training:
-    width = _read(wish.start)["plan"]["width"] if wish.start else wish.width
+    width = wish.width
+    if wish.start:
+        with checkpoint(wish.start) as kept:
+            width = kept["plan"]["width"]
     rate = RATE_AFTER if wish.start else Plan.rate
     minutes = 0.0 if wish.steps else wish.minutes
     return Training(Plan(wish.steps, width, minutes, rate=rate, threads=wish.threads))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        kept: dict[str, Any] = torch.load(path, weights_only=True)
-        kept["plan"]["width"], kept["average"]
-    except (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path} is no checkpoint of `python -m training train`: {error}") from error
-    return kept
-
-
 def _begin_from(training: Training, path: Path) -> None:
-    average = _read(path)["average"]
-    training.network.load_state_dict(average)
-    training.average = {name: value.clone() for name, value in average.items()}
+    with checkpoint(path) as kept:
+        training.network.load_state_dict(kept["average"])
+        training.average = {name: value.clone() for name, value in kept["average"].items()}
 
 
 def _mixed(

@@ -32,12 +32,13 @@ class Answers:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.unreadable = 0  # lines; a power cut leaves one
         self._given: dict[Member, str] = {}
         for line in path.read_bytes().splitlines() if path.exists() else []:
             try:
                 self._take(msgspec.json.decode(line, type=Answer))
             except msgspec.DecodeError:
-                continue  # the power failed within the line
+                self.unreadable += 1
 
     def _take(self, answer: Answer) -> None:
         for member in answer.members:

@@ -55,9 +55,10 @@ def read_rows(folder: Path) -> list[Row]:
     path = folder / "manifest.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [
-                Row(row["file"], row["sha256"], row["place"], row["light"]) for row in csv.DictReader(file)
-            ]
+            reader = csv.DictReader(file)
+            rows = [_row(row, f"{path}: line {reader.line_num}") for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no manifest of `edge-agent collect open`: {error}") from error
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): `edge-agent collect open` writes it with the pictures"
@@ -66,6 +67,13 @@ def read_rows(folder: Path) -> list[Row]:
         raise DataError(f"{path} has no column {error}: `edge-agent collect open` writes it") from error
     once = {row.sha256: row for row in sorted(rows, key=lambda row: row.file, reverse=True)}
     return sorted(once.values(), key=lambda row: row.file)
+
+
+def _row(row: dict[str, str | None], where: str) -> Row:
+    file, digest, place, light = (row[name] for name in ("file", "sha256", "place", "light"))
+    if file is None or digest is None or place is None or light is None:
+        raise DataError(f"{where} is cut off: run `edge-agent collect open` again")
+    return Row(file, digest, place, light)
 
 
 def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> dict[str, str]:
@@ -96,9 +104,14 @@ def _fault(folder: Path, row: Row) -> str:
         content = (folder / row.file).read_bytes()
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
+    except ValueError as error:  # a NUL in the name
+        return f"it cannot be read: {error}"
     if hashlib.sha256(content).hexdigest() != row.sha256:
         return "its sha256 is not the manifest's: it was changed or cut off"
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error:  # more pixels than ``learn_cli.MOST_PIXELS``
+        return "it says that it is larger than any picture of a camera"
     if image is None:
         return "it is no picture that OpenCV can read"
     if min(image.shape[:2]) < SMALLEST:

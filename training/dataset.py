@@ -73,6 +73,10 @@ class Item:
             rows = np.array([line.split()[:5] for line in lines if line.strip()], np.float32).reshape(-1, 5)
         except ValueError as error:
             raise DataError(f"{path}: each line must be five numbers: {error}") from error
+        if not np.isfinite(rows).all() or not np.isin(rows[:, 0], range(IGNORE + 1)).all():
+            raise DataError(
+                f"{path}: each line must begin with a class, 0 to {IGNORE}, and be of finite numbers"
+            )
         kind, centre, half = rows[:, :1], rows[:, 1:3], rows[:, 3:5] / 2
         scale = np.array([width, height], np.float32)
         return np.hstack([(centre - half) * scale, (centre + half) * scale, kind]).astype(np.float32)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from training.dataset import CLASSES, Image
 from training.network import STRIDES, Detector
 from training.predict import METADATA
-from training.train import as_input
+from training.train import as_input, checkpoint
 
 
 class Exported(nn.Module):
@@ -38,10 +37,10 @@ class Exported(nn.Module):
 
 def load_average(path: Path) -> tuple[Detector, int]:
     """The network of a checkpoint with its averaged weights, and the step that it is of."""
-    kept: dict[str, Any] = torch.load(path, weights_only=True)
-    network = Detector(kept["plan"]["width"])
-    network.load_state_dict(kept["average"])
-    return network.eval(), int(kept["step"])
+    with checkpoint(path) as kept:
+        network = Detector(kept["plan"]["width"])
+        network.load_state_dict(kept["average"])
+        return network.eval(), int(kept["step"])
 
 
 def export(network: Detector, size: tuple[int, int], calibration: Sequence[Image], path: Path) -> None:

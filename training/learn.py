@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
+import fcntl
 import logging
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -39,9 +42,10 @@ def run(args: argparse.Namespace, load: Callable[[Path], Voice] = load_voice) ->
     """The exit code. Raises EdgeAgentError."""
     try:
         job = Job(args, load)
-        for step in [args.step] if args.step else STEPS:
-            if code := job.do(step):
-                return code
+        with alone(job.work):
+            for step in [args.step] if args.step else STEPS:
+                if code := job.do(step):
+                    return code
     except DataError as error:
         print(f"edge-agent learn: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -49,6 +53,20 @@ def run(args: argparse.Namespace, load: Callable[[Path], Voice] = load_voice) ->
         print("edge-agent learn: stopped; run it again and it goes on", file=sys.stderr)
         return EXIT_STOPPED
     return 0
+
+
+@contextlib.contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Two runs would write each other's files. Ends with the process, however that ends. Raises DataError."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(
+                f"another run of `edge-agent learn` works in {work}: wait until it ends"
+            ) from error
+        yield
 
 
 class Evaluation(msgspec.Struct):
@@ -65,10 +83,12 @@ class Job:
 
     def __init__(self, args: argparse.Namespace, load: Callable[[Path], Voice]) -> None:
         self._args, self._load = args, load
-        self._work: Path = args.work or args.folder / "learn"
+        self.work: Path = args.work or args.folder / "learn"
         self._in_force: Path = args.in_force or SHIPPED
         self._size = _size(args.size)
         wanted = (args.step,) if args.step else STEPS
+        if not args.folder.is_dir():
+            raise UsageError(f"there is no folder {args.folder}")
         if not self._in_force.is_file():
             raise UsageError(f"--in-force: there is no file {self._in_force}")
         if "label" in wanted and len(self._voices) < 2:
@@ -79,8 +99,8 @@ class Job:
             if args.key is None:
                 raise UsageError("a release is signed: give --key, or one --step before it")
             read_private(args.key)
-        self._work.mkdir(parents=True, exist_ok=True)
-        self._answers = Answers(self._work / "answers.jsonl")
+        if args.name is not None and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", args.name) is None:
+            raise UsageError(f"--name {args.name}: letters, digits, dots, - and _, since files are called so")
 
     def do(self, step: str) -> int:
         """0, or the exit code of the command."""
@@ -95,6 +115,14 @@ class Job:
         }[step]()
         return 0
 
+    @cached_property
+    def _answers(self) -> Answers:
+        path = self.work / "answers.jsonl"
+        answers = Answers(path)
+        if answers.unreadable:
+            print(f"review: {answers.unreadable} lines of {path} cannot be read and do not count")
+        return answers
+
     # --- pictures ---
 
     @property
@@ -108,10 +136,10 @@ class Job:
         """Those that can be used; the others are named."""
         folder: Path = self._args.folder
         rows = read_rows(folder)
-        faults = check(folder, rows, self._work / "checked.json", Progress("check"))
+        faults = check(folder, rows, self.work / "checked.json", Progress("check"))
         for file, fault in faults.items():
             print(f"check: {file} is left out: {fault}")
-        return frames(folder, [row for row in rows if row.file not in faults], self._work / "labels")
+        return frames(folder, [row for row in rows if row.file not in faults], self.work / "labels")
 
     @cached_property
     def _held_places(self) -> list[str]:
@@ -133,7 +161,7 @@ class Job:
         return train, [replace(item, place=f"open data: {item.set}") for item in held], sources
 
     def _asked(self) -> tuple[dict[str, list[Found]], list[Question]]:
-        found = read_all(self._frames, self._work / "found")
+        found = read_all(self._frames, self.work / "found")
         return found, questions(self._frames, found)
 
     # --- steps ---
@@ -145,7 +173,7 @@ class Job:
 
     def _label(self) -> None:
         voices = {f"{path.name} {sha256(path)[:16]}": self._load(path) for path in self._voices}
-        label(self._frames, voices, self._work / "found", Progress("label"))
+        label(self._frames, voices, self.work / "found", Progress("label"))
         found, asked = self._asked()
         agreed = counts(one for of_frame in found.values() for one in of_frame)
         print(f"label: {agreed}: {len(asked)} questions", flush=True)
@@ -188,6 +216,7 @@ class Job:
         self._need(self._model, "train")
         _, held = self._split()
         _, open_held, sources = self._open_data()
+        self._need(self._trained_places, "train")
         leaked = set(self._trained_places.read_text(encoding="utf-8").splitlines()) & set(self._held_places)
         if leaked:
             raise DataError(
@@ -201,7 +230,9 @@ class Job:
             self._args.threshold,
         )
         shas = sha256(self._model), sha256(self._in_force)
-        self._evaluation.write_bytes(msgspec.json.encode(Evaluation(*shas, self._args.threshold, figures)))
+        fresh = self._evaluation.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(Evaluation(*shas, self._args.threshold, figures)))
+        fresh.replace(self._evaluation)
         print("evaluate: F1 at IoU 0.5 on places that the model never saw (the model in force; objects)")
         for one in figures:
             f1, before = one.candidate.f1, one.in_force.f1
@@ -209,7 +240,11 @@ class Job:
 
     def _release(self) -> int:
         self._need(self._evaluation, "evaluate")
-        args, done = self._args, msgspec.json.decode(self._evaluation.read_bytes(), type=Evaluation)
+        args = self._args
+        try:
+            done = msgspec.json.decode(self._evaluation.read_bytes(), type=Evaluation)
+        except msgspec.DecodeError as error:
+            raise DataError(f"{self._evaluation} is damaged: run the step evaluate again") from error
         shas = sha256(self._model), sha256(self._in_force)
         if (done.candidate, done.in_force, done.threshold) != (*shas, args.threshold):
             raise DataError(
@@ -226,7 +261,7 @@ class Job:
             done.figures, args.margin, args.threshold,
         )  # fmt: skip
         name = args.name or f"street-{datetime.datetime.now(datetime.UTC):%Y%m%d}"
-        folder = write_release(candidate, name, args.key, args.out or self._work / "releases")
+        folder = write_release(candidate, name, args.key, args.out or self.work / "releases")
         print(
             f"release: {folder}, signed. It is not on any gateway: docs/guide/learn.md says how to install it"
         )
@@ -242,23 +277,23 @@ class Job:
 
     @property
     def _weights(self) -> Path:
-        return self._work / "weights.pt"
+        return self.work / "weights.pt"
 
     @property
     def _model(self) -> Path:
-        return self._work / "model.tflite"
+        return self.work / "model.tflite"
 
     @property
     def _evaluation(self) -> Path:
-        return self._work / "evaluation.json"
+        return self.work / "evaluation.json"
 
     @property
     def _trained_places(self) -> Path:
-        return self._work / "trained-places.txt"
+        return self.work / "trained-places.txt"
 
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()) or int(width) % 32 or int(height) % 32:
-        raise UsageError(f"--size {text}: two multiples of 32, like 512x288")
+    if not {width, height} <= {str(side) for side in range(32, 2049, 32)}:
+        raise UsageError(f"--size {text}: two multiples of 32 up to 2048, like 512x288")
     return int(width), int(height)

@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_wanted(self.headers.get("X-Token", "")):
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MOST_BYTES:
+        if not (length.isascii() and length.isdigit()) or int(length[:9]) > MOST_BYTES:
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
         body = self.rfile.read(int(length))
@@ -184,8 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
         if (action := actions.get(self.path)) is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        done = action(body)
-        self._send(HTTPStatus.OK if done else HTTPStatus.CONFLICT, JSON, msgspec.json.encode({"done": done}))
+        try:
+            status = HTTPStatus.OK if action(body) else HTTPStatus.CONFLICT
+        except OSError as error:
+            print(f"review: the answer is not saved: {error}", flush=True)
+            status = HTTPStatus.INSUFFICIENT_STORAGE
+        self._send(status, JSON, msgspec.json.encode({"done": status == HTTPStatus.OK}))
         if self.path == "/finish":
             self._page.review.finished.set()
 

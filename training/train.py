@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,10 @@ MOST = 6
 """A picture with more objects of a class than that is not drawn more often for them."""
 LEAST_HEIGHT = 64  # pixels of a piece of a window
 SAVE_EVERY_S = 60.0
+_NO_CHECKPOINT = (
+    *(OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError),
+    pickle.UnpicklingError,
+)
 REPORT_EVERY_S = 30.0
 
 
@@ -143,15 +149,17 @@ class Training:
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
-        """Raises DataError for the file of another plan."""
-        kept: dict[str, Any] = torch.load(path, weights_only=True)
-        if kept["plan"] != self.plan.__dict__:
-            raise DataError(f"{path} is of another training ({kept['plan']}); remove it or give its options")
-        self.network.load_state_dict(kept["network"])
-        self.average = kept["average"]
-        self.optimiser.load_state_dict(kept["optimiser"])
-        self.rng.bit_generator.state = kept["rng"]
-        self.step, self.spent_s = kept["step"], kept["spent_s"]
+        """Raises DataError for the file of another plan, and for what is no checkpoint."""
+        with checkpoint(path) as kept:
+            if kept["plan"] != self.plan.__dict__:
+                raise DataError(
+                    f"{path} is of another training ({kept['plan']}); remove it or give its options"
+                )
+            self.network.load_state_dict(kept["network"])
+            self.average = kept["average"]
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.rng.bit_generator.state = kept["rng"]
+            self.step, self.spent_s = kept["step"], kept["spent_s"]
 
     def run(self, pictures: Pictures, checkpoint: Path) -> None:
         """Train to the end of the plan. Blocks; prints a line with the time left now and then."""
@@ -196,6 +204,16 @@ class Training:
                 self.average[name].mul_(keep).add_(value, alpha=1 - keep)
             else:
                 self.average[name] = value.clone()
+
+
+@contextlib.contextmanager
+def checkpoint(path: Path) -> Iterator[dict[str, Any]]:
+    """What ``Training.save`` wrote. DataError for another file, whether reading it or using it shows that."""
+    try:
+        yield torch.load(path, weights_only=True)
+    except _NO_CHECKPOINT as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path} is no checkpoint of a training: {reason}") from error
 
 
 def as_input(images: Sequence[Image]) -> Tensor:

@@ -66,6 +66,39 @@ def test_a_folder_without_a_manifest_is_refused_with_what_makes_one(tmp_path: Pa
         read_rows(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"file,sha256,place,light\na.jpg,00", "line 2 is cut off"),
+        (b"file,sha256\na.jpg,00\n", "has no column 'place'"),
+        (b"file,sha256,place,light\n\xff\xfe,00,a,b\n", "is no manifest"),
+        (b"file,sha256,place,light\n" + b"x" * 200_000 + b",00,a,b\n", "is no manifest"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "manifest.csv").write_bytes(content)
+    with pytest.raises(DataError, match=rf"manifest\.csv.*{reason}"):
+        read_rows(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b.jpg", "x" * 300, ".", "/dev/zero", "a/../../b"])
+def test_a_name_that_is_none_is_left_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / "manifest.csv").write_text(f"file,sha256,place,light\n{name},00,a,b\n")
+    assert set(faults(tmp_path)) == {name}
+
+
+@pytest.mark.parametrize(
+    "line", ["7 0.5 0.5 0.1 0.1", "-1 0.5 0.5 0.1 0.1", "1 nan 0.5 0.1 0.1", "1 inf 0 0 0"]
+)
+def test_labels_that_are_none_are_refused(tmp_path: Path, line: str) -> None:
+    collect(tmp_path, FLAT, ["dt-001-cam-1"], 1)
+    (one,) = frames(tmp_path, read_rows(tmp_path), tmp_path / "labels")
+    one.labels.parent.mkdir(parents=True)
+    one.labels.write_text(line)
+    with pytest.raises(DataError, match="must begin with a class, 0 to 3, and be of finite numbers"):
+        one.boxes(100, 100)
+
+
 def test_labels_of_two_cameras_at_the_same_moment_are_apart(tmp_path: Path) -> None:
     collect(tmp_path, FLAT, ["dt-001-cam-1", "dt-001-cam-2"], 1)
     one, two = frames(tmp_path, read_rows(tmp_path), tmp_path / "labels")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import edge_agent
 from edge_agent.cli import main
 from edge_agent.cli_arguments import parser
+from edge_agent.commands.operator_key import make_key
 from tests.learn.cities import FLAT, PERSON, TWO_WHEELER, collect, teacher
 from tests.learn.test_review import Person
 from training.agreement import Voice
-from training.learn import run
+from training.learn import alone, run
 from training.review import ReviewServer
 
 CAMERAS = ["dt-001-cam-1", "dt-001-cam-2", "dt-002-cam-1"]
@@ -92,6 +97,8 @@ def test_a_step_before_its_time_names_the_one_that_is_missing(
         (["--step", "label"], "labels need two models"),
         (["--step", "release"], "a release is signed: give --key"),
         (["--step", "check", "--size", "400x300"], "two multiples of 32"),
+        (["--step", "check", "--size", "0x0"], "two multiples of 32"),
+        (["--step", "check", "--name", "../../x"], "--name ../../x: letters, digits"),
         (["--step", "check", "--in-force", "nowhere.tflite"], "there is no file nowhere.tflite"),
     ],
 )
@@ -101,6 +108,84 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_done(
     assert main(["learn", str(folder), *options]) == 2
     assert reason in capsys.readouterr().err
     assert not (folder / "learn").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--margin", "nan"),  # a comparison with it is never true: nothing would ever be refused
+        ("--margin", "2"),
+        ("--threshold", "-1"),
+        ("--minutes", "inf"),
+        ("--steps", "-5"),
+        ("--threads", "0"),
+        ("--width", "many"),
+    ],
+)
+def test_numbers_out_of_their_limits_are_refused(
+    folder: Path, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["learn", str(folder), "--step", "check", option, value])
+    assert f"argument {option}:" in capsys.readouterr().err
+    assert not (folder / "learn").exists()
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learn", str(tmp_path / "frmaes"), "--step", "check"]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_run_beside_the_first_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(folder / "learn"):
+        assert learn(folder, "--step", "check") == 1
+    assert "another run" in capsys.readouterr().err
+    assert learn(folder, "--step", "check") == 0
+
+
+def test_a_teacher_that_is_no_model_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder.parent / "good.tflite").write_bytes(bytes(5000))
+    options = ["--step", "label", "--teacher", str(folder.parent / "good.tflite")]
+    assert main(["learn", str(folder), *options]) == 1
+    assert "good.tflite: not a TFLite model" in capsys.readouterr().err
+
+
+def test_labels_that_were_cut_off_are_made_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert learn(folder, "--step", "label") == 0
+    found = sorted((folder / "learn/found").rglob("*.json"))
+    whole = [path.read_bytes() for path in found]
+    found[0].write_bytes(whole[0][:-20])
+    found[1].write_bytes(b"junk")
+    assert learn(folder, "--step", "label") == 0
+    assert [path.read_bytes() for path in found] == whole
+
+
+def test_figures_that_were_cut_off_have_to_be_made_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_key(folder.parent / "operator.pem")
+    (folder / "learn").mkdir()
+    (folder / "learn/evaluation.json").write_bytes(b'{"candidate": "ab')
+    assert learn(folder, "--step", "release", "--key", str(folder.parent / "operator.pem")) == 1
+    assert "is damaged: run the step evaluate again" in capsys.readouterr().err
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_left_out(folder: Path) -> None:
+    """400 bytes of JPEG that say they are 20,000 pixels wide and high."""
+    first = next(folder.rglob("*.png"))
+    jpeg = bytearray(cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes())
+    size = jpeg.index(b"\xff\xc0") + 5
+    jpeg[size : size + 4] = (20_000).to_bytes(2, "big") * 2
+    before = hashlib.sha256(first.read_bytes()).hexdigest()
+    first.write_bytes(jpeg)
+    manifest = folder / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(before, hashlib.sha256(jpeg).hexdigest()))
+    command = [sys.executable, "-m", "edge_agent", "learn", str(folder), "--step", "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"{first.name} is left out: it says that it is larger than any picture of a camera" in done.stdout
+    assert "5 pictures of 3 cameras can be used" in done.stdout
+    assert done.returncode == 0
 
 
 def test_without_a_checkout_it_says_where_the_code_is(

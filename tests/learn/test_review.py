@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +159,44 @@ def test_the_end_says_that_all_is_answered(person: Person) -> None:
     assert (person.next()["number"], person.next()["answered"]) == (-1, 3)
 
 
+def test_an_answer_that_the_disk_does_not_take_is_not_lost_unnoticed(
+    person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "answers.jsonl").symlink_to("/dev/full")
+    assert person.press("p") == 507
+    assert person.next()["left"] == 3
+    assert "review: the answer is not saved: [Errno 28]" in capsys.readouterr().out
+    (tmp_path / "answers.jsonl").unlink()
+    assert person.press("p") == 200
+    assert person.next()["left"] == 2
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST /answer HTTP/1.1\r\nContent-Length: 1000000\r\n",
+        f"POST /answer HTTP/1.1\r\nContent-Length: {'9' * 5000}\r\n",
+        "POST /answer HTTP/1.1\r\nContent-Length: -1\r\n",
+        "POST /answer HTTP/1.1\r\nContent-Length: ²\r\n",
+        "POST /answer HTTP/1.1\r\nTransfer-Encoding: chunked\r\n",
+        "POST /../answer HTTP/1.1\r\nContent-Length: 2\r\n",
+        "GET /../../etc/passwd?token=TOKEN HTTP/1.1\r\n",
+        "GET /crop?token=TOKEN&number=../../etc/passwd HTTP/1.1\r\n",
+        "GET /crop?token=TOKEN&number=-9 HTTP/1.1\r\n",
+        f"GET /crop?token=TOKEN&number={'9' * 5000} HTTP/1.1\r\n",
+    ],
+)
+def test_a_hostile_request_is_answered_with_a_refusal(person: Person, head: str) -> None:
+    server = person.server
+    sent = head.replace("TOKEN", server.token) + f"Host: {server.host}\r\nX-Token: {server.token}\r\n\r\n{{}}"
+    host, _, port = server.host.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(sent.encode("latin-1"))
+        status = connection.makefile("rb").readline().split()[1]
+    assert status in (b"400", b"404")
+    assert person.next()["left"] == 3
+
+
 def test_a_standing_object_that_was_answered_is_not_asked_again(
     asked: list[Question], tmp_path: Path
 ) -> None:
@@ -173,3 +212,13 @@ def test_answers_survive_a_power_cut_within_a_line(asked: list[Question], tmp_pa
     path.write_bytes(path.read_bytes()[:-9])
     Answers(path).give(asked[2], "n")
     assert [Answers(path).of(question) for question in asked] == ["v", None, "n"]
+
+
+def test_lines_that_are_no_answers_are_counted_and_do_not_count(
+    asked: list[Question], tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b'junk\n[1]\n{"members": [], "answer": "p"}\n\xff\xfe\n{"mem')
+    Answers(path).give(asked[0], "v")
+    answers = Answers(path)
+    assert (answers.unreadable, answers.of(asked[0])) == (4, "v")

@@ -58,6 +58,19 @@ def test_weights_of_another_plan_are_refused(
     assert "is of another training" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_what_is_no_checkpoint_is_named(
+    data: Path, tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "weights.pt"
+    if content is None:
+        train(data, weights, 1)
+        content = weights.read_bytes()[:-1000]  # cut off
+    weights.write_bytes(content)
+    assert train(data, weights, 1) == 1
+    assert f"{weights} is no checkpoint of a training" in capsys.readouterr().err
+
+
 def test_a_damaged_picture_is_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(data, copy)
