@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import errno
 import getpass
 import hashlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 
-from edge_agent.errors import EdgeAgentError, EvidenceError
+from edge_agent.errors import EdgeAgentError, EvidenceError, UsageError
+from edge_agent.printable import printable
 
+REPORT_EVERY = 20
+"""Frames after which an export tells the agent: a kill costs the report of so many, not of all."""
+LARGEST_BYTES = 2 << 20  # of a sealed frame
 MANIFEST = "manifest.csv"
 COLUMNS = (
     *("file", "sha256", "width", "height", "place", "light"),  # as the manifest of training/ names them
@@ -48,17 +55,35 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     """Read and removed with the agent's rights, written with those of the caller: who owns the state
     directory can put a link in the place of a file."""
     from edge_agent import config
+
+    settings = config.load(args.config, no_secrets=True)
+    state_dir, gateway = settings.state_dir, settings.gateway.id
+    if not args.folder.is_dir():
+        raise UsageError(f"there is no folder {args.folder}: is the medium mounted? Nothing was copied")
+    target, by = args.folder / gateway, args.by or getpass.getuser()
+    target.mkdir(exist_ok=True)
+    moved: list[str] = []  # ids of their collections
+    reported = 0
+    try:
+        for event_id in _move(state_dir, target):
+            moved.append(event_id)
+            if len(moved) - reported >= REPORT_EVERY:
+                _leave_word(state_dir, moved[reported:], by)
+                reported = len(moved)
+    finally:  # also when the medium is full: what is on it has left the gateway
+        _leave_word(state_dir, moved[reported:], by)
+        out.write(f"{gateway}: {len(moved)} frames copied to {target} and removed from the gateway\n")
+    return 0
+
+
+def _move(state_dir: Path, target: Path) -> Iterator[str]:
+    """The collection's id of each frame that is on the medium, and on the gateway no more."""
     from edge_agent.device.privileges import as_agent
     from edge_agent.evidence.names import MediaName
     from edge_agent.state_file import read_bounded
 
-    settings = config.load(args.config, no_secrets=True)
-    state_dir, gateway = settings.state_dir, settings.gateway.id
-    target = args.folder / gateway
-    target.mkdir(parents=True, exist_ok=True)
     with as_agent(state_dir):
         paths = sorted((state_dir / "collect/media").glob("*/*.sealed"))
-    count, event_id = 0, ""
     for path in paths:
         if (name := MediaName.parsed(path)) is None:
             continue
@@ -70,30 +95,35 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         _write(target / f"{name.camera}_{name.day}_{path.name}", sealed)
         with as_agent(state_dir):
             path.unlink(missing_ok=True)
-        count, event_id = count + 1, name.event_id
-    if count:
-        with as_agent(state_dir):
-            _leave_word(state_dir / "collect", event_id, count, args.by or getpass.getuser())
-    out.write(f"{gateway}: {count} frames copied to {target} and removed from the gateway\n")
-    return 0
+        yield name.event_id
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Returns when it is on the medium."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Returns when it is on the medium; leaves no part of it there."""
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
 
 
-def _leave_word(folder: Path, event_id: str, count: int, by: str) -> None:
-    """For the agent, which reports it in its signed chain of events."""
+def _leave_word(state_dir: Path, moved: list[str], by: str) -> None:
+    """For the agent, which reports it in its signed chain of events. ``moved``: each frame's collection."""
     from edge_agent.collection.record import EXPORTED_FILE, Exported
+    from edge_agent.device.privileges import as_agent
     from edge_agent.state_file import read_record, write_record
 
-    before = read_record(folder / EXPORTED_FILE, Exported)
-    earlier = before.frames if before is not None and before.event_id == event_id else 0
-    write_record(folder / EXPORTED_FILE, Exported(event_id, earlier + count, by))
+    if not moved:
+        return
+    path, event_id = state_dir / "collect" / EXPORTED_FILE, moved[-1]
+    with as_agent(state_dir):
+        before = read_record(path, Exported)
+        earlier = before.frames if before is not None and before.event_id == event_id else 0
+        write_record(path, Exported(event_id, earlier + len(moved), by))
 
 
 # --- at the centre ---
@@ -102,20 +132,17 @@ def _leave_word(folder: Path, event_id: str, count: int, by: str) -> None:
 def _open(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.evidence.seal import SealError, WrongKey, unseal
 
-    try:
-        key = args.key.read_bytes()
-    except OSError as error:
-        raise EvidenceError(f"{args.key} cannot be read: {error.strerror}") from error
+    key = _key_of(args.key)
     rows = _rows_of(args.out / MANIFEST)
     opened = others = failed = 0
     for path in _sealed(args.paths):
         try:
-            row = _opened(unseal(path.read_bytes(), key), args.out)
-        except WrongKey:
+            row = _opened(unseal(_content(path), key), args.out, rows)
+        except (WrongKey, _TooLarge):
             others += 1
         except (SealError, OSError) as error:
             failed += 1
-            out.write(f"{path}: {error}\n")
+            out.write(f"{printable(str(path))}: {printable(_reason(error))}\n")
         except EdgeAgentError:  # evidence that is sealed to the same key
             others += 1
         else:
@@ -135,30 +162,78 @@ def _sealed(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _opened(jpeg: bytes, folder: Path) -> dict[str, Any]:
-    """The picture as a file, and its row. What it says of itself was checked: it becomes a path."""
+class _TooLarge(EdgeAgentError):
+    """Than any frame: a clip of evidence, say."""
+
+
+def _content(path: Path) -> bytes:
+    """Raises _TooLarge, OSError: for a pipe, too, which would block."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a plain file")
+    if found.st_size > LARGEST_BYTES:
+        raise _TooLarge(str(path))
+    return path.read_bytes()
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _key_of(path: Path) -> bytes:
+    """Said once what is wrong with it, not for each file."""
+    from edge_agent.evidence.seal import NotSealed, SealError, unseal
+
+    try:
+        key = path.read_bytes()
+        with contextlib.suppress(NotSealed):
+            unseal(b"", key)
+    except (OSError, SealError) as error:
+        raise EvidenceError(f"{path}: {_reason(error)}; nothing was opened") from error
+    return key
+
+
+def _opened(jpeg: bytes, folder: Path, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The picture as a file, and its row. What it says of itself was checked: it becomes a path.
+
+    Anybody can seal to a public key, so a picture never replaces another one of ``rows``.
+    """
     from edge_agent.collection.frame_file import note_of
 
-    note = note_of(jpeg)
-    place = f"{note.gateway}-{note.camera}"
-    file = f"{place}/{note.time.translate(str.maketrans('', '', '-:.'))}.jpg"
+    note, digest = note_of(jpeg), hashlib.sha256(jpeg).hexdigest()
+    place, moment = f"{note.gateway}-{note.camera}", note.time.translate(str.maketrans("", "", "-:."))
+    file = f"{place}/{moment}.jpg"
+    if file in rows and rows[file]["sha256"] != digest:
+        file = f"{place}/{moment}-{digest[:16]}.jpg"
     (folder / place).mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(jpeg)
-    digest = hashlib.sha256(jpeg).hexdigest()
     return {**msgspec.to_builtins(note), "file": file, "sha256": digest, "place": place}
 
 
 def _rows_of(manifest: Path) -> dict[str, dict[str, Any]]:
-    """Of an earlier run, by file."""
+    """Of an earlier run, by file. Raises EvidenceError for a manifest that was made or changed otherwise."""
     try:
         with manifest.open(encoding="utf-8", newline="") as file:
-            return {row["file"]: row for row in csv.DictReader(file)}
+            reader = csv.DictReader(file)
+            rows = list(reader)
     except FileNotFoundError:
         return {}
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise EvidenceError(f"{manifest} cannot be read: {error}; nothing was opened") from error
+    known = set(reader.fieldnames or COLUMNS) == set(COLUMNS)
+    if not known or any(None in row or None in row.values() for row in rows):
+        raise EvidenceError(
+            f"{manifest} has other columns than this command writes, or is cut off; nothing was opened: move "
+            "it away or give another --out"
+        )
+    return {row["file"]: row for row in rows}
 
 
 def _write_rows(manifest: Path, rows: dict[str, dict[str, Any]]) -> None:
-    with manifest.open("w", encoding="utf-8", newline="") as file:
+    """In one step: a kill in between leaves the rows of before."""
+    fresh = manifest.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows[name] for name in sorted(rows))
+    fresh.replace(manifest)

@@ -75,7 +75,7 @@ class Collector:
         self._keep_free = settings.storage.keep_free
         self._folder = settings.state_dir / FOLDER
         storage = Storage(collect.max_bytes, collect.keep_days, self._keep_free)
-        self._store = MediaStore(self._folder, storage, clock, clock_synced)
+        self._store = MediaStore(self._folder, storage, clock, clock_synced, log_name="collect")
         self._offers = FrameOffers(settings.gateway.id, clock_synced)
         self._clock = clock
         self._events = events
@@ -176,9 +176,10 @@ class Collector:
         """Take no more; with ``delete`` no frame stays on the disk. Raises ``StorageError``."""
         with self._lock:
             self._stop_taking("command")
-            if delete and self._record is not None:
-                for path in self._store.files_of(self._record.event_id):
+            if delete:
+                for path in self._store.files():  # also those of a collection whose record was lost
                     self._store.discard(path)
+            if delete and self._record is not None:
                 self._review(self._record)
 
     def health(self) -> CollectionHealth | None:

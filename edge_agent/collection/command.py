@@ -58,7 +58,7 @@ class Collect:
         except StorageError as error:
             raise Failed(f"no more frames are taken, but some are not deleted: {error}") from error
         if record is None:
-            return Outcome("nothing was collected")
+            return Outcome("no collection is known" + ("; what was on the disk is deleted" if delete else ""))
         kept = (
             "its frames are deleted"
             if delete

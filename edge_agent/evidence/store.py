@@ -43,8 +43,14 @@ class MediaStore:
     command line does not. ``clock_synced``: whether wall time can be trusted now (``ClockSync.synced``)."""
 
     def __init__(
-        self, folder: Path, storage: Storage, clock: Clock, clock_synced: Callable[[], bool] = lambda: True
+        self,
+        folder: Path,
+        storage: Storage,
+        clock: Clock,
+        clock_synced: Callable[[], bool] = lambda: True,
+        log_name: str = "evidence",
     ) -> None:
+        self._log_name = log_name
         self._media = folder / "media"
         self._holds = Holds(folder / "holds", clock)
         self._storage = storage
@@ -64,7 +70,7 @@ class MediaStore:
             try:
                 for path in self._media.glob(f"*/*{PART}"):
                     path.unlink(missing_ok=True)
-                    log.info("evidence: %s was not finished, removed", path.name)
+                    log.info("%s: %s was not finished, removed", self._log_name, path.name)
                 self._shelf = read_shelf(self._media)
             except OSError as error:
                 self._fail(error)
@@ -111,7 +117,7 @@ class MediaStore:
         return path
 
     def discard(self, path: Path) -> None:
-        """Remove one of ``files_of`` before its time; it may be gone already. Raises ``StorageError``."""
+        """Remove one of ``files`` before its time; it may be gone already. Raises ``StorageError``."""
         with self._lock:
             found = next((each for each in self._shelf if self._media / each.name.path == path), None)
             try:
@@ -152,6 +158,10 @@ class MediaStore:
             )
 
     # --- any process ---
+
+    def files(self) -> tuple[Path, ...]:
+        """All media, oldest first."""
+        return tuple(sorted(path for path in self._media.glob("*/*") if MediaName.parsed(path) is not None))
 
     def files_of(self, event_id: str) -> tuple[Path, ...]:
         """All media of an event, oldest first. Raises ``StorageError`` for what is no id."""
@@ -257,7 +267,7 @@ class MediaStore:
 
     def _tell(self, why: str) -> None:
         if self._degraded is None:
-            log.error("evidence: %s; events go on without clips and pictures on the box", why)
+            log.error("%s: %s; nothing is stored there meanwhile, events go on", self._log_name, why)
             self._next_mono = self._clock.monotonic() + PROBE_S
         self._degraded = why
 
@@ -271,7 +281,7 @@ class MediaStore:
                 return
             self._refused = None
         if self._degraded is not None:
-            log.warning("evidence: media are stored again")
+            log.warning("%s: files are stored again", self._log_name)
         self._degraded = None
 
 

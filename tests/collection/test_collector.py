@@ -120,6 +120,18 @@ def test_another_one_is_refused_while_frames_are_on_the_gateway(tmp_path: Path) 
         box.ask(cameras=["cam-1"])
 
 
+def test_frames_whose_collection_is_forgotten_can_still_be_deleted(tmp_path: Path) -> None:
+    with box_in(tmp_path) as box:
+        box.ask(cameras=["cam-1"])
+        box.show("cam-1")
+    (tmp_path / "state/collect/collection.json").write_bytes(b'{"event_id": "coll')  # a worn card
+    with box_in(tmp_path) as box:
+        assert len(box.files) == 1
+        answer = box.ask("collect-2", for_s=0, delete=True)
+        assert answer.text == "no collection is known; what was on the disk is deleted"
+        assert box.files == []
+
+
 def test_it_goes_on_after_a_power_cut_and_no_clock_that_jumps_prolongs_it(tmp_path: Path) -> None:
     clock = HandClock()
     with box_in(tmp_path, clock) as box:
