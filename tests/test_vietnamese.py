@@ -16,10 +16,13 @@ from edge_agent.device.status_words import STATUS
 from edge_agent.doctor.aim import words as aim
 from edge_agent.doctor.words import WORDS
 from edge_agent.doctor.words.report import REPORT
+from edge_agent.onvif.configure import Outcome
+from edge_agent.onvif.found import State
+from edge_agent.onvif.words import CAMERAS
 
 ROOT = Path(edge_agent.__file__).parents[1]
 TERMS = ROOT / "docs/reference/vi-terms.md"
-COMMAND_LINE = (STATUS,)
+COMMAND_LINE = (STATUS, CAMERAS)
 VIETNAMESE = re.compile(
     "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
 )
@@ -137,6 +140,10 @@ def test_the_command_line_says_the_same_in_both_languages() -> None:
         for key, (english, ours) in table.items():
             assert fields(ours) == fields(english), key
             assert bool(ours) == bool(english), key
+
+
+def test_every_state_of_a_camera_and_every_outcome_has_a_name() -> None:
+    assert {f"state-{each}" for each in State} | {f"outcome-{each}" for each in Outcome} <= set(CAMERAS)
 
 
 def test_status_and_console_call_a_state_of_a_camera_the_same() -> None:

@@ -9,6 +9,8 @@ import argparse
 from pathlib import Path
 from typing import TextIO
 
+from edge_agent.languages import add_lang
+
 STATE_DIR = Path("/var/lib/edge-agent")
 
 
@@ -24,6 +26,7 @@ def add_commands(cameras: argparse.ArgumentParser, default_config: Path) -> None
         help="ask each of its addresses too, at most a /22: finds cameras "
         "whose ONVIF is off, and passes a firewall that drops answers to multicast",
     )
+    add_lang(discover)
     discover.add_argument("--json", action="store_true")
     discover.add_argument("--choose", metavar="1,2|all", help="numbers of the list, or addresses")
     discover.add_argument(
@@ -37,6 +40,7 @@ def add_commands(cameras: argparse.ArgumentParser, default_config: Path) -> None
         "configure", help="set a camera's sub-stream, clock and NTP as the agent needs them, after asking"
     )
     configure.add_argument("camera", help="its id in the configuration")
+    add_lang(configure)
     configure.add_argument("--config", type=Path, default=default_config, help="default: %(default)s")
     configure.add_argument(
         "--yes", action="store_true", help="do it without asking; else only shown, if nobody can be asked"

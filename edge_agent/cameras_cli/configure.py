@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 from datetime import timedelta
@@ -16,6 +17,7 @@ from edge_agent.config.addresses import host_of
 from edge_agent.device.clock_sync import read_kernel_sync
 from edge_agent.device.privileges import become_agent
 from edge_agent.errors import CameraSetupError
+from edge_agent.languages import Lang, default_lang, named, say
 from edge_agent.onvif.configure import Outcome, apply, plan, read
 from edge_agent.onvif.listing import write_plan, write_results
 from edge_agent.onvif.panel import Site
@@ -23,10 +25,12 @@ from edge_agent.onvif.panels import open_panel
 from edge_agent.onvif.probing import Ports, ask_onvif
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import Web
+from edge_agent.onvif.words import CAMERAS
 from edge_agent.secrets import masked
 
 
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:
+    lang = args.lang or default_lang(os.environ)
     own_login = login_of(args)
     settings = config.load(args.config, no_secrets=own_login is not None)
     camera = next((each for each in settings.cameras if each.id == args.camera), None)
@@ -46,40 +50,43 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
         base = f"http://{host}" if args.port == 80 else f"http://{host}:{args.port}"
         panel, vendor = open_panel(web, base, _device_url(host, base), clock, login)
         plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())
-        out.write(f"{camera.id}  {host}  {vendor}, by {panel.name}\n")
-        write_plan(plan_, out)
-        _write_hint(ntp, host, out)
+        brand = named(CAMERAS, "vendor", vendor, lang)
+        out.write(
+            say(CAMERAS, "by-panel", lang, id=camera.id, host=host, vendor=brand, name=panel.name) + "\n"
+        )
+        write_plan(plan_, out, lang)
+        _write_hint(ntp, host, out, lang)
         if not plan_.changes:
-            out.write("  nothing to change\n")
+            out.write(f"  {say(CAMERAS, 'nothing-to-change', lang)}\n")
             return 0
-        if not _agreed(args.yes, camera.id, out):
+        if not _agreed(args.yes, camera.id, out, lang):
             return 0
         results, errors = apply(plan_, panel, camera.url, site, ntp, threading.Event().wait)
-    out.write("read back from the camera:\n")
-    write_results(results, errors, out)
+    out.write(f"{say(CAMERAS, 'read-back', lang)}\n")
+    write_results(results, errors, out, lang)
     return 0 if all(result.outcome is Outcome.DONE for result in results) and not errors else 1
 
 
-def _write_hint(ntp: str | None, host: str, out: TextIO) -> None:
+def _write_hint(ntp: str | None, host: str, out: TextIO, lang: Lang) -> None:
     """Print a note if the time server does not answer, or if the gateway itself could be it."""
     if ntp is not None:
         if not gives_time(ntp):
-            out.write(f"  note: no NTP server answers this box at {ntp}\n")
+            out.write(f"  {say(CAMERAS, 'ntp-silent', lang, server=ntp)}\n")
     elif (own := own_address(host)) is not None and gives_time(own):
-        out.write(f"  note: this box gives the time at {own}: --ntp has the camera follow it\n")
+        out.write(f"  {say(CAMERAS, 'ntp-here', lang, address=own)}\n")
 
 
-def _agreed(yes: bool, camera_id: str, out: TextIO) -> bool:
+def _agreed(yes: bool, camera_id: str, out: TextIO, lang: Lang) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        out.write("  nothing was changed: --yes does it\n")
+        out.write(f"  {say(CAMERAS, 'nothing-without-yes', lang)}\n")
         return False
     out.flush()
-    answer = asked(f"Change these on {camera_id}? Its pictures break off for some seconds. [y/N] ")
+    answer = asked(say(CAMERAS, "agree", lang, camera=camera_id))
     if answer.lower() in ("y", "yes"):
         return True
-    out.write("  nothing was changed\n")
+    out.write(f"  {say(CAMERAS, 'nothing-changed', lang)}\n")
     return False
 
 

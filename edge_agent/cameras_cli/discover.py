@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from functools import partial
 from typing import TextIO
 
 from edge_agent import config
@@ -11,11 +13,13 @@ from edge_agent.cameras_cli.known import Known
 from edge_agent.clock import SystemClock, rfc3339
 from edge_agent.device.privileges import as_agent, become_agent
 from edge_agent.errors import CameraSetupError
+from edge_agent.languages import Lang, default_lang, named, say
 from edge_agent.onvif.discover import Discovery, Search
 from edge_agent.onvif.drop_in import chosen, with_ids, write
 from edge_agent.onvif.found import Found, State
 from edge_agent.onvif.listing import write_json, write_list
 from edge_agent.onvif.probing import parse_subnet
+from edge_agent.onvif.words import CAMERAS
 from edge_agent.secrets import Credentials
 
 
@@ -31,37 +35,39 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
         picked = chosen(found, args.choose) if args.choose else found
         if login is not None:
             found = [discovery.log_in(camera, login) if camera in picked else camera for camera in found]
-    (write_json if args.json else write_list)(found, known.ids_by_host(), out)
+    lang = args.lang or default_lang(os.environ)
+    if args.json:
+        write_json(found, known.ids_by_host(), out)
+    else:
+        write_list(found, known.ids_by_host(), out, lang)
     if not found:
-        progress(_nothing(args.subnet))
+        progress(say(CAMERAS, "none-found" if args.subnet else "none-by-multicast", lang))
     if args.write is not None:
-        words = args.choose or asked("Which ones are written (1,2 or all)? ")
-        _write(args, chosen(found, words), login, known)
+        words = args.choose or asked(say(CAMERAS, "which", lang))
+        _write(args, chosen(found, words), login, known, lang)
     return 0 if found else 1
 
 
-def _nothing(subnet: str | None) -> str:
-    if subnet:
-        return "no camera found: is this box on the cameras' network, and are they powered?"
-    return (
-        "no camera found by multicast: a firewall on this box drops the answers to it, and a camera whose "
-        "ONVIF is off does not answer; --subnet 10.0.0.0/24 asks each address"
-    )
+def _tell(lang: Lang, key: str, **figures: object) -> None:
+    progress(say(CAMERAS, key, lang, **figures))
 
 
-def _write(args: argparse.Namespace, picked: list[Found], login: Credentials | None, known: Known) -> None:
+def _write(
+    args: argparse.Namespace, picked: list[Found], login: Credentials | None, known: Known, lang: Lang
+) -> None:
+    tell = partial(_tell, lang)
     if args.write.suffix != ".yaml":
         raise CameraSetupError(f"{args.write}: a drop-in ends in .yaml")
     here = known.without(args.write)
     new = []
     for camera in picked:
         if id_ := here.ids_by_host().get(camera.host):
-            progress(f"{camera.host}: configured already as {id_}; left as it is")
+            tell("configured-already", host=camera.host, id=id_)
         elif camera.state is State.LOGIN_REFUSED:
             # The agent would go on trying a wrong password until the account is locked.
-            progress(f"{camera.host}: not written, because it refuses this login")
+            tell("refuses-login", host=camera.host)
         elif not camera.streams:
-            progress(f"{camera.host}: not written, because no stream of it is known ({camera.state})")
+            tell("no-stream", host=camera.host, state=named(CAMERAS, "state", camera.state, lang))
         else:
             new.append(camera)
     if not new:
@@ -75,8 +81,8 @@ def _write(args: argparse.Namespace, picked: list[Found], login: Credentials | N
 
     at = rfc3339(SystemClock().now())
     for path in write(args.write, entries, login, config=args.config, at=at, force=args.force, check=check):
-        progress(f"written: {path}")
+        tell("written", path=path)
     if login is None:
-        progress("no login is in it: without --username the cameras must let everybody watch")
+        tell("no-login")
     if in_force:
-        progress("edge-agent reload takes it over; a service needs a restart to see new passwords")
+        tell("reload")

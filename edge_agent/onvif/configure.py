@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from edge_agent.errors import CameraSetupError
 from edge_agent.onvif.panel import ClockSettings, Panel, Site, StreamSettings, StreamWish
-from edge_agent.onvif.text import duration
 from edge_agent.onvif.vendors import Vendor
+from edge_agent.onvif.words import Fact, fact
 
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0
@@ -23,11 +24,9 @@ RIGHT_CLOCK_S = 3.0
 NTP_LOOKS, NTP_LOOK_S = 4, 3.0
 """So often, and so far apart, the clock is read until NTP has set it."""
 
-_SMART = {
-    Vendor.HIKVISION: "Configuration > Video/Audio > Video: H.264+ / H.265+ (Smart Codec) off",
-    Vendor.DAHUA: "Setting > Camera > Video: Smart Codec off",
-    Vendor.OTHER: "its video settings: smart codec, H.264+, H.265+, Zipstream or the like off",
-}
+_SMART = {Vendor.HIKVISION: "smart-hikvision", Vendor.DAHUA: "smart-dahua", Vendor.OTHER: "smart-other"}
+
+Facts = tuple[Fact, ...]
 
 
 class Step(StrEnum):
@@ -55,16 +54,16 @@ class Now:
 class Change:
     step: Step
     what: str
-    before: str
-    after: str
+    before: Facts
+    after: Facts
     reached: Callable[[Now], bool]
-    shown: Callable[[Now], str]
+    shown: Callable[[Now], Facts]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     changes: tuple[Change, ...]
-    by_hand: tuple[str, ...]  # what cannot be done from here, and where to click
+    by_hand: tuple[Fact, ...]  # what cannot be done from here, and where to click
     wish: StreamWish
 
 
@@ -72,7 +71,7 @@ class Plan:
 class Result:
     change: Change
     outcome: Outcome
-    now: str
+    now: Facts
 
 
 def read(panel: Panel, url: str, site: Site) -> Now:
@@ -82,7 +81,8 @@ def read(panel: Panel, url: str, site: Site) -> Now:
 def plan(now: Now, panel: Panel, vendor: Vendor, ntp: str | None, clock_trusted: bool) -> Plan:
     """``ntp``: the server that it is to follow, None: as it is. Without ``clock_trusted`` the box does not
     know the time itself, and sets no clock."""
-    stream, by_hand = now.stream, []
+    stream = now.stream
+    by_hand: list[Fact] = []
     gov_length = wanted_gov_length(stream)
     changes = [
         *_codec(stream),
@@ -91,18 +91,16 @@ def plan(now: Now, panel: Panel, vendor: Vendor, ntp: str | None, clock_trusted:
         *_ntp(now.clock, ntp),
     ]
     if stream.smart is None:
-        by_hand.append(f"smart codec is not in {panel.name}: look at {_SMART[vendor]}")
+        by_hand.append(fact(_SMART[vendor], name=panel.name))
     clock = _clock(now.clock)
     if clock and ntp is None and now.clock.ntp:
-        by_hand.append(
-            f"its clock is wrong although it follows NTP ({now.clock.ntp_server}): is that reachable?"
-        )
+        by_hand.append(fact("ntp-not-reached", server=now.clock.ntp_server))
     elif clock and not clock_trusted and ntp is None:
-        by_hand.append("its clock is wrong, but this box's own is not synchronised yet: try again later")
+        by_hand.append(fact("own-clock"))
     else:
         changes += clock
         if clock and ntp is None:
-            by_hand.append("without --ntp SERVER its clock will drift away again")
+            by_hand.append(fact("will-drift"))
     return Plan(tuple(changes), tuple(by_hand), StreamWish(gov_length))
 
 
@@ -133,7 +131,7 @@ def apply(
             after = read(panel, url, site)
     except CameraSetupError as error:
         errors.append(f"what it is set to now could not be read: {error}")
-        return [Result(change, Outcome.NOT_DONE, "unknown") for change in plan_.changes], errors
+        return [Result(change, Outcome.NOT_DONE, (fact("unknown"),)) for change in plan_.changes], errors
     return [_judged(change, after, tried) for change in plan_.changes], errors
 
 
@@ -177,23 +175,32 @@ def _codec(stream: StreamSettings) -> list[Change]:
         Change(
             Step.STREAM,
             "codec",
-            stream.codec or "unknown",
-            "H264",
+            _codec_facts(stream),
+            (fact("value", value="H264"),),
             lambda now: now.stream.codec == "H264",
-            lambda now: now.stream.codec,
+            lambda now: _codec_facts(now.stream),
         )
     ]
+
+
+def _codec_facts(stream: StreamSettings) -> Facts:
+    return (fact("value", value=stream.codec) if stream.codec else fact("unknown"),)
+
+
+def _pictures(count: int | None, seconds: float | None) -> Facts:
+    if seconds:
+        return (fact("pictures-s", count=str(count), seconds=seconds),)
+    return (fact("pictures", count=str(count)),)
 
 
 def _keyframes(stream: StreamSettings, gov_length: int | None) -> list[Change]:
     if gov_length is None:
         return []
 
-    def shown(now: Now) -> str:
-        seconds = now.stream.keyframe_s
-        return f"{now.stream.gov_length} pictures" + (f" ({seconds:g} s)" if seconds else "")
+    def shown(now: Now) -> Facts:
+        return _pictures(now.stream.gov_length, now.stream.keyframe_s)
 
-    after = f"{gov_length} pictures" + (f" ({gov_length / stream.fps:g} s)" if stream.fps else "")
+    after = _pictures(gov_length, gov_length / stream.fps if stream.fps else None)
     return [
         Change(
             Step.STREAM,
@@ -213,10 +220,10 @@ def _smart(stream: StreamSettings) -> list[Change]:
         Change(
             Step.STREAM,
             "smart codec",
-            "on",
-            "off",
+            (fact("on"),),
+            (fact("off"),),
             lambda now: now.stream.smart is False,
-            lambda now: {True: "on", False: "off", None: "unknown"}[now.stream.smart],
+            lambda now: (fact({True: "on", False: "off", None: "unknown"}[now.stream.smart]),),
         )
     ]
 
@@ -225,15 +232,18 @@ def _ntp(clock: ClockSettings, server: str | None) -> list[Change]:
     if server is None or (clock.ntp and clock.ntp_server == server):
         return []
 
-    def shown(now: Now) -> str:
-        return now.clock.ntp_server if now.clock.ntp else f"not used ({now.clock.ntp_server or 'none'})"
+    def shown(now: Now) -> Facts:
+        followed = now.clock.ntp_server
+        if now.clock.ntp:
+            return (fact("value", value=followed),)
+        return (fact("ntp-unused", server=followed) if followed else fact("ntp-none"),)
 
     return [
         Change(
             Step.NTP,
             "NTP server",
             shown(Now(_NO_STREAM, clock)),
-            server,
+            (fact("value", value=server),),
             lambda now: now.clock.ntp and now.clock.ntp_server == server,
             shown,
         )
@@ -244,21 +254,21 @@ def _clock(clock: ClockSettings) -> list[Change]:
     if _is_right(clock):
         return []
 
-    def shown(now: Now) -> str:
+    def shown(now: Now) -> Facts:
         offset_s = now.clock.offset_s
-        words = []
+        wrong = []
         if abs(offset_s) > RIGHT_CLOCK_S:
-            words.append(f"{duration(abs(offset_s))} {'ahead' if offset_s > 0 else 'behind'}")
+            wrong.append(fact("ahead" if offset_s > 0 else "behind", span=timedelta(seconds=abs(offset_s))))
         if now.clock.zone_wrong:
-            words.append("wrong time zone")
-        return ", ".join(words) or "right"
+            wrong.append(fact("zone"))
+        return tuple(wrong) or (fact("right"),)
 
     return [
         Change(
             Step.CLOCK,
             "clock",
             shown(Now(_NO_STREAM, clock)),
-            "right",
+            (fact("right"),),
             lambda now: _is_right(now.clock),
             shown,
         )

@@ -24,6 +24,7 @@ from edge_agent.onvif.soap import DEVICE_PATH, NotOnvif, Onvif, Profile
 from edge_agent.onvif.text import clean
 from edge_agent.onvif.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
 from edge_agent.onvif.web import LoginRefused, NoAnswer, Web
+from edge_agent.onvif.words import Fact, fact
 from edge_agent.secrets import Credentials
 
 AT_ONCE = 8
@@ -85,9 +86,11 @@ class Discovery:
                     return found
                 return _told_by_onvif(found, Onvif(web, found.device_url, self._clock, login))
         except (LoginRefused, LoginsUsedUp) as error:
-            return replace(found, state=State.LOGIN_REFUSED, advice=(*found.advice, str(error)))
+            return replace(
+                found, state=State.LOGIN_REFUSED, advice=(*found.advice, fact("error", error=str(error)))
+            )
         except CameraSetupError as error:
-            return replace(found, advice=(*found.advice, f"{error}; the streams are those of the template"))
+            return replace(found, advice=(*found.advice, fact("template-streams", error=str(error))))
 
     def _sadp(self, addresses: Sequence[str], where: Search) -> list[SadpDevice]:
         try:
@@ -119,7 +122,7 @@ class Discovery:
                 found = _with_fingerprint(found, web, base)
         speaks_rtsp, challenge = _ask_rtsp(host, ports.rtsp)
         if found.vendor is Vendor.OTHER and (vendor := vendor_of_challenge(challenge)) is not Vendor.OTHER:
-            found = replace(found, vendor=vendor, guessed=(*found.guessed, "vendor by its RTSP answer"))
+            found = replace(found, vendor=vendor, guessed=(*found.guessed, fact("vendor-by-rtsp")))
         return _judged(found, speaks_rtsp, ports)
 
     def _with_onvif(self, found: Found, web: Web, device_url: str) -> Found:
@@ -129,8 +132,8 @@ class Discovery:
             if found.device_url is None:
                 return found
             # It announced itself, and yet does not answer as it should.
-            return replace(found, device_url=None, advice=(*found.advice, str(error)))
-        known = (*found.known, "answers ONVIF")
+            return replace(found, device_url=None, advice=(*found.advice, fact("error", error=str(error))))
+        known = (*found.known, fact("answers-onvif"))
         state = found.state if found.state is State.NOT_ACTIVATED else State.READY
         return replace(found, device_url=device_url, clock=clock, state=state, known=known)
 
@@ -146,13 +149,13 @@ def _told_by_vendor(found: Found, panel: Panel, vendor: Vendor) -> Found:
         except (LoginRefused, LoginsUsedUp):
             raise
         except CameraSetupError as error:
-            advice.append(f"its {kind} stream: {error}")
+            advice.append(fact(f"error-{kind}", error=str(error)))
             continue
         stream = Stream(
             kind, url, True, told.width, told.height, told.codec, told.fps, told.keyframe_s, told.smart
         )
         streams.append(stream)
-    known = (*found.known, f"model and streams by {panel.name}")
+    known = (*found.known, fact("told-by", name=panel.name))
     return replace(
         found, vendor=vendor, model=model, known=known, streams=tuple(streams), advice=tuple(advice)
     )
@@ -171,12 +174,12 @@ def _told_by_onvif(found: Found, onvif: Onvif) -> Found:
     streams = [_stream(kind, profile, onvif) for kind, profile in _main_and_sub(onvif.profiles())]
     advice = [*found.advice]
     if len(streams) == 1:
-        advice.append("it has no sub-stream: switch it on in the camera, the main stream costs much CPU")
+        advice.append(fact("no-sub-stream"))
     return replace(
         found,
         vendor=vendor if vendor is not Vendor.OTHER else found.vendor,
         model=" ".join(dict.fromkeys(word for word in (maker, model) if word)) or found.model,
-        known=(*found.known, "model and streams by ONVIF"),
+        known=(*found.known, fact("told-by", name="ONVIF")),
         streams=tuple(streams),
         advice=tuple(advice),
     )
@@ -191,19 +194,20 @@ def _base(host: str, told: OnvifDevice | None, port: int) -> str:
 
 def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Found:
     """What it said in the search."""
-    vendor, model, known = Vendor.OTHER, "", []
+    vendor, model = Vendor.OTHER, ""
+    known: list[Fact] = []
     if told is not None:
         vendor = vendor_of(told.name, told.hardware)
         words = [word for word in (told.name, told.hardware) if word]
         model = words[0] if len(words) == 2 and words[1] in words[0] else " ".join(dict.fromkeys(words))
-        known.append("announces itself by WS-Discovery")
+        known.append(fact("announces"))
     state = State.NOT_SURE
     if sadp is not None:
         vendor, model = Vendor.HIKVISION, sadp.model or model
-        known.append("answers Hikvision's search (SADP)")
+        known.append(fact("answers-sadp"))
         if sadp.activated is False:
             state = State.NOT_ACTIVATED
-            known.append("says that it is not activated")
+            known.append(fact("not-activated"))
     return Found(host, state, vendor, model, tuple(known), device_url=told.device_url if told else None)
 
 
@@ -217,9 +221,9 @@ def _with_activation(found: Found, web: Web, base: str) -> Found:
     if root is None or not root.tag.endswith("ActivateStatus"):
         return found
     words = {(element.text or "").strip().lower() for element in root.iter()}
-    found = replace(found, vendor=Vendor.HIKVISION, known=(*found.known, "answers as Hikvision (ISAPI)"))
+    found = replace(found, vendor=Vendor.HIKVISION, known=(*found.known, fact("answers-isapi")))
     if words & {"false", "inactive", "notactivated"}:
-        known = tuple(dict.fromkeys((*found.known, "says that it is not activated")))
+        known = tuple(dict.fromkeys((*found.known, fact("not-activated"))))
         return replace(found, state=State.NOT_ACTIVATED, known=known)
     return found
 
@@ -235,7 +239,7 @@ def _with_fingerprint(found: Found, web: Web, base: str) -> Found:
             continue
         vendor = vendor_of_challenge(answer.challenge)
         if vendor is of:
-            return replace(found, vendor=of, guessed=(*found.guessed, "vendor by how it asks for a login"))
+            return replace(found, vendor=of, guessed=(*found.guessed, fact("vendor-by-login")))
     return found
 
 
@@ -258,24 +262,17 @@ def _judged(found: Found, speaks_rtsp: bool, ports: Ports) -> Found | None:
         for kind, url in template_urls(found.vendor, found.host, ports.rtsp).items()
     )
     if found.state is State.NOT_ACTIVATED:
-        advice = (
-            "it has no password yet: give it one on its web page or with the vendor's tool, then search again"
-        )
-        return replace(found, advice=(*found.advice, advice))
+        return replace(found, advice=(*found.advice, fact("set-password")))
     if found.state is State.READY:
         return replace(found, streams=templates)
     if found.vendor is not Vendor.OTHER:
-        guessed = (*found.guessed, "ONVIF is off, or on another port")
+        guessed = (*found.guessed, fact("onvif-off"))
         if found.vendor is Vendor.DAHUA:
-            guessed = (*guessed, "or not initialised: Dahua does not tell that without a login")
-        advice = (
-            "ONVIF does not answer: switch it on in the camera's network settings, or use the template's URLs"
-        )
-        return replace(
-            found, state=State.ONVIF_OFF, streams=templates, guessed=guessed, advice=(*found.advice, advice)
-        )
+            guessed = (*guessed, fact("or-not-initialised"))
+        advice = (*found.advice, fact("switch-onvif-on"))
+        return replace(found, state=State.ONVIF_OFF, streams=templates, guessed=guessed, advice=advice)
     if speaks_rtsp:
-        return replace(found, guessed=(*found.guessed, "a camera or recorder, because RTSP answers"))
+        return replace(found, guessed=(*found.guessed, fact("rtsp-answers")))
     return found if found.known else None
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from edge_agent.onvif.soap import CameraClock
 from edge_agent.onvif.vendors import Vendor
+from edge_agent.onvif.words import Fact
 
 
 class State(StrEnum):
@@ -38,13 +39,13 @@ class Found:
     state: State
     vendor: Vendor
     model: str = ""
-    known: tuple[str, ...] = ()  # what it said itself
-    guessed: tuple[str, ...] = ()  # what was concluded from how it answers
+    known: tuple[Fact, ...] = ()  # what it said itself
+    guessed: tuple[Fact, ...] = ()  # what was concluded from how it answers
     base: str = ""  # of its web page: http://10.0.0.11
     device_url: str | None = None  # where ONVIF answers; None: nowhere
     streams: tuple[Stream, ...] = ()
     clock: CameraClock | None = None
-    advice: tuple[str, ...] = field(default=())
+    advice: tuple[Fact, ...] = field(default=())
 
     def stream(self, kind: str) -> Stream | None:
         return next((stream for stream in self.streams if stream.kind == kind), None)

@@ -1,87 +1,108 @@
-"""What ``cameras discover`` prints: for a technician to read, and as JSON."""
+"""What ``cameras discover`` and ``cameras configure`` print: for a technician to read, and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TextIO
 
 import msgspec
 
-from edge_agent.onvif.configure import Plan, Result
+from edge_agent.languages import Lang, named, say
+from edge_agent.onvif.configure import Facts, Plan, Result
 from edge_agent.onvif.found import Found, Stream
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.onvif.text import duration
 from edge_agent.onvif.vendors import Vendor
+from edge_agent.onvif.words import CAMERAS, Fact, fact
 
 RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0
 
 
-def write_list(found: Sequence[Found], configured: Mapping[str, str], out: TextIO) -> None:
+def write_list(found: Sequence[Found], configured: Mapping[str, str], out: TextIO, lang: Lang = "en") -> None:
     """``configured``: camera ids by host."""
     for number, camera in enumerate(found, 1):
         id_ = configured.get(camera.host)
         here = f"  [{id_}]" if id_ else ""
-        name = camera.model if camera.vendor is Vendor.OTHER and camera.model else _named(camera)
-        out.write(f"{number:>2}  {camera.host:<15}  {name}  {camera.state}{here}\n")
+        name = camera.model if camera.vendor is Vendor.OTHER and camera.model else _named(camera, lang)
+        state = named(CAMERAS, "state", camera.state, lang)
+        out.write(f"{number:>2}  {camera.host:<15}  {name}  {state}{here}\n")
         for stream in camera.streams:
-            out.write(f"      {stream.kind:<4} {stream.url}  {_about(stream)}\n")
-        if camera.clock is not None and (line := _clock(camera.clock)):
-            out.write(f"      ! {line}\n")
-        for fact in camera.known:
-            out.write(f"      known: {fact}\n")
-        for fact in camera.guessed:
-            out.write(f"      guessed: {fact}\n")
-        for line in camera.advice:
-            out.write(f"      ! {line}\n")
+            kind = named(CAMERAS, "stream", stream.kind, lang)
+            out.write(f"      {kind:<5}{stream.url}  {_about(stream, lang)}\n")
+        for line in _notes(camera, lang):
+            out.write(f"      {line}\n")
+
+
+def _notes(camera: Found, lang: Lang) -> Iterator[str]:
+    if camera.clock is not None and (wrong := _clock(camera.clock)):
+        yield f"! {wrong.text(lang)}"
+    for known in camera.known:
+        yield say(CAMERAS, "line-known", lang, fact=known.text(lang))
+    for guessed in camera.guessed:
+        yield say(CAMERAS, "line-guessed", lang, fact=guessed.text(lang))
+    for advice in camera.advice:
+        yield f"! {advice.text(lang)}"
 
 
 def write_json(found: Sequence[Found], configured: Mapping[str, str], out: TextIO) -> None:
-    rows = [{**asdict(camera), "configured_as": configured.get(camera.host)} for camera in found]
+    """In English, for programs."""
+    rows = [
+        {**asdict(camera), **_texts(camera), "configured_as": configured.get(camera.host)} for camera in found
+    ]
     out.write(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n")
 
 
-def _named(camera: Found) -> str:
+def _texts(camera: Found) -> dict[str, list[str]]:
+    groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
+    return {name: [each.text() for each in facts] for name, facts in groups.items()}
+
+
+def _named(camera: Found, lang: Lang) -> str:
     """Vendor and model, which often begins with the vendor."""
-    vendor = str(camera.vendor)
-    return (
-        camera.model
-        if camera.model.lower().startswith(vendor.lower())
-        else f"{vendor} {camera.model}".strip()
-    )
+    if camera.model.lower().startswith(camera.vendor.lower()):
+        return camera.model
+    return f"{named(CAMERAS, 'vendor', camera.vendor, lang)} {camera.model}".strip()
 
 
-def _about(stream: Stream) -> str:
+def _about(stream: Stream, lang: Lang) -> str:
     if not stream.told:
-        return "(the vendor's usual address, not asked)"
+        return say(CAMERAS, "not-asked", lang)
     words = [f"{stream.width}x{stream.height}" if stream.width and stream.height else "", stream.codec]
     if stream.fps:
-        words.append(f"{stream.fps:g} fps")
+        words.append(say(CAMERAS, "fps", lang, fps=stream.fps))
     if stream.keyframe_s:
-        rare = stream.keyframe_s > RARE_KEYFRAMES_S
-        words.append(f"keyframe every {stream.keyframe_s:g} s{', too rare' if rare else ''}")
+        key = "keyframe-rare" if stream.keyframe_s > RARE_KEYFRAMES_S else "keyframe"
+        words.append(say(CAMERAS, key, lang, seconds=stream.keyframe_s))
     if stream.smart:
-        words.append("smart codec on")
+        words.append(say(CAMERAS, "smart-on", lang))
     return " ".join(word for word in words if word)
 
 
-def write_plan(plan: Plan, out: TextIO) -> None:
+def write_plan(plan: Plan, out: TextIO, lang: Lang = "en") -> None:
     for change in plan.changes:
-        out.write(f"  {change.what:<18} {change.before} -> {change.after}\n")
+        what = named(CAMERAS, "what", change.what, lang)
+        out.write(f"  {what:<18} {joined(change.before, lang)} -> {joined(change.after, lang)}\n")
     for line in plan.by_hand:
-        out.write(f"  by hand: {line}\n")
+        out.write(f"  {say(CAMERAS, 'line-by-hand', lang, fact=line.text(lang))}\n")
 
 
-def write_results(results: Sequence[Result], errors: Sequence[str], out: TextIO) -> None:
+def write_results(results: Iterable[Result], errors: Iterable[str], out: TextIO, lang: Lang = "en") -> None:
     for result in results:
-        change = result.change
-        out.write(f"  {change.what:<18} {change.before} -> {result.now}  {result.outcome}\n")
+        what = named(CAMERAS, "what", result.change.what, lang)
+        became = f"{joined(result.change.before, lang)} -> {joined(result.now, lang)}"
+        out.write(f"  {what:<18} {became}  {named(CAMERAS, 'outcome', result.outcome, lang)}\n")
     for error in errors:
         out.write(f"  ! {error}\n")
 
 
-def _clock(clock: CameraClock) -> str:
+def joined(facts: Facts, lang: Lang = "en") -> str:
+    return ", ".join(each.text(lang) for each in facts)
+
+
+def _clock(clock: CameraClock) -> Fact | None:
     if abs(clock.offset_s) <= WRONG_CLOCK_S:
-        return ""
-    return f"its clock is {duration(abs(clock.offset_s))} {'ahead' if clock.offset_s > 0 else 'behind'}"
+        return None
+    key = "clock-ahead" if clock.offset_s > 0 else "clock-behind"
+    return fact(key, span=timedelta(seconds=abs(clock.offset_s)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from urllib.parse import unquote
 
+from edge_agent.languages import UNITS, Lang
+
 # Control, format (bidirectional overrides among them), surrogate, private use, unassigned, line and paragraph
 # separators: what moves a cursor, reorders a line or ends it.
 _UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -26,14 +28,15 @@ def scope_value(scopes: list[str], name: str) -> str:
     return ""
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, lang: Lang = "en") -> str:
     """In the two largest units: ``3 d 4 h``, ``7 min 0 s``."""
+    second, minute, hour, day = UNITS[lang]
     whole = round(seconds)
     for name, size, below, below_size in (
-        ("d", 86400, "h", 3600),
-        ("h", 3600, "min", 60),
-        ("min", 60, "s", 1),
+        (day, 86400, hour, 3600),
+        (hour, 3600, minute, 60),
+        (minute, 60, second, 1),
     ):
         if whole >= size:
             return f"{whole // size} {name} {whole % size // below_size} {below}"
-    return f"{seconds:.0f} s"
+    return f"{seconds:.0f} {second}"

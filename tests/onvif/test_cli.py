@@ -70,6 +70,17 @@ def test_the_list_names_vendor_model_streams_and_what_is_wrong(
     assert "its clock is 7 h 0 min behind" in text
 
 
+def test_the_list_is_told_in_vietnamese(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera.clock_offset_s = -7 * 3600
+    assert cameras(site, "discover", "--lang", "vi") == 0
+    text = capsys.readouterr().out
+    assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  sẵn sàng" in text
+    assert "640x360 H265 15 khung hình/giây 4 giây một khung I, quá thưa đang bật Smart Codec" in text
+    assert "đồng hồ camera chạy chậm 7 giờ 0 phút" in text
+
+
 def test_the_json_list_is_what_the_text_says(
     site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +171,18 @@ def test_configure_only_shows_when_nobody_can_be_asked(
     assert "keyframe interval  60 pictures (4 s) -> 30 pictures (2 s)" in text
     assert "nothing was changed: --yes does it" in text
     assert camera.writes == []
+
+
+def test_configure_shows_in_vietnamese_what_it_would_change(
+    site: Path, camera: OnvifCamera, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured_site(site, camera)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert cameras(site, "configure", "cam-2", "--port", str(camera.port), "--lang", "vi", login=False) == 0
+    text = capsys.readouterr().out
+    assert "khoảng cách khung I 60 khung hình (4 giây) -> 30 khung hình (2 giây)" in text
+    assert "Smart Codec        bật -> tắt" in text
+    assert "chưa thay đổi gì: thêm --yes để thực hiện" in text
 
 
 def test_configure_with_yes_changes_and_shows_what_it_read_back(

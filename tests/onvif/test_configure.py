@@ -17,6 +17,7 @@ from edge_agent.onvif.panel import NoSuchStream, Panel, Site
 from edge_agent.onvif.panels import open_panel
 from edge_agent.onvif.vendors import Vendor, same_stream
 from edge_agent.onvif.web import LoginRefused, Web
+from edge_agent.onvif.words import fact
 from edge_agent.secrets import Credentials, Secret
 from tests.testbed.onvif_camera import OnvifCamera
 
@@ -96,7 +97,7 @@ def test_the_second_run_finds_nothing_to_change_and_writes_nothing(vendor: str) 
 def test_what_onvif_cannot_do_is_named_with_where_to_click() -> None:
     with OnvifCamera(HOST, vendor="other") as camera:
         plan_, _, _ = configured(camera)
-    assert any("smart codec is not in ONVIF" in line for line in plan_.by_hand)
+    assert fact("smart-other", name="ONVIF") in plan_.by_hand
 
 
 @pytest.mark.parametrize(
@@ -150,14 +151,14 @@ def test_without_ntp_the_clock_is_set_once_and_said_to_drift(vendor: str) -> Non
         plan_, results, _ = configured(camera, ntp=None)
         assert abs(camera.clock_offset_s) < 3
     assert [r.outcome for r in results if r.change.what == "clock"] == [Outcome.DONE]
-    assert any("drift" in line for line in plan_.by_hand)
+    assert fact("will-drift") in plan_.by_hand
 
 
 def test_a_box_that_does_not_know_the_time_sets_no_clock() -> None:
     with OnvifCamera(HOST, clock_offset_s=-3600) as camera, opened(camera) as (panel, vendor):
         plan_ = plan(read(panel, url(camera), SITE), panel, vendor, None, clock_trusted=False)
     assert "clock" not in [change.what for change in plan_.changes]
-    assert any("not synchronised" in line for line in plan_.by_hand)
+    assert fact("own-clock") in plan_.by_hand
 
 
 @pytest.mark.parametrize("vendor", ["hikvision", "other"])
@@ -166,7 +167,7 @@ def test_a_wrong_time_zone_is_set_right(vendor: str) -> None:
         _, results, _ = configured(camera)
         assert camera.utc_offset_s == 25200
     assert [(r.change.before, r.outcome) for r in results if r.change.what == "clock"] == [
-        ("wrong time zone", Outcome.DONE)
+        ((fact("zone"),), Outcome.DONE)
     ]
 
 

@@ -19,6 +19,7 @@ from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.probing import Ports, parse_subnet
 from edge_agent.onvif.vendors import Vendor
 from edge_agent.onvif.web import NoAnswer, Web
+from edge_agent.onvif.words import fact
 from edge_agent.secrets import Credentials, Secret
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
@@ -95,7 +96,7 @@ def test_a_camera_without_a_password_is_recognised_by_its_own_word(stack: ExitSt
     camera = stack.enter_context(OnvifCamera("127.0.9.1", activated=False, onvif=False))
     found = search(camera)["127.0.9.1"]
     assert (found.state, found.vendor) == (State.NOT_ACTIVATED, Vendor.HIKVISION)
-    assert "says that it is not activated" in found.known
+    assert fact("not-activated") in found.known
     assert discovery().log_in(found, RIGHT) is found
     assert camera.logins == []
 
@@ -109,7 +110,7 @@ def test_a_camera_with_onvif_off_is_found_on_its_subnet(stack: ExitStack, vendor
     found = search(camera, subnet="127.0.9.0/30")["127.0.9.1"]
     assert found.state is State.ONVIF_OFF
     assert found.vendor == vendor.capitalize()
-    assert any("ONVIF is off" in guess for guess in found.guessed)
+    assert fact("onvif-off") in found.guessed
     assert found.streams[1].url == f"rtsp://127.0.9.1:{camera.rtsp_port}{path}"
     assert camera.logins == []
 
