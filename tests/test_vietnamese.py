@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 import edge_agent
 from edge_agent.central.web.words import MODULES, fleet
 from edge_agent.device.status_words import STATUS
@@ -161,6 +163,15 @@ def test_doctor_and_its_report_say_the_same_in_both_languages() -> None:
         quoted = {"host"} if fields(words.en) & {"text", "detail"} else set()
         assert fields(words.vi) <= fields(words.en) | quoted, finding
         assert fields(words.vi_do) == fields(words.en_do), finding
+
+
+def test_site_yml_ends_in_the_same_words_in_both_languages() -> None:
+    (play,) = yaml.safe_load((ROOT / "ansible/site.yml").read_text(encoding="utf-8"))
+    words = play["vars"]["site_words"]
+    assert words["vi"].keys() == words["en"].keys()
+    template = (ROOT / "ansible/templates/verdict.txt.j2").read_text(encoding="utf-8")
+    english, ours = re.findall(r"'(?:en|vi)': {([^}]*)}", template)
+    assert re.findall(r"'(\w+)':", english) == re.findall(r"'(\w+)':", ours) != []
 
 
 def test_the_aiming_page_and_its_command_say_the_same_in_both_languages() -> None:
