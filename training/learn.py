@@ -24,7 +24,7 @@ from training.agreement import Found, Question, Voice, counts, label, questions,
 from training.answers import Answers
 from training.collection import SET, SOURCE, Frame, check, frames, held_out, read_rows
 from training.compare import Figure, compare, detector, worse
-from training.dataset import DataError, Item, Source, read_manifest, read_sources, split
+from training.dataset import IGNORE, DataError, Item, Source, read_manifest, read_sources, split
 from training.progress import Progress
 from training.release import Candidate, sha256, write_release
 from training.review import Review, ReviewServer
@@ -195,11 +195,16 @@ class Job:
         print(f"review: {answered} of {len(asked)} questions are answered")
 
     def _train(self) -> None:
+        train, _ = self._split()
+        open_data, _, sources = self._open_data()
+        if not any((item.boxes(1, 1)[:, 4] != IGNORE).any() for item in (*train, *open_data)):
+            raise DataError(
+                "nothing is labelled in the pictures to train on: answer questions (--step review), give "
+                "other teachers, or --data"
+            )
         from training.adapt import Wish, adapt, make_model
 
         logging.basicConfig(level=logging.INFO, format="train: %(message)s", stream=sys.stdout)
-        train, _ = self._split()
-        open_data, _, sources = self._open_data()
         args = self._args
         wish = Wish(args.start, args.minutes, args.steps, args.width, args.threads, self._size)
         print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)

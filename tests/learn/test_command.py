@@ -161,6 +161,20 @@ def test_labels_that_were_cut_off_are_made_again(folder: Path, capsys: pytest.Ca
     assert [path.read_bytes() for path in found] == whole
 
 
+def test_pictures_in_which_nothing_is_labelled_are_not_trained_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def blind(path: Path) -> Voice:
+        return lambda image: np.zeros((0, 6), np.float32)
+
+    teachers = [
+        word for name in ("good", "confused") for word in ("--teacher", str(folder.parent / f"{name}.tflite"))
+    ]
+    for step, code in (("label", 0), ("train", 1)):
+        assert run(parser().parse_args(["learn", str(folder), *teachers, "--step", step]), blind) == code
+    assert "nothing is labelled in the pictures to train on" in capsys.readouterr().err
+
+
 def test_figures_that_were_cut_off_have_to_be_made_again(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
