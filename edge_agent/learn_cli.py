@@ -76,7 +76,9 @@ def add_arguments(learn: argparse.ArgumentParser) -> None:
     )
     learn.add_argument("--step", choices=STEPS, help="only this one; without it all that is still to do")
     learn.add_argument(
-        "--no-review", action="store_true", help="ask nobody: leave the questions out of training"
+        "--no-review",
+        action="store_true",
+        help="skip the page: nothing is learnt where the models disagree and no answer is saved",
     )
     learn.add_argument(
         "--hold-out",
@@ -111,7 +113,7 @@ def _add_training(learn: argparse.ArgumentParser) -> None:
     )
     learn.add_argument("--threads", type=_within(int, 1, 256), default=1, help="default: %(default)s")
     learn.add_argument(
-        "--size", default="416x320", help="of the model's input, multiples of 32; default: %(default)s"
+        "--size", default="512x288", help="of the model's input, multiples of 32; default: %(default)s"
     )
 
 

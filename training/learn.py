@@ -25,6 +25,7 @@ from training.answers import Answers
 from training.collection import SET, SOURCE, Frame, check, frames, held_out, read_rows
 from training.compare import Figure, compare, detector, worse
 from training.dataset import IGNORE, DataError, Item, Source, read_manifest, read_sources, split
+from training.predict import described
 from training.progress import Progress
 from training.release import Candidate, sha256, write_release
 from training.review import Review, ReviewServer
@@ -180,7 +181,7 @@ class Job:
 
     def _review(self) -> None:
         if self._args.no_review:
-            print("review: nobody is asked; nothing is learnt where the models disagree")
+            print("review: skipped; nothing is learnt where the models disagree and no answer is saved")
             return
         _, asked = self._asked()
         left = [question for question in asked if self._answers.of(question) is None]
@@ -209,13 +210,20 @@ class Job:
         wish = Wish(args.start, args.minutes, args.steps, args.width, args.threads, self._size)
         print(f"train: {len(train)} frames of the collection, {len(open_data)} open pictures", flush=True)
         adapt(wish, train, open_data, sources, self._weights)
-        if self._model.exists() and self._model.stat().st_mtime < self._weights.stat().st_mtime:
+        if self._model.exists() and not self._is_model_made():
             self._model.unlink()  # so that a kill leaves no model beside the places of another
         if not self._model.exists():
             places = sorted({frame.place for frame in train})
             self._trained_places.write_text("\n".join(places), encoding="utf-8")
             make_model(wish, [*train, *open_data], self._weights, self._model)
         print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
+
+    def _is_model_made(self) -> bool:
+        """Of the weights as they are, and of the size that is asked for."""
+        with contextlib.suppress(DataError):
+            newer = self._model.stat().st_mtime >= self._weights.stat().st_mtime
+            return newer and described(self._model)[:2] == self._size
+        return False
 
     def _evaluate(self) -> None:
         self._need(self._model, "train")

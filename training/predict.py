@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.augment import PAD
-from training.dataset import Image
+from training.dataset import DataError, Image
 
 Floats = NDArray[np.float32]
 METADATA = "edge_agent_model.json"
@@ -39,13 +39,21 @@ def fit(image: Image, width: int, height: int) -> Fitted:
     return Fitted(out, scale)
 
 
+def described(path: Path) -> tuple[int, int, list[int]]:
+    """Width and height of the input, and the strides. Raises DataError for what `export` did not make."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(METADATA))
+            return about["width"], about["height"], about["strides"]
+    except (zipfile.BadZipFile, OSError, LookupError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is no whole model of `python -m training export`: {error}") from error
+
+
 class Model:
     def __init__(self, path: Path, threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        with zipfile.ZipFile(path) as archive:
-            about: dict[str, Any] = json.loads(archive.read(METADATA))
-        self.width, self.height, self.strides = about["width"], about["height"], about["strides"]
+        self.width, self.height, self.strides = described(path)
         self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]

@@ -53,7 +53,7 @@ def test_steps_say_what_they_did(folder: Path, capsys: pytest.CaptureFixture[str
         "check: 5 pictures of 3 cameras can be used",
         "check: held out, to measure on: dt-002-cam-1",
         "label: 0 person, 10 two-wheeler, 10 vehicle; 10 asked; 0 ignored: 10 questions",
-        "review: nobody is asked",
+        "review: skipped; nothing is learnt where the models disagree",
     ):
         assert line in said
 

@@ -15,6 +15,7 @@ from edge_agent.commands.operator_key import make_key
 from tests.learn.cities import STEEP, collect, teacher
 from training.agreement import Voice
 from training.learn import Evaluation, run
+from training.predict import described
 
 CAMERAS = ["dt-001-cam-1", "dt-002-cam-1", "dt-003-cam-1"]
 HELD_OUT = "dt-002-cam-1"
@@ -86,6 +87,17 @@ def test_what_is_done_is_not_done_again(first: First, second: Path, learnt: Path
     before = {name: (learnt / name).stat().st_mtime_ns for name in ("weights.pt", "model.tflite")}
     assert learn(first, second, "--step", "train") == 0
     assert before == {name: (learnt / name).stat().st_mtime_ns for name in before}
+
+
+def test_another_size_is_another_file_of_the_same_weights(
+    first: First, second: Path, learnt: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "learn"
+    shutil.copytree(learnt, work, ignore=shutil.ignore_patterns("releases"))
+    before = (work / "weights.pt").stat().st_mtime_ns
+    assert learn(first, second, "--step", "train", "--work", str(work), "--size", "256x192") == 0
+    assert described(work / "model.tflite")[:2] == (256, 192)
+    assert (work / "weights.pt").stat().st_mtime_ns == before
 
 
 def test_a_model_that_forgot_what_it_knew_is_refused(
