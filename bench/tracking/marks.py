@@ -1,5 +1,5 @@
 """Persons of vtest.avi on every 20th frame, marked by hand: how many have a confirmed track, and how many
-tracks lie on nobody."""
+confirmed tracks match no marked person."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from edge_agent.model import PERSON, Box, Track, TrackState
 from edge_agent.tracking.association import FORBIDDEN, assign
 
 TRUTH = Path(__file__).parents[2] / "tests/tracking/data/vtest.gt.csv"
-"""Boxes of a model's best effort on enlarged tiles, each looked at, corrected, left out or added by eye. Not
-demanded: who is all but hidden."""
+"""Boxes that a model found on enlarged tiles; each was checked by eye and corrected or left out, and missing
+ones were added. A person who is almost hidden need not have a track."""
 SIZE = (768, 576)
 MIN_IOU = 0.5
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from edge_agent.model import TWO_WHEELER, VEHICLE
 
 FOLLOWED = 10
-"""Pixels of a picture 640 wide: smaller ones are never looked at (docs/design/tracking.md)."""
+"""Pixels of a picture 640 wide: the model, which is shown it 512 wide, sees nothing smaller."""
 NAMED = 20
 """High: what a model can name (docs/design/rules.md, zone-intrusion)."""
 SURE = 30
