@@ -130,7 +130,8 @@ def _leave_blocked_threads_behind(code: int) -> None:
 def _check(args: argparse.Namespace) -> int:
     from edge_agent.config.check import run_check
 
-    return run_check(args.config, args.conf_dir, args.no_secrets, sys.stdout, sys.stderr)
+    lang = args.lang or default_lang(os.environ)
+    return run_check(args.config, args.conf_dir, args.no_secrets, sys.stdout, sys.stderr, lang)
 
 
 def _replay(args: argparse.Namespace) -> int:

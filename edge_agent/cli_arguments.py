@@ -78,6 +78,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 def _add_check(check: argparse.ArgumentParser) -> None:
     _add_config(check)
+    add_lang(check)
     check.add_argument(
         "--conf-dir", type=Path, help="read drop-ins from here instead of conf.d beside CONFIG"
     )

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_agent.languages import Lang, in_lang
 from edge_agent.model import Cause
 
 
@@ -39,7 +40,10 @@ class Problem:
     message: str  # never holds a secret
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        return self.text("en")
+
+    def text(self, lang: Lang) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {in_lang(self.message, lang)}"
 
 
 class ConfigError(EdgeAgentError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal
+from typing import Literal, Self
 
 Lang = Literal["en", "vi"]
 LANGS: tuple[Lang, ...] = ("en", "vi")
@@ -23,7 +23,7 @@ def add_lang(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=LANGS, help="default: that of the shell")
 
 
-def say(sentences: Sentences, key: str, lang: Lang, **figures: object) -> str:
+def say(sentences: Sentences, key: str, lang: Lang, /, **figures: object) -> str:
     """Raises KeyError for a key that the table lacks."""
     return sentences[key][LANGS.index(lang)].format_map(figures)
 
@@ -32,6 +32,33 @@ def named(sentences: Sentences, group: str, word: str, lang: Lang) -> str:
     """What a word of the wire is called; the word itself where the table lacks it."""
     key = f"{group}-{word}"
     return say(sentences, key, lang) if key in sentences else word
+
+
+class Bilingual(str):
+    """An English text that knows its Vietnamese; whoever knows nothing of languages sees a plain string."""
+
+    vi: str
+
+    def __new__(cls, en: str, vi: str) -> Self:
+        text = super().__new__(cls, en)
+        text.vi = vi
+        return text
+
+    def __reduce__(self) -> tuple[type[Bilingual], tuple[str, str]]:
+        """For copies."""
+        return type(self), (str(self), self.vi)
+
+
+def in_lang(text: str, lang: Lang) -> str:
+    """The text itself where it has no Vietnamese."""
+    return text.vi if lang == "vi" and isinstance(text, Bilingual) else text
+
+
+def both(sentences: Sentences, key: str, /, **figures: object) -> Bilingual:
+    """The sentence in both languages; figures that are bilingual are in the language of theirs."""
+    en, vi = sentences[key]
+    ours = {name: in_lang(each, "vi") if isinstance(each, str) else each for name, each in figures.items()}
+    return Bilingual(en.format_map(figures), vi.format_map(ours))
 
 
 def day_text(day: date, lang: Lang) -> str:

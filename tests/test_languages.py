@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import date
 
 import pytest
 
-from edge_agent.languages import Lang, day_text, default_lang, duration
+from edge_agent.languages import Bilingual, Lang, both, day_text, default_lang, duration, in_lang
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,13 @@ def test_the_language_is_that_of_the_shell(environ: dict[str, str], lang: str) -
 )
 def test_spans_of_time_read_well(seconds: float, english: str, vietnamese: str) -> None:
     assert (duration(seconds), duration(seconds, "vi")) == (english, vietnamese)
+
+
+def test_a_bilingual_text_is_english_for_whoever_knows_nothing_of_it() -> None:
+    nested = Bilingual("a list", "danh sách")
+    text = both({"not": ("must be {kind}", "phải là {kind}")}, "not", kind=nested)
+    assert (text, f"{text}", in_lang(text, "vi")) == ("must be a list", "must be a list", "phải là danh sách")
+    assert (in_lang("plain", "vi"), in_lang(copy(text), "vi")) == ("plain", "phải là danh sách")
 
 
 @pytest.mark.parametrize(("lang", "text"), [("en", "2026-12-01"), ("vi", "01/12/2026")])

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from edge_agent.config import tree
 from edge_agent.config.mainstream import main_stream_hint
+from edge_agent.config.messages import message
 from edge_agent.config.settings import Broker, Witness
 from edge_agent.config.spec import Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, listed
@@ -28,11 +29,8 @@ _HOST = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]|[^\s\x00-\x1f\x7f:\[\]<>\"'|\\^`{}%]+)?(:(?P<port>[^:]*))?"
 )
 _CLIP = re.compile(r"[\w. /-]+\.(mp4|avi|mkv|mov|webm|ts|mjpe?g|h?26[45])", re.IGNORECASE)
-_ENCODE = (
-    "percent-encode it there (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25), "
-    "or use username and password_file"
-)
-_IF_LOGIN = f"if what stands there is a user name and password, {_ENCODE}"
+_ENCODE = message("encode")
+_IF_LOGIN = message("if-login", encode=_ENCODE)
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class CameraAddress(ScalarKind):
     main: bool = False  # a main stream is what is wanted
 
     def describe(self) -> str:
-        return "rtsp(s)://, http(s)://, a file path or v4l2:/dev/videoN"
+        return message("camera-url")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> CameraUrl:
         text = scalar.text.strip()
@@ -63,23 +61,22 @@ class CameraAddress(ScalarKind):
         if scheme not in CAMERA_SCHEMES or len(match["slashes"]) < 2:
             raise _wrong_scheme(match, CAMERA_SCHEMES, self.describe())
         if len(match["slashes"]) > 2:
-            raise Refused("this URL has no host")
+            raise Refused(message("no-host"))
         camera = _network(scheme, match["rest"])
         self._warn(camera.url, scalar.place, reading)
         return camera
 
     def _clip(self, path: str, scalar: tree.Scalar, reading: Reading) -> CameraUrl:
         if reading.files.required and not os.path.exists(path):
-            reading.warn(scalar.place, "there is no such file; the camera stays offline until there is one")
+            reading.warn(scalar.place, message("no-such-clip"))
         return CameraUrl(path, None)
 
     def _warn(self, url: str, place: tree.Place, reading: Reading) -> None:
         hint = None if self.main else main_stream_hint(url)
         if hint:
-            reading.warn(place, f"this looks like the camera's main stream; {hint}")
+            reading.warn(place, message("main-stream", hint=hint))
         if masked(url) != url:
-            text = "a password stands in the path or query of this URL; everyone who sees the file has it"
-            reading.warn(place, text)
+            reading.warn(place, message("password-in-url"))
 
 
 def host_of(url: str) -> str:
@@ -94,18 +91,17 @@ def host_of(url: str) -> str:
 def _wrong_scheme(match: re.Match[str], valid: tuple[str, ...], what: str) -> Refused:
     scheme = match["scheme"].lower()
     if scheme in valid:
-        return Refused(f"must be {what}; after {scheme}: come two slashes")
+        return Refused(message("two-slashes", what=what, scheme=scheme))
     if len(match["slashes"]) < 2:  # "user:secret@host" and "host:554/x" look like a scheme too
-        return Refused(f"must be {what}; a scheme such as {valid[0]}:// is missing")
-    return Refused(f"unknown scheme '{scheme}', must be {what}{did_you_mean(scheme, valid)}")
+        return Refused(message("scheme-missing", what=what, scheme=valid[0]))
+    near = did_you_mean(scheme, valid)
+    return Refused(message("scheme-unknown", scheme=scheme, what=what, near=near))
 
 
 def _file(text: str, base: Path) -> str:
     if (text.startswith(("/", "./", "../")) or _CLIP.fullmatch(text)) and "\0" not in text:
         return str(base / text)
-    raise Refused(
-        "must be a URL, or a file path that starts with / or ./; a scheme such as rtsp:// is missing"
-    )
+    raise Refused(message("url-or-file"))
 
 
 def _file_url(match: re.Match[str]) -> str:
@@ -137,9 +133,9 @@ def _network(scheme: str, rest: str) -> CameraUrl:
             "there is an @ after the first / ? or # of this URL; if it is part of the path, write %40; "
             f"if it ends a password with such a character, {_ENCODE}"
         )
-    host, port = _host_and_port(address, _IF_LOGIN if credentials is None else "after the @ comes host:port")
+    host, port = _host_and_port(address, _IF_LOGIN if credentials is None else message("after-the-at"))
     if re.search(r"[\s\x00-\x1f\x7f]", tail):
-        raise Refused("there is a space or control character in this URL; write a space as %20")
+        raise Refused(message("space-in-url"))
     return CameraUrl(f"{scheme}://{host}{'' if port is None else f':{port}'}{tail}", credentials)
 
 
@@ -170,12 +166,12 @@ def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
     """Never quotes the address: without an @ it may be the first half of a password."""
     match = _HOST.fullmatch(address)
     if match is None or (match["port"] is not None and not re.fullmatch(r"[0-9]{1,9}", match["port"])):
-        raise Refused(f"this URL has no valid host and port; {advice}")
+        raise Refused(message("bad-host", advice=advice))
     if not match["host"]:
-        raise Refused("this URL has no host")
+        raise Refused(message("no-host"))
     port = int(match["port"]) if match["port"] is not None else None
     if port is not None and not 1 <= port <= 65535:
-        raise Refused("the port of this URL is outside 1 to 65535")
+        raise Refused(message("bad-port"))
     return match["host"], port
 
 
@@ -184,7 +180,7 @@ class BrokerAddress(ScalarKind):
     """mqtts://host[:port], or mqtt:// in a lab."""
 
     def describe(self) -> str:
-        return "mqtts://host:port, or mqtt://host:port in a lab"
+        return message("broker-address")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> Broker:
         return self.read_text(scalar.text)
@@ -195,23 +191,23 @@ class BrokerAddress(ScalarKind):
         if match is None or len(match["slashes"]) != 2 or match["scheme"].lower() not in BROKER_PORTS:
             raise self._refused(match)
         if "@" in match["rest"]:
-            raise Refused("a broker address has no user part; use username and password_file beside it")
+            raise Refused(message("broker-no-user"))
         authority, tail = _split(match["rest"])
         if tail not in ("", "/"):
-            raise Refused("a broker address ends after the port; the topic root is mqtt.root")
-        host, port = _host_and_port(authority, f"must be {self.describe()}")
+            raise Refused(message("broker-no-path"))
+        host, port = _host_and_port(authority, message("must-be", kind=self.describe()))
         scheme = match["scheme"].lower()
         return Broker(host.strip("[]"), port or BROKER_PORTS[scheme], scheme == "mqtts")
 
     def _refused(self, match: re.Match[str] | None) -> Refused:
         schemes = tuple(BROKER_PORTS)
         if match is None or len(match["slashes"]) < 2:
-            return Refused(
-                f"must be {self.describe()}; the scheme {listed(f'{s}://' for s in schemes)} is missing"
-            )
+            names = listed(f"{scheme}://" for scheme in schemes)
+            return Refused(message("broker-scheme", what=self.describe(), schemes=names))
         known = _BROKER_ALIASES.get(match["scheme"].lower())
         if known:
-            return Refused(f"must be {self.describe()} (did you mean '{known}'?)")
+            text = message("must-be", kind=self.describe())
+            return Refused(message("with-hint", text=text, hint=message("mean", name=known)))
         return _wrong_scheme(match, schemes, self.describe())
 
 

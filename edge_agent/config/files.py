@@ -7,6 +7,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.config.messages import message, phrase
+
 MAX_SECRET_BYTES = 4096
 
 
@@ -77,9 +79,9 @@ class Files:
             raise FileRefused(f"{path} is not UTF-8 text") from None  # the cause quotes its bytes
         text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
         if not text:
-            raise FileRefused(f"{path} is empty; write the password into it")
+            raise FileRefused(message("empty-password", path=path))
         if "\n" in text or "\0" in text:
-            raise FileRefused(f"{path} holds more than one line; a password file is one line")
+            raise FileRefused(message("two-lines", path=path))
         return text
 
     def world_readable(self, name: str) -> Path | None:
@@ -98,19 +100,19 @@ class Files:
             # Non-blocking: a FIFO by mistake must not hang the check.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise FileRefused(f"cannot read {path}: {reason(error)}") from error
+            raise FileRefused(message("file-unread", path=path, reason=reason(error))) from error
         except ValueError:
             raise FileRefused("not a file name") from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileRefused(f"{path} is not a regular file")
+                raise FileRefused(message("not-regular", path=path))
             return os.read(descriptor, size)
         except OSError as error:
-            raise FileRefused(f"cannot read {path}: {reason(error)}") from error
+            raise FileRefused(message("file-unread", path=path, reason=reason(error))) from error
         finally:
             os.close(descriptor)
 
 
 def reason(error: OSError) -> str:
     """``no such file``, ``permission denied``: the system's word, lower case."""
-    return (error.strerror or type(error).__name__).lower().removesuffix(" or directory")
+    return phrase((error.strerror or type(error).__name__).lower().removesuffix(" or directory"))

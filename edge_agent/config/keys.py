@@ -39,7 +39,7 @@ class OperatorKeys(ScalarKind):
             for each in names:
                 _refuse_no_operator(reading.files.contents(each, MAX_KEY_BYTES), Path(each))
         except (FileRefused, OSError, ValueError) as error:
-            raise Refused(str(error)) from error
+            raise Refused(error.args[0]) from error
         if not names:
             reading.warn(scalar.place, f"{path} holds no key (*.pem): no signed command is obeyed")
         return path
@@ -69,7 +69,7 @@ class SealingKey(ScalarKind):
         try:
             data = reading.files.contents(name, MAX_KEY_BYTES)
         except FileRefused as error:
-            raise Refused(str(error)) from error
+            raise Refused(error.args[0]) from error
         return _x25519_of(data, reading.files.resolve(name))
 
 

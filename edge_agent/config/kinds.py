@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.config import tree
 from edge_agent.config.files import FileRefused
+from edge_agent.config.messages import message, phrase
 from edge_agent.config.spec import Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, listed, shown
 from edge_agent.secrets import Secret
@@ -30,15 +31,15 @@ ID_RULE = "1 to 63 of a-z, 0-9 and -"
 def _taken_for(text: str) -> str | None:
     """What YAML 1.1 readers (PyYAML, Ansible) make of an unquoted ``text`` that was meant as text."""
     if _BOOL.fullmatch(text):
-        return "true or false"
+        return message("as-true")
     if _NULL.fullmatch(text):
-        return "no value"
+        return message("as-nothing")
     if _SEXAGESIMAL.fullmatch(text):
-        return "a number in base 60"
+        return message("as-base-60")
     if _DECIMAL.fullmatch(text) or _OTHER_NUMBER.fullmatch(text):
-        return "a number"
+        return message("as-number")
     if _DATE.fullmatch(text):
-        return "a date"
+        return message("as-date")
     return None
 
 
@@ -46,8 +47,7 @@ def text_of(scalar: tree.Scalar, what: str) -> str:
     """The text of a scalar; raises Refused where YAML would make something else of it."""
     other = _taken_for(scalar.text) if scalar.plain else None
     if other is not None:
-        word = scalar.text
-        raise Refused(f"must be {what}, but YAML reads {word} as {other}: put it in quotes, '{word}'")
+        raise Refused(message("read-as", what=phrase(what), word=scalar.text, other=other))
     return scalar.text
 
 
@@ -62,17 +62,19 @@ class Text(ScalarKind):
     reserved: Collection[str] = ()
 
     def describe(self) -> str:
-        return f"{self.what}: {self.rule}" if self.rule else self.what
+        what = phrase(self.what)
+        return message("about", key=what, text=phrase(self.rule)) if self.rule else what
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
         text = text_of(scalar, self.what)
         if len(text) > self.most:
-            raise Refused(f"must be {self.what} of at most {self.most} characters, not {len(text)}")
+            raise Refused(message("too-long", what=phrase(self.what), most=self.most, count=len(text)))
         if not re.fullmatch(self.pattern, text):
-            rule = self.rule or "one line without control characters"
-            raise Refused(f"must be {self.what}: {rule}, not {shown(text)}{self._spelt(text)}")
+            rule = phrase(self.rule) if self.rule else message("one-line")
+            what, near = phrase(self.what), self._spelt(text)
+            raise Refused(message("spelt", what=what, rule=rule, found=shown(text), near=near))
         if text in self.reserved:
-            raise Refused(f"{shown(text)} is reserved for the agent itself; choose another")
+            raise Refused(message("reserved", found=shown(text)))
         return text
 
     def _spelt(self, text: str) -> str:
@@ -80,7 +82,7 @@ class Text(ScalarKind):
         plain = unicodedata.normalize("NFKD", text.lower().replace("đ", "d"))
         near = re.sub(r"[\s_]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
         meant = self.pattern == ID and re.fullmatch(ID, near) and shown(text) == f"'{text}'"
-        return f" (did you mean '{near}'?)" if meant else ""
+        return message("mean", name=near) if meant else ""
 
 
 def identifier(reserved: Collection[str] = ()) -> Text:
@@ -98,18 +100,19 @@ class Number(ScalarKind):
     or_zero: bool = False  # 0 is valid too, although below ``low``: it switches something off
 
     def describe(self) -> str:
-        kind = "a whole number" if self.whole else "a number"
-        zero = "0 or " if self.or_zero else ""
-        return f"{zero}{kind} from {self.low:g} to {self.high:g}{self.unit and ' ' + self.unit}"
+        unit = message("unit", unit=phrase(self.unit)) if self.unit else ""
+        key = "whole" if self.whole else "number"
+        number = message(key, low=f"{self.low:g}", high=f"{self.high:g}", unit=unit)
+        return message("or-zero", number=number) if self.or_zero else number
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> float | int:
         number = number_of(scalar, self.describe())
         if not (self.low <= number <= self.high or (self.or_zero and number == 0)):
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         if not self.whole:
             return number
         if number != int(number):
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         return int(number)
 
 
@@ -117,13 +120,13 @@ def number_of(scalar: tree.Scalar, what: str) -> float:
     """The number a scalar is; raises Refused with the reason where it is none, or an ambiguous one."""
     text = scalar.text
     if not scalar.plain and _DECIMAL.fullmatch(text):
-        raise Refused(f"must be {what}, not text; remove the quotes")
+        raise Refused(message("quoted-number", what=what))
     if _SEXAGESIMAL.fullmatch(text):
-        raise Refused(f"must be {what}; YAML reads {shown(text)} in base 60")
+        raise Refused(message("base-60", what=what, found=shown(text)))
     if re.fullmatch(r"[-+]?0[\d_]+", text):
-        raise Refused(f"must be {what}; YAML reads {shown(text)} as octal: remove the leading zero")
+        raise Refused(message("octal", what=what, found=shown(text)))
     if not _DECIMAL.fullmatch(text) or len(text) > 24:
-        raise Refused(f"must be {what}, not {shown(text)}")
+        raise Refused(message("must-be-not", kind=what, found=shown(text)))
     return float(text)
 
 
@@ -132,11 +135,11 @@ class Flag(ScalarKind):
     """true or false."""
 
     def describe(self) -> str:
-        return "true or false"
+        return message("flag")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> bool:
         if not scalar.plain or not _BOOL.fullmatch(scalar.text):
-            raise Refused(f"must be true or false, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         return scalar.text.lower() in ("true", "yes", "on")
 
 
@@ -158,9 +161,12 @@ class Choice(ScalarKind):
         if scalar.text in self.later:
             raise Refused(f"'{scalar.text}' comes with a later version; use {self.describe()}")
         if self.no and scalar.text.lower() in ("no", "off", "false", "null", "~"):
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)} (did you mean '{self.no}'?)")
-        near = did_you_mean(scalar.text, self.words)
-        raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{near}")
+            raise Refused(self._not(scalar, message("mean", name=self.no)))
+        raise Refused(self._not(scalar, did_you_mean(scalar.text, self.words)))
+
+    def _not(self, scalar: tree.Scalar, hint: str) -> str:
+        text = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
+        return message("with-hint", text=text, hint=hint)
 
 
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kMGT]i?B|[kmgt]i?b|B|)", re.IGNORECASE)
@@ -187,15 +193,15 @@ class Size(ScalarKind):
     high: int
 
     def describe(self) -> str:
-        return f"a size from {size_text(self.low)} to {size_text(self.high)}, such as 256MB"
+        return message("size", low=size_text(self.low), high=size_text(self.high))
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> int:
         match = _SIZE.fullmatch(scalar.text.strip())
         if not match:
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         size = int(float(match[1]) * _UNITS[match[2].lower()])
         if not self.low <= size <= self.high:
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         return size
 
 
@@ -206,12 +212,12 @@ class PathKind(ScalarKind):
     what: str
 
     def describe(self) -> str:
-        return self.what
+        return phrase(self.what)
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
         text = text_of(scalar, self.what)
         if "\0" in text or not text.strip():
-            raise Refused(f"must be {self.what}")
+            raise Refused(message("must-be", kind=self.describe()))
         return reading.files.base / text
 
 
@@ -223,14 +229,14 @@ class ReadableFile(ScalarKind):
     private: bool = False
 
     def describe(self) -> str:
-        return self.what
+        return phrase(self.what)
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
         name = text_of(scalar, self.what)
         try:
             path = reading.files.readable(name)
         except FileRefused as error:
-            raise Refused(str(error)) from error
+            raise Refused(error.args[0]) from error
         if self.private:
             _warn_exposed(name, scalar.place, reading)
         return path
@@ -239,7 +245,7 @@ class ReadableFile(ScalarKind):
 def _warn_exposed(name: str, place: tree.Place, reading: Reading) -> None:
     exposed = reading.files.world_readable(name)
     if exposed is not None:
-        reading.warn(place, f"every user of this box can read {exposed}; chmod o-r it")
+        reading.warn(place, message("exposed", path=exposed))
 
 
 @dataclass(frozen=True)
@@ -247,13 +253,13 @@ class PasswordFile(ScalarKind):
     """A file whose one line is a password. The value is the Secret, never the path."""
 
     def describe(self) -> str:
-        return "a file that holds a password"
+        return message("password-file")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> Secret:
         name = text_of(scalar, self.describe())
         try:
             secret = Secret(reading.files.secret(name))
         except FileRefused as error:
-            raise Refused(str(error)) from error
+            raise Refused(error.args[0]) from error
         _warn_exposed(name, scalar.place, reading)
         return secret

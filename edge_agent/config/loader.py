@@ -11,12 +11,14 @@ from edge_agent.config.board import Board, read_board
 from edge_agent.config.capacity import over_capacity
 from edge_agent.config.files import Files, reason
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
+from edge_agent.config.messages import message
 from edge_agent.config.profiles import BoardProfile
 from edge_agent.config.schema import ROOT, Checked
 from edge_agent.config.settings import Settings
 from edge_agent.config.spec import INVALID, Reading
 from edge_agent.config.words import shown
 from edge_agent.errors import ConfigError, Problem
+from edge_agent.languages import Bilingual
 
 DEFAULT_CONF_DIR = "conf.d"
 
@@ -90,7 +92,7 @@ def _settings(
         detector=checked.detector,
         cameras=checked.cameras,
         config_hash=config_hash,
-        warnings=tuple(str(w) for w in _ordered(path, warnings)),
+        warnings=tuple(Bilingual(w.text("en"), w.text("vi")) for w in _ordered(path, warnings)),
     )
 
 
@@ -137,7 +139,7 @@ def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping 
         with path.open("rb") as file:
             data = file.read(tree.MAX_BYTES + 1)
     except OSError as error:
-        reading.refuse(start, f"cannot read this file: {reason(error)}")
+        reading.refuse(start, message("this-unread", reason=reason(error)))
         return None
     try:
         node, problems = tree.parse(data, str(path))
@@ -148,8 +150,8 @@ def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping 
     if node is None and may_be_empty:
         return tree.Mapping(start)
     if not isinstance(node, tree.Mapping):
-        found = "empty" if node is None else "a list" if isinstance(node, tree.Sequence) else "a single value"
-        reading.refuse(start, f"the file is {found}; it must be a mapping that starts with gateway:")
+        found = message("list" if isinstance(node, tree.Sequence) else "single")
+        reading.refuse(start, message("file-empty") if node is None else message("whole-file", found=found))
         return None
     _refuse_repeated_ids(node, reading)
     return node
@@ -158,9 +160,9 @@ def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping 
 def _refuse_repeated_ids(layer: tree.Mapping, reading: Reading) -> None:
     """Within one file; the same id in a drop-in changes that camera or rule."""
     cameras = _items(layer, "cameras")
-    _refuse_repeated("camera", "this file", cameras, reading)
+    _refuse_repeated("camera", message("this-file"), cameras, reading)
     for camera in cameras:
-        _refuse_repeated("rule", "this camera", _items(camera, "rules"), reading)
+        _refuse_repeated(message("rule"), message("this-camera"), _items(camera, "rules"), reading)
 
 
 def _items(node: tree.Node, key: str) -> tuple[tree.Node, ...]:
@@ -175,7 +177,7 @@ def _refuse_repeated(thing: str, where: str, items: tuple[tree.Node, ...], readi
         if id_ is None:
             continue
         if id_ in first:
-            text = f"{thing} id {shown(id_)} stands in {where} twice, first in line {first[id_]}"
+            text = message("id-twice", thing=thing, id=shown(id_), where=where, line=first[id_])
             assert isinstance(item, tree.Mapping)  # it has an id
             reading.refuse(item.entries["id"].value.place, text)
         first.setdefault(id_, item.place.line)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.config import tree
-from edge_agent.config.kinds import ID, ID_RULE
+from edge_agent.config.kinds import ID
+from edge_agent.config.messages import message, phrase
 from edge_agent.config.spec import INVALID, Kind, Reading
 
 
@@ -22,7 +23,7 @@ class ListOf(Kind):
     unique: bool = False
 
     def describe(self) -> str:
-        return f"a list of {self.things}"
+        return message("list-of", things=phrase(self.things))
 
     def describe_items(self) -> str:
         """For the reference: what each item is."""
@@ -30,12 +31,15 @@ class ListOf(Kind):
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Sequence):
-            found = "a mapping" if isinstance(node, tree.Mapping) else "a single value"
-            reading.refuse(node.place, f"must be {self.describe()}, not {found}; write [ … ] around it")
+            found = message("mapping" if isinstance(node, tree.Mapping) else "single")
+            text = message("must-be-not", kind=self.describe(), found=found)
+            reading.refuse(node.place, message("brackets", text=text))
             return INVALID
         if not self.least <= len(node.items) <= self.most:
-            limit = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most}"
-            reading.refuse(node.place, f"must be {self.describe()}: {limit}, not {len(node.items)}")
+            few = len(node.items) < self.least
+            limit = message("at-least", count=self.least) if few else message("at-most", count=self.most)
+            text = message("must-be", kind=self.describe())
+            reading.refuse(node.place, message("limit", text=text, limit=limit, count=len(node.items)))
         values = [self.kind.read(item, reading) for item in node.items]
         if self.unique:
             self._refuse_repeated(node, values, reading)
@@ -44,7 +48,7 @@ class ListOf(Kind):
     def _refuse_repeated(self, node: tree.Sequence, values: list[Any], reading: Reading) -> None:
         for index, value in enumerate(values):
             if value is not INVALID and value in values[:index]:
-                reading.refuse(node.items[index].place, "stands in this list twice")
+                reading.refuse(node.items[index].place, message("in-list-twice"))
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,22 @@ class MapOf(Kind):
     most: int = 64
 
     def describe(self) -> str:
-        return f"a mapping of {self.things} by id"
+        return message("map-of", things=phrase(self.things))
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         """The values by id, in the order of the file."""
         if not isinstance(node, tree.Mapping):
-            found = "a list" if isinstance(node, tree.Sequence) else "a single value"
-            example = f"; write {{some-id: …}}, each {self.kind.describe()}"
-            reading.refuse(node.place, f"must be {self.describe()}, not {found}{example}")
+            found = message("list" if isinstance(node, tree.Sequence) else "single")
+            text = message("must-be-not", kind=self.describe(), found=found)
+            reading.refuse(node.place, message("map-example", text=text, kind=self.kind.describe()))
             return INVALID
         if len(node.entries) > self.most:
-            reading.refuse(node.place, f"at most {self.most} {self.things}, not {len(node.entries)}")
+            things, count = phrase(self.things), len(node.entries)
+            reading.refuse(node.place, message("at-most-things", most=self.most, things=things, count=count))
         values: dict[str, Any] = {}
         for name, entry in node.entries.items():
             if not re.fullmatch(ID, name):
                 # Not quoted: of {url: rtsp://u:a,b} the half of a password after the comma is a key.
-                reading.refuse(entry.key, f"an id is {ID_RULE}: no capitals, accents or blanks")
+                reading.refuse(entry.key, message("id-rule"))
             values[name] = self.kind.read(entry.value, reading)
         return INVALID if INVALID in values.values() else values

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from edge_agent.config import tree
+from edge_agent.config.messages import message
 from edge_agent.config.spec import Field, Kind, Reading, Section, Values
 from edge_agent.config.words import listed
 
@@ -59,7 +60,11 @@ def _strangers(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
     for other, section in sections.items():
         for each in section.fields:
             at_home.setdefault(each.key, []).append(other)
-    told = {key: f"{key} belongs to {listed(homes)}" for key, homes in at_home.items() if key not in own}
+    told = {
+        key: message("belongs-to", key=key, homes=listed(homes))
+        for key, homes in at_home.items()
+        if key not in own
+    }
     return MappingProxyType(told | dict(sections[word].instead))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.config.kinds import Number, PathKind, Text
 from edge_agent.config.many import ListOf
+from edge_agent.config.messages import message
 from edge_agent.config.sections.camera import CAMERA
 from edge_agent.config.sections.collect import COLLECT
 from edge_agent.config.sections.commands import COMMANDS
@@ -121,5 +122,5 @@ ROOT = Section(
     ),
     plain(Checked),
     _check,
-    dict.fromkeys(_OF_A_CAMERA, "it belongs to a camera: write it there, below its id"),
+    dict.fromkeys(_OF_A_CAMERA, message("of-a-camera")),
 )

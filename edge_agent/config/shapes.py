@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_agent.config import tree
 from edge_agent.config.kinds import Number
+from edge_agent.config.messages import message
 from edge_agent.config.spec import INVALID, Field, Kind, Reading, Section, Values
 from edge_agent.geometry import Point, fault_of
 
@@ -22,13 +23,11 @@ class PointKind(Kind):
     coordinate: Number = field(default_factory=lambda: Number(0, 1, "of the picture's width or height"))
 
     def describe(self) -> str:
-        return "a point [x, y] in 0..1"
+        return message("point")
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Sequence) or len(node.items) != 2:
-            reading.refuse(
-                node.place, "a point is two numbers [x, y] in 0..1 of the picture, origin top left"
-            )
+            reading.refuse(node.place, message("two-numbers"))
             return INVALID
         x, y = (self.coordinate.read(item, reading) for item in node.items)
         return INVALID if INVALID in (x, y) else (x, y)
@@ -42,15 +41,14 @@ class PolygonKind(Kind):
     point: PointKind = field(default_factory=PointKind)
 
     def describe(self) -> str:
-        return "a polygon [[x, y], [x, y], [x, y], …] in 0..1"
+        return message("polygon")
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Sequence):
-            reading.refuse(node.place, f"must be {self.describe()}")
+            reading.refuse(node.place, message("must-be", kind=self.describe()))
             return INVALID
         if not 3 <= len(node.items) <= self.most:
-            text = f"a polygon has 3 to {self.most} points, this one has {len(node.items)}"
-            reading.refuse(node.place, text)
+            reading.refuse(node.place, message("few-points", most=self.most, count=len(node.items)))
         points = [self.point.read(item, reading) for item in node.items]
         if INVALID in points or not 3 <= len(points) <= self.most:
             return INVALID
@@ -77,8 +75,7 @@ def way(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
 def _check_way(values: Values) -> None:
     begin, end = values.valid("from"), values.valid("to")
     if begin is not None and end is not None and length_of((begin, end)) < LEAST_LENGTH:
-        text = f"from and to must be at least {LEAST_LENGTH:g} of the picture apart, or it has no direction"
-        values.reading.refuse(values.place("to"), text)
+        values.reading.refuse(values.place("to"), message("too-near", least=f"{LEAST_LENGTH:g}"))
 
 
 def length_of(ends: tuple[Point, Point]) -> float:

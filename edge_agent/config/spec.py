@@ -17,6 +17,7 @@ from typing import Any, Final
 from edge_agent.clock import Clock
 from edge_agent.config import tree
 from edge_agent.config.files import Files
+from edge_agent.config.messages import message, phrase
 from edge_agent.config.words import did_you_mean, shown
 from edge_agent.errors import Problem
 
@@ -56,22 +57,23 @@ class Reading:
     @contextmanager
     def about(self, key: str) -> Iterator[None]:
         """Messages inside begin with ``key:``."""
-        outer, self._key = self._key, f"{key}: " if key else ""
+        outer, self._key = self._key, key
         try:
             yield
         finally:
             self._key = outer
 
-    def refuse(self, place: tree.Place, message: str) -> None:
-        self.problems.append(place.problem(self._key + message))
+    def refuse(self, place: tree.Place, text: str) -> None:
+        about = message("about", key=self._key, text=text) if self._key else text
+        self.problems.append(place.problem(about))
 
-    def refuse_missing(self, place: tree.Place, message: str) -> None:
+    def refuse_missing(self, place: tree.Place, text: str) -> None:
         """``refuse``, unless what is missing may be given where nobody could read it."""
         if not self.incomplete:
-            self.refuse(place, message)
+            self.refuse(place, text)
 
-    def warn(self, place: tree.Place, message: str) -> None:
-        self.warnings.append(place.problem(f"warning: {message}"))
+    def warn(self, place: tree.Place, text: str) -> None:
+        self.warnings.append(place.problem(message("warning", text=text)))
 
 
 class Kind(ABC):
@@ -91,16 +93,16 @@ class ScalarKind(Kind):
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Scalar):
-            found = "a list" if isinstance(node, tree.Sequence) else "a mapping"
-            reading.refuse(node.place, f"must be {self.describe()}, not {found}")
+            found = message("list" if isinstance(node, tree.Sequence) else "mapping")
+            reading.refuse(node.place, message("must-be-not", kind=self.describe(), found=found))
             return INVALID
         if node.plain and node.text == "":
-            reading.refuse(node.place, f"has no value; must be {self.describe()}")
+            reading.refuse(node.place, message("no-value", kind=self.describe()))
             return INVALID
         try:
             return self.parse(node, reading)
         except Refused as error:
-            reading.refuse(node.place, str(error))
+            reading.refuse(node.place, error.args[0])
             return INVALID
 
     @abstractmethod
@@ -157,10 +159,11 @@ class Values:
         """Refuses either key without the other."""
         for key, missing in ((one, other), (other, one)):
             if self.given(key) and not self.given(missing):
-                self.reading.refuse_missing(self.key_place(key), f"{key} needs {missing} beside it")
+                text = message("together", key=key, missing=missing)
+                self.reading.refuse_missing(self.key_place(key), text)
 
-    def warn(self, key: str, message: str) -> None:
-        self.reading.warn(self.place(key), message)
+    def warn(self, key: str, text: str) -> None:
+        self.reading.warn(self.place(key), text)
 
 
 def _no_check(values: Values) -> None:
@@ -186,14 +189,14 @@ class Section(Kind):
 
     def describe(self) -> str:
         if self.example:
-            return f"a mapping {self.example}"
+            return message("mapping-like", example=self.example)
         keys = ", ".join(each.key for each in self.fields[:3])
-        return f"a mapping ({keys}{', …' if len(self.fields) > 3 else ''})"
+        return message("mapping-of", keys=f"{keys}{', …' if len(self.fields) > 3 else ''}")
 
     def read(self, node: tree.Node, reading: Reading) -> Any:
         if not isinstance(node, tree.Mapping):
-            found = "a list" if isinstance(node, tree.Sequence) else "a single value"
-            reading.refuse(node.place, f"must be {self.describe()}, not {found}")
+            found = message("list" if isinstance(node, tree.Sequence) else "single")
+            reading.refuse(node.place, message("must-be-not", kind=self.describe(), found=found))
             return INVALID
         before = len(reading.problems)
         values = Values(node, reading)
@@ -211,8 +214,9 @@ class Section(Kind):
             with reading.about(each.key):
                 return each.kind.read(entry.value, reading)
         if each.default is REQUIRED:
-            what = f"{each.doc.rstrip('.')} ({each.kind.describe()})"
-            reading.refuse_missing(node.place, f"{self.name} has no '{each.key}': {what}")
+            doc, kind = each.doc.rstrip("."), each.kind.describe()
+            text = message("missing", section=phrase(self.name), key=each.key, doc=doc, kind=kind)
+            reading.refuse_missing(node.place, text)
             return INVALID
         if isinstance(each.kind, Section) and each.default is not None:
             return each.kind.read(tree.Mapping(node.place), reading)
@@ -225,15 +229,16 @@ class Section(Kind):
 
     def _unknown(self, key: str, value: tree.Node) -> str:
         """Quotes the key only where it resembles a known one: ``{url: rtsp://u:a,b}`` has a key ``b``."""
+        section = phrase(self.name)
         if key in self.instead:
-            return f"unknown key '{key}' in {self.name}; {self.instead[key]}"
+            return message("unknown-instead", key=key, section=section, instead=self.instead[key])
         known = [each.key for each in self.fields]
         near = did_you_mean(key, known)
         if near:
-            return f"unknown key {shown(key)} in {self.name}{near}"
+            return message("unknown-near", key=shown(key), section=section, near=near)
         split = isinstance(value, tree.Scalar) and value.plain and value.text == ""
-        comma = "; a value with a comma in it needs quotes inside { }" if split else ""
-        return f"unknown key in {self.name}; known here: {', '.join(known)}{comma}"
+        comma = message("comma") if split else ""
+        return message("unknown", section=section, known=", ".join(known), comma=comma)
 
 
 def plain(make: Callable[..., Any]) -> Callable[[Values], Any]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from edge_agent.config import tree
 from edge_agent.config.kinds import text_of
+from edge_agent.config.messages import message
 from edge_agent.config.spec import Reading, Refused, ScalarKind
 from edge_agent.config.words import did_you_mean, nearest, shown
 
@@ -26,7 +27,7 @@ class TimeZone(ScalarKind):
     """A name of the IANA time zone database."""
 
     def describe(self) -> str:
-        return "a time zone such as Asia/Ho_Chi_Minh"
+        return message("zone")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> ZoneInfo:
         name = text_of(scalar, self.describe())
@@ -34,7 +35,8 @@ class TimeZone(ScalarKind):
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # unknown, not a name, a directory such as "Asia"
             near = did_you_mean(_OF_VIETNAM.get(name.strip().lower(), name), available_timezones())
-            raise Refused(f"must be {self.describe()}, not {shown(name)}{near}") from None
+            text = message("must-be-not", kind=self.describe(), found=shown(name))
+            raise Refused(message("with-hint", text=text, hint=near)) from None
 
 
 @dataclass(frozen=True)
@@ -44,25 +46,26 @@ class TimeOfDay(ScalarKind):
     end: bool = False
 
     def describe(self) -> str:
-        return f'a time of day from "00:00" to "{"24:00" if self.end else "23:59"}"'
+        return message("time-of-day", end="24:00" if self.end else "23:59")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> time:
         match = re.fullmatch(r"([01]\d|2[0-4]):([0-5]\d)", scalar.text)
         if match is None:
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{_time_meant(scalar)}")
+            text = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
+            raise Refused(message("with-hint", text=text, hint=_time_meant(scalar)))
         text_of(scalar, self.describe())
         hour, minute = int(match[1]), int(match[2])
         if hour < 24:
             return time(hour, minute)
         if not self.end or minute:
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         return time(0, 0)
 
 
 def _time_meant(scalar: tree.Scalar) -> str:
     """``7:00`` is 07:00, and 1320 is what another YAML reader made of an unquoted 22:00."""
     if (match := re.fullmatch(r"(\d):([0-5]\d)", scalar.text)) is not None:
-        return f" (did you mean '0{match[1]}:{match[2]}'?)"
+        return message("mean", name=f"0{match[1]}:{match[2]}")
     if scalar.plain and re.fullmatch(r"\d{1,4}", scalar.text):
         hour, minute = divmod(int(scalar.text), 60)
         if hour < 24:
@@ -76,12 +79,13 @@ class DaySpan(ScalarKind):
     """A day of the week or several in a row, as numbers from 0, Monday."""
 
     def describe(self) -> str:
-        return "mon, tue, wed, thu, fri, sat, sun or a span such as mon-fri"
+        return message("day")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> frozenset[int]:
         ends = scalar.text.split("-")
         if len(ends) > 2 or any(end not in DAYS for end in ends):
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{_days_meant(scalar.text)}")
+            text = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
+            raise Refused(message("with-hint", text=text, hint=_days_meant(scalar.text)))
         first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
         length = (last - first) % 7 + 1  # sat-mon goes over the end of the week
         return frozenset((first + i) % 7 for i in range(length))
@@ -90,7 +94,7 @@ class DaySpan(ScalarKind):
 def _days_meant(text: str) -> str:
     meant = [_day_meant(part.strip().lower()) for part in re.split("[-\u2013]|\\.\\.", text)]
     days = [day for day in meant if day is not None]
-    return f" (did you mean '{'-'.join(days)}'?)" if len(days) == len(meant) <= 2 else ""
+    return message("mean", name="-".join(days)) if len(days) == len(meant) <= 2 else ""
 
 
 def _day_meant(word: str) -> str | None:
@@ -110,7 +114,7 @@ class DateSpan(ScalarKind):
         # Unlike a time, an unquoted date is the same date to every YAML reader.
         ends = scalar.text.split("..")
         if len(ends) > 2:
-            raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}")
+            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
         first, last = (self._date(text, scalar) for text in (ends[0], ends[-1]))
         days = (last - first).days + 1
         if days < 1:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from edge_agent.config.messages import message
 from edge_agent.errors import Problem
 
 MAX_BYTES = 256 * 1024
@@ -89,7 +90,7 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         raise NotYaml(_explain(error, text, file)) from None  # the cause's text may quote a secret
     except yaml.YAMLError:
-        raise NotYaml(Place(file, 1, 1).problem("not readable as YAML")) from None
+        raise NotYaml(Place(file, 1, 1).problem(message("not-yaml"))) from None
 
 
 def _decode(data: bytes, file: str) -> str:
@@ -97,7 +98,7 @@ def _decode(data: bytes, file: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = _place_at(data[: error.start].decode("utf-8", "replace"), file)
-        raise NotYaml(place.problem("not UTF-8 text; save the file as UTF-8")) from None
+        raise NotYaml(place.problem(message("not-utf-8"))) from None
     bad = _UNPRINTABLE.search(text)
     if bad:
         place = _place_at(text[: bad.start()], file)
@@ -114,18 +115,18 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     """The parser's complaint in the reader's words; never a quotation, which could be a password."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return Place(file, 1, 1).problem("not readable as YAML")
+        return Place(file, 1, 1).problem(message("not-yaml"))
     place = Place(file, mark.line + 1, mark.column + 1)
     found = _character_at(text, mark.line, mark.column)
     problem = error.problem or "not readable as YAML"
     if "cannot start any token" in problem:
         if found == "\t":
-            return place.problem("a tab; YAML indents with spaces only")
+            return place.problem(message("tab"))
         return place.problem(f"text cannot start with {found!r} unless it is in quotes")
     if "undefined tag handle" in problem:
-        return place.problem("a YAML tag (!...); tags are not used here, put text with ! in quotes")
+        return place.problem(message("no-yaml-tag"))
     context = f" ({error.context})" if error.context else ""
-    return place.problem(f"YAML: {problem}{context}")
+    return place.problem(message("yaml", problem=problem, context=context))
 
 
 def _character_at(text: str, line: int, column: int) -> str:
@@ -190,7 +191,7 @@ class _Builder:
                 merged.extend(self._merge_sources(value))
             elif key.text in entries:
                 first = entries[key.text].key
-                text = f"this key stands here twice, first in line {first.line}; only one can count"
+                text = message("key-twice", line=first.line)
                 self.problems.append(key.place.problem(text))
             else:
                 entries[key.text] = Entry(key.place, value)
@@ -218,11 +219,7 @@ class _Builder:
 
     def _check_tag(self, event: Any) -> None:
         if event.tag not in (None, "!", _STR_TAG):
-            self.problems.append(
-                self._place(event).problem(
-                    "a YAML tag (!...); tags are not used here, put text with ! in quotes"
-                )
-            )
+            self.problems.append(self._place(event).problem(message("no-yaml-tag")))
 
     def _count(self, event: Any, values: int) -> int:
         before = self._values

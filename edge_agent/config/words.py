@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from edge_agent.config.messages import message
+
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """The valid name a human most likely meant, or None when nothing is close."""
@@ -20,13 +22,13 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """`` (did you mean 'x'?)``, or nothing."""
     name = nearest(word, valid)
-    return f" (did you mean '{name}'?)" if name else ""
+    return message("mean", name=name) if name else ""
 
 
 def shown(text: str) -> str:
     """``text`` quoted for a message, or a word for it where it could carry a secret."""
     if "@" in text or ":/" in text:
-        return "this URL" if ":/" in text else "this text"  # a user part may be in it
+        return message("this-url" if ":/" in text else "this-text")  # a user part may be in it
     cut = text if len(text) <= 40 else text[:39] + "…"
     return "'" + "".join(c if c.isprintable() else "·" for c in cut) + "'"
 
@@ -34,4 +36,4 @@ def shown(text: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """``a, b or c``."""
     *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
+    return message("either", most=", ".join(most), last=last) if most else last

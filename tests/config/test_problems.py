@@ -72,6 +72,38 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
     assert found == [(Path(broken).name, 2), *others]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            MINIMAL + "outbox: {max_byte: 1GB}\n",
+            "phần outbox không có mục 'max_byte' (có phải là 'max_bytes' không?)",
+        ),
+        (MINIMAL + "heartbeat_s: 0\n", "heartbeat_s: phải là số từ 1 đến 3600 giây, không phải '0'"),
+        (with_camera("url: rstp://h/s"), "url: không hỗ trợ 'rstp', phải là rtsp(s)://"),
+        (
+            with_camera("url: /clip") + "  - {id: cam-1, url: /clip}\n",
+            "mã camera 'cam-1' có hai lần trong tệp này",
+        ),
+        (MINIMAL + "profile: no-such-board\n", "unknown profile 'no-such-board'"),
+    ],
+    ids=["unknown key", "out of range", "scheme", "twice", "what has no Vietnamese is said in English"],
+)
+def test_mistakes_are_told_in_vietnamese(tmp_path: Path, text: str, said: str) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert run_check(write(tmp_path, text), None, False, out, err, "vi") == EXIT_CONFIG
+    assert f": {said}" in err.getvalue()
+
+
+def test_a_valid_file_is_one_line_in_vietnamese_too(tmp_path: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    camera = with_camera("url: /no/clip.mp4")
+    assert run_check(write(tmp_path, camera), None, False, out, err, "vi") == EXIT_OK
+    assert "lưu ý: không có tệp này; camera mất hình" in err.getvalue()
+    assert ": hợp lệ: thiết bị " in out.getvalue()
+    assert ", 1 camera, hồ sơ bo mạch " in out.getvalue()
+
+
 def test_a_valid_file_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     out, err = io.StringIO(), io.StringIO()

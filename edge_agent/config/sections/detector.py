@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edge_agent.config import tree
 from edge_agent.config.kinds import Choice, Number, Text, text_of
 from edge_agent.config.many import ListOf
+from edge_agent.config.messages import message
 from edge_agent.config.settings import Detector
 from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
 from edge_agent.config.words import did_you_mean, shown
@@ -21,7 +22,7 @@ class ModelName(ScalarKind):
     names = ("auto", "none")
 
     def describe(self) -> str:
-        return "auto, none or the path of a .tflite file"
+        return message("model")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
         text = text_of(scalar, self.describe())
@@ -31,10 +32,11 @@ class ModelName(ScalarKind):
             reading.warn(scalar.place, "hog is no longer there; runs as auto, the model that ships")
             return "auto"
         if not text.endswith(".tflite") or "\0" in text:
-            raise Refused(f"must be {self.describe()}, not {shown(text)}{did_you_mean(text, self.names)}")
+            refused = message("must-be-not", kind=self.describe(), found=shown(text))
+            raise Refused(message("with-hint", text=refused, hint=did_you_mean(text, self.names)))
         path = reading.files.base / text
         if reading.files.required and not os.path.isfile(path):
-            reading.warn(scalar.place, f"there is no file {path}; without it nothing is detected")
+            reading.warn(scalar.place, message("no-such-model", path=path))
         return str(path)
 
 

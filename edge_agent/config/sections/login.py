@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from edge_agent.config.kinds import PasswordFile, Text
+from edge_agent.config.messages import message
 from edge_agent.config.spec import Field, Values
 from edge_agent.secrets import Credentials
 
@@ -22,7 +23,7 @@ FIELDS = (USERNAME, PASSWORD_FILE)
 ADVICE = MappingProxyType(
     dict.fromkeys(
         ("password", "pass", "passwd", "pwd"),
-        "a password does not stand in this file: put it into a file of its own, named by password_file",
+        message("password-apart"),
     )
 )
 """What to say to somebody who writes the password itself."""

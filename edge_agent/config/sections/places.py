@@ -11,6 +11,7 @@ from typing import Any
 from edge_agent.config import tree
 from edge_agent.config.cover import covers
 from edge_agent.config.many import ListOf, MapOf
+from edge_agent.config.messages import message
 from edge_agent.config.sections.rules import RULE, WrittenRule
 from edge_agent.config.settings import AnyRule, Line, WrongWayRule, Zone
 from edge_agent.config.shapes import PolygonKind, length_of, way
@@ -88,7 +89,7 @@ def _check_names(values: Values, sort: _Sort, written: tree.Mapping) -> None:
             values.found["rules"] = INVALID
     for id_, entry in written.entries.items():
         if all(id_ != name.text for name in used):
-            text = f"no rule refers to the {sort.name} {shown(id_)}; it does nothing"
+            text = message(f"{sort.name}-unused", name=shown(id_))
             values.reading.warn(entry.key, text)
 
 
@@ -103,9 +104,9 @@ def _unknown(sort: _Sort, name: str, written: tree.Mapping) -> str:
     # A key without a mapping is a mistake and not quoted: it may be half of a password with a comma.
     known = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
     if not known:
-        return f"{sort.name}: this camera has no {sort.key}; define {shown(name)} under {sort.key}"
-    near = did_you_mean(name, known) or f"; its {sort.key}: {', '.join(shown(id_) for id_ in known)}"
-    return f"{sort.name}: this camera has no {sort.name} {shown(name)}{near}"
+        return message(f"{sort.name}-none", name=shown(name))
+    those = message(f"{sort.name}-those", known=", ".join(shown(id_) for id_ in known))
+    return message(f"{sort.name}-unknown", name=shown(name), near=did_you_mean(name, known) or those)
 
 
 def _warn_unseen_places(values: Values, sort: _Sort, written: tree.Mapping) -> None:

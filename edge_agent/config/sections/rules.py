@@ -23,6 +23,7 @@ from edge_agent.config.settings import (
 )
 from edge_agent.config.shapes import way
 from edge_agent.config.spec import Field, Section, Values
+from edge_agent.languages import Bilingual
 from edge_agent.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity
 
 FOLLOWED = 200
@@ -99,7 +100,7 @@ def _rule(
     check: Callable[[Values], None] = lambda values: None,
 ) -> Section:
     fields = (_ID, _KIND, *own, labels, severity, _COOLDOWN, _SCHEDULE, _ENABLED)
-    return Section(f"{kind} rule", doc, fields, build, check)
+    return Section(Bilingual(f"{kind} rule", f"quy tắc {kind}"), doc, fields, build, check)
 
 
 def _stay(kind: RuleKind, doc: str, min_duration_s: float, grace_s: float) -> Section:
