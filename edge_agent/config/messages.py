@@ -255,7 +255,7 @@ CHECK: Sentences = {
     ),
     "broker-no-path": (
         "a broker address ends after the port; the topic root is mqtt.root",
-        "địa chỉ máy chủ nhận tin kết thúc sau cổng; gốc của chủ đề ghi ở mqtt.root",
+        "địa chỉ máy chủ nhận tin chỉ gồm tên máy và cổng; gốc của chủ đề ghi ở mqtt.root",
     ),
     "two-slashes": (
         "must be {what}; after {scheme}: come two slashes",

@@ -73,7 +73,7 @@ STATUS: Sentences = {
     ),
     "oldest": ("oldest {age}", "cũ nhất đã chờ {age}"),
     "sent-unconfirmed": ("{count} sent and not confirmed", "{count} đã gửi, chưa được xác nhận"),
-    "sequence": ("sequence {sequence} of epoch {epoch}", "số {sequence} (epoch {epoch})"),
+    "sequence": ("sequence {sequence} of epoch {epoch}", "sự kiện số {sequence} (epoch {epoch})"),
     "kept": ("{size} MB", "{size} MB"),
     "clips": ("{count} clips", "{count} video"),
     "held": ("{count} events held", "{count} sự kiện được giữ lại"),

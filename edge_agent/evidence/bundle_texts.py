@@ -84,7 +84,7 @@ nên mọi sửa đổi về sau đều bị phát hiện.
 
 CÁCH KIỂM TRA: dùng openssl (3.0 trở lên), sha256sum và shell POSIX, trong thư mục này
 
-1. Các tệp đúng là của lần trích xuất này (mỗi dòng kết thúc bằng OK). Người trích xuất cho biết được mã
+1. Các tệp đúng là của lần trích xuất này (mỗi dòng kết thúc bằng OK). Người trích xuất có thể cho biết mã
    băm SHA-256 của chính tệp SHA256SUMS (được in ra khi trích xuất):
      sha256sum -c SHA256SUMS
      sha256sum SHA256SUMS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
 
 _UPLINK = "check the uplink (SIM active? cable?) and the address in mqtt.brokers"
-_UPLINK_VI = "kiểm tra đường truyền (SIM đã kích hoạt chưa? cáp?) và địa chỉ trong mqtt.brokers"
+_UPLINK_VI = "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không) và địa chỉ trong mqtt.brokers"
 _OWN = "put this gateway's certificate and key of the present CA into /etc/edge-agent/tls"
 _OWN_VI = "chép chứng thư và khóa của đúng thiết bị này, do CA hiện hành cấp, vào /etc/edge-agent/tls"
 _CENTRE = "tell the centre"
@@ -33,7 +33,7 @@ BROKER: dict[str, Wording] = {
     "certificate-expired": red("{file} expired on {end}", "{file} đã hết hạn ngày {end}", _RENEW, _RENEW_VI),
     "certificate-early": red(
         "{file} is not valid before {start}",
-        "{file} chưa có hiệu lực, đến ngày {start} mới có",
+        "{file} chưa có hiệu lực; có hiệu lực từ ngày {start}",
         "the clock of this box is right: tell the centre",
         "giờ của thiết bị này đúng: báo trung tâm",
     ),

@@ -14,11 +14,14 @@ from edge_agent.central.web.words import events, fleet, told
 
 PATTERNS: tuple[tuple[str, str], ...] = (
     # events
-    (r"(\d+) in (.+), at most (\d+), for (\d+) s", "có {0} trong {1}, mức tối đa là {2}, đã {3} giây"),
-    (r"(\S+) came and stands in (.+) for (\d+) s", "{0} vào và dừng ở {1} đã {2} giây"),
+    (
+        r"(\d+) in (.+), at most (\d+), for (\d+) s",
+        "có {0} người, phương tiện trong vùng {1}, mức tối đa là {2}, đã kéo dài {3} giây",
+    ),
+    (r"(\S+) came and stands in (.+) for (\d+) s", "{0} vào và dừng ở vùng {1} đã {2} giây"),
     (r"(\S+) crossed (.+) from (.+) to (.+)", "{0} đi qua vạch ảo {1} từ {2} sang {3}"),
-    (r"(\S+) goes against the arrow of (.+?): .+", "{0} đi ngược chiều ở {1}"),
-    (r"(\S+) in (.+) for (\d+) s", "{0} ở trong {1} đã {2} giây"),
+    (r"(\S+) goes against the arrow of (.+?): .+", "{0} đi ngược chiều ở vùng {1}"),
+    (r"(\S+) in (.+) for (\d+) s", "{0} ở trong vùng {1} đã {2} giây"),
     (
         r"the (?:gateway|CA)'s certificate ends on (\S+), in (\d+) days",
         "chứng thư hết hạn ngày {0}, còn {1} ngày",
@@ -60,7 +63,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         r"(\d+) frames were exported on the gateway by (.+)",
         "{1} đã chép {0} ảnh huấn luyện ra ngoài tại thiết bị",
     ),
-    (r"rule (\S+): the (\S+) has ended: (.+)", "quy tắc {0}: hết hiệu lực {1}, {2}"),
+    (r"rule (\S+): the (\S+) has ended: (.+)", "quy tắc {0}: kết thúc việc {1}, {2}"),
     (r"the view: the relearn has ended: (.+)", "góc nhìn: {0}"),
     # alerts and presence
     (r"changed by hand: (.+)", "đang tạm thay đổi: {0}"),
@@ -243,7 +246,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"the disk is short: (\d+) MB free, storage.keep_free is kept for others",
-        "ổ đĩa sắp đầy, còn trống {0} MB; phần storage.keep_free dành cho việc khác",
+        "ổ đĩa sắp đầy, còn trống {0} MB; phải giữ lại phần trống theo storage.keep_free",
     ),
     (r"collect.max_bytes \((\d+)\) is used up", "đã dùng hết collect.max_bytes ({0})"),
     (
@@ -328,6 +331,7 @@ LONGEST, DEEPEST = 500, 4
 """Characters of a line, and lines within lines: a gateway sends whatever it likes, and a longer or deeper one
 stays as it is."""
 _DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d)?$")
+_UTC = re.compile(r"^(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z$")
 _COMPILED = tuple((re.compile(pattern), words) for pattern, words in (*told.PATTERNS, *PATTERNS))
 
 
@@ -351,4 +355,9 @@ def _part(text: str, depth: int) -> str:
         known = [PARTS.get(piece) or in_vietnamese(piece, depth) for piece in pieces]
         if len(pieces) > 1 and None not in known:
             return ours.join(map(str, known))
-    return in_vietnamese(text, depth) or _DATE.sub(r"\3/\2/\1\4", text)
+    return in_vietnamese(text, depth) or _dated(text)
+
+
+def _dated(text: str) -> str:
+    """A text that is a date, or a date and a time, as Vietnamese writes it; any other as it is."""
+    return _UTC.sub(r"\4 ngày \3/\2/\1 (giờ UTC)", _DATE.sub(r"\3/\2/\1\4", text))
