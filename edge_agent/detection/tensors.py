@@ -10,6 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.printable import printable
+
+MOST_DESCRIBED = 12  # tensors
+
 Tensor = NDArray[Any]
 Floats = NDArray[np.float32]
 
@@ -26,7 +30,7 @@ class TensorInfo:
     zero_point: int
 
     def __str__(self) -> str:
-        return f"{self.name} {list(self.shape)} {self.dtype.name}"
+        return f"{printable(self.name[:60])} {list(self.shape)} {self.dtype.name}"
 
     def real(self, values: Tensor) -> Floats:
         """What quantised ``values`` stand for."""
@@ -44,7 +48,9 @@ class TensorInfo:
 
 
 def describe(tensors: Sequence[TensorInfo]) -> str:
-    return ", ".join(str(t) for t in tensors) or "none"
+    """The first ones; health and logs take it, and a model may have thousands."""
+    more = [f"{len(tensors) - MOST_DESCRIBED} more"] if len(tensors) > MOST_DESCRIBED else []
+    return ", ".join([*map(str, tensors[:MOST_DESCRIBED]), *more]) or "none"
 
 
 class InputTable:

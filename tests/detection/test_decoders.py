@@ -9,7 +9,7 @@ import pytest
 from edge_agent.detection.picodet import PicoDetDecoder
 from edge_agent.detection.ssd import SsdDecoder
 from edge_agent.detection.street import StreetDecoder
-from edge_agent.detection.tensors import Decoder, TensorInfo
+from edge_agent.detection.tensors import Decoder, TensorInfo, describe
 from edge_agent.detection.yolox import YoloxDecoder
 from edge_agent.model import Box
 
@@ -159,6 +159,14 @@ def test_other_signatures_are_not_recognised(image: TensorInfo, outputs: list[Te
     assert YoloxDecoder.recognise(image, outputs) is None
     assert PicoDetDecoder.recognise(image, outputs) is None
     assert StreetDecoder.recognise(image, outputs) is None
+
+
+def test_what_a_hostile_model_is_called_makes_no_long_line() -> None:
+    """It goes into health, logs and messages."""
+    line = describe([info("a\n\x1b[31m" + "x" * 1000, 1, 2)] * 500)
+    assert line.startswith(r"a\n\x1b[31mxxx")
+    assert line.endswith(", 488 more")
+    assert len(line) < 1200
 
 
 PICODET_POINTS = ((8, 12, 8), (4, 6, 16), (2, 3, 32), (1, 2, 64))  # rows, columns, stride of 96x64
