@@ -11,7 +11,9 @@ import contextlib
 import hashlib
 import http.client
 import os
+import queue
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -95,7 +97,7 @@ def fetch_best(
     """Make sure that the first of ``entries`` that can be had is in ``dest`` with the pinned sha256.
 
     ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
-    up to ``timeout_s`` a file. A file appears under its name only when it is complete and right.
+    up to twice ``timeout_s`` a file. A file appears under its name only when it is complete and right.
     Raises DetectorError that names every source that was tried and why it did not do.
     """
     passed_over: list[str] = []
@@ -165,7 +167,27 @@ def _read_folder(path: Path, entry: CatalogueEntry) -> bytes:
 
 
 def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
-    """The body of ``url``; foreign errors end here."""
+    """The body of ``url``. On a thread: ``urlopen`` waits for ever for headers that come byte by byte."""
+    answer: queue.SimpleQueue[bytes | _Unusable] = queue.SimpleQueue()
+
+    def get() -> None:
+        try:
+            answer.put(_body(url, entry, timeout_s))
+        except _Unusable as error:
+            answer.put(error)
+
+    threading.Thread(target=get, name="models-fetch", daemon=True).start()
+    try:
+        found = answer.get(timeout=2 * timeout_s)
+    except queue.Empty:
+        raise _Unusable(f"too slow: no answer was whole after {2 * timeout_s:g} s") from None
+    if isinstance(found, _Unusable):
+        raise found
+    return found
+
+
+def _body(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
+    """Foreign errors end here."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response:
             return b"".join(_chunks(response, entry.size_bytes, time.monotonic() + timeout_s))

@@ -111,6 +111,22 @@ def test_a_server_that_drips_is_given_up_in_time(tmp_path: Path) -> None:
             finished.set()
 
 
+def test_a_server_that_drips_its_headers_is_given_up_in_time(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        while not over.wait(0.05):
+            request.wfile.write(b"x")
+
+    with serving(drip) as address:
+        try:
+            with pytest.raises(DetectorError, match=r"too slow: no answer was whole after 0\.4 s"):
+                fetch_best(tmp_path, entries=[entry(f"{address}/{NAME}")], timeout_s=0.2)
+        finally:
+            over.set()
+
+
 def test_a_silent_server_is_given_up_in_time(tmp_path: Path) -> None:
     finished = threading.Event()
 
