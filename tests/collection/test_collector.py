@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,18 @@ def test_a_frame_is_deleted_when_its_days_are_over(tmp_path: Path) -> None:
         box.later(86_400)
         assert box.files == []
         box.later(60)
+        assert [event["state"] for event in box.events()] == ["taking", "complete", "gone"]
+
+
+def test_a_frame_whose_days_ended_while_the_gateway_was_off_is_deleted_at_the_start(tmp_path: Path) -> None:
+    with box_in(tmp_path, HandClock(wall=datetime.now(UTC)), keep_days=2) as box:
+        box.ask(cameras=["cam-1"], for_s=HOUR_S)
+        box.show("cam-1")
+    later = datetime.now(UTC) + timedelta(days=3)
+    with box_in(tmp_path, HandClock(wall=later), keep_days=2) as box:
+        box.later(1)
+        assert box.files == []
+        box.later(31)
         assert [event["state"] for event in box.events()] == ["taking", "complete", "gone"]
 
 
