@@ -38,6 +38,12 @@ _LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 _BT601 = (0.299, 0.114)
 
 
+_LEVELS = np.arange(256)
+_LIMITED_LUMA = np.rint(_LEVELS * 219 / 255 + 16).astype(np.uint8)
+_LIMITED_CHROMA = np.rint((_LEVELS - 128) * 224 / 255 + 128).astype(np.uint8)
+"""From full range to limited."""
+
+
 class _Layout(NamedTuple):
     """How an 8-bit pixel format keeps its chroma."""
 
@@ -117,6 +123,8 @@ class YuvPicture:
         rows = slice(0, -(-frame.height >> layout.shift_y))
         columns = slice(0, -(-frame.width >> layout.shift_x))
         planes = (luma, *_chroma(frame, layout, rows, columns))
+        if layout.shift_x and layout.shift_y and size[0] % 2 == size[1] % 2 == 0:
+            return _quickly_to_bgr(planes, size, _is_full_range(frame))
         return _to_bgr(frame, [_scaled(plane, size) for plane in planes])
 
     def _planar_frame(self) -> VideoFrame:
@@ -174,13 +182,13 @@ def _at_most(luma: Gray, max_width: int | None) -> Gray:
     return small
 
 
-def _scaled(pixels: Plane, size: tuple[int, int]) -> Plane:
+def _scaled(pixels: Plane, size: tuple[int, int], into: Plane | None = None) -> Plane:
     """Linear sampling skips nothing down to half the size; what is more goes in two steps, for a third of the
     cost of averaging over every pixel."""
     if pixels.shape[1] > 2 * size[0]:
         pixels = cv2.resize(pixels, (2 * size[0], 2 * size[1]))  # type: ignore[assignment]
-        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-    return cv2.resize(pixels, size)  # type: ignore[return-value]
+        return cv2.resize(pixels, size, into, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(pixels, size, into)  # type: ignore[return-value]
 
 
 def _plane(frame: VideoFrame, index: int) -> Plane:
@@ -204,9 +212,28 @@ def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int
     return _to_bgr(frame, [luma, u, v])
 
 
+def _quickly_to_bgr(planes: Sequence[Plane], size: tuple[int, int], full_range: bool) -> Colour:
+    """Three planes with chroma at half the size, scaled to ``size`` and converted in one step.
+
+    Takes half the time of ``_to_bgr``, and knows BT.601 only: BT.709 comes out a few levels off.
+    """
+    width, height = size
+    packed = np.empty((height * 3 // 2, width), np.uint8)
+    _scaled(planes[0], size, packed[:height])
+    for chroma, place in zip(planes[1:], packed[height:].reshape(2, height // 2, width // 2), strict=True):
+        _scaled(chroma, (width // 2, height // 2), place)
+    if full_range:
+        cv2.LUT(packed[:height], _LIMITED_LUMA, packed[:height])
+        cv2.LUT(packed[height:], _LIMITED_CHROMA, packed[height:])
+    return cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420)  # type: ignore[return-value]
+
+
+def _is_full_range(frame: VideoFrame) -> bool:
+    return bool(frame.color_range == FULL_RANGE) or frame.format.name.startswith("yuvj")
+
+
 def _to_bgr(frame: VideoFrame, planes: Sequence[Plane]) -> Colour:
-    full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
-    matrix = _matrix(_LUMA_WEIGHTS.get(int(frame.colorspace), _BT601), full)
+    matrix = _matrix(_LUMA_WEIGHTS.get(int(frame.colorspace), _BT601), _is_full_range(frame))
     return cv2.transform(cv2.merge(planes), matrix)  # type: ignore[return-value]
 
 
