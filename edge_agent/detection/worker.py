@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
@@ -123,25 +123,24 @@ class _Request:
     pixels: Colour
     asked_mono: float
     answer: list[Detection] | None = None
-    done: bool = False
+    answered: threading.Event = field(default_factory=threading.Event)
 
 
 class DetectorWorker:
     """Runs one detector in the thread ``detector-<name>``; ``infer`` may be called from any thread.
 
     A thread of its own, because an accelerator may hang: then only this thread does. The queue is bounded by
-    one request a camera; a second one from the same camera waits until the first is answered. ``stop()``
-    answers everything that waits with None.
+    the threads that call, one a camera. ``stop()`` answers everything that waits with None.
     """
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.loop = Loop(f"detector-{detector.name}"[:40], self._body)
         self._inline = InlineInference(detector)
-        # Guards everything below; notified on every change.
+        # Guards everything below; notified when a request comes and at the end.
         self._changed = threading.Condition()
         self._waiting: deque[_Request] = deque()
-        self._in_flight: set[str] = set()
+        self._current: _Request | None = None
         self._open = False
 
     @property
@@ -164,16 +163,12 @@ class DetectorWorker:
     def infer(self, camera_id: str, pixels: Colour) -> list[Detection] | None:
         request = _Request(camera_id, pixels, time.monotonic())
         with self._changed:
-            self._changed.wait_for(lambda: not self._open or camera_id not in self._in_flight)
             if not self._open:
                 return None
-            self._in_flight.add(camera_id)
             self._waiting.append(request)
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: request.done or not self._open)
-            self._in_flight.discard(camera_id)
-            self._changed.notify_all()
-            return request.answer
+            self._changed.notify()
+        request.answered.wait()  # of its own: an answer must not wake the threads of all other cameras
+        return request.answer
 
     def stats(self) -> WorkerStats:
         with self._changed:
@@ -187,20 +182,23 @@ class DetectorWorker:
                 loop.beat()
                 request = self._next()
                 if request is not None:
-                    answer = self._inline.infer(request.camera_id, request.pixels, request.asked_mono)
-                    with self._changed:
-                        request.answer, request.done = answer, True
-                        self._changed.notify_all()
+                    request.answer = self._inline.infer(request.camera_id, request.pixels, request.asked_mono)
+                    request.answered.set()
         finally:
             self._close()  # also when the thread dies: a pipeline must never wait for a dead worker
 
     def _next(self) -> _Request | None:
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting) or not self._open, timeout=_IDLE_S)
-            return self._waiting.popleft() if self._waiting and self._open else None
+            self._current = self._waiting.popleft() if self._waiting and self._open else None
+            return self._current
 
     def _close(self) -> None:
         with self._changed:
             self._open = False
+            for request in self._waiting:
+                request.answered.set()
             self._waiting.clear()
+            if self._current is not None:
+                self._current.answered.set()
             self._changed.notify_all()

@@ -76,16 +76,6 @@ def test_a_pipeline_gets_its_answer(
     assert worker.stats().latency_ms is not None
 
 
-def test_a_camera_has_one_request_in_flight(
-    worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor
-) -> None:
-    answers = [pipelines.submit(worker.infer, "a", CROP) for _ in range(4)]
-    assert gate.entered.acquire(timeout=WAIT_S)
-    assert worker.stats().queue == 0  # the other three wait outside
-    gate.leave.release(4)
-    assert [answer.result(WAIT_S) for answer in answers] == [SEEN] * 4
-
-
 def test_cameras_take_turns(worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor) -> None:
     first = pipelines.submit(worker.infer, "a", marked(1))
     assert gate.entered.acquire(timeout=WAIT_S)
