@@ -29,6 +29,8 @@ MOST_TRACKS = 100
 """At the same time; nothing new is followed beyond. Bounds the time of a frame, as ``MOST_DETECTIONS``."""
 MAX_STEP_S = 2.0  # a longer gap between frames tells nothing about where things went
 
+_Beside = dict[int, list[TrackedObject]]
+
 
 class Tracker:
     """One camera's tracks. Not thread-safe: the camera's pipeline thread owns it.
@@ -64,8 +66,9 @@ class Tracker:
         aspect = frame.picture.height / frame.picture.width
         seen = sightings(looks.detections, aspect, self._apart(foreground))
         self._take_sightings(seen, foreground, now)
-        self._count_misses(looks.looked, now)
-        self._support(foreground, bool(looks.looked), now)
+        beside = _overlapping(self._objects)
+        self._count_misses(looks.looked, beside, now)
+        self._support(foreground, bool(looks.looked), beside, now)
         self._check_parked(frame, now)
         for one in self._objects:
             one.note_place(now)
@@ -135,7 +138,12 @@ class Tracker:
         reach: float = NEAR_REACH,
     ) -> tuple[list[Sighting], list[TrackedObject]]:
         """Pair sightings and tracks; those that are left of both."""
-        pairs = dict(assign([[_cost(s, one, reach) for one in free] for s in seen]))
+        near = _in_reach([s.box for s in seen], [one.box for one in free])
+        costs = [
+            [_cost(s, one, reach) if close else FORBIDDEN for one, close in zip(free, row, strict=True)]
+            for s, row in zip(seen, near, strict=True)
+        ]
+        pairs = dict(assign(costs))
         for row, column in pairs.items():
             free[column].see(seen[row], id(seen[row]) in moving, now)
         taken = set(pairs.values())
@@ -144,12 +152,12 @@ class Tracker:
             [one for column, one in enumerate(free) if column not in taken],
         )
 
-    def _count_misses(self, looked: Sequence[Box], now: float) -> None:
+    def _count_misses(self, looked: Sequence[Box], beside: _Beside, now: float) -> None:
         """Count what was inferred in vain, but for what a nearer object hides."""
         for one in self._objects:
             if not one.seen_now and looked and any(_shows(crop, one.box.clipped()) for crop in looked):
                 box = one.box.clipped()
-                hidden = sum(box.intersection(other) for other in self._hiding(one))
+                hidden = sum(box.intersection(other) for other in _hiding(one, beside))
                 if hidden < 0.5 * box.area and not one.covered_up:
                     one.miss(now)
 
@@ -172,17 +180,21 @@ class Tracker:
 
     # ---- motion and appearance
 
-    def _support(self, foreground: Foreground, inferred: bool, now: float) -> None:
+    def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
         """Keep what moves alive between inferences, and correct it where it has a motion region to itself."""
         if not foreground.trusted:
             return
-        sighted = [one for one in self._objects if one.seen_now]
+        sighted = {id(one) for one in self._objects if one.seen_now}
         for one in self._objects:
             # Motion of an object that was just seen is no sign of another one.
-            explained = self._hiding(one) if one.seen_now else [other.box for other in sighted]
+            explained = (
+                _hiding(one, beside)
+                if one.seen_now
+                else [other.box for other in beside[one.number] if id(other) in sighted]
+            )
             if not foreground.supports(one.box, explained):
                 continue
-            if not any(other is not one and other.box.intersection(one.box) > 0 for other in self._objects):
+            if not beside[one.number]:
                 one.moved_frames += 1
             if one.seen_now or one.parked or one.misses >= MOTION_MISSES:
                 continue
@@ -198,15 +210,6 @@ class Tracker:
                 parking.check(one, self._objects, frame.picture.luma(), now)
             elif one.parked and one.sighted_mono == now:
                 parking.remember(one, frame.picture.luma(), now)
-
-    def _hiding(self, one: TrackedObject) -> list[Box]:
-        """Boxes of the objects that stand nearer to the camera and overlap the track."""
-        box, limit = one.box, one.box.y2 + NEARER * one.box.height
-        return [
-            other.box
-            for other in self._objects
-            if other.box.y2 > limit and other.box.intersection(box) > 0.1 * box.area
-        ]
 
     # ---- what is published
 
@@ -228,6 +231,38 @@ def _cost(sighting: Sighting, one: TrackedObject, near: float) -> float:
     like = affinity(one.vote.group, sighting.group)
     reach = min(near + one.position.uncertainty, FARTHEST_REACH) if like >= 0.9 else 0.0
     return pair_cost(one.box, sighting.box, like, reach)
+
+
+def _overlapping(objects: Sequence[TrackedObject]) -> _Beside:
+    """By number of each object, the others whose boxes overlap its box."""
+    beside: _Beside = {one.number: [] for one in objects}
+    boxes = [(one, one.box.x1, one.box.y1, one.box.x2, one.box.y2) for one in objects]
+    for n, (one, x1, y1, x2, y2) in enumerate(boxes):
+        for other, left, top, right, bottom in boxes[:n]:
+            if x1 < right and left < x2 and y1 < bottom and top < y2:
+                beside[one.number].append(other)
+                beside[other.number].append(one)
+    return beside
+
+
+def _hiding(one: TrackedObject, beside: _Beside) -> list[Box]:
+    """Boxes of the objects that stand nearer to the camera and overlap the track."""
+    box, limit = one.box, one.box.y2 + NEARER * one.box.height
+    least = 0.1 * box.area
+    others = [other.box for other in beside[one.number]]
+    return [other for other in others if other.y2 > limit and other.intersection(box) > least]
+
+
+def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
+    """Whether two boxes are near enough for a cost at all: most pairs of a full street are not."""
+    far = FARTHEST_REACH
+    places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
+    rows = []
+    for box in boxes:
+        at_x, at_y = box.x1 + box.x2, box.y1 + box.y2
+        wide, high = far * (box.x2 - box.x1), far * (box.y2 - box.y1)
+        rows.append([abs(at_x - x) <= wide + w and abs(at_y - y) <= high + h for x, y, w, h in places])
+    return rows
 
 
 def _is_same(sighting: Sighting, one: TrackedObject) -> bool:
