@@ -71,6 +71,7 @@ def host_vars(site: Site) -> dict[str, Any]:
     found: dict[str, Any] = {
         "edge_agent_gateway_id": site.id,
         "edge_agent_ward": site.ward,
+        "edge_agent_ward_name": site.ward_name,
         "edge_agent_site_name": site.name,
         "edge_agent_latitude": site.latitude,
         "edge_agent_longitude": site.longitude,

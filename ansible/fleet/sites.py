@@ -49,6 +49,7 @@ class Site:
     ssh_host: str  # empty: no ssh gets there, the box pulls
     ssh_port: int
     cameras: tuple[Camera, ...]
+    ward_name: str = ""  # for people, from wards.csv
 
 
 @dataclass(slots=True)
@@ -128,10 +129,11 @@ def _site(
     host = ssh_host(draft.value("ssh_host"), draft.id, draft.at("ssh_host"), p)
     if draft.value("ssh_port") and not draft.value("ssh_host"):
         p.error(draft.at("ssh_port"), f"{draft.id}: ssh_port without ssh_host", "give both, or neither")
+    ward = _ward(draft, wards, names, p)
     return Site(
         draft.line,
         draft.id,
-        _ward(draft, wards, names, p),
+        ward,
         checked_name(draft.value("name"), f"{draft.id}: name", draft.at("name"), p),
         latitude or 0.0,
         longitude or 0.0,
@@ -139,6 +141,7 @@ def _site(
         host,
         port(draft.value("ssh_port"), f"{draft.id}: ssh_port", draft.at("ssh_port"), SSH_PORT, p),
         _cameras(draft, p),
+        wards.get(ward, ""),
     )
 
 

@@ -61,7 +61,7 @@ def summary(settings: Settings) -> str:
     return message(
         "valid",
         gateway=settings.gateway.id,
-        ward=settings.gateway.ward,
+        ward=settings.gateway.ward_shown,
         cameras=message("camera-one" if count == 1 else "cameras", count=count),
         profile=settings.profile.name,
         hash=settings.config_hash[:12],

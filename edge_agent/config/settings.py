@@ -52,6 +52,11 @@ class Gateway:
     timezone: ZoneInfo
     holidays: frozenset[date] = frozenset()
     location: Location | None = None  # None: nobody wrote it down
+    ward_name: str = ""  # for people; empty: the id is shown
+
+    @property
+    def ward_shown(self) -> str:
+        return self.ward_name or self.ward
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     details: dict[str, str]  # camera id -> one human line, without secrets
     heartbeat: Heartbeat
     connected: bool = False  # is there a session with a broker
+    ward_name: str = ""  # for people; empty: the id is shown
 
 
 def status_document(
@@ -55,6 +56,7 @@ def status_document(
         details={camera: text for camera, text in details.items() if text},
         heartbeat=heartbeat,
         connected=connected,
+        ward_name=settings.gateway.ward_name,
     )
 
 

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
 def status_text(document: StatusDocument, lang: Lang = "en") -> str:
     text, beat = _Text(document, lang), document.heartbeat
-    head = text.say(
-        "head", gateway=document.gateway, name=document.name, ward=document.ward, version=beat.version
-    )
+    ward = document.ward_name or document.ward
+    head = text.say("head", gateway=document.gateway, name=document.name, ward=ward, version=beat.version)
     return "\n".join([head, *text.wrong(), *text.parts(), *text.cameras()])
 
 

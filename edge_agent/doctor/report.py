@@ -106,7 +106,7 @@ def _facts(found: Examination, told: Doctor, words: Mapping[str, str], by: str) 
         at += f" ({words['clock']})"
     rows = {
         words["site"]: f"{gateway.id} – {gateway.name}",
-        words["ward"]: gateway.ward,
+        words["ward"]: gateway.ward_shown,
         words["place"]: where,
         words["time"]: at,
         words["by"]: by,

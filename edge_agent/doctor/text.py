@@ -30,7 +30,7 @@ _WORDS = {
 def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
     """The whole text."""
     gateway, words = found.settings.gateway, _WORDS[lang]
-    yield f"{_site(gateway)}, {words['ward']} {gateway.ward}"
+    yield f"{_site(gateway)}, {words['ward']} {gateway.ward_shown}"
     marks = [_mark(result, lang) for result in found.results]
     mark_width = max(map(len, marks), default=0)
     width = max((len(result.check) for result in found.results), default=0)

@@ -62,6 +62,7 @@ class Provisioning:
             "central_console_from": [f"{self.broker.address}/24"],
             "site_reports": str(folder / "reports"),
             "edge_agent_ward": WARD,
+            "edge_agent_ward_name": "Đề Thám",
             "edge_agent_site_name": "Lý Thường Kiệt – Lê Quý Đôn",
             "edge_agent_latitude": 20.4463,
             "edge_agent_longitude": 106.3366,

@@ -48,6 +48,7 @@ def ready(tmp_path: Path, cameras: RtspServer, password: str) -> Path:
         gateway={
             "id": "dt-001",
             "ward": "de-tham",
+            "ward_name": "Đề Thám",
             "name": "Lý Thường Kiệt – Lê Quý Đôn",
             "location": {"latitude": 20.4463, "longitude": 106.3366},
         },
@@ -90,10 +91,12 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
     assert code == 0
     sentence = "ĐẠT, CÒN TỒN TẠI 2 lỗi được chấp nhận: cam-2; máy chủ nhận tin."
     assert sentence in text.splitlines()[-1]
+    assert text.startswith("dt-001 (Lý Thường Kiệt – Lê Quý Đôn), phường Đề Thám\n")
     page = page_path.read_text(encoding="utf-8")
     for told in (
         sentence, "Biên bản nghiệm thu điểm camera", "20.446300, 106.336600", "Nguyễn Văn &lt;An&gt;",
         "chưa giao camera", "SIM chưa kích hoạt", "Lý Thường Kiệt – Lê Quý Đôn", "Đại diện phường",
+        "<td>Đề Thám</td>",
     ):  # fmt: skip
         assert told in page, told
     # Nothing but data: neither a picture nor a font comes from elsewhere.

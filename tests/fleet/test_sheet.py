@@ -49,7 +49,9 @@ def test_the_good_row_is_good(tmp_path: Path) -> None:
     assert said == []
     camera = Camera(2, "cam-1", "Cổng", "rtsp://192.168.1.11/sub", "edge")
     assert sites == [
-        Site(2, "dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, "auto", "10.0.0.1", 22, (camera,))
+        Site(
+            2, "dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, "auto", "10.0.0.1", 22, (camera,), "Đề Thám"
+        )
     ]
 
 
@@ -242,6 +244,7 @@ def test_the_second_build_changes_nothing_and_the_first_is_what_ansible_reads(
     assert "dt-001" in groups["board_raspberry_pi_4"]["hosts"]
     one = yaml.safe_load((tmp_path / "host_vars/dt-001.yml").read_text(encoding="utf-8"))
     assert one["edge_agent_site_name"] == "Lý Thường Kiệt – Lê Quý Đôn"
+    assert (one["edge_agent_ward"], one["edge_agent_ward_name"]) == ("de-tham", "Đề Thám")
     assert one["ansible_host"] == "192.0.2.1"
 
 

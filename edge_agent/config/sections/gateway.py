@@ -65,6 +65,7 @@ GATEWAY = Section(
             "of each year anew, because Tet moves; check warns when the list has run out",
             (),
         ),
+        Field("ward_name", Text(), "the ward's name for humans, such as Đề Thám", "", "the ward's id"),
         Field("location", LOCATION, "where the site is", None, "unknown"),
     ),
     _build,
