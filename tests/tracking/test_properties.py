@@ -123,8 +123,8 @@ def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
     """500 detections in each frame, each time elsewhere: without a bound a frame takes longer and longer."""
     tracker, motion = Tracker("cam-1", "b00t"), Motion((MotionRegion(FULL_PICTURE, 1.0),), Scene.STEADY, 1.0)
     for number in range(5):
-        places = [(n % 25 / 26 + number * 0.007, n // 25 / 21 + number * 0.009) for n in range(500)]
-        seen = tuple(Detection("person", 0.9, Box(x, y, x + 0.01, y + 0.02)) for x, y in places)
+        places = [(n % 25 / 26, n // 25 / 21, 0.9 if n % 5 == number else 0.5) for n in range(500)]
+        seen = tuple(Detection("person", score, Box(x, y, x + 0.01, y + 0.02)) for x, y, score in places)
         tracks = tracker.update(WORLD.frame(number / 5), motion, Looks((FULL_PICTURE,), seen))
         assert len(tracks.active) <= MOST_TRACKS
         assert len(sightings(seen, 0.56, lambda person, machine: False)) == MOST_DETECTIONS
