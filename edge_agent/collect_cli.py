@@ -9,6 +9,7 @@ import errno
 import getpass
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -113,17 +114,15 @@ def _write(path: Path, content: bytes) -> None:
 
 def _leave_word(state_dir: Path, moved: list[str], by: str) -> None:
     """For the agent, which reports it in its signed chain of events. ``moved``: each frame's collection."""
-    from edge_agent.collection.record import EXPORTED_FILE, Exported
+    from edge_agent.collection.record import EXPORTED, Exported
     from edge_agent.device.privileges import as_agent
-    from edge_agent.state_file import read_record, write_record
+    from edge_agent.state_file import write_record
 
     if not moved:
         return
-    path, event_id = state_dir / "collect" / EXPORTED_FILE, moved[-1]
+    path = state_dir / "collect" / f"{EXPORTED}-{secrets.token_hex(8)}.json"
     with as_agent(state_dir):
-        before = read_record(path, Exported)
-        earlier = before.frames if before is not None and before.event_id == event_id else 0
-        write_record(path, Exported(event_id, earlier + len(moved), by))
+        write_record(path, Exported(moved[-1], len(moved), by))
 
 
 # --- at the centre ---

@@ -22,7 +22,7 @@ import msgspec
 from edge_agent.clock import Clock, rfc3339
 from edge_agent.collection.frame_file import with_note
 from edge_agent.collection.offers import Candidate, FrameOffers, OfferingStage
-from edge_agent.collection.record import EXPORTED_FILE, FILE, Collection, Exported, StopReason
+from edge_agent.collection.record import EXPORTED, FILE, Collection, Exported, StopReason
 from edge_agent.collection.selection import FrameSelection
 from edge_agent.config.settings import Camera, Settings, SnapshotPolicy, Storage
 from edge_agent.errors import EdgeAgentError
@@ -272,21 +272,25 @@ class Collector:
             self._report_state()
 
     def _with_exports(self, record: Collection) -> Collection:
-        path = self._folder / EXPORTED_FILE
-        exported = read_record(path, Exported)
-        if exported is None:
+        left = [self._taken_over(path) for path in sorted(self._folder.glob(f"{EXPORTED}*.json"))]
+        exports = [each for each in left if each is not None and each.event_id == record.event_id]
+        if not exports:
             return record
+        frames, by = sum(each.frames for each in exports), sorted({each.by for each in exports})
+        record = msgspec.structs.replace(record, exported=record.exported + frames)
+        self._save(record)
+        self._report(record, f"{frames} frames were exported on the gateway by {', '.join(by)}")
+        return record
+
+    def _taken_over(self, path: Path) -> Exported | None:
+        """It counts once its file is gone: else it would be reported every time."""
+        exported = read_record(path, Exported)
         try:
             path.unlink(missing_ok=True)
-        except OSError as error:  # counted once it is gone: else it would be reported every time
+        except OSError as error:
             log.warning("collect: %s cannot be removed (%s)", path, error.strerror)
-            return record
-        if exported.event_id != record.event_id:
-            return record
-        record = msgspec.structs.replace(record, exported=record.exported + exported.frames)
-        self._save(record)
-        self._report(record, f"{exported.frames} frames were exported on the gateway by {exported.by}")
-        return record
+            return None
+        return exported
 
     def _may_send(self) -> bool:
         """After everything else, and never on the budget of events and their pictures."""

@@ -14,7 +14,8 @@ State = Literal["taking", "complete", "gone"]
 StopReason = Literal["over", "full", "command", "configuration"]
 
 FILE = "collection.json"
-EXPORTED_FILE = "exported.json"
+EXPORTED = "exported"
+"""Begin of the names of files that ``edge-agent collect export`` leaves, each under a name of its own."""
 _WHY_STOPPED: dict[StopReason | None, str] = {
     "over": "its time is over",
     "full": "each camera has its frames",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from edge_agent import collect_cli
 from edge_agent.cli import main
 from edge_agent.collection.frame_file import FrameNote, with_note
 from edge_agent.evidence.jpeg import encode_at
@@ -118,6 +119,25 @@ def test_what_was_copied_before_the_medium_was_full_is_reported(
         assert len(list(stick.rglob("*.sealed"))) == 1, "no part of the second one"
         box.later(31)
         assert box.events()[-1]["why"] == "1 frames were exported on the gateway by an"
+
+
+def test_what_an_export_leaves_in_parts_is_counted_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is a file of its own: the agent may take one away while the next is written."""
+    monkeypatch.setattr(collect_cli, "REPORT_EVERY", 1)
+    folder = tmp_path / "state/collect"
+    with box_in(tmp_path) as box:
+        box.ask(cameras=["cam-1", "cam-2"], frames=2, send=False)
+        box.show("cam-1")
+        box.show("cam-2")
+        config = str(tmp_path / "edge-agent.yaml")
+        assert main(["collect", "export", str(tmp_path), config, "--by", "an"]) == 0
+        assert len(list(folder.glob("exported-*.json"))) == 2
+        (folder / "exported-0.json").write_bytes(b"half of a reco")
+        box.later(31)
+        assert box.events()[-1]["why"] == "2 frames were exported on the gateway by an"
+        assert not list(folder.glob("exported*"))
 
 
 def opened(tmp_path: Path, *paths: Path) -> int:
