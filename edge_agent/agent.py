@@ -53,6 +53,8 @@ from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
 from edge_agent.hits import OverrideHit
 from edge_agent.model import CameraState, CameraStatus
+from edge_agent.model_release.service import ModelService
+from edge_agent.model_release.store import ModelStore
 from edge_agent.mqtt.publisher import Publisher
 from edge_agent.mqtt.topics import Topics
 from edge_agent.mqtt.usage import Usage
@@ -102,7 +104,8 @@ class Agent:
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
         allowance = Allowance()
-        self._detector = SharedDetector(settings, allowance)
+        model_store = ModelStore(settings, clock)
+        self._detector = SharedDetector(settings, allowance, model_store.start())
         self._events = EventMaker(
             gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._detector.model
         )
@@ -141,6 +144,16 @@ class Agent:
             self._room.outbox,
             online=lambda: self._publisher.online,
             uplink=self._uplink.health,
+        )
+        self._models = ModelService(
+            model_store,
+            self._detector,
+            self._events,
+            self._room.outbox,
+            clock,
+            gateway.timezone,
+            self._synced,
+            publish_birth=self._publisher.publish_birth,
         )
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
@@ -217,6 +230,8 @@ class Agent:
             room=self._room,
             usage=self._usage,
             collector=self._collector,
+            models=self._models,
+            ca_file=lambda: self._updates.ca_file,
             source=source,
             log_lines=log_lines,
         )
@@ -252,6 +267,7 @@ class Agent:
             certificates=self._certificates.health,
             update=self._updates.health,
             healing=self._healing.health,
+            model=self._models.health,
             platform=platform,
             evidence=self._room.health,
             commands=self.commands.health,
@@ -283,6 +299,7 @@ class Agent:
         if self._collector.restore():
             self._collector.loop.start()
             self._supervisor.watch(self._collector.loop)
+        self._models.restore()
         self._cameras.start()
         self.commands.start(self._supervisor)
         for loop in (self._publisher.loop, self._room.recorder.loop, *self._detector.loops):
@@ -319,6 +336,7 @@ class Agent:
         self._updates.tend()
         self._healing.tend()
         self._reports.tend()
+        self._models.tick()
         self._cameras.tend()
         self.commands.tend()
         self._start_up_pages.tend()
@@ -373,7 +391,9 @@ class Agent:
     def _status_document(self) -> StatusDocument:
         details = {status.camera_id: status.detail for status in self._cameras.statuses()}
         settings, online = self._configuration.settings, self._publisher.online
-        return status_document(settings, self._heartbeats.make(), details, connected=online)
+        return status_document(
+            settings, self._heartbeats.make(), details, connected=online, shadow=self._models.report()
+        )
 
     def _birth(self, session: str) -> Birth:
         return make_birth(
@@ -404,6 +424,7 @@ class Agent:
         self.commands.stop()
         self._camera_clocks.stop()
         self._collector.loop.stop()
+        self._models.stop()
         self._cameras.stop()
         self._detector.stop()
         self._cameras.join_pipelines(deadline - 1.0)

@@ -26,6 +26,7 @@ from edge_agent.config.settings import (
 )
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
+from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import Inference
 from edge_agent.events import Appender, ClipSource, EventMaker, EventSink, NoClips, NoSnapshots
@@ -55,6 +56,7 @@ class DetectorAccess:
 
     inference: Inference
     budget: Budget
+    monitor: InferenceMonitor | None = None  # None: nobody compares models
 
 
 def budget_of(
@@ -164,7 +166,9 @@ def _view_stage(camera: Camera, site: Site, folder: Path | None) -> ViewStage:
 
 
 def _detection_stage(camera: Camera, access: DetectorAccess | None) -> DetectionStage:
-    return NoDetection() if access is None else ObjectDetection(camera, access.inference, access.budget)
+    if access is None:
+        return NoDetection()
+    return ObjectDetection(camera, access.inference, access.budget, access.monitor)
 
 
 def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:

@@ -12,19 +12,14 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
-
-import msgspec
+from typing import TextIO, TypeVar
 
 import edge_agent
 from edge_agent.errors import EdgeAgentError
+from edge_agent.model_release.manifest import MANIFEST, SIGNED, BadManifest, ModelManifest, open_manifest
 from edge_agent.printable import printable
 
-MANIFEST = "manifest.json"
-SIGNED = "manifest.jws"
-"""The manifest as a compact JWS; what it says counts, and ``MANIFEST`` is for reading."""
 CARD = "model-card.md"
-KIND = "edge-agent model release 1"
 STEPS = ("check", "label", "review", "train", "evaluate", "release")
 EX_UNAVAILABLE = 69
 """Of sysexits.h: what trains is not installed here."""
@@ -35,24 +30,6 @@ MOST_PIXELS = 50_000_000
 """Of a picture. Anybody can seal one to the centre's public key, and 1 MB of JPEG may unpack to gigabytes."""
 
 Number = TypeVar("Number", int, float)
-
-
-class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is signed of a model release."""
-
-    kind: str = KIND
-    name: str
-    made: str
-    files: dict[str, str]
-    """SHA-256 by file name."""
-    in_force_sha256: str
-    """The model that it was measured beside."""
-    pictures: dict[str, int]
-    held_out: list[str]
-    answers: int
-    margin: float
-    threshold: float
-    figures: list[dict[str, Any]]
 
 
 def add_arguments(learn: argparse.ArgumentParser) -> None:
@@ -184,7 +161,6 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
 
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     """0: it is as it was signed. Raises EdgeAgentError with what is not."""
-    from edge_agent.commands.action import Refused
     from edge_agent.commands.signature import SHORT_ID, Operators
     from edge_agent.state_file import MAX_BYTES, read_bounded
 
@@ -193,25 +169,19 @@ def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     if not operators.keys():
         raise EdgeAgentError(f"{args.key} holds no public key of an operator; nothing was verified")
     try:
-        signed = operators.open(read_bounded(folder / SIGNED).strip(), MAX_BYTES)
-        manifest = msgspec.json.decode(signed.document, type=ModelManifest)
-    except Refused as error:
-        raise EdgeAgentError(f"{folder / SIGNED}: {error}: do not install the model") from error
-    except msgspec.DecodeError as error:
-        raise EdgeAgentError(f"{folder / SIGNED} is no manifest of a model release: {error}") from error
-    _check_files(folder, manifest, signed.document)
-    signer = f"signed by {signed.by[:SHORT_ID]} on {printable(manifest.made)}"
+        manifest, document, by = open_manifest(read_bounded(folder / SIGNED), operators, MAX_BYTES)
+    except BadManifest as error:
+        raise EdgeAgentError(f"{folder / SIGNED}: {error}") from error
+    check_files(folder, manifest, document)
+    signer = f"signed by {by[:SHORT_ID]} on {printable(manifest.made)}"
     out.write(f"{printable(manifest.name)}: genuine, {signer}\n")
     for name, digest in sorted(manifest.files.items()):
         out.write(f"{digest}  {printable(name)}\n")
     return 0
 
 
-def _check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
-    if manifest.kind != KIND:
-        raise EdgeAgentError(
-            f"{folder / SIGNED} is signed, but is no model release: do not install the model"
-        )
+def check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
+    """Raises EdgeAgentError: the folder is not as it was signed."""
     wanted = {**manifest.files, MANIFEST: hashlib.sha256(document).hexdigest()}
     changed = {name for name, digest in wanted.items() if _sha256(folder, name) != digest}
     strangers = {path.name for path in folder.iterdir()} - {*wanted, SIGNED}

@@ -9,10 +9,13 @@ import time
 from edge_agent.allowance import Allowance
 from edge_agent.assembly import DetectorAccess, budget_of, model_ref
 from edge_agent.config.settings import Settings
-from edge_agent.detection.choose import choose_detector
+from edge_agent.detection.choose import Choice
+from edge_agent.detection.detector import Detector
+from edge_agent.detection.monitor import InferenceMonitor
+from edge_agent.detection.shadow import Shadow
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
 from edge_agent.loop import Loop
-from edge_agent.wire import BirthDetector, ModelRef
+from edge_agent.wire import BirthDetector, ModelRef, ShadowReport
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +23,10 @@ log = logging.getLogger(__name__)
 class SharedDetector:
     """One for the gateway. Without a detector, ``access`` is None and nothing is started."""
 
-    def __init__(self, settings: Settings, allowance: Allowance) -> None:
-        """Loads the model, which takes up to a second."""
+    def __init__(self, settings: Settings, allowance: Allowance, choice: Choice) -> None:
         self._wanted = settings.detector
-        self._choice = choose_detector(settings.detector)
+        self._choice = choice
+        self.monitor = InferenceMonitor(settings.detector.min_score)
         detector = self._choice.detector
         self._worker = None if detector is None else DetectorWorker(detector)
         camera_ids = tuple(camera.id for camera in settings.cameras)
@@ -33,7 +36,7 @@ class SharedDetector:
     @property
     def access(self) -> DetectorAccess | None:
         """For the cameras' pipelines."""
-        return None if self._worker is None else DetectorAccess(self._worker, self.budget)
+        return None if self._worker is None else DetectorAccess(self._worker, self.budget, self.monitor)
 
     @property
     def loops(self) -> tuple[Loop, ...]:
@@ -53,10 +56,45 @@ class SharedDetector:
         if self._worker is not None:
             self._worker.join(max(0.0, deadline - time.monotonic()))
 
+    def exchange(self, choice: Choice) -> None:
+        """Run another detector from the next request on. Only where one runs."""
+        assert self._worker is not None
+        assert choice.detector is not None
+        self._choice, self.model = choice, model_ref(choice.detector)
+        self._worker.exchange(choice.detector)
+        self.log_choice()
+
+    def begin_shadow(self, detector: Detector, share: float, before: ShadowReport) -> Shadow:
+        """Have it analyse a share of the frames after the one in force, until ``end_shadow``."""
+        assert self._worker is not None
+        shadow = Shadow(
+            detector,
+            share=share,
+            sure=self._wanted.min_score,
+            budget=self.budget,
+            run_when_idle=self._worker.run_when_idle,
+            before=before,
+        )
+        self.monitor.shadow = shadow
+        return shadow
+
+    def end_shadow(self) -> None:
+        self.monitor.shadow = None
+
     def log_choice(self) -> None:
         log.info("detector: %s", self._choice.note)
         if self._choice.degraded is not None:
             log.error("detector: %s", self._choice.degraded)
+
+    @property
+    def cost_ms(self) -> float | None:
+        """Median of one inference; None before the first, and where there is no detector."""
+        return None if self._worker is None else round(self._worker.cost_ms, 2) or None
+
+    @property
+    def failing(self) -> str | None:
+        """Why the detector is of no use now: its last inferences have failed."""
+        return None if self._worker is None else self._worker.failing
 
     def stats(self) -> WorkerStats:
         """For health; any thread."""

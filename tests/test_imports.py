@@ -61,6 +61,7 @@ COMPOSITION = {
     "collection",
     "collect_cli",
     "learn_cli",
+    "model_release",
     "duties",
     "cameras",
     "reload",

@@ -68,6 +68,18 @@ class UpdateHealth(msgspec.Struct):
     why: str | None = None
 
 
+class ModelHealth(msgspec.Struct):
+    name: str | None = None
+    sha256: str | None = None
+    phase: str | None = None
+    objects: int = 0
+    agreement: float | None = None
+    refusal: str | None = None
+    reverted_at: str | None = None
+    reverted: str | None = None
+    why: str | None = None
+
+
 class ConfigHealth(msgspec.Struct):
     given_up: str | None = None
 
@@ -99,6 +111,7 @@ class Health(msgspec.Struct):
     detector: PartHealth = msgspec.field(default_factory=PartHealth)
     evidence: PartHealth = msgspec.field(default_factory=PartHealth)
     update: UpdateHealth = msgspec.field(default_factory=UpdateHealth)
+    model: ModelHealth = msgspec.field(default_factory=ModelHealth)
     config: ConfigHealth = msgspec.field(default_factory=ConfigHealth)
     commands: CommandsHealth = msgspec.field(default_factory=CommandsHealth)
     cameras: dict[str, CameraHealth] = msgspec.field(default_factory=dict)

@@ -57,6 +57,8 @@ from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
 from edge_agent.evidence_room import EvidenceRoom
 from edge_agent.hits import AskedBy, OverrideHit
+from edge_agent.model_release.command import ModelCommand
+from edge_agent.model_release.service import ModelService
 from edge_agent.mqtt.self_test import SelfTest
 from edge_agent.mqtt.topics import DownKind, DownMessage
 from edge_agent.mqtt.usage import TrafficClass, Usage
@@ -101,6 +103,8 @@ class Reach:
     room: EvidenceRoom
     usage: Usage
     collector: Collector
+    models: ModelService
+    ca_file: Callable[[], str | None]  # of the server of releases and models; None: the system's
     source: ConfigSource | None  # None: there is no file
     log_lines: Callable[[], list[str]]
 
@@ -250,6 +254,8 @@ class CommandRoom:
         yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
         yield from rule_actions(reach.settings, self.overrides)
         yield Collect(reach.collector, reach.settings)
+        operators = Operators(self._settings.commands.operator_keys)
+        yield ModelCommand(reach.models, operators, reach.ca_file, reach.usage.received)
         if self._push is not None:
             yield self._push
 

@@ -9,12 +9,9 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import http.client
 import re
 import shutil
-import ssl
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import Failed, Refused
-from edge_agent.commands.https import Https, Target
+from edge_agent.commands.download import download
 from edge_agent.commands.upload import nobody
 from edge_agent.wire import Pieces
 
@@ -31,9 +28,6 @@ VERSION = re.compile(r"[0-9][A-Za-z0-9.+!-]{0,63}")
 KEEP_FREE = 100_000_000
 MOST_PIECES = 64
 """8 MB; what is larger comes from a server. The journal of commands keeps a record of each."""
-BLOCK = 65536
-ATTEMPT_S = 3600.0
-"""Then the next one goes on where this one ended."""
 MOST_WHEEL_BYTES = 1 << 32
 
 
@@ -153,44 +147,12 @@ class Inbox:
     def fetch(self, wheel: Wheel, url: str, ca_file: str | None, stopping: Callable[[], bool]) -> bool:
         """Goes on where it ended. False: the agent stops. Raises OSError; ``Failed`` for another wheel."""
         url, part = f"{url}/wheels/{wheel.name}", self._folder / f"{wheel.name}.part"
-        have = part.stat().st_size if part.is_file() else 0
-        if have > wheel.bytes:
-            have = 0
-        if have < wheel.bytes and not self._download(url, part, have, wheel, ca_file, stopping):
+        if not download(url, part, wheel.bytes, ca_file=ca_file, stopping=stopping, received=self._received):
             return False
         if not _is(part, wheel):
             part.unlink()
             raise Failed(f"{url} is not what the manifest says; nothing was changed")
         part.replace(self._folder / wheel.name)
-        return True
-
-    def _download(
-        self, url: str, part: Path, have: int, wheel: Wheel, ca_file: str | None, stopping: Callable[[], bool]
-    ) -> bool:
-        """Append from ``have`` on, at most the wheel's size. False: the agent stops."""
-        target, tls = Target.of(url), ssl.create_default_context(cafile=ca_file)
-        connection, deadline = Https(target, tls), time.monotonic() + ATTEMPT_S
-        try:
-            with connection.until(deadline), part.open("r+b" if have else "wb") as file:
-                headers = {"Range": f"bytes={have}-"} if have else {}
-                connection.request("GET", target.path, headers=headers)
-                answer = connection.getresponse()
-                if answer.status not in (200, 206):  # a redirect, too
-                    raise OSError(f"{url}: the server says {answer.status}")
-                if not (have and answer.status == 206):  # a server that always begins at the start
-                    have = 0
-                file.truncate(have)
-                file.seek(have)
-                while have < wheel.bytes and (block := answer.read1(min(BLOCK, wheel.bytes - have))):
-                    if stopping():
-                        return False
-                    file.write(block)
-                    have += len(block)
-                    self._received(len(block))
-        except (ValueError, http.client.HTTPException) as error:
-            raise OSError(f"{url}: {type(error).__name__}") from error
-        if have < wheel.bytes:
-            raise OSError(f"{url} ended after {have} of {wheel.bytes} bytes")
         return True
 
 

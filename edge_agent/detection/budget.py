@@ -10,7 +10,7 @@ import math
 import threading
 from collections.abc import Iterable
 
-from edge_agent.allowance import Allowance
+from edge_agent.allowance import Allowance, Limits
 
 
 class Budget:
@@ -57,6 +57,19 @@ class Budget:
                 self._pool -= cost_ms
             else:
                 return False
+            return True
+
+    def take_spare(self, cost_ms: float, now_mono: float) -> bool:
+        """Spend one inference of what the cameras leave: while the gateway holds nothing back, and half of
+        the pool remains for them."""
+        cost_ms = max(cost_ms, self._least_ms)
+        if self._allowance.now != Limits():
+            return False
+        with self._lock:
+            self._fill(now_mono, cost_ms)
+            if self._pool - cost_ms < self._ms_per_s / 2:
+                return False
+            self._pool -= cost_ms
             return True
 
     def _fill(self, now_mono: float, cost_ms: float) -> None:

@@ -28,20 +28,23 @@ class Choice:
     degraded: str | None  # one line for health when it is not what was configured
 
 
-def choose_detector(wanted: settings.Detector) -> Choice:
+def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> Choice:
     """Never raises: a camera without detection still shows motion, and health says why.
 
     A model that cannot be used is not replaced by another: its answers would be other ones under the same
-    configuration.
+    configuration. ``sent``: the model that ``auto`` means on this gateway, since the centre sent it.
     """
     if wanted.model == "none":
         return Choice(None, "no detector configured: no objects are reported, only keyframes decoded", None)
-    path = SHIPPED if wanted.model == "auto" else Path(wanted.model)
+    auto = wanted.model == "auto"
+    path = (sent or SHIPPED) if auto else Path(wanted.model)
     try:
         detector = LiteRtDetector(
             path, wanted.labels, min(wanted.min_score, FLOOR), wanted.threads, wanted.delegate
         )
     except DetectorError as error:
         return Choice(None, f"no objects are reported: {error}", str(error))
-    why = "the model that ships" if wanted.model == "auto" else f"{path}, as configured"
+    why = f"{path}, as configured"
+    if auto:
+        why = "the model that ships" if sent is None else "sent by the centre"
     return Choice(detector, f"{detector.name} ({why})", detector.degraded)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from edge_agent.config.settings import Camera
 from edge_agent.detection.budget import Budget
+from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.worker import Inference
 from edge_agent.geometry import contains
 from edge_agent.model import (
@@ -37,10 +38,13 @@ class ObjectDetection:
     The whole picture is analysed on every frame in which something moves or a track needs it.
     """
 
-    def __init__(self, camera: Camera, inference: Inference, budget: Budget) -> None:
+    def __init__(
+        self, camera: Camera, inference: Inference, budget: Budget, monitor: InferenceMonitor | None = None
+    ) -> None:
         self._camera = camera
         self._inference = inference
         self._budget = budget
+        self._monitor = monitor
         self._late = 0  # frames in a row that were late
         self._changed = True  # something may stand there that was not seen
         self._inferred_mono = float("-inf")
@@ -62,7 +66,10 @@ class ObjectDetection:
         if found is None:
             return NO_LOOKS
         self._note(motion, moving, found, now)
-        return Looks((FULL_PICTURE,), self._unmasked(found))
+        unmasked = self._unmasked(found)
+        if self._monitor is not None:
+            self._monitor.analysed(self._camera, frame, moving=moving, found=unmasked)
+        return Looks((FULL_PICTURE,), unmasked)
 
     def _is_due(self, motion: Motion, moving: bool, tracks: Sequence[Track], now: float) -> bool:
         since = now - self._inferred_mono

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
@@ -60,11 +61,12 @@ class Inference(Protocol):
 class InlineInference:
     """The detector in the caller's own thread: replay, tests, and inside ``DetectorWorker``."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, before: InlineInference | None = None) -> None:
+        """``before``: whose counts since start go on."""
         self.detector = detector
         self.cost_ms = 0.0
-        self._inferences = 0
-        self._failures = 0
+        self._inferences: int = 0 if before is None else before._inferences
+        self._failures: int = 0 if before is None else before._failures
         self._failed_in_a_row = 0
         self._costs_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._latencies_ms: deque[float] = deque(maxlen=_REMEMBERED)
@@ -101,19 +103,23 @@ class InlineInference:
             log.error("detector: %s", self._trouble)
 
     @property
+    def failing(self) -> str | None:
+        """Why the detector is given up for now: it failed several times in a row."""
+        return self._trouble if self._failed_in_a_row >= _FAILURES_TO_DEGRADE else None
+
+    @property
     def _trouble(self) -> str:
         return f"the detector failed {self._failed_in_a_row} times in a row; cameras run on motion alone"
 
     def stats(self, queue: int = 0) -> WorkerStats:
         latencies = self._latencies_ms.copy()
-        failing = self._failed_in_a_row >= _FAILURES_TO_DEGRADE
         return WorkerStats(
             name=self.detector.name,
             queue=queue,
             latency_ms=round(median(latencies), 1) if latencies else None,
             inferences=self._inferences,
             failures=self._failures,
-            degraded=self._trouble if failing else self.detector.degraded,
+            degraded=self.failing or self.detector.degraded,
         )
 
 
@@ -134,18 +140,41 @@ class DetectorWorker:
     """
 
     def __init__(self, detector: Detector) -> None:
-        self.detector = detector
         self.loop = Loop(f"detector-{detector.name}"[:40], self._body)
         self._inline = InlineInference(detector)
         # Guards everything below; notified when a request comes and at the end.
         self._changed = threading.Condition()
         self._waiting: deque[_Request] = deque()
         self._current: _Request | None = None
+        self._when_idle: Callable[[], None] | None = None
         self._open = False
+
+    @property
+    def detector(self) -> Detector:
+        return self._inline.detector
 
     @property
     def cost_ms(self) -> float:
         return self._inline.cost_ms
+
+    @property
+    def failing(self) -> str | None:
+        return self._inline.failing
+
+    def exchange(self, detector: Detector) -> None:
+        """Run another one from the next request on; one that is being answered is answered by the old one."""
+        with self._changed:
+            self._inline = InlineInference(detector, self._inline)
+
+    def run_when_idle(self, work: Callable[[], None]) -> bool:
+        """Run ``work`` in the detector's thread once no camera waits; it must not raise. False: other such
+        work waits already. A request that comes meanwhile waits for its end."""
+        with self._changed:
+            if self._when_idle is not None or not self._open:
+                return False
+            self._when_idle = work
+            self._changed.notify_all()
+            return True
 
     def start(self) -> None:
         with self._changed:
@@ -180,22 +209,31 @@ class DetectorWorker:
         try:
             while not loop.stopping:
                 loop.beat()
-                request = self._next()
-                if request is not None:
-                    request.answer = self._inline.infer(request.camera_id, request.pixels, request.asked_mono)
-                    request.answered.set()
+                work = self._next()
+                if isinstance(work, _Request):
+                    work.answer = self._inline.infer(work.camera_id, work.pixels, work.asked_mono)
+                    work.answered.set()
+                elif work is not None:
+                    work()
         finally:
             self._close()  # also when the thread dies: a pipeline must never wait for a dead worker
 
-    def _next(self) -> _Request | None:
+    def _next(self) -> _Request | Callable[[], None] | None:
+        def is_due() -> bool:
+            return bool(self._waiting) or self._when_idle is not None or not self._open
+
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._waiting) or not self._open, timeout=_IDLE_S)
+            self._changed.wait_for(is_due, timeout=_IDLE_S)
             self._current = self._waiting.popleft() if self._waiting and self._open else None
-            return self._current
+            if self._current is not None or not self._open:
+                return self._current
+            work, self._when_idle = self._when_idle, None
+            return work
 
     def _close(self) -> None:
         with self._changed:
             self._open = False
+            self._when_idle = None
             for request in self._waiting:
                 request.answered.set()
             self._waiting.clear()

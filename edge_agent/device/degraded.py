@@ -25,6 +25,7 @@ from edge_agent.wire import (
     DetectorHealth,
     EvidenceHealth,
     HealingHealth,
+    ModelHealth,
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
@@ -206,6 +207,13 @@ def collection_lines(collection: CollectionHealth | None) -> Iterator[str]:
     cameras = ", ".join(collection.cameras)
     paused = "" if collection.paused is None else f"; none now: {collection.paused}"
     yield f"frames of {cameras} are kept for training, as an operator asked{paused}"
+
+
+def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[str]:
+    """A new model that was given up, until another one is tried."""
+    if model.reverted and model.reverted_at:
+        at = since_text(datetime.fromisoformat(model.reverted_at), now, zone)
+        yield f"model: given up at {at}: {model.why}"
 
 
 def _duration(seconds: float) -> str:

@@ -30,6 +30,7 @@ from edge_agent.wire import (
     EvidenceHealth,
     HealingHealth,
     Heartbeat,
+    ModelHealth,
     MqttHealth,
     OutboxHealth,
     StormHealth,
@@ -82,6 +83,7 @@ class HealthSources:
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
     update: Callable[[], UpdateHealth] = UpdateHealth
     healing: Callable[[], HealingHealth] = HealingHealth
+    model: Callable[[], ModelHealth] = ModelHealth
     clock_known: Callable[[], bool] = lambda: True  # has it been right since the box started
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
@@ -107,7 +109,7 @@ class HeartbeatMaker:
         commands, collection = sources.commands(), sources.collection()
         certificates = sources.certificates()
         update = sources.update()
-        uplink, healing = sources.uplink(), sources.healing()
+        uplink, healing, model = sources.uplink(), sources.healing(), sources.model()
         now, zone = self._clock.now(), settings.gateway.timezone
         rules = [rule for camera in settings.cameras for rule in camera.rules]
         return Heartbeat(
@@ -131,6 +133,7 @@ class HeartbeatMaker:
             certificates=certificates,
             update=update,
             healing=healing,
+            model=model,
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
@@ -148,6 +151,7 @@ class HeartbeatMaker:
                 *degraded.command_lines(commands),
                 *degraded.collection_lines(collection),
                 *update_lines(update, now, zone),
+                *degraded.model_lines(model, now, zone),
                 *sources.platform,
             ],
         )

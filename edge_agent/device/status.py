@@ -21,7 +21,7 @@ from edge_agent.device.local_server import IDLE_S, LocalServer
 from edge_agent.device.local_socket import ask, nothing_runs, places_to_ask
 from edge_agent.device.status_text import status_text
 from edge_agent.languages import Lang
-from edge_agent.wire import Heartbeat, Message
+from edge_agent.wire import Heartbeat, Message, ShadowReport
 
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3  # the word of the LSB for `status`: the program is not running
@@ -41,10 +41,16 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     heartbeat: Heartbeat
     connected: bool = False  # is there a session with a broker
     ward_name: str = ""  # for people; empty: the id is shown
+    shadow: ShadowReport | None = None  # figures of the model that is or was tried
 
 
 def status_document(
-    settings: Settings, heartbeat: Heartbeat, details: Mapping[str, str], *, connected: bool = False
+    settings: Settings,
+    heartbeat: Heartbeat,
+    details: Mapping[str, str],
+    *,
+    connected: bool = False,
+    shadow: ShadowReport | None = None,
 ) -> StatusDocument:
     return StatusDocument(
         gateway=settings.gateway.id,
@@ -57,6 +63,7 @@ def status_document(
         heartbeat=heartbeat,
         connected=connected,
         ward_name=settings.gateway.ward_name,
+        shadow=shadow,
     )
 
 

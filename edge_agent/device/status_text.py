@@ -17,8 +17,10 @@ from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
     CertificatesHealth,
+    ModelHealth,
     MqttHealth,
     OutboxHealth,
+    ShadowReport,
     UplinkHealth,
 )
 
@@ -82,6 +84,28 @@ class _Text:
             self.say("queue", count=detector.queue),
             self.say("inferences", count=detector.inferences),
         )
+        if beat.model.phase is not None:
+            yield self._line("model", *self._model(beat.model))
+        if self.document.shadow is not None:
+            yield from self._shadow(self.document.shadow)
+
+    def _model(self, model: ModelHealth) -> Iterator[str | None]:
+        until = self._since(model.until or self.document.heartbeat.time)
+        yield self.say(f"model-{model.phase}", name=model.name, until=until)
+        if model.phase != "probation":
+            yield self.say("compared", count=model.objects)
+            yield None if model.agreement is None else self.say("agreement", share=f"{model.agreement:.2f}")
+            yield None if model.refusal is None else self.say("no-switch", why=model.refusal)
+
+    def _shadow(self, report: ShadowReport) -> Iterator[str]:
+        """Objects of each camera and group that both models see, or only one of them."""
+        for camera, counts in report.cameras.items():
+            groups = (
+                self.say("group", group=group, both=n.both, old=n.only_in_force, new=n.only_new)
+                for group, n in counts.groups.items()
+            )
+            frames = self.say("compared-frames", camera=camera, count=counts.frames)
+            yield " " * len(self._label("camera")) + "; ".join([frames, *groups])
 
     def _box(self, box: BoxHealth) -> Iterator[str | None]:
         yield self._number("cpu", box.cpu_percent)

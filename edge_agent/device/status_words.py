@@ -21,6 +21,7 @@ STATUS: Sentences = {
     "part-outbox": ("outbox", "hàng chờ gửi"),
     "part-evidence": ("evidence", "chứng cứ"),
     "part-detector": ("detector", "bộ nhận dạng"),
+    "part-model": ("model", "mô hình mới"),
     "part-camera": ("camera", "camera"),
     # --- agent and box ---
     "up": ("up {up}", "đã chạy {up}"),
@@ -80,6 +81,20 @@ STATUS: Sentences = {
     "latency": ("{value} ms", "{value} ms mỗi lần"),
     "queue": ("{count} waiting", "{count} khung hình đang chờ"),
     "inferences": ("{count} inferences", "đã nhận dạng {count} lần"),
+    "model-shadow": ("{name} is in shadow mode until {until}", "{name} chạy thử bên cạnh mô hình cũ đến {until}"),
+    "model-tried": ("{name} was tried until {until}", "{name} đã chạy thử xong lúc {until}"),
+    "model-probation": (
+        "{name} is in force, on probation until {until}",
+        "{name} đang được dùng, thử thách đến {until}",
+    ),
+    "compared": ("{count} objects", "{count} vật thể"),
+    "agreement": ("agreement {share}", "trùng khớp {share}"),
+    "no-switch": ("a switch would be refused: {why}", "sẽ không được chuyển sang dùng: {why}"),
+    "compared-frames": ("{camera}: {count} frames", "{camera}: {count} khung hình"),
+    "group": (
+        "{group} {both} both, {old} only in force, {new} only new",
+        "{group}: cả hai {both}, chỉ mô hình cũ {old}, chỉ mô hình mới {new}",
+    ),
     # --- cameras ---
     "state": ("{state:<8} since {since}", "{state} từ {since}"),
     "state-online": ("online", "có hình"),

@@ -50,6 +50,11 @@ class UpdateRoom:
         inbox = Inbox(state_dir / FOLDER, self._root.releases / "wheels", received)
         self.commands = Updates(self._root, inbox, clock, __version__)
 
+    @property
+    def ca_file(self) -> str | None:
+        """Of the server of releases; None: the system's."""
+        return self._root.ca_file
+
     def health(self) -> UpdateHealth:
         return self._root.health()
 

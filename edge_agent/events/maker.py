@@ -37,7 +37,8 @@ GATEWAY = "gateway"  # subject of events about the box; no camera may be called 
 class EventMaker:
     """Makes the drafts of one gateway. Any thread.
 
-    ``clock_synced`` says whether wall time can be trusted now; ``model`` names what labels objects.
+    ``clock_synced`` says whether wall time can be trusted now; ``model`` names what labels objects, and is
+    replaced when another model does.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class EventMaker:
         model: wire.ModelRef,
     ) -> None:
         self._envelope = Envelope(gateway, clock=clock, boot_id=boot_id, clock_synced=clock_synced)
-        self._model = model
+        self.model = model
 
     # --- what happens in front of a camera ---
 
@@ -66,7 +67,7 @@ class EventMaker:
             started_at=at(hit.started_mono),
             ended_at=at(track.last_seen_mono) if ended else None,
             end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
-            model=self._model,
+            model=self.model,
             snapshot=_reference(media),
             **_named(track),
         )
@@ -87,7 +88,7 @@ class EventMaker:
             started_at=at(hit.started_mono),
             ended_at=at(hit.last_mono) if ended or hit.phase is Phase.MOMENT else None,
             end_reason=hit.end_reason if ended else None,
-            model=self._model,
+            model=self.model,
             snapshot=_reference(media),
             masked=hit.rule.masked,
             **facts,
@@ -300,6 +301,11 @@ class EventMaker:
         """``collection``. It goes on over restarts, so the outbox does not end it. The start is a warning, so
         that no backlog and no budget holds it back."""
         severity = Severity.WARNING if data.phase == "start" else Severity.INFO
+        return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
+
+    def model_change(self, data: wire.ModelData) -> Draft:
+        """``model``: another one names the objects, or has passed its probation."""
+        severity = Severity.WARNING if data.outcome == "reverted" else Severity.INFO
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def self_test(self, asked_by: str) -> Draft:

@@ -82,6 +82,14 @@ from edge_agent.wire.health import (
     UplinkHealth,
 )
 from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
+from edge_agent.wire.models import (
+    ModelArguments,
+    ModelData,
+    ModelHealth,
+    ShadowCamera,
+    ShadowGroup,
+    ShadowReport,
+)
 from edge_agent.wire.objects import (
     CrowdingData,
     FrameSize,
@@ -161,6 +169,9 @@ __all__ = [
     "LoiteringData",
     "LossData",
     "Message",
+    "ModelArguments",
+    "ModelData",
+    "ModelHealth",
     "ModelRef",
     "MqttHealth",
     "NoArguments",
@@ -178,6 +189,9 @@ __all__ = [
     "SetConfigArgs",
     "SetConfigArguments",
     "Sha256",
+    "ShadowCamera",
+    "ShadowGroup",
+    "ShadowReport",
     "SnapshotArguments",
     "SnapshotRef",
     "State",

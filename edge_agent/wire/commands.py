@@ -16,6 +16,7 @@ from edge_agent.wire.files import (
     SnapshotArguments,
     StormArguments,
 )
+from edge_agent.wire.models import ModelArguments
 
 CommandTime = Annotated[
     str,
@@ -90,6 +91,7 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "disarm": RuleForArguments,
     "evidence-hold": HoldArguments,
     "mask": RuleForArguments,
+    "model": ModelArguments,
     "reboot": NoArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,

@@ -21,6 +21,7 @@ from edge_agent.wire.cameras import CameraStateData, CameraViewData
 from edge_agent.wire.collection import CollectionData
 from edge_agent.wire.counts import CountsData, LineCountsData
 from edge_agent.wire.evidence import ChainHeadData, EvidenceData
+from edge_agent.wire.models import ModelData
 from edge_agent.wire.objects import (
     CrowdingData,
     LineCrossingData,
@@ -54,6 +55,7 @@ DATA_OF_KIND: dict[str, type[Message]] = {
     "update": UpdateData,
     "rule-override": RuleOverrideData,
     "collection": CollectionData,
+    "model": ModelData,
     "self-test": SelfTestData,
     "loss": LossData,
 }

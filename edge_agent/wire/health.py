@@ -11,6 +11,7 @@ from edge_agent.wire.box import HealingStep, HeldBack, LoadLimits
 from edge_agent.wire.collection import CollectionHealth
 from edge_agent.wire.configuration import ConfigHealth
 from edge_agent.wire.files import StormHealth
+from edge_agent.wire.models import ModelHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):
@@ -216,4 +217,5 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     certificates: CertificatesHealth = CertificatesHealth()
     update: UpdateHealth = UpdateHealth()
     healing: HealingHealth = HealingHealth()
+    model: ModelHealth = ModelHealth()
     degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong

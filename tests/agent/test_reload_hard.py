@@ -104,7 +104,7 @@ def test_a_detector_that_hangs_holds_up_neither_a_reload_nor_a_stop(
         return []
 
     monkeypatch.setattr(
-        "edge_agent.shared_detector.choose_detector", lambda *_: Choice(FakeDetector(hang), "fake", None)
+        "edge_agent.model_release.store.choose_detector", lambda *_: Choice(FakeDetector(hang), "fake", None)
     )
     with AgentInside(site(tmp_path, file_camera(clip) | at(5))) as agent:
         assert asked.wait(20)

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, Example] = {
     "disarm": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
+    "model": Example({"action": "back"}, ends="rejected", code="not-possible"),
     "reboot": Example(shown_by="tests/commands/test_reboot.py::test_after_the_reboot_the_agent_answers"),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),

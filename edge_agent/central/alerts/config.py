@@ -193,6 +193,7 @@ ABOUT = {
     Measure.DETECTOR_DEGRADED: "the detector is not the one that was configured",
     Measure.EVIDENCE_DEGRADED: "clips are not kept",
     Measure.UPDATE_REVERTED: "the last release went back",
+    Measure.MODEL_REVERTED: "the last detection model that was sent was given up, by itself or by a command",
     Measure.CONFIG_GIVEN_UP: "the last configuration that was pushed was taken back",
     Measure.RETAINED_MESSAGES: "messages that the box left at the broker beside its state and birth (retain)",
     Measure.CENTRE_CLOCK: "the clock of the centre differs from what gateways and its own count say",

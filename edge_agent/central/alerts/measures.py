@@ -43,6 +43,7 @@ class Measure(StrEnum):
     DETECTOR_DEGRADED = "detector_degraded"
     EVIDENCE_DEGRADED = "evidence_degraded"
     UPDATE_REVERTED = "update_reverted"
+    MODEL_REVERTED = "model_reverted"
     CONFIG_GIVEN_UP = "config_given_up"
     RETAINED_MESSAGES = "retained_messages"
     CENTRE_CLOCK = "centre_clock"
@@ -139,6 +140,11 @@ def _reverted(health: Health) -> Reading:
     return _of("update", None if update.reverted is None else f"went back: {update.reverted}: {update.why}")
 
 
+def _model_reverted(health: Health) -> Reading:
+    model = health.model
+    return _of("model", None if model.reverted is None else f"given up: {model.why}")
+
+
 OF_BOX: dict[Measure, Callable[[Health], Reading]] = {
     Measure.DISK_PERCENT: lambda health: _number(health.box.disk_percent, "disk {:.0f} % full"),
     Measure.MEMORY_PERCENT: lambda health: _number(health.box.memory_percent, "memory {:.0f} % used"),
@@ -160,6 +166,7 @@ OF_BOX: dict[Measure, Callable[[Health], Reading]] = {
     Measure.DETECTOR_DEGRADED: lambda health: _of("detector", health.detector.degraded),
     Measure.EVIDENCE_DEGRADED: lambda health: _of("evidence", health.evidence.degraded),
     Measure.UPDATE_REVERTED: _reverted,
+    Measure.MODEL_REVERTED: _model_reverted,
     Measure.CONFIG_GIVEN_UP: lambda health: _of("configuration taken back", health.config.given_up),
 }
 """From a heartbeat."""

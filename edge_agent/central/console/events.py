@@ -36,7 +36,17 @@ NEWEST = 8
 """Media of a camera among which there is a picture."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override")
-BOX = ("collection", "thermal", "uplink", "certificate", "healing", "update", "clock-correction", "loss")
+BOX = (
+    "collection",
+    "model",
+    "thermal",
+    "uplink",
+    "certificate",
+    "healing",
+    "update",
+    "clock-correction",
+    "loss",
+)
 QUIET = ("object", "counts", "line-counts", "chain-head", "evidence", "self-test")
 """What machines read: left out unless asked for."""
 KINDS = (*RULES, *CAMERA, *BOX, *QUIET)

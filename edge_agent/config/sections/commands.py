@@ -24,8 +24,8 @@ COMMANDS = Section(
             "signed",
             ListOf(Choice(tuple(ARGUMENTS)), "types of commands", unique=True),
             "an operator has to sign these, too, instead of everybody who may write to the broker; always "
-            "signed: collect, reboot, set-config, update, what goes to a URL, and to let evidence go. The "
-            "end of a mask, disarm or collect (for_s: 0) need not be",
+            "signed: collect, model, reboot, set-config, update, what goes to a URL, and to let evidence go. "
+            "The end of a mask, disarm or collect (for_s: 0) need not be",
             SIGNED_COMMANDS,
             ", ".join(SIGNED_COMMANDS),
         ),

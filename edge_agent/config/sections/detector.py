@@ -72,7 +72,12 @@ DETECTOR = Section(
     "detector",
     "What gives objects their names.",
     (
-        Field("model", ModelName(), "auto is the model that ships with the agent", "auto"),
+        Field(
+            "model",
+            ModelName(),
+            "auto is the model that ships with the agent, or one that the centre has sent",
+            "auto",
+        ),
         Field(
             "labels",
             LABEL_LIST,

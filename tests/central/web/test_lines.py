@@ -36,6 +36,9 @@ from edge_agent.events.why import override_line
 from edge_agent.evidence import verify
 from edge_agent.hits import TAMPER, AskedBy, OverrideHit, Phase
 from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.model_release.agreement import agreed
+from edge_agent.model_release.rates import broken
+from edge_agent.model_release.record import Observed
 from edge_agent.outbox.salvage import Salvaged, saved_text
 from tests.central.parts import Box
 from tests.central.test_alert_book import Ward
@@ -137,6 +140,7 @@ def alerts() -> Iterator[str]:
         detector=heard.PartHealth("x"),
         evidence=heard.PartHealth("x"),
         update=heard.UpdateHealth("0.4.0", "x"),
+        model=heard.ModelHealth(reverted="ab" * 32, why="street-b: x"),
         config=heard.ConfigHealth("x"),
         degraded=["unit broken.service failed"],
     )
@@ -212,6 +216,25 @@ def collected() -> Iterator[str]:
     yield but(begun, state="gone", sent=2, exported=3).event(0, NOW).why
 
 
+def models() -> Iterator[str]:
+    """Health and events of models that the centre sent."""
+    for group in ("all", "person"):
+        for seen in (5.0, 900.0):
+            counts = Observed(minutes=60, inferences=600, expected={group: 200.0}, seen={group: seen})
+            if (why := broken({"cam-1": counts})) is not None:
+                yield why
+    yield from (f"model: given up: street-b: {why}" for why in ("x", "command c-1 ended it"))
+    shown = wire.ModelHealth(reverted="ab" * 32, reverted_at="2026-11-27T05:00:00.000Z", why="street-b: x")
+    yield from degraded.model_lines(shown, NOW, UTC)
+    compared = wire.ShadowGroup(both=90, only_in_force=10)
+    cameras = {"cam-1": wire.ShadowCamera(frames=9, groups={"person": compared})}
+    report = wire.ShadowReport(in_force_sha256=None, cameras=cameras)
+    yield from (f"command c-1, signed by 9bb4; {agreed(report)}{more}" for more in ("", ", forced"))
+    yield f"command c-1, signed by 9bb4; {agreed(wire.ShadowReport(in_force_sha256=None))}, forced"
+    yield "the agent has ended unasked 3 times while it ran"
+    yield "3 of its inferences in a row have failed"
+
+
 def connections() -> Iterator[str]:
     """Bare, as events of a camera's connection tell them."""
     yield from (detail for _, detail in reasons())
@@ -237,7 +260,19 @@ def presence() -> Iterator[str]:
 
 
 LINES = sorted(
-    set(chain(cameras(), connections(), delivery(), box(), duties(), overrides(), collected(), alerts()))
+    set(
+        chain(
+            cameras(),
+            connections(),
+            delivery(),
+            box(),
+            duties(),
+            overrides(),
+            collected(),
+            models(),
+            alerts(),
+        )
+    )
 )
 
 

@@ -137,6 +137,44 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (r"update: went back: (.+?): (.+)", "cập nhật không thành, đã quay về bản cũ: {0}: {1}"),
     (r"configuration taken back: (.+)", "đã quay về cấu hình cũ: {0}"),
+    # models that the centre sent
+    (r"model: given up: (\S+): (.+)", "mô hình mới {0} bị bỏ: {1}"),
+    (r"model: given up at (.+?): (\S+): (.+)", "mô hình mới {1} bị bỏ lúc {0}: {2}"),
+    (
+        r"(\S+): (\d+) objects, under a third of the (\d+) expected",
+        "{0}: {1} vật thể, chưa bằng một phần ba con số dự kiến ({2})",
+    ),
+    (
+        r"(\S+): (\d+) objects, over three times the (\d+) expected",
+        "{0}: {1} vật thể, hơn gấp ba con số dự kiến ({2})",
+    ),
+    (
+        r"(\S+): (\d+) objects of the group (\S+), under a third of the (\d+) expected",
+        "{0}: {1} vật thể nhóm {2}, chưa bằng một phần ba con số dự kiến ({3})",
+    ),
+    (
+        r"(\S+): (\d+) objects of the group (\S+), over three times the (\d+) expected",
+        "{0}: {1} vật thể nhóm {2}, hơn gấp ba con số dự kiến ({3})",
+    ),
+    (
+        r"the agent has ended unasked (\d+) times while it ran",
+        "chương trình tự dừng {0} lần khi chạy mô hình này",
+    ),
+    (r"(\d+) of its inferences in a row have failed", "{0} lần nhận dạng liên tiếp bị lỗi"),
+    (r"it cannot be loaded: (.+)", "không nạp được: {0}"),
+    (r"command (\S+) ended it", "lệnh {0} dừng mô hình này"),
+    (
+        r"command (\S+), signed by (\S+); agreement (\S+) of (\d+) objects",
+        "theo lệnh {0}, khóa ký {1}; trùng khớp {2} trên {3} vật thể",
+    ),
+    (
+        r"command (\S+), signed by (\S+); agreement (\S+) of (\d+) objects, forced",
+        "theo lệnh {0}, khóa ký {1}; trùng khớp {2} trên {3} vật thể, bắt buộc",
+    ),
+    (
+        r"command (\S+), signed by (\S+); no objects were compared, forced",
+        "theo lệnh {0}, khóa ký {1}; chưa so sánh được vật thể nào, bắt buộc",
+    ),
     # what a box says of itself
     (r"camera (\S+) (offline|degraded) since (.+?): (.+)", "camera {0} {1} từ {2}: {3}"),
     (
@@ -288,6 +326,7 @@ PARTS: Mapping[str, str] = {
     "the agent started": "lúc khởi động",
     "the view": "góc nhìn",
     "its time is over": "đã hết thời gian",
+    "its probation is over": "đã hết thời gian thử thách",
     "each camera has its frames": "mỗi camera đã đủ ảnh",
     "a command ended it": "có lệnh dừng",
     "the configuration of the gateway does not allow it any more": "cấu hình của thiết bị không còn cho phép",

@@ -1,0 +1,156 @@
+"""Shadow mode: a new model analyses some of the frames after the model in force, and both are compared.
+
+Nothing that it finds leaves here but as counts. It runs on the detector's thread while no camera waits, on
+budget that the cameras leave.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from edge_agent.config.settings import Camera
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.detector import Detector
+from edge_agent.geometry import contains
+from edge_agent.model import GROUP_OF_LABEL, Detection, Frame
+from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
+
+if TYPE_CHECKING:
+    from edge_agent.model import Colour
+
+log = logging.getLogger(__name__)
+
+SAME_OBJECT_IOU = 0.5
+_REMEMBERED = 50  # inferences that the median of the cost looks back on
+
+RunWhenIdle = Callable[[Callable[[], None]], bool]
+"""Takes work for the detector's thread; False: other such work waits already."""
+
+
+class Shadow:
+    """One new model beside the one in force. ``offer`` on the cameras' threads; the inference and the
+    comparison on the detector's; ``report`` on any."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        share: float,
+        sure: float,
+        budget: Budget,
+        run_when_idle: RunWhenIdle,
+        before: ShadowReport,
+    ) -> None:
+        """``share`` of each camera's analysed frames, 0..1; an object counts from the score ``sure`` on;
+        ``before``: counts of an earlier run, which go on."""
+        self.failed_in_a_row = 0
+        self._detector = detector
+        self._share = share
+        self._sure = sure
+        self._budget = budget
+        self._run_when_idle = run_when_idle
+        self._credit: dict[str, float] = {}  # by camera; each only on that camera's thread
+        self._cost_ms = 0.0
+        self._costs_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._lock = threading.Lock()  # protects what is below
+        self._in_force_sha256 = before.in_force_sha256
+        self._failures = before.failures
+        self._frames = {camera: counts.frames for camera, counts in before.cameras.items()}
+        self._groups = {
+            (camera, group): [counts.both, counts.only_in_force, counts.only_new]
+            for camera, of_camera in before.cameras.items()
+            for group, counts in of_camera.groups.items()
+        }
+
+    def offer(self, camera: Camera, frame: Frame, seen: Sequence[Detection]) -> None:
+        """Have the frame analysed where it is its turn and the cameras leave the budget. ``seen``: what the
+        model in force found, outside of the camera's masks."""
+        credit = min(1.0, self._credit.get(camera.id, 0.0) + self._share)
+        self._credit[camera.id] = credit
+        if credit < 1.0 or not self._budget.take_spare(self._cost_ms, frame.captured_mono):
+            return
+        picture = frame.picture
+        fit = self._detector.fit((picture.width, picture.height))
+        pixels = picture.scaled((fit.width, fit.height))
+        if self._run_when_idle(partial(self._compare, camera, pixels, seen)):
+            self._credit[camera.id] = 0.0
+
+    def report(self, in_force_ms: float | None) -> ShadowReport:
+        """The counts so far."""
+        with self._lock:
+            cameras = {
+                camera: ShadowCamera(
+                    frames=frames,
+                    groups={
+                        group: ShadowGroup(both=both, only_in_force=only_in_force, only_new=only_new)
+                        for (of, group), (both, only_in_force, only_new) in sorted(self._groups.items())
+                        if of == camera
+                    },
+                )
+                for camera, frames in sorted(self._frames.items())
+            }
+            return ShadowReport(
+                in_force_sha256=self._in_force_sha256,
+                in_force_ms=in_force_ms,
+                new_ms=round(self._cost_ms, 2) or None,
+                failures=self._failures,
+                cameras=cameras,
+            )
+
+    def _compare(self, camera: Camera, pixels: Colour, seen: Sequence[Detection]) -> None:
+        """On the detector's thread."""
+        began_mono = time.monotonic()
+        try:
+            found = self._detector.detect(pixels)
+        except Exception:  # a model that fails must not end detection
+            self.failed_in_a_row += 1
+            log.exception("%s: the model in shadow mode failed", camera.id)
+            with self._lock:
+                self._failures += 1
+            return
+        self.failed_in_a_row = 0
+        self._costs_ms.append((time.monotonic() - began_mono) * 1000)
+        self._cost_ms = median(self._costs_ms)
+        new = [each for each in found if not any(contains(mask, each.box.foot) for mask in camera.masks)]
+        self._count(camera.id, seen, new)
+
+    def _count(self, camera_id: str, seen: Sequence[Detection], new: Sequence[Detection]) -> None:
+        by_group = [_by_group(seen), _by_group(new)]
+        with self._lock:
+            self._frames[camera_id] = self._frames.get(camera_id, 0) + 1
+            for group in sorted(by_group[0].keys() | by_group[1].keys()):
+                counts = compare(by_group[0].get(group, []), by_group[1].get(group, []), self._sure)
+                total = self._groups.setdefault((camera_id, group), [0, 0, 0])
+                total[:] = [had + more for had, more in zip(total, counts, strict=True)]
+
+
+def compare(in_force: Sequence[Detection], new: Sequence[Detection], sure: float) -> tuple[int, int, int]:
+    """Objects of one group that both see, only the first, only the second; best scores are matched first.
+
+    An object counts when one of them is ``sure`` of it; what the other sees there may have any score, else
+    scores around the threshold would pass for disagreement.
+    """
+    left = sorted(new, key=lambda each: -each.score)
+    both = only_in_force = 0
+    for one in sorted(in_force, key=lambda each: -each.score):
+        other = max(left, key=lambda each: each.box.iou(one.box), default=None)
+        if other is None or other.box.iou(one.box) < SAME_OBJECT_IOU:
+            only_in_force += one.score >= sure
+            continue
+        left.remove(other)
+        both += max(one.score, other.score) >= sure
+    return both, only_in_force, sum(each.score >= sure for each in left)
+
+
+def _by_group(detections: Sequence[Detection]) -> dict[str, list[Detection]]:
+    found: dict[str, list[Detection]] = {}
+    for each in detections:
+        found.setdefault(GROUP_OF_LABEL.get(each.label, each.label), []).append(each)
+    return found

@@ -1,0 +1,110 @@
+"""What the figures of shadow mode amount to, and whether they let a model into force. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.wire import ShadowGroup, ShadowReport
+
+ENOUGH_OBJECTS = 100
+"""Seen by the model in force in all; and at one camera, for that camera to be judged by itself."""
+LEAST_AGREEMENT, LEAST_AT_CAMERA = 0.6, 0.4
+MOST_EXTRA = 1.5
+"""Objects that only the new model sees, for each one that the model in force sees."""
+ENOUGH_FOR_SHARES = 50
+SLOWER, SLOWER_MS = 2.0, 5.0
+"""One inference of the new model may take so many times as long, and so much more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Objects that both see, only the model in force, only the new one."""
+
+    both: int
+    only_in_force: int
+    only_new: int
+
+    @property
+    def in_force(self) -> int:
+        return self.both + self.only_in_force
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of what the model in force sees that the new one sees as well."""
+        return self.both / self.in_force if self.in_force else None
+
+    @property
+    def extra(self) -> float:
+        return self.only_new / max(1, self.in_force)
+
+
+def counts_of(report: ShadowReport, camera: str | None = None) -> Counts:
+    """Of one camera, or of all."""
+    groups: list[ShadowGroup] = [
+        group
+        for name, of_camera in report.cameras.items()
+        if camera in (None, name)
+        for group in of_camera.groups.values()
+    ]
+    return Counts(
+        sum(group.both for group in groups),
+        sum(group.only_in_force for group in groups),
+        sum(group.only_new for group in groups),
+    )
+
+
+def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
+    """Of each group among what the new model sees, by camera; only of cameras where it saw enough."""
+    found = {}
+    for name, camera in report.cameras.items():
+        seen = {group: counts.both + counts.only_new for group, counts in camera.groups.items()}
+        if (total := sum(seen.values())) >= ENOUGH_FOR_SHARES:
+            found[name] = {group: objects / total for group, objects in seen.items()}
+    return found
+
+
+def refusal(report: ShadowReport) -> str | None:
+    """Why a model with these figures is not switched to; None: it may be."""
+    total = counts_of(report)
+    agreement = total.agreement
+    if agreement is None or total.in_force < ENOUGH_OBJECTS:
+        return f"only {total.in_force} objects were seen, at least {ENOUGH_OBJECTS} are needed"
+    if agreement < LEAST_AGREEMENT:
+        return f"it agrees on {agreement:.2f} of the objects, at least {LEAST_AGREEMENT} is needed"
+    if total.extra > MOST_EXTRA:
+        return f"it alone sees {total.extra:.1f} objects for each known one, at most {MOST_EXTRA} is accepted"
+    for camera in report.cameras:
+        own = counts_of(report, camera)
+        if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < LEAST_AT_CAMERA:
+            agreed = f"it agrees on {own.agreement:.2f} of the objects"
+            return f"{camera}: {agreed}, at least {LEAST_AT_CAMERA} is needed"
+    return _too_slow(report)
+
+
+def summary(report: ShadowReport) -> str:
+    """One line for a person."""
+    total = counts_of(report)
+    frames = sum(camera.frames for camera in report.cameras.values())
+    agreed = "no agreement known" if total.agreement is None else f"agreement {total.agreement:.2f}"
+    line = (
+        f"{frames} frames, {agreed}: {total.both} objects by both, {total.only_in_force} only by the model "
+        f"in force, {total.only_new} only by the new one"
+    )
+    if report.in_force_ms is not None and report.new_ms is not None:
+        line += f"; {report.in_force_ms:.1f} ms and {report.new_ms:.1f} ms an inference"
+    return line + (f"; {report.failures} inferences failed" if report.failures else "")
+
+
+def agreed(report: ShadowReport) -> str:
+    """As an event of a switch says it."""
+    total = counts_of(report)
+    if total.agreement is None:
+        return "no objects were compared"
+    return f"agreement {total.agreement:.2f} of {total.in_force} objects"
+
+
+def _too_slow(report: ShadowReport) -> str | None:
+    old, new = report.in_force_ms, report.new_ms
+    if old is None or new is None or new <= SLOWER * old + SLOWER_MS:
+        return None
+    return f"it takes {new:.0f} ms an inference, the model in force {old:.0f} ms"

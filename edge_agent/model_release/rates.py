@@ -1,0 +1,116 @@
+"""How many objects a model sees where something moves, by camera and hour of the day; and when that breaks.
+
+Pure. What is expected of a new model is what the one before it saw at the same hour, on the days before; how
+that divides into groups is what shadow mode found, since a better model may name objects otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, field
+
+from edge_agent.detection.monitor import SeenObjects
+from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.model_release.record import ALL, Observed
+
+GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
+FADE = 0.5
+"""What is left of an hour's counts when the same hour of another day begins."""
+KNOWN_INFERENCES = 200
+"""Fewer in an hour say nothing about it."""
+ENOUGH_MINUTES, ENOUGH_INFERENCES, ENOUGH_OBJECTS = 30, 500, 100
+"""Before a camera is judged: one parked truck fills many frames, but not many minutes of different ones."""
+FALL, RISE = 1 / 3, 3.0
+LEAST_RATE = 0.1
+"""Objects an inference: where fewer are expected, a rise is judged as if it were so many."""
+
+
+class HourCounts(Struct, kw_only=True):
+    """One hour of the day at one camera."""
+
+    inferences: float = 0.0
+    objects: dict[str, float] = field(default_factory=dict)
+
+
+class Rates(Struct, kw_only=True):
+    """What the model in force sees. One thread."""
+
+    hour: int | None = None  # that is being counted
+    cameras: dict[str, dict[int, HourCounts]] = field(default_factory=dict)
+
+    def add(self, hour: int, seen: Mapping[str, SeenObjects]) -> bool:
+        """Count a minute of that hour; True: another hour has begun, and this is worth a write."""
+        begins = hour != self.hour
+        if begins:
+            self._fade(hour)
+        self.hour = hour
+        for camera, of_camera in seen.items():
+            counts = self.cameras.setdefault(camera, {}).setdefault(hour, HourCounts())
+            counts.inferences += of_camera.inferences
+            for group, objects in of_camera.objects.items():
+                counts.objects[group] = counts.objects.get(group, 0.0) + objects
+        return begins
+
+    def observe(
+        self,
+        hour: int,
+        seen: Mapping[str, SeenObjects],
+        cameras: dict[str, Observed],
+        shares: Mapping[str, Mapping[str, float]],
+    ) -> None:
+        """Add a minute of a new model to ``cameras``, beside what was expected of it.
+
+        ``shares`` of the groups among what it sees, by camera, where they are known."""
+        for camera, of_camera in seen.items():
+            known = self.cameras.get(camera, {}).get(hour)
+            if known is None or known.inferences < KNOWN_INFERENCES or of_camera.inferences == 0:
+                continue
+            observed = cameras.setdefault(camera, Observed())
+            observed.minutes += 1
+            observed.inferences += of_camera.inferences
+            expected = {
+                group: known.objects.get(group, 0.0) / known.inferences * of_camera.inferences
+                for group in GROUPS
+            }
+            if (shares_here := shares.get(camera)) is not None:
+                total = sum(expected.values())
+                expected = {group: total * shares_here.get(group, 0.0) for group in GROUPS}
+            for group in GROUPS:
+                for key in (group, ALL):
+                    _add(observed.expected, key, expected[group])
+                    _add(observed.seen, key, of_camera.objects.get(group, 0))
+
+    def _fade(self, hour: int) -> None:
+        for camera, hours in list(self.cameras.items()):
+            if (counts := hours.get(hour)) is None:
+                continue
+            counts.inferences *= FADE
+            counts.objects = {group: objects * FADE for group, objects in counts.objects.items()}
+            if counts.inferences < 1.0:
+                del hours[hour]
+            if not hours:  # the camera has been gone for days
+                del self.cameras[camera]
+
+
+def broken(cameras: Mapping[str, Observed]) -> str | None:
+    """Why the counts of a new model are not what was expected; None: they are, or it is too early."""
+    return next(_breaks(cameras), None)
+
+
+def _breaks(cameras: Mapping[str, Observed]) -> Iterator[str]:
+    for camera, observed in sorted(cameras.items()):
+        if observed.minutes < ENOUGH_MINUTES or observed.inferences < ENOUGH_INFERENCES:
+            continue
+        for group in (ALL, *GROUPS):
+            expected, seen = observed.expected.get(group, 0.0), observed.seen.get(group, 0.0)
+            most = RISE * max(expected, LEAST_RATE * observed.inferences)
+            what = "objects" if group == ALL else f"objects of the group {group}"
+            if expected >= ENOUGH_OBJECTS and seen < FALL * expected:
+                yield f"{camera}: {seen:.0f} {what}, under a third of the {expected:.0f} expected"
+            elif seen >= ENOUGH_OBJECTS and seen > most:
+                yield f"{camera}: {seen:.0f} {what}, over three times the {expected:.0f} expected"
+
+
+def _add(counts: dict[str, float], key: str, more: float) -> None:
+    counts[key] = counts.get(key, 0.0) + more

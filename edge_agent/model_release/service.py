@@ -1,0 +1,361 @@
+"""Models that the centre sends: shadow mode, the switch, the probation, and the way back.
+
+The record on the disk says what is so (``store.py``); this class makes the running agent follow it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.commands.action import Failed, Outcome, Refused
+from edge_agent.detection.choose import Choice
+from edge_agent.detection.shadow import Shadow
+from edge_agent.errors import EdgeAgentError
+from edge_agent.events import Appender, EventMaker
+from edge_agent.hits import AskedBy
+from edge_agent.model_release import words
+from edge_agent.model_release.agreement import agreed, refusal, shares_of, summary
+from edge_agent.model_release.rates import Rates, broken
+from edge_agent.model_release.record import Probation, SentModel, Trial
+from edge_agent.model_release.store import ModelStore
+from edge_agent.shared_detector import SharedDetector
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import ModelHealth, ShadowReport
+
+log = logging.getLogger(__name__)
+
+RATES = "rates.json"
+MINUTE_S = 60.0
+SAVE_EVERY_S = 600.0  # SD cards wear
+SETTLED_S = 300.0
+"""A new model that has run for so long has not taken the agent down."""
+FAILURES_TO_END = 3  # inferences of the new model in a row
+KEPT_WHY = "the disk does not take it; nothing was changed"
+
+Finish = Callable[[Outcome | Failed], None]
+
+
+class ModelService:
+    """``tick`` and ``stop`` on the main thread, ``health`` and ``report`` on any, the rest on the command's
+    thread. A command that fetches holds no lock meanwhile."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        detector: SharedDetector,
+        events: EventMaker,
+        outbox: Appender,
+        clock: Clock,
+        timezone: ZoneInfo,
+        clock_synced: Callable[[], bool],
+        publish_birth: Callable[[], None],
+    ) -> None:
+        self.store = store
+        self._detector = detector
+        self._events = events
+        self._outbox = outbox
+        self._clock = clock
+        self._timezone = timezone
+        self._clock_synced = clock_synced
+        self._publish_birth = publish_birth
+        self._folder = store.folder
+        self._lock = threading.RLock()  # protects what is below, and changes of the store's record
+        self._shadow: Shadow | None = None
+        self._finish: Finish | None = None  # answers the command whose model is in shadow mode
+        self._rates = read_record(self._folder / RATES, Rates) or Rates()
+        self._until_mono = 0.0
+        self._began_mono = self._minute_mono = self._saved_mono = clock.monotonic()
+
+    # --- life ---
+
+    def restore(self) -> None:
+        """Go on with what was begun before a restart."""
+        with self._lock:
+            record = self.store.record
+            begun = record.probation or record.trial
+            if not self._may_choose or begun is None:
+                return
+            wall_s = (begun.until - self._clock.now()).total_seconds()
+            self._until_mono = self._clock.monotonic() + min(begun.left_s, max(0.0, wall_s))
+            if record.phase == "shadow" and record.trial is not None:
+                choice = self.store.load(record.trial.model)
+                if choice.detector is None:
+                    self.store.give_up(f"it cannot be loaded: {choice.degraded}")
+                else:
+                    self._begin_shadow(choice, record.trial)
+
+    def stop(self) -> None:
+        """The agent stops in good order: that is no fault of a model."""
+        with self._lock:
+            if self.store.record.phase in ("shadow", "probation"):
+                self._save_progress(starts=0)
+
+    def tick(self) -> None:
+        """About once a second. Where a command holds the lock, the next time will do."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            now_mono = self._clock.monotonic()
+            self._report_change()
+            if now_mono - self._minute_mono >= MINUTE_S:
+                self._minute_mono = now_mono
+                self._count_minute()
+            match self.store.record.phase:
+                case "shadow":
+                    self._watch_shadow(now_mono)
+                case "probation":
+                    self._watch_probation(now_mono)
+        finally:
+            self._lock.release()
+
+    # --- for the command ---
+
+    @property
+    def _may_choose(self) -> bool:
+        return self.store.is_auto and self._detector.access is not None
+
+    def refusal(self) -> str | None:
+        """Why this gateway takes no models from the centre; None: it does."""
+        if not self.store.is_auto:
+            return (
+                f"detector.model is {self.store.configured} in the configuration of this gateway; only with "
+                "auto does the centre choose"
+            )
+        if self._detector.access is None:
+            return "no detector runs on this gateway; its health says why"
+        return None
+
+    def is_in_force(self, sha256: str) -> bool:
+        return self._detector.model.sha256 == sha256
+
+    def check_free(self) -> None:
+        """Raises Refused while a model is in shadow mode or on probation."""
+        with self._lock:
+            record = self.store.record
+            if record.phase == "probation" and record.in_force is not None:
+                raise Refused(f"{record.in_force.name} is on probation; wait for its end, or go back", "busy")
+            if record.phase == "shadow" and record.trial is not None:
+                raise Refused(
+                    f"{record.trial.model.name} is in shadow mode; wait for its end, or go back", "busy"
+                )
+
+    def begin_trial(self, model: SentModel, by: AskedBy, for_s: float, share: float, finish: Finish) -> str:
+        """Run it beside the model in force; what is going on then. Raises Refused, Failed."""
+        choice = self.store.load(model)
+        with self._lock:
+            self.check_free()
+            if choice.detector is None:
+                self.store.clean()
+                raise Failed(f"{model.name} cannot be used: {choice.degraded}; nothing was changed")
+            now = self._clock.now()
+            report = ShadowReport(in_force_sha256=self._detector.model.sha256)
+            trial = Trial(
+                model=model,
+                command_id=by.command_id or "",
+                share=share,
+                until=now + timedelta(seconds=for_s),
+                left_s=for_s,
+                report=report,
+            )
+            self._until_mono = self._clock.monotonic() + for_s
+            before = self.store.record
+            if not self.store.save(trial=trial, reverted=None, starts=0):
+                self.store.record = before
+                raise Refused(KEPT_WHY)
+            self.store.clean()
+            self._begin_shadow(choice, trial)
+            self._finish = finish
+            return words.doing(trial, self._detector.model.name)
+
+    def resume_trial(self, command_id: str, finish: Finish) -> str | Outcome | Failed | None:
+        """After a restart: what is going on, or what came of it; None: it was not begun."""
+        with self._lock:
+            record = self.store.record
+            if record.trial is not None and record.trial.command_id == command_id:
+                if record.trial.over:
+                    return words.tried(record.trial)
+                self._finish = finish
+                return words.doing(record.trial, self._detector.model.name)
+            if record.reverted is not None and record.reverted.command_id == command_id:
+                return Failed(f"{record.reverted.name}: {record.reverted.why}; nothing was changed")
+            return None
+
+    def switch(self, sha256: str, by: AskedBy, for_s: float, *, force: bool) -> Outcome:
+        """Make the model that was tried the one in force. Raises Refused, Failed."""
+        with self._lock:
+            record, trial = self.store.record, self.store.record.trial
+            if trial is None or trial.model.sha256 != sha256:
+                raise Refused(f"no model {sha256[:16]} was tried here: try it first")
+            report = self._current_report(trial)
+            if not force and (why := refusal(report)) is not None:
+                raise Refused(f"{trial.model.name} stays out of force: {why}; {summary(report)}")
+            choice = self.store.load(trial.model)
+            if choice.detector is None:
+                raise Failed(f"{trial.model.name} cannot be loaded: {choice.degraded}; nothing was changed")
+            until = self._clock.now() + timedelta(seconds=for_s)
+            probation = Probation(
+                command_id=by.command_id or "",
+                until=until,
+                left_s=for_s,
+                shares={} if refusal(report) else shares_of(report),
+            )
+            signed = "not signed" if by.signed_by is None else f"signed by {by.signed_by[:16]}"
+            forced = "" if refusal(report) is None else ", forced"
+            why = f"command {by.command_id}, {signed}; {agreed(report)}{forced}"
+            event = self.store.change("switched", trial.model, record.in_force, why, by)
+            saved = self.store.save(
+                in_force=trial.model,
+                before=record.in_force,
+                trial=None,
+                probation=probation,
+                starts=0,
+                reverted=None,
+                unreported=event,
+            )
+            if not saved:
+                self.store.record = record
+                raise Refused(KEPT_WHY)
+            self._end_shadow(Outcome(f"{trial.model.name} was switched to; {summary(report)}"))
+            self._began_mono = self._saved_mono = self._clock.monotonic()
+            self._until_mono = self._began_mono + for_s
+            self._run(choice)
+            self.store.clean()
+            text = f"{trial.model.name} is in force, on probation until {rfc3339(until)}"
+            return Outcome(text, words.result(trial.model, report))
+
+    def back(self, by: AskedBy) -> Outcome:
+        """End shadow mode, or go back to the model before. Raises Refused, Failed."""
+        with self._lock:
+            record = self.store.record
+            why = f"command {by.command_id} ended it"
+            if record.trial is not None:
+                self.store.save(trial=None)
+                self._end_shadow(Failed(f"{why}; nothing was changed"))
+                self.store.clean()
+                return Outcome(f"{record.trial.model.name} is not tried any longer; nothing was changed")
+            if record.in_force is None:
+                raise Refused("the model that ships is in force, there is none to go back to")
+            self._go_back(why, by)
+            return Outcome(
+                f"{self._detector.model.name} is in force again", {"sha256": self._detector.model.sha256}
+            )
+
+    # --- for health; any thread ---
+
+    def health(self) -> ModelHealth:
+        return words.health(self.store.record, self.report()) if self._may_choose else ModelHealth()
+
+    def report(self) -> ShadowReport | None:
+        """The figures of the model that is or was tried."""
+        trial = self.store.record.trial
+        return None if trial is None else self._current_report(trial)
+
+    # --- with the lock ---
+
+    def _begin_shadow(self, choice: Choice, trial: Trial) -> None:
+        assert choice.detector is not None
+        self._began_mono = self._saved_mono = self._clock.monotonic()
+        self._shadow = self._detector.begin_shadow(choice.detector, trial.share, trial.report)
+        log.info(
+            "model: %s is in shadow mode: %s", trial.model.name, words.doing(trial, self._detector.model.name)
+        )
+
+    def _end_shadow(self, answer: Outcome | Failed) -> None:
+        self._detector.end_shadow()
+        self._shadow = None
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            finish(answer)
+
+    def _current_report(self, trial: Trial) -> ShadowReport:
+        shadow = self._shadow
+        return trial.report if shadow is None or trial.over else shadow.report(self._detector.cost_ms)
+
+    def _watch_shadow(self, now_mono: float) -> None:
+        trial, shadow = self.store.record.trial, self._shadow
+        if trial is None or shadow is None:
+            return
+        if shadow.failed_in_a_row >= FAILURES_TO_END:
+            why = f"{shadow.failed_in_a_row} of its inferences in a row have failed"
+            self.store.give_up(why)
+            self._end_shadow(Failed(f"{trial.model.name}: {why}; nothing was changed"))
+        elif now_mono >= self._until_mono:
+            over = msgspec.structs.replace(trial, over=True, left_s=0.0, report=self._current_report(trial))
+            self.store.save(trial=over, starts=0)
+            self._end_shadow(words.tried(over))
+        else:
+            self._keep_progress(now_mono)
+
+    def _watch_probation(self, now_mono: float) -> None:
+        record = self.store.record
+        assert record.probation is not None
+        failing = self._detector.failing
+        if (why := failing or broken(record.probation.cameras)) is not None:
+            self._go_back(why, AskedBy())
+        elif now_mono >= self._until_mono and record.in_force is not None:
+            by = AskedBy(record.probation.command_id, None)
+            why = "its probation is over"
+            event = self.store.change("confirmed", record.in_force, record.before, why, by)
+            self.store.save(probation=None, starts=0, unreported=event)
+        else:
+            self._keep_progress(now_mono)
+
+    def _keep_progress(self, now_mono: float) -> None:
+        settled = self.store.record.starts > 0 and now_mono - self._began_mono >= SETTLED_S
+        if settled or now_mono - self._saved_mono >= SAVE_EVERY_S:
+            self._save_progress(starts=0 if settled else self.store.record.starts)
+
+    def _save_progress(self, starts: int) -> None:
+        self._saved_mono = now_mono = self._clock.monotonic()
+        left_s = max(0.0, self._until_mono - now_mono)
+        record = self.store.record
+        changes: dict[str, object] = {}
+        if record.probation is not None:
+            changes = {"probation": msgspec.structs.replace(record.probation, left_s=left_s)}
+        elif record.trial is not None:
+            report = self._current_report(record.trial)
+            changes = {"trial": msgspec.structs.replace(record.trial, left_s=left_s, report=report)}
+        self.store.save(starts=starts, **changes)
+
+    def _go_back(self, why: str, by: AskedBy) -> None:
+        self.store.go_back(why, by)
+        choice = self.store.choose()
+        if choice.detector is not None:
+            self._run(choice)
+        self.store.clean()
+
+    def _run(self, choice: Choice) -> None:
+        self._detector.exchange(choice)
+        self._events.model = self._detector.model
+        self._report_change()
+        self._publish_birth()
+
+    def _report_change(self) -> None:
+        """A kill before it is written down has it reported again, and never left out."""
+        event = self.store.record.unreported
+        if event is None:
+            return
+        try:
+            self._outbox.append(self._events.model_change(event))
+        except EdgeAgentError as error:
+            log.warning("model: this is reported later (%s): %s", error, event.why)
+            return
+        self.store.save(unreported=None)
+
+    def _count_minute(self) -> None:
+        seen = self._detector.monitor.take()
+        if not self._clock_synced():
+            return  # the hour of the day is not known
+        hour = self._clock.now().astimezone(self._timezone).hour
+        probation = self.store.record.probation
+        if probation is not None:
+            self._rates.observe(hour, seen, probation.cameras, probation.shares)
+        elif self._rates.add(hour, seen):
+            write_record(self._folder / RATES, self._rates)

@@ -1,0 +1,214 @@
+"""Models that the centre sent, on the disk: which one is in force, and their files, bounded in number.
+
+A power cut between any two writes leaves one of the two models in force: a file is whole before the record
+names it, and the record is replaced at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from edge_agent.clock import Clock, rfc3339
+from edge_agent.commands.action import Failed, Refused
+from edge_agent.commands.download import download
+from edge_agent.config.settings import Settings
+from edge_agent.detection.choose import SHIPPED, Choice, choose_detector
+from edge_agent.hits import AskedBy
+from edge_agent.model_release.record import ModelRecord, Reverted, SentModel
+from edge_agent.state_file import read_record, write_record
+from edge_agent.wire import ModelData
+
+log = logging.getLogger(__name__)
+
+FOLDER = "sent-models"
+"""Not ``models``, which is the operator's: here whatever the record does not name is deleted."""
+RECORD = "state.json"
+KEEP_FREE = 100_000_000
+CRASHES = 3
+"""Starts in a row that a new model may take down before the one before it is in force again."""
+
+
+class ModelStore:
+    """One for the gateway. One thread at a time, but for ``record``, which any may read."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.record = ModelRecord()
+        """Replaced by ``save``, never changed."""
+        self._wanted = settings.detector
+        self.folder = settings.state_dir / FOLDER
+        self._clock = clock
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the configuration leaves the choice to the centre."""
+        return self._wanted.model == "auto"
+
+    @property
+    def configured(self) -> str:
+        """As the configuration says it."""
+        return self._wanted.model
+
+    # --- start ---
+
+    def start(self) -> Choice:
+        """The detector to start with. Goes back where a new model has taken the agent down too often, or
+        cannot be loaded any more."""
+        self.record = read_record(self.folder / RECORD, ModelRecord) or ModelRecord()
+        if not self.is_auto:
+            return choose_detector(self._wanted)
+        if self.record.phase in ("shadow", "probation"):
+            self._count_start()
+        return self.choose()
+
+    def choose(self) -> Choice:
+        """The detector of the model in force; of the one before it, where that cannot be loaded."""
+        while (model := self.record.in_force) is not None:
+            choice = self.load(model)
+            if choice.detector is not None:
+                return choice
+            self.go_back(f"it cannot be loaded: {choice.degraded}")
+        return choose_detector(self._wanted)
+
+    def _count_start(self) -> None:
+        starts = self.record.starts + 1
+        self.save(starts=starts)
+        if starts < CRASHES:
+            return
+        why = f"the agent has ended unasked {CRASHES} times while it ran"
+        if self.record.probation is not None:
+            self.go_back(why)
+        elif self.record.trial is not None:
+            self.give_up(why)
+
+    # --- the record ---
+
+    def save(self, **changes: object) -> bool:
+        """With these fields changed, on the disk and for all readers. False: the disk does not take it."""
+        self.record = msgspec.structs.replace(self.record, **changes)
+        with contextlib.suppress(OSError):  # write_record says what is wrong
+            self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return write_record(self.folder / RECORD, self.record)
+
+    def go_back(self, why: str, by: AskedBy | None = None) -> None:
+        """The model before the one in force is in force; running it is for the caller."""
+        record, model = self.record, self.record.in_force
+        if model is None:
+            return
+        log.warning("model: %s goes back: %s", model.name, why)
+        event = self.change("reverted", model, record.before, why, by or AskedBy())
+        self.save(
+            in_force=record.before,
+            before=None,
+            probation=None,
+            starts=0,
+            reverted=self._reverted(model, why, event.command_id),
+            unreported=event,
+        )
+
+    def give_up(self, why: str) -> None:
+        """The model in shadow mode is tried no longer."""
+        trial = self.record.trial
+        if trial is None:
+            return
+        log.warning("model: %s is not tried any longer: %s", trial.model.name, why)
+        self.save(trial=None, starts=0, reverted=self._reverted(trial.model, why, trial.command_id))
+
+    def change(
+        self,
+        outcome: Literal["switched", "confirmed", "reverted"],
+        model: SentModel,
+        before: SentModel | None,
+        why: str,
+        by: AskedBy,
+    ) -> ModelData:
+        """What an event says of it; ``before``: None for the model that ships."""
+        return ModelData(
+            outcome=outcome,
+            name=model.name,
+            sha256=model.sha256,
+            before=SHIPPED.stem if before is None else before.name,
+            before_sha256=_digest(SHIPPED) if before is None else before.sha256,
+            why=why,
+            decided_at=rfc3339(self._clock.now()),
+            command_id=by.command_id,
+            signed_by=by.signed_by,
+        )
+
+    def _reverted(self, model: SentModel, why: str, command_id: str | None) -> Reverted:
+        now = rfc3339(self._clock.now())
+        return Reverted(sha256=model.sha256, name=model.name, at=now, why=why, command_id=command_id)
+
+    # --- files ---
+
+    def load(self, model: SentModel) -> Choice:
+        """Takes up to a second; without a detector it says why."""
+        path = self.path_of(model)
+        if _digest(path) != model.sha256:  # before the runtime reads what may end the process
+            text = f"{path}: the file is gone, or has changed on the disk"
+            return Choice(None, text, text)
+        return choose_detector(self._wanted, path)
+
+    def path_of(self, model: SentModel) -> Path:
+        return self.folder / model.sha256[:16] / model.file
+
+    def fetch(
+        self,
+        model: SentModel,
+        url: str,
+        size_bytes: int,
+        *,
+        ca_file: str | None,
+        stopping: Callable[[], bool],
+        received: Callable[[int], None],
+    ) -> bool:
+        """Have the whole file. False: the agent stops. Raises OSError; Refused, Failed: it is another one."""
+        path = self.path_of(model)
+        if _digest(path) == model.sha256:
+            return True
+        self._make_room(path.parent, size_bytes)
+        part = path.with_suffix(".part")
+        if not download(url, part, size_bytes, ca_file=ca_file, stopping=stopping, received=received):
+            return False
+        if _digest(part) != model.sha256:
+            part.unlink()
+            raise Failed(f"{path.name}: what came is not what the manifest signs; nothing was changed")
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+        return True
+
+    def clean(self, *more: SentModel) -> None:
+        """Delete the files of all models but those of the record and ``more``."""
+        kept = {model.sha256[:16] for model in (*self.record.models, *more)}
+        for folder in self.folder.glob("*"):
+            if folder.is_dir() and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_room(self, folder: Path, size_bytes: int) -> None:
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            raise Refused(f"{folder} cannot be used: {error.strerror}; nothing was changed") from error
+        if free < size_bytes + KEEP_FREE:
+            raise Refused(
+                f"the disk is short: {free / 1e6:.0f} MB free, {KEEP_FREE / 1e6:.0f} MB are kept for others"
+            )
+
+
+def _digest(path: Path) -> str | None:
+    """None: it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

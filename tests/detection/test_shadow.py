@@ -1,0 +1,131 @@
+"""A second model beside the one in force: what is compared, and that it takes nothing from the cameras."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from edge_agent.allowance import Allowance, Limits
+from edge_agent.detection.budget import Budget
+from edge_agent.detection.monitor import InferenceMonitor
+from edge_agent.detection.shadow import Shadow, compare
+from edge_agent.detection.worker import DetectorWorker
+from edge_agent.errors import DetectorError
+from edge_agent.model import Box, Detection
+from edge_agent.wire import ShadowGroup, ShadowReport
+from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame
+from tests.detection.test_worker import CROP, Gate
+
+LEFT, RIGHT = Box(0.1, 0.1, 0.3, 0.5), Box(0.6, 0.1, 0.8, 0.5)
+A_LITTLE_BESIDE = LEFT.shifted(0.03, 0.0)  # IoU 0.74
+MOSTLY_BESIDE = LEFT.shifted(0.1, 0.0)  # IoU 0.33
+
+
+@pytest.mark.parametrize(
+    ("in_force", "new", "counts"),
+    [
+        ([(LEFT, 0.9)], [(A_LITTLE_BESIDE, 0.9)], (1, 0, 0)),
+        ([(LEFT, 0.9)], [(MOSTLY_BESIDE, 0.9)], (0, 1, 1)),
+        ([(LEFT, 0.9)], [], (0, 1, 0)),
+        ([], [(LEFT, 0.9), (RIGHT, 0.9)], (0, 0, 2)),
+        ([(LEFT, 0.9)], [(LEFT, 0.35)], (1, 0, 0)),  # sure of it and not: still the same object
+        ([(LEFT, 0.35)], [(RIGHT, 0.35)], (0, 0, 0)),  # neither is sure of anything
+        ([(LEFT, 0.9), (A_LITTLE_BESIDE, 0.8)], [(LEFT, 0.9)], (1, 1, 0)),  # one is matched once
+    ],
+)
+def test_objects_are_matched_by_place(
+    in_force: Sequence[tuple[Box, float]], new: Sequence[tuple[Box, float]], counts: tuple[int, int, int]
+) -> None:
+    old, other = ([Detection("person", score, box) for box, score in each] for each in (in_force, new))
+    assert compare(old, other, sure=0.5) == counts
+
+
+def shadow(detector: FakeDetector, share: float = 1.0, allowance: Allowance | None = None) -> Shadow:
+    """Whose work is done at once, with a pool that is full."""
+    budget = Budget(500.0, ("cam-1",), allowance)
+    for second in range(3):
+        budget.take("cam-1", 0.0, float(second))
+
+    def at_once(work: object) -> bool:
+        assert callable(work)
+        work()
+        return True
+
+    return Shadow(
+        detector,
+        share=share,
+        sure=0.5,
+        budget=budget,
+        run_when_idle=at_once,
+        before=ShadowReport(in_force_sha256=None),
+    )
+
+
+def test_a_share_of_the_frames_is_compared_by_group_outside_of_the_masks() -> None:
+    mask = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
+    tried = shadow(FakeDetector(lambda _: [detection(LEFT, "bicycle"), detection(RIGHT)]), share=0.25)
+    monitor = InferenceMonitor(0.5)
+    monitor.shadow = tried
+    for number in range(8):
+        monitor.analysed(
+            camera(masks=(mask,)), frame(3 + number / 10), moving=True, found=[detection(LEFT, "motorcycle")]
+        )
+    of_camera = tried.report(None).cameras["cam-1"]
+    assert (of_camera.frames, of_camera.groups) == (2, {"two-wheeler": ShadowGroup(both=2)})
+    seen = monitor.take()["cam-1"]
+    assert (seen.inferences, seen.objects) == (8, {"two-wheeler": 8})
+
+
+def test_it_stops_while_the_gateway_holds_anything_back_and_when_cameras_need_the_budget() -> None:
+    allowance, detector = Allowance(), FakeDetector()
+    tried = shadow(detector, allowance=allowance)
+    allowance.now = Limits(fps_share=0.5)
+    tried.offer(camera(), frame(3.0), [])
+    assert detector.calls == 0
+    allowance.now = Limits()
+    tried.offer(camera(), frame(3.1), [])
+    assert detector.calls == 1
+
+    busy = Budget(100.0, ("cam-1",))
+    for number in range(100):
+        busy.take("cam-1", 20.0, number / 10)
+    assert not busy.take_spare(5.0, 10.0)
+
+
+def test_a_model_that_fails_is_counted_and_harms_nobody() -> None:
+    def fail(_: Pixels) -> list[Detection]:
+        raise DetectorError("no answer")
+
+    tried = shadow(FakeDetector(fail))
+    for number in range(3):
+        tried.offer(camera(), frame(3 + number / 10), [])
+    assert (tried.failed_in_a_row, tried.report(None).failures) == (3, 3)
+
+
+def test_it_waits_for_all_cameras_and_another_detector_takes_over_between_two_requests() -> None:
+    gate, order = Gate(), list[str]()
+    worker = DetectorWorker(FakeDetector(gate))
+    worker.start()
+    asking = [threading.Thread(target=worker.infer, args=(name, CROP)) for name in ("a", "b")]
+    for each in asking:
+        each.start()
+    assert gate.entered.acquire(timeout=5)
+    done = threading.Event()
+
+    def work() -> None:
+        order.append(f"after {len(gate.order)}")
+        done.set()
+
+    assert worker.run_when_idle(work)
+    assert not worker.run_when_idle(lambda: order.append("a second one"))
+    worker.exchange(other := FakeDetector())
+    gate.leave.release(2)
+    for each in asking:
+        each.join(5)
+    assert done.wait(5)
+    worker.stop()
+    assert worker.join(5)
+    assert order == ["after 1"]
+    assert (other.calls, worker.detector) == (1, other)

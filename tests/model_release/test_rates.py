@@ -1,0 +1,113 @@
+"""Figures: when a switch is refused, and when the counts of a new model break."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.detection.monitor import SeenObjects
+from edge_agent.model_release.agreement import refusal
+from edge_agent.model_release.rates import Rates, broken
+from edge_agent.model_release.record import Observed
+from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
+
+HOUR = 8
+
+
+def report(
+    *cameras: tuple[int, int, int], in_force_ms: float = 3.0, new_ms: float = 3.0, group: str = "person"
+) -> ShadowReport:
+    """Of each camera: seen by both, only by the model in force, only by the new one."""
+    return ShadowReport(
+        in_force_sha256=None,
+        in_force_ms=in_force_ms,
+        new_ms=new_ms,
+        cameras={
+            f"cam-{number}": ShadowCamera(
+                frames=50, groups={group: ShadowGroup(both=both, only_in_force=old, only_new=new)}
+            )
+            for number, (both, old, new) in enumerate(cameras, 1)
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "why"),
+    [
+        (report((90, 20, 60)), None),
+        (report((90, 20, 60), (0, 20, 0)), None),  # too few at the second camera to judge it alone
+        (report(), "only 0 objects"),
+        (report((60, 20, 900)), "only 80 objects"),
+        (report((50, 60, 0)), "agrees on 0.45"),
+        (report((90, 20, 400)), "sees 3.6 objects"),
+        (report((900, 20, 0), (30, 90, 0)), "cam-2: it agrees on 0.25"),
+        (report((90, 20, 60), new_ms=30.0), "takes 30 ms"),
+    ],
+)
+def test_figures_that_keep_a_model_out_of_force(figures: ShadowReport, why: str | None) -> None:
+    told = refusal(figures)
+    assert told is None if why is None else told is not None and why in told
+
+
+def minute(inferences: int = 20, **objects: int) -> dict[str, SeenObjects]:
+    groups = {name.replace("_", "-"): count for name, count in objects.items()}
+    return {"cam-1": SeenObjects(inferences, groups)}
+
+
+def known(**objects: int) -> Rates:
+    """An hour of the model before."""
+    rates = Rates()
+    for _ in range(60):
+        rates.add(HOUR, minute(**objects))
+    return rates
+
+
+SHARES = {"cam-1": {"person": 0.8, "two-wheeler": 0.2}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "minutes", "shares", "why"),
+    [
+        ({"person": 40}, {"person": 40}, 60, {}, None),
+        ({"person": 40}, {"person": 90}, 60, {}, None),  # a better one finds more
+        ({"person": 40}, {}, 30, {}, "cam-1: 0 objects, under a third of the 1200 expected"),
+        ({"person": 40}, {}, 29, {}, None),  # too early
+        ({"person": 2}, {}, 30, {}, None),  # too few to be sure
+        ({"person": 40}, {"person": 130}, 30, {}, "over three times the 1200"),
+        ({}, {"vehicle": 1}, 59, {}, None),  # a truck that is seldom seen
+        ({}, {"vehicle": 10}, 30, {}, "cam-1: 300 objects, over three times the 0 expected"),
+        ({"person": 40, "vehicle": 20}, {"person": 60}, 30, {}, "0 objects of the group vehicle"),
+        ({"two_wheeler": 40}, {"person": 32, "two_wheeler": 8}, 60, {}, "group person"),
+        ({"two_wheeler": 40}, {"person": 32, "two_wheeler": 8}, 60, SHARES, None),  # as shadow mode found
+    ],
+)
+def test_counts_that_break(
+    before: dict[str, int],
+    after: dict[str, int],
+    minutes: int,
+    shares: dict[str, dict[str, float]],
+    why: str | None,
+) -> None:
+    rates, cameras = known(**before), dict[str, Observed]()
+    for _ in range(minutes):
+        rates.observe(HOUR, minute(**after), cameras, shares)
+    told = broken(cameras)
+    assert told is None if why is None else told is not None and why in told
+
+
+def test_nothing_is_expected_of_an_hour_that_is_not_known() -> None:
+    rates, cameras = known(person=40), dict[str, Observed]()
+    rates.observe(HOUR + 1, minute(), cameras, {})
+    assert cameras == {}
+
+
+def test_days_fade_and_a_camera_that_is_gone_is_forgotten() -> None:
+    rates = known(person=40)
+    assert not rates.add(HOUR, {})
+    for _ in range(2):
+        assert rates.add(HOUR + 1, {})
+        assert rates.add(HOUR, {})
+    assert rates.cameras["cam-1"][HOUR].inferences == 300
+    for _ in range(20):
+        rates.add(HOUR + 1, {})
+        rates.add(HOUR, {})
+    assert rates.cameras == {}
