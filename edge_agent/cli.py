@@ -175,6 +175,10 @@ def _models(args: argparse.Namespace) -> int:
         from edge_agent.learn_cli import run_verify
 
         return run_verify(args, sys.stdout)
+    if args.action == "rollout":
+        from edge_agent.model_release.rollout_command import run_rollout
+
+        return run_rollout(args, sys.stdout)
     from edge_agent.detection.models import run_models
 
     return run_models(args, sys.stdout)

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add("schema", "print the JSON Schema of a message, or the list of messages").add_argument(
         "name", nargs="?", help="of a message; without it the names are listed"
     )
-    _add_models(add("models", "detection models: list what is there, fetch what is pinned, verify a release"))
+    _add_models(add("models", "detection models: list, fetch what is pinned, verify and roll out a release"))
     doctor.add_arguments(
         add("doctor", "examine the box, its cameras and its broker; say what to do"), DEFAULT_CONFIG
     )
@@ -98,8 +98,12 @@ def _add_relearn(relearn: argparse.ArgumentParser) -> None:
 
 def _add_models(models: argparse.ArgumentParser) -> None:
     from edge_agent import learn_cli
+    from edge_agent.model_release import rollout_arguments
 
-    actions = models.add_subparsers(dest="action", metavar="list|fetch|verify", required=True)
+    actions = models.add_subparsers(dest="action", metavar="list|fetch|verify|rollout", required=True)
+    rollout_arguments.add_arguments(
+        actions.add_parser("rollout", help="bring a release to gateways in stages, through the broker")
+    )
     learn_cli.add_verify(
         actions.add_parser("verify", help="whether a release of `edge-agent learn` is genuine")
     )

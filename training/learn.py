@@ -276,7 +276,7 @@ class Job:
         name = args.name or f"street-{datetime.datetime.now(datetime.UTC):%Y%m%d}"
         folder = write_release(candidate, name, args.key, args.out or self.work / "releases")
         print(
-            f"release: {folder}, signed. It is not on any gateway: docs/guide/learn.md says how to install it"
+            f"release: {folder}, signed. It is on no gateway yet: docs/guide/learn.md says how to roll it out"
         )
         return 0
 

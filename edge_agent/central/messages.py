@@ -105,6 +105,11 @@ class Heartbeat:
     payload: bytes
 
 
+class InventoryDetector(msgspec.Struct):
+    name: str = ""
+    model_sha256: str | None = None
+
+
 class Inventory(msgspec.Struct):
     """Of a birth what the centre itself looks at."""
 
@@ -114,6 +119,7 @@ class Inventory(msgspec.Struct):
     name: str = ""
     version: str = ""
     config_hash: str = ""
+    detector: InventoryDetector = msgspec.field(default_factory=InventoryDetector)
 
 
 @dataclass(frozen=True, slots=True)

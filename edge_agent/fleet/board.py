@@ -62,6 +62,8 @@ class Box:
     reason: str = ""
     since_ms: int | None = None
     version: str | None = None
+    model: str | None = None  # name of the detector's model
+    model_sha256: str | None = None
     health: Health | None = None
     degraded: list[str] = field(default_factory=list)
     heard_mono: float | None = None  # its latest heartbeat
@@ -176,6 +178,7 @@ class Board:
                 )
             case Birth(inventory=inventory) if inventory is not None:
                 box.name, box.version = clean(inventory.name), clean(inventory.version)
+                box.model, box.model_sha256 = clean(inventory.detector.name), inventory.detector.model_sha256
             case Heartbeat(health=health):
                 self._beat(box, health, mono)
 

@@ -22,6 +22,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     since_s: float | None
     why: str
     version: str | None
+    model: str | None
+    model_sha256: str | None
     cameras_up: int | None
     cameras: int | None
     outbox: int | None  # events that wait
@@ -58,6 +60,8 @@ def _row(box: Box, mono: float, now_ms: int, connected_mono: float) -> Row:
         since_s=None if since_ms is None else max(0.0, (now_ms - since_ms) / 1000),
         why=box.why(standing, mono, connected_mono),
         version=box.version,
+        model=box.model,
+        model_sha256=box.model_sha256,
         cameras_up=up,
         cameras=all_,
         outbox=None if health is None else health.outbox.depth,
@@ -67,7 +71,7 @@ def _row(box: Box, mono: float, now_ms: int, connected_mono: float) -> Row:
     )
 
 
-HEAD = ("GATEWAY", "WARD", "STATE", "SINCE", "VERSION", "CAMERAS", "OUTBOX", "TEMP", "BEAT", "WHY")
+HEAD = ("GATEWAY", "WARD", "STATE", "SINCE", "VERSION", "MODEL", "CAMERAS", "OUTBOX", "TEMP", "BEAT", "WHY")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -80,12 +84,20 @@ def cells(row: Row) -> tuple[str, ...]:
         row.standing,
         duration(row.since_s),
         row.version or "-",
+        model_cell(row),
         "-" if row.cameras is None else f"{row.cameras_up}/{row.cameras}",
         outbox,
         "-" if row.temperature_c is None else f"{row.temperature_c:.0f} C",
         duration(row.heartbeat_age_s),
         row.why,
     )
+
+
+def model_cell(row: Row) -> str:
+    """Its name, and as much of its sha256 as tells two of one name apart."""
+    if not row.model:
+        return "-"
+    return row.model if row.model_sha256 is None else f"{row.model} {row.model_sha256[:6]}"
 
 
 def lines(rows: Sequence[Row], width: int) -> list[str]:

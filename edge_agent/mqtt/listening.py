@@ -1,4 +1,4 @@
-"""Listens at a broker and writes nothing: for who looks at many gateways (``fleet``, ``simulate``)."""
+"""Listens at a broker for programs that follow many gateways: ``fleet``, ``simulate``, ``models rollout``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 
 from paho.mqtt import client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.settings import Broker, Mqtt
@@ -70,6 +72,12 @@ class Listening:
             new = [topic for topic in topics if topic not in self._topics]
             self._topics.update(dict.fromkeys(new))
         self._ask(new)
+
+    def send(self, topic: str, payload: bytes, expires_in_s: int) -> None:
+        """Publish a command; while there is no connection it waits for the next one."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = expires_in_s
+        self._client.publish(topic, payload, qos=1, properties=properties)
 
     def settled(self, timeout_s: float) -> bool:
         """Wait until the broker has answered all subscriptions."""

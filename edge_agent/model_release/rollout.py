@@ -1,0 +1,231 @@
+"""A model release for many gateways, in stages: what is sent next, by what each gateway says of itself. Pure.
+
+There is no file of the roll-out: birth and heartbeat say which model a gateway runs, tries, or has given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edge_agent.central.health import ModelHealth
+from edge_agent.fleet.board import Board, Box
+
+Standing = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
+NO_FIGURES_S = 1800.0
+"""After the end of shadow mode; a slow link needs its time for the file, and a heartbeat may be lost."""
+
+
+class RolloutStopped(Exception):
+    """A gateway refused the model or gave it up; nothing more is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of a roll-out, all in seconds."""
+
+    stages: tuple[
+        str, ...
+    ]  # numbers of gateways, or percentages of all of them; the last one again and again
+    shadow_s: float
+    share: float
+    probation_s: float
+    soak_s: float  # how long a stage has to run the model before the next one begins
+    answer_s: float  # how long a gateway may take to answer, or to come back
+    force: bool = False
+    again: bool = False  # also where it was given up before
+
+
+@dataclass(slots=True)
+class Member:
+    """A gateway that takes part."""
+
+    key: tuple[str, str]  # ward, gateway
+    told: set[str] = field(default_factory=set)  # lines that were printed
+    asked: dict[str, float] = field(default_factory=dict)  # action -> when, monotonic
+    answered: set[str] = field(default_factory=set)
+    in_force_mono: float | None = None  # since when it has run the model, as seen here
+    away_mono: float | None = None  # since when it is offline
+    forgiven_at: str | None = None  # when it gave the model up before this roll-out, which may try it again
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.key)
+
+
+def standing(box: Box, sha256: str) -> Standing:
+    """Where a gateway is with this model, by its own words."""
+    if box.state != "online":
+        return "offline"
+    if box.health is None:
+        return "unheard"
+    model = box.health.model
+    if box.model_sha256 == sha256:
+        return "in force"
+    if model.reverted == sha256:
+        return "given up"
+    if model.sha256 == sha256 and model.phase in ("shadow", "tried"):
+        return model.phase  # type: ignore[return-value]
+    return "waits"
+
+
+class Rollout:
+    """``step`` is called again and again while the board hears; ``send`` gives the command's arguments to a
+    gateway, ``say`` prints a line."""
+
+    def __init__(
+        self,
+        board: Board,
+        release: dict[str, Any],
+        sha256: str,
+        options: Options,
+        send: Callable[[tuple[str, str], dict[str, Any]], None],
+        say: Callable[[str], None],
+    ) -> None:
+        """``release``: ``manifest``, ``url`` and ``bytes`` of the command."""
+        self._board = board
+        self._release = release
+        self._sha256 = sha256
+        self._options = options
+        self._send = send
+        self._say = say
+        self._members: dict[tuple[str, str], Member] = {}
+        self._stage: list[Member] = []
+        self._done: list[Member] = []
+        self.offline: list[str] = []
+
+    def begin(self, keys: Sequence[tuple[str, str]], now_mono: float) -> None:
+        """Take part: those that run the model already first, to be watched before anything is sent."""
+        for key in sorted(keys):
+            member = Member(key)
+            match self._standing(member):
+                case "offline" | "unheard":
+                    self.offline.append(member.name)
+                    self._say(f"{member.name}: not online, or not heard: left for another run")
+                    continue
+                case "in force":
+                    self._stage.append(member)
+                case "given up" if self._options.again:
+                    member.forgiven_at = self._model(member).reverted_at
+            self._members[key] = member
+        if self._stage:
+            self._say(f"{len(self._stage)} run it already")
+
+    def answer(self, key: tuple[str, str], action: str, status: str, text: str) -> None:
+        """What a gateway answered. Raises RolloutStopped."""
+        member = self._members[key]
+        member.answered.add(action)
+        if status in ("failed", "rejected", "expired"):
+            raise RolloutStopped(f"{member.name}: {action} {status}: {text}")
+        if status == "succeeded":
+            self._tell(member, text)
+
+    def step(self, now_mono: float) -> bool:
+        """True: every gateway that was online runs the model. Raises RolloutStopped."""
+        for member in self._done:
+            self._check_given_up(member)
+        for member in list(self._stage):
+            self._advance(member, now_mono)
+        if any(not self._has_soaked(member, now_mono) for member in self._stage):
+            return False
+        self._done += self._stage
+        self._stage = self._next_stage()
+        if self._stage:
+            names = ", ".join(member.name for member in self._stage)
+            self._say(f"next {len(self._stage)} of {len(self._members)}: {names}")
+        return not self._stage
+
+    # --- stages ---
+
+    def _next_stage(self) -> list[Member]:
+        left = [member for member in self._members.values() if member not in self._done]
+        done, until = len(self._done), 0
+        sizes = [self._size(stage) for stage in self._options.stages]
+        for size in sizes:
+            until += size
+            if until > done:
+                return left[: until - done]
+        return left[: sizes[-1]]
+
+    def _size(self, stage: str) -> int:
+        if stage.endswith("%"):
+            return max(1, round(len(self._members) * float(stage[:-1]) / 100))
+        return int(stage)
+
+    def _has_soaked(self, member: Member, now_mono: float) -> bool:
+        since = member.in_force_mono
+        if since is None or self._standing(member) != "in force":
+            return False
+        return now_mono - since >= self._options.soak_s
+
+    # --- one gateway ---
+
+    def _advance(self, member: Member, now_mono: float) -> None:
+        at = self._standing(member)
+        if at != "offline":
+            member.away_mono = None
+        match at:
+            case "offline" | "unheard":
+                self._wait_for(member, now_mono)
+            case "waits":
+                self._ask(member, "try", now_mono, self._options.shadow_s)
+            case "given up":
+                self._check_given_up(member)
+            case "shadow":
+                self._tell(member, "in shadow mode, beside the model in force")
+            case "tried":
+                self._judge(member, self._model(member))
+                self._ask(member, "switch", now_mono, 0.0)
+            case "in force":
+                if member.in_force_mono is None:
+                    member.in_force_mono = now_mono
+                    self._tell(member, "in force")
+
+    def _ask(self, member: Member, action: str, now_mono: float, may_take_s: float) -> None:
+        options = self._options
+        asked_mono = member.asked.get(action)
+        if asked_mono is not None:
+            limit_s = options.answer_s if action not in member.answered else may_take_s + NO_FIGURES_S
+            if now_mono - asked_mono > limit_s:
+                raise RolloutStopped(f"{member.name}: nothing has come of {action} for {limit_s:.0f} s")
+            return
+        member.asked[action] = now_mono
+        if action == "try":
+            args = {**self._release, "for_s": options.shadow_s, "share": options.share}
+        else:
+            args = {"sha256": self._sha256, "for_s": options.probation_s, "force": options.force}
+        self._send(member.key, {"action": action, **args})
+
+    def _judge(self, member: Member, model: ModelHealth) -> None:
+        agreement = "not known" if model.agreement is None else f"{model.agreement:.2f}"
+        self._tell(member, f"tried: {model.objects} objects, agreement {agreement}")
+        if model.refusal is not None and not self._options.force:
+            raise RolloutStopped(f"{member.name}: stays out of force: {model.refusal}")
+
+    def _wait_for(self, member: Member, now_mono: float) -> None:
+        member.away_mono = member.away_mono or now_mono
+        if now_mono - member.away_mono > self._options.answer_s:
+            raise RolloutStopped(f"{member.name}: went offline in its stage and has not come back")
+        self._tell(member, "went offline; waiting for it")
+
+    def _check_given_up(self, member: Member) -> None:
+        if self._standing(member) == "given up":
+            raise RolloutStopped(f"{member.name}: gave it up: {self._model(member).why}")
+
+    def _standing(self, member: Member) -> Standing:
+        box = self._board.boxes.get(member.key)
+        if box is None:
+            return "unheard"
+        found = standing(box, self._sha256)
+        forgiven = found == "given up" and self._model(member).reverted_at == member.forgiven_at
+        return "waits" if forgiven else found
+
+    def _model(self, member: Member) -> ModelHealth:
+        box = self._board.boxes[member.key]
+        return ModelHealth() if box.health is None else box.health.model
+
+    def _tell(self, member: Member, text: str) -> None:
+        if text not in member.told:
+            member.told.add(text)
+            self._say(f"{member.name}: {text}")

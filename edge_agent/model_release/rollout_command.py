@@ -1,0 +1,164 @@
+"""``edge-agent models rollout``: brings a model release to gateways in stages, through the broker alone."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from edge_agent.broker_arguments import broker_of, mqtt_of
+from edge_agent.clock import rfc3339
+from edge_agent.commands.operator_key import read_private
+from edge_agent.commands.signature import payload_of, sign
+from edge_agent.errors import EdgeAgentError
+from edge_agent.fleet.board import Board, clean
+from edge_agent.learn_cli import check_files
+from edge_agent.model_release.manifest import SIGNED, ModelManifest
+from edge_agent.model_release.rollout import Options, Rollout, RolloutStopped
+from edge_agent.mqtt.listening import Listening
+from edge_agent.mqtt.topics import Topics
+from edge_agent.wire import Command, Reply
+
+EXIT_DONE, EXIT_STOPPED, EXIT_LEFT = 0, 1, 3
+STEP_S = 0.2
+SETTLE_S = 3.0  # so long retained messages may take to come
+LIFE_S = 600
+
+
+def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
+    """0: every gateway runs it; 1: stopped, a gateway refused it or gave it up; 3: some were not online."""
+    release, sha256 = _release(args.release, args.url)
+    broker = broker_of(args.broker)
+    with Listening(broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}") as listening:
+        line = _Line(args, listening, stdout)
+        options = Options(
+            args.stages,
+            args.shadow_s,
+            args.share,
+            args.probation_s,
+            args.soak_s,
+            args.answer_s,
+            args.force,
+            args.again,
+        )
+        rollout = Rollout(line.board, release, sha256, options, line.send, line.say)
+        try:
+            return line.run(rollout)
+        except RolloutStopped as stopped:
+            line.say(f"stopped: {stopped}; no other gateway is asked")
+            return EXIT_STOPPED
+        except KeyboardInterrupt:
+            print("interrupted: the same command line goes on from here", file=sys.stderr)
+            return EXIT_STOPPED
+
+
+class _Line:
+    """The connection to the broker: what is heard goes to the board, what is sent is signed."""
+
+    def __init__(self, args: argparse.Namespace, listening: Listening, stdout: TextIO) -> None:
+        self.board = Board(args.root)
+        self._args = args
+        self._private = read_private(args.key)
+        self._listening = listening
+        self._stdout = stdout
+        self._sent: dict[str, tuple[tuple[str, str], str]] = {}  # id -> gateway and action
+        self._pause = threading.Event()
+        replies = [f"{args.root}/{ward}/+/up/reply/+" for ward in args.ward or ["+"]]
+        listening.subscribe(*self.board.subscriptions(args.ward), *replies)
+
+    def run(self, rollout: Rollout) -> int:
+        self._hear_all(rollout)
+        wanted = [key for key in self.board.boxes if self._is_wanted(key[1])]
+        if absent := sorted({*self._args.gateway} - {gateway for _, gateway in wanted}):
+            self.say(f"the broker knows no {', '.join(absent)}: wrong name or ward?")
+        if not wanted:
+            raise EdgeAgentError(f"no gateway was heard at {self._args.broker}; nothing was sent")
+        rollout.begin(wanted, time.monotonic())
+        while not rollout.step(time.monotonic()):
+            self._pause.wait(STEP_S)
+            self._hear(rollout)
+        if rollout.offline or absent:
+            self.say(
+                f"{len(rollout.offline) + len(absent)} are left: the same command line goes on with them"
+            )
+            return EXIT_LEFT
+        self.say("done: every gateway runs it")
+        return EXIT_DONE
+
+    def _is_wanted(self, gateway: str) -> bool:
+        return not self._args.gateway or gateway in self._args.gateway
+
+    def send(self, key: tuple[str, str], args: dict[str, Any]) -> None:
+        ward, gateway = key
+        now = datetime.now(UTC)
+        command = Command(
+            id=f"model-{args['action']}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(4)}",
+            type="model",
+            gateway=gateway,
+            issued=rfc3339(now),
+            expires=rfc3339(now + timedelta(seconds=LIFE_S)),
+            args=args,
+        )
+        self._sent[command.id] = key, args["action"]
+        topic = Topics(self._args.root, ward, gateway).command("model")
+        self._listening.send(topic, sign(msgspec.json.encode(command), self._private), LIFE_S)
+
+    def say(self, text: str) -> None:
+        print(f"{datetime.now():%H:%M:%S}  {clean(text)}", file=self._stdout, flush=True)
+
+    def _hear_all(self, rollout: Rollout) -> None:
+        """Until every gateway that is online has sent its heartbeat, or long enough."""
+        began_mono = time.monotonic()
+        while time.monotonic() - began_mono < self._args.listen_s:
+            self._pause.wait(STEP_S)
+            self._hear(rollout)
+            boxes = [box for box in self.board.boxes.values() if self._is_wanted(box.gateway)]
+            named = len(boxes) == len(self._args.gateway) > 0
+            settled = named or time.monotonic() - began_mono > SETTLE_S
+            if settled and boxes and all(box.health if box.state == "online" else box.state for box in boxes):
+                return
+
+    def _hear(self, rollout: Rollout) -> None:
+        for heard in self._listening.take_all():
+            mono, now_ms = time.monotonic(), round(time.time() * 1000)
+            if "/up/reply/" in heard.topic:
+                self._take_reply(rollout, heard.topic, heard.payload)
+            else:
+                self.board.hear(heard.topic, heard.payload, heard.retained, mono, now_ms)
+        if missing := self.board.own_topics(time.monotonic()):
+            self._listening.subscribe(*missing)
+
+    def _take_reply(self, rollout: Rollout, topic: str, payload: bytes) -> None:
+        try:
+            reply = msgspec.json.decode(payload, type=Reply)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        if (sent := self._sent.get(reply.id)) is None:
+            return
+        (ward, gateway), action = sent
+        if topic != Topics(self._args.root, ward, gateway).reply(reply.id):
+            return  # another gateway answers for this one
+        rollout.answer((ward, gateway), action, reply.status, reply.text.split("\n")[0])
+
+
+def _release(folder: Path, url: str) -> tuple[dict[str, Any], str]:
+    """What the command carries, and the model's sha256. Raises EdgeAgentError, OSError.
+
+    Who signed it is for the gateways to judge, which know the operators."""
+    jws = (folder / SIGNED).read_bytes().strip()
+    try:
+        document = payload_of(jws) if jws.count(b".") == 2 else b""
+        manifest = msgspec.json.decode(document, type=ModelManifest)
+    except msgspec.DecodeError as error:
+        raise EdgeAgentError(f"{folder / SIGNED} is no manifest of a model release: {error}") from error
+    check_files(folder, manifest, document)
+    file = manifest.model_file
+    size = (folder / file).stat().st_size
+    return {"manifest": jws.decode("ascii"), "url": url, "bytes": size}, manifest.files[file]
