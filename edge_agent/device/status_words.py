@@ -81,7 +81,10 @@ STATUS: Sentences = {
     "latency": ("{value} ms", "{value} ms mỗi lần"),
     "queue": ("{count} waiting", "{count} khung hình đang chờ"),
     "inferences": ("{count} inferences", "đã nhận dạng {count} lần"),
-    "model-shadow": ("{name} is in shadow mode until {until}", "{name} chạy thử bên cạnh mô hình cũ đến {until}"),
+    "model-shadow": (
+        "{name} is in shadow mode until {until}",
+        "{name} chạy thử bên cạnh mô hình cũ đến {until}",
+    ),
     "model-tried": ("{name} was tried until {until}", "{name} đã chạy thử xong lúc {until}"),
     "model-probation": (
         "{name} is in force, on probation until {until}",

@@ -27,7 +27,7 @@ from tests.update.wheel_server import WheelServer
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three people who cross it again and again; the end is as the beginning."""
+    """Six people who cross it again and again; the end is as the beginning."""
 
     def walker(phase: float, foot: float) -> WalkPath:
         def feet(t: float) -> tuple[float, float] | None:
@@ -37,7 +37,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return feet
 
     path = tmp_path_factory.mktemp("street") / "street.mp4"
-    return people_clip(path, [walker(0, 210), walker(1.3, 270), walker(2.6, 330)], 4)
+    return people_clip(path, [walker(n * 4 / 6, 200 + n * 28) for n in range(6)], 4)
 
 
 class Gateway:
