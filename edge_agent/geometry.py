@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from edge_agent.languages import Sentences, both
+
 Point = tuple[float, float]
 """x, y in 0..1 of the picture, origin top left."""
 Polygon = tuple[Point, ...]
@@ -42,18 +44,34 @@ def fault_of(points: Sequence[Point]) -> str | None:
     count = len(exact)
     for i in range(count):
         if exact[i] == exact[(i + 1) % count]:
-            return f"the polygon has point {i + 1} twice in a row; leave one out (it closes by itself)"
+            return both(_FAULTS, "twice", point=i + 1)
     edges = [(exact[i], exact[(i + 1) % count]) for i in range(count)]
     if all(_turn(*edges[0], point) == 0 for point in exact):
-        return "the polygon has no area: all its points lie on one line"
+        return both(_FAULTS, "flat")
     spans = [_span(points[i], points[(i + 1) % count]) for i in range(count)]
     for i, j in combinations(range(count), 2):
         if _apart(spans[i], spans[j]):  # true of nearly all pairs, and cheap
             continue
         if _clash(edges[i], edges[j], following=j == i + 1, closing=i == 0 and j == count - 1):
             first, second = (f"{k + 1}–{(k + 1) % count + 1}" for k in (i, j))
-            return f"the polygon crosses itself: its edge {first} meets its edge {second}"
+            return both(_FAULTS, "crosses", first=first, second=second)
     return None
+
+
+_FAULTS: Sentences = {
+    "twice": (
+        "the polygon has point {point} twice in a row; leave one out (it closes by itself)",
+        "đa giác có điểm {point} hai lần liền nhau; hãy bỏ một điểm (đa giác tự khép kín)",
+    ),
+    "flat": (
+        "the polygon has no area: all its points lie on one line",
+        "đa giác không có diện tích: mọi điểm nằm trên một đường thẳng",
+    ),
+    "crosses": (
+        "the polygon crosses itself: its edge {first} meets its edge {second}",
+        "đa giác tự cắt: cạnh {first} cắt cạnh {second}",
+    ),
+}
 
 
 def _span(a: Point, b: Point) -> Span:

@@ -15,6 +15,7 @@ import yaml
 import edge_agent
 from edge_agent.central.web.words import MODULES, fleet
 from edge_agent.config.messages import CHECK
+from edge_agent.config.warning_texts import WARNINGS
 from edge_agent.device.status_words import STATUS
 from edge_agent.doctor.aim import words as aim
 from edge_agent.doctor.words import WORDS
@@ -25,7 +26,7 @@ from edge_agent.onvif.words import CAMERAS
 
 ROOT = Path(edge_agent.__file__).parents[1]
 TERMS = ROOT / "docs/reference/vi-terms.md"
-COMMAND_LINE = (STATUS, CAMERAS, CHECK)
+COMMAND_LINE = (STATUS, CAMERAS, CHECK, WARNINGS)
 VIETNAMESE = re.compile(
     "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
 )

@@ -116,9 +116,7 @@ def _file_url(match: re.Match[str]) -> str:
 def _device(match: re.Match[str]) -> str:
     path = f"/{match['rest']}"
     if match["slashes"] not in ("/", "///") or not re.fullmatch(r"/dev(/[\w-][\w.-]*)+", path):
-        raise Refused(
-            "a V4L2 camera is v4l2:/dev/video0, with the number that `v4l2-ctl --list-devices` shows"
-        )
+        raise Refused(message("v4l2"))
     return f"v4l2:{path}"
 
 
@@ -148,7 +146,7 @@ def _split(rest: str) -> tuple[str, str]:
 def _credentials(user: str) -> Credentials:
     name, _, password = user.partition(":")
     if "@" in user or ":" in password or re.search(r"%(?![0-9A-Fa-f]{2})", user):
-        raise Refused(f"the user part has an unescaped @, : or %; if the password contains one, {_ENCODE}")
+        raise Refused(message("user-unescaped", encode=_ENCODE))
     if re.search(r"[\s'\"<>\\]", user):  # not legal in a URL, and secrets.masked relies on it
         raise Refused(f"the user part has a space, quote, < or > in it; {_ENCODE}")
     try:
@@ -158,7 +156,7 @@ def _credentials(user: str) -> Credentials:
     if any(re.search(r"[\x00-\x1f\x7f]", part) for part in plain):
         raise Refused("the user part holds a control character")
     if not plain[0]:
-        raise Refused("the user part has no user name before the colon")
+        raise Refused(message("user-missing"))
     return Credentials(plain[0], Secret(plain[1]))
 
 

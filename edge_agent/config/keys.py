@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_agent.config import tree
 from edge_agent.config.files import FileRefused
 from edge_agent.config.kinds import text_of
+from edge_agent.config.messages import message
 from edge_agent.config.spec import Reading, Refused, ScalarKind
 
 MAX_KEY_BYTES = 16384
@@ -41,7 +42,7 @@ class OperatorKeys(ScalarKind):
         except (FileRefused, OSError, ValueError) as error:
             raise Refused(error.args[0]) from error
         if not names:
-            reading.warn(scalar.place, f"{path} holds no key (*.pem): no signed command is obeyed")
+            reading.warn(scalar.place, message("no-operator", path=path))
         return path
 
 

@@ -129,7 +129,7 @@ def _drop_ins(path: Path, conf_dir: Path | None, reading: Reading) -> list[Path]
         return []
     for name in names:
         if name.endswith(".yml"):
-            reading.warn(tree.Place(str(directory / name), 1, 1), "not read: a drop-in ends in .yaml")
+            reading.warn(tree.Place(str(directory / name), 1, 1), message("drop-in-name"))
     return [directory / n for n in names if n.endswith(".yaml") and not n.startswith(".")]
 
 

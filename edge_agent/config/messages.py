@@ -6,6 +6,7 @@ both languages. In Vietnamese a section is ``phần`` and a key ``mục``.
 
 from __future__ import annotations
 
+from edge_agent.config.warning_texts import WARNINGS
 from edge_agent.languages import Bilingual, Sentences, both
 
 CHECK: Sentences = {
@@ -298,6 +299,12 @@ CHECK: Sentences = {
 
 
 PHRASES = {
+    "widths of the picture": "lần chiều rộng của hình",
+    "dates": "ngày",
+    "line": "vạch ảo",
+    "zone": "vùng",
+    "levels such as tb/v1, without + # or spaces": "các cấp như tb/v1, không có + # và dấu cách",
+    "the name of a profile": "tên hồ sơ bo mạch",
     "an id": "mã",
     "text": "một dòng chữ",
     "a user name": "tên đăng nhập",
@@ -336,7 +343,7 @@ PHRASES = {
 
 
 def message(key: str, /, **figures: object) -> Bilingual:
-    return both(CHECK, key, **figures)
+    return both(CHECK if key in CHECK else WARNINGS, key, **figures)
 
 
 def phrase(english: str) -> str:

@@ -12,6 +12,7 @@ from edge_agent.config.board import Board
 from edge_agent.config.boards import Match, Profile
 from edge_agent.config.files import Files
 from edge_agent.config.merge import without_nulls
+from edge_agent.config.messages import message
 from edge_agent.config.schema import PROFILE_NAME
 from edge_agent.config.sections.board import PROFILE
 from edge_agent.config.spec import INVALID, Reading
@@ -68,10 +69,8 @@ def _by_name(name: str, board: Board, place: tree.Place, reading: Reading) -> Bo
         return _recognised(board, place, reading)
     known = names()
     if name not in known:
-        reading.refuse(
-            place,
-            f"unknown profile {shown(name)}{did_you_mean(name, known)}; there are auto, {', '.join(known)}",
-        )
+        near, there = did_you_mean(name, known), ", ".join(known)
+        reading.refuse(place, message("profile-unknown", name=shown(name), near=near, known=there))
         return None
     return read(name, reading)
 
@@ -110,7 +109,7 @@ def _recognised(board: Board, place: tree.Place, reading: Reading) -> BoardProfi
         return generic[0]
     name = FALLBACK.get(board.machine, "generic-x86_64")
     what = f"{'unknown board' if board.name == 'unknown' else board.name} ({board.machine})"
-    reading.warn(place, f"profile auto knows no {what}; running with the values of {name}")
+    reading.warn(place, message("profile-guess", board=what, name=name))
     return read(name, reading)
 
 

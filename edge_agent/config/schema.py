@@ -74,7 +74,7 @@ _OF_A_CAMERA = ("zones", "lines", "rules", "masks", "analyse", "report", "clip")
 
 def _check(values: Values) -> None:
     if values.valid("cameras") == ():
-        values.warn("cameras", "there is no camera in this list; the gateway reports only its own health")
+        values.warn("cameras", message("no-cameras"))
     warn_idle_rules(values)
 
 

@@ -70,7 +70,7 @@ def _time_meant(scalar: tree.Scalar) -> str:
         hour, minute = divmod(int(scalar.text), 60)
         if hour < 24:
             when = f"{hour:02}:{minute:02}"
-            return f" (did you mean '{when}'? without quotes YAML reads a time as a number in base 60)"
+            return message("time-meant", when=when)
     return ""
 
 
@@ -108,7 +108,7 @@ class DateSpan(ScalarKind):
     most: int = 100  # days
 
     def describe(self) -> str:
-        return 'a date such as 2027-01-01 or a span such as "2027-02-05..2027-02-11"'
+        return message("dates")
 
     def parse(self, scalar: tree.Scalar, reading: Reading) -> frozenset[date]:
         # Unlike a time, an unquoted date is the same date to every YAML reader.
@@ -118,9 +118,9 @@ class DateSpan(ScalarKind):
         first, last = (self._date(text, scalar) for text in (ends[0], ends[-1]))
         days = (last - first).days + 1
         if days < 1:
-            raise Refused(f"this span ends before it begins; must be {self.describe()}")
+            raise Refused(message("span-backwards", kind=self.describe()))
         if days > self.most:
-            raise Refused(f"this span has {days} days, which is no holiday; at most {self.most}")
+            raise Refused(message("span-long", days=days, most=self.most))
         return frozenset(first + timedelta(days=i) for i in range(days))
 
     def _date(self, text: str, scalar: tree.Scalar) -> date:
@@ -128,8 +128,9 @@ class DateSpan(ScalarKind):
             try:
                 return date.fromisoformat(text)
             except ValueError as error:
-                raise Refused(f"there is no {text} ({error})") from None
-        raise Refused(f"must be {self.describe()}, not {shown(scalar.text)}{_date_meant(text)}")
+                raise Refused(message("no-such-day", day=text, error=error)) from None
+        refused = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
+        raise Refused(message("with-hint", text=refused, hint=_date_meant(text)))
 
 
 def _date_meant(text: str) -> str:
@@ -140,4 +141,4 @@ def _date_meant(text: str) -> str:
         day, month, year = match.groups()
     else:
         return ""
-    return f" (did you mean '{year}-{month:0>2}-{day:0>2}'?)"
+    return message("mean", name=f"{year}-{month:0>2}-{day:0>2}")

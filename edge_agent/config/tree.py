@@ -122,7 +122,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     if "cannot start any token" in problem:
         if found == "\t":
             return place.problem(message("tab"))
-        return place.problem(f"text cannot start with {found!r} unless it is in quotes")
+        return place.problem(message("start", found=repr(found)))
     if "undefined tag handle" in problem:
         return place.problem(message("no-yaml-tag"))
     context = f" ({error.context})" if error.context else ""
@@ -186,7 +186,7 @@ class _Builder:
         merged: list[Mapping] = []
         for key, value in zip(children[::2], children[1::2], strict=True):
             if not isinstance(key, Scalar):
-                self.problems.append(key.place.problem("a key must be a single word"))
+                self.problems.append(key.place.problem(message("one-word")))
             elif key.text == "<<" and key.plain:
                 merged.extend(self._merge_sources(value))
             elif key.text in entries:
@@ -210,9 +210,7 @@ class _Builder:
     def _alias(self, event: Any) -> Node:
         known = self._anchors.get(event.anchor)
         if known is None:
-            self._stop(
-                event, "an alias (*...) without an anchor above it; text that starts with * needs quotes"
-            )
+            self._stop(event, message("alias"))
         node, size = known
         self._count(event, size)
         return node

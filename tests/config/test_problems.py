@@ -85,9 +85,17 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
             with_camera("url: /clip") + "  - {id: cam-1, url: /clip}\n",
             "mã camera 'cam-1' có hai lần trong tệp này",
         ),
-        (MINIMAL + "profile: no-such-board\n", "unknown profile 'no-such-board'"),
+        (MINIMAL + "profile: no-such-board\n", "không có hồ sơ bo mạch 'no-such-board'"),
+        (MINIMAL + "---\n{}\n", "a second document (---)"),
     ],
-    ids=["unknown key", "out of range", "scheme", "twice", "what has no Vietnamese is said in English"],
+    ids=[
+        "unknown key",
+        "out of range",
+        "scheme",
+        "twice",
+        "profile",
+        "what has no Vietnamese is said in English",
+    ],
 )
 def test_mistakes_are_told_in_vietnamese(tmp_path: Path, text: str, said: str) -> None:
     out, err = io.StringIO(), io.StringIO()

@@ -8,6 +8,7 @@ from typing import Any
 from edge_agent.config.addresses import CameraAddress, CameraUrl
 from edge_agent.config.kinds import Choice, Flag, Number, Size, identifier
 from edge_agent.config.many import ListOf
+from edge_agent.config.messages import message
 from edge_agent.config.sections import login, places
 from edge_agent.config.sections.clip import CLIP, check_clip, main_credentials
 from edge_agent.config.settings import (
@@ -109,10 +110,10 @@ def _check(values: Values) -> None:
     if url is None or not values.given("username"):
         return
     if url.credentials is not None:
-        text = "the url has a user part already; leave one of the two out"
+        text = message("login-twice")
         values.reading.refuse(values.key_place("username"), text)
     elif not url.url.startswith(("rtsp", "http")):
-        text = "a file or V4L2 device has no user; leave username and password_file out"
+        text = message("login-of-file")
         values.reading.refuse(values.key_place("username"), text)
 
 

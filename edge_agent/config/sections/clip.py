@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_agent.config import tree
 from edge_agent.config.addresses import CameraAddress, CameraUrl, host_of
 from edge_agent.config.kinds import Number, Size
+from edge_agent.config.messages import message
 from edge_agent.config.settings import Clip, ClipPolicy, Report, Ring
 from edge_agent.config.spec import Field, Section, Values
 from edge_agent.secrets import Credentials
@@ -22,7 +23,7 @@ def _check(values: Values) -> None:
         return
     if max_s <= pre_s + post_s:
         key = next(key for key in ("max_s", "pre_s", "post_s") if values.given(key))
-        text = f"{key}: pre_s and post_s together are {pre_s + post_s:g} s, and max_s is {max_s:g}: too short"
+        text = message("about", key=key, text=message("clip-short", both=pre_s + post_s, most=max_s))
         values.reading.refuse(values.place(key), text)
 
 
@@ -69,7 +70,7 @@ def check_clip(values: Values) -> None:
     policy = report.clips if report is not None else None
     if policy is ClipPolicy.NONE:
         if values.given("clip"):
-            values.reading.warn(values.key_place("clip"), "clip does nothing: report.clips is none")
+            values.reading.warn(values.key_place("clip"), message("clip-idle"))
     elif policy is ClipPolicy.RULES and values.valid("privacy_masks"):
         _warn_private(values)
     else:
@@ -83,11 +84,7 @@ def _warn_private(values: Values) -> None:
     if asked is None and values.given("clip"):
         asked = values.key_place("clip")
     if asked is not None:
-        text = (
-            "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in "
-            "it; mask in the camera itself (recommended), or write report.clips: unmasked"
-        )
-        values.reading.warn(asked, text)
+        values.reading.warn(asked, message("clip-private"))
 
 
 def _warn_main(values: Values) -> None:
@@ -97,11 +94,10 @@ def _warn_main(values: Values) -> None:
     if url is None or clip is None or clip.main_url is None or place is None:
         return
     if clip.main_url == url.url:
-        values.reading.warn(place, "main_url is the same as url: the camera is asked twice for one stream")
+        values.reading.warn(place, message("main-same"))
     lends = clip.main_credentials is None and (url.credentials is not None or values.given("username"))
     if lends and "://" in clip.main_url and host_of(clip.main_url) != host_of(url.url):
-        text = "main_url is on another host than url, and gets the login of this camera all the same"
-        values.reading.warn(place, text)
+        values.reading.warn(place, message("main-other-host"))
 
 
 def _warn_short_ring(values: Values) -> None:
@@ -110,7 +106,7 @@ def _warn_short_ring(values: Values) -> None:
     if clip is None or ring is None or clip.main_url is not None or clip.pre_s <= ring.seconds:
         return
     place = _place_in(values, "clip", "pre_s") or _place_in(values, "ring", "seconds")
-    text = f"clips cannot begin {clip.pre_s:g} s before the event: ring.seconds is {ring.seconds:g}"
+    text = message("short-ring", pre=clip.pre_s, ring=ring.seconds)
     values.reading.warn(place or values.place("clip"), text)
 
 

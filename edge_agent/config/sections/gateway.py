@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.kinds import Number, Text, identifier
 from edge_agent.config.many import ListOf
+from edge_agent.config.messages import message
 from edge_agent.config.settings import Gateway, Location
 from edge_agent.config.spec import Field, Section, Values, plain
 from edge_agent.config.times import DateSpan, TimeZone
@@ -36,7 +37,7 @@ def _check(values: Values) -> None:
     spans: tuple[frozenset[date], ...] = values.valid("holidays") or ()
     days = len(frozenset().union(*spans))
     if days > MOST_HOLIDAYS:
-        text = f"holidays: {days} days are no list of holidays; at most {MOST_HOLIDAYS}"
+        text = message("many-holidays", days=days, most=MOST_HOLIDAYS)
         values.reading.refuse(values.place("holidays"), text)
 
 

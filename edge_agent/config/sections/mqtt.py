@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_agent.config.addresses import BrokerAddress
 from edge_agent.config.kinds import Choice, Number, ReadableFile, Text
 from edge_agent.config.many import ListOf
+from edge_agent.config.messages import message
 from edge_agent.config.sections import login
 from edge_agent.config.settings import Broker, Delivery, Mqtt
 from edge_agent.config.spec import Field, Section, Values
@@ -24,10 +25,10 @@ def _check(values: Values) -> None:
     if brokers and not any(broker.tls for broker in brokers):
         for key in ("ca_file", "cert_file"):
             if values.given(key):
-                values.warn(key, f"{key} is not used: no broker has an mqtts:// address")
+                values.warn(key, message("tls-unused", key=key))
     open_network = any(not broker.tls and broker.host not in _LOCAL for broker in brokers)
     if open_network and values.given("username"):
-        values.warn("brokers", "mqtt:// sends the password unencrypted; use mqtts:// outside a lab")
+        values.warn("brokers", message("mqtt-plain"))
 
 
 def _build(values: Values) -> Mqtt:

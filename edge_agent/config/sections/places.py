@@ -11,7 +11,7 @@ from typing import Any
 from edge_agent.config import tree
 from edge_agent.config.cover import covers
 from edge_agent.config.many import ListOf, MapOf
-from edge_agent.config.messages import message
+from edge_agent.config.messages import message, phrase
 from edge_agent.config.sections.rules import RULE, WrittenRule
 from edge_agent.config.settings import AnyRule, Line, WrongWayRule, Zone
 from edge_agent.config.shapes import PolygonKind, length_of, way
@@ -115,11 +115,12 @@ def _warn_unseen_places(values: Values, sort: _Sort, written: tree.Mapping) -> N
     for id_, points in places.items():
         where = None
         if any(covers(mask, points) for mask in masks):
-            where = "lies wholly in one of masks: nothing is seen there"
+            where = "in-masks"
         elif sort.key == "lines" and _along_border(points):
-            where = "lies on the picture's border: nothing is seen beyond it, so nothing crosses it"
+            where = "on-border"
         if where is not None:
-            values.reading.warn(written.entries[id_].key, f"the {sort.name} {shown(id_)} {where}")
+            text = message(where, sort=phrase(sort.name), name=shown(id_))
+            values.reading.warn(written.entries[id_].key, text)
 
 
 def _along_border(points: Iterable[Point]) -> bool:
@@ -139,15 +140,16 @@ def _warn_wrong_way(values: Values) -> None:
         if rule.make is WrongWayRule:
             for key, text in _doubts(rule, zones[rule.name]):
                 entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
-                values.reading.warn(entry.value.place if entry else node.place, f"{key}: {text}")
+                values.reading.warn(entry.value.place if entry else node.place, text)
 
 
 def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[tuple[str, str]]:
     """Keys of a wrong-way rule, and what is doubtful about them."""
     length = length_of(rule.rest["arrow"])
     if length < SHORT_ARROW:
-        yield "arrow", f"{length:.2g} of the picture is too short for a sure direction; draw a longer one"
+        yield "arrow", message("short-arrow", length=length)
     longest = max(math.hypot(b[0] - a[0], (b[1] - a[1]) * WIDE) for a, b in combinations(zone, 2))
     if rule.rest["min_distance"] >= longest:
-        text = f"the zone {shown(rule.name)} is only {longest:.2g} widths of a 16:9 picture from end to end"
-        yield "min_distance", f"{text}: nothing can go {rule.rest['min_distance']:g} in it"
+        distance = rule.rest["min_distance"]
+        text = message("small-zone", name=shown(rule.name), longest=longest, distance=distance)
+        yield "min_distance", text

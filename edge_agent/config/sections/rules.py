@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.config.kinds import Choice, Flag, Number, Text, identifier
+from edge_agent.config.messages import message
 from edge_agent.config.one_of import one_of
 from edge_agent.config.sections.detector import LABEL_LIST
 from edge_agent.config.sections.schedule import SCHEDULE, check_lasts
@@ -119,15 +120,13 @@ def _stay(kind: RuleKind, doc: str, min_duration_s: float, grace_s: float) -> Se
 
 def _check_stay(values: Values) -> None:
     if values.valid("kind") is RuleKind.LOITERING and values.valid("min_duration_s") == 0:
-        text = "min_duration_s: loitering lasts; it takes more than 0 seconds (zone-intrusion may have 0)"
-        values.reading.refuse(values.place("min_duration_s"), text)
+        values.reading.refuse(values.place("min_duration_s"), message("loitering-lasts"))
     check_lasts(values, "min_duration_s")
 
 
 def _check_line(values: Values) -> None:
     if values.valid("each") is False and values.valid("counts_s") == 0:
-        text = "each: false and counts_s: 0 together tell nothing; enabled: false switches a rule off"
-        values.reading.refuse(values.key_place("each"), text)
+        values.reading.refuse(values.key_place("each"), message("tells-nothing"))
 
 
 _LINE_CROSSING = _rule(
@@ -220,9 +219,7 @@ def _built_crowding(values: Values) -> WrittenRule:
 def _check_crowding(values: Values) -> None:
     count, release = values.valid("count"), values.valid("release_count")
     if count is not None and release is not None and release >= count:
-        text = (
-            f"release_count: must be below count, which is {count}, not {release}: it would end as it begins"
-        )
+        text = message("release-count", count=count, release=release)
         values.reading.refuse(values.place("release_count"), text)
     check_lasts(values, "min_duration_s")
 

@@ -6,6 +6,7 @@ from datetime import time, timedelta
 
 from edge_agent.config.kinds import Choice
 from edge_agent.config.many import ListOf
+from edge_agent.config.messages import message
 from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.config.spec import Field, Section, Values
 from edge_agent.config.times import EVERY_DAY, DaySpan, TimeOfDay
@@ -62,8 +63,8 @@ def check_lasts(values: Values, key: str) -> None:
         return
     armed_s = _armed_s(schedule)
     if armed_s <= needed_s:
-        text = f"can never fire: it is armed for {armed_s:g} s at a time, and {key} is {needed_s:g}"
-        values.reading.refuse(values.place("schedule"), f"schedule: {text}")
+        text = message("never-fires", armed=armed_s, key=key, needed=needed_s)
+        values.reading.refuse(values.place("schedule"), text)
 
 
 def _armed_s(schedule: Schedule) -> float:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from edge_agent.config import tree
+from edge_agent.config.messages import message
 from edge_agent.config.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
 from edge_agent.config.spec import Values
 from edge_agent.config.words import listed, shown
+from edge_agent.languages import Bilingual, day_text
 
 DECEMBER = 12
 
@@ -63,12 +65,12 @@ def _warn_unseen(placed: _Placed, detector: Detector, values: Values) -> None:
     rule, seen = placed.rule, _seen_by(detector)
     labels = placed.node_at("labels")
     if not seen.intersection(rule.labels):
-        text = f"rule {shown(rule.id)} never fires: {_why_unseen(rule.labels, detector)}"
+        text = message("rule-never", rule=shown(rule.id), why=_why_unseen(rule.labels, detector))
         values.reading.warn(placed.node.place, text)
     elif isinstance(labels, tree.Sequence):
         for node, label in zip(labels.items, rule.labels, strict=True):
             if label not in seen:
-                text = f"{shown(label)} is never seen: {_why_unseen((label,), detector)}"
+                text = message("label-never", label=shown(label), why=_why_unseen((label,), detector))
                 values.reading.warn(node.place, text)
 
 
@@ -79,8 +81,8 @@ def _seen_by(detector: Detector) -> frozenset[str]:
 
 def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
     if detector.model == "none":
-        return "detector.model is none"
-    return f"detector.labels does not have {listed(labels)}"
+        return message("no-model")
+    return message("no-labels", labels=listed(labels))
 
 
 # --- holidays
@@ -94,13 +96,9 @@ def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: Values) -> No
     today = values.reading.clock.now().astimezone(gateway.timezone).date()
     lack = _lack(gateway.holidays, today)
     if lack is not None:
-        named = (
-            following[0].name if len(following) == 1 else f"{following[0].name} and {len(following) - 1} more"
-        )
-        text = (
-            f"{lack}; the schedule of rule {named} follows it. Tet and its days off move: add the new dates"
-        )
-        values.reading.warn(_place_of_holidays(values), text)
+        first, more = following[0].name, len(following) - 1
+        follow = message("and-more", first=first, count=more) if more else first
+        values.reading.warn(_place_of_holidays(values), message("holidays", lack=lack, rules=follow))
     for each in following:
         _warn_never_on_holidays(each, gateway.holidays, today, values)
 
@@ -112,11 +110,11 @@ def _on_holidays(rule: AnyRule) -> OnHolidays:
 def _lack(holidays: frozenset[date], today: date) -> str | None:
     """What the list needs now. In December also next year's dates: New Year's Day is the next of them."""
     if not holidays:
-        return "gateway.holidays is empty"
+        return message("holidays-empty")
     if max(holidays) < today:
-        return f"gateway.holidays has run out: its last day was {max(holidays)}"
+        return message("holidays-over", day=_day(max(holidays)))
     if today.month == DECEMBER and all(day.year <= today.year for day in holidays):
-        return f"gateway.holidays has no day of {today.year + 1} yet"
+        return message("holidays-next", year=today.year + 1)
     return None
 
 
@@ -132,5 +130,9 @@ def _warn_never_on_holidays(placed: _Placed, holidays: frozenset[date], today: d
         return
     if all(day.weekday() not in schedule.days for day in holidays if day >= today):
         node = placed.node_at("schedule") or placed.node
-        text = f"rule {shown(placed.rule.id)} is never armed: on its days there is none of gateway.holidays"
-        values.reading.warn(node.place, f"{text} from {today} on")
+        text = message("never-on-holidays", rule=shown(placed.rule.id), day=_day(today))
+        values.reading.warn(node.place, text)
+
+
+def _day(day: date) -> Bilingual:
+    return Bilingual(day_text(day, "en"), day_text(day, "vi"))

@@ -1,0 +1,180 @@
+"""What ``edge-agent check`` finds doubtful in a configuration, and rarer mistakes: English, Vietnamese."""
+
+from __future__ import annotations
+
+from edge_agent.languages import Sentences
+
+WARNINGS: Sentences = {
+    # --- what never happens ---
+    "no-cameras": (
+        "there is no camera in this list; the gateway reports only its own health",
+        "danh sách này không có camera; thiết bị chỉ báo tình trạng của chính mình",
+    ),
+    "rule-never": ("rule {rule} never fires: {why}", "quy tắc {rule} không bao giờ phát hiện được: {why}"),
+    "label-never": ("{label} is never seen: {why}", "không bao giờ nhận dạng được {label}: {why}"),
+    "no-model": ("detector.model is none", "detector.model là none"),
+    "no-labels": ("detector.labels does not have {labels}", "detector.labels không có {labels}"),
+    "in-masks": (
+        "the {sort} {name} lies wholly in one of masks: nothing is seen there",
+        "{sort} {name} nằm trọn trong phần hình bị che (masks): ở đó không thấy gì",
+    ),
+    "on-border": (
+        "the {sort} {name} lies on the picture's border: nothing is seen beyond it, so nothing crosses it",
+        "{sort} {name} nằm ở mép hình: phía ngoài không thấy gì nên không có gì đi qua",
+    ),
+    "short-arrow": (
+        "arrow: {length:.2g} of the picture is too short for a sure direction; draw a longer one",
+        "arrow: dài {length:.2g} của hình là quá ngắn để biết chắc hướng; hãy vẽ dài hơn",
+    ),
+    "small-zone": (
+        "min_distance: the zone {name} is only {longest:.2g} widths of a 16:9 picture from end to end: "
+        "nothing can "
+        "go {distance:g} in it",
+        "min_distance: vùng {name} chỉ dài {longest:.2g} chiều rộng của hình 16:9: không thể đi {distance:g} "
+        "trong vùng này",
+    ),
+    # --- holidays ---
+    "holidays": (
+        "{lack}; the schedule of rule {rules} follows it. Tet and its days off move: add the new dates",
+        "{lack}; lịch của quy tắc {rules} theo danh sách này. Ngày nghỉ Tết mỗi năm một khác: hãy bổ "
+        "sung ngày mới",
+    ),
+    "and-more": ("{first} and {count} more", "{first} và {count} quy tắc nữa"),
+    "holidays-empty": ("gateway.holidays is empty", "gateway.holidays chưa có ngày nào"),
+    "holidays-over": (
+        "gateway.holidays has run out: its last day was {day}",
+        "gateway.holidays đã hết: ngày cuối cùng là {day}",
+    ),
+    "holidays-next": (
+        "gateway.holidays has no day of {year} yet",
+        "gateway.holidays chưa có ngày nào của năm {year}",
+    ),
+    "never-on-holidays": (
+        "rule {rule} is never armed: on its days there is none of gateway.holidays from {day} on",
+        "quy tắc {rule} không bao giờ được bật: từ {day}, không có ngày nào của gateway.holidays trùng "
+        "ngày của quy tắc",
+    ),
+    "dates": (
+        'a date such as 2027-01-01 or a span such as "2027-02-05..2027-02-11"',
+        'ngày viết theo kiểu năm-tháng-ngày, hoặc một khoảng "năm-tháng-ngày..năm-tháng-ngày"',
+    ),
+    "span-backwards": (
+        "this span ends before it begins; must be {kind}",
+        "khoảng này kết thúc trước khi bắt đầu; phải là {kind}",
+    ),
+    "span-long": (
+        "this span has {days} days, which is no holiday; at most {most}",
+        "khoảng này dài {days} ngày, không phải là ngày nghỉ; nhiều nhất {most}",
+    ),
+    "no-such-day": ("there is no {day} ({error})", "không có ngày {day} ({error})"),
+    "many-holidays": (
+        "holidays: {days} days are no list of holidays; at most {most}",
+        "holidays: {days} ngày là quá nhiều cho danh sách ngày nghỉ; nhiều nhất {most}",
+    ),
+    "time-meant": (
+        " (did you mean '{when}'? without quotes YAML reads a time as a number in base 60)",
+        " (có phải là '{when}' không? không có dấu nháy thì YAML đọc giờ là số theo hệ 60)",
+    ),
+    # --- clips ---
+    "clip-idle": (
+        "clip does nothing: report.clips is none",
+        "mục clip không có tác dụng: report.clips là none",
+    ),
+    "clip-private": (
+        "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in "
+        "it; mask in "
+        "the camera itself (recommended), or write report.clips: unmasked",
+        "không có video: camera này có privacy_masks, mà video được lưu nguyên như camera gửi nên không "
+        "che được; "
+        "hãy che ngay trên camera (nên làm), hoặc đặt report.clips: unmasked",
+    ),
+    "main-same": (
+        "main_url is the same as url: the camera is asked twice for one stream",
+        "main_url trùng với url: camera phải gửi một luồng hai lần",
+    ),
+    "main-other-host": (
+        "main_url is on another host than url, and gets the login of this camera all the same",
+        "main_url ở máy khác với url, nhưng vẫn được gửi tài khoản của camera này",
+    ),
+    "short-ring": (
+        "clips cannot begin {pre:g} s before the event: ring.seconds is {ring:g}",
+        "video không thể bắt đầu {pre:g} giây trước sự kiện: ring.seconds là {ring:g}",
+    ),
+    "clip-short": (
+        "pre_s and post_s together are {both:g} s, and max_s is {most:g}: too short",
+        "tổng pre_s và post_s là {both:g} giây, mà max_s là {most:g}: quá ngắn",
+    ),
+    # --- broker, keys, board ---
+    "tls-unused": (
+        "{key} is not used: no broker has an mqtts:// address",
+        "{key} không được dùng: không có máy chủ nhận tin nào có địa chỉ mqtts://",
+    ),
+    "mqtt-plain": (
+        "mqtt:// sends the password unencrypted; use mqtts:// outside a lab",
+        "mqtt:// gửi mật khẩu không mã hóa; ngoài khi thử nghiệm phải dùng mqtts://",
+    ),
+    "no-operator": (
+        "{path} holds no key (*.pem): no signed command is obeyed",
+        "{path} không có khóa nào (*.pem): không thực hiện lệnh nào có chữ ký số",
+    ),
+    "profile-unknown": (
+        "unknown profile {name}{near}; there are auto, {known}",
+        "không có hồ sơ bo mạch {name}{near}; đang có auto, {known}",
+    ),
+    "profile-guess": (
+        "profile auto knows no {board}; running with the values of {name}",
+        "profile: auto không biết {board}; chạy với giá trị của {name}",
+    ),
+    "drop-in-name": (
+        "not read: a drop-in ends in .yaml",
+        "không đọc: tên tệp bổ sung phải kết thúc bằng .yaml",
+    ),
+    "never-fires": (
+        "schedule: can never fire: it is armed for {armed:g} s at a time, and {key} is {needed:g}",
+        "schedule: không bao giờ phát hiện được: mỗi lần chỉ bật {armed:g} giây, mà {key} là {needed:g}",
+    ),
+    "loitering-lasts": (
+        "min_duration_s: loitering lasts; it takes more than 0 seconds (zone-intrusion may have 0)",
+        "min_duration_s: lảng vảng phải kéo dài hơn 0 giây (zone-intrusion thì được đặt 0)",
+    ),
+    "tells-nothing": (
+        "each: false and counts_s: 0 together tell nothing; enabled: false switches a rule off",
+        "each: false cùng với counts_s: 0 thì không báo gì; muốn tắt quy tắc thì đặt enabled: false",
+    ),
+    "release-count": (
+        "release_count: must be below count, which is {count}, not {release}: it would end as it begins",
+        "release_count: phải nhỏ hơn count là {count}, không phải {release}: nếu không sẽ kết thúc ngay "
+        "khi bắt đầu",
+    ),
+    # --- logins ---
+    "login-twice": (
+        "the url has a user part already; leave one of the two out",
+        "url đã có tên đăng nhập; hãy bỏ một trong hai",
+    ),
+    "login-of-file": (
+        "a file or V4L2 device has no user; leave username and password_file out",
+        "tệp hoặc nguồn V4L2 không có tài khoản; hãy bỏ username và password_file",
+    ),
+    "user-missing": (
+        "the user part has no user name before the colon",
+        "thiếu tên đăng nhập trước dấu hai chấm",
+    ),
+    "user-unescaped": (
+        "the user part has an unescaped @, : or %; if the password contains one, {encode}",
+        "phần tài khoản có ký tự @, : hoặc % chưa viết theo mã; nếu mật khẩu có ký tự đó thì {encode}",
+    ),
+    "v4l2": (
+        "a V4L2 camera is v4l2:/dev/video0, with the number that `v4l2-ctl --list-devices` shows",
+        "camera V4L2 viết là v4l2:/dev/video0, số lấy từ lệnh `v4l2-ctl --list-devices`",
+    ),
+    # --- YAML ---
+    "alias": (
+        "an alias (*...) without an anchor above it; text that starts with * needs quotes",
+        "có bí danh YAML (*...) mà phía trên không khai báo; chữ bắt đầu bằng * phải đặt trong dấu nháy",
+    ),
+    "start": (
+        "text cannot start with {found} unless it is in quotes",
+        "chữ không được bắt đầu bằng {found} nếu không đặt trong dấu nháy",
+    ),
+    "one-word": ("a key must be a single word", "tên mục phải là một từ"),
+}
