@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.detection.coco import COCO_80
 from edge_agent.errors import DetectorError
-from edge_agent.printable import printable
+from edge_agent.model import GROUP_OF_LABEL
 
 OWN_METADATA = "edge_agent_model.json"
 """What ``training/export.py`` appends to a model."""
@@ -57,8 +57,8 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
     if len(labels) == 0:
         raise DetectorError(f"{source}: no labels in it")
     lines = [line.strip().lower() for line in text.splitlines()]
-    if twice := sorted({line for line in lines if line not in _NOTHING and lines.count(line) > 1}):
-        raise DetectorError(f"{source}: more than one class is called {printable(twice[0][:60])}")
+    if twice := sorted({line for line in lines if _normal(line) in GROUP_OF_LABEL and lines.count(line) > 1}):
+        raise DetectorError(f"{source}: more than one class is called {twice[0]}")
     return labels
 
 

@@ -56,9 +56,11 @@ def test_no_labels_is_an_error_that_says_where_they_belong(model: Path) -> None:
 
 
 def test_a_label_of_two_classes_is_an_error(model: Path) -> None:
-    (model.parent / "net.txt").write_text("person\n???\ncar\n???\nPerson\n")
+    (model.parent / "net.txt").write_text("person\n???\nvan\nrobot\ncar\nrobot\n")
+    assert len(read_labels(model, 6)) == 6
+    (model.parent / "net.txt").write_text("person\n???\nvan\nrobot\ncar\nPerson\n")
     with pytest.raises(DetectorError, match=r"net\.txt: more than one class is called person"):
-        read_labels(model, 5)
+        read_labels(model, 6)
 
 
 @pytest.mark.parametrize(
