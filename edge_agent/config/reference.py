@@ -18,7 +18,7 @@ current. How files and drop-ins are found and merged is in [the design](../desig
 
 `edge-agent check FILE` lists everything that is wrong, with file, line and column, and exits 78; a valid
 file is one line and exit 0. `--conf-dir DIR` reads the drop-ins from DIR, `--no-secrets` checks a copy
-on a machine that has no password, key and certificate files.
+on a machine that has no password, key and certificate files, `--lang vi` says it in Vietnamese.
 
 A drop-in changes what it names: in `cameras` the one with its `id`, there in `zones` and `lines` the one
 under its key and in `rules` the one with its `id`. What is not there yet is added at the end. Any other list

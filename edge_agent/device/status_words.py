@@ -83,14 +83,14 @@ STATUS: Sentences = {
     "inferences": ("{count} inferences", "đã nhận dạng {count} lần"),
     "model-shadow": (
         "{name} is in shadow mode until {until}",
-        "{name} chạy thử bên cạnh mô hình cũ đến {until}",
+        "{name} chạy thử song song với mô hình cũ đến {until}",
     ),
     "model-tried": ("{name} was tried until {until}", "{name} đã chạy thử xong lúc {until}"),
     "model-probation": (
         "{name} is in force, on probation until {until}",
-        "{name} đang được dùng, thử thách đến {until}",
+        "{name} đang được dùng, theo dõi đến {until}",
     ),
-    "compared": ("{count} objects", "{count} vật thể"),
+    "compared": ("{count} objects", "{count} người, phương tiện"),
     "agreement": ("agreement {share}", "trùng khớp {share}"),
     "no-switch": ("a switch would be refused: {why}", "sẽ không được chuyển sang dùng: {why}"),
     "compared-frames": ("{camera}: {count} frames", "{camera}: {count} khung hình"),

@@ -74,7 +74,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rule-failed-units": ("Dịch vụ hỏng", "Failed services"),
     "rule-detector": ("Bộ nhận dạng không hoạt động", "Detector does not work"),
     "rule-evidence": ("Không lưu được chứng cứ", "Evidence is not kept"),
-    "rule-model-reverted": ("Mô hình mới bị bỏ", "A new model was given up"),
+    "rule-model-reverted": ("Mô hình mới không đạt, đã quay về mô hình cũ", "A new model was given up"),
     "rule-update-reverted": ("Cập nhật không thành, đã quay về bản cũ", "An update went back"),
     "rule-config-refused": ("Cấu hình bị từ chối", "Configuration refused"),
     "rule-retained": ("Bản tin thừa ở máy chủ nhận tin", "Needless messages at the broker"),

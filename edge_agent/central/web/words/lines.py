@@ -138,42 +138,46 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"update: went back: (.+?): (.+)", "cập nhật không thành, đã quay về bản cũ: {0}: {1}"),
     (r"configuration taken back: (.+)", "đã quay về cấu hình cũ: {0}"),
     # models that the centre sent
-    (r"model: given up: (\S+): (.+)", "mô hình mới {0} bị bỏ: {1}"),
-    (r"model: given up at (.+?): (\S+): (.+)", "mô hình mới {1} bị bỏ lúc {0}: {2}"),
+    (r"model: given up: (\S+): (.+)", "mô hình mới {0} không đạt, đã quay về mô hình cũ: {1}"),
+    (
+        r"model: given up at (.+?): (\S+): (.+)",
+        "mô hình mới {1} không đạt, đã quay về mô hình cũ lúc {0}: {2}",
+    ),
     (
         r"(\S+): (\d+) objects, under a third of the (\d+) expected",
-        "{0}: {1} vật thể, chưa bằng một phần ba con số dự kiến ({2})",
+        "{0}: {1} người, phương tiện, chưa bằng một phần ba số dự kiến ({2})",
     ),
     (
         r"(\S+): (\d+) objects, over three times the (\d+) expected",
-        "{0}: {1} vật thể, hơn gấp ba con số dự kiến ({2})",
+        "{0}: {1} người, phương tiện, hơn gấp ba số dự kiến ({2})",
     ),
     (
         r"(\S+): (\d+) objects of the group (\S+), under a third of the (\d+) expected",
-        "{0}: {1} vật thể nhóm {2}, chưa bằng một phần ba con số dự kiến ({3})",
+        "{0}: {1} trường hợp thuộc nhóm {2}, chưa bằng một phần ba số dự kiến ({3})",
     ),
     (
         r"(\S+): (\d+) objects of the group (\S+), over three times the (\d+) expected",
-        "{0}: {1} vật thể nhóm {2}, hơn gấp ba con số dự kiến ({3})",
+        "{0}: {1} trường hợp thuộc nhóm {2}, hơn gấp ba số dự kiến ({3})",
     ),
     (
         r"the agent has ended unasked (\d+) times while it ran",
-        "chương trình tự dừng {0} lần khi chạy mô hình này",
+        "phần mềm tự dừng {0} lần khi chạy mô hình này",
     ),
     (r"(\d+) of its inferences in a row have failed", "{0} lần nhận dạng liên tiếp bị lỗi"),
-    (r"it cannot be loaded: (.+)", "không nạp được: {0}"),
-    (r"command (\S+) ended it", "lệnh {0} dừng mô hình này"),
+    (r"it cannot be loaded: (.+)", "không tải được mô hình: {0}"),
+    (r"command (\S+) ended it", "đã dừng theo lệnh {0}"),
     (
         r"command (\S+), signed by (\S+); agreement (\S+) of (\d+) objects",
-        "theo lệnh {0}, khóa ký {1}; trùng khớp {2} trên {3} vật thể",
+        "theo lệnh {0}, ký bằng khóa {1}; hai mô hình trùng khớp {2} trên {3} người, phương tiện",
     ),
     (
         r"command (\S+), signed by (\S+); agreement (\S+) of (\d+) objects, forced",
-        "theo lệnh {0}, khóa ký {1}; trùng khớp {2} trên {3} vật thể, bắt buộc",
+        "theo lệnh {0}, ký bằng khóa {1}; hai mô hình trùng khớp {2} trên {3} người, phương tiện; lệnh "
+        "bắt buộc chuyển",
     ),
     (
         r"command (\S+), signed by (\S+); no objects were compared, forced",
-        "theo lệnh {0}, khóa ký {1}; chưa so sánh được vật thể nào, bắt buộc",
+        "theo lệnh {0}, ký bằng khóa {1}; chưa có người, phương tiện để so sánh; lệnh bắt buộc chuyển",
     ),
     # what a box says of itself
     (r"camera (\S+) (offline|degraded) since (.+?): (.+)", "camera {0} {1} từ {2}: {3}"),
@@ -193,7 +197,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"outbox: (\d+) events given up since start, the disk had damaged them",
-        "hàng chờ gửi: đã mất {0} sự kiện từ khi khởi động vì ổ đĩa làm hỏng",
+        "hàng chờ gửi: đã mất {0} sự kiện từ khi khởi động do ổ đĩa ghi hỏng",
     ),
     (
         r"outbox: \S+: the disk does not answer; events wait in memory, the disk is tried every (\d+) s",
@@ -326,7 +330,7 @@ PARTS: Mapping[str, str] = {
     "the agent started": "lúc khởi động",
     "the view": "góc nhìn",
     "its time is over": "đã hết thời gian",
-    "its probation is over": "đã hết thời gian thử thách",
+    "its probation is over": "đã hết thời gian theo dõi",
     "each camera has its frames": "mỗi camera đã đủ ảnh",
     "a command ended it": "có lệnh dừng",
     "the configuration of the gateway does not allow it any more": "cấu hình của thiết bị không còn cho phép",
@@ -357,7 +361,7 @@ PARTS: Mapping[str, str] = {
     "user name, password or file rights do not let the agent in": (
         "sai tên đăng nhập, mật khẩu hoặc quyền đọc tệp"
     ),
-    "no such stream, file or device": "không có luồng, tệp hoặc thiết bị này",
+    "no such stream, file or device": "không có luồng, tệp hoặc nguồn hình này",
     "it answers, but with no video": "trả lời nhưng không có hình",
     "a kind of address, codec or size the agent cannot take": (
         "không hỗ trợ loại địa chỉ, kiểu nén hoặc kích thước hình này"
