@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Literal, Self
 
@@ -59,6 +59,12 @@ def both(sentences: Sentences, key: str, /, **figures: object) -> Bilingual:
     en, vi = sentences[key]
     ours = {name: in_lang(each, "vi") if isinstance(each, str) else each for name, each in figures.items()}
     return Bilingual(en.format_map(figures), vi.format_map(ours))
+
+
+def named_in_both(sentences: Sentences, group: str, words: Iterable[str]) -> Bilingual:
+    """Words of the wire as they are, and in Vietnamese what they are called."""
+    listed = list(words)
+    return Bilingual(", ".join(listed), ", ".join(named(sentences, group, each, "vi") for each in listed))
 
 
 def day_text(day: date, lang: Lang) -> str:

@@ -16,10 +16,12 @@ from edge_agent.clock import Clock
 from edge_agent.config.boards import Capacity
 from edge_agent.config.settings import Camera, Settings
 from edge_agent.device.decode_load import Stream, decode_load, decoded_whole
+from edge_agent.device.status_words import STATUS
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.doctor.picture import Impression, impression_of, judge, thumbnail
 from edge_agent.errors import CaptureError
 from edge_agent.hits import TAMPER
+from edge_agent.languages import named_in_both
 from edge_agent.model import Cause
 from edge_agent.wire import CameraHealth, DoctorCamera
 
@@ -171,9 +173,15 @@ def _told_by_agent(camera_id: str, agent: CameraHealth | None) -> Iterator[Resul
     if agent is None:
         return
     if tampered := [state for state in agent.view if state in TAMPER]:
-        yield Result(f"{camera_id}/view", "view-tampered", {"states": ", ".join(tampered)})
+        yield Result(
+            f"{camera_id}/view", "view-tampered", {"states": named_in_both(STATUS, "view", tampered)}
+        )
     if agent.main_trouble:
-        yield Result(f"{camera_id}/main", "main-trouble", {"reason": agent.main_trouble})
+        yield Result(
+            f"{camera_id}/main",
+            "main-trouble",
+            {"reason": named_in_both(STATUS, "cause", [agent.main_trouble])},
+        )
 
 
 def _measured(camera_id: str, look: Look, seen: Impression | None) -> DoctorCamera:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 log = logging.getLogger(__name__)
 
-Figure = str | int | float | date | timedelta  # each language writes dates and spans of time its own way
+Figure = str | int | float | date | timedelta  # a text may be Bilingual
 
 
 class Level(StrEnum):

@@ -20,7 +20,7 @@ from edge_agent.doctor.document import document
 from edge_agent.doctor.run import Surroundings
 from edge_agent.doctor.text import lines, verdict
 from edge_agent.errors import ConfigError, EdgeAgentError
-from edge_agent.languages import Lang, default_lang
+from edge_agent.languages import Bilingual, Lang, default_lang
 
 EXIT_RED = 1
 EXIT_USAGE = 2
@@ -81,7 +81,10 @@ def load(path: Path) -> tuple[Settings, str | None]:
     except ConfigError as error:
         if os.geteuid() == 0:
             raise
-        return settings, str(error.problems[0]) if error.problems else str(error)
+        if not error.problems:
+            return settings, str(error)
+        first = error.problems[0]
+        return settings, Bilingual(first.text("en"), first.text("vi"))
 
 
 def _say_wait(settings: Settings) -> None:

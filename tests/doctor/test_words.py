@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 import edge_agent
+from edge_agent.device.status_words import STATUS
 from edge_agent.doctor.check import Figure, Level, Result
 from edge_agent.doctor.guide import tables
 from edge_agent.doctor.run import OF_THE_BOX
 from edge_agent.doctor.words import WORDS, said_of
 from edge_agent.doctor.words.labels import label_of
 from edge_agent.doctor.words.report import REPORT
-from edge_agent.languages import Lang
+from edge_agent.languages import Bilingual, Lang, named_in_both
 from edge_agent.model import Cause
 from edge_agent.mqtt.causes import TroubleKind
 
@@ -83,6 +84,17 @@ def test_dates_and_spans_of_time_are_written_as_in_the_language(
     assert clock in said_of(Result("clock", "clock-not-set", {"time": now}), lang)
     assert certificate in said_of(Result("certificate", "certificate-expired", expired), lang)
     assert agent in said_of(Result("agent", "agent-running", {"up": timedelta(minutes=125)}), lang)
+
+
+def test_what_the_agent_and_the_configuration_say_is_in_vietnamese_too() -> None:
+    states = named_in_both(STATUS, "view", ["covered", "moved"])
+    tampered = Result("cam-1/view", "view-tampered", {"states": states})
+    assert said_of(tampered, "vi") == "phần mềm báo: bị che, bị xoay"
+    assert said_of(tampered, "en") == "the agent says: covered, moved"
+    doubt = Result(
+        "config", "config-doubtful", {"count": 1, "first": Bilingual("no camera", "không có camera")}
+    )
+    assert said_of(doubt, "vi").endswith(": không có camera")
 
 
 def test_the_guide_has_every_line() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from edge_agent.doctor.check import Figure, Level
-from edge_agent.languages import Lang, day_text, duration
+from edge_agent.languages import Lang, day_text, duration, in_lang
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,13 @@ class Wording:
 
 
 def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | float]:
-    """Dates and spans of time in the language; the sentence itself formats the numbers."""
+    """Texts, dates and spans of time in the language; the sentence itself formats the numbers."""
     return {name: _written(figure, lang) for name, figure in figures.items()}
 
 
 def _written(figure: Figure, lang: Lang) -> str | int | float:
+    if isinstance(figure, str):
+        return in_lang(figure, lang)
     if isinstance(figure, timedelta):
         return duration(figure.total_seconds(), lang)
     if isinstance(figure, date):
