@@ -9,11 +9,11 @@ from statistics import median
 import numpy as np
 
 from edge_agent.config.settings import Settings
-from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.detector import Detector
 from edge_agent.doctor.check import Figure, Result
 from edge_agent.errors import DetectorError
 from edge_agent.model import GROUP_OF_LABEL, LABELS
+from edge_agent.model_release.store import detector_of_agent
 from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
@@ -28,7 +28,7 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
     if settings.detector.model == "none":
         blind = [_blind("none", wanted)] if wanted else []
         return blind or [Result("detector", "detector-none")]
-    choice = choose_detector(settings.detector)
+    choice = detector_of_agent(settings)
     if choice.detector is None:
         return [Result("detector", "detector-broken", {"reason": choice.degraded or choice.note})]
     try:

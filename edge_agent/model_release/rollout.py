@@ -17,6 +17,10 @@ NO_FIGURES_S = 1800.0
 """After the end of shadow mode; a slow link needs its time for the file, and a heartbeat may be lost."""
 
 
+TAKES_NONE = ("not-possible", "unknown-type")
+"""Codes of gateways that take no model: another one is configured, there is no room, the agent is too old."""
+
+
 class RolloutStopped(Exception):
     """A gateway refused the model or gave it up; nothing more is sent."""
 
@@ -93,7 +97,8 @@ class Rollout:
         self._members: dict[tuple[str, str], Member] = {}
         self._stage: list[Member] = []
         self._done: list[Member] = []
-        self.offline: list[str] = []
+        self.left: list[str] = []
+        """Gateways that were not online, or that take no model."""
 
     def begin(self, keys: Sequence[tuple[str, str]], now_mono: float) -> None:
         """Take part: those that run the model already first, to be watched before anything is sent."""
@@ -101,7 +106,7 @@ class Rollout:
             member = Member(key)
             match self._standing(member):
                 case "offline" | "unheard":
-                    self.offline.append(member.name)
+                    self.left.append(member.name)
                     self._say(f"{member.name}: not online, or not heard: left for another run")
                     continue
                 case "in force":
@@ -112,10 +117,18 @@ class Rollout:
         if self._stage:
             self._say(f"{len(self._stage)} run it already")
 
-    def answer(self, key: tuple[str, str], action: str, status: str, text: str) -> None:
+    def answer(self, key: tuple[str, str], action: str, status: str, code: str, text: str) -> None:
         """What a gateway answered. Raises RolloutStopped."""
-        member = self._members[key]
+        member = self._members.get(key)
+        if member is None:
+            return
         member.answered.add(action)
+        if action == "try" and status == "rejected" and code in TAKES_NONE:
+            self.left.append(member.name)
+            self._say(f"{member.name}: left out: {text}")
+            del self._members[key]
+            self._stage.remove(member)
+            return
         if status in ("failed", "rejected", "expired"):
             raise RolloutStopped(f"{member.name}: {action} {status}: {text}")
         if status == "succeeded":

@@ -33,7 +33,8 @@ LIFE_S = 600
 
 
 def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: every gateway runs it; 1: stopped, a gateway refused it or gave it up; 3: some were not online."""
+    """0: every gateway runs it; 1: stopped, a gateway refused it or gave it up; 3: some are left, which were
+    not online or take no model."""
     release, sha256 = _release(args.release, args.url)
     broker = broker_of(args.broker)
     with Listening(broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}") as listening:
@@ -84,10 +85,8 @@ class _Line:
         while not rollout.step(time.monotonic()):
             self._pause.wait(STEP_S)
             self._hear(rollout)
-        if rollout.offline or absent:
-            self.say(
-                f"{len(rollout.offline) + len(absent)} are left: the same command line goes on with them"
-            )
+        if left := len(rollout.left) + len(absent):
+            self.say(f"{left} are left: the same command line goes on with them")
             return EXIT_LEFT
         self.say("done: every gateway runs it")
         return EXIT_DONE
@@ -145,7 +144,7 @@ class _Line:
         (ward, gateway), action = sent
         if topic != Topics(self._args.root, ward, gateway).reply(reply.id):
             return  # another gateway answers for this one
-        rollout.answer((ward, gateway), action, reply.status, reply.text.split("\n")[0])
+        rollout.answer((ward, gateway), action, reply.status, reply.code, reply.text.split("\n")[0])
 
 
 def _release(folder: Path, url: str) -> tuple[dict[str, Any], str]:

@@ -26,7 +26,7 @@ from edge_agent.model_release.rates import Rates, broken
 from edge_agent.model_release.record import Probation, SentModel, Trial
 from edge_agent.model_release.store import ModelStore
 from edge_agent.shared_detector import SharedDetector
-from edge_agent.state_file import read_record, write_record
+from edge_agent.state_file import read_record
 from edge_agent.wire import ModelHealth, ShadowReport
 
 log = logging.getLogger(__name__)
@@ -65,11 +65,10 @@ class ModelService:
         self._timezone = timezone
         self._clock_synced = clock_synced
         self._publish_birth = publish_birth
-        self._folder = store.folder
         self._lock = threading.RLock()  # protects what is below, and changes of the store's record
         self._shadow: Shadow | None = None
         self._finish: Finish | None = None  # answers the command whose model is in shadow mode
-        self._rates = read_record(self._folder / RATES, Rates) or Rates()
+        self._rates = read_record(store.folder / RATES, Rates) or Rates()
         self._until_mono = 0.0
         self._began_mono = self._minute_mono = self._saved_mono = clock.monotonic()
 
@@ -351,11 +350,11 @@ class ModelService:
 
     def _count_minute(self) -> None:
         seen = self._detector.monitor.take()
-        if not self._clock_synced():
-            return  # the hour of the day is not known
+        if not self._may_choose or not self._clock_synced():
+            return  # nothing is ever compared, or the hour of the day is not known
         hour = self._clock.now().astimezone(self._timezone).hour
         probation = self.store.record.probation
         if probation is not None:
             self._rates.observe(hour, seen, probation.cameras, probation.shares)
         elif self._rates.add(hour, seen):
-            write_record(self._folder / RATES, self._rates)
+            self.store.write(RATES, self._rates)

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339
+from edge_agent.clock import Clock, SystemClock, rfc3339
 from edge_agent.commands.action import Failed, Refused
 from edge_agent.commands.download import download
 from edge_agent.config.settings import Settings
@@ -94,9 +94,13 @@ class ModelStore:
     def save(self, **changes: object) -> bool:
         """With these fields changed, on the disk and for all readers. False: the disk does not take it."""
         self.record = msgspec.structs.replace(self.record, **changes)
+        return self.write(RECORD, self.record)
+
+    def write(self, name: str, record: msgspec.Struct) -> bool:
+        """One file of the folder. False, logged: the disk does not take it."""
         with contextlib.suppress(OSError):  # write_record says what is wrong
             self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return write_record(self.folder / RECORD, self.record)
+        return write_record(self.folder / name, record)
 
     def go_back(self, why: str, by: AskedBy | None = None) -> None:
         """The model before the one in force is in force; running it is for the caller."""
@@ -203,6 +207,18 @@ class ModelStore:
             raise Refused(
                 f"the disk is short: {free / 1e6:.0f} MB free, {KEEP_FREE / 1e6:.0f} MB are kept for others"
             )
+
+
+def detector_of_agent(settings: Settings) -> Choice:
+    """The detector that the agent of this configuration runs, for other programs beside it."""
+    store = ModelStore(settings, SystemClock())
+    with contextlib.suppress(OSError):  # another user's folder
+        record = read_record(store.folder / RECORD, ModelRecord) or ModelRecord()
+        if store.is_auto and record.in_force is not None:
+            choice = store.load(record.in_force)
+            if choice.detector is not None:
+                return choice
+    return choose_detector(settings.detector)
 
 
 def _digest(path: Path) -> str | None:

@@ -55,7 +55,7 @@ class Fleet:
         self.asked.append((name, action))
         if not self.obey:
             return
-        self.rollout.answer(key, action, "running", "")
+        self.rollout.answer(key, action, "running", "ok", "")
         if action == "try":
             self.says(name, **TRIED)
         else:
@@ -119,13 +119,26 @@ def test_an_answer_that_refuses_or_does_not_come_stops_it() -> None:
     fleet.obey = False
     fleet.begin()
     fleet.steps(2)
-    with pytest.raises(RolloutStopped, match="dt-001: try rejected: the disk is short"):
-        fleet.rollout.answer(("de-tham", "dt-001"), "try", "rejected", "the disk is short")
+    with pytest.raises(RolloutStopped, match="dt-001: try rejected: no operator here has the key"):
+        fleet.rollout.answer(
+            ("de-tham", "dt-001"), "try", "rejected", "bad-signature", "no operator here has the key"
+        )
     fleet = Fleet(2)
     fleet.obey = False
     fleet.begin()
     with pytest.raises(RolloutStopped, match="nothing has come of try for 20 s"):
         fleet.steps(25)
+
+
+def test_a_gateway_that_takes_no_model_is_left_out() -> None:
+    fleet = Fleet(3)
+    fleet.begin()
+    fleet.obey = False
+    fleet.steps(2)
+    fleet.rollout.answer(("de-tham", "dt-001"), "try", "rejected", "not-possible", "detector.model is none")
+    fleet.obey = True
+    assert fleet.steps(130)
+    assert (fleet.switched(), fleet.rollout.left) == (["dt-002", "dt-003"], ["de-tham/dt-001"])
 
 
 def test_a_second_run_goes_on_where_the_gateways_are() -> None:
@@ -134,7 +147,7 @@ def test_a_second_run_goes_on_where_the_gateways_are() -> None:
     fleet.says("dt-002", **TRIED)
     fleet.says("dt-004", state="offline")
     fleet.begin()
-    assert fleet.rollout.offline == ["de-tham/dt-004"]
+    assert fleet.rollout.left == ["de-tham/dt-004"]
     fleet.steps(40)
     assert fleet.asked == [], "the one that runs it is watched first"
     assert fleet.steps(80)

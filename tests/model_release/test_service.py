@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +303,17 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
         with pytest.raises(Refused, match=why):
             life.ask(**args)
         assert (life.runs, life.service.store.record.phase) == ("walker", None)
+
+
+def test_counts_of_the_days_before_are_kept_over_a_restart(tmp_path: Path) -> None:
+    clock = HandClock(wall=TOP_OF_HOUR)
+    with life_in(tmp_path, clock) as life:
+        life.minutes(61, SEEN)
+    clock.wall = TOP_OF_HOUR + timedelta(days=1)
+    with life_in(tmp_path, clock) as life:
+        force(life, release(tmp_path, "blind", *SEES_NOTHING))
+        life.minutes(32, [])
+        assert life.runs == "walker"
 
 
 def test_a_file_that_is_no_model_is_not_tried(tmp_path: Path) -> None:

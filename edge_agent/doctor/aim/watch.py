@@ -13,7 +13,6 @@ from edge_agent.capture.reader import Reader
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Camera, GearChoice, Settings
 from edge_agent.detection.budget import Budget
-from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
 from edge_agent.doctor.aim.sizes import Size, judge
@@ -22,6 +21,7 @@ from edge_agent.events import NoSnapshots
 from edge_agent.hits import Hit
 from edge_agent.loop import Loop
 from edge_agent.model import GROUP_OF_LABEL, Box, Detection, Frame, TrackState
+from edge_agent.model_release.store import detector_of_agent
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import DetectionStage, Insight, Pipeline
 from edge_agent.tracking.tracker import Tracker
@@ -87,7 +87,7 @@ class Watch:
         fps = min(camera.analyse.fps, FPS)
         # Nothing is kept for later: the ring only has to hold what is being decoded.
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
-        choice = choose_detector(settings.detector)
+        choice = detector_of_agent(settings)
         self.note = choice.degraded or choice.note
         self._reader = Reader(
             self._camera, clock, repeat_files=True, opener=LimitedLogins(settings.state_dir, clock).open
