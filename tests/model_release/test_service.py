@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_agent.allowance import Allowance
@@ -34,7 +36,9 @@ from tests.device.fakes import settings as site_settings
 from tests.events.parts import maker, valid
 from tests.model_release.parts import SEES_NOTHING, Release, walker_model, write_release
 from tests.outbox.parts import HandClock, outbox_in
+from tests.testbed.mosquitto import Authority
 from tests.testbed.walker_model import WALKER_MODEL
+from tests.update.wheel_server import WheelServer
 
 TOP_OF_HOUR = datetime(2026, 11, 24, 1, 0, 1, tzinfo=UTC)
 SEEN = [Detection("person", 0.9, Box(0.4, 0.4, 0.5, 0.6))]
@@ -303,6 +307,54 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
         with pytest.raises(Refused, match=why):
             life.ask(**args)
         assert (life.runs, life.service.store.record.phase) == ("walker", None)
+
+
+def test_a_model_whose_inferences_fail_goes_back_and_one_that_fails_in_shadow_mode_is_given_up(
+    tmp_path: Path,
+) -> None:
+    no_picture = np.zeros((0, 0, 3), np.uint8)
+    with life_in(tmp_path) as life:
+        life.ask("t-1", **release(tmp_path, "fails").arguments(for_s=10))
+        assert life.detector.monitor.shadow is not None
+        life.detector.monitor.shadow.failed_in_a_row = 3
+        life.later(1)
+        assert "3 of its inferences in a row have failed" in str(life.given.finished[-1])
+        assert (life.is_shadowing, life.service.health().phase) == (False, None)
+
+        force(life, release(tmp_path))
+        life.detector.start()
+        assert life.detector.access is not None
+        for _ in range(3):
+            assert life.detector.access.inference.infer("cam-1", no_picture) is None
+        life.later(1)
+        life.detector.stop()
+        assert life.runs == "walker"
+        assert "failed 3 times in a row" in life.events()["reverted"]
+
+
+def test_the_memory_of_a_model_is_free_again_after_shadow_mode(tmp_path: Path) -> None:
+    with life_in(tmp_path) as life:
+        life.ask("t-1", **release(tmp_path).arguments(for_s=10))
+        assert life.detector.monitor.shadow is not None
+        held = weakref.ref(life.detector.monitor.shadow)
+        life.later(11)
+        assert held() is None
+
+
+def test_a_file_that_is_cut_off_on_its_way_is_not_tried_and_the_next_command_goes_on_with_it(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    with WheelServer(tmp_path / "server", authority) as server, life_in(tmp_path) as life:
+        made = write_release(tmp_path, "street-b", walker_model(), served=server.served, url=server.url)
+        life.command = replace(life.command, ca_file=lambda: str(authority.cert))
+        served = server.served / "street-b.tflite"
+        served.write_bytes(made.model[:5000])
+        with pytest.raises(Failed, match=r"ended after 5000 of \d+ bytes; nothing was changed"):
+            life.ask("t-1", **made.arguments())
+        assert life.service.health().phase is None
+        served.write_bytes(made.model)
+        assert isinstance(life.ask("t-2", **made.arguments()), Handed)
 
 
 def test_counts_of_the_days_before_are_kept_over_a_restart(tmp_path: Path) -> None:

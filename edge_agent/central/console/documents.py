@@ -75,6 +75,11 @@ class Location(msgspec.Struct):
     longitude: float | None = None
 
 
+class BirthDetector(msgspec.Struct):
+    name: str = ""
+    model_sha256: str | None = None
+
+
 class Birth(msgspec.Struct):
     name: str = ""
     version: str = ""
@@ -83,6 +88,7 @@ class Birth(msgspec.Struct):
     evidence_key: str | None = None
     cameras: list[BirthCamera] = msgspec.field(default_factory=list)
     location: Location | None = None
+    detector: BirthDetector = msgspec.field(default_factory=BirthDetector)
 
 
 class Picture(msgspec.Struct):

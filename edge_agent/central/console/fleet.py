@@ -99,6 +99,7 @@ class BoxNow:
     outbox_oldest_s: float = 0.0
     version: str = ""
     board: str = ""
+    model: str = ""  # what names the objects, with as much of its sha256 as tells two of one name apart
     notes: tuple[str, ...] = ()  # what the box says is wrong, a line each
 
 
@@ -317,8 +318,12 @@ def _box(beat: documents.Heartbeat, birth: documents.Birth) -> BoxNow:
     return BoxNow(
         *(beat.box.temperature_c, beat.box.disk_percent, beat.box.memory_percent, beat.box.cpu_percent),
         *(beat.clock.synced, beat.box.undervoltage, beat.outbox.depth, beat.outbox.oldest_s),
-        *(beat.version or birth.version, birth.board or birth.profile, tuple(beat.degraded)),
+        *(beat.version or birth.version, birth.board or birth.profile, _model(birth), tuple(beat.degraded)),
     )
+
+
+def _model(birth: documents.Birth) -> str:
+    return f"{birth.detector.name} {(birth.detector.model_sha256 or '')[:6]}".strip()
 
 
 def _level(standing: Standing, box: BoxNow, cameras: Iterable[CameraNow]) -> Level:

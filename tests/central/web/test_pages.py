@@ -118,6 +118,14 @@ def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(hous
     assert "<dd>unknown</dd>" not in browser.get("/sites/dt-001").text
 
 
+def test_a_site_shows_which_model_names_its_objects(house: House) -> None:
+    box, model = Box("dt-001"), b'{"detector": {"name": "street-b", "model_sha256": "9b1e42d0"}, '
+    topic, payload = box.birth("s")
+    house.take(box.heartbeat("s"), (topic, payload.replace(b"{", model, 1)))
+    house.person("lan", Role.VIEWER, box.ward)
+    assert "<dd>street-b 9b1e42</dd>" in house.browser("lan").get("/sites/dt-001").text
+
+
 NUL_PATHS = [
     "/sites/dt-001%00",
     "/events?kind=%00",
