@@ -116,7 +116,7 @@ def test_a_screen_reader_hears_what_a_thing_is(room: Room) -> None:
     names = {name for role, name in told if role == "button"}
     assert any(re.fullmatch(r"Nhận xử lý: Xâm nhập vùng, .*, Cổng", name) for name in names), names
     assert ("searchbox", "Tìm kiếm") in told
-    assert ("navigation", "Trang") in told
+    assert ("navigation", "Các trang") in told
     assert any(role == "image" and "cần xử lý" in name for role, name in told)
     silent = [each for each in told if each[0] in ("button", "link", "textbox", "searchbox") and not each[1]]
     assert silent == []

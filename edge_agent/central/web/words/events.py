@@ -20,7 +20,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "apply": ("Lọc", "Filter"),
     "clear-filter": ("Bỏ lọc", "Clear"),
     "older-events": ("Cũ hơn", "Older"),
-    "to-newest": ("Đến mới nhất", "To the newest"),
+    "to-newest": ("Đến sự kiện mới nhất", "To the newest"),
     "no-events": ("Không có sự kiện nào như vậy.", "There is no such event."),
     "came-late": ("đến muộn", "came late"),
     "clock-doubtful": ("giờ của thiết bị có thể sai", "its clock was not set"),
