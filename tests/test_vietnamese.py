@@ -8,6 +8,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -94,6 +95,7 @@ def files() -> Iterator[Path]:
     yield from ROOT.glob("*.md")
 
 
+@cache
 def vietnamese() -> list[tuple[str, str]]:
     """File and text of all that the product says in Vietnamese."""
     found = []
