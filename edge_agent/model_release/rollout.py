@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from edge_agent.central.health import ModelHealth
 from edge_agent.fleet.board import Board, Box
+from edge_agent.model_release.agreement import ENOUGH_OBJECTS
 
 Standing = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0
@@ -48,7 +49,8 @@ class Member:
     key: tuple[str, str]  # ward, gateway
     told: set[str] = field(default_factory=set)  # lines that were printed
     asked: dict[str, float] = field(default_factory=dict)  # action -> when, monotonic
-    answered: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)  # actions, with whatever answer
+    done: set[str] = field(default_factory=set)  # actions that have succeeded
     in_force_mono: float | None = None  # since when it has run the model, as seen here
     away_mono: float | None = None  # since when it is offline
     forgiven_at: str | None = None  # when it gave the model up before this roll-out, which may try it again
@@ -98,7 +100,7 @@ class Rollout:
         self._stage: list[Member] = []
         self._done: list[Member] = []
         self.left: list[str] = []
-        """Gateways that were not online, or that take no model."""
+        """Gateways that were not online, take no model, or saw too little to judge it."""
 
     def begin(self, keys: Sequence[tuple[str, str]], now_mono: float) -> None:
         """Take part: those that run the model already first, to be watched before anything is sent."""
@@ -124,14 +126,12 @@ class Rollout:
             return
         member.answered.add(action)
         if action == "try" and status == "rejected" and code in TAKES_NONE:
-            self.left.append(member.name)
-            self._say(f"{member.name}: left out: {text}")
-            del self._members[key]
-            self._stage.remove(member)
+            self._leave_out(member, text)
             return
         if status in ("failed", "rejected", "expired"):
             raise RolloutStopped(f"{member.name}: {action} {status}: {text}")
         if status == "succeeded":
+            member.done.add(action)
             self._tell(member, text)
 
     def step(self, now_mono: float) -> bool:
@@ -187,9 +187,11 @@ class Rollout:
                 self._check_given_up(member)
             case "shadow":
                 self._tell(member, "in shadow mode, beside the model in force")
+            case "tried" if self._wants_another_try(member):
+                self._ask(member, "try", now_mono, self._options.shadow_s)
             case "tried":
-                self._judge(member, self._model(member))
-                self._ask(member, "switch", now_mono, 0.0)
+                if self._passes(member, self._model(member)):
+                    self._ask(member, "switch", now_mono, 0.0)
             case "in force":
                 if member.in_force_mono is None:
                     member.in_force_mono = now_mono
@@ -210,11 +212,28 @@ class Rollout:
             args = {"sha256": self._sha256, "for_s": options.probation_s, "force": options.force}
         self._send(member.key, {"action": action, **args})
 
-    def _judge(self, member: Member, model: ModelHealth) -> None:
+    def _wants_another_try(self, member: Member) -> bool:
+        """Also while its figures may still be those of an earlier one."""
+        if "try" in member.asked:
+            return "try" not in member.done
+        return self._options.again and self._model(member).refusal is not None
+
+    def _passes(self, member: Member, model: ModelHealth) -> bool:
+        """Whether it may be switched to there. Raises RolloutStopped."""
         agreement = "not known" if model.agreement is None else f"{model.agreement:.2f}"
         self._tell(member, f"tried: {model.objects} objects, agreement {agreement}")
-        if model.refusal is not None and not self._options.force:
+        if model.refusal is None or self._options.force:
+            return True
+        if model.objects >= ENOUGH_OBJECTS:
             raise RolloutStopped(f"{member.name}: stays out of force: {model.refusal}")
+        self._leave_out(member, f"{model.refusal}; try it again for longer (--again --shadow-s)")
+        return False
+
+    def _leave_out(self, member: Member, why: str) -> None:
+        self.left.append(member.name)
+        self._say(f"{member.name}: left out: {why}")
+        del self._members[member.key]
+        self._stage.remove(member)
 
     def _wait_for(self, member: Member, now_mono: float) -> None:
         member.away_mono = member.away_mono or now_mono

@@ -56,6 +56,7 @@ class Fleet:
         if not self.obey:
             return
         self.rollout.answer(key, action, "running", "ok", "")
+        self.rollout.answer(key, action, "succeeded", "ok", "")
         if action == "try":
             self.says(name, **TRIED)
         else:
@@ -99,6 +100,7 @@ def test_the_first_gateway_that_does_not_take_it_stops_everything(model: dict[st
     fleet.begin()
     fleet.steps(3)
     fleet.says("dt-001", **model)
+    fleet.rollout.answer(("de-tham", "dt-001"), "try", "succeeded", "ok", "")
     with pytest.raises(RolloutStopped, match=why):
         fleet.steps(3)
     assert fleet.asked == [("dt-001", "try")]
@@ -139,6 +141,20 @@ def test_a_gateway_that_takes_no_model_is_left_out() -> None:
     fleet.obey = True
     assert fleet.steps(130)
     assert (fleet.switched(), fleet.rollout.left) == (["dt-002", "dt-003"], ["de-tham/dt-001"])
+
+
+def test_a_gateway_that_has_seen_too_little_is_left_out_until_it_is_tried_again() -> None:
+    few = {**TRIED, "objects": 12, "refusal": "only 12 objects were seen, at least 100 are needed"}
+    fleet = Fleet(2)
+    fleet.says("dt-001", **few)
+    fleet.begin()
+    assert fleet.steps(60)
+    assert (fleet.switched(), fleet.rollout.left) == (["dt-002"], ["de-tham/dt-001"])
+    fleet = Fleet(1, replace(OPTIONS, again=True))
+    fleet.says("dt-001", **few)
+    fleet.begin()
+    assert fleet.steps(60)
+    assert fleet.asked == [("dt-001", "try"), ("dt-001", "switch")]
 
 
 def test_a_second_run_goes_on_where_the_gateways_are() -> None:
