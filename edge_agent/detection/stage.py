@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edge_agent.config.settings import Camera
+from edge_agent.detection.brighten import brightened
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.worker import Inference
@@ -104,7 +105,7 @@ class ObjectDetection:
         if not self._budget.take(self._camera.id, inference.cost_ms, frame.captured_mono):
             return None
         fit = inference.detector.fit((picture.width, picture.height))
-        return inference.infer(self._camera.id, picture.scaled((fit.width, fit.height)))
+        return inference.infer(self._camera.id, brightened(picture.scaled((fit.width, fit.height))))
 
     def _unmasked(self, found: Iterable[Detection]) -> tuple[Detection, ...]:
         masks = self._camera.masks
