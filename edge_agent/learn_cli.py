@@ -162,14 +162,14 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     """0: it is as it was signed. Raises EdgeAgentError with what is not."""
     from edge_agent.commands.signature import SHORT_ID, Operators
-    from edge_agent.state_file import MAX_BYTES, read_bounded
+    from edge_agent.state_file import read_bounded
 
     folder: Path = args.release
     operators = Operators([args.key])
     if not operators.keys():
         raise EdgeAgentError(f"{args.key} holds no public key of an operator; nothing was verified")
     try:
-        manifest, document, by = open_manifest(read_bounded(folder / SIGNED), operators, MAX_BYTES)
+        manifest, document, by = open_manifest(read_bounded(folder / SIGNED), operators)
     except BadManifest as error:
         raise EdgeAgentError(f"{folder / SIGNED}: {error}") from error
     check_files(folder, manifest, document)

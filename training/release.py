@@ -20,6 +20,9 @@ from training.collection import Frame
 from training.compare import FALSE_MARGIN, FEWEST, Figure, table
 from training.dataset import CLASSES, IGNORE, DataError, Item, Source
 
+FIGURES = "figures.json"
+"""Each class at each held-out place, beside the model in force."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -49,6 +52,9 @@ def write_release(candidate: Candidate, name: str, key: Path, folder: Path) -> P
     fresh.mkdir(parents=True)
     shutil.copyfile(candidate.model, fresh / f"{name}.tflite")
     (fresh / CARD).write_text(card(candidate, name), encoding="utf-8")
+    (fresh / FIGURES).write_bytes(
+        msgspec.json.format(msgspec.json.encode(candidate.figures), indent=1) + b"\n"
+    )
     document = msgspec.json.format(msgspec.json.encode(_manifest(candidate, name, fresh)), indent=2)
     (fresh / MANIFEST).write_bytes(document + b"\n")
     (fresh / SIGNED).write_bytes(sign(document + b"\n", private))
@@ -71,7 +77,6 @@ def _manifest(candidate: Candidate, name: str, folder: Path) -> ModelManifest:
         answers=candidate.answered,
         margin=candidate.margin,
         threshold=candidate.threshold,
-        figures=[msgspec.to_builtins(figure) for figure in candidate.figures],
     )
 
 

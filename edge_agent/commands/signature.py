@@ -89,13 +89,13 @@ class Operators:
                 found[key_id(PUBLIC_DER + raw)] = raw
         return found
 
-    def open(self, jws: bytes, largest_bytes: int = LARGEST_BYTES) -> Signed:
+    def open(self, jws: bytes) -> Signed:
         """Raises ``Refused``: it is not signed by one of them."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-        if len(jws) > largest_bytes:
-            raise Refused(f"the command has {len(jws)} bytes, at most {largest_bytes} are read", "oversized")
+        if len(jws) > LARGEST_BYTES:
+            raise Refused(f"the command has {len(jws)} bytes, at most {LARGEST_BYTES} are read", "oversized")
         match = _PARTS.fullmatch(jws)
         if match is None:
             raise Refused("this is no compact JWS: three parts of base64url with dots between", "malformed")

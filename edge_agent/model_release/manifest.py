@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import msgspec
 
 from edge_agent.commands.action import Refused
-from edge_agent.commands.signature import LARGEST_BYTES, Operators
+from edge_agent.commands.signature import Operators
 from edge_agent.errors import EdgeAgentError
 
 MANIFEST = "manifest.json"
@@ -23,7 +22,10 @@ class BadManifest(EdgeAgentError):
 
 
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is signed of a model release."""
+    """What is signed of a model release.
+
+    A command brings it to a gateway, so it holds no figures of all places of a city: these are a file.
+    """
 
     kind: str = KIND
     name: str
@@ -37,7 +39,6 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     answers: int
     margin: float
     threshold: float
-    figures: list[dict[str, Any]]
 
     @property
     def model_file(self) -> str:
@@ -48,12 +49,10 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
         return models[0]
 
 
-def open_manifest(
-    jws: bytes, operators: Operators, largest_bytes: int = LARGEST_BYTES
-) -> tuple[ModelManifest, bytes, str]:
+def open_manifest(jws: bytes, operators: Operators) -> tuple[ModelManifest, bytes, str]:
     """The manifest, its bytes as they were signed, and the id of the operator's key. Raises BadManifest."""
     try:
-        signed = operators.open(jws.strip(), largest_bytes)
+        signed = operators.open(jws.strip())
         manifest = msgspec.json.decode(signed.document, type=ModelManifest)
     except Refused as error:
         raise BadManifest(f"{error}: do not install the model") from error

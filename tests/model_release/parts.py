@@ -91,7 +91,6 @@ def write_release(
         answers=0,
         margin=0.03,
         threshold=0.3,
-        figures=[],
     )
     document = msgspec.json.encode(manifest)
     (folder / MANIFEST).write_bytes(document)
