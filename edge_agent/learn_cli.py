@@ -85,7 +85,7 @@ def _add_training(learn: argparse.ArgumentParser) -> None:
     learn.add_argument(
         "--width",
         type=_within(int, 1, 256),
-        default=24,
+        default=16,
         help="of a network from nothing; default: %(default)s",
     )
     learn.add_argument("--threads", type=_within(int, 1, 256), default=1, help="default: %(default)s")

@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=float, default=0.0, help="end after so many minutes of training, whatever the steps"
     )
     train.add_argument(
-        "--width", type=int, default=24, help="of the network (default: %(default)s: 0.53 million parameters)"
+        "--width", type=int, default=16, help="of the network (default: %(default)s: 0.58 million parameters)"
     )
     train.add_argument("--all", action="store_true", help="hold out nothing: for the weights that ship")
     train.add_argument("--threads", type=int, default=1, help="default: %(default)s")

@@ -163,8 +163,8 @@ def _limits(subject: Subject, result: Result) -> str:
             *found,
             "- Not in the data, so not known: infrared, riders in rain, standing crowds, walkers outdoors",
             "  at night. Darkness, noise, rain and headlights were drawn onto pictures of the day.",
-            "- An unlit yard at night, a walker dark before black (median of grey 2): not seen at all,",
-            "  though nine stills of such a yard are among those trained on.",
+            "- An unlit yard at night (median of grey 2): seen only where its contrast is raised before, as",
+            "  the agent does; walls and gates there get boxes too.",
             "- Many labels of the sets are loose or missing, by night most: read recall at 0.3, too.",
             "- Standing things, a sign or a lane mark, get a box now and then: the agent asks for motion.",
         ]

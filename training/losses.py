@@ -69,19 +69,19 @@ def assign(boxes: Tensor, x: Tensor, y: Tensor, stride: int) -> tuple[Tensor, Te
     sizes = torch.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     low, high = LEVEL_SIZES[stride]
     wanted = ((boxes[:, 4] != IGNORE) & (sizes >= low) & (sizes <= high)).nonzero()[:, 0]
-    owner = torch.full(x.shape, -1, dtype=torch.long)
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    for index in wanted[area[wanted].argsort(descending=True)].tolist():
-        x1, y1, x2, y2 = boxes[index, :4].tolist()
-        middle_x, middle_y, reach = (x1 + x2) / 2, (y1 + y2) / 2, CENTRE * stride
-        inside = (x > max(x1, middle_x - reach)) & (x < min(x2, middle_x + reach))
-        inside &= (y > max(y1, middle_y - reach)) & (y < min(y2, middle_y + reach))
-        if not inside.any():
-            row = min(x.shape[0] - 1, int(middle_y / stride))
-            inside[row, min(x.shape[1] - 1, int(middle_x / stride))] = True
-        owner[inside] = index
-    cells = (owner >= 0).nonzero()
-    return cells, owner[cells[:, 0], cells[:, 1]]
+    if not len(wanted):
+        return torch.empty(0, 2, dtype=torch.long), wanted
+    x1, y1, x2, y2 = boxes[wanted, :4].T[:, :, None, None]
+    middle_x, middle_y, reach = (x1 + x2) / 2, (y1 + y2) / 2, CENTRE * stride
+    inside = (x > torch.maximum(x1, middle_x - reach)) & (x < torch.minimum(x2, middle_x + reach))
+    inside &= (y > torch.maximum(y1, middle_y - reach)) & (y < torch.minimum(y2, middle_y + reach))
+    between = ~inside.flatten(1).any(1)
+    row = (middle_y.flatten() / stride).long().clamp(0, x.shape[0] - 1)
+    column = (middle_x.flatten() / stride).long().clamp(0, x.shape[1] - 1)
+    inside[between, row[between], column[between]] = True
+    areas = torch.where(inside, (x2 - x1) * (y2 - y1), torch.inf)
+    cells = inside.any(0).nonzero()
+    return cells, wanted[areas.argmin(0)[cells[:, 0], cells[:, 1]]]
 
 
 def overlaps(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

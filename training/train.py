@@ -20,7 +20,7 @@ from torch import Tensor
 from training.augment import PAD, Window, vary, window
 from training.dataset import CLASSES, Boxes, DataError, Image, Item, Source
 from training.losses import Truth, loss
-from training.network import Detector
+from training.network import WIDTH, Detector
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ REPORT_EVERY_S = 30.0
 @dataclass(frozen=True)
 class Plan:
     steps: int
-    width: int = 24  # of the network
+    width: int = WIDTH  # of the network
     minutes: float = 0.0  # of computing after which the training ends, whatever the steps; 0: `steps` count
     batch: int = 8
     size: int = 320  # pixels of a window

@@ -31,7 +31,7 @@ def test_riders_of_the_street_are_one_track_each_within_two_seconds(tmp_path: Pa
     )
     score = scorer.score()
     assert score.objects == 14
-    assert score.in_time >= 11
+    assert score.in_time >= 10
     assert len(score.fragments) <= 1
     assert len(score.merges) <= 1
     assert costs.inferences <= costs.frames
