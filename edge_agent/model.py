@@ -288,7 +288,7 @@ class Track:
     first_seen_mono: float
     last_seen_mono: float
     looks: int  # how many looks saw it
-    wants_look: float  # 0: none needed; from 0.7 on: on the next frame; else within two
+    wants_look: float  # 0: none needed; larger is more urgent; the detector serves the largest first
     seen_now: bool  # supported by motion or a detection in this very frame
     velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights a second
     parked_before: bool = (

@@ -10,17 +10,7 @@ from edge_agent.detection.budget import Budget
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.worker import Inference
 from edge_agent.geometry import contains
-from edge_agent.model import (
-    FULL_PICTURE,
-    NO_LOOKS,
-    Detection,
-    Frame,
-    Looks,
-    Motion,
-    MotionRegion,
-    Scene,
-    Track,
-)
+from edge_agent.model import FULL_PICTURE, NO_LOOKS, Detection, Frame, Looks, Motion, Scene, Track
 
 _STANDING_S = 60.0
 """Between inferences while nothing moves: for what came to stand unseen, or shows in another light."""
@@ -28,8 +18,6 @@ _LATE_EVERY = 2
 """Of the frames that are caught up with: more inferences would delay those that wait behind them."""
 _PATIENCE, _IN_VAIN_S = 10, 1.0
 """After so many inferences in a row that saw nothing where something moved (rain, foliage), one a second."""
-_URGENT = 0.7
-"""Of a track's ``wants_look``: below it, every second frame does."""
 _LARGER = 2.0  # than all of that: a person or a vehicle may have come
 
 
@@ -49,8 +37,6 @@ class ObjectDetection:
         self._late = 0  # frames in a row that were late
         self._changed = True  # something may stand there that was not seen
         self._inferred_mono = float("-inf")
-        self._just_inferred = False  # the frame before
-        self._moved: tuple[MotionRegion, ...] = ()  # at the last inference
         self._in_vain = 0  # inferences in a row that saw nothing of what moves
         self._vain_area = 0.0  # of the largest of it, lately
 
@@ -60,10 +46,8 @@ class ObjectDetection:
         self._changed |= moving or motion.scene is Scene.SWITCHED
         self._late = self._late + 1 if frame.late else 0
         if self._late % _LATE_EVERY == 1 or not self._is_due(motion, moving, tracks, now):
-            self._just_inferred = False
             return NO_LOOKS
         found = self._infer(frame)
-        self._just_inferred = found is not None
         if found is None:
             return NO_LOOKS
         self._note(motion, moving, found, now)
@@ -73,24 +57,16 @@ class ObjectDetection:
         return Looks((FULL_PICTURE,), unmasked)
 
     def _is_due(self, motion: Motion, moving: bool, tracks: Sequence[Track], now: float) -> bool:
-        since = now - self._inferred_mono
-        wanted = max((track.wants_look for track in tracks), default=0.0)
-        if self._just_inferred and wanted < _URGENT and not self._is_new(motion, tracks):
-            return False
-        if wanted > 0:
+        if any(track.wants_look > 0 for track in tracks):
             return True
+        since = now - self._inferred_mono
         if moving:
             larger = _largest(motion) > _LARGER * self._vain_area
             return self._in_vain < _PATIENCE or larger or since >= _IN_VAIN_S
         return self._changed and since >= _STANDING_S
 
-    def _is_new(self, motion: Motion, tracks: Sequence[Track]) -> bool:
-        """Whether something moves where neither a track is nor the last inference had anything moving."""
-        known = [track.box for track in tracks] + [region.box for region in self._moved]
-        return not all(any(box.intersection(region.box) > 0 for box in known) for region in motion.regions)
-
     def _note(self, motion: Motion, moving: bool, found: Sequence[Detection], now: float) -> None:
-        self._inferred_mono, self._moved = now, motion.regions
+        self._inferred_mono = now
         if not moving:
             self._changed, self._in_vain = motion.scene is not Scene.STEADY, 0
         elif any(d.box.intersection(region.box) > 0 for d in found for region in motion.regions):

@@ -32,7 +32,6 @@ UNCHECKED_S = 20.0  # absent by its picture, but no inference was made
 
 # Inferences
 ROUTINE_S = 45.0
-FRESH_S = 0.5  # after which an unconfirmed track is as urgent as a confirmed one
 IDLE = 10  # inferences after which something unconfirmed that nothing moves in gets no further ones
 
 
@@ -133,6 +132,5 @@ def wants_look(one: TrackedObject, now: float) -> float:
             return 0.8 if since >= 0.5 else 0.0
         return 0.1 if since >= ROUTINE_S else 0.0
     if not one.confirmed:
-        fresh = now - one.created_mono < FRESH_S
-        return 0.0 if one.idle >= IDLE else 0.9 if fresh else 0.4
+        return 0.0 if one.idle >= IDLE else 0.9
     return 0.3 if one.state is TrackState.LOST else 0.5

@@ -45,28 +45,12 @@ def test_the_whole_picture_is_analysed_where_something_moves() -> None:
     assert [d.box for d in looks.detections] == [MIDDLE]
 
 
-def test_every_second_frame_does_for_what_is_known() -> None:
+def test_every_frame_with_motion_is_analysed_while_something_is_seen_in_it() -> None:
     detector = seeing(detection(RIDER))
     made = stage(detector)
     for number in range(50):
-        made.detect(frame(number / 5), motion(RIDER), [track(RIDER, wants_look=0.5)])
-    assert detector.calls == 25
-
-
-@pytest.mark.parametrize(
-    ("moves", "wants_look"),
-    [
-        (RIDER, 0.9),  # of a track that is not confirmed yet
-        (FAR, 0.5),  # where no track is
-    ],
-)
-def test_what_is_new_is_analysed_on_the_next_frame(moves: Box, wants_look: float) -> None:
-    made = stage(seeing(detection(RIDER)))
-    for number in range(2):
-        made.detect(frame(number / 5), motion(RIDER), [track(RIDER, wants_look=0.5)])
-    assert made.detect(frame(0.4), motion(RIDER), [track(RIDER, wants_look=0.5)]).looked
-    later = motion(RIDER, moves), [track(RIDER, wants_look=wants_look)]
-    assert made.detect(frame(0.6), *later).looked
+        made.detect(frame(number / 5), motion(RIDER), [])
+    assert detector.calls == 50
 
 
 def test_motion_in_which_nothing_is_ever_seen_is_analysed_once_a_second() -> None:
@@ -141,7 +125,7 @@ def test_of_frames_that_are_caught_up_with_every_second_one_is_analysed() -> Non
     made = stage(seeing(detection(RIDER)))
     frames = [replace(frame(n / 5), late=n < 6) for n in range(8)]
     seen = [len(made.detect(one, motion(RIDER), []).looked) for one in frames]
-    assert seen == [0, 1, 0, 1, 0, 1, 0, 1]
+    assert seen == [0, 1, 0, 1, 0, 1, 1, 1]
 
 
 def test_what_stands_in_a_mask_is_dropped() -> None:
