@@ -101,16 +101,17 @@ class Chromium:
     def give_cookie(self, url: str, name: str, value: str) -> None:
         self.ask("Network.setCookie", name=name, value=value, url=url)
 
-    def click(self, selector: str) -> None:
-        """As with a mouse: browsers tell it from ``element.click()``."""
+    def click(self, selector: str, held_s: float = 0.0) -> None:
+        """As with a mouse, its button held for ``held_s``: browsers tell it from ``element.click()``."""
         place = (
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView({block: 'center'});"
             " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         x, y = self.run(place)
-        for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+        time.sleep(held_s)
+        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str) -> None:
         """One of KEYS, as with a keyboard."""

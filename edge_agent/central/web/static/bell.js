@@ -109,12 +109,12 @@
     else want(!wanted());
     await start();
   });
-  // Any click on the page is one that the browser counts.
-  document.addEventListener("pointerdown", () => {
-    if (wanted() && !works()) start();
-  });
-  document.addEventListener("keydown", () => {
-    if (wanted() && !works()) start();
-  });
+  // Any press on the page allows sound. The button is left to its click: if sound started at the press, the click
+  // that follows would switch the bell off again.
+  for (const press of ["pointerdown", "keydown"]) {
+    document.addEventListener(press, (event) => {
+      if (!button.contains(event.target) && wanted() && !works()) start();
+    });
+  }
   start();
 })();
