@@ -46,7 +46,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_imports.py -q
+	$(BIN)/python -m pytest tests/test_imports.py tests/test_architecture.py -q
 
 # Four at a time, file by file: most of them wait for agents, cameras and brokers, and two cores are not busy.
 test: setup
@@ -107,7 +107,7 @@ $(VENV)/.deploy: setup.cfg pyproject.toml
 
 # The parser is 54 MB; kept in .cache for the next time.
 check-contract: setup
-	$(BIN)/python -m edge_agent.asyncapi
+	$(BIN)/python -m edge_agent.wire.asyncapi
 	@mkdir -p .cache/asyncapi
 	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi '@asyncapi/parser@3'
 	@node tests/contract/parse.mjs "$$PWD/.cache/asyncapi" docs/reference/asyncapi.json
@@ -117,8 +117,8 @@ examples: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 3 --dist loadfile -q \
 		--basetemp=/tmp/edge-agent-examples tests/chaos/test_broker_away.py tests/agent tests/commands tests/contract \
-		tests/update tests/replay tests/mqtt/test_confirmed.py tests/central tests/doctor/test_delivery.py
-	$(BIN)/python -m edge_agent.asyncapi
+		tests/update tests/tools/replay tests/mqtt/test_confirmed.py tests/edge_central tests/tools/doctor/test_delivery.py
+	$(BIN)/python -m edge_agent.wire.asyncapi
 
 $(VENV)/.training: setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[training]'

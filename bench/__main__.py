@@ -37,7 +37,8 @@ def main() -> int:
     except ValueError as error:
         parser.error(str(error))
     # The agent's own log of the parts that run it in this process.
-    logging.getLogger("edge_agent").setLevel(logging.ERROR)
+    for package in ("edge_agent", "edge_central"):
+        logging.getLogger(package).setLevel(logging.ERROR)
     report = _run(parts, options.quick)
     print(f"\n{to_markdown(report)}")
     folder = WHOLE if options.only is None else PARTIAL

@@ -25,10 +25,10 @@ import httpx
 from bench.plan import Plan
 from bench.processes import usage
 from bench.result import Result, percentile
-from edge_agent.central.web.accounts import Role
-from edge_agent.mqtt.inbox import Arrived
-from tests.central.parts import Box
-from tests.central.web.house import WARDS, House, answers
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import Box
+from tests.edge_central.web.house import WARDS, House, answers
 from tests.testbed.mosquitto import free_port, wait_until
 
 GATEWAYS = 465

@@ -19,14 +19,14 @@ from zoneinfo import ZoneInfo
 from bench.outbox import outbox_in, written_bytes
 from bench.plan import Plan
 from bench.result import Result
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.model import Severity
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.topics import Topics
-from edge_agent.mqtt.usage import Usage
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.delivery import Draft, Stamp
+from edge_agent.core.model import Severity
+from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Draft, Stamp
+from edge_agent.uplink.usage import Usage
+from edge_agent.wire.topics import Topics
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 RATE = 100.0

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.plan import Plan
 from bench.processes import usage
 from bench.result import Result
-from tests.central.parts import Box, Boxes, Centre
+from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 GATEWAYS = 465

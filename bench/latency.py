@@ -19,10 +19,10 @@ from bench.result import Result, percentile
 from bench.watch import Arrival, Watch
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.device.status import run_status
+from edge_agent.core.facts import Hit, ObjectHit, Phase
+from edge_agent.core.model import Frame
 from edge_agent.events import EventSink, object_event_id
-from edge_agent.hits import Hit, ObjectHit, Phase
-from edge_agent.model import Frame
+from edge_agent.host.local_api.status import run_status
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer

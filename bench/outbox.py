@@ -17,10 +17,10 @@ from pathlib import Path
 
 from bench.plan import Plan
 from bench.result import Result, percentile
-from edge_agent.clock import SystemClock
-from edge_agent.model import Severity
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.delivery import Draft, Media
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Draft, Media
 
 PAYLOAD = b"x" * 400
 JPEG_BYTES = 40_000

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, Self
 import psutil
 
 from bench.processes import Usage, usage
-from edge_agent.device.status import run_status
+from edge_agent.host.local_api.status import run_status
 
 CONFIG = "edge-agent.yaml"
 ARMED: dict[str, object] = {

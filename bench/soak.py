@@ -33,7 +33,7 @@ from bench.machine import this_machine
 from bench.plan import Plan
 from bench.programs import ARMED
 from bench.result import Skip
-from tests.central.parts import Centre
+from tests.edge_central.parts import Centre
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer

@@ -22,7 +22,7 @@ from bench.drawing import Visit
 from bench.plan import Plan
 from bench.result import Result
 from edge_agent import config
-from edge_agent.assembly import (
+from edge_agent.cameras.build import (
     DetectorAccess,
     Site,
     budget_of,
@@ -30,15 +30,15 @@ from edge_agent.assembly import (
     model_ref,
     use_one_opencv_thread,
 )
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decode.decoder import Decoder
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.ring import Connection
-from edge_agent.config.settings import Settings
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.delivery import Draft, Stamp
+from edge_agent.core.model import Frame
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventMaker
-from edge_agent.model import Frame
-from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.pipeline import Insight, Pipeline
 from tests.testbed.agent import write_config
 
@@ -161,7 +161,7 @@ def _through_the_agent(path: Path, settings: Settings) -> Sightings:
 
 
 def _look(reader: Reader, pipeline: Pipeline, seen: Sightings) -> None:
-    """What lane.py does on the pipeline's thread."""
+    """What cameras/pipeline_thread.py does on the pipeline's thread."""
     while (frame := reader.feed.take(0.0)) is not None:
         if reader.feed.may_wake and pipeline.stirs(frame):
             reader.feed.wake()

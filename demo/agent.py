@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.processes import start
-from edge_agent.device.status import run_status
+from edge_agent.host.local_api.status import run_status
 
 GATEWAY = "demo"
 WARD = "demo-ward"

@@ -11,9 +11,9 @@ import av
 
 from demo.agent import write_config
 from edge_agent import config
+from edge_agent.core.errors import ConfigError, DetectorError
+from edge_agent.core.secrets import masked
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.errors import ConfigError, DetectorError
-from edge_agent.secrets import masked
 
 
 class WrongUsage(Exception):

@@ -16,53 +16,53 @@ from pathlib import Path
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.allowance import Allowance
-from edge_agent.assembly import Site, use_one_opencv_thread
-from edge_agent.cameras import Cameras, Extent
+from edge_agent.cameras.build import Site, use_one_opencv_thread
+from edge_agent.cameras.running import Cameras, Extent
+from edge_agent.cameras.shared_detector import SharedDetector
+from edge_agent.capture.decode.versions import library_versions
 from edge_agent.capture.logins import LimitedLogins
-from edge_agent.capture.versions import library_versions
-from edge_agent.clock import Clock, SystemClock, read_boot_id
 from edge_agent.collection.collector import Collector
-from edge_agent.command_room.room import CommandRoom, Reach
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.config.settings import Settings
-from edge_agent.device.birth import make_birth
-from edge_agent.device.boot import BootHistory
-from edge_agent.device.box import BoxMetrics
-from edge_agent.device.camera_clock import FILE as CAMERA_CLOCKS
-from edge_agent.device.camera_clock import CameraClocks
-from edge_agent.device.cameras import CameraWatch
-from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
-from edge_agent.device.compact import compact
-from edge_agent.device.control import Answer
-from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
-from edge_agent.device.memory import StartUpPages
-from edge_agent.device.platform import platform_lines
-from edge_agent.device.status import StatusDocument, status_document
-from edge_agent.device.supervisor import Supervisor
-from edge_agent.device.systemd import Systemd
-from edge_agent.device.units import FailedUnits
-from edge_agent.duties.box_events import BoxEvents
-from edge_agent.duties.certificate_watch import CertificateWatch
-from edge_agent.duties.commissioning import CommissioningReports
-from edge_agent.duties.healing import HealingControl
-from edge_agent.duties.heat import HeatControl
-from edge_agent.duties.updates import UpdateRoom
-from edge_agent.duties.uplink import UplinkControl
+from edge_agent.control.box_events import BoxEvents
+from edge_agent.control.certificates import CertificateWatch
+from edge_agent.control.commissioning import CommissioningReports
+from edge_agent.control.recovery import HealingControl
+from edge_agent.control.thermal import HeatControl
+from edge_agent.control.updates import UpdateRoom
+from edge_agent.control.uplink import UplinkControl
+from edge_agent.core.clock import Clock, SystemClock, read_boot_id
+from edge_agent.core.facts import OverrideHit
+from edge_agent.core.load_limits import Allowance
+from edge_agent.core.model import CameraState, CameraStatus
+from edge_agent.core.state_file import make_folder
 from edge_agent.events import EventMaker
-from edge_agent.evidence_room import EvidenceRoom
-from edge_agent.hits import OverrideHit
-from edge_agent.model import CameraState, CameraStatus
+from edge_agent.host.board.boot import BootHistory
+from edge_agent.host.board.platform import platform_lines
+from edge_agent.host.health.birth import make_birth
+from edge_agent.host.health.box import BoxMetrics
+from edge_agent.host.health.camera_clock import FILE as CAMERA_CLOCKS
+from edge_agent.host.health.camera_clock import CameraClocks
+from edge_agent.host.health.cameras import CameraWatch
+from edge_agent.host.health.clock_sync import ClockSync, KernelSync, read_kernel_sync
+from edge_agent.host.health.compact import compact
+from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.host.local_api.control import Answer
+from edge_agent.host.local_api.status_document import StatusDocument, status_document
+from edge_agent.host.system.memory import StartUpPages
+from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.host.system.systemd import Systemd
+from edge_agent.host.system.units import FailedUnits
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.topics import Topics
-from edge_agent.mqtt.usage import Usage
+from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import Outbox
-from edge_agent.reload import Configuration, Instead, Reloads
-from edge_agent.shared_detector import SharedDetector
-from edge_agent.state_file import make_folder
+from edge_agent.runtime.command_service import CommandRoom, Reach
+from edge_agent.runtime.event_store import EvidenceRoom
+from edge_agent.runtime.reload import Configuration, Instead, Reloads
+from edge_agent.uplink.usage import Usage
 from edge_agent.wire import Birth
+from edge_agent.wire.topics import Topics
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.hits import Hit, ViewHit
-from edge_agent.model import Box, Frame, Looks, Motion, Scene, Track, Tracks, TrackState
+from edge_agent.core.facts import Hit, ViewHit
+from edge_agent.core.model import Box, Frame, Looks, Motion, Scene, Track, Tracks, TrackState
 
 
 class MotionStage(Protocol):
@@ -40,7 +40,7 @@ class ViewStage(Protocol):
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What is wrong with the view now, words of ``hits.ViewState``. Any thread may ask."""
+        """What is wrong with the view now, words of ``core.facts.ViewState``. Any thread may ask."""
         ...
 
     def update(self, frame: Frame, motion: Motion) -> Iterable[ViewHit]:

@@ -1,6 +1,7 @@
-"""What runs at the centre, not on a gateway: ``edge-agent central``, with the extra ``edge-agent[central]``.
+"""The centre, never on a gateway: ``edge-agent central``, with the extra ``edge-agent[central]``.
 
-    link -> intake -> store -> confirmation to the broker, down/ack to the gateway
+    link -> batch_writer -> batch -> confirmation to the broker, down/ack to the gateway
 
-docs/design/central.md has the tables and the reasons.
+It may import ``core``, ``wire``, ``config``, ``mqtt``, ``host`` and ``evidence.chain`` of ``edge_agent``,
+which never imports it. docs/design/central.md has the tables and the reasons.
 """

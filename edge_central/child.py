@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from edge_agent.clock import Clock, SystemClock
+from edge_agent.core.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 

@@ -13,26 +13,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from edge_agent.central.alerts.config import ALERTS, default_rules, reference
-from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.central.alerts.webhook_config import WEBHOOK
-from edge_agent.central.metrics.config import METRICS
-from edge_agent.central.retention.config import RETENTION
-from edge_agent.central.settings import CentralSettings, Database, History, RequestsUser
-from edge_agent.central.web.config import CONSOLE
-from edge_agent.clock import SystemClock
-from edge_agent.config import tree
-from edge_agent.config.files import Files
-from edge_agent.config.kinds import Number, PasswordFile, PathKind, ReadableFile, identifier, text_of
-from edge_agent.config.many import ListOf
+from edge_agent.config.fields import login, tree
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.kinds import Number, PasswordFile, PathKind, ReadableFile, identifier, text_of
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.one_file import read_mapping
+from edge_agent.config.fields.spec import INVALID, Field, Reading, Refused, ScalarKind, Section, Values, plain
 from edge_agent.config.merge import without_nulls
-from edge_agent.config.one_file import read_mapping
+from edge_agent.config.model.settings import Delivery, Mqtt
 from edge_agent.config.reference import page_of
-from edge_agent.config.sections import login
 from edge_agent.config.sections.mqtt import MQTT
-from edge_agent.config.settings import Delivery, Mqtt
-from edge_agent.config.spec import INVALID, Field, Reading, Refused, ScalarKind, Section, Values, plain
-from edge_agent.errors import ConfigError, Problem
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ConfigError, Problem
+from edge_central.alert_rules.rules import AlertSettings
+from edge_central.alerts.config import ALERTS, default_rules, reference
+from edge_central.alerts.webhook_config import WEBHOOK
+from edge_central.metrics.config import METRICS
+from edge_central.retention.config import RETENTION
+from edge_central.settings import CentralSettings, Database, History, RequestsUser
+from edge_central.web.config import CONSOLE
 
 STATE_DIR = Path("/var/lib/edge-central")
 SQLITE = "sqlite"
@@ -243,7 +242,7 @@ def _error(path: Path, problems: list[Problem]) -> ConfigError:
 _HEAD = """\
 # Configuration of the centre
 
-Generated from `edge_agent/central/config.py` by `python -m edge_agent.central.config`; a test keeps it
+Generated from `edge_central/config.py` by `python -m edge_central.config`; a test keeps it
 current. The file is `/etc/edge-central/edge-central.yaml` unless another one is named; `edge-agent central
 check FILE` lists everything that is wrong in it, with file, line and column, and exits 78. Every change
 needs a restart.

@@ -8,24 +8,24 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edge_agent.central.alerts.desk import Desk
-from edge_agent.central.alerts.measures import Measure
-from edge_agent.central.confirmations import ACK_EVERY_S, Confirmations
-from edge_agent.central.database import StoreUnusable, size_bytes
-from edge_agent.central.intake import Intake, Stored
-from edge_agent.central.known import Known
-from edge_agent.central.link import Delivered, Link
-from edge_agent.central.messages import Heartbeat, milliseconds
-from edge_agent.central.metrics.figures import Figures
-from edge_agent.central.rebirth import Rebirths
-from edge_agent.central.report import GapReport, Running
-from edge_agent.central.requests import Requests
-from edge_agent.central.retention.sweep import Sweep
-from edge_agent.central.store import Batch, Store
-from edge_agent.central.trusted_time import kept
-from edge_agent.central.trusted_time.clock import Correction, Kept, TrustedClock
-from edge_agent.central.watch import Watch
-from edge_agent.loop import Loop
+from edge_agent.core.worker import Loop
+from edge_agent.wire.received.messages import Heartbeat, milliseconds
+from edge_central.alert_rules.measures import Measure
+from edge_central.alerts.desk import Desk
+from edge_central.ingest.batch_writer import Intake, Stored
+from edge_central.ingest.confirmations import ACK_EVERY_S, Confirmations
+from edge_central.ingest.link import Delivered, Link
+from edge_central.ingest.rebirth import Rebirths
+from edge_central.ingest.report import GapReport, Running
+from edge_central.ingest.requests import Requests
+from edge_central.metrics.figures import Figures
+from edge_central.presence.watch import Watch
+from edge_central.retention.sweep import Sweep
+from edge_central.store.batch import Batch, Store
+from edge_central.store.database import StoreUnusable, size_bytes
+from edge_central.store.fleet_state import Known
+from edge_central.trusted_time import kept
+from edge_central.trusted_time.clock import Correction, Kept, TrustedClock
 
 log = logging.getLogger(__name__)
 

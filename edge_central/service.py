@@ -11,34 +11,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent import __version__
-from edge_agent.central import documents
-from edge_agent.central.alerts.desk import Desk
-from edge_agent.central.alerts.webhook import Poster
-from edge_agent.central.child import Child
-from edge_agent.central.confirmations import Confirmations
-from edge_agent.central.documents import Standing
-from edge_agent.central.ingest import Ingest
-from edge_agent.central.intake import Intake
-from edge_agent.central.link import Link
-from edge_agent.central.metrics.figures import Figures
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.presence import Bounds
-from edge_agent.central.rebirth import Rebirths
-from edge_agent.central.requests import Requests
-from edge_agent.central.retention.sweep import FIRST_AFTER_S, Sweep
-from edge_agent.central.settings import CentralSettings, Listen
-from edge_agent.central.store import Store
-from edge_agent.central.trusted_time.clock import TrustedClock
-from edge_agent.central.watch import Watch
-from edge_agent.clock import Clock, SystemClock, read_boot_id, rfc3339
-from edge_agent.device.supervisor import Supervisor
-from edge_agent.device.systemd import Systemd
-from edge_agent.errors import CentralError
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.core.clock import Clock, SystemClock, read_boot_id, rfc3339
+from edge_agent.core.errors import CentralError
+from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.host.system.systemd import Systemd
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.alerts.desk import Desk
+from edge_central.alerts.webhook import Poster
+from edge_central.child import Child
+from edge_central.ingest import documents
+from edge_central.ingest.batch_writer import Intake
+from edge_central.ingest.confirmations import Confirmations
+from edge_central.ingest.documents import Standing
+from edge_central.ingest.link import Link
+from edge_central.ingest.rebirth import Rebirths
+from edge_central.ingest.requests import Requests
+from edge_central.ingest_thread import Ingest
+from edge_central.metrics.figures import Figures
+from edge_central.presence.presence import Bounds
+from edge_central.presence.watch import Watch
+from edge_central.retention.sweep import FIRST_AFTER_S, Sweep
+from edge_central.settings import CentralSettings, Listen
+from edge_central.store.batch import Store
+from edge_central.store.pictures import Pictures
+from edge_central.trusted_time.clock import TrustedClock
 
 if TYPE_CHECKING:
-    from edge_agent.central.metrics.server import MetricsServer
+    from edge_central.metrics.server import MetricsServer
 
 log = logging.getLogger(__name__)
 
@@ -168,8 +168,8 @@ class Central:
         log.info("the centre has stopped")
 
     def _metrics_server(self, listen: Listen) -> MetricsServer:
-        from edge_agent.central.metrics.collector import Now
-        from edge_agent.central.metrics.server import MetricsServer  # its library only where it is asked for
+        from edge_central.metrics.collector import Now
+        from edge_central.metrics.server import MetricsServer  # its library only where it is asked for
 
         def now() -> Now:
             waiting = None if self._webhook is None else self._webhook.waiting

@@ -8,9 +8,9 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.config.settings import Mqtt
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.secrets import Credentials, Secret
+from edge_central.alert_rules.rules import AlertSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,15 @@ def test_data() -> Path:
     return Path(folder)
 
 
-LONG = {"agent", "central", "commands", "demo", "doctor", "evidence", "fleet", "mqtt", "outbox"}
-LONG |= {"playbooks", "replay", "update", "view"}
+LONG = {"agent", "commands", "demo", "doctor", "edge_central", "evidence", "fleet", "mqtt", "outbox"}
+LONG |= {"playbooks", "replay", "tamper", "update"}
 """Folders with files that take many seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long files: with several workers, none is left to wait for at the end."""
     tests = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in LONG)
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.relative_to(tests).parts))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

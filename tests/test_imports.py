@@ -1,6 +1,7 @@
 """The import direction of the architecture, kept by reading the source.
 
-See docs/design/architecture.md: stages never import each other, foreign libraries have one home.
+See docs/design/architecture.md: stages never import each other, foreign libraries have one home, and the
+daemon never imports the centre.
 """
 
 from __future__ import annotations
@@ -8,39 +9,22 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import edge_agent
+import edge_central
 
-ROOT = Path(edge_agent.__file__).parent
+AGENT, CENTRE = Path(edge_agent.__file__).parent, Path(edge_central.__file__).parent
 
-FOUNDATION = {
-    "allowance",
-    "model",
-    "hits",
-    "outbox_model",
-    "overrides",
-    "printable",
-    "errors",
-    "clock",
-    "loop",
-    "retry",
-    "secrets",
-    "state_file",
-    "wire",
-    "geometry",
-    "languages",
-    "__init__",
-}
-"""Standard library, numpy and msgspec only."""
 STAGES = {
     "capture",
     "motion",
-    "view",
+    "tamper",
     "detection",
     "tracking",
     "rules",
@@ -48,77 +32,70 @@ STAGES = {
     "evidence",
     "outbox",
     "mqtt",
-    "device",
+    "uplink",
+    "host",
     "onvif",
     "commands",
 }
-COMPOSITION = {
-    "conformance",
-    "asyncapi",
-    "assembly",
-    "shared_detector",
-    "evidence_room",
-    "collection",
-    "collect_cli",
-    "learn_cli",
-    "model_release",
-    "duties",
-    "cameras",
-    "reload",
-    "command_room",
-    "broker_arguments",
-    "cli_arguments",
-    "command_cli",
-    "agent",
-    "cli",
-    "evidence_cli",
-    "doctor",
-    "cameras_cli",
-    "replay",
-    "central",
-    "simulate",
-    "fleet",
-    "__main__",
-}
-CENTRE = {"config", "mqtt", "logs", "device", "evidence"}
-"""What the centre takes of the agent beside the foundation: no pictures, no detectors, no outbox. Of the
-evidence it is how that is verified."""
+LAYERS: tuple[set[str], ...] = (
+    {"core"},
+    {"wire"},
+    {"config"},
+    STAGES,
+    {"pipeline"},
+    {"collection"},
+    {"cameras"},
+    {"model_release"},
+    {"commands.handlers"},
+    {"control"},
+    {"runtime"},
+    {"agent", "tools"},
+    {"cli"},
+    {"__main__"},
+)
+"""Of ``edge_agent``. Each part imports parts of the layers before its own, and nothing of its own layer."""
+BESIDE = {"mqtt": {"uplink"}}
+"""Exceptions: the publisher counts its bytes and asks for their pace."""
+OF_AGENT = {"core", "wire", "config", "mqtt", "host", "evidence"}
+"""What the centre takes of the agent: no pictures, no detectors, no outbox. Of the evidence it is how that is
+verified, ``evidence.chain``."""
 
 HOMES: dict[str, set[str]] = {
-    "av": {"capture", "replay", "evidence"},
+    "av": {"capture", "evidence", "tools"},
     "cryptography": {"evidence", "mqtt", "commands"},
     "paho": {"mqtt"},
     "sqlite3": {"outbox"},
     "ai_edge_litert": {"detection"},
     "tflite_runtime": {"detection"},
     "yaml": {"config"},
-    "psutil": {"device", "onvif"},
-    "onveef": {"onvif"},
+    "psutil": {"host", "tools"},
+    "onveef": {"onvif", "tools"},
     "httpx": {"onvif"},
-    "sqlalchemy": {"central"},
-    "prometheus_client": {"central"},
-    "psycopg": {"central"},
-    "starlette": {"central"},
-    "uvicorn": {"central"},
-    "h11": {"central"},
-    "jinja2": {"central"},
+    "sqlalchemy": {"edge_central"},
+    "prometheus_client": {"edge_central"},
+    "psycopg": {"edge_central"},
+    "starlette": {"edge_central"},
+    "uvicorn": {"edge_central"},
+    "h11": {"edge_central"},
+    "jinja2": {"edge_central"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
-    "cv2": {"capture", "motion", "view", "detection", "tracking", "evidence", "replay", "assembly", "doctor"},
+    "cv2": {"capture", "motion", "tamper", "detection", "tracking", "evidence", "cameras", "tools"},
 }
 
 
-def place(path: Path) -> str:
-    """First part of the module's path below the package: its stage or its own name."""
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    """The module's full name; of a package its own."""
+    parts = path.relative_to(AGENT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def modules() -> list[Path]:
-    return sorted(ROOT.rglob("*.py"))
+def modules(*packages: Path) -> list[Path]:
+    return sorted(path for package in packages for path in package.rglob("*.py"))
 
 
 @cache
 def imports(path: Path) -> tuple[str, ...]:
-    """Full names of what the module imports."""
+    """Full names of what the module imports; of ours, modules and not what is in them."""
     return tuple(_imports(path))
 
 
@@ -127,87 +104,184 @@ def _imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            if node.module == "edge_agent":
-                yield from (f"edge_agent.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if _is_module(name) else node.module
         elif isinstance(node, ast.ImportFrom) and node.level:
             pytest.fail(f"{path}:{node.lineno}: relative import; write the full name")
 
 
-def own_imports(path: Path) -> set[str]:
-    """Stages and modules of the package that ``path`` imports, itself left out."""
-    found = {name.split(".")[1] for name in imports(path) if name.startswith("edge_agent.")}
-    return found - {place(path), "__version__"}
+def _is_module(name: str) -> bool:
+    path = AGENT.parent / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or path.is_dir()
 
 
-def forbidden(path: Path) -> set[str]:
-    """Imports of ``path`` that point up in the architecture, or sideways between stages."""
-    here, used = place(path), own_imports(path)
-    if here in COMPOSITION:
-        return set()
-    allowed = {"config": FOUNDATION | {"firmware_profiles"}, "pipeline": FOUNDATION}
-    allowed["lane"] = FOUNDATION | {"pipeline"}
-    allowed |= dict.fromkeys(FOUNDATION, FOUNDATION)
-    allowed |= dict.fromkeys(STAGES | {"logs", "schema"}, FOUNDATION | {"config"})
-    assert here in allowed, f"{here}: give this module a place in tests/test_imports.py"
-    return used - allowed[here]
+def part(name: str) -> str:
+    """The part of ``edge_agent`` that has the module ``name``, as ``LAYERS`` calls it; "" for the package."""
+    below = name.removeprefix("edge_agent.") if name != "edge_agent" else ""
+    parts = {each for layer in LAYERS for each in layer}
+    known = [each for each in parts if below == each or below.startswith(f"{each}.")]
+    return max(known, key=len, default=below)
+
+
+def is_of(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def allowed(here: str) -> set[str]:
+    """Parts that the part ``here`` may import."""
+    level = next((i for i, layer in enumerate(LAYERS) if here in layer), None)
+    assert level is not None, f"{here}: give this part a layer in tests/test_imports.py"
+    below = {each for layer in LAYERS[:level] for each in layer}
+    return below | {here} | BESIDE.get(here, set())
 
 
 def test_imports_point_down_the_architecture() -> None:
     """Stages never import each other; nothing imports the composition root or the command line."""
-    wrong = {str(path.relative_to(ROOT)): found for path in modules() if (found := forbidden(path))}
+    wrong = {}
+    for path in modules(AGENT):
+        here = part(name_of(path))
+        used = {part(name) for name in imports(path) if is_of(name, "edge_agent")} - {""}
+        if here and used - allowed(here):
+            wrong[name_of(path)] = used - allowed(here)
     assert wrong == {}
 
 
+def test_only_the_command_line_knows_the_centre() -> None:
+    knows = [
+        name_of(path) for path in modules(AGENT) if any(is_of(name, "edge_central") for name in imports(path))
+    ]
+    assert set(knows) <= {"edge_agent.cli.main", "edge_agent.cli.arguments"}
+
+
 def test_the_centre_takes_little_of_the_agent() -> None:
-    used = {name for path in modules() if place(path) == "central" for name in own_imports(path)}
-    assert used <= FOUNDATION | CENTRE
+    used = {name for path in modules(CENTRE) for name in imports(path) if is_of(name, "edge_agent")}
+    assert {part(name) for name in used} - {""} <= OF_AGENT
+    evidence = {name for name in used if part(name) == "evidence"}
+    assert all(is_of(name, "edge_agent.evidence.chain") for name in evidence)
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """One circle of ``graph``; empty where there is none."""
+    left = {node: set(others) for node, others in graph.items()}
+    while left:
+        done = {node for node, others in left.items() if not others & left.keys()}
+        if not done:
+            node, way = next(iter(left)), list[str]()
+            while node not in way:
+                way.append(node)
+                node = min(left[node] & left.keys())
+            return [*way[way.index(node) :], node]
+        left = {node: others for node, others in left.items() if node not in done}
+    return []
+
+
+@pytest.mark.parametrize("package", [AGENT, CENTRE], ids=lambda package: package.name)
+def test_no_circle_between_packages(package: Path) -> None:
+    """Of the parts right below ``package``; ``commands`` and its handlers are two."""
+    graph = defaultdict[str, set[str]](set)
+    for path in modules(package):
+        here = _unit(name_of(path))
+        used = {_unit(name) for name in imports(path) if is_of(name, package.name)}
+        graph[here] |= used - {here, package.name}
+    assert circle(graph) == []
+
+
+def _unit(name: str) -> str:
+    if is_of(name, "edge_agent"):
+        return f"edge_agent.{part(name)}".rstrip(".")
+    return ".".join(name.split(".")[:2])
+
+
+def test_no_circle_between_folders_of_one_package() -> None:
+    """A folder and the folders inside of it are one thing; folders side by side are not."""
+    graph = defaultdict[str, set[str]](set)
+    for path in modules(AGENT, CENTRE):
+        here = _folder(path)
+        for name in imports(path):
+            if is_of(name, "edge_agent") or is_of(name, "edge_central"):
+                there = _folder(_file(name))
+                if not is_of(here, there) and not is_of(there, here):
+                    graph[here].add(there)
+    assert circle(graph) == []
+
+
+def _file(name: str) -> Path:
+    path = AGENT.parent / name.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _folder(path: Path) -> str:
+    return ".".join(path.parent.relative_to(AGENT.parent).parts)
 
 
 def test_the_centre_verifies_evidence_without_what_makes_it() -> None:
     code = (
-        "import sys; from edge_agent.central.console import verdict; "
+        "import sys; from edge_central.console import verdict; "
         "print([name for name in ('cv2', 'av', 'numpy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
+LOADED = "import sys; from edge_agent import agent; from edge_agent.cli import arguments, cameras, main; "
+LOADED += "from edge_agent.tools import doctor; arguments.parser(); "
+
+
 def test_a_gateway_never_loads_the_simulation_nor_the_table_of_the_fleet() -> None:
     code = (
-        "import sys; from edge_agent import agent, cli, cli_arguments, doctor; cli_arguments.parser(); "
-        "print(sorted(name for name in sys.modules"
-        " if name.startswith(('edge_agent.simulate.', 'edge_agent.fleet.'))))"
+        f"{LOADED} print(sorted(name for name in sys.modules"
+        " if name.startswith(('edge_agent.tools.simulate.', 'edge_agent.tools.fleet.'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['edge_agent.fleet.arguments', 'edge_agent.simulate.arguments']"
+    assert (
+        done.stdout.strip() == "['edge_agent.tools.fleet.arguments', 'edge_agent.tools.simulate.arguments']"
+    )
 
 
 def test_a_gateway_never_loads_the_centre() -> None:
     """Only the command line knows it, and what it knows needs no library of the extra."""
     code = (
-        "import sys; from edge_agent import agent, cli, cli_arguments, doctor, cameras_cli; "
-        "cli_arguments.parser(); "
-        "print([name for name in sys.modules"
+        f"{LOADED} print(sorted(name for name in sys.modules"
         " if name.partition('.')[0] in ('sqlalchemy', 'psycopg', 'starlette')"
-        " or name.startswith('edge_agent.central.')])"
+        " or name.startswith('edge_central.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['edge_agent.central.user_arguments', 'edge_agent.central.command']"
+    assert done.stdout.strip() == (
+        "['edge_central.cli', 'edge_central.cli.command', 'edge_central.cli.user_arguments']"
+    )
 
 
 def strangers(path: Path) -> set[str]:
     """Foreign libraries that ``path`` imports although they belong elsewhere."""
+    name = name_of(path)
+    here = "edge_central" if is_of(name, "edge_central") else part(name).split(".")[0]
     libraries = {name.split(".")[0] for name in imports(path)}
-    return {name for name in libraries & set(HOMES) if place(path) not in HOMES[name]}
+    return {name for name in libraries & set(HOMES) if here not in HOMES[name]}
 
 
 def test_foreign_libraries_have_one_home() -> None:
-    wrong = {str(path.relative_to(ROOT)): found for path in modules() if (found := strangers(path))}
+    wrong = {name_of(path): found for path in modules(AGENT, CENTRE) if (found := strangers(path))}
     assert wrong == {}
 
 
 def test_no_module_is_named_after_nothing() -> None:
     banned = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
-    assert not [path for path in modules() if banned & set(path.with_suffix("").parts)]
+    assert not [path for path in modules(AGENT, CENTRE) if banned & set(path.with_suffix("").parts)]
+
+
+def test_every_folder_says_what_lives_there() -> None:
+    """In the docstring of its package: what is there, and what is not."""
+    silent = [
+        str(folder.relative_to(AGENT.parent))
+        for folder in sorted({path.parent for path in modules(AGENT, CENTRE)})
+        if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    ]
+    assert silent == []
+
+
+def test_no_folder_has_more_modules_than_a_reader_can_survey() -> None:
+    count = defaultdict[str, int](int)
+    for path in modules(AGENT, CENTRE):
+        count[_folder(path)] += path.name != "__init__.py"
+    assert {folder: number for folder, number in count.items() if number > 15} == {}

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from edge_agent.assembly import Unwatched
-from edge_agent.events import NoSnapshots
-from edge_agent.hits import Hit
-from edge_agent.model import (
+from edge_agent.cameras.build import Unwatched
+from edge_agent.core.facts import Hit
+from edge_agent.core.model import (
     NO_LOOKS,
     Box,
     Frame,
@@ -24,6 +23,7 @@ from edge_agent.model import (
     Tracks,
     TrackState,
 )
+from edge_agent.events import NoSnapshots
 from edge_agent.pipeline import UNKNOWN_S, Pipeline
 from tests.detection.fakes import frame, track
 

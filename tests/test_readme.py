@@ -34,14 +34,14 @@ SHOWN_ELSEWHERE = {
     "cd ansible": "tests/deploy/test_provision.py",
     "../.venv/bin/ansible-playbook": "tests/deploy/test_provision.py",
     "pip install .": "test_pip_install_gives_the_command",
-    "pip install '.[cameras]'": "tests/onvif, with the same packages from the extra dev",
+    "pip install '.[cameras]'": "tests/tools/cameras, with the same packages from the extra dev",
     "edge-agent command": "tests/commands/test_tool.py",
     "edge-agent conformance": "tests/contract/test_conformance.py",
-    "edge-agent central": "tests/central/test_run.py",
-    "edge-agent fleet": "tests/table",
-    "edge-agent simulate": "tests/simulate",
-    "edge-agent cameras": "tests/onvif/test_cli.py",
-    "edge-agent doctor": "tests/doctor/test_command.py",
+    "edge-agent central": "tests/edge_central/test_run.py",
+    "edge-agent fleet": "tests/tools/fleet",
+    "edge-agent simulate": "tests/tools/simulate",
+    "edge-agent cameras": "tests/tools/cameras/test_cli.py",
+    "edge-agent doctor": "tests/tools/doctor/test_command.py",
     "edge-agent evidence": "tests/evidence/test_bundle.py, tests/agent/test_evidence.py",
 }
 """README commands that another test runs, and where."""
@@ -150,8 +150,9 @@ def test_pip_install_gives_the_command(tmp_path: Path) -> None:
         [command, "schema", "heartbeat"], capture_output=True, text=True, env=environ, cwd="/", check=True
     )
     assert "heartbeat/1" in schema.stdout
-    shipped = set((Path(site) / "edge_agent/schemas").glob("*.json"))
-    assert len(shipped) == len(set((ROOT / "edge_agent/schemas").glob("*.json")))
+    shipped = set((Path(site) / "edge_agent/wire/schemas").glob("*.json"))
+    assert len(shipped) == len(set((ROOT / "edge_agent/wire/schemas").glob("*.json")))
+    assert (Path(site) / "edge_central/web/templates/base.html").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -160,5 +161,7 @@ def test_links_and_named_files_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-    for named in re.findall(r"`((?:tests|bench|docs|edge_agent|demo)/[\w./-]+\.(?:py|md|json|sh))`", text):
+    for named in re.findall(
+        r"`((?:tests|bench|docs|edge_agent|edge_central|demo)/[\w./-]+\.(?:py|md|json|sh))`", text
+    ):
         assert (ROOT / named).exists(), f"{page.name} names {named}"

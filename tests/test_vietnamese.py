@@ -14,16 +14,16 @@ from pathlib import Path
 import yaml
 
 import edge_agent
-from edge_agent.central.web.words import MODULES, fleet
-from edge_agent.config.messages import CHECK
-from edge_agent.config.warning_texts import WARNINGS
-from edge_agent.device.status_words import STATUS
-from edge_agent.doctor.aim import words as aim
-from edge_agent.doctor.words import WORDS
-from edge_agent.doctor.words.report import REPORT
-from edge_agent.onvif.configure import Outcome
-from edge_agent.onvif.found import State
-from edge_agent.onvif.words import CAMERAS
+from edge_agent.config.texts.messages import CHECK
+from edge_agent.config.texts.warning_texts import WARNINGS
+from edge_agent.host.local_api.status_words import STATUS
+from edge_agent.tools.cameras.discovery.found import State
+from edge_agent.tools.cameras.setup.configure import Outcome
+from edge_agent.tools.cameras.words import CAMERAS
+from edge_agent.tools.doctor.aim import words as aim
+from edge_agent.tools.doctor.words import WORDS
+from edge_agent.tools.doctor.words.report import REPORT
+from edge_central.web.i18n import MODULES, fleet
 
 ROOT = Path(edge_agent.__file__).parents[1]
 TERMS = ROOT / "docs/reference/vi-terms.md"
@@ -183,7 +183,7 @@ def test_the_aiming_page_and_its_command_say_the_same_in_both_languages() -> Non
     tables = [aim.OPEN, aim.CODE, aim.ENDS, aim.AGENT_RUNS, *aim.FIREWALL.values(), *aim.ENDED.values()]
     for table in tables:
         assert fields(table["vi"]) == fields(table["en"]), table["en"]
-    script = (ROOT / "edge_agent/doctor/aim/words.js").read_text(encoding="utf-8")
+    script = (ROOT / "edge_agent/tools/doctor/aim/words.js").read_text(encoding="utf-8")
     assert object_keys(script, "vi") == object_keys(script, "en") != []
 
 

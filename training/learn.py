@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 import edge_agent
+from edge_agent.cli.learn import STEPS
 from edge_agent.commands.operator_key import read_private
-from edge_agent.errors import UsageError
-from edge_agent.learn_cli import STEPS
+from edge_agent.core.errors import UsageError
 from training.agreement import Found, Question, Voice, counts, label, questions, read_all, write_labels
 from training.answers import Answers
 from training.collection import SET, SOURCE, Frame, check, frames, held_out, read_rows

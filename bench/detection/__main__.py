@@ -23,10 +23,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from edge_agent.capture.replay import VideoFile
+from edge_agent.core.model import GROUP_OF_LABEL, LABELS, Detection, Picture
 from edge_agent.detection.choose import FLOOR, SHIPPED
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.model import GROUP_OF_LABEL, LABELS, Detection, Picture
 
 
 def main() -> None:

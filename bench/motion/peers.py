@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 
 from bench.motion.scenes import FPS, Gray, PixelBox
-from edge_agent.model import FULL_PICTURE, Box, Frame, MotionRegion
+from edge_agent.core.model import FULL_PICTURE, Box, Frame, MotionRegion
 from edge_agent.motion import MotionDetector
 from edge_agent.motion.regions import Opening, RegionFinder
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 
 class Peer(Protocol):

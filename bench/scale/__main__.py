@@ -29,7 +29,7 @@ from bench.scale.account import (
 )
 from bench.scale.city import Meter, playing
 from bench.scale.tenfold import tenfold
-from edge_agent.simulate.scenario import PowerCut, WardOutage
+from edge_agent.tools.simulate.scenario import PowerCut, WardOutage
 
 WARD = "sim-ward-07"
 

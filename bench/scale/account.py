@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.scale.city import City, Sample
-from edge_agent.simulate.ledger import percentile_s
-from edge_agent.simulate.scenario import Scenario
-from edge_agent.simulate.totals import Totals
+from edge_agent.tools.simulate.ledger import percentile_s
+from edge_agent.tools.simulate.scenario import Scenario
+from edge_agent.tools.simulate.totals import Totals
 
 NOON_H = 12.0
 PATIENCE_S = 300.0

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from edge_agent.simulate.city import sites_of
-from edge_agent.simulate.scenario_file import load
+from edge_agent.tools.simulate.city import sites_of
+from edge_agent.tools.simulate.scenario_file import load
 
 LIVES = timedelta(days=2)
 SERVERS = ("broker", "central", "fleet-operator")

@@ -17,13 +17,13 @@ from pathlib import Path
 from bench.processes import Usage, machine_busy_s, usage
 from bench.scale.certificates import Issuer
 from bench.scale.limits import raise_open_files
-from edge_agent.central.config import load as load_central
-from edge_agent.central.status import CentralStatus, read_status
-from edge_agent.simulate.city import shares, sites_of
-from edge_agent.simulate.crew import WORKER, Crew
-from edge_agent.simulate.scenario import Scenario
-from edge_agent.simulate.totals import Totals
-from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
+from edge_agent.tools.simulate.city import shares, sites_of
+from edge_agent.tools.simulate.crew import WORKER, Crew
+from edge_agent.tools.simulate.scenario import Scenario
+from edge_agent.tools.simulate.totals import Totals
+from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, Orders
+from edge_central.cli.status import CentralStatus, read_status
+from edge_central.config import load as load_central
 from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import binary, wait_until
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.scale.account import NOON_H, PATIENCE_S, account, city_of, latency, steepest, when
 from bench.scale.city import LIGHT, City, Meter, Sample, playing
-from edge_agent.simulate.scenario import Scenario
+from edge_agent.tools.simulate.scenario import Scenario
 
 TIMES = (1, 5, 10)
 SETTLE_S = 20.0

@@ -22,8 +22,8 @@ from bench.tracking.score import Score, Scorer, Step
 from bench.tracking.street import STARTS, Street
 from bench.tracking.truth import read_truth, scaled
 from edge_agent.capture.replay import VideoFile
+from edge_agent.core.model import TWO_WHEELER, Frame, Track
 from edge_agent.detection.choose import SHIPPED
-from edge_agent.model import TWO_WHEELER, Frame, Track
 from edge_agent.pipeline import Insight
 
 PICTURE = Path("docs/images/vn-street.jpg")

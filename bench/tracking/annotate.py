@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Frame, Track
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Frame, Track
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike

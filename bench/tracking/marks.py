@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.tracking.truth import Marked
-from edge_agent.model import PERSON, Box, Track, TrackState
+from edge_agent.core.model import PERSON, Box, Track, TrackState
 from edge_agent.tracking.association import FORBIDDEN, assign
 
 TRUTH = Path(__file__).parents[2] / "tests/tracking/data/vtest.gt.csv"

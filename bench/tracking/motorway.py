@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edge_agent.model import VEHICLE, Box, Track
+from edge_agent.core.model import VEHICLE, Box, Track
 
 CLIP = "bgslibrary_video02_motorway"
 AWAY_GATE, NEARER_GATE = 0.6, 0.2  # y on the carriageway that leads away, x on the one towards the camera

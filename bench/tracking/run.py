@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.assembly import Unwatched
+from edge_agent.cameras.build import Unwatched
 from edge_agent.capture.replay import ClipFrame
-from edge_agent.capture.sampling import Sampler
-from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.capture.timing.sampling import Sampler
+from edge_agent.config.model.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.core.facts import Hit
+from edge_agent.core.model import LABELS, Box, Frame, Looks, Motion, Track, Tracks
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.choose import FLOOR
 from edge_agent.detection.litert import LiteRtDetector
 from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
-from edge_agent.hits import Hit
-from edge_agent.model import LABELS, Box, Frame, Looks, Motion, Track, Tracks
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import DetectionStage, Insight, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker

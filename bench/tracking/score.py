@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.tracking.truth import Marked
-from edge_agent.model import Track
+from edge_agent.core.model import Track
 from edge_agent.tracking.association import FORBIDDEN, assign
 
 MIN_IOU = 0.3

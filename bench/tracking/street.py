@@ -18,9 +18,9 @@ from bench.tracking.clips import STREET_NEAR, STREET_SIZE, STREET_TRUTH
 from bench.tracking.run import Costs, Setup, analysed, run
 from bench.tracking.score import Score, Scorer, Step
 from bench.tracking.truth import Marked, read_truth
-from edge_agent.capture.picture import ArrayPicture
+from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.capture.replay import ClipFrame, VideoFile
-from edge_agent.model import TWO_WHEELER, Box, Frame, Picture
+from edge_agent.core.model import TWO_WHEELER, Box, Frame, Picture
 from edge_agent.pipeline import Insight
 
 FROZEN = 18  # frames at the beginning that show the same picture

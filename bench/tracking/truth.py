@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.model import Box
+from edge_agent.core.model import Box
 
 
 @dataclass(frozen=True, slots=True)

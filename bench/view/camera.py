@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bench.view.clips import HEIGHT, WIDTH, Colour
 from bench.view.world import World
-from edge_agent.capture.picture import YuvPicture
-from edge_agent.model import Frame
+from edge_agent.capture.decode.picture import YuvPicture
+from edge_agent.core.model import Frame
 
 LOW_DELAY = 0x80000
 """AV_CODEC_FLAG_LOW_DELAY: one packet in, one picture out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.view import light, tampers, traffic, weather
 from bench.view.layers import Maker
 from bench.view.world import Light, Place
-from edge_agent.hits import TAMPER, ViewState
+from edge_agent.core.facts import TAMPER, ViewState
 
 COVERED = frozenset({ViewState.COVERED})
 DEFOCUSED = frozenset({ViewState.DEFOCUSED})

@@ -14,8 +14,8 @@ import numpy as np
 from bench.view.camera import Camera, Shot
 from bench.view.subject import make_view
 from bench.view.world import Light, Place, World
-from edge_agent.capture.picture import YuvPicture
-from edge_agent.model import Frame, Motion, Scene
+from edge_agent.capture.decode.picture import YuvPicture
+from edge_agent.core.model import Frame, Motion, Scene
 from edge_agent.pipeline import ViewStage
 
 SECONDS = 60

@@ -18,11 +18,11 @@ from bench.view.camera import Camera, Shot
 from bench.view.cases import RETURN_S, Case
 from bench.view.subject import make_motion, make_view
 from bench.view.world import LEARN_S, Place, World
-from edge_agent.hits import Phase, ViewHit
-from edge_agent.model import Frame
+from edge_agent.core.facts import Phase, ViewHit
+from edge_agent.core.model import Frame
 from edge_agent.motion import MotionDetector
 from edge_agent.pipeline import ViewStage
-from edge_agent.replay.plot import TruthPlot
+from edge_agent.tools.replay.plot import TruthPlot
 
 GEARS: dict[str, float] = {"full": 5.0, "idle": 0.5}
 """Frames a second: analysed in full, and keyframes only."""

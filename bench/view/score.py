@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.view.cases import KINDS, Kind
 from bench.view.run import Outcome, Results, Told, open_at_end
-from edge_agent.hits import TAMPER, Phase
+from edge_agent.core.facts import TAMPER, Phase
 
 IN_TIME_S = 15.0
 TARGET_SHARE = 0.9

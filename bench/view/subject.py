@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.motion import MotionDetector
-from edge_agent.view import CameraView
+from edge_agent.tamper import CameraView
 
 
 def make_motion() -> MotionDetector:

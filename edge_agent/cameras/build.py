@@ -10,10 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from edge_agent.allowance import Allowance
 from edge_agent.collection.collector import Collector
-from edge_agent.config import settings
-from edge_agent.config.settings import (
+from edge_agent.config.model import settings
+from edge_agent.config.model.settings import (
     AnyRule,
     Camera,
     CrowdingRule,
@@ -24,6 +23,10 @@ from edge_agent.config.settings import (
     WrongWayRule,
     ZoneRule,
 )
+from edge_agent.core.facts import ViewHit
+from edge_agent.core.load_limits import Allowance
+from edge_agent.core.model import NO_LOOKS, Frame, Looks, Motion, Track
+from edge_agent.core.overrides import Override, Overrides
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.monitor import InferenceMonitor
@@ -32,10 +35,7 @@ from edge_agent.detection.worker import Inference
 from edge_agent.events import Appender, ClipSource, EventMaker, EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
 from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
-from edge_agent.hits import ViewHit
-from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Track
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.overrides import Override, Overrides
 from edge_agent.pipeline import DetectionStage, Pipeline, Rule, ViewStage
 from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.crowding import CrowdWatch
@@ -45,8 +45,8 @@ from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
 from edge_agent.rules.wrong_way import WrongWayWatch
 from edge_agent.rules.zones import ZoneWatch
+from edge_agent.tamper import CameraView
 from edge_agent.tracking.tracker import Tracker
-from edge_agent.view import CameraView
 from edge_agent.wire import ModelRef
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.loop import Loop
-from edge_agent.model import Box, Frame
+from edge_agent.core.model import Box, Frame
+from edge_agent.core.worker import Loop
 from edge_agent.pipeline import Pipeline
 
 log = logging.getLogger(__name__)

@@ -11,20 +11,21 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from edge_agent.assembly import Site, as_far_as_useful, build_pipeline, change_rules, pictures_of
+from edge_agent.cameras.build import Site, as_far_as_useful, build_pipeline, change_rules, pictures_of
+from edge_agent.cameras.pipeline_thread import Change, Lane
 from edge_agent.capture.main_stream import MainStream
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import Opener, open_source
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera, ClipPolicy
-from edge_agent.device.supervisor import Supervisor
-from edge_agent.evidence.clips import KEPT
-from edge_agent.evidence.recorder import STOPPED, Recorder
-from edge_agent.hits import Phase
-from edge_agent.lane import Change, Lane
-from edge_agent.loop import Loop
-from edge_agent.model import FULL_PICTURE, CameraState, CameraStatus, Gear, Severity
-from edge_agent.outbox_model import Media, Told
+from edge_agent.capture.source import Opener
+from edge_agent.config.model.settings import Camera, ClipPolicy
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Media, Told
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import FULL_PICTURE, CameraState, CameraStatus, Gear, Severity
+from edge_agent.core.worker import Loop
+from edge_agent.evidence.clips.clips import KEPT
+from edge_agent.evidence.clips.recorder import STOPPED, Recorder
+from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.pipeline import Pipeline
 
 log = logging.getLogger(__name__)

@@ -6,15 +6,15 @@ import dataclasses
 import logging
 import time
 
-from edge_agent.allowance import Allowance
-from edge_agent.assembly import DetectorAccess, budget_of, model_ref
-from edge_agent.config.settings import Settings
+from edge_agent.cameras.build import DetectorAccess, budget_of, model_ref
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.load_limits import Allowance
+from edge_agent.core.worker import Loop
 from edge_agent.detection.choose import Choice
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.shadow import Shadow
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
-from edge_agent.loop import Loop
 from edge_agent.wire import BirthDetector, ModelRef, ShadowReport
 
 log = logging.getLogger(__name__)

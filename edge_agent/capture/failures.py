@@ -12,8 +12,8 @@ from enum import Enum
 
 from av import error as av_error
 
-from edge_agent.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
-from edge_agent.model import Cause
+from edge_agent.core.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
+from edge_agent.core.model import Cause
 
 SMALLEST_SIDE = 32
 """Pixels. Motion and tracking average over blocks and look for corners: of less nothing remains."""

@@ -12,18 +12,18 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from edge_agent.capture.coalescing import Wanted
-from edge_agent.capture.decoding import Decoding, Shot
-from edge_agent.capture.gear import Gearbox
+from edge_agent.capture.decode.decoding import Decoding, Shot
+from edge_agent.capture.decode.gear import Gearbox
+from edge_agent.capture.decode.turned import upright
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import Connection, PacketRing, RingPacket, Unread
-from edge_agent.capture.sampling import Sampler
 from edge_agent.capture.sizes import SizeWatch
 from edge_agent.capture.source import Limits
-from edge_agent.capture.turned import upright
-from edge_agent.clock import Clock, wall_time_of
-from edge_agent.config.settings import Camera
-from edge_agent.model import Frame, Gear
+from edge_agent.capture.timing.coalescing import Wanted
+from edge_agent.capture.timing.sampling import Sampler
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock, wall_time_of
+from edge_agent.core.model import Frame, Gear
 
 log = logging.getLogger(__name__)
 

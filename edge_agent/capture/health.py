@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from edge_agent.capture.gear import Gearbox
-from edge_agent.capture.rates import Rate
-from edge_agent.clock import Clock
-from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.capture.decode.gear import Gearbox
+from edge_agent.capture.timing.rates import Rate
+from edge_agent.core.clock import Clock
+from edge_agent.core.model import CameraState, CameraStatus, Cause
 
 
 @dataclass(slots=True)

@@ -21,13 +21,14 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.capture.failures import Fault
-from edge_agent.capture.source import FrameSource, Limits, open_source
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError, SourceRejected
-from edge_agent.model import Cause
-from edge_agent.secrets import Credentials
-from edge_agent.state_file import read_record, write_record
+from edge_agent.capture.opening import open_source
+from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CaptureError, SourceRejected
+from edge_agent.core.model import Cause
+from edge_agent.core.secrets import Credentials
+from edge_agent.core.state_file import read_record, write_record
 
 FILE = "stream-logins.json"
 MOST_FAILED = 2

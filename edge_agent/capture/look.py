@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge_agent.capture.decode.picture import YuvPicture
+from edge_agent.capture.decode.picture_limits import PictureTooLarge
 from edge_agent.capture.failures import failure
-from edge_agent.capture.picture import YuvPicture
-from edge_agent.capture.picture_limits import PictureTooLarge
-from edge_agent.capture.source import FrameSource, Limits, Opener, open_source
-from edge_agent.capture.stream_time import StreamTime
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError
-from edge_agent.model import Cause
+from edge_agent.capture.opening import open_source
+from edge_agent.capture.source import FrameSource, Limits, Opener
+from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CaptureError
+from edge_agent.core.model import Cause
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decoder import Decoded, Decoder
+    from edge_agent.capture.decode.decoder import Decoded, Decoder
 
 LIMITS = Limits(open_s=5.0, stall_s=4.0)
 """Shorter than the agent's: a technician waits."""

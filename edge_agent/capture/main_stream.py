@@ -8,15 +8,16 @@ import logging
 from collections.abc import Callable
 
 from edge_agent.capture.failures import unforeseen
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, LONGEST_DELAY_S, ordinal
 from edge_agent.capture.ring import Connection, PacketRing
-from edge_agent.capture.source import Limits, Opener, open_source
-from edge_agent.capture.stream_time import StreamTime
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError, SourceRejected
-from edge_agent.loop import Loop
-from edge_agent.retry import Backoff
+from edge_agent.capture.source import Limits, Opener
+from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.backoff import Backoff
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CaptureError, SourceRejected
+from edge_agent.core.worker import Loop
 
 log = logging.getLogger(__name__)
 

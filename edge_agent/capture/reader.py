@@ -9,21 +9,22 @@ import traceback
 import urllib.parse
 from collections import deque
 
-from edge_agent.allowance import Allowance
+from edge_agent.capture.decode.gear import Gearbox
 from edge_agent.capture.failures import unforeseen
 from edge_agent.capture.feed import FrameFeed
-from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.session import Session
-from edge_agent.capture.source import Limits, Opener, open_source
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError, SourceRejected
-from edge_agent.loop import Loop
-from edge_agent.model import CameraStatus, Cause
-from edge_agent.retry import Backoff
-from edge_agent.secrets import masked
+from edge_agent.capture.source import Limits, Opener
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.backoff import Backoff
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CaptureError, SourceRejected
+from edge_agent.core.load_limits import Allowance
+from edge_agent.core.model import CameraStatus, Cause
+from edge_agent.core.secrets import masked
+from edge_agent.core.worker import Loop
 
 log = logging.getLogger(__name__)
 

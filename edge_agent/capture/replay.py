@@ -22,14 +22,14 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.picture import ArrayPicture
+from edge_agent.capture.decode.turned import upright
 from edge_agent.capture.failures import check_size
-from edge_agent.capture.picture import ArrayPicture
-from edge_agent.capture.sampling import Sampler
-from edge_agent.capture.turned import upright
-from edge_agent.config.settings import Camera
-from edge_agent.errors import SourceUnavailable
-from edge_agent.model import Cause, Frame, Picture
+from edge_agent.capture.timing.sampling import Sampler
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.errors import SourceUnavailable
+from edge_agent.core.model import Cause, Frame, Picture
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decode.decoder import Decoder
 
 if TYPE_CHECKING:
     from av.packet import Packet

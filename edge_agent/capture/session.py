@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.coalescing import Coalescing, Wanted
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import Connection, PacketRing
 from edge_agent.capture.source import FrameSource
-from edge_agent.capture.stream_time import StreamTime
-from edge_agent.clock import Clock
+from edge_agent.capture.timing.coalescing import Coalescing, Wanted
+from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.core.clock import Clock
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -1,4 +1,5 @@
-"""Demuxing: an opened file or device as a stream of video packets. Cameras on the network: ``network.py``."""
+"""Demuxing: an opened file or device as a stream of video packets. Cameras on the network:
+``capture/network/streams.py``."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decode.decoder import Decoder
 from edge_agent.capture.failures import Fault, failure, from_fault, open_failed, read_failed
 from edge_agent.capture.source import Limits, Recipe
-from edge_agent.clock import Clock
-from edge_agent.errors import CaptureError
-from edge_agent.model import Cause
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CaptureError
+from edge_agent.core.model import Cause
 
 NEARLY = 0.95
 """FFmpeg looks at its timeout every 0.1 s, so it fires a little off."""

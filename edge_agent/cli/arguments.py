@@ -8,18 +8,22 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.languages import add_lang
+from edge_agent.core.languages import add_lang
 
 DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
 
 
 def parser() -> argparse.ArgumentParser:
-    from edge_agent import cameras_cli, collect_cli, command_cli, evidence_cli, learn_cli
-    from edge_agent.central import command as central
-    from edge_agent.conformance import arguments as conformance
-    from edge_agent.doctor import arguments as doctor
-    from edge_agent.fleet import arguments as fleet
-    from edge_agent.simulate import arguments as simulate
+    from edge_agent.cli import cameras as cameras_cli
+    from edge_agent.cli import collect as collect_cli
+    from edge_agent.cli import command as command_cli
+    from edge_agent.cli import evidence as evidence_cli
+    from edge_agent.cli import learn as learn_cli
+    from edge_agent.tools.conformance import arguments as conformance
+    from edge_agent.tools.doctor import arguments as doctor
+    from edge_agent.tools.fleet import arguments as fleet
+    from edge_agent.tools.simulate import arguments as simulate
+    from edge_central.cli import command as central
 
     whole = argparse.ArgumentParser(
         prog="edge-agent", description="Camera-gateway agent: cameras in, durable events out over MQTT."
@@ -97,8 +101,8 @@ def _add_relearn(relearn: argparse.ArgumentParser) -> None:
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
-    from edge_agent import learn_cli
-    from edge_agent.model_release import rollout_arguments
+    from edge_agent.cli import learn as learn_cli
+    from edge_agent.tools.rollout import arguments as rollout_arguments
 
     actions = models.add_subparsers(dest="action", metavar="list|fetch|verify|rollout", required=True)
     rollout_arguments.add_arguments(

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.languages import add_lang
+from edge_agent.core.languages import add_lang
 
 STATE_DIR = Path("/var/lib/edge-agent")
 
@@ -79,9 +79,9 @@ def run_cameras(args: argparse.Namespace, out: TextIO) -> int:
 
     require_libraries()
     if args.action == "discover":
-        from edge_agent.cameras_cli.discover import run_discover
+        from edge_agent.tools.cameras.discover import run_discover
 
         return run_discover(args, out)
-    from edge_agent.cameras_cli.configure import run_configure
+    from edge_agent.tools.cameras.configure import run_configure
 
     return run_configure(args, out)

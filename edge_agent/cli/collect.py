@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 import msgspec
 
-from edge_agent.errors import EdgeAgentError, EvidenceError, UsageError
-from edge_agent.printable import printable
+from edge_agent.core.errors import EdgeAgentError, EvidenceError, UsageError
+from edge_agent.core.printable import printable
 
 REPORT_EVERY = 20
 """Frames after which an export tells the agent: a kill costs the report of so many, not of all."""
@@ -79,9 +79,9 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
 def _move(state_dir: Path, target: Path) -> Iterator[str]:
     """The collection's id of each frame that is on the medium, and on the gateway no more."""
-    from edge_agent.device.privileges import as_agent
+    from edge_agent.core.state_file import read_bounded
     from edge_agent.evidence.names import MediaName
-    from edge_agent.state_file import read_bounded
+    from edge_agent.host.system.privileges import as_agent
 
     with as_agent(state_dir):
         paths = sorted((state_dir / "collect/media").glob("*/*.sealed"))
@@ -115,8 +115,8 @@ def _write(path: Path, content: bytes) -> None:
 def _leave_word(state_dir: Path, moved: list[str], by: str) -> None:
     """For the agent, which reports it in its signed chain of events. ``moved``: each frame's collection."""
     from edge_agent.collection.record import EXPORTED, Exported
-    from edge_agent.device.privileges import as_agent
-    from edge_agent.state_file import write_record
+    from edge_agent.core.state_file import write_record
+    from edge_agent.host.system.privileges import as_agent
 
     if not moved:
         return

@@ -16,7 +16,15 @@ from typing import Any, TextIO
 
 import msgspec
 
-from edge_agent.broker_arguments import (
+from edge_agent.commands.document import LONGEST_LIFE, LONGEST_UNSIGNED_LIFE
+from edge_agent.commands.operator_key import make_key, read_private
+from edge_agent.commands.signature import sign
+from edge_agent.commands.signing import is_signed_by_default
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.errors import UsageError
+from edge_agent.core.printable import printable, printable_json
+from edge_agent.tools.broker_arguments import (
     BROKER_HELP,
     add_root_argument,
     add_tls_arguments,
@@ -25,16 +33,8 @@ from edge_agent.broker_arguments import (
     mqtt_of,
     topic_id,
 )
-from edge_agent.clock import rfc3339
-from edge_agent.commands.document import LONGEST_LIFE, LONGEST_UNSIGNED_LIFE
-from edge_agent.commands.operator_key import make_key, read_private
-from edge_agent.commands.signature import sign
-from edge_agent.commands.signing import is_signed_by_default
-from edge_agent.config.settings import Mqtt
-from edge_agent.errors import UsageError
-from edge_agent.printable import printable, printable_json
 from edge_agent.wire import ARGUMENTS, Command, Reply
-from edge_agent.wire.base import in_words
+from edge_agent.wire.data.base import in_words
 
 KEYGEN = "keygen"
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -113,8 +113,8 @@ def _own_key(document: Command[Any]) -> Path | None:
 def _send(
     args: argparse.Namespace, mqtt: Mqtt, document: Command[Any], payload: bytes, stdout: TextIO
 ) -> int:
-    from edge_agent.mqtt.commanding import CentreConnection
-    from edge_agent.mqtt.topics import Topics
+    from edge_agent.mqtt.tools.commanding import CentreConnection
+    from edge_agent.wire.topics import Topics
 
     topics = Topics(args.root, args.ward, args.gateway)
     with CentreConnection(mqtt.brokers[0], mqtt, topics, f"command-{secrets.token_hex(6)}") as centre:

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edge_agent import __version__
-from edge_agent.clock import SystemClock, rfc3339
-from edge_agent.config.settings import Settings
-from edge_agent.errors import EvidenceError, StorageError
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import SystemClock, rfc3339
+from edge_agent.core.errors import EvidenceError, StorageError
 
 if TYPE_CHECKING:
-    from edge_agent.evidence.archive import Archive
-    from edge_agent.evidence.bundle import ClockOffset, Device
-    from edge_agent.evidence.keys import SigningKey
-    from edge_agent.evidence.records import Record
+    from edge_agent.evidence.chain.keys import SigningKey
+    from edge_agent.evidence.chain.records import Record
+    from edge_agent.evidence.export.archive import Archive
+    from edge_agent.evidence.export.bundle import ClockOffset, Device
     from edge_agent.evidence.store import MediaStore
 
 
@@ -89,7 +89,7 @@ def run_evidence(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _verify(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.evidence.check import check_files
+    from edge_agent.evidence.export.check import check_files
 
     report = check_files(args.files, args.key, args.media, args.heads)
     report.write(out)
@@ -97,10 +97,10 @@ def _verify(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _export(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.device.privileges import as_agent
-    from edge_agent.evidence.bundle import Exporter, make_bundle, write_bundle
-    from edge_agent.evidence.keys import public_keys
-    from edge_agent.evidence.manifest import SUMS
+    from edge_agent.evidence.chain.keys import public_keys
+    from edge_agent.evidence.export.bundle import Exporter, make_bundle, write_bundle
+    from edge_agent.evidence.export.manifest import SUMS
+    from edge_agent.host.system.privileges import as_agent
 
     settings = _load(args.config)
     state_dir = settings.state_dir
@@ -125,7 +125,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _hold(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.device.privileges import become_agent
+    from edge_agent.host.system.privileges import become_agent
 
     settings, who = _load(args.config), args.by or getpass.getuser()
     store = _store(settings)
@@ -146,8 +146,8 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.device.privileges import become_agent
     from edge_agent.evidence.held import held_lines
+    from edge_agent.host.system.privileges import become_agent
 
     settings = _load(args.config)
     become_agent(settings.state_dir)
@@ -198,7 +198,7 @@ def _store(settings: Settings) -> MediaStore:
 
 def _signing_key(state_dir: Path) -> SigningKey | None:
     """None: it is gone or damaged, and the bundle says that its manifest is not signed."""
-    from edge_agent.evidence.keys import KeyProblem, load_private
+    from edge_agent.evidence.chain.keys import KeyProblem, load_private
 
     try:
         return load_private(state_dir)
@@ -221,7 +221,7 @@ def _is_known(state_dir: Path, event_id: str) -> bool:
 
 
 def _archive(state_dir: Path) -> Archive:
-    from edge_agent.evidence.archive import Archive
+    from edge_agent.evidence.export.archive import Archive
     from edge_agent.outbox.reading import waiting_payloads
 
     return Archive(state_dir, partial(waiting_payloads, state_dir))
@@ -243,9 +243,9 @@ def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
 
 def _device(settings: Settings) -> Device:
     from edge_agent.config.board import read_board
-    from edge_agent.device.birth import installed_versions, os_name
-    from edge_agent.device.sensors import read_text
-    from edge_agent.evidence.bundle import Device
+    from edge_agent.evidence.export.bundle import Device
+    from edge_agent.host.board.sensors import read_text
+    from edge_agent.host.health.birth import installed_versions, os_name
 
     gateway = settings.gateway
     return Device(
@@ -260,8 +260,8 @@ def _device(settings: Settings) -> Device:
 
 
 def _camera_clocks(state_dir: Path) -> dict[str, list[ClockOffset]]:
-    from edge_agent.device.camera_clock import read_offsets
-    from edge_agent.evidence.bundle import ClockOffset
+    from edge_agent.evidence.export.bundle import ClockOffset
+    from edge_agent.host.health.camera_clock import read_offsets
 
     measured = read_offsets(state_dir)
     return {
@@ -271,7 +271,7 @@ def _camera_clocks(state_dir: Path) -> dict[str, list[ClockOffset]]:
 
 
 def _clock_synced() -> bool | None:
-    from edge_agent.device.clock_sync import read_kernel_sync
+    from edge_agent.host.health.clock_sync import read_kernel_sync
 
     kernel = read_kernel_sync()
     return None if kernel is None else kernel.synced

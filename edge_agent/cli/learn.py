@@ -6,7 +6,6 @@ The code that trains is not in the wheel: it is in ``training/`` of a checkout, 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 from collections.abc import Callable
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 import edge_agent
-from edge_agent.errors import EdgeAgentError
-from edge_agent.model_release.manifest import MANIFEST, SIGNED, BadManifest, ModelManifest, open_manifest
-from edge_agent.printable import printable
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.printable import printable
+from edge_agent.model_release.manifest import SIGNED, BadManifest, open_manifest
+from edge_agent.model_release.release_files import check_files
 
 CARD = "model-card.md"
 STEPS = ("check", "label", "review", "train", "evaluate", "release")
@@ -25,7 +25,6 @@ EX_UNAVAILABLE = 69
 """Of sysexits.h: what trains is not installed here."""
 TRAINS = {"train"}
 """Steps that need PyTorch."""
-MOST_NAMED = 10  # files of a release that is not as it was signed
 MOST_PIXELS = 50_000_000
 """Of a picture. Anybody can seal one to the centre's public key, and 1 MB of JPEG may unpack to gigabytes."""
 
@@ -162,7 +161,7 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     """0: it is as it was signed. Raises EdgeAgentError with what is not."""
     from edge_agent.commands.signature import SHORT_ID, Operators
-    from edge_agent.state_file import read_bounded
+    from edge_agent.core.state_file import read_bounded
 
     folder: Path = args.release
     operators = Operators([args.key])
@@ -178,22 +177,3 @@ def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     for name, digest in sorted(manifest.files.items()):
         out.write(f"{digest}  {printable(name)}\n")
     return 0
-
-
-def check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
-    """Raises EdgeAgentError: the folder is not as it was signed."""
-    wanted = {**manifest.files, MANIFEST: hashlib.sha256(document).hexdigest()}
-    changed = {name for name, digest in wanted.items() if _sha256(folder, name) != digest}
-    strangers = {path.name for path in folder.iterdir()} - {*wanted, SIGNED}
-    if odd := sorted(changed | strangers):
-        named = ", ".join(map(printable, odd[:MOST_NAMED])) + (", …" if len(odd) > MOST_NAMED else "")
-        raise EdgeAgentError(f"{folder}: not as it was signed: {named}: do not install the model")
-
-
-def _sha256(folder: Path, name: str) -> str:
-    """Empty for what is no plain file of the folder: a link may lead to another file tomorrow."""
-    path = folder / name
-    if path.parent != folder or path.is_symlink() or not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

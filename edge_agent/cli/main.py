@@ -16,12 +16,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from edge_agent.cli_arguments import parser
-from edge_agent.errors import ConfigError, EdgeAgentError, UsageError
-from edge_agent.languages import default_lang
+from edge_agent.cli.arguments import parser
+from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
+from edge_agent.core.languages import default_lang
 
 if TYPE_CHECKING:
-    from edge_agent.config.settings import Settings
+    from edge_agent.config.model.settings import Settings
 
 EX_USAGE = 2
 EX_CONFIG = 78
@@ -55,18 +55,18 @@ STOP_LIMIT_S = 5.0
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.device.memory import limit_malloc_arenas
-    from edge_agent.device.signals import end_in_time, ignore_hangups, stop_on_signals
+    from edge_agent.host.system.memory import limit_malloc_arenas
+    from edge_agent.host.system.signals import end_in_time, ignore_hangups, stop_on_signals
 
     limit_malloc_arenas()
     hangup = threading.Event()
     stop = stop_on_signals(hangup)  # before the slow imports: a stop during the start is a clean one too
-    from edge_agent import logs
     from edge_agent.agent import Agent
-    from edge_agent.clock import SystemClock, rfc3339
     from edge_agent.config import last_good
     from edge_agent.config.pushed import ConfigSource, Origin
-    from edge_agent.reload import Instead
+    from edge_agent.core.clock import SystemClock, rfc3339
+    from edge_agent.host.system import logs
+    from edge_agent.runtime.reload import Instead
 
     camera_ids: set[str] = set()
     tail = logs.LogTail()
@@ -136,7 +136,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _replay(args: argparse.Namespace) -> int:
     from edge_agent import config
-    from edge_agent.replay import ReplayOutputs, run_replay
+    from edge_agent.tools.replay import ReplayOutputs, run_replay
 
     settings = config.load(args.config, no_secrets=True)
     outputs = ReplayOutputs(sys.stdout, args.annotate, args.mot, args.motion, args.plot)
@@ -147,36 +147,36 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from edge_agent.device.status import run_status
+    from edge_agent.host.local_api.status import run_status
 
     return run_status(args.config, args.json, sys.stdout, args.lang or default_lang(os.environ))
 
 
 def _reload(args: argparse.Namespace) -> int:
-    from edge_agent.device.control import run_reload
+    from edge_agent.host.local_api.control import run_reload
 
     return run_reload(args.config, sys.stdout, sys.stderr)
 
 
 def _relearn(args: argparse.Namespace) -> int:
-    from edge_agent.device.control import run_relearn
+    from edge_agent.host.local_api.control import run_relearn
 
     return run_relearn(args.config, args.camera, sys.stdout, sys.stderr)
 
 
 def _schema(args: argparse.Namespace) -> int:
-    from edge_agent.schema import run_schema
+    from edge_agent.wire.json_schema import run_schema
 
     return run_schema(args.name, sys.stdout)
 
 
 def _models(args: argparse.Namespace) -> int:
     if args.action == "verify":
-        from edge_agent.learn_cli import run_verify
+        from edge_agent.cli.learn import run_verify
 
         return run_verify(args, sys.stdout)
     if args.action == "rollout":
-        from edge_agent.model_release.rollout_command import run_rollout
+        from edge_agent.tools.rollout.command import run_rollout
 
         return run_rollout(args, sys.stdout)
     from edge_agent.detection.models import run_models
@@ -185,19 +185,19 @@ def _models(args: argparse.Namespace) -> int:
 
 
 def _evidence(args: argparse.Namespace) -> int:
-    from edge_agent.evidence_cli import run_evidence
+    from edge_agent.cli.evidence import run_evidence
 
     return run_evidence(args, sys.stdout)
 
 
 def _collect(args: argparse.Namespace) -> int:
-    from edge_agent.collect_cli import run_collect
+    from edge_agent.cli.collect import run_collect
 
     return run_collect(args, sys.stdout)
 
 
 def _learn(args: argparse.Namespace) -> int:
-    from edge_agent.learn_cli import run_learn
+    from edge_agent.cli.learn import run_learn
 
     return run_learn(args)
 
@@ -205,7 +205,7 @@ def _learn(args: argparse.Namespace) -> int:
 def _doctor(args: argparse.Namespace) -> int:
     if args.aim is not None:
         return _aim(args)
-    from edge_agent.doctor.command import run_doctor
+    from edge_agent.tools.doctor.command import run_doctor
 
     logging.disable(logging.WARNING)  # what the checks find stands in their lines, in order
     try:
@@ -217,13 +217,13 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _cameras(args: argparse.Namespace) -> int:
-    from edge_agent.cameras_cli import run_cameras
+    from edge_agent.cli.cameras import run_cameras
 
     return run_cameras(args, sys.stdout)
 
 
 def _central(args: argparse.Namespace) -> int:
-    from edge_agent.central.command import run_central
+    from edge_central.cli.command import run_central
 
     try:
         return run_central(args, sys.stdout)
@@ -236,34 +236,34 @@ def _central(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace) -> int:
-    from edge_agent.command_cli import run_command
+    from edge_agent.cli.command import run_command
 
     return run_command(args, sys.stdout)
 
 
 def _simulate(args: argparse.Namespace) -> int:
-    from edge_agent.simulate.command import run_simulate
+    from edge_agent.tools.simulate.command import run_simulate
 
     return run_simulate(args, sys.stdout)
 
 
 def _fleet(args: argparse.Namespace) -> int:
-    from edge_agent.fleet.command import run_fleet
+    from edge_agent.tools.fleet.command import run_fleet
 
     return run_fleet(args, sys.stdout)
 
 
 def _conformance(args: argparse.Namespace) -> int:
-    from edge_agent.conformance.command import run_conformance
+    from edge_agent.tools.conformance.command import run_conformance
 
     return run_conformance(args, sys.stdout)
 
 
 def _aim(args: argparse.Namespace) -> int:
-    from edge_agent.device.signals import stop_on_signals
+    from edge_agent.host.system.signals import stop_on_signals
 
     stop = stop_on_signals()
-    from edge_agent.doctor.aim.command import run_aim
+    from edge_agent.tools.doctor.aim.command import run_aim
 
     code = run_aim(args, sys.stdout, stop)
     _leave_blocked_threads_behind(code)

@@ -19,25 +19,25 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339
 from edge_agent.collection.frame_file import with_note
 from edge_agent.collection.offers import Candidate, FrameOffers, OfferingStage
 from edge_agent.collection.record import EXPORTED, FILE, Collection, Exported, StopReason
 from edge_agent.collection.selection import FrameSelection
-from edge_agent.config.settings import Camera, Settings, SnapshotPolicy, Storage
-from edge_agent.errors import EdgeAgentError
+from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy, Storage
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import Media
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.facts import AskedBy
+from edge_agent.core.model import Severity
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.core.worker import Loop
 from edge_agent.events import EventMaker
 from edge_agent.evidence.jpeg import encode_at
 from edge_agent.evidence.names import MediaName
 from edge_agent.evidence.seal import seal
 from edge_agent.evidence.store import MediaStore
-from edge_agent.hits import AskedBy
-from edge_agent.loop import Loop
-from edge_agent.model import Severity
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Media
 from edge_agent.pipeline import EvidenceStage
-from edge_agent.state_file import read_record, write_record
 from edge_agent.wire import CollectArguments, CollectionHealth, UplinkHealth
 
 log = logging.getLogger(__name__)

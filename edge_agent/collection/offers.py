@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.clock import rfc3339
 from edge_agent.collection.frame_file import FrameNote
 from edge_agent.collection.selection import FrameSelection, brightness_of, light_level
-from edge_agent.config.settings import Camera
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.model import FULL_PICTURE, Frame, Tracks, TrackState
 from edge_agent.evidence.jpeg import crop
-from edge_agent.model import FULL_PICTURE, Frame, Tracks, TrackState
 from edge_agent.pipeline import EvidenceStage
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 MAX_SIDE = 1280  # pixels: a rider far away still has the 20 that a detector needs
 MAX_WAITING = 4

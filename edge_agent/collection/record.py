@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from edge_agent.clock import rfc3339
+from edge_agent.core.clock import rfc3339
 from edge_agent.wire import CollectionData
 
 State = Literal["taking", "complete", "gone"]

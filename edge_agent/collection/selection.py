@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 LIGHT_LEVELS = {"dark": 40.0, "dim": 90.0, "medium": 150.0, "bright": 256.0}
 """Upper limit of each level: mean luma of the picture, 0 to 255."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from edge_agent.clock import Clock
 from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome, Refused
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.lanes import Lanes
@@ -17,7 +16,8 @@ from edge_agent.commands.reception import Arrival, Reception
 from edge_agent.commands.replies import Replies, ReplyMaker
 from edge_agent.commands.signature import Operators
 from edge_agent.commands.validity import Validity
-from edge_agent.loop import Loop
+from edge_agent.core.clock import Clock
+from edge_agent.core.worker import Loop
 from edge_agent.wire import CommandsHealth, Reply
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from edge_agent.commands.action import Refused
 from edge_agent.wire import Command
-from edge_agent.wire.base import in_words
+from edge_agent.wire.data.base import in_words
 
 LARGEST_BYTES = 256_000
 LONGEST_LIFE = timedelta(days=31)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from edge_agent.state_file import read_record, sync_folder, write_record
+from edge_agent.core.state_file import read_record, sync_folder, write_record
 from edge_agent.wire import Reply
 
 log = logging.getLogger(__name__)

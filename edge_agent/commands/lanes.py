@@ -17,7 +17,7 @@ from typing import Any
 
 from edge_agent.commands.open_commands import OpenCommand
 from edge_agent.commands.reception import Arrival
-from edge_agent.loop import Loop
+from edge_agent.core.worker import Loop
 from edge_agent.wire import Reply
 
 log = logging.getLogger(__name__)

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from edge_agent.clock import Clock
 from edge_agent.commands.action import Action, Failed, Handed, Outcome, Refused
 from edge_agent.commands.document import Document, arguments
 from edge_agent.commands.journal import Entry, Journal
 from edge_agent.commands.replies import Replies, ReplyMaker
 from edge_agent.commands.validity import Validity
+from edge_agent.core.clock import Clock
 from edge_agent.wire import Reply, ReplyStatus
 
 log = logging.getLogger(__name__)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.clock import Clock
 from edge_agent.commands import signature
 from edge_agent.commands.action import Action, Refused
 from edge_agent.commands.document import LONGEST_UNSIGNED_LIFE, arguments, id_in, parse
 from edge_agent.commands.open_commands import OpenCommand, OpenCommands
 from edge_agent.commands.replies import Replies, ReplyMaker
 from edge_agent.commands.signature import Operators
+from edge_agent.core.clock import Clock
 from edge_agent.wire import ReplyStatus
 
 log = logging.getLogger(__name__)

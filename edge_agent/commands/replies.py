@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.outbox_model import WaitingReply
-from edge_agent.secrets import masked
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import WaitingReply
+from edge_agent.core.secrets import masked
 from edge_agent.wire import Reply, ReplyStatus
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
-from edge_agent.config.settings import SIGNED_COMMANDS
+from edge_agent.config.model.settings import SIGNED_COMMANDS
 
 ALWAYS = frozenset({"collect", "model", "reboot", "set-config", "update"})
 """Of every type of these; of others what goes to a URL, and what lets evidence go."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from edge_agent.clock import Clock, rfc3339
 from edge_agent.commands.action import Refused
 from edge_agent.commands.document import TOLERANCE
+from edge_agent.core.clock import Clock, rfc3339
 
 
 class Validity:

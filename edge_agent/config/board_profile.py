@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from edge_agent.config.boards import (
+from edge_agent.config.fields.kinds import Choice, Number, Text
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import REQUIRED, Field, Section, Values, plain
+from edge_agent.config.model.boards import (
     Capacity,
     Firmware,
     KernelSetting,
@@ -16,10 +19,7 @@ from edge_agent.config.boards import (
     Thermal,
     Watchdog,
 )
-from edge_agent.config.kinds import Choice, Number, Text
-from edge_agent.config.many import ListOf
 from edge_agent.config.sections.detector import BOARD_FIELDS
-from edge_agent.config.spec import REQUIRED, Field, Section, Values, plain
 
 CELSIUS = Number(30, 120, "degrees Celsius")
 SHARE = Number(0.05, 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_agent.config.boards import Profile
-from edge_agent.config.settings import Camera, GearChoice
+from edge_agent.config.model.boards import Profile
+from edge_agent.config.model.settings import Camera, GearChoice
 
 
 def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edge_agent.config.fields.spec import Reload
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.schema import ROOT
-from edge_agent.config.settings import Settings
-from edge_agent.config.spec import Reload
 
 _NO_SETTING = ("cameras", "config_hash", "warnings")
 _AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is Reload.NOTHING)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_agent.config.loader import load
-from edge_agent.config.messages import message
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import FOLDER, PushStore
-from edge_agent.config.settings import Settings
-from edge_agent.errors import ConfigError
-from edge_agent.languages import Lang, in_lang
+from edge_agent.config.texts.messages import message
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.languages import Lang, in_lang
 
 EXIT_OK = 0
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit's RestartPreventExitStatus

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from edge_agent.config import tree
-from edge_agent.config.messages import message
-from edge_agent.config.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
-from edge_agent.config.spec import Values
-from edge_agent.config.words import listed, shown
-from edge_agent.languages import Bilingual, day_text
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.spec import Values
+from edge_agent.config.fields.words import listed, shown
+from edge_agent.config.model.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
+from edge_agent.config.texts.messages import message
+from edge_agent.core.languages import Bilingual, day_text
 
 DECEMBER = 12
 

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config.kinds import Choice, Number, Text
-from edge_agent.config.many import ListOf
+from edge_agent.config.board_profile import PROFILE
+from edge_agent.config.fields.kinds import Choice, Number, Text
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import REQUIRED, Field, Kind, Section
 from edge_agent.config.profiles import profile_dir
-from edge_agent.config.sections.board import PROFILE
-from edge_agent.config.spec import REQUIRED, Field, Kind, Section
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import yaml
 
-from edge_agent.config import loader, tree
+from edge_agent.config import loader
+from edge_agent.config.fields import tree
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.schema import STATE_DIR
-from edge_agent.config.settings import Settings
-from edge_agent.errors import ConfigError
-from edge_agent.state_file import read_bounded
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.state_file import read_bounded
 
 log = logging.getLogger(__name__)
 

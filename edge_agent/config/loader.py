@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config import profiles, tree
+from edge_agent.config import profiles
 from edge_agent.config.board import Board, read_board
 from edge_agent.config.capacity import over_capacity
-from edge_agent.config.files import Files, reason
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import Files, reason
+from edge_agent.config.fields.spec import INVALID, Reading
+from edge_agent.config.fields.words import shown
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
-from edge_agent.config.messages import message
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import BoardProfile
 from edge_agent.config.schema import ROOT, Checked
-from edge_agent.config.settings import Settings
-from edge_agent.config.spec import INVALID, Reading
-from edge_agent.config.words import shown
-from edge_agent.errors import ConfigError, Problem
-from edge_agent.languages import Bilingual
+from edge_agent.config.texts.messages import message
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.errors import ConfigError, Problem
+from edge_agent.core.languages import Bilingual
 
 DEFAULT_CONF_DIR = "conf.d"
 

@@ -6,8 +6,8 @@ import json
 import re
 from hashlib import sha256
 
-from edge_agent.config.tree import Entry, Mapping, Node, Scalar, Sequence
-from edge_agent.secrets import masked
+from edge_agent.config.fields.tree import Entry, Mapping, Node, Scalar, Sequence
+from edge_agent.core.secrets import masked
 
 _BY_ID = ("cameras", "rules")
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import edge_agent
-from edge_agent.clock import SystemClock
-from edge_agent.config import tree
 from edge_agent.config.board import Board
-from edge_agent.config.boards import Match, Profile
-from edge_agent.config.files import Files
+from edge_agent.config.board_profile import PROFILE
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.spec import INVALID, Reading
+from edge_agent.config.fields.words import did_you_mean, shown
 from edge_agent.config.merge import without_nulls
-from edge_agent.config.messages import message
+from edge_agent.config.model.boards import Match, Profile
 from edge_agent.config.schema import PROFILE_NAME
-from edge_agent.config.sections.board import PROFILE
-from edge_agent.config.spec import INVALID, Reading
-from edge_agent.config.words import did_you_mean, shown
-from edge_agent.errors import ConfigError
+from edge_agent.config.texts.messages import message
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ConfigError
 
 FALLBACK = {"aarch64": "generic-arm64"}
 """What a board without a profile of its own runs as, by machine; any other machine is generic-x86_64."""

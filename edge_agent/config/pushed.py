@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.config import last_good, loader
-from edge_agent.config.settings import Settings
-from edge_agent.errors import ConfigError, EdgeAgentError, Problem
-from edge_agent.state_file import create_file, read_bounded, read_record, sync_folder, write_record
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.errors import ConfigError, EdgeAgentError, Problem
+from edge_agent.core.state_file import create_file, read_bounded, read_record, sync_folder, write_record
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from edge_agent.config.many import ListOf, MapOf
-from edge_agent.config.one_of import OneOf
+from edge_agent.config.fields.many import ListOf, MapOf
+from edge_agent.config.fields.one_of import OneOf
+from edge_agent.config.fields.spec import REQUIRED, Field, Kind, Reload, Section
 from edge_agent.config.schema import ROOT
-from edge_agent.config.spec import REQUIRED, Field, Kind, Reload, Section
 
 _HEAD = """\
 # Configuration reference

@@ -1,7 +1,7 @@
 """The whole configuration as one table: behind validation, nearest names and the reference.
 
-A new key is one ``Field`` in its section's file and one field in ``settings.py``; a new section is
-one file in ``sections/`` and one ``Field`` that holds it. A test compares both sides.
+A new key is one ``Field`` in its section's file and one field in ``config/model/settings.py``; a new
+section is one file in ``sections/`` and one ``Field`` that holds it. A test compares both sides.
 """
 
 from __future__ import annotations
@@ -9,21 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.kinds import Number, PathKind, Text
-from edge_agent.config.many import ListOf
-from edge_agent.config.messages import message
-from edge_agent.config.sections.camera import CAMERA
-from edge_agent.config.sections.collect import COLLECT
-from edge_agent.config.sections.commands import COMMANDS
-from edge_agent.config.sections.detector import DETECTOR
-from edge_agent.config.sections.gateway import GATEWAY
-from edge_agent.config.sections.healing import HEALING
-from edge_agent.config.sections.mqtt import MQTT
-from edge_agent.config.sections.outbox import OUTBOX
-from edge_agent.config.sections.storage import STORAGE
-from edge_agent.config.sections.uplink import UPLINK
-from edge_agent.config.sections.whole import warn_idle_rules
-from edge_agent.config.settings import (
+from edge_agent.config.cross_checks import warn_idle_rules
+from edge_agent.config.fields.kinds import Number, PathKind, Text
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Reload, Section, Values, plain
+from edge_agent.config.model.settings import (
     Camera,
     Collecting,
     Commands,
@@ -35,7 +25,17 @@ from edge_agent.config.settings import (
     Storage,
     Uplink,
 )
-from edge_agent.config.spec import Field, Reload, Section, Values, plain
+from edge_agent.config.sections.camera import CAMERA
+from edge_agent.config.sections.collect import COLLECT
+from edge_agent.config.sections.commands import COMMANDS
+from edge_agent.config.sections.detector import DETECTOR
+from edge_agent.config.sections.gateway import GATEWAY
+from edge_agent.config.sections.healing import HEALING
+from edge_agent.config.sections.mqtt import MQTT
+from edge_agent.config.sections.outbox import OUTBOX
+from edge_agent.config.sections.storage import STORAGE
+from edge_agent.config.sections.uplink import UPLINK
+from edge_agent.config.texts.messages import message
 
 STATE_DIR = Path("/var/lib/edge-agent")
 """Where it is when the file does not say."""

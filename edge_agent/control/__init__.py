@@ -1,1 +1,3 @@
-"""What the agent does beside the spine: its main thread tends each of these about once a second."""
+"""What the agent decides about the gateway once a second: heat, uplink budget, recovery, certificates,
+updates. Each file is one control, or the pure ladder that it follows. What needs root is only asked for.
+"""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edge_agent.device.cameras import CameraWatch
-from edge_agent.device.clock_sync import ClockSync
+from edge_agent.core.model import CameraStatus
 from edge_agent.events import Appender, EventMaker
-from edge_agent.model import CameraStatus
+from edge_agent.host.health.cameras import CameraWatch
+from edge_agent.host.health.clock_sync import ClockSync
 
 
 class BoxEvents:

@@ -12,17 +12,17 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Mqtt, Settings
-from edge_agent.device.clock_sync import ClockSync
-from edge_agent.device.degraded import CERTIFICATE_WARN_DAYS
+from edge_agent.config.model.settings import Mqtt, Settings
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.facts import CertificateHit, Phase
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import Appender, EventMaker
-from edge_agent.hits import CertificateHit, Phase
+from edge_agent.host.health.clock_sync import ClockSync
+from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.causes import FileTrouble
-from edge_agent.mqtt.certificates import Validity, ca_validity, own_validity
-from edge_agent.mqtt.rotation import Rotation
-from edge_agent.mqtt.slots import signature
-from edge_agent.state_file import read_record, write_record
+from edge_agent.mqtt.tls.certificates import Validity, ca_validity, own_validity
+from edge_agent.mqtt.tls.rotation import Rotation
+from edge_agent.mqtt.tls.slots import signature
 from edge_agent.wire import CertificatesHealth
 
 log = logging.getLogger(__name__)

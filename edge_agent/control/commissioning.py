@@ -14,14 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Settings, SnapshotPolicy
-from edge_agent.doctor.reports import FOLDER
-from edge_agent.errors import EdgeAgentError
+from edge_agent.config.model.settings import Settings, SnapshotPolicy
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Media
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import GATEWAY, Appender, EventMaker
 from edge_agent.evidence.seal import seal
-from edge_agent.outbox_model import Media
-from edge_agent.state_file import read_record, write_record
+
+FOLDER = "reports"
+
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Healing, Settings
-from edge_agent.device.healing import HOUR_S, HealingLadder, Outage, Outcome, Step
-from edge_agent.device.root_requests import RootAnswer, RootRequest
-from edge_agent.device.witnesses import Witnesses
+from edge_agent.config.model.settings import Healing, Settings
+from edge_agent.control.recovery_ladder import HOUR_S, HealingLadder, Outage, Outcome, Step
+from edge_agent.control.witnesses import Witnesses
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.model import Severity
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import Appender, EventMaker
-from edge_agent.model import Severity
-from edge_agent.state_file import read_record, write_record
+from edge_agent.host.system.root_requests import RootAnswer, RootRequest
 from edge_agent.wire import HealingData, HealingHealth, HealingStep
 
 log = logging.getLogger(__name__)

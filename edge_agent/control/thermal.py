@@ -7,13 +7,13 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.allowance import Allowance, Limits
-from edge_agent.clock import Clock, rfc3339, wall_time_of
-from edge_agent.config.boards import Thermal
-from edge_agent.device.sensors import Thermometer, ThrottleSensors
-from edge_agent.device.thermal import HeatReading, StepChange, ThermalLadder
+from edge_agent.config.model.boards import Thermal
+from edge_agent.control.thermal_ladder import HeatReading, StepChange, ThermalLadder
+from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.facts import HeatHit, Phase
+from edge_agent.core.load_limits import Allowance, Limits
 from edge_agent.events import Appender, EventMaker
-from edge_agent.hits import HeatHit, Phase
+from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
 from edge_agent.wire import ThermalHealth
 
 log = logging.getLogger(__name__)

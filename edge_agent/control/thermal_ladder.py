@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from edge_agent.allowance import Limits
-from edge_agent.config.boards import Ladder
+from edge_agent.config.model.boards import Ladder
+from edge_agent.core.load_limits import Limits
 
 LOOKS = 3
 """So many readings in a row have to be above a threshold: a single one may be wrong."""

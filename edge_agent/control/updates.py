@@ -8,13 +8,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_agent import __version__
-from edge_agent.clock import Clock
-from edge_agent.commands.inbox import Inbox
-from edge_agent.commands.update import Updates
-from edge_agent.commands.upload import nobody
-from edge_agent.device.root_update import Last, RootUpdate
+from edge_agent.commands.handlers.update import Updates
+from edge_agent.commands.transfer.inbox import Inbox
+from edge_agent.commands.transfer.upload import nobody
+from edge_agent.core.clock import Clock
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import Appender, EventMaker
-from edge_agent.state_file import read_record, write_record
+from edge_agent.host.health.root_update import Last, RootUpdate
 from edge_agent.wire import UpdateData, UpdateHealth
 
 FOLDER = "update"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339, wall_time_of
-from edge_agent.config.settings import Uplink
+from edge_agent.config.model.settings import Uplink
+from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.facts import Phase, UplinkHit
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import Appender, EventMaker
-from edge_agent.hits import Phase, UplinkHit
-from edge_agent.mqtt.billing import PeriodUse
-from edge_agent.mqtt.budget import SLOW_HEARTBEAT_S, TOP, BudgetChange, BudgetLadder
-from edge_agent.mqtt.pace import Pace
-from edge_agent.mqtt.usage import Usage
-from edge_agent.state_file import read_record, write_record
+from edge_agent.uplink.billing import PeriodUse
+from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP, BudgetChange, BudgetLadder
+from edge_agent.uplink.pace import Pace
+from edge_agent.uplink.usage import Usage
 from edge_agent.wire import HeldBack, UplinkHealth
 
 log = logging.getLogger(__name__)

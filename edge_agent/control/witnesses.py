@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from edge_agent.config.settings import Broker, Witness
+from edge_agent.config.model.settings import Broker, Witness
 
 CONNECT_TIMEOUT_S = 10.0
 

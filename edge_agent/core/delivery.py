@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal, Protocol
 
-from edge_agent.hits import Phase
-from edge_agent.model import FULL_PICTURE, Box, Severity
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import FULL_PICTURE, Box, Severity
 
 NOTHING_BEFORE = "0" * 64
 """In place of a hash, in the first event of an epoch."""

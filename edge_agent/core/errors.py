@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.languages import Lang, in_lang
-from edge_agent.model import Cause
+from edge_agent.core.languages import Lang, in_lang
+from edge_agent.core.model import Cause
 
 
 class EdgeAgentError(Exception):

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from edge_agent.allowance import Limits
-from edge_agent.model import Box, Severity, Track
+from edge_agent.core.load_limits import Limits
+from edge_agent.core.model import Box, Severity, Track
 
 
 class Phase(StrEnum):
@@ -200,7 +200,7 @@ class OverrideHit:
 
 @dataclass(frozen=True, slots=True)
 class HeatHit:
-    """The box does less because it is hot, or more again; see ``device/thermal.py`` for the steps."""
+    """The box does less because it is hot, or more again; see ``control/thermal_ladder.py`` for the steps."""
 
     phase: Phase
     event_id: str
@@ -218,7 +218,7 @@ class HeatHit:
 @dataclass(frozen=True, slots=True)
 class UplinkHit:
     """Less is sent because the budget of the billing period runs short, or more again; steps:
-    ``mqtt/budget.py``."""
+    ``uplink/budget.py``."""
 
     phase: Phase
     event_id: str

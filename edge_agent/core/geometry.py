@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from edge_agent.languages import Sentences, both
+from edge_agent.core.languages import Sentences, both
 
 Point = tuple[float, float]
 """x, y in 0..1 of the picture, origin top left."""

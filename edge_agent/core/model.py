@@ -377,7 +377,7 @@ class CameraStatus:
     wake_ups: int = 0  # a keyframe differed, in idle gear
     kept_awake: str | None = None  # why the camera cannot rest, where something could be done about it
     main_trouble: str | None = None  # why its main stream is wanted for clips and is not there
-    view: tuple[str, ...] = ()  # what is wrong with what it sees, words of ``hits.ViewState``
+    view: tuple[str, ...] = ()  # what is wrong with what it sees, words of ``core.facts.ViewState``
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the centre has asked of single rules for a time: masked, armed or disarmed. It ends by itself.
 
-Like ``allowance.py`` one object that commands write and every camera's pipeline reads. What is asked for
+Like ``load_limits.py`` one object that commands write and every camera's pipeline reads. What is asked for
 lives through a restart. The time that is left is counted by the monotonic clock; over a reboot by a clock
 that is right, or by what was left.
 
@@ -21,9 +21,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.hits import AskedBy, OverrideHit, Phase
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.facts import AskedBy, OverrideHit, Phase
+from edge_agent.core.state_file import read_record, write_record
 
 What = Literal["mask", "arm", "disarm"]
 EndReason = Literal["over", "command", "replaced"]

@@ -1,1 +1,1 @@
-"""Stage 3: what is looked at, and what a model sees there."""
+"""Stage 3, detection: when the model runs on a frame, and what it finds there. The only home of LiteRT."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 DARK = 64
 """Grey level that three quarters of a dark picture stay below; streets with lamps have more."""

@@ -10,7 +10,7 @@ import math
 import threading
 from collections.abc import Iterable
 
-from edge_agent.allowance import Allowance, Limits
+from edge_agent.core.load_limits import Allowance, Limits
 
 
 class Budget:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from edge_agent.config import settings
+from edge_agent.config.model import settings
+from edge_agent.core.errors import DetectorError
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.errors import DetectorError
 
 SHIPPED = Path(str(files("edge_agent.detection") / "models" / "street.tflite"))
 """What ``detector.model: auto`` runs. A model that an operator installed runs where the configuration names

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.model import Detection
+from edge_agent.core.model import Detection
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 
 @dataclass(frozen=True, slots=True)

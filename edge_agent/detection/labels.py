@@ -7,9 +7,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import GROUP_OF_LABEL
 from edge_agent.detection.coco import COCO_80
-from edge_agent.errors import DetectorError
-from edge_agent.model import GROUP_OF_LABEL
 
 OWN_METADATA = "edge_agent_model.json"
 """What ``training/export.py`` appends to a model."""

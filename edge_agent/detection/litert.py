@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import GROUP_OF_LABEL, TWO_WHEELER, Box, Detection, names_of
+from edge_agent.detection.decoders.picodet import PicoDetDecoder
+from edge_agent.detection.decoders.ssd import SsdDecoder
+from edge_agent.detection.decoders.street import StreetDecoder
+from edge_agent.detection.decoders.tensors import Candidates, Decoder, Tensor, TensorInfo, describe
+from edge_agent.detection.decoders.yolox import YoloxDecoder
 from edge_agent.detection.detector import Fit, ModelInfo
 from edge_agent.detection.labels import read_labels
 from edge_agent.detection.mapped import forget_read_pages, mapped_name, own_copy
-from edge_agent.detection.picodet import PicoDetDecoder
-from edge_agent.detection.ssd import SsdDecoder
-from edge_agent.detection.street import StreetDecoder
-from edge_agent.detection.tensors import Candidates, Decoder, Tensor, TensorInfo, describe
-from edge_agent.detection.yolox import YoloxDecoder
-from edge_agent.errors import DetectorError
-from edge_agent.model import GROUP_OF_LABEL, TWO_WHEELER, Box, Detection, names_of
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 log = logging.getLogger(__name__)
 

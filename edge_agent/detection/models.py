@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.errors import DetectorError
-from edge_agent.printable import printable
-from edge_agent.secrets import masked
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.printable import printable
+from edge_agent.core.secrets import masked
 
 _CHUNK_BYTES = 64 * 1024
 

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge_agent.config.settings import Camera
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.model import GROUP_OF_LABEL, Detection, Frame
 from edge_agent.detection.shadow import Shadow
-from edge_agent.model import GROUP_OF_LABEL, Detection, Frame
 
 
 @dataclass(slots=True)

@@ -15,15 +15,15 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from edge_agent.config.settings import Camera
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.geometry import contains
+from edge_agent.core.model import GROUP_OF_LABEL, Detection, Frame
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.detector import Detector
-from edge_agent.geometry import contains
-from edge_agent.model import GROUP_OF_LABEL, Detection, Frame
 from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 log = logging.getLogger(__name__)
 

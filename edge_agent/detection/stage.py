@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edge_agent.config.settings import Camera
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.geometry import contains
+from edge_agent.core.model import FULL_PICTURE, NO_LOOKS, Detection, Frame, Looks, Motion, Scene, Track
 from edge_agent.detection.brighten import brightened
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.worker import Inference
-from edge_agent.geometry import contains
-from edge_agent.model import FULL_PICTURE, NO_LOOKS, Detection, Frame, Looks, Motion, Scene, Track
 
 _STANDING_S = 60.0
 """Between inferences while nothing moves: for what came to stand unseen, or shows in another light."""

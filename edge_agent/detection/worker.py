@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import Detection
+from edge_agent.core.worker import Loop
 from edge_agent.detection.detector import Detector
-from edge_agent.errors import DetectorError
-from edge_agent.loop import Loop
-from edge_agent.model import Detection
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 log = logging.getLogger(__name__)
 

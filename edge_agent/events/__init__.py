@@ -1,4 +1,4 @@
-"""From facts to events."""
+"""From facts to events: envelopes, identifiers, times and severities. Nothing is stored or sent here."""
 
 from edge_agent.events.envelope import LOST_CLIP, restamped, whose_clip
 from edge_agent.events.life_sign import LifeSign

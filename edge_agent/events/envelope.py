@@ -14,11 +14,11 @@ from typing import Literal
 import msgspec
 
 from edge_agent import wire
-from edge_agent.clock import Clock, rfc3339, wall_time_of
-from edge_agent.config.settings import Gateway
+from edge_agent.config.model.settings import Gateway
+from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
+from edge_agent.core.model import Severity
 from edge_agent.events.life_sign import Life
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Draft, Media, OpenEvent, Stamp
 
 ENCODER = msgspec.json.Encoder()
 SOURCE_PREFIX = "/tb/"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.clock import Clock
+from edge_agent.core.state_file import read_record, write_record
 
 EVERY_S = 30.0
 """One small write, while something is open only: events themselves cost the card more."""

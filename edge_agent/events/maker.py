@@ -10,12 +10,10 @@ from typing import Any, Literal
 import msgspec
 
 from edge_agent import wire
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Gateway
-from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
-from edge_agent.events.life_sign import Life
-from edge_agent.events.why import certificate_line, override_line
-from edge_agent.hits import (
+from edge_agent.config.model.settings import Gateway
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import Draft, Loss, Media, OpenEvent, Stamp
+from edge_agent.core.facts import (
     TAMPER,
     CertificateHit,
     CountsHit,
@@ -28,8 +26,10 @@ from edge_agent.hits import (
     UplinkHit,
     ViewHit,
 )
-from edge_agent.model import CameraState, Cause, Frame, Severity, Track
-from edge_agent.outbox_model import Draft, Loss, Media, OpenEvent, Stamp
+from edge_agent.core.model import CameraState, Cause, Frame, Severity, Track
+from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
+from edge_agent.events.life_sign import Life
+from edge_agent.events.why import certificate_line, override_line
 
 GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
 

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
+from edge_agent.core.delivery import Draft, Media, Stamp, Told
+from edge_agent.core.facts import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
+from edge_agent.core.model import FULL_PICTURE, Box, Frame, Outline, Severity, Track, Tracks
 from edge_agent.events.maker import EventMaker, object_event_id
-from edge_agent.hits import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
-from edge_agent.model import FULL_PICTURE, Box, Frame, Outline, Severity, Track, Tracks
-from edge_agent.outbox_model import Draft, Media, Stamp, Told
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
 

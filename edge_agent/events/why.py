@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.hits import CertificateHit, OverrideHit, Phase
+from edge_agent.core.facts import CertificateHit, OverrideHit, Phase
 
 _OVERRIDDEN = {
     "mask": "is muted: what it reports is an info and no alarm",

@@ -1,1 +1,3 @@
-"""Pictures that go with events."""
+"""Snapshots and media on the gateway: encoding, names, sealing, rotation and holds. Nothing is sent from
+here.
+"""

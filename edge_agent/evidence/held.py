@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from edge_agent.core.printable import printable
 from edge_agent.evidence.holds import Hold
 from edge_agent.evidence.store import MediaStore
-from edge_agent.printable import printable
 
 HEAD = ("EVENT", "SINCE", "BY", "BYTES", "WHY")
 

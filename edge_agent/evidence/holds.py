@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.errors import StorageError
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import StorageError
+from edge_agent.core.state_file import read_record, sync_folder, write_record
 from edge_agent.evidence.names import check_id, is_id
-from edge_agent.state_file import read_record, sync_folder, write_record
 
 
 class Hold(msgspec.Struct, frozen=True):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.config.settings import Polygon
-from edge_agent.errors import EdgeAgentError
-from edge_agent.model import Box, Picture
+from edge_agent.config.model.settings import Polygon
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.model import Box, Picture
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 AIM_BYTES = 50_000  # the first quality that stays under this is taken
 MAX_BYTES = 200_000

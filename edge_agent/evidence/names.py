@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from edge_agent.errors import StorageError
+from edge_agent.core.errors import StorageError
 
 PART = ".part"  # of a file that is being written
 _ID = re.compile(r"[a-z0-9-]{1,120}")

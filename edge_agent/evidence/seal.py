@@ -19,8 +19,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.outbox_model import SEALED_MAGIC as MAGIC
+from edge_agent.core.delivery import SEALED_MAGIC as MAGIC
+from edge_agent.core.errors import EdgeAgentError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

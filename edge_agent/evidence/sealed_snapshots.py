@@ -7,10 +7,10 @@ import hashlib
 import logging
 from typing import Protocol
 
+from edge_agent.core.delivery import Media, Plain
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Box, Frame, Track, Tracks
 from edge_agent.evidence.seal import SealError, seal
-from edge_agent.hits import Phase
-from edge_agent.model import Box, Frame, Track, Tracks
-from edge_agent.outbox_model import Media, Plain
 
 log = logging.getLogger(__name__)
 

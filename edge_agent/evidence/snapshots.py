@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.config.settings import Polygon
+from edge_agent.config.model.settings import Polygon
+from edge_agent.core.delivery import Media
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Box, Frame, Track, Tracks
 from edge_agent.evidence.jpeg import crop, encode
-from edge_agent.hits import Phase
-from edge_agent.model import Box, Frame, Track, Tracks
-from edge_agent.outbox_model import Media
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 CONTEXT = 2.0  # the picture shows this many times the box, so that one sees where the object is
 MIN_SIDE = 320  # pixels of the camera's picture

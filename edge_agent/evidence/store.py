@@ -16,14 +16,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Storage
-from edge_agent.errors import StorageError
+from edge_agent.config.model.settings import Storage
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import StorageError
+from edge_agent.core.model import Severity
+from edge_agent.core.state_file import sync_folder
 from edge_agent.evidence.holds import Hold, Holds
 from edge_agent.evidence.names import PART, MediaName, check_id
 from edge_agent.evidence.shelf import EARLIEST, Kept, kept, on_disk, read_shelf
-from edge_agent.model import Severity
-from edge_agent.state_file import sync_folder
 from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)

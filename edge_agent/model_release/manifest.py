@@ -8,7 +8,7 @@ import msgspec
 
 from edge_agent.commands.action import Refused
 from edge_agent.commands.signature import Operators
-from edge_agent.errors import EdgeAgentError
+from edge_agent.core.errors import EdgeAgentError
 
 MANIFEST = "manifest.json"
 SIGNED = "manifest.jws"

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
 from edge_agent.detection.monitor import SeenObjects
-from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE
 from edge_agent.model_release.record import ALL, Observed
 
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)

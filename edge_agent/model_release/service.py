@@ -13,20 +13,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339
+from edge_agent.cameras.shared_detector import SharedDetector
 from edge_agent.commands.action import Failed, Outcome, Refused
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.facts import AskedBy
+from edge_agent.core.state_file import read_record
 from edge_agent.detection.choose import Choice
 from edge_agent.detection.shadow import Shadow
-from edge_agent.errors import EdgeAgentError
 from edge_agent.events import Appender, EventMaker
-from edge_agent.hits import AskedBy
 from edge_agent.model_release import words
 from edge_agent.model_release.agreement import agreed, refusal, shares_of, summary
 from edge_agent.model_release.rates import Rates, broken
 from edge_agent.model_release.record import Probation, SentModel, Trial
 from edge_agent.model_release.store import ModelStore
-from edge_agent.shared_detector import SharedDetector
-from edge_agent.state_file import read_record
 from edge_agent.wire import ModelHealth, ShadowReport
 
 log = logging.getLogger(__name__)

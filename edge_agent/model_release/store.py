@@ -17,14 +17,14 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.clock import Clock, SystemClock, rfc3339
 from edge_agent.commands.action import Failed, Refused
-from edge_agent.commands.download import download
-from edge_agent.config.settings import Settings
+from edge_agent.commands.transfer.download import download
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import Clock, SystemClock, rfc3339
+from edge_agent.core.facts import AskedBy
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.detection.choose import SHIPPED, Choice, choose_detector
-from edge_agent.hits import AskedBy
 from edge_agent.model_release.record import ModelRecord, Reverted, SentModel
-from edge_agent.state_file import read_record, write_record
 from edge_agent.wire import ModelData
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edge_agent.clock import rfc3339
 from edge_agent.commands.action import Outcome
+from edge_agent.core.clock import rfc3339
 from edge_agent.model_release.agreement import counts_of, refusal, summary
 from edge_agent.model_release.record import ModelRecord, SentModel, Trial
 from edge_agent.wire import ModelHealth, ShadowReport

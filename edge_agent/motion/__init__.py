@@ -1,4 +1,6 @@
-"""What differs from the background: the gate of the detector and the feed of the tracker."""
+"""Stage 2, motion: what differs from the background. It opens the gate of the detector and supports the
+tracker. It names no object.
+"""
 
 from edge_agent.motion.detector import MotionDetector
 

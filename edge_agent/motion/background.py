@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 MEAN_S = 4.0  # time constant of the mean: follows dusk, clouds and a lens that warms up
 DEVIATION_S = 8.0  # of the deviation; longer than the pause between two keyframes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.geometry import Polygon
-from edge_agent.model import Box, Frame, Motion, Scene
+from edge_agent.core.geometry import Polygon
+from edge_agent.core.model import Box, Frame, Motion, Scene
 from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Background
 from edge_agent.motion.ghosts import is_ghost
 from edge_agent.motion.rain import RainFilter
@@ -19,7 +19,7 @@ from edge_agent.motion.scale import Downscaler, counted_area
 from edge_agent.motion.shadows import cut_shadows
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 SWITCH_SHARE = 0.4  # of the unmasked picture differs at once: another scene
 SWITCH_GAIN = 1.25  # from one frame to the next; exposure that follows dusk moves by less

@@ -10,7 +10,7 @@ import numpy as np
 from edge_agent.motion.regions import Patch
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 EDGE_RATIO = 1.5  # the background's edges along the outline over the picture's
 CLUTTER_RATIO = 1.2  # ... which is enough if half of the outline has

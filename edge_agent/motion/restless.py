@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.model import Box, MotionRegion
+from edge_agent.core.model import Box, MotionRegion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

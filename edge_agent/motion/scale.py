@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from edge_agent.geometry import Polygon
-    from edge_agent.model import Gray
+    from edge_agent.core.geometry import Polygon
+    from edge_agent.core.model import Gray
 
 PIXELS = 320 * 180
 """Cost is proportional to it; at 160 x 90 rain passes for motion and far motorbikes vanish."""

@@ -11,7 +11,7 @@ import numpy as np
 from edge_agent.motion.regions import Patch
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 FAINT = 0.72  # share of the background's brightness that a shadow leaves at least
 """Lower: darker shadows are cut off, and so are more legs in grey trousers."""

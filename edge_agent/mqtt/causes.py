@@ -12,8 +12,8 @@ import ssl
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_agent.config.settings import Broker
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker
+from edge_agent.core.errors import MqttError
 
 
 class TroubleKind(StrEnum):

@@ -1,15 +1,15 @@
-"""Cameras on the local network: finding them, and setting up what the agent needs of them.
+"""HTTP and ONVIF to one camera: the part that the agent and ``edge-agent cameras`` share.
 
-For the command line only; the running agent imports nothing of it. The home of ``onveef`` and ``httpx``,
-which the extra ``edge-agent[cameras]`` brings (docs/decisions).
+The home of ``onveef`` and ``httpx``, which the extra ``edge-agent[cameras]`` brings
+(docs/decisions/0015-onvif.md). The running agent uses it only in the process that reboots a camera.
 
-Everything that a camera or whoever pretends to be one sends is hostile here: answers are bounded in size and
-time, XML has no entities, and text is cleaned before it reaches a terminal or a file.
+Everything that a camera sends is hostile here: answers are bounded in size and time, XML has no entities,
+and text is cleaned before it reaches a terminal or a file.
 """
 
 from __future__ import annotations
 
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.errors import CameraSetupError
 
 
 def require_libraries() -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_agent.clock import Clock
-from edge_agent.errors import CameraSetupError
-from edge_agent.state_file import create_file, read_record, write_record
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.state_file import create_file, read_record, write_record
 
 log = logging.getLogger(__name__)
 

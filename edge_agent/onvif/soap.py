@@ -16,11 +16,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from onveef import envelopes, parsers
 
-from edge_agent.clock import Clock
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials, masked
 from edge_agent.onvif.text import clean
 from edge_agent.onvif.web import Answer, LoginRefused, Web
-from edge_agent.secrets import Credentials, masked
 
 DEVICE_PATH = "/onvif/device_service"
 _SOAP = "application/soap+xml; charset=utf-8"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from urllib.parse import unquote
 
-from edge_agent.languages import UNITS, Lang
+from edge_agent.core.languages import UNITS, Lang
 
 # Control, format (bidirectional overrides among them), surrogate, private use, unassigned, line and paragraph
 # separators: what moves a cursor, reorders a line or ends it.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger
-from edge_agent.secrets import Credentials
 
 MOST_BYTES = 1_000_000
 TIMEOUT_S = 5.0

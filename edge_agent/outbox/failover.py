@@ -10,15 +10,17 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_agent.clock import Clock
-from edge_agent.errors import OutboxError
-from edge_agent.outbox.database import PAGE_BYTES, StoreDamaged, StoreUnusable, translated
-from edge_agent.outbox.disk import FILE_NAME, DiskStore
-from edge_agent.outbox.epochs import new_epoch
-from edge_agent.outbox.last_stored import LastStored
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import OutboxError
+from edge_agent.outbox.bookkeeping.epochs import new_epoch
+from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.open_events import OpenEvents
-from edge_agent.outbox.salvage import (
+from edge_agent.outbox.send_queue import SendQueue
+from edge_agent.outbox.set_aside import set_aside
+from edge_agent.outbox.sqlite.database import PAGE_BYTES, StoreDamaged, StoreUnusable, translated
+from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
+from edge_agent.outbox.sqlite.last_stored import LastStored
+from edge_agent.outbox.sqlite.salvage import (
     Salvage,
     Salvaged,
     UnreadableFile,
@@ -26,11 +28,9 @@ from edge_agent.outbox.salvage import (
     put_in_place,
     saved_text,
 )
-from edge_agent.outbox.send_queue import SendQueue
-from edge_agent.outbox.set_aside import set_aside
+from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox.transaction import EncodeLoss
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from edge_agent.errors import OutboxError
+from edge_agent.core.errors import OutboxError
 
 log = logging.getLogger(__name__)
 

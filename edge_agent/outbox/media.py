@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_agent.state_file import sync_folder
+from edge_agent.core.state_file import sync_folder
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.outbox.chain import digest
-from edge_agent.outbox.order import (
+from edge_agent.core.delivery import NOTHING_BEFORE, Loss, Media, Stamp, StoredEvent
+from edge_agent.outbox.bookkeeping.chain import digest
+from edge_agent.outbox.bookkeeping.order import (
     LOSS_KIND,
     SHED_ORDER,
     Rank,
@@ -19,7 +20,6 @@ from edge_agent.outbox.order import (
     row_id,
 )
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
 

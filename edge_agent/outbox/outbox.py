@@ -15,20 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from edge_agent.clock import Clock
-from edge_agent.errors import OutboxError
-from edge_agent.model import Severity
-from edge_agent.outbox.database import translated
-from edge_agent.outbox.disk import FILE_NAME, DiskStore
-from edge_agent.outbox.failover import Failover
-from edge_agent.outbox.media import MediaFiles
-from edge_agent.outbox.open_events import OpenEvents
-from edge_agent.outbox.send_queue import Key, SendQueue
-from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox.transaction import EncodeLoss
-from edge_agent.outbox.writing import Writing
-from edge_agent.outbox_model import (
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import (
     Confirmation,
     Draft,
     EventFollower,
@@ -38,6 +26,18 @@ from edge_agent.outbox_model import (
     Stamp,
     StoredEvent,
 )
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.model import Severity
+from edge_agent.outbox.bookkeeping.open_events import OpenEvents
+from edge_agent.outbox.failover import Failover
+from edge_agent.outbox.media import MediaFiles
+from edge_agent.outbox.send_queue import Key, SendQueue
+from edge_agent.outbox.sqlite.database import translated
+from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
+from edge_agent.outbox.sqlite.transaction import EncodeLoss
+from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.writing import Writing
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_agent.outbox.database import translated
-from edge_agent.outbox.disk import FILE_NAME
+from edge_agent.outbox.sqlite.database import translated
+from edge_agent.outbox.sqlite.disk import FILE_NAME
 
 
 def waiting_payloads(state_dir: Path) -> list[bytes]:

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from edge_agent.outbox.backlog import Backlog
-from edge_agent.outbox.disk import DiskStore
+from edge_agent.core.delivery import Confirmation, Media, OutboxStats, StoredEvent
+from edge_agent.outbox.bookkeeping.backlog import Backlog
+from edge_agent.outbox.bookkeeping.order import Rank, n_of, row_id
 from edge_agent.outbox.media_backlog import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
-from edge_agent.outbox.order import Rank, n_of, row_id
+from edge_agent.outbox.sqlite.disk import DiskStore
+from edge_agent.outbox.sqlite.transaction import Owed
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox.transaction import Owed
-from edge_agent.outbox_model import Confirmation, Media, OutboxStats, StoredEvent
 
 MAX_OWED_IN_MEMORY = 10_000
 """Delivered events that could not be deleted: beyond this the backlog of a full disk waits."""

@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-from edge_agent.errors import OutboxError
+from edge_agent.core.errors import OutboxError
 
 log = logging.getLogger(__name__)
 

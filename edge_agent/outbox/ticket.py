@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from edge_agent.outbox_model import Draft, Stamp
+from edge_agent.core.delivery import Draft, Stamp
 
 
 class Place(Enum):

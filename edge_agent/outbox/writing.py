@@ -18,19 +18,19 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from edge_agent.clock import Clock
-from edge_agent.errors import OutboxError
-from edge_agent.outbox.database import StoreDamaged, StoreUnusable
-from edge_agent.outbox.disk import DiskStore
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import EventFollower, StoredEvent
+from edge_agent.core.errors import OutboxError
+from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.job import Job
 from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.open_events import OpenEvents
 from edge_agent.outbox.send_queue import SendQueue
+from edge_agent.outbox.sqlite.database import StoreDamaged, StoreUnusable
+from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.ticket import Place, Ticket
-from edge_agent.outbox_model import EventFollower, StoredEvent
 
 log = logging.getLogger(__name__)
 

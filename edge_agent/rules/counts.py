@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator
 
-from edge_agent.hits import CountsHit
-from edge_agent.model import Frame, Tracks
+from edge_agent.core.facts import CountsHit
+from edge_agent.core.model import Frame, Tracks
 
 REMEMBERED = 4096
 """Track ids already counted: more than any camera has live tracks, so each is counted once."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import hypot
 from typing import Literal
 
-from edge_agent.config.settings import CrossingMode, Line
-from edge_agent.model import Box
+from edge_agent.config.model.settings import CrossingMode, Line
+from edge_agent.core.model import Box
 
 Sense = Literal["a-to-b", "b-to-a"]
 

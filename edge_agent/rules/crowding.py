@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import reduce
 
-from edge_agent.config.settings import CrowdingRule
-from edge_agent.geometry import contains
-from edge_agent.hits import Crowd, Phase, RuleHit
-from edge_agent.model import Box, Frame, Track, Tracks, TrackState, names_of
+from edge_agent.config.model.settings import CrowdingRule
+from edge_agent.core.facts import Crowd, Phase, RuleHit
+from edge_agent.core.geometry import contains
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.telling import UPDATE_EVERY_S, Teller, Told
 

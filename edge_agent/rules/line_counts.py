@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.config.settings import LineRule
-from edge_agent.hits import LineCountsHit, RuleRef
+from edge_agent.config.model.settings import LineRule
+from edge_agent.core.facts import LineCountsHit, RuleRef
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.rules.crossing import Sense
-from edge_agent.state_file import read_record, write_record
 
 KEPT_DAYS = 8
 """Days whose numbers are remembered, those counted on last: a clock put forward and back finds them."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
-from edge_agent.config.settings import Direction, LineRule
-from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit
-from edge_agent.model import TWO_WHEELER, Box, Frame, Track, Tracks, names_of
+from edge_agent.config.model.settings import Direction, LineRule
+from edge_agent.core.facts import Crossing, LineCountsHit, Phase, RuleHit
+from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks, names_of
 from edge_agent.rules.crossing import Crossed, Gate, Way
 from edge_agent.rules.line_counts import LineCounts
 from edge_agent.rules.schedule import Arming

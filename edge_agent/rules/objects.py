@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from edge_agent.hits import ObjectHit, Phase
-from edge_agent.model import Frame, Track, Tracks, TrackState
+from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.core.model import Frame, Track, Tracks, TrackState
 from edge_agent.rules.succession import is_at_edge
 from edge_agent.rules.telling import UPDATE_EVERY_S
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta, tzinfo
 
-from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
-from edge_agent.overrides import Override
+from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
+from edge_agent.core.overrides import Override
 
 CLOCK_IS_SET = 2020
 """A clock before this year has not been set since the power came: it says nothing about the time of day."""

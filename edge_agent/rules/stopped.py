@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from math import exp, hypot
 
-from edge_agent.config.settings import StoppedRule
-from edge_agent.geometry import contains
-from edge_agent.hits import Phase, RuleHit, Standstill
-from edge_agent.model import Box, Frame, Track, Tracks, TrackState, names_of
+from edge_agent.config.model.settings import StoppedRule
+from edge_agent.core.facts import Phase, RuleHit, Standstill
+from edge_agent.core.geometry import contains
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.telling import Teller, Told
 from edge_agent.rules.way import Way, apart, offset

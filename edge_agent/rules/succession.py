@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot
 
-from edge_agent.model import Box
+from edge_agent.core.model import Box
 
 STEP, SPEED, FARTHEST = 0.5, 0.85, 1.5
 """How far off it may appear, in own sizes: at once, more with every second, and at most. A walker makes 0.85

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.config.settings import Rule
-from edge_agent.hits import RuleRef
+from edge_agent.config.model.settings import Rule
+from edge_agent.core.facts import RuleRef
 
 UPDATE_EVERY_S = 60.0
 

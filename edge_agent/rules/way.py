@@ -6,7 +6,7 @@ from collections import deque
 from math import hypot
 from statistics import median
 
-from edge_agent.model import Box
+from edge_agent.core.model import Box
 
 STEPS = 5  # more: longer jumps are ignored, and what is seen shortly has not moved yet
 LEAST = 3

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from math import acos, degrees, hypot
 
-from edge_agent.config.settings import WrongWayRule
-from edge_agent.geometry import contains
-from edge_agent.hits import AgainstArrow, Phase, RuleHit
-from edge_agent.model import Frame, Track, Tracks, TrackState, names_of
+from edge_agent.config.model.settings import WrongWayRule
+from edge_agent.core.facts import AgainstArrow, Phase, RuleHit
+from edge_agent.core.geometry import contains
+from edge_agent.core.model import Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.telling import Teller, Told
 from edge_agent.rules.way import Way

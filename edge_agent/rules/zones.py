@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from edge_agent.config.settings import ZoneRule
-from edge_agent.geometry import contains
-from edge_agent.hits import Phase, RuleHit, Stay
-from edge_agent.model import Box, Frame, Track, Tracks, TrackState, names_of
+from edge_agent.config.model.settings import ZoneRule
+from edge_agent.core.facts import Phase, RuleHit, Stay
+from edge_agent.core.geometry import contains
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, names_of
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.succession import Arrived, Vanished, distance_between, is_at_edge
 from edge_agent.rules.telling import Teller, Told

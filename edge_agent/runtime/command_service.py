@@ -1,6 +1,6 @@
 """What the agent is asked, by the centre and on the box: which commands there are, and what they may touch.
 
-A new command: its arguments in ``wire/commands.py``, its action in ``commands/`` or here, a line in
+A new command: its arguments in ``wire/messages/commands.py``, its action in ``commands/`` or here, a line in
 ``_actions``, an example in ``tests/commands/``.
 """
 
@@ -18,52 +18,52 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.cameras import Cameras
-from edge_agent.capture.versions import library_versions
-from edge_agent.clock import Clock, read_boot_id
+from edge_agent.cameras.running import Cameras
+from edge_agent.capture.decode.versions import library_versions
 from edge_agent.collection.collector import Collector
-from edge_agent.collection.command import Collect
-from edge_agent.command_room.camera_reboot import camera_reboot_action
-from edge_agent.command_room.config_push import ConfigPush, SitePort
-from edge_agent.command_room.diagnostics import HealthHistory, bundle, configuration_text, listing
-from edge_agent.command_room.media_room import MediaRoom
-from edge_agent.command_room.orders import Orders
-from edge_agent.command_room.relearning import Relearning
-from edge_agent.command_room.self_test import SelfTests
 from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
 from edge_agent.commands.desk import Desk
-from edge_agent.commands.files import Clip, Diagnostics, EvidenceHold, Snapshot
+from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
+from edge_agent.commands.handlers.collect import Collect
+from edge_agent.commands.handlers.config_push import ConfigPush, SitePort
+from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, listing
+from edge_agent.commands.handlers.files import Clip, Diagnostics, EvidenceHold, Snapshot
+from edge_agent.commands.handlers.media_room import MediaRoom
+from edge_agent.commands.handlers.model import ModelCommand
+from edge_agent.commands.handlers.reboot import Reboot
+from edge_agent.commands.handlers.relearning import Relearning
+from edge_agent.commands.handlers.rules import rule_actions
+from edge_agent.commands.handlers.self_test import SelfTests
+from edge_agent.commands.handlers.storm import FILE as STORM_FILE
+from edge_agent.commands.handlers.storm import StormMode
+from edge_agent.commands.handlers.update import Updates
 from edge_agent.commands.journal import Journal
 from edge_agent.commands.plain import PlainAction
-from edge_agent.commands.reboot import Reboot
 from edge_agent.commands.reception import Arrival
 from edge_agent.commands.replies import Replies
-from edge_agent.commands.rules import rule_actions
 from edge_agent.commands.signature import Operators
 from edge_agent.commands.signing import with_signatures
-from edge_agent.commands.storm import FILE as STORM_FILE
-from edge_agent.commands.storm import StormMode
-from edge_agent.commands.update import Updates
-from edge_agent.commands.upload import Uploader
+from edge_agent.commands.transfer.upload import Uploader
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.config.settings import Settings
-from edge_agent.device.control import EXIT_DONE, Answer, ControlServer, Reload
-from edge_agent.device.local_server import LocalServer
-from edge_agent.device.local_socket import CONTROL_SOCKET, places_to_listen
-from edge_agent.device.root_requests import RootRequest
-from edge_agent.device.status import StatusDocument, StatusServer
-from edge_agent.device.supervisor import Supervisor
-from edge_agent.errors import EdgeAgentError
+from edge_agent.core.clock import Clock, read_boot_id
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.facts import AskedBy, OverrideHit
+from edge_agent.core.overrides import Overrides
 from edge_agent.events import EventMaker
-from edge_agent.evidence_room import EvidenceRoom
-from edge_agent.hits import AskedBy, OverrideHit
-from edge_agent.model_release.command import ModelCommand
+from edge_agent.host.local_api.control import EXIT_DONE, Answer, ControlServer, Reload
+from edge_agent.host.local_api.local_server import LocalServer
+from edge_agent.host.local_api.local_socket import CONTROL_SOCKET, places_to_listen
+from edge_agent.host.local_api.status import StatusServer
+from edge_agent.host.local_api.status_document import StatusDocument
+from edge_agent.host.system.root_requests import RootRequest
+from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.model_release.service import ModelService
-from edge_agent.mqtt.self_test import SelfTest
-from edge_agent.mqtt.topics import DownKind, DownMessage
-from edge_agent.mqtt.usage import TrafficClass, Usage
-from edge_agent.overrides import Overrides
-from edge_agent.reload import Reloads
+from edge_agent.mqtt.publisher.self_test import SelfTest
+from edge_agent.runtime.event_store import EvidenceRoom
+from edge_agent.runtime.local_control import Orders
+from edge_agent.runtime.reload import Reloads
+from edge_agent.uplink.usage import TrafficClass, Usage
 from edge_agent.wire import (
     ARGUMENTS,
     CameraArguments,
@@ -73,6 +73,7 @@ from edge_agent.wire import (
     StormHealth,
     UplinkHealth,
 )
+from edge_agent.wire.topics import DownKind, DownMessage
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Settings
-from edge_agent.errors import StorageError
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Draft, OpenEvent
+from edge_agent.core.errors import StorageError
 from edge_agent.events import LOST_CLIP, EventMaker, LifeSign, restamped, whose_clip
-from edge_agent.evidence.chain import EvidenceChain
-from edge_agent.evidence.clips import KEPT, films
-from edge_agent.evidence.recorder import Recorder
+from edge_agent.evidence.chain.chain import EvidenceChain
+from edge_agent.evidence.clips.clips import KEPT, films
+from edge_agent.evidence.clips.recorder import Recorder
 from edge_agent.evidence.store import MediaStore
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Draft, OpenEvent
 from edge_agent.wire import EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)

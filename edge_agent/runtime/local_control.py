@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.command_room.relearning import Relearning
-from edge_agent.command_room.self_test import SelfTests
-from edge_agent.config.settings import Settings
-from edge_agent.device.control import (
+from edge_agent.commands.handlers.relearning import Relearning
+from edge_agent.commands.handlers.self_test import SelfTests
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.facts import AskedBy
+from edge_agent.host.local_api.control import (
     EXIT_DONE,
     EXIT_FAILED,
     Answer,
@@ -18,9 +20,7 @@ from edge_agent.device.control import (
     Request,
     SelfTestRequest,
 )
-from edge_agent.errors import OutboxError
-from edge_agent.hits import AskedBy
-from edge_agent.reload import Reloads
+from edge_agent.runtime.reload import Reloads
 
 log = logging.getLogger(__name__)
 

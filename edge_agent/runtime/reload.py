@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edge_agent.cameras import Extent, extent
-from edge_agent.clock import Clock
+from edge_agent.cameras.running import Extent, extent
 from edge_agent.config.changes import Changes, changed
-from edge_agent.config.settings import Settings
-from edge_agent.device.control import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, Answer
-from edge_agent.device.degraded import since_text
-from edge_agent.errors import ConfigError
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import ConfigError
+from edge_agent.host.health.degraded import since_text
+from edge_agent.host.local_api.control import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, Answer
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,7 @@
-"""Camera truth: what has happened to the camera itself, judged by what it shows."""
+"""Watches the camera itself: covered, turned, blurred, dark or frozen. Judges pictures only; it knows no
+connection.
+"""
 
-from edge_agent.view.stage import CameraView
+from edge_agent.tamper.stage import CameraView
 
 __all__ = ["CameraView"]

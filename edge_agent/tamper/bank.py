@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge_agent.view.baseline import FIRST_LOOKS, Baseline
-from edge_agent.view.sketch import Sketcher
+from edge_agent.tamper.baseline import FIRST_LOOKS, Baseline
+from edge_agent.tamper.features.sketch import Sketcher
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 NIGHT_BELOW, DAY_ABOVE = 55.0, 75.0  # mean luma; in between the light keeps its name
 

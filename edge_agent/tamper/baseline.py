@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import Sketch, Sketcher
+from edge_agent.tamper.features.sketch import Sketch, Sketcher
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
-    from edge_agent.view.likeness import Likeness
-    from edge_agent.view.sketch import Plane
+    from edge_agent.core.model import Gray
+    from edge_agent.tamper.features.likeness import Likeness
+    from edge_agent.tamper.features.sketch import Plane
 
 FIRST_LOOKS = 9  # their median is the first baseline: what passes through is in no pixel most of the time
 SLOWEST_S = 600.0  # a baseline follows the season, the sun and what is parked with this time constant

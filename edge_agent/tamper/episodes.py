@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from edge_agent.hits import ViewState
+from edge_agent.core.facts import ViewState
 
 FEWEST_LOOKS = 3
 HOLD_S, HOLD_BEHIND_S = 4.5, 8.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.view.verdict import Evidence
+from edge_agent.tamper.verdict import Evidence
 
 
 def figures_of(e: Evidence) -> dict[str, float]:

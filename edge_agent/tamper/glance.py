@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.likeness import FEWEST
-from edge_agent.view.sketch import count, means, share
+from edge_agent.tamper.features.likeness import FEWEST
+from edge_agent.tamper.features.sketch import count, means, share
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
-    from edge_agent.view.sketch import Chosen, Tiles
+    from edge_agent.core.model import Gray
+    from edge_agent.tamper.features.sketch import Chosen, Tiles
 
 EVERY_S = 9.5
 """A full look is due after it in any case: fog and rain come slower than a glance sees."""

@@ -8,27 +8,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.geometry import Polygon
-from edge_agent.hits import TAMPER, ViewState
-from edge_agent.model import Frame
-from edge_agent.view.bank import Bank, Light, light_of
-from edge_agent.view.baseline import Baseline
-from edge_agent.view.calm import Calm
-from edge_agent.view.colour import ColourWatch
-from edge_agent.view.drops import Drops
-from edge_agent.view.figures import figures_of
-from edge_agent.view.glance import Glance
-from edge_agent.view.light import Jump, LightWatch
-from edge_agent.view.likeness import Likeness, compare, edges_kept, structured_tiles
-from edge_agent.view.onset import Onset
-from edge_agent.view.sketch import Sketch, Sketcher
-from edge_agent.view.stillness import Stillness
-from edge_agent.view.store import ViewStore
-from edge_agent.view.turn import Turn
-from edge_agent.view.verdict import GOOD, LOST, Evidence, judge
+from edge_agent.core.facts import TAMPER, ViewState
+from edge_agent.core.geometry import Polygon
+from edge_agent.core.model import Frame
+from edge_agent.tamper.bank import Bank, Light, light_of
+from edge_agent.tamper.baseline import Baseline
+from edge_agent.tamper.features.calm import Calm
+from edge_agent.tamper.features.colour import ColourWatch
+from edge_agent.tamper.features.drops import Drops
+from edge_agent.tamper.features.light import Jump, LightWatch
+from edge_agent.tamper.features.likeness import Likeness, compare, edges_kept, structured_tiles
+from edge_agent.tamper.features.sketch import Sketch, Sketcher
+from edge_agent.tamper.features.stillness import Stillness
+from edge_agent.tamper.figures import figures_of
+from edge_agent.tamper.glance import Glance
+from edge_agent.tamper.onset import Onset
+from edge_agent.tamper.store import ViewStore
+from edge_agent.tamper.turn import Turn
+from edge_agent.tamper.verdict import GOOD, LOST, Evidence, judge
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 log = logging.getLogger(__name__)
 

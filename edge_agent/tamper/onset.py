@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from edge_agent.view.verdict import GOOD
+from edge_agent.tamper.verdict import GOOD
 
 if TYPE_CHECKING:
-    from edge_agent.view.sketch import Sketch
+    from edge_agent.tamper.features.sketch import Sketch
 
 LATELY_LOOKS = 2
 STEP = 0.1  # of the usual structure; a view that loses so much more is still going

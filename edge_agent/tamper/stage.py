@@ -8,11 +8,11 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from edge_agent.geometry import Polygon
-from edge_agent.hits import TAMPER, Phase, ViewHit, ViewState
-from edge_agent.model import Frame, Looks, Motion, Severity
-from edge_agent.view.episodes import Episode, Episodes, states_of
-from edge_agent.view.observer import Observer
+from edge_agent.core.facts import TAMPER, Phase, ViewHit, ViewState
+from edge_agent.core.geometry import Polygon
+from edge_agent.core.model import Frame, Looks, Motion, Severity
+from edge_agent.tamper.episodes import Episode, Episodes, states_of
+from edge_agent.tamper.observer import Observer
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge_agent.state_file import read_record, write_record
-from edge_agent.view.bank import Bank, Light
-from edge_agent.view.baseline import Baseline
-from edge_agent.view.sketch import COLUMNS, ROWS
-from edge_agent.view.stillness import Stillness
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.tamper.bank import Bank, Light
+from edge_agent.tamper.baseline import Baseline
+from edge_agent.tamper.features.sketch import COLUMNS, ROWS
+from edge_agent.tamper.features.stillness import Stillness
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from edge_agent.view.shift import Shift, find_shift
+from edge_agent.tamper.features.shift import Shift, find_shift
 
 if TYPE_CHECKING:
-    from edge_agent.view.sketch import Sketch
+    from edge_agent.tamper.features.sketch import Sketch
 
 SURE_LOOKS, SEARCH_EVERY = 5, 15
 """A shift that was the same so often is searched for with every 15th look only: it costs 2 ms."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from edge_agent.hits import ViewState
-from edge_agent.view.calm import Instead
-from edge_agent.view.likeness import BLACK, FEWEST, Likeness
-from edge_agent.view.shift import Shift
-from edge_agent.view.sketch import Sketch
+from edge_agent.core.facts import ViewState
+from edge_agent.tamper.features.calm import Instead
+from edge_agent.tamper.features.likeness import BLACK, FEWEST, Likeness
+from edge_agent.tamper.features.shift import Shift
+from edge_agent.tamper.features.sketch import Sketch
 
 LOST = 0.4  # of the usual structure; a view that keeps less is another one, or none
 GOOD = 0.7  # of the usual structure; a view that keeps more is the usual one

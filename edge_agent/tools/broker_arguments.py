@@ -8,12 +8,12 @@ import math
 import re
 from pathlib import Path
 
-from edge_agent.config.addresses import BrokerAddress
+from edge_agent.config.fields.spec import Refused
+from edge_agent.config.model.addresses import BrokerAddress
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.config.sections.mqtt import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.config.spec import Refused
-from edge_agent.errors import UsageError
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.core.errors import UsageError
+from edge_agent.core.secrets import Credentials, Secret
 
 LONGEST_S = 31 * 86_400.0
 BROKER_HELP = "mqtts://host:8883, or mqtt://host in a lab"

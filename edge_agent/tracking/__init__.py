@@ -1,0 +1,3 @@
+"""Stage 4, tracking: follows objects over frames and votes on their labels. Pure: no clock, no thread, no
+I/O.
+"""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.model import Box
+from edge_agent.core.model import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
     Floats = NDArray[np.float32]
 

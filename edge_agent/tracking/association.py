@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import hypot, inf
 
-from edge_agent.model import PERSON, TWO_WHEELER, Box
+from edge_agent.core.model import PERSON, TWO_WHEELER, Box
 
 FORBIDDEN = inf
 """Cost of a pair that must not be made."""

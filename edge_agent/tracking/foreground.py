@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edge_agent.model import Box, Motion, MotionRegion, Scene
+from edge_agent.core.model import Box, Motion, MotionRegion, Scene
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 SUPPORT_SHARE = 0.12
 """Foreground share of a box that supports it: a rider seen from behind fills about half of the box, and a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.core.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE
 from edge_agent.tracking.sightings import Sighting
 
 GROUPS = (TWO_WHEELER, PERSON, VEHICLE)

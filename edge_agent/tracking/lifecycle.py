@@ -5,7 +5,7 @@ The numbers come from the clips named in docs/design/tracking.md; each says whic
 
 from __future__ import annotations
 
-from edge_agent.model import PERSON, VEHICLE, Box, TrackState
+from edge_agent.core.model import PERSON, VEHICLE, Box, TrackState
 from edge_agent.tracking.tracked_object import TrackedObject
 
 # Confirmation. Larger numbers: fewer false tracks, later events.

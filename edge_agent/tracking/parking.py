@@ -9,7 +9,7 @@ from edge_agent.tracking.appearance import Patch
 from edge_agent.tracking.tracked_object import TrackedObject
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 COVERING = 0.1  # of the parked box, by another object's box
 REFRESH_S = 10.0  # the light changes slower than this

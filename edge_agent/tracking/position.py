@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from edge_agent.model import Box
+from edge_agent.core.model import Box
 
 MEASURED = 0.08**2
 """Variance of a detection's centre, own sizes squared: models' boxes jitter by about 8 %. Larger: smoother

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Detection
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
 MOST_DETECTIONS = 100
 """Of one frame: a junction full of riders has 50. A model that has gone mad must not hold up the camera."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.model import PERSON, TWO_WHEELER, Box, Track, TrackState
+from edge_agent.core.model import PERSON, TWO_WHEELER, Box, Track, TrackState
 from edge_agent.tracking.appearance import Patch
 from edge_agent.tracking.association import distance, size_ratio
 from edge_agent.tracking.group_vote import GroupVote

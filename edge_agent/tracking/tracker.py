@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from edge_agent.model import PERSON, Box, Detection, Frame, Looks, Motion, Track, Tracks, TrackState
+from edge_agent.core.model import PERSON, Box, Detection, Frame, Looks, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle, parking
 from edge_agent.tracking.association import FORBIDDEN, affinity, assign, pair_cost
 from edge_agent.tracking.foreground import Foreground

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from edge_agent.mqtt.billing import DAY_S, PeriodUse
+from edge_agent.uplink.billing import DAY_S, PeriodUse
 
 BELOW = (0.5, 0.25, 0.1)
 """Steps 1 to 3 begin below so much of the even share. A site that always uses 10 % too much gets to step 1

@@ -7,9 +7,9 @@ outbox.
 
 from __future__ import annotations
 
-from edge_agent.clock import Clock
-from edge_agent.model import Severity
-from edge_agent.outbox_model import StoredEvent
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import StoredEvent
+from edge_agent.core.model import Severity
 
 MEDIA_STEP, INFO_STEP = 1, 2
 """Steps of ``budget.py`` from which on pictures and infos are held."""

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge_agent import wire
-from edge_agent.clock import Clock
-from edge_agent.mqtt.billing import Counted, Period, PeriodUse, follow, use_of
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.clock import Clock
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.uplink.billing import Counted, Period, PeriodUse, follow, use_of
 
 SAVE_EVERY_S = 300.0
 """A few hundred bytes each time: SD cards wear. A power cut loses at most this much of the count."""

@@ -1,12 +1,10 @@
-"""Every message that leaves the box, as types. JSON Schemas are generated from these.
-
-``docs/reference/schemas/`` and ``edge-agent schema`` print what is here, so the types *are* the
-contract: names are the wire's names, units are in the names, unknown is null. What has a default here may
-be left out of a heartbeat while it has it.
+"""Every message that leaves the gateway, as types. JSON Schemas and the AsyncAPI document are generated from
+them. The types are the contract: names are the wire's names, units are in the names, unknown is null. A
+field that has a default may be left out of a heartbeat while it has that value. No code that sends or
+receives is here.
 """
 
-from edge_agent.wire.ack import Ack
-from edge_agent.wire.base import (
+from edge_agent.wire.data.base import (
     SCHEMA_BASE,
     TYPE_PREFIX,
     Arguments,
@@ -20,7 +18,7 @@ from edge_agent.wire.base import (
     Unit,
     WireBox,
 )
-from edge_agent.wire.box import (
+from edge_agent.wire.data.box import (
     CertificateData,
     ClockCorrectionData,
     HealingData,
@@ -33,10 +31,37 @@ from edge_agent.wire.box import (
     UpdateData,
     UplinkData,
 )
-from edge_agent.wire.cameras import CameraStateData, CameraViewData
-from edge_agent.wire.central import CentralAlert
-from edge_agent.wire.collection import CollectArguments, CollectionData, CollectionHealth
-from edge_agent.wire.commands import (
+from edge_agent.wire.data.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.data.collection import CollectArguments, CollectionData, CollectionHealth
+from edge_agent.wire.data.counts import CountsData, LineCountsData
+from edge_agent.wire.data.evidence import ChainHeadData, ClipRef, EvidenceData, FileRef
+from edge_agent.wire.data.models import (
+    ModelArguments,
+    ModelData,
+    ModelHealth,
+    ShadowCamera,
+    ShadowGroup,
+    ShadowReport,
+)
+from edge_agent.wire.data.objects import (
+    CrowdingData,
+    FrameSize,
+    LineCrossingData,
+    LoiteringData,
+    ModelRef,
+    ObjectData,
+    RuleData,
+    SnapshotRef,
+    StoppedVehicleData,
+    TrackRuleData,
+    WrongWayData,
+    ZoneData,
+    ZoneIntrusionData,
+)
+from edge_agent.wire.data.overrides import RuleOverrideData
+from edge_agent.wire.messages.ack import Ack
+from edge_agent.wire.messages.central import CentralAlert
+from edge_agent.wire.messages.commands import (
     ARGUMENTS,
     CameraArguments,
     CameraRebootArguments,
@@ -49,12 +74,10 @@ from edge_agent.wire.commands import (
     UpdateArguments,
     UpdatePieceArguments,
 )
-from edge_agent.wire.configuration import ConfigHealth, SetConfigArguments
-from edge_agent.wire.counts import CountsData, LineCountsData
-from edge_agent.wire.doctor import Doctor, DoctorCamera, DoctorLine
-from edge_agent.wire.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
-from edge_agent.wire.evidence import ChainHeadData, ClipRef, EvidenceData, FileRef
-from edge_agent.wire.files import (
+from edge_agent.wire.messages.configuration import ConfigHealth, SetConfigArguments
+from edge_agent.wire.messages.doctor import Doctor, DoctorCamera, DoctorLine
+from edge_agent.wire.messages.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
+from edge_agent.wire.messages.files import (
     ClipArguments,
     DiagnosticsArguments,
     HoldArguments,
@@ -63,7 +86,7 @@ from edge_agent.wire.files import (
     StormArguments,
     StormHealth,
 )
-from edge_agent.wire.health import (
+from edge_agent.wire.messages.health import (
     BoxHealth,
     BytesByClass,
     CameraHealth,
@@ -81,31 +104,7 @@ from edge_agent.wire.health import (
     UpdateHealth,
     UplinkHealth,
 )
-from edge_agent.wire.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
-from edge_agent.wire.models import (
-    ModelArguments,
-    ModelData,
-    ModelHealth,
-    ShadowCamera,
-    ShadowGroup,
-    ShadowReport,
-)
-from edge_agent.wire.objects import (
-    CrowdingData,
-    FrameSize,
-    LineCrossingData,
-    LoiteringData,
-    ModelRef,
-    ObjectData,
-    RuleData,
-    SnapshotRef,
-    StoppedVehicleData,
-    TrackRuleData,
-    WrongWayData,
-    ZoneData,
-    ZoneIntrusionData,
-)
-from edge_agent.wire.overrides import RuleOverrideData
+from edge_agent.wire.messages.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
 
 __all__ = [
     "ARGUMENTS",
@@ -186,7 +185,6 @@ __all__ = [
     "RuleOverrideData",
     "SelfTestData",
     "SentFile",
-    "SetConfigArgs",
     "SetConfigArguments",
     "Sha256",
     "ShadowCamera",

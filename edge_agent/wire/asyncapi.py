@@ -1,8 +1,8 @@
 """The whole interface as one AsyncAPI 3 document, made from ``wire/`` like the JSON Schemas.
 
-``python -m edge_agent.asyncapi`` in the repository renews ``docs/reference/asyncapi.json``; a test keeps it
-current, and ``make check-contract`` has AsyncAPI's own parser read it. Its examples are messages of real
-runs, ``docs/reference/examples/<message>.json``; ``make examples`` collects them anew.
+``python -m edge_agent.wire.asyncapi`` in the repository renews ``docs/reference/asyncapi.json``; a test
+keeps it current, and ``make check-contract`` has AsyncAPI's own parser read it. Its examples are messages
+of real runs, ``docs/reference/examples/<message>.json``; ``make examples`` collects them anew.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from edge_agent import __version__, wire
-from edge_agent.schema import message_types, simplify
+from edge_agent.wire.json_schema import message_types, simplify
 
-DOCS = Path(__file__).parents[1] / "docs" / "reference"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 ROOT = "tb/v1"
 REFERENCES = "#/components/schemas/{name}"
 JSON = "application/json"
@@ -209,5 +209,5 @@ def text(docs: Path = DOCS) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        sys.exit("usage: python -m edge_agent.asyncapi")
+        sys.exit("usage: python -m edge_agent.wire.asyncapi")
     (DOCS / "asyncapi.json").write_text(text(), encoding="utf-8")

@@ -1,6 +1,6 @@
 """JSON Schema 2020-12 of every message, made from ``wire/``.
 
-``python -m edge_agent.schema --write`` renews the files that ship in the package; a test keeps
+``python -m edge_agent.wire.json_schema --write`` renews the files that ship in the package; a test keeps
 them current. ``object.json`` is the ``data`` of an event, ``event-object.json`` the whole event.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from edge_agent import wire
-from edge_agent.wire.base import END
+from edge_agent.wire.data.base import END
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).with_name("schemas")
@@ -112,5 +112,5 @@ def write_schemas(folder: Path = FOLDER) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
-        sys.exit("usage: python -m edge_agent.schema --write")
+        sys.exit("usage: python -m edge_agent.wire.json_schema --write")
     write_schemas()

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_agent.central.health import CameraHealth, Health
-from edge_agent.device.firmware import is_older
-from edge_agent.hits import TAMPER
+from edge_agent.core.facts import TAMPER
+from edge_agent.host.board.firmware import is_older
+from edge_agent.wire.received.health import CameraHealth, Health
 
 LONGEST_TEXT = 200
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.central.alerts.measures import Measure, Reading
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
+from edge_central.alert_rules.measures import Measure, Reading
 
 
 @dataclass(frozen=True, slots=True)

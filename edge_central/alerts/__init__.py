@@ -1,6 +1,6 @@
-"""What somebody at the centre should look at: rules over heartbeats and presence, and who is told.
+"""What an operator should look at: rules over heartbeats and presence, and where alerts are sent.
 
-    measures -> rules -> book -> desk -> table, MQTT, webhook
+    alert_rules -> book -> desk -> table, MQTT, webhook
 
 docs/design/central.md#alerts has the reasons, docs/guide/alerts.md the use.
 """

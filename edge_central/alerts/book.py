@@ -14,17 +14,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from edge_agent.central.alerts import measures
-from edge_agent.central.alerts.measures import OF_BOX, OF_CAMERA, Measure, Reading
-from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.central.alerts.rules import AlertRule, AlertSettings
-from edge_agent.central.alerts.subject import Episode, Subject
-from edge_agent.central.bounds import MOST_ITEMS
-from edge_agent.central.health import Health
-from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
-from edge_agent.central.trusted_time.clock import Correction
-from edge_agent.device.firmware import is_older
+from edge_agent.host.board.firmware import is_older
 from edge_agent.wire import RuleOverrideData
+from edge_agent.wire.received.bounds import MOST_ITEMS
+from edge_agent.wire.received.health import Health
+from edge_central.alert_rules import measures
+from edge_central.alert_rules.measures import OF_BOX, OF_CAMERA, Measure, Reading
+from edge_central.alert_rules.rules import AlertRule, AlertSettings
+from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.alerts.subject import Episode, Subject
+from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
+from edge_central.trusted_time.clock import Correction
 
 SETTLED_S = 90.0
 """After our own connect nobody's absence means anything for so long."""

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.central.alerts.measures import NUMBERS, OF_CAMERA, OF_CENTRE, OVERRIDES, Measure
-from edge_agent.central.alerts.rules import AlertRule
-from edge_agent.clock import SystemClock
-from edge_agent.config import tree
-from edge_agent.config.files import Files
-from edge_agent.config.kinds import Choice, Flag, Number, Text, identifier
-from edge_agent.config.many import ListOf
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.kinds import Choice, Flag, Number, Text, identifier
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import INVALID, Field, Reading, Section, Values
+from edge_agent.config.fields.words import did_you_mean, shown
 from edge_agent.config.merge import id_of, merged_by_id
-from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
-from edge_agent.config.words import did_you_mean, shown
-from edge_agent.errors import ConfigError
-from edge_agent.model import Severity
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.model import Severity
+from edge_central.alert_rules.measures import NUMBERS, OF_CAMERA, OF_CENTRE, OVERRIDES, Measure
+from edge_central.alert_rules.rules import AlertRule
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
 MOST_RULES = 200
@@ -223,7 +223,7 @@ def reference() -> Iterator[str]:
         yield f"| `{measure}` | {of} | {'number' if measure in NUMBERS else 'so or not'} | {ABOUT[measure]} |"
     yield ""
     yield "## Rules that ship\n"
-    yield "`edge_agent/central/alerts/defaults.yaml`. Seconds.\n"
+    yield "`edge_central/alerts/defaults.yaml`. Seconds.\n"
     yield "| id | measure | bound | clear | for_s | clear_s | severity |"
     yield "|---|---|---|---|---|---|---|"
     for rule in default_rules():

@@ -11,25 +11,25 @@ import msgspec
 from sqlalchemy import Connection
 
 from edge_agent import wire
-from edge_agent.central.alerts import documents, rows
-from edge_agent.central.alerts.book import Book
-from edge_agent.central.alerts.measures import Measure
-from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.central.alerts.rows import CONFLICT_MS, Conflict, Kept
-from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.central.health import read_health
-from edge_agent.central.intake import Stored
-from edge_agent.central.known import Known
-from edge_agent.central.messages import Event, Heartbeat
-from edge_agent.central.presence import Report
-from edge_agent.central.report import PATIENCE_MS
-from edge_agent.central.streams import Why
-from edge_agent.central.trusted_time.clock import Correction
-from edge_agent.clock import Clock
-from edge_agent.hits import TAMPER
-from edge_agent.model import Severity
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.core.clock import Clock
+from edge_agent.core.facts import TAMPER
+from edge_agent.core.model import Severity
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.received.health import read_health
+from edge_agent.wire.received.messages import Event, Heartbeat
+from edge_central.alert_rules.measures import Measure
+from edge_central.alert_rules.rules import AlertSettings
+from edge_central.alerts import documents, rows
+from edge_central.alerts.book import Book
+from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.alerts.rows import CONFLICT_MS, Conflict, Kept
+from edge_central.ingest.batch_writer import Stored
+from edge_central.ingest.report import PATIENCE_MS
+from edge_central.store.fleet_state import Known
+from edge_central.store.presence_reports import Report
+from edge_central.store.streams import Why
+from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from typing import Literal
 import msgspec
 
 from edge_agent import wire
-from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.clock import rfc3339
-from edge_agent.model import Severity
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.model import Severity
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.alerts.model import Alert, Change, Key, What
 
 _WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {
     Severity.INFO: "info",

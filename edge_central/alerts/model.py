@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from edge_agent.central.trusted_time.clock import Correction
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
+from edge_central.trusted_time.clock import Correction
 
 
 @dataclass(frozen=True, slots=True, order=True)

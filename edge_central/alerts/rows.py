@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, tuple_, update
 
-from edge_agent.central import tables
-from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
+from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.store import tables
 
 MOST_NOTIFICATIONS = 10_000
 """Wait for the webhook: the oldest go first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, select
 
-from edge_agent.central import tables
+from edge_central.store import tables
 
 
 class AlertStatus(msgspec.Struct, kw_only=True):

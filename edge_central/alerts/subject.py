@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from edge_agent.central.alerts.measures import (
+from edge_central.alert_rules.measures import (
     AWAY,
     GRACED,
     OF_CENTRE,
@@ -16,9 +16,9 @@ from edge_agent.central.alerts.measures import (
     overrides,
     plain,
 )
-from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.central.alerts.rules import AlertRule
-from edge_agent.central.ringing import FLOOD_WINDOW_S
+from edge_central.alert_rules.rules import AlertRule
+from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.store.ringing import FLOOD_WINDOW_S
 
 WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *OF_CENTRE}
 

@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 from edge_agent import __version__
-from edge_agent.central.alerts.rows import MOST_NOTIFICATIONS
-from edge_agent.central.settings import Webhook
-from edge_agent.errors import CentralError
-from edge_agent.loop import Loop
-from edge_agent.retry import Backoff
+from edge_agent.core.backoff import Backoff
+from edge_agent.core.errors import CentralError
+from edge_agent.core.worker import Loop
+from edge_central.alerts.rows import MOST_NOTIFICATIONS
+from edge_central.settings import Webhook
 
 log = logging.getLogger(__name__)
 

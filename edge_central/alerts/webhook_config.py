@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from edge_agent.central.settings import Webhook
-from edge_agent.config import tree
-from edge_agent.config.kinds import PasswordFile, ReadableFile, text_of
-from edge_agent.config.sections.login import ADVICE
-from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
-from edge_agent.secrets import Secret
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import PasswordFile, ReadableFile, text_of
+from edge_agent.config.fields.login import ADVICE
+from edge_agent.config.fields.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.core.secrets import Secret
+from edge_central.settings import Webhook
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from edge_agent.central.user_arguments import add_user_commands
-from edge_agent.errors import UsageError
+from edge_agent.core.errors import UsageError
+from edge_central.cli.user_arguments import add_user_commands
 
 if TYPE_CHECKING:
-    from edge_agent.central.settings import CentralSettings
-    from edge_agent.logs import Masker
+    from edge_agent.host.system.logs import Masker
+    from edge_central.settings import CentralSettings
 
     _Actions = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -94,42 +94,42 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
     if args.action == "run":
         return _run(args)
     if args.action == "check":
-        from edge_agent.central.config import run_check
+        from edge_central.config import run_check
 
         return run_check(args.config, args.no_secrets, stdout, sys.stderr)
     if args.action == "console":
         return _console(args)
     if args.action == "user":
-        from edge_agent.central.user_cli import run_user
+        from edge_central.cli.user import run_user
 
         return run_user(args, stdout)
-    from edge_agent.central.config import load
+    from edge_central.config import load
 
     if args.action in ("hold", "holds", "release"):
-        from edge_agent.central.retention.command import run_holds
+        from edge_central.cli.holds import run_holds
 
         if args.action == "release":
             _sort_release(args)
         settings = load(args.config)
         return run_holds(args, settings.database, stdout, sys.stderr, settings.id)
     if args.action == "deletions":
-        from edge_agent.central.retention.deletions import run_deletions
+        from edge_central.cli.deletions import run_deletions
 
         return run_deletions(load(args.config).database, args.most, args.json, stdout)
-    from edge_agent.central.status import run_status
+    from edge_central.cli.status import run_status
 
     settings = load(args.config)
     return run_status(settings.database, args.json, stdout, settings.id)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.device.signals import stop_on_signals
+    from edge_agent.host.system.signals import stop_on_signals
 
     stop = stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
-    from edge_agent import logs
-    from edge_agent.central.child import Child, own_command
-    from edge_agent.central.config import load
-    from edge_agent.central.service import Central
+    from edge_agent.host.system import logs
+    from edge_central.child import Child, own_command
+    from edge_central.config import load
+    from edge_central.service import Central
 
     masker = logs.setup_logging(args.log_format, args.log_level)
     settings = load(args.config)
@@ -144,12 +144,12 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _console(args: argparse.Namespace) -> int:
-    from edge_agent.device.signals import stop_on_signals
+    from edge_agent.host.system.signals import stop_on_signals
 
     stop = stop_on_signals()
-    from edge_agent import logs
-    from edge_agent.central.config import load
-    from edge_agent.central.web.service import ConsoleServer, step_back, stop_with_parent
+    from edge_agent.host.system import logs
+    from edge_central.config import load
+    from edge_central.web.service import ConsoleServer, step_back, stop_with_parent
 
     masker = logs.setup_logging(args.log_format, args.log_level)
     settings = load(args.config)

@@ -8,9 +8,9 @@ from typing import Any, TextIO
 import msgspec
 from sqlalchemy import Row, select
 
-from edge_agent.central import tables
-from edge_agent.central.database import open_engine, translated
-from edge_agent.central.settings import Database
+from edge_central.settings import Database
+from edge_central.store import tables
+from edge_central.store.database import open_engine, translated
 
 
 def run_deletions(database: Database, most: int, as_json: bool, stdout: TextIO) -> int:

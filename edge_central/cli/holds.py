@@ -12,12 +12,12 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent.central.database import open_engine, translated, writing
-from edge_agent.central.retention import limit
-from edge_agent.central.retention.holds import Hold, held_now, is_stored, place, read_holds, release
-from edge_agent.central.settings import Database
-from edge_agent.central.trusted_time import kept as trusted_time
-from edge_agent.mqtt.central_topics import DEFAULT_ID
+from edge_agent.wire.central_topics import DEFAULT_ID
+from edge_central.retention import limit
+from edge_central.retention.holds import Hold, held_now, is_stored, place, read_holds, release
+from edge_central.settings import Database
+from edge_central.store.database import open_engine, translated, writing
+from edge_central.trusted_time import kept as trusted_time
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 LONGEST_WHY = 500

@@ -8,19 +8,19 @@ from typing import TextIO
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from edge_agent.central import tables
-from edge_agent.central.alerts.status import AlertStatus, open_alerts
-from edge_agent.central.database import open_engine, size_bytes, translated
-from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
-from edge_agent.central.report import RunningNote
-from edge_agent.central.retention.limit import read_held
-from edge_agent.central.settings import Database
-from edge_agent.central.store import told_of
-from edge_agent.central.streams import Why
-from edge_agent.central.trusted_time.kept import now_ms_of, read_kept
-from edge_agent.errors import CentralError
-from edge_agent.mqtt.central_topics import DEFAULT_ID
-from edge_agent.printable import printable
+from edge_agent.core.errors import CentralError
+from edge_agent.core.printable import printable
+from edge_agent.wire.central_topics import DEFAULT_ID
+from edge_central.alerts.status import AlertStatus, open_alerts
+from edge_central.ingest.report import RunningNote
+from edge_central.retention.limit import read_held
+from edge_central.settings import Database
+from edge_central.store import tables
+from edge_central.store.batch import told_of
+from edge_central.store.database import open_engine, size_bytes, translated
+from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
+from edge_central.store.streams import Why
+from edge_central.trusted_time.kept import now_ms_of, read_kept
 
 FRESH_MS = 60_000
 """The note of a running ingest is renewed every ten seconds."""

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.central.config import load
-from edge_agent.central.settings import CentralSettings
-from edge_agent.central.web import accounts, passwords
-from edge_agent.central.web.accounts import NAME, NAME_RULE, Account, Role
-from edge_agent.central.web.connections import Connections
-from edge_agent.clock import SystemClock
-from edge_agent.errors import CentralError
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import CentralError
+from edge_central.config import load
+from edge_central.settings import CentralSettings
+from edge_central.web.auth import accounts, passwords
+from edge_central.web.auth.accounts import NAME, NAME_RULE, Account, Role
+from edge_central.web.connections import Connections
 
 MOST_PASSWORD_BYTES = 4_096
 

@@ -1,1 +1,3 @@
-"""What the monitoring room asks: typed, scoped, read-only questions of the database, and the duty book."""
+"""What the monitoring room asks: typed, scoped, read-only queries of the database, and the incident log. No
+HTML.
+"""

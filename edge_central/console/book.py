@@ -29,10 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from edge_agent.central import tables
-from edge_agent.central.console.events import NOT_HIDDEN, EventRow, rows_of
-from edge_agent.central.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
-from edge_agent.central.scope import Scope
+from edge_central.console.events import NOT_HIDDEN, EventRow, rows_of
+from edge_central.store import tables
+from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
+from edge_central.store.scope import Scope
 
 LOOK_BACK_MS = 7 * 86_400_000
 """An alarm that nobody has closed in a week is in the history, and no longer on the desk."""

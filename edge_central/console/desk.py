@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, case, cast, func, literal, select
 
-from edge_agent.central import tables
-from edge_agent.central.console.book import (
+from edge_central.console.book import (
     OF_ALL,
     OF_ONE,
     Alarm,
@@ -24,9 +23,10 @@ from edge_agent.central.console.book import (
     subject_of,
     subject_of_alert,
 )
-from edge_agent.central.console.events import event_of
-from edge_agent.central.ringing import ALARM
-from edge_agent.central.scope import Scope
+from edge_central.console.events import event_of
+from edge_central.store import tables
+from edge_central.store.ringing import ALARM
+from edge_central.store.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bound
+from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound
 
 MOST_KEPT, KEPT_BYTES = 1_024, 8_192
 """How many decoded documents are cached, and how large each may be: some 3 MB for a city."""
@@ -191,7 +191,7 @@ def _is_within(degrees: float | None, most: float) -> bool:
 
 
 def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: _T) -> tuple[_T, bool]:
-    """Within the bounds of ``bounds.py``, and whether something was beyond them."""
+    """Within the bounds of ``wire/received/bounds.py``, and whether something was beyond them."""
     if not payload:
         return otherwise, False
     try:

@@ -24,11 +24,11 @@ from sqlalchemy import (
     select,
 )
 
-from edge_agent.central import tables
-from edge_agent.central.bounds import EARLIEST_MS, LATEST_MS, bounded_time
-from edge_agent.central.console import documents
-from edge_agent.central.ringing import ALARM, RULES, WARNING
-from edge_agent.central.scope import Scope
+from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bounded_time
+from edge_central.console import documents
+from edge_central.store import tables
+from edge_central.store.ringing import ALARM, RULES, WARNING
+from edge_central.store.scope import Scope
 
 PAGE = 50
 MOST_PHASES = 500

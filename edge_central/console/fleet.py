@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge_agent.central import tables
-from edge_agent.central.bounds import bounded_time
-from edge_agent.central.console import documents
-from edge_agent.central.console.names import Names
-from edge_agent.central.scope import Scope
+from edge_agent.wire.received.bounds import bounded_time
+from edge_central.console import documents
+from edge_central.console.names import Names
+from edge_central.store import tables
+from edge_central.store.scope import Scope
 
 log = logging.getLogger(__name__)
 

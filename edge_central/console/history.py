@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from edge_agent.central import tables
-from edge_agent.central.bounds import MOST_ITEMS, bounded_number
-from edge_agent.central.scope import Scope
+from edge_agent.wire.received.bounds import MOST_ITEMS, bounded_number
+from edge_central.store import tables
+from edge_central.store.scope import Scope
 
 MOST_POINTS = 5_000
 """Of ten minutes each: a month and more."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from edge_agent.central import tables
-from edge_agent.central.console.book import Writer
-from edge_agent.central.scope import Scope
+from edge_central.console.book import Writer
+from edge_central.store import tables
+from edge_central.store.scope import Scope
 
 GOES_ON = ("asked", "sent", "accepted", "running")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from edge_agent.central.console.fleet import CameraNow, Fleet, SiteNow
-from edge_agent.central.console.names import fold
+from edge_central.console.fleet import CameraNow, Fleet, SiteNow
+from edge_central.console.names import fold
 
 
 class Found(StrEnum):

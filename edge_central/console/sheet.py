@@ -6,7 +6,7 @@ import logging
 import threading
 from pathlib import Path
 
-from edge_agent.central.console.names import Names, read_names
+from edge_central.console.names import Names, read_names
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.central.console.fleet import RAIN, Cut, Fleet, Sight, SiteNow, Standing
+from edge_central.console.fleet import RAIN, Cut, Fleet, Sight, SiteNow, Standing
 
 RAIN_SHARE, RAIN_LEAST = 0.5, 4
 """Of the cameras of a ward that see anything: from so many on it is the weather, and not a dirty lens."""

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from edge_agent.central import tables
-from edge_agent.central.console import documents
-from edge_agent.central.scope import Scope
-from edge_agent.evidence.keys import KeyProblem, key_id, load_public, to_pem
-from edge_agent.evidence.records import NoEvent, Record, read_record
-from edge_agent.evidence.verify import NO_KEY, GivenKey, Keys, Verdict, verify_events
+from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, to_pem
+from edge_agent.evidence.chain.records import NoEvent, Record, read_record
+from edge_agent.evidence.chain.verify import NO_KEY, GivenKey, Keys, Verdict, verify_events
+from edge_central.console import documents
+from edge_central.store import tables
+from edge_central.store.scope import Scope
 
 REACH = 400
 """Events behind the asked one in which its head is looked for: one comes every minute at least."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent import wire
-from edge_agent.central.known import Gateway, Known
-from edge_agent.central.messages import (
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.central_topics import CentralTopics, UpKind
+from edge_agent.wire.received.messages import (
     Birth,
     Event,
     Heartbeat,
@@ -22,14 +23,13 @@ from edge_agent.central.messages import (
     loss_of,
     read,
 )
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.requests import note_replies
-from edge_agent.central.ringing import rings
-from edge_agent.central.settings import History
-from edge_agent.central.store import Batch
-from edge_agent.central.streams import MOST_BRANCHES, Stream, Why, branch
-from edge_agent.mqtt.central_topics import CentralTopics, UpKind
-from edge_agent.mqtt.inbox import Arrived
+from edge_central.ingest.requests import note_replies
+from edge_central.settings import History
+from edge_central.store.batch import Batch
+from edge_central.store.fleet_state import Gateway, Known
+from edge_central.store.pictures import Pictures
+from edge_central.store.ringing import rings
+from edge_central.store.streams import MOST_BRANCHES, Stream, Why, branch
 
 log = logging.getLogger(__name__)
 

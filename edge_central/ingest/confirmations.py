@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from edge_agent import wire
-from edge_agent.central.documents import ACK_EXPIRY_S, message
-from edge_agent.central.intake import Stored
-from edge_agent.central.known import Known
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.ingest.batch_writer import Stored
+from edge_central.ingest.documents import ACK_EXPIRY_S, message
+from edge_central.store.fleet_state import Known
 
 ACK_EVERY_S = 1.0
 """A gateway sends again after 60 s at the earliest; a fleet of 465 that all report is 465 messages in this

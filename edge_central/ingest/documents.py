@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.mqtt.client import Message
+from edge_agent.mqtt.session.client import Message
 
 ACK_EXPIRY_S = 300
 """A gateway that is away has its events again by then, and sends them again."""

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.central.documents import Standing
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.client import Connection, Message, Terms
-from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
-from edge_agent.mqtt.reconnect import Reconnect
+from edge_agent.mqtt.session.client import Connection, Message, Terms
+from edge_agent.mqtt.session.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
+from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_central.ingest.documents import Standing
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from edge_agent.central.documents import Command, message
-from edge_agent.central.known import Gateway
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.ingest.documents import Command, message
+from edge_central.store.fleet_state import Gateway
 
 SETTLE_S = 15.0
 """After a connect, what is retained is still arriving."""

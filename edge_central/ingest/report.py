@@ -10,10 +10,10 @@ from collections import deque
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.central.intake import Stored
-from edge_agent.central.known import Known
-from edge_agent.central.streams import Why
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
+from edge_central.ingest.batch_writer import Stored
+from edge_central.store.fleet_state import Known
+from edge_central.store.streams import Why
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What somebody at the console has asked of gateways: sent as commands, and answered by their replies.
 
-The console writes a row (``console/requests.py``), the ingest sends it: only the ingest has a session with
-the broker, and whoever takes over the console cannot order gateways about.
+The console writes a row (``edge_central/console/requests.py``), the ingest sends it: only the ingest has a
+session with the broker, and whoever takes over the console cannot order gateways about.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
-from edge_agent.central import tables
-from edge_agent.central.documents import Command, message
-from edge_agent.central.messages import Reply
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.received.messages import Reply
+from edge_central.ingest.documents import Command, message
+from edge_central.store import tables
 
 log = logging.getLogger(__name__)
 

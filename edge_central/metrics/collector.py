@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge_agent.central.health import Health
-from edge_agent.central.metrics.figures import Figures, GatewayFigures
-from edge_agent.central.presence import Standing
+from edge_agent.wire.received.health import Health
+from edge_central.metrics.figures import Figures, GatewayFigures
+from edge_central.store.presence_reports import Standing
 
 FRESH_S = 1_800.0
 """What a heartbeat said that is older is not said any more. With a budget they come every 300 s."""

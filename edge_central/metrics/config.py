@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
-from edge_agent.central.settings import Listen
-from edge_agent.central.web.config import ListenKind
-from edge_agent.config.spec import Field, Section, Values
+from edge_agent.config.fields.spec import Field, Section, Values
+from edge_central.settings import Listen
+from edge_central.web.config import ListenKind
 
 
 def _check(values: Values) -> None:

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.central.alerts.model import Alert
-from edge_agent.central.health import Health
-from edge_agent.central.intake import Stored
-from edge_agent.central.messages import Heartbeat
-from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
+from edge_agent.wire.received.health import Health
+from edge_agent.wire.received.messages import Heartbeat
+from edge_central.alerts.model import Alert
+from edge_central.ingest.batch_writer import Stored
+from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
 
 MOST_GATEWAYS = 5_000
 """With series of their own: a broker that lets anybody in must not fill the memory here and at Prometheus."""

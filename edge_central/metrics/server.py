@@ -9,11 +9,11 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from edge_agent.central.metrics.collector import CentralCollector, Now
-from edge_agent.central.metrics.figures import Figures
-from edge_agent.central.settings import Listen
-from edge_agent.clock import Clock
-from edge_agent.errors import CentralError
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CentralError
+from edge_central.metrics.collector import CentralCollector, Now
+from edge_central.metrics.figures import Figures
+from edge_central.settings import Listen
 
 log = logging.getLogger(__name__)
 

@@ -15,14 +15,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class Standing(StrEnum):
-    ONLINE = "online"
-    OFFLINE = "offline"
-    STOPPED = "stopped"  # by somebody who meant it
-    UNSTABLE = "unstable"
+from edge_central.store.presence_reports import USUAL_INTERVAL_S, BoxReport, OutageReport, Report, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +36,6 @@ class Bounds:
     falls_s: float = 3_600.0
     calm_s: float = 900.0  # without a change, until it is stable again
     grace_s: float = 90.0  # after our own connect: gateways come back over 30 s, and later
-
-
-USUAL_INTERVAL_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class BoxReport:
-    """``standing`` is None when the gateway was taken away."""
-
-    gateway: str
-    ward: str
-    standing: Standing | None
-    why: str
-    since_ms: int
-    interval_s: float = USUAL_INTERVAL_S
-
-
-@dataclass(frozen=True, slots=True)
-class OutageReport:
-    """``gateways`` went together, of so many that were there; none: it is over."""
-
-    ward: str
-    gateways: tuple[str, ...]
-    of: int
-    since_ms: int
-
-
-Report = BoxReport | OutageReport
 
 
 @dataclass(slots=True)

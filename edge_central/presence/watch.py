@@ -6,15 +6,16 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from edge_agent.central.documents import OutageDocument, PresenceDocument, message
-from edge_agent.central.intake import Stored
-from edge_agent.central.messages import Heartbeat
-from edge_agent.central.presence import Bounds, BoxReport, OutageReport, Presence, Report, Standing
-from edge_agent.central.store import Batch
-from edge_agent.central.trusted_time.clock import Correction
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.client import Message
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.mqtt.session.client import Message
+from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.received.messages import Heartbeat
+from edge_central.ingest.batch_writer import Stored
+from edge_central.ingest.documents import OutageDocument, PresenceDocument, message
+from edge_central.presence.presence import Bounds, Presence
+from edge_central.store.batch import Batch
+from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
+from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
 

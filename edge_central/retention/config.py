@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent import wire
-from edge_agent.central.settings import Retention
-from edge_agent.config import tree
-from edge_agent.config.kinds import Number
-from edge_agent.config.many import MapOf
-from edge_agent.config.spec import Field, Reading, Section, Values
-from edge_agent.config.words import did_you_mean, shown
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import Number
+from edge_agent.config.fields.many import MapOf
+from edge_agent.config.fields.spec import Field, Reading, Section, Values
+from edge_agent.config.fields.words import did_you_mean, shown
+from edge_central.settings import Retention
 
 _DAYS = Number(1, 36_600, "days")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from edge_agent.central import tables
-from edge_agent.central.retention.plans import Target
+from edge_central.retention.plans import Target
+from edge_central.store import tables
 
 
 @dataclass(frozen=True, slots=True)

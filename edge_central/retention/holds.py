@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, false, func, insert, or_, select, true, update
 
-from edge_agent.central import tables
+from edge_central.store import tables
 
 
 @dataclass(frozen=True, slots=True)

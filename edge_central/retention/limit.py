@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true
 
-from edge_agent.central import tables
-from edge_agent.central.retention.holds import kept_by, read_holds
-from edge_agent.central.retention.plans import Plan, Target
+from edge_central.retention.holds import kept_by, read_holds
+from edge_central.retention.plans import Plan, Target
+from edge_central.store import tables
 
 MOST_SHARE = 0.2
 """Of the events, pictures or alerts that are stored. A setting of fewer than ten days deletes more than that

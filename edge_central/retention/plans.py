@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, and_, or_, select
 
-from edge_agent.central import tables
-from edge_agent.central.settings import Retention
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
+from edge_central.settings import Retention
+from edge_central.store import tables
 
 DAY_MS = 86_400_000
 

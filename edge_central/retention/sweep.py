@@ -10,15 +10,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 
-from edge_agent.central import tables
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.retention.duty import delete_old
-from edge_agent.central.retention.holds import Holds, read_holds
-from edge_agent.central.retention.limit import beyond, held_key, read_release, release_key, write_row
-from edge_agent.central.retention.plans import Plan, Target, kinds_of, plans
-from edge_agent.central.settings import Retention
-from edge_agent.clock import Clock
-from edge_agent.mqtt.central_topics import DEFAULT_ID
+from edge_agent.core.clock import Clock
+from edge_agent.wire.central_topics import DEFAULT_ID
+from edge_central.retention.duty import delete_old
+from edge_central.retention.holds import Holds, read_holds
+from edge_central.retention.limit import beyond, held_key, read_release, release_key, write_row
+from edge_central.retention.plans import Plan, Target, kinds_of, plans
+from edge_central.settings import Retention
+from edge_central.store import tables
+from edge_central.store.pictures import Pictures
 
 log = logging.getLogger(__name__)
 

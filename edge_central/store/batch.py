@@ -16,12 +16,12 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 
-from edge_agent.central import tables
-from edge_agent.central.database import lock_writers, open_engine, prepare, translated
-from edge_agent.central.known import Gateway, Known
-from edge_agent.central.presence import BoxReport, OutageReport, Report, Standing
-from edge_agent.central.settings import Database
-from edge_agent.central.streams import Gap, Stream, Why
+from edge_central.settings import Database
+from edge_central.store import tables
+from edge_central.store.database import lock_writers, open_engine, prepare, translated
+from edge_central.store.fleet_state import Gateway, Known
+from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
+from edge_central.store.streams import Gap, Stream, Why
 
 Row = dict[str, Any]
 Answer = TypeVar("Answer")

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, se
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
-from edge_agent.central.settings import Database
-from edge_agent.central.tables import SCHEMA_VERSION, meta, metadata
-from edge_agent.errors import CentralError
+from edge_agent.core.errors import CentralError
+from edge_central.settings import Database
+from edge_central.store.tables import SCHEMA_VERSION, meta, metadata
 
 log = logging.getLogger(__name__)
 

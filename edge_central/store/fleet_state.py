@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from edge_agent.central.streams import Stream, branch
+from edge_central.store.streams import Stream, branch
 
 MOST_GAPS = 20_000
 """Of one gateway, made by what it says it has lost: one ``loss`` event can name 15,000. A gap is a row for

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge_agent.central.database import StoreUnusable
-from edge_agent.central.messages import Picture
-from edge_agent.outbox_model import content_type_of
-from edge_agent.state_file import sync_folder
+from edge_agent.core.delivery import content_type_of
+from edge_agent.core.state_file import sync_folder
+from edge_agent.wire.received.messages import Picture
+from edge_central.store.database import StoreUnusable
 
 PLAIN_SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4", "application/gzip": ".gz"}
 

@@ -6,9 +6,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 
-HIGHEST_SEQUENCE = 10**16 - 1
-"""Sixteen digits on the wire."""
-
 MOST_BRANCHES = 8
 """Of one stream. Two boxes with one identity make one; more are made by hand."""
 

@@ -14,7 +14,7 @@ from threading import Lock
 
 import msgspec
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
 
 FOLLOW_MS = 60_000
 """The system's clock may differ so much from the centre's own count within ``ANCHOR_S``: NTP makes such

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, insert, select, text, update
 
-from edge_agent.central import tables
-from edge_agent.central.retention.plans import kinds_of
-from edge_agent.central.trusted_time.clock import Correction, FollowedClock, Kept
-from edge_agent.clock import SystemClock, read_boot_id
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_central.retention.plans import kinds_of
+from edge_central.store import tables
+from edge_central.trusted_time.clock import Correction, FollowedClock, Kept
 
 MOST_ROWS = 20_000
 """At a time."""

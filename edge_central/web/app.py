@@ -11,17 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge_agent.central.web import access, login, pictures, refused, statics
-from edge_agent.central.web.api import inventory
-from edge_agent.central.web.api.events import events_of
-from edge_agent.central.web.framing import OneLength
-from edge_agent.central.web.front import Endpoint, Front, OpenPage, Page
-from edge_agent.central.web.headers import Headers
-from edge_agent.central.web.live.hub import Hub
-from edge_agent.central.web.live.stream import stream_of
-from edge_agent.central.web.nul import NoNul
-from edge_agent.central.web.pages import desk, events, fleet, site
-from edge_agent.central.web.refusals import Refusal
+from edge_central.web import refused, statics
+from edge_central.web.api import inventory
+from edge_central.web.api.events import events_of
+from edge_central.web.auth import access, login
+from edge_central.web.framing import OneLength
+from edge_central.web.front import Endpoint, Front, OpenPage, Page
+from edge_central.web.headers import Headers
+from edge_central.web.live.hub import Hub
+from edge_central.web.live.stream import stream_of
+from edge_central.web.media import pictures
+from edge_central.web.nul import NoNul
+from edge_central.web.pages import desk, events, fleet, site
+from edge_central.web.refusals import Refusal
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from zoneinfo import ZoneInfo
 
-from edge_agent.central.settings import Console, Listen, Tls
-from edge_agent.config import tree
-from edge_agent.config.kinds import Number, ReadableFile, text_of
-from edge_agent.config.many import ListOf
-from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
-from edge_agent.config.times import TimeZone
-from edge_agent.config.words import shown
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import Number, ReadableFile, text_of
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.fields.times import TimeZone
+from edge_agent.config.fields.words import shown
+from edge_central.settings import Console, Listen, Tls
 
 DEFAULT_LISTEN = Listen("127.0.0.1", 8443)
 HOME = "Asia/Ho_Chi_Minh"

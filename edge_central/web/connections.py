@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from edge_agent.central.database import open_engine, prepare, translated
-from edge_agent.central.settings import Database
+from edge_central.settings import Database
+from edge_central.store.database import open_engine, prepare, translated
 
 MOST_AT_ONCE = 6
 

@@ -18,24 +18,18 @@ from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from edge_agent.central.database import StoreRefused, StoreUnusable
-from edge_agent.central.web import accounts, cookies, refused
-from edge_agent.central.web.accounts import PEOPLE, Account, Role
-from edge_agent.central.web.connections import MOST_AT_ONCE
-from edge_agent.central.web.nul import NUL
-from edge_agent.central.web.passwords import token_digest
-from edge_agent.central.web.refusals import (
-    BadRequest,
-    Forbidden,
-    NotLoggedIn,
-    Refusal,
-    TooLarge,
-    Unavailable,
-)
-from edge_agent.central.web.services import Services
-from edge_agent.central.web.sessions import SEEN_EVERY_MS, Session, csrf_matches
-from edge_agent.central.web.visit import Call, Visit
-from edge_agent.central.web.words import Lang, chosen
+from edge_central.store.database import StoreRefused, StoreUnusable
+from edge_central.web import refused
+from edge_central.web.auth import accounts, cookies
+from edge_central.web.auth.accounts import PEOPLE, Account, Role
+from edge_central.web.auth.passwords import token_digest
+from edge_central.web.auth.sessions import SEEN_EVERY_MS, Session, csrf_matches
+from edge_central.web.connections import MOST_AT_ONCE
+from edge_central.web.i18n import Lang, chosen
+from edge_central.web.nul import NUL
+from edge_central.web.refusals import BadRequest, Forbidden, NotLoggedIn, Refusal, TooLarge, Unavailable
+from edge_central.web.services import Services
+from edge_central.web.visit import Call, Visit
 
 log = logging.getLogger(__name__)
 

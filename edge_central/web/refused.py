@@ -8,9 +8,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from edge_agent.central.web.refusals import Refusal
-from edge_agent.central.web.templates import Templates
-from edge_agent.central.web.words import ALL, Lang
+from edge_central.web.i18n import ALL, Lang
+from edge_central.web.refusals import Refusal
+from edge_central.web.templates import Templates
 
 PROBLEM = "application/problem+json"
 PROBLEM_TYPE = "urn:edge-agent:problem:"

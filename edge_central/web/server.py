@@ -18,9 +18,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge_agent.central.settings import Console, Listen, Tls
-from edge_agent.central.web.live.hub import Hub
-from edge_agent.errors import CentralError
+from edge_agent.core.errors import CentralError
+from edge_central.settings import Console, Listen, Tls
+from edge_central.web.live.hub import Hub
 
 log = logging.getLogger(__name__)
 

@@ -11,24 +11,24 @@ import sys
 import threading
 from pathlib import Path
 
-from edge_agent.central.console.sheet import Sheet
-from edge_agent.central.settings import CentralSettings
-from edge_agent.central.trusted_time.clock import FollowedClock
-from edge_agent.central.web.app import build
-from edge_agent.central.web.connections import Connections
-from edge_agent.central.web.cookies import Cookies
-from edge_agent.central.web.front import Front
-from edge_agent.central.web.live.follower import Follower
-from edge_agent.central.web.live.hub import Hub
-from edge_agent.central.web.looks import Looks
-from edge_agent.central.web.server import WebServer, bound, stop_with
-from edge_agent.central.web.services import Services
-from edge_agent.central.web.sessions import Sessions
-from edge_agent.central.web.templates import Templates
-from edge_agent.central.web.throttle import Devices, Throttle
-from edge_agent.clock import Clock, SystemClock, read_boot_id
-from edge_agent.errors import CentralError, ConfigError
-from edge_agent.state_file import create_file
+from edge_agent.core.clock import Clock, SystemClock, read_boot_id
+from edge_agent.core.errors import CentralError, ConfigError
+from edge_agent.core.state_file import create_file
+from edge_central.console.sheet import Sheet
+from edge_central.settings import CentralSettings
+from edge_central.trusted_time.clock import FollowedClock
+from edge_central.web.app import build
+from edge_central.web.auth.cookies import Cookies
+from edge_central.web.auth.sessions import Sessions
+from edge_central.web.auth.throttle import Devices, Throttle
+from edge_central.web.connections import Connections
+from edge_central.web.front import Front
+from edge_central.web.live.follower import Follower
+from edge_central.web.live.hub import Hub
+from edge_central.web.media.looks import Looks
+from edge_central.web.server import WebServer, bound, stop_with
+from edge_central.web.services import Services
+from edge_central.web.templates import Templates
 
 log = logging.getLogger(__name__)
 

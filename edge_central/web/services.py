@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.central.console.sheet import Sheet
-from edge_agent.central.settings import CentralSettings, Console
-from edge_agent.central.web.connections import Connections
-from edge_agent.central.web.cookies import Cookies
-from edge_agent.central.web.live.hub import Hub
-from edge_agent.central.web.looks import Looks
-from edge_agent.central.web.sessions import Sessions
-from edge_agent.central.web.templates import Templates
-from edge_agent.central.web.throttle import Devices, Throttle
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
+from edge_central.console.sheet import Sheet
+from edge_central.settings import CentralSettings, Console
+from edge_central.web.auth.cookies import Cookies
+from edge_central.web.auth.sessions import Sessions
+from edge_central.web.auth.throttle import Devices, Throttle
+from edge_central.web.connections import Connections
+from edge_central.web.live.hub import Hub
+from edge_central.web.media.looks import Looks
+from edge_central.web.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge_agent.central.web.front import packed
-from edge_agent.central.web.templates import STATIC
+from edge_central.web.front import packed
+from edge_central.web.templates import STATIC
 
 KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
 FOR_EVER = "public, max-age=31536000, immutable"

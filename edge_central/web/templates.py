@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from edge_agent.central.bounds import bounded_time
-from edge_agent.central.web.words import Lang, named, say, span
-from edge_agent.central.web.words.lines import in_vietnamese
+from edge_agent.wire.received.bounds import bounded_time
+from edge_central.web.i18n import Lang, named, say, span
+from edge_central.web.i18n.lines import in_vietnamese
 
 log = logging.getLogger(__name__)
 

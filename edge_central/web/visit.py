@@ -14,15 +14,15 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from edge_agent.central.console.desk import desk
-from edge_agent.central.console.names import Names
-from edge_agent.central.scope import Scope
-from edge_agent.central.web.accounts import ACTING, ADMINS, Account
-from edge_agent.central.web.cookies import Cookies
-from edge_agent.central.web.refusals import NotFound
-from edge_agent.central.web.services import Services
-from edge_agent.central.web.sessions import Session, csrf_token
-from edge_agent.central.web.words import Lang
+from edge_central.console.desk import desk
+from edge_central.console.names import Names
+from edge_central.store.scope import Scope
+from edge_central.web.auth.accounts import ACTING, ADMINS, Account
+from edge_central.web.auth.cookies import Cookies
+from edge_central.web.auth.sessions import Session, csrf_token
+from edge_central.web.i18n import Lang
+from edge_central.web.refusals import NotFound
+from edge_central.web.services import Services
 
 MOST_DIGITS = 18
 """A database counts to 2**63, which has 19."""

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from edge_agent.cli import main
+from edge_agent.cli.main import main
 from tests.testbed.faulty_disk import FaultyDisk
 
 

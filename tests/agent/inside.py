@@ -13,9 +13,9 @@ from typing import Any, Self
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.clock import Clock
-from edge_agent.device.control import run_reload
-from edge_agent.device.status import run_status
+from edge_agent.core.clock import Clock
+from edge_agent.host.local_api.control import run_reload
+from edge_agent.host.local_api.status import run_status
 from tests.outbox.parts import outbox_in
 from tests.testbed.agent import PATIENCE_S, wait_until
 

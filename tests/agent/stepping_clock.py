@@ -9,9 +9,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edge_agent import config, logs
+from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.device.clock_sync import KernelSync
+from edge_agent.host.health.clock_sync import KernelSync
+from edge_agent.host.system import logs
 
 BEHIND = timedelta(days=700)
 

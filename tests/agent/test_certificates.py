@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from edge_agent.config.loader import load
-from edge_agent.device.clock_sync import ClockSync, KernelSync
-from edge_agent.device.degraded import certificate_lines
-from edge_agent.duties.certificate_watch import CertificateWatch
-from tests.device.fakes import FakeClock, settings
+from edge_agent.control.certificates import CertificateWatch
+from edge_agent.host.health.clock_sync import ClockSync, KernelSync
+from edge_agent.host.health.degraded import certificate_lines
 from tests.events.parts import maker, valid
+from tests.host.fakes import FakeClock, settings
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.gears import Told
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto

@@ -11,15 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge_agent import cli
+from edge_agent.cli import main as cli
 from edge_agent.config.loader import load
-from edge_agent.config.settings import Settings
-from edge_agent.duties.commissioning import SETTLED_S, CommissioningReports
+from edge_agent.config.model.settings import Settings
+from edge_agent.control.commissioning import SETTLED_S, CommissioningReports
+from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.evidence.seal import unseal
-from edge_agent.outbox_model import SEALED_MAGIC
-from tests.device.fakes import FakeClock
 from tests.events.parts import maker, valid
 from tests.evidence.test_seal import pem
+from tests.host.fakes import FakeClock
 from tests.outbox.parts import outbox_in
 from tests.testbed.agent import write_config
 

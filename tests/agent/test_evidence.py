@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from edge_agent.cli import main
-from edge_agent.evidence.check import check_files
-from edge_agent.evidence.keys import to_pem
-from edge_agent.evidence.report import Report
-from edge_agent.evidence.verify import Verdict
+from edge_agent.cli.main import main
+from edge_agent.evidence.chain.keys import to_pem
+from edge_agent.evidence.chain.verify import Verdict
+from edge_agent.evidence.export.check import check_files
+from edge_agent.evidence.export.report import Report
 from tests.agent.test_main_path import kind_of, parsed
 from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber

@@ -15,10 +15,10 @@ from typing import Any
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.hits import ObjectHit, Phase, RuleRef
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Draft
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.delivery import Draft
+from edge_agent.core.facts import ObjectHit, Phase, RuleRef
+from edge_agent.core.model import Severity
 from tests.agent.test_left_open import outbox_health, running
 from tests.agent.test_lost_clip import CROSSED
 from tests.events.parts import frame, maker, track, valid

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import GearChoice
+from edge_agent.config.model.settings import GearChoice
 from tests.testbed.gears import Told, watch
 from tests.testbed.walker import walking_clip
 

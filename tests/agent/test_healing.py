@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from edge_agent import config
-from edge_agent.config.settings import Settings
-from edge_agent.device.degraded import healing_lines
-from edge_agent.device.healing import HOUR_S
-from edge_agent.device.witnesses import Verdict, Witnesses
-from edge_agent.duties.healing import FILE, HealingControl
+from edge_agent.config.model.settings import Settings
+from edge_agent.control.recovery import FILE, HealingControl
+from edge_agent.control.recovery_ladder import HOUR_S
+from edge_agent.control.witnesses import Verdict, Witnesses
+from edge_agent.host.health.degraded import healing_lines
 from edge_agent.wire import HealingHealth, HealingStep
-from tests.device.fakes import FakeClock
 from tests.events.parts import maker, valid
+from tests.host.fakes import FakeClock
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.mqtt.conftest import gateway as gateway
 from tests.systemd.test_heal import EDGE_HEAL, Root

@@ -13,16 +13,16 @@ from typing import Any
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.allowance import Allowance, Limits
-from edge_agent.config.boards import Ladder, Thermal
-from edge_agent.config.settings import Settings
-from edge_agent.device.degraded import thermal_lines
-from edge_agent.device.status import run_status
-from edge_agent.duties.heat import HeatControl
+from edge_agent.config.model.boards import Ladder, Thermal
+from edge_agent.config.model.settings import Settings
+from edge_agent.control.thermal import HeatControl
+from edge_agent.core.load_limits import Allowance, Limits
+from edge_agent.host.health.degraded import thermal_lines
+from edge_agent.host.local_api.status import run_status
 from edge_agent.wire import ThermalHealth
 from tests.agent.test_left_open import running
-from tests.device.fakes import PI_4, FakeClock, plant
 from tests.events.parts import GATEWAY, maker, valid
+from tests.host.fakes import PI_4, FakeClock, plant
 from tests.outbox.parts import outbox_in
 from tests.testbed.agent import file_camera, wait_until, write_config
 from tests.testbed.gears import Told

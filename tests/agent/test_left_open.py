@@ -12,11 +12,11 @@ from typing import Any
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Settings
-from edge_agent.device.status import run_status
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.facts import ObjectHit, Phase
 from edge_agent.events import EventSink, NoClips, NoSnapshots
-from edge_agent.hits import ObjectHit, Phase
+from edge_agent.host.local_api.status import run_status
 from edge_agent.outbox.failover import RETRY_DISK_S
 from tests.agent.test_lost_clip import ENTERED, evidence_room, filmed
 from tests.events.parts import frame, maker, track, valid

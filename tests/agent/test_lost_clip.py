@@ -12,11 +12,11 @@ import pytest
 
 from edge_agent import config
 from edge_agent.capture.ring import PacketRing
-from edge_agent.clock import Clock, SystemClock
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.facts import Crossing, Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.model import Severity
 from edge_agent.events import LOST_CLIP, EventSink, NoSnapshots
-from edge_agent.evidence_room import EvidenceRoom
-from edge_agent.hits import Crossing, Phase, RuleHit, RuleRef, Stay
-from edge_agent.model import Severity
+from edge_agent.runtime.event_store import EvidenceRoom
 from tests.events.parts import frame, maker, track, valid
 from tests.testbed.agent import write_config
 

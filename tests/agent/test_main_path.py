@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 
-from edge_agent.schema import schema_of
+from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, write_config
 from tests.testbed.mosquitto import Mosquitto, Received, Subscriber
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from edge_agent.device.control import run_reload
+from edge_agent.host.local_api.control import run_reload
 from tests.agent.test_main_path import kind_of, parsed
 from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.clips import make_clip

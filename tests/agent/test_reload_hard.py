@@ -11,11 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from edge_agent import cameras as cameras_module
-from edge_agent.assembly import build_pipeline
-from edge_agent.clock import SystemClock
+from edge_agent.cameras import running as cameras_module
+from edge_agent.cameras.build import build_pipeline
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.model import Detection, Frame
 from edge_agent.detection.choose import Choice
-from edge_agent.model import Detection, Frame
 from edge_agent.pipeline import Pipeline
 from tests.agent.inside import AgentInside
 from tests.agent.test_main_path import kind_of

@@ -11,15 +11,15 @@ from typing import Any
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.config.settings import Uplink, UplinkKind
-from edge_agent.device.degraded import uplink_lines
-from edge_agent.device.status import run_status
-from edge_agent.duties.uplink import FILE, UplinkControl
-from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.config.model.settings import Uplink, UplinkKind
+from edge_agent.control.uplink import FILE, UplinkControl
+from edge_agent.host.health.degraded import uplink_lines
+from edge_agent.host.local_api.status import run_status
+from edge_agent.uplink.usage import TrafficClass, Usage
 from edge_agent.wire import UplinkHealth
 from tests.agent.test_left_open import running
-from tests.device.fakes import FakeClock
 from tests.events.parts import GATEWAY, maker, valid
+from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
 from tests.testbed.gears import Told
 from tests.testbed.mosquitto import Mosquitto, Subscriber

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.assembly import as_far_as_useful
-from edge_agent.config.settings import GearChoice
-from edge_agent.model import Gear
+from edge_agent.cameras.build import as_far_as_useful
+from edge_agent.config.model.settings import GearChoice
+from edge_agent.core.model import Gear
 from tests.capture.rig import camera
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip

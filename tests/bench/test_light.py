@@ -17,15 +17,15 @@ from sqlalchemy import select
 from bench.scale.account import account
 from bench.scale.city import LIGHT, City, playing
 from bench.scale.light import packets
-from edge_agent.central import tables
-from edge_agent.central.config import load
-from edge_agent.central.database import open_engine
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.mqtt.client import GATEWAY_TERMS, Connection, Message, packet_bytes
-from edge_agent.mqtt.inbox import Inbox
-from edge_agent.mqtt.listener import KEEPALIVE_S
-from edge_agent.schema import schema_of
-from edge_agent.simulate.scenario import Scenario
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.mqtt.session.client import GATEWAY_TERMS, Connection, Message, packet_bytes
+from edge_agent.mqtt.session.inbox import Inbox
+from edge_agent.mqtt.session.listener import KEEPALIVE_S
+from edge_agent.tools.simulate.scenario import Scenario
+from edge_agent.wire.json_schema import schema_of
+from edge_central.config import load
+from edge_central.store import tables
+from edge_central.store.database import open_engine
 from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until
 
 SITES = 12

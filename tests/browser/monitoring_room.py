@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_agent.central.web.accounts import Role
-from tests.console.served import CityHouse
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.console.served import CityHouse
 from tests.testbed.chromium import Chromium
 
 WALL, PHONE = (1920, 1080), (390, 844)

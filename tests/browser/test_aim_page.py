@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.doctor.aim.gate import Gate
-from tests.aim.parts import page, walker_camera, watching
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.doctor.aim.gate import Gate
 from tests.testbed.chromium import Chromium, installed
+from tests.tools.doctor.aim.parts import page, walker_camera, watching
 
 SHOWN = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.monitoring_room import FAINT, NAMELESS, PHONE, WALL, Room, people
-from tests.console.city import COVERED, SHOWN
-from tests.console.served import CityHouse
+from tests.edge_central.console.city import COVERED, SHOWN
+from tests.edge_central.console.served import CityHouse
 from tests.testbed.chromium import Chromium, installed
 
 SHOTS = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")

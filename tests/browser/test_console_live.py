@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.browser.monitoring_room import WALL, Room, people
-from tests.central.parts import Centre
-from tests.console.gateway import Gateway
-from tests.console.happenings import Happening, told
-from tests.console.plan import WARDS
-from tests.console.served import CityHouse
+from tests.edge_central.console.gateway import Gateway
+from tests.edge_central.console.happenings import Happening, told
+from tests.edge_central.console.plan import WARDS
+from tests.edge_central.console.served import CityHouse
+from tests.edge_central.parts import Centre
 from tests.testbed.chromium import Chromium, installed
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 

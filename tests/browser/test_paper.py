@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from edge_agent.config import load
-from edge_agent.doctor.cameras import Seen
-from edge_agent.doctor.check import Figure, Result
-from edge_agent.doctor.document import document
-from edge_agent.doctor.picture import jpeg
-from edge_agent.doctor.report import make_report
-from edge_agent.doctor.run import Examination
-from edge_agent.doctor.words.report import REPORT
+from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.tools.doctor.checks.cameras import Seen
+from edge_agent.tools.doctor.checks.picture import jpeg
+from edge_agent.tools.doctor.document import document
+from edge_agent.tools.doctor.report import make_report
+from edge_agent.tools.doctor.run import Examination
+from edge_agent.tools.doctor.words.report import REPORT
 from edge_agent.wire import DoctorCamera
 from tests.testbed.agent import write_config
 from tests.testbed.chromium import Chromium

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge_agent.assembly import Unwatched
+from edge_agent.cameras.build import Unwatched
+from edge_agent.cameras.pipeline_thread import MANY_FAILURES, MOST_VIEWERS, Change, Lane
+from edge_agent.core.facts import CountsHit, Hit
+from edge_agent.core.model import NO_LOOKS, Frame, Looks, Motion, Scene, Track, Tracks
 from edge_agent.events import NoSnapshots
-from edge_agent.hits import CountsHit, Hit
-from edge_agent.lane import MANY_FAILURES, MOST_VIEWERS, Change, Lane
-from edge_agent.model import NO_LOOKS, Frame, Looks, Motion, Scene, Track, Tracks
 from edge_agent.pipeline import Pipeline
 from tests.events.parts import frame
 from tests.testbed.agent import wait_until
@@ -185,8 +185,8 @@ def test_of_those_who_wait_for_a_picture_for_days_the_newest_few_get_the_next_on
 def test_when_frames_stop_coming_the_background_is_forgotten(
     site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_S", 0.2)
-    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_FRAMES", 1.0)
+    monkeypatch.setattr("edge_agent.cameras.pipeline_thread.LOST_AFTER_S", 0.2)
+    monkeypatch.setattr("edge_agent.cameras.pipeline_thread.LOST_AFTER_FRAMES", 1.0)
     here = site(())
     here.give(1)
     wait_until(lambda: {"camera": 1} in here.told.hits, what="the end of what was open")
@@ -196,8 +196,8 @@ def test_when_frames_stop_coming_the_background_is_forgotten(
 def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
     site: MakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_S", 0.5)
-    monkeypatch.setattr("edge_agent.lane.LOST_AFTER_FRAMES", 1.0)
+    monkeypatch.setattr("edge_agent.cameras.pipeline_thread.LOST_AFTER_S", 0.5)
+    monkeypatch.setattr("edge_agent.cameras.pipeline_thread.LOST_AFTER_FRAMES", 1.0)
     here = site(())
     here.give(1)
     here.built[0].pause_s = 0.7

@@ -14,12 +14,12 @@ import pytest
 
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.source import Limits
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
-from edge_agent.loop import Loop
-from edge_agent.model import CameraState, Cause, Frame
-from edge_agent.retry import Backoff
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.config.model.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.core.backoff import Backoff
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.model import CameraState, Cause, Frame
+from edge_agent.core.secrets import Credentials, Secret
+from edge_agent.core.worker import Loop
 
 QUICK = Limits(open_s=1.0, stall_s=1.0, picture_s=1.0, reopen_s=3.0)
 

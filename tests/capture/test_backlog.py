@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edge_agent.capture.decoder import Decoded, Decoder
+from edge_agent.capture.decode.decoder import Decoded, Decoder
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import FrameSource, Limits, open_source
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config.settings import Camera
-from edge_agent.model import CameraState
+from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.model import CameraState
 from tests.capture.rig import QUICK, camera, eventually, forget_frames, frames, running
 from tests.testbed.mjpeg_server import MjpegServer
 from tests.testbed.rtsp import RtspServer

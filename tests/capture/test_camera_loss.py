@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.failures import failure
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import FrameSource, Limits, open_source
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config.settings import Camera
-from edge_agent.model import CameraState, Cause
+from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.model import CameraState, Cause
 from tests.capture.conftest import PASSWORD, USER
 from tests.capture.rig import (
     QUICK,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decoder import Decoder
+    from edge_agent.capture.decode.decoder import Decoder
 
 
 def reader_of(url: str, **settings: object) -> Reader:

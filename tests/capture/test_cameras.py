@@ -12,8 +12,8 @@ import pytest
 
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.replay import open_replay
-from edge_agent.clock import SystemClock
-from edge_agent.model import CameraState, Cause
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.model import CameraState, Cause
 from tests.capture.conftest import PASSWORD, USER
 from tests.capture.rig import (
     QUICK,

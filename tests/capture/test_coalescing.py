@@ -14,7 +14,10 @@ from av import Packet, VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.capture.coalescing import (
+from edge_agent.capture.decode.decoder import Decoded, Decoder
+from edge_agent.capture.reader import Reader
+from edge_agent.capture.ring import PacketRing
+from edge_agent.capture.timing.coalescing import (
     AFTER_S,
     COMMON_S,
     KNOWN_INTERVALS,
@@ -24,13 +27,10 @@ from edge_agent.capture.coalescing import (
     Coalescing,
     Wanted,
 )
-from edge_agent.capture.decoder import Decoded, Decoder
-from edge_agent.capture.reader import Reader
-from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.stream_time import StreamTime
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import GearChoice
-from edge_agent.model import Gear
+from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.config.model.settings import GearChoice
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.model import Gear
 from tests.capture.rig import camera, eventually, running
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip

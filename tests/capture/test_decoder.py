@@ -13,8 +13,8 @@ from av.video.stream import VideoStream
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.capture.decoder import Decoder
-from edge_agent.capture.h264 import FrameNumWatch
+from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.h264 import FrameNumWatch
 from tests.testbed.clips import make_clip
 
 KINDS = {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import Gear
+from edge_agent.core.model import Gear
 from tests.capture.test_decoder import patched
 from tests.capture.test_gears import KINDS
 from tests.capture.viewer import Viewer, auto

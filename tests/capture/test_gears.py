@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.capture.decoding import Decoding
-from edge_agent.capture.gear import FALSE_ALARM_S, Gearbox
-from edge_agent.capture.picture import YuvPicture
+from edge_agent.capture.decode.decoding import Decoding
+from edge_agent.capture.decode.gear import FALSE_ALARM_S, Gearbox
+from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.source import Limits
-from edge_agent.config.settings import Camera, GearChoice
-from edge_agent.model import Frame, Gear
+from edge_agent.config.model.settings import Camera, GearChoice
+from edge_agent.core.model import Frame, Gear
 from tests.capture.viewer import auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed

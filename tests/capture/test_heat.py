@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from edge_agent.allowance import Allowance, Limits
-from edge_agent.capture.gear import Gearbox
-from edge_agent.config.settings import GearChoice
-from edge_agent.model import Gear
+from edge_agent.capture.decode.gear import Gearbox
+from edge_agent.config.model.settings import GearChoice
+from edge_agent.core.load_limits import Allowance, Limits
+from edge_agent.core.model import Gear
 from tests.capture.test_gears import clip_of, taken, tenths
 from tests.capture.viewer import auto
 from tests.testbed.clips import make_clip

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.camera_socket import BoundedReader
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLarge
 from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.look import look_at
-from edge_agent.capture.picture_limits import PictureLimits, PictureTooLarge
+from edge_agent.capture.network.camera_socket import BoundedReader
+from edge_agent.capture.network.rtp import MOST_UNIT_BYTES
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import Reader
-from edge_agent.capture.rtp import MOST_UNIT_BYTES
-from edge_agent.capture.source import open_source
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError, SourceRejected
-from edge_agent.model import Cause
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import CaptureError, SourceRejected
+from edge_agent.core.model import Cause
 from tests.capture.conftest import PASSWORD, USER
 from tests.capture.rig import QUICK, camera, eventually, lost, running
 from tests.capture.test_decoder import KINDS, packets_of

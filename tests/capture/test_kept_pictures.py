@@ -16,9 +16,9 @@ from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.capture.decoder import Decoder
-from edge_agent.capture.h265 import PPS, SPS, ReferenceSets, begins_picture, sequence_format
-from edge_agent.capture.picture_limits import PictureLimits, PictureTooLarge
+from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.h265 import PPS, SPS, ReferenceSets, begins_picture, sequence_format
+from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLarge
 from tests.capture.test_decoder import packets_of, patched
 from tests.capture.test_hostile_cameras import little_memory
 from tests.testbed.clips import make_clip

@@ -12,14 +12,14 @@ from edge_agent.capture.failures import Fault
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.source import Limits
 from edge_agent.config import load
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError
-from edge_agent.secrets import Credentials, Secret
-from tests.device.fakes import FakeClock
-from tests.doctor.conftest import camera as written
-from tests.doctor.strict_camera import StrictCamera
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.errors import CaptureError
+from edge_agent.core.secrets import Credentials, Secret
+from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
 from tests.testbed.scripted_rtsp import ScriptedRtsp
+from tests.tools.doctor.conftest import camera as written
+from tests.tools.doctor.strict_camera import StrictCamera
 
 
 def camera_at(url: str, folder: Path) -> Camera:

@@ -12,11 +12,12 @@ import av
 import pytest
 
 from edge_agent.capture.main_stream import MainStream
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.ring import Connection, RingPacket
-from edge_agent.capture.source import FrameSource, open_source
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Camera, Clip
-from edge_agent.evidence.mux import film_of
+from edge_agent.capture.source import FrameSource
+from edge_agent.config.model.settings import Camera, Clip
+from edge_agent.core.clock import SystemClock
+from edge_agent.evidence.clips.mux import film_of
 from tests.capture.rig import QUICK, RecordedBackoff, camera, eventually
 from tests.testbed.ring_feed import START
 from tests.testbed.rtsp import RtspServer

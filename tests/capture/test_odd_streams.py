@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from edge_agent.cameras.pipeline_thread import LOST_AFTER_FRAMES
 from edge_agent.capture.replay import open_replay
-from edge_agent.config.settings import GearChoice, Ring
-from edge_agent.errors import SourceUnavailable
-from edge_agent.lane import LOST_AFTER_FRAMES
-from edge_agent.model import CameraState, Gear
+from edge_agent.config.model.settings import GearChoice, Ring
+from edge_agent.core.errors import SourceUnavailable
+from edge_agent.core.model import CameraState, Gear
 from tests.capture.test_decoder import patched
 from tests.capture.test_replay import turned
 from tests.capture.viewer import Viewer, auto

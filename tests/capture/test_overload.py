@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.capture.feed import CATCH_UP_AT_MOST_S
-from edge_agent.config.settings import GearChoice, Ring
-from edge_agent.model import CameraState, Gear
+from edge_agent.config.model.settings import GearChoice, Ring
+from edge_agent.core.model import CameraState, Gear
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed

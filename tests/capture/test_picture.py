@@ -9,8 +9,8 @@ from av.video.frame import VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.capture.picture import ArrayPicture, YuvPicture
-from edge_agent.model import Box
+from edge_agent.capture.decode.picture import ArrayPicture, YuvPicture
+from edge_agent.core.model import Box
 
 FORMATS = ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuv440p", "nv12", "nv21", "gray"]
 RARE = ["yuyv422", "yuv420p10le", "rgb24", "bgr0"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 ROUNDS = """
 import queue, sys, threading
-from edge_agent.capture.source import Limits, recipe_for
+from edge_agent.capture.source import Limits; from edge_agent.capture.opening import recipe_for
 from edge_agent.capture.stream import PacketStream
-from edge_agent.clock import SystemClock
+from edge_agent.core.clock import SystemClock
 from tests.capture.rig import camera
 
 played = camera(sys.argv[1])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.replay import Replay, open_replay
-from edge_agent.errors import SourceUnavailable
-from edge_agent.model import Box, Cause
+from edge_agent.core.errors import SourceUnavailable
+from edge_agent.core.model import Box, Cause
 from tests.capture.rig import camera
 from tests.testbed.clips import make_clip
 

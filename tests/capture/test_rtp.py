@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.network import FORMATS
-from edge_agent.capture.rtp import AccessUnit, Assembler
-from edge_agent.capture.sdp import Media, joined, video_of
+from edge_agent.capture.network.rtp import AccessUnit, Assembler
+from edge_agent.capture.network.sdp import Media, joined, video_of
+from edge_agent.capture.network.streams import FORMATS
 from tests.testbed.scripted_rtsp import interleaved
 
 IDR, SLICE, SEI, SPS = (

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.capture.sizes import LONGEST_PAUSE_S, PAUSE_S, SizeWatch, separation
-from edge_agent.config.settings import GearChoice
+from edge_agent.config.model.settings import GearChoice
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import RingFeed
 

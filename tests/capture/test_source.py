@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.source import Limits, endpoint_of, open_source, recipe_for
-from edge_agent.clock import SystemClock
-from edge_agent.errors import SourceUnavailable
-from edge_agent.model import Cause
+from edge_agent.capture.opening import endpoint_of, open_source, recipe_for
+from edge_agent.capture.source import Limits
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import SourceUnavailable
+from edge_agent.core.model import Cause
 from tests.capture.rig import camera
 
 
@@ -63,7 +64,7 @@ def test_a_process_can_exit_while_a_reader_waits_for_its_camera() -> None:
     program = """
 import socket, sys
 from edge_agent.capture.reader import Reader
-from edge_agent.clock import SystemClock
+from edge_agent.core.clock import SystemClock
 from tests.capture.rig import camera
 listener = socket.create_server(("127.0.0.1", 0))
 reader = Reader(camera(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x"), SystemClock())

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.capture.rates import Rate
 from edge_agent.capture.reader import ordinal
-from edge_agent.capture.sampling import Sampler
-from edge_agent.capture.stream_time import StreamTime
+from edge_agent.capture.timing.rates import Rate
+from edge_agent.capture.timing.sampling import Sampler
+from edge_agent.capture.timing.stream_time import StreamTime
 
 
 def stamps(pairs: list[tuple[float | None, float]], timed: bool = True) -> list[float]:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge_agent.capture.failures import failure
+from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import Reader
 from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.source import FrameSource, Limits, open_source
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config.settings import Camera, GearChoice
-from edge_agent.errors import CaptureError
-from edge_agent.model import CameraState, Cause, Gear
-from edge_agent.retry import Backoff
+from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.config.model.settings import Camera, GearChoice
+from edge_agent.core.backoff import Backoff
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.errors import CaptureError
+from edge_agent.core.model import CameraState, Cause, Gear
 from tests.capture.rig import camera, eventually, frames, running
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decoder import Decoder
+    from edge_agent.capture.decode.decoder import Decoder
 
 WAIT_S = 0.2
 

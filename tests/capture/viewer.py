@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.config.settings import Camera, GearChoice, Ring
-from edge_agent.model import Frame, Gear
+from edge_agent.config.model.settings import Camera, GearChoice, Ring
+from edge_agent.core.model import Frame, Gear
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import RingFeed
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from edge_agent.cli import main
-from edge_agent.mqtt import publisher, reconnect
-from edge_agent.mqtt.centre import Resending
+from edge_agent.cli.main import main
+from edge_agent.mqtt.publisher import publisher
+from edge_agent.mqtt.publisher.centre import Resending
+from edge_agent.mqtt.session import reconnect
 
 if __name__ == "__main__":
     setattr(publisher, "Resending", partial(Resending, first_s=1.0, per_s=50.0))  # noqa: B010

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.clock import SystemClock, read_boot_id
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.model import CameraState, Cause
 from edge_agent.events import EventMaker
-from edge_agent.model import CameraState, Cause
 from edge_agent.outbox import Outbox
 from tests.events.parts import GATEWAY, MODEL
 

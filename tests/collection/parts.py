@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edge_agent import config
 from edge_agent.collection.collector import Collector
-from edge_agent.collection.command import Collect
 from edge_agent.commands.action import Outcome
-from edge_agent.config.settings import Settings
+from edge_agent.commands.handlers.collect import Collect
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.model import Tracks
 from edge_agent.events import EventMaker
-from edge_agent.model import Tracks
 from edge_agent.outbox import Outbox
 from edge_agent.wire import CollectArguments, UplinkHealth
 from tests.commands.orders import Given

@@ -13,8 +13,8 @@ import pytest
 
 from edge_agent.collection.frame_file import note_of
 from edge_agent.commands.action import Refused
+from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.evidence.seal import unseal
-from edge_agent.outbox_model import SEALED_MAGIC
 from edge_agent.wire import UplinkHealth
 from tests.collection.parts import OPERATOR_KEY, PEM, box_in
 from tests.outbox.parts import HandClock

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from edge_agent import collect_cli
-from edge_agent.cli import main
+from edge_agent.cli import collect as collect_cli
+from edge_agent.cli.main import main
 from edge_agent.collection.frame_file import FrameNote, with_note
 from edge_agent.evidence.jpeg import encode_at
 from edge_agent.evidence.seal import seal

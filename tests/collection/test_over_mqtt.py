@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.collection.frame_file import note_of
+from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.evidence.seal import unseal
-from edge_agent.outbox_model import SEALED_TYPE
 from tests.collection.parts import PEM, PUBLIC_PEM
 from tests.commands.centre import Centre, centre_at, document, encoded, signed, write_public
 from tests.commands.counter import OPERATOR

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jsonschema import Draft202012Validator
 
 from edge_agent.commands.signature import sign
-from edge_agent.schema import schema_of
+from edge_agent.wire.json_schema import schema_of
 from tests.testbed.mosquitto import LIFE_SIGN_S, Subscriber, wait_until
 
 GATEWAY = "dt-001"

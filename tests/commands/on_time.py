@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from edge_agent.agent import Agent
-from edge_agent.cli import main
-from edge_agent.device.clock_sync import KernelSync
+from edge_agent.cli.main import main
+from edge_agent.host.health.clock_sync import KernelSync
 
 COMMAND = (sys.executable, "-m", "tests.commands.on_time", "run")
 

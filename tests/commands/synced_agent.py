@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from edge_agent import cli
 from edge_agent.agent import Agent
-from edge_agent.device.clock_sync import KernelSync
+from edge_agent.cli import main as cli
+from edge_agent.host.health.clock_sync import KernelSync
 
 COMMAND = (sys.executable, "-m", "tests.commands.synced_agent", "run")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.command_room.camera_reboot import camera_reboot_action
 from edge_agent.commands.action import Order, Refused
+from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
 from edge_agent.wire import CameraRebootArguments
 from tests.testbed.agent import write_config
 from tests.testbed.onvif_camera import OnvifCamera

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from edge_agent.command_room.config_push import ConfigPush, SitePort
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.handlers.config_push import ConfigPush, SitePort
 from edge_agent.commands.operator_key import make_key
 from edge_agent.config.check import run_check
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import MAX_STARTS, ConfigSource, Origin, PushStore
-from edge_agent.config.settings import Settings
-from edge_agent.device.control import EXIT_DONE, Answer
-from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.core.model import CameraState, CameraStatus, Cause
+from edge_agent.host.local_api.control import EXIT_DONE, Answer
 from edge_agent.wire import SetConfigArguments
-from tests.device.fakes import FakeClock
+from tests.host.fakes import FakeClock
 
 NOW = "2026-11-25T03:00:00.000Z"
 OWN = """\

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from edge_agent import wire
 from edge_agent.commands.action import Action
-from edge_agent.schema import schema_of
+from edge_agent.wire.json_schema import schema_of
 from tests.commands.centre import document, encoded, moment, signed
 from tests.commands.counter import OPERATOR, STRANGER, Counter, all_actions, counter_in
 from tests.commands.table import EXAMPLES

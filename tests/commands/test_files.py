@@ -12,21 +12,28 @@ from typing import Any
 
 import pytest
 
-from edge_agent.command_room.diagnostics import (
+from edge_agent.commands.action import Failed, Outcome, Refused
+from edge_agent.commands.document import arguments
+from edge_agent.commands.handlers.diagnostics import (
     HISTORY_EVERY_S,
     HISTORY_LENGTH,
     HealthHistory,
     bundle,
     configuration_text,
 )
-from edge_agent.command_room.media_room import fate
-from edge_agent.commands.action import Failed, Outcome, Refused
-from edge_agent.commands.document import arguments
-from edge_agent.commands.files import MQTT_MOST_BYTES, Clip, Diagnostics, EvidenceHold, Snapshot, media_of
-from edge_agent.commands.https import Target
-from edge_agent.commands.storm import StormMode
-from edge_agent.commands.upload import Uploader
-from edge_agent.outbox_model import Media
+from edge_agent.commands.handlers.files import (
+    MQTT_MOST_BYTES,
+    Clip,
+    Diagnostics,
+    EvidenceHold,
+    Snapshot,
+    media_of,
+)
+from edge_agent.commands.handlers.media_room import fate
+from edge_agent.commands.handlers.storm import StormMode
+from edge_agent.commands.transfer.https import Target
+from edge_agent.commands.transfer.upload import Uploader
+from edge_agent.core.delivery import Media
 from edge_agent.wire import (
     ClipArguments,
     DiagnosticsArguments,
@@ -37,7 +44,7 @@ from edge_agent.wire import (
 )
 from tests.commands.orders import Given
 from tests.commands.put_server import PutServer
-from tests.device.fakes import FakeClock
+from tests.host.fakes import FakeClock
 
 MP4 = b"\0\0\0\x18ftypisom" + b"film" * 100_000
 JPEG = b"\xff\xd8picture"

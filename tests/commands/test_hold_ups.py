@@ -16,7 +16,7 @@ from msgspec import Struct
 from edge_agent.commands import journal
 from edge_agent.commands.action import Action, Failed, Order, Outcome
 from edge_agent.commands.reception import ANSWERED, Arrival
-from edge_agent.state_file import write_record
+from edge_agent.core.state_file import write_record
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
 from tests.commands.table import EXAMPLES

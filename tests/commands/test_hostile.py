@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edge_agent.commands.signature import sign
-from edge_agent.schema import schema_of
+from edge_agent.wire.json_schema import schema_of
 from tests.commands.centre import document, encoded
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
 from tests.commands.table import EXAMPLES

@@ -16,9 +16,9 @@ import msgspec
 import pytest
 
 from edge_agent.commands.action import Failed, Refused
-from edge_agent.commands.https import LONGEST_WORDS, Target
-from edge_agent.commands.inbox import Inbox, Wheel
-from edge_agent.commands.upload import Uploader
+from edge_agent.commands.transfer.https import LONGEST_WORDS, Target
+from edge_agent.commands.transfer.inbox import Inbox, Wheel
+from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.wire import ClipArguments
 from tests.testbed.mosquitto import Authority
 

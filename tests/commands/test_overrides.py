@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from edge_agent.commands.action import Outcome, Refused
+from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.plain import PlainAction
-from edge_agent.commands.rules import rule_actions
-from edge_agent.config.settings import OnHolidays, Schedule
-from edge_agent.hits import AskedBy, OverrideHit
-from edge_agent.overrides import Override, Overrides
+from edge_agent.config.model.settings import OnHolidays, Schedule
+from edge_agent.core.facts import AskedBy, OverrideHit
+from edge_agent.core.overrides import Override, Overrides
 from edge_agent.rules.schedule import Arming
 from edge_agent.wire import RuleForArguments
 from tests.commands.orders import Given
-from tests.device.fakes import FakeClock, settings
+from tests.host.fakes import FakeClock, settings
 from tests.rules.test_zones import INTRUSION
 
 HOUR_S = 3600.0

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.reboot import Reboot
-from edge_agent.device.root_requests import RootRequest
+from edge_agent.commands.handlers.reboot import Reboot
+from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.wire import NoArguments
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd/edge-agent-reboot.service"

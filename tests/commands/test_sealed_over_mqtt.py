@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.evidence.seal import unseal
-from edge_agent.outbox_model import SEALED_TYPE
 from tests.agent.test_evidence import readable_pictures
 from tests.commands.centre import centre_at, document
 from tests.commands.test_files_over_mqtt import ask, media, told_of

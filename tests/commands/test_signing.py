@@ -12,8 +12,8 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.commands.action import Action
 from edge_agent.commands.signing import is_signed_by_default
+from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.config.settings import SIGNED_COMMANDS
 from tests.commands.centre import document, encoded, moment, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
 from tests.testbed.agent import write_config

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import cli
+from edge_agent.cli import main as cli
 from edge_agent.commands.signature import read_public
 from tests.commands.centre import new_id
 from tests.commands.test_over_mqtt import Site

@@ -19,7 +19,9 @@ def in_history() -> bool:
 
 def unpack(folder: Path) -> Path:
     """A folder for PYTHONPATH: ``python -m edge_agent`` is the released one with it."""
-    done = _git("archive", COMMIT, "edge_agent", "firmware_profiles")
+    packages = ("edge_agent", "edge_central", "firmware_profiles")
+    there = [name for name in packages if _git("cat-file", "-e", f"{COMMIT}:{name}").returncode == 0]
+    done = _git("archive", COMMIT, *there)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="tar")
     return folder

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox.last_stored import LastStored
-from tests.central.parts import Box, Centre
+from edge_agent.outbox.sqlite.last_stored import LastStored
+from tests.edge_central.parts import Box, Centre
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.gateway import gateway_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until

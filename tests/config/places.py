@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 
 from edge_agent.config import load
 from edge_agent.config.board import Board
-from edge_agent.config.settings import Camera, Settings
-from edge_agent.errors import ConfigError, Problem
+from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.errors import ConfigError, Problem
 
 # The same examples on every run, and no deadline: the machines that run this are shared.
 STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Clip, ClipPolicy
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.config.model.settings import Clip, ClipPolicy
+from edge_agent.core.secrets import Credentials, Secret
 from tests.config.places import camera_of, with_camera, write
 from tests.config.test_rules import warnings_of
 

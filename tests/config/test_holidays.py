@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import load
-from edge_agent.config.settings import OnHolidays
+from edge_agent.config.model.settings import OnHolidays
 from tests.config.places import MINIMAL, PC, camera_of, settings_of, with_camera, write
 
 _TET = '"2027-02-05..2027-02-11"'

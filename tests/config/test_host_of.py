@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.config.addresses import host_of
+from edge_agent.config.model.addresses import host_of
 
 
 @pytest.mark.parametrize(

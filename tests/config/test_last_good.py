@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import config
-from edge_agent.config import last_good, tree
-from edge_agent.config.settings import Settings
-from edge_agent.errors import ConfigError
+from edge_agent.config import last_good
+from edge_agent.config.fields import tree
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.errors import ConfigError
 
 GOOD = """\
 gateway: {id: dt-001, ward: de-tham, name: "Trường số 1: cổng 'chính'"}

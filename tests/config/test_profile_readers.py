@@ -10,26 +10,27 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge_agent.allowance import Allowance
-from edge_agent.config import boards, load
+from edge_agent.config import load
 from edge_agent.config.board import Board
-from edge_agent.config.many import ListOf
+from edge_agent.config.board_profile import PROFILE
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Section
+from edge_agent.config.model import boards
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import profile_dir, recognised
-from edge_agent.config.sections.board import PROFILE
-from edge_agent.config.settings import Settings
-from edge_agent.config.spec import Section
-from edge_agent.device.birth import make_birth
-from edge_agent.device.boot import BootReason
-from edge_agent.device.degraded import box_lines, decode_lines
-from edge_agent.device.platform import platform_lines
-from edge_agent.device.sensors import ThrottleSensors
-from edge_agent.doctor import box, disk
-from edge_agent.doctor.cameras import advised_figures
-from edge_agent.duties.heat import HeatControl
+from edge_agent.control.thermal import HeatControl
+from edge_agent.core.load_limits import Allowance
+from edge_agent.host.board.boot import BootReason
+from edge_agent.host.board.platform import platform_lines
+from edge_agent.host.board.sensors import ThrottleSensors
+from edge_agent.host.health.birth import make_birth
+from edge_agent.host.health.degraded import box_lines, decode_lines
+from edge_agent.tools.doctor.checks import box, disk
+from edge_agent.tools.doctor.checks.cameras import advised_figures
 from edge_agent.wire import BirthDetector, BoxHealth, DetectorHealth
 from tests.config.places import MINIMAL, write
-from tests.device.fakes import JETSON_ORIN, PI_5, FakeClock, camera, on_disk, plant
 from tests.events.parts import maker
+from tests.host.fakes import JETSON_ORIN, PI_5, FakeClock, camera, on_disk, plant
 from tests.testbed.gears import Told
 
 ROLE_BASE = Path(__file__).parents[2] / "ansible/roles/base"

@@ -12,13 +12,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from edge_agent.clock import SystemClock
 from edge_agent.config import load
 from edge_agent.config.board import Board, read_board
-from edge_agent.config.files import Files
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.spec import Reading
 from edge_agent.config.json_schema import profile_schema_text, schema_file
 from edge_agent.config.profiles import names, profile_dir, read
-from edge_agent.config.spec import Reading
+from edge_agent.core.clock import SystemClock
 from tests.config.places import MINIMAL, write
 
 PI4 = "Raspberry Pi 4 Model B Rev 1.4"

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.config.sections.rules import KINDS, RULE
-from edge_agent.config.settings import (
+from edge_agent.config.model.settings import (
     CrossingMode,
     CrowdingRule,
     Direction,
@@ -22,7 +21,8 @@ from edge_agent.config.settings import (
     WrongWayRule,
     Zone,
 )
-from edge_agent.model import LABELS, Severity
+from edge_agent.config.sections.rules import KINDS, RULE
+from edge_agent.core.model import LABELS, Severity
 from tests.config.places import camera_of, problems_of, with_camera, write
 from tests.config.test_rules import warnings_of
 

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import AnyRule, LineRule, RuleKind, Schedule, WhenUnsynced, Zone, ZoneRule
-from edge_agent.model import LABELS, Severity
+from edge_agent.config.model.settings import (
+    AnyRule,
+    LineRule,
+    RuleKind,
+    Schedule,
+    WhenUnsynced,
+    Zone,
+    ZoneRule,
+)
+from edge_agent.core.model import LABELS, Severity
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
 _YARD = "{polygon: [[0.1, 0.5], [0.9, 0.5], [0.9, 1], [0.1, 1]]}"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edge_agent.config import load
 from edge_agent.config.check import run_check
-from edge_agent.errors import ConfigError
-from edge_agent.secrets import Credentials, Secret, masked
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.secrets import Credentials, Secret, masked
 from tests.config.places import MINIMAL, PC, STEADY, camera_of, problems_of, settings_of, with_camera, write
 
 NASTY = "@:/#%?&='\"<> \\ü$"

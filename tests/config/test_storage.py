@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Storage
+from edge_agent.config.model.settings import Storage
 from tests.config.places import MINIMAL, problems_of, settings_of, write
 
 _SEALED = MINIMAL + "storage: {seal_to: centre.pem}\n"

@@ -7,14 +7,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.config import tree
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.spec import Section
 from edge_agent.config.schema import ROOT
 from edge_agent.config.sections.camera import CAMERA
 from edge_agent.config.sections.clip import CLIP
 from edge_agent.config.sections.rules import KINDS
 from edge_agent.config.sections.schedule import SCHEDULE
 from edge_agent.config.sections.storage import STORAGE
-from edge_agent.config.spec import Section
 from tests.config.places import MINIMAL, STEADY, problems_of
 
 _KEYS = sorted(

@@ -9,8 +9,8 @@ import re
 import jsonschema
 import pytest
 
-from edge_agent import asyncapi
-from edge_agent.schema import message_types, schema_of
+from edge_agent.wire import asyncapi
+from edge_agent.wire.json_schema import message_types, schema_of
 
 EXAMPLES = asyncapi.examples_in(asyncapi.DOCS / "examples")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -19,7 +19,7 @@ NO_MESSAGE = {"doctor"}  # is printed, not sent
 
 def test_the_document_in_docs_is_current() -> None:
     assert (asyncapi.DOCS / "asyncapi.json").read_text(encoding="utf-8") == asyncapi.text(), (
-        "run: python -m edge_agent.asyncapi"
+        "run: python -m edge_agent.wire.asyncapi"
     )
 
 

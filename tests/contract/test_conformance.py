@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent.cli import main
-from edge_agent.conformance import heard
-from edge_agent.conformance.command import ASKED, HEARD
-from edge_agent.conformance.heard import Gateway
-from edge_agent.conformance.verdict import Broken, NotSeen
-from edge_agent.mqtt.observing import Heard
+from edge_agent.cli.main import main
+from edge_agent.mqtt.tools.observing import Heard
+from edge_agent.tools.conformance import heard
+from edge_agent.tools.conformance.command import ASKED, HEARD
+from edge_agent.tools.conformance.heard import Gateway
+from edge_agent.tools.conformance.verdict import Broken, NotSeen
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edge_agent.device.healing import (
+from edge_agent.control.recovery_ladder import (
     GRACE_S,
     HOUR_S,
     JITTER,

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.allowance import Limits
-from edge_agent.config.boards import Ladder
-from edge_agent.device.thermal import (
+from edge_agent.config.model.boards import Ladder
+from edge_agent.control.thermal_ladder import (
     AGAIN_S,
     LOOKS,
     THROTTLED_DWELL_S,
@@ -21,6 +20,7 @@ from edge_agent.device.thermal import (
     StepChange,
     ThermalLadder,
 )
+from edge_agent.core.load_limits import Limits
 
 PI = Ladder(70, 75, 80, hysteresis_c=4, dwell_s=60, inference_share=0.5, fps_share=0.5)
 

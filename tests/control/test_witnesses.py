@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from edge_agent.config.settings import Broker, Witness
-from edge_agent.device.witnesses import Verdict, Witnesses, host_answers, name_server_answers
+from edge_agent.config.model.settings import Broker, Witness
+from edge_agent.control.witnesses import Verdict, Witnesses, host_answers, name_server_answers
 from tests.testbed.mosquitto import free_port, wait_until
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.geometry import Point, Polygon, contains, fault_of
+from edge_agent.core.geometry import Point, Polygon, contains, fault_of
 from tests.config.places import STEADY
 
 Exact = tuple[Fraction, Fraction]

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from edge_agent.languages import Bilingual, Lang, both, day_text, default_lang, duration, in_lang
+from edge_agent.core.languages import Bilingual, Lang, both, day_text, default_lang, duration, in_lang
 
 
 @pytest.mark.parametrize(

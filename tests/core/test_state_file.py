@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent import state_file
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core import state_file
+from edge_agent.core.state_file import read_record, write_record
 
 
 class Count(msgspec.Struct):

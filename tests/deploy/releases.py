@@ -36,7 +36,8 @@ def wheelhouse(folder: Path, libraries: Path) -> Path:
 def _build(folder: Path, version: str) -> None:
     """What it does with the configuration is as before: `check` and `--version` say that all is well."""
     source = folder.parent / f"source-{version}"
-    shutil.copytree(ROOT / "edge_agent", source / "edge_agent", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("edge_agent", "edge_central"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     init = source / "edge_agent/__init__.py"

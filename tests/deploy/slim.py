@@ -7,7 +7,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[2] / "edge_agent"
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("edge_agent", "edge_central")
 LIBRARIES = "opt/libraries"
 
 # The clock of a box that is a container is this machine's, which may have none to follow.
@@ -34,29 +35,32 @@ def release(folder: Path, version: str, changes: Mapping[str, tuple[str, str]] |
         folder / f"edge_agent-{version}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED
     ) as wheel:
         for name in _files():
-            wheel.writestr(f"edge_agent/{name}", _content(PACKAGE / name, name, version, changes or {}))
+            wheel.writestr(name, _content(ROOT / name, name, version, changes or {}))
         wheel.writestr("libraries.pth", f"/{LIBRARIES}\n")
         wheel.writestr(f"{meta}/METADATA", f"Metadata-Version: 2.1\nName: edge-agent\nVersion: {version}\n")
         wheel.writestr(f"{meta}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{meta}/entry_points.txt", "[console_scripts]\nedge-agent = edge_agent.cli:main\n")
+        wheel.writestr(
+            f"{meta}/entry_points.txt", "[console_scripts]\nedge-agent = edge_agent.cli.main:main\n"
+        )
         wheel.writestr(f"{meta}/RECORD", "")
 
 
 def _files() -> Iterator[str]:
     # The folder of profiles is a link.
-    for folder, _, names in os.walk(PACKAGE, followlinks=True):
-        for name in names:
-            if not name.endswith(".pyc"):
-                yield str(Path(folder, name).relative_to(PACKAGE))
+    for package in PACKAGES:
+        for folder, _, names in os.walk(ROOT / package, followlinks=True):
+            for name in names:
+                if not name.endswith(".pyc"):
+                    yield str(Path(folder, name).relative_to(ROOT))
 
 
 def _content(path: Path, name: str, version: str, changes: Mapping[str, tuple[str, str]]) -> bytes:
     if path.suffix != ".py":
         return path.read_bytes()
     text = path.read_text(encoding="utf-8")
-    if name == "__init__.py":
+    if name == "edge_agent/__init__.py":
         return f'"""The agent."""\n\n__version__ = "{version}"\n'.encode()
-    if name == "device/clock_sync.py":
+    if name == "edge_agent/host/health/clock_sync.py":
         return (text + SYNCED).encode()
     if name in changes:
         old, new = changes[name]

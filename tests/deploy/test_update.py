@@ -29,9 +29,11 @@ from tests.update.wheel_server import WheelServer
 ROOT = Path(__file__).resolve().parents[2]
 WHEELHOUSE = ROOT / f"dist/wheelhouse/cp313-{os.uname().machine}"
 pytestmark = pytest.mark.xdist_group("update")
-CRASHING = {"agent.py": ("import logging\n", "import logging\nimport a_module_that_is_not_there\n")}
+CRASHING = {
+    "edge_agent/agent.py": ("import logging\n", "import logging\nimport a_module_that_is_not_there\n")
+}
 DEAF = {
-    "agent.py": (
+    "edge_agent/agent.py": (
         "            settings.mqtt,\n            Topics(",
         "            __import__('dataclasses').replace(settings.mqtt, spread_s=1e9),\n            Topics(",
     )

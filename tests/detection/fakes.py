@@ -9,9 +9,16 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.config.settings import Analyse, Camera, GearChoice, Polygon, Report, Ring, SnapshotPolicy
-from edge_agent.detection.detector import Fit, ModelInfo
-from edge_agent.model import (
+from edge_agent.config.model.settings import (
+    Analyse,
+    Camera,
+    GearChoice,
+    Polygon,
+    Report,
+    Ring,
+    SnapshotPolicy,
+)
+from edge_agent.core.model import (
     FULL_PICTURE,
     Box,
     Detection,
@@ -22,6 +29,7 @@ from edge_agent.model import (
     Track,
     TrackState,
 )
+from edge_agent.detection.detector import Fit, ModelInfo
 
 LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
 Pixels = NDArray[np.uint8]

@@ -8,7 +8,7 @@ import pytest
 from edge_agent.detection.brighten import DARK, brightened
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 
 def street(level: int, of_walker: int) -> Colour:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.allowance import Allowance, Limits
+from edge_agent.core.load_limits import Allowance, Limits
 from edge_agent.detection.budget import Budget
 
 MS = 20.0  # of one inference

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.config.settings import Detector
+from edge_agent.config.model.settings import Detector
+from edge_agent.core.model import LABELS
 from edge_agent.detection.choose import SHIPPED, choose_detector
 from edge_agent.detection.models import CATALOGUE
-from edge_agent.model import LABELS
 
 YOLOX, SSD = (entry.file for entry in CATALOGUE)
 

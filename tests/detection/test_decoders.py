@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.detection.picodet import PicoDetDecoder
-from edge_agent.detection.ssd import SsdDecoder
-from edge_agent.detection.street import StreetDecoder
-from edge_agent.detection.tensors import Decoder, TensorInfo, describe
-from edge_agent.detection.yolox import YoloxDecoder
-from edge_agent.model import Box
+from edge_agent.core.model import Box
+from edge_agent.detection.decoders.picodet import PicoDetDecoder
+from edge_agent.detection.decoders.ssd import SsdDecoder
+from edge_agent.detection.decoders.street import StreetDecoder
+from edge_agent.detection.decoders.tensors import Decoder, TensorInfo, describe
+from edge_agent.detection.decoders.yolox import YoloxDecoder
 
 LABELS = ("person", "bicycle", "car")
 FLOOR = 0.5

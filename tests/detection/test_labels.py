@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.errors import DetectorError
 from edge_agent.detection.labels import OWN_METADATA, read_labels
-from edge_agent.errors import DetectorError
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import main
+from edge_agent.cli.main import main
+from edge_agent.core.errors import DetectorError
 from edge_agent.detection.models import CATALOGUE, CatalogueEntry, fetch_best, run_models
-from edge_agent.errors import DetectorError
 
 CONTENT = os.urandom(1000) * 200  # larger than one chunk
 NAME = "net.tflite"

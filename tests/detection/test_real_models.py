@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_agent.core.errors import DetectorError
 from edge_agent.detection.detector import Detector
 from edge_agent.detection.litert import LiteRtDetector
 from edge_agent.detection.models import CATALOGUE
-from edge_agent.errors import DetectorError
 from tests.detection.fakes import LABELS, Pixels
 
 YOLOX, SSD = (entry.file for entry in CATALOGUE)

@@ -9,8 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from edge_agent.core.errors import DetectorError
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.errors import DetectorError
 from tests.detection.fakes import LABELS
 
 

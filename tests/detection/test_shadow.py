@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from edge_agent.allowance import Allowance, Limits
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.load_limits import Allowance, Limits
+from edge_agent.core.model import Box, Detection
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.shadow import Shadow, compare
 from edge_agent.detection.worker import DetectorWorker
-from edge_agent.errors import DetectorError
-from edge_agent.model import Box, Detection
 from edge_agent.wire import ShadowGroup, ShadowReport
 from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame
 from tests.detection.test_worker import CROP, Gate

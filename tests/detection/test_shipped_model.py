@@ -8,7 +8,7 @@ from pathlib import Path
 from training.card import notice
 from training.dataset import read_sources
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "edge_agent/detection/models/street.tflite"
 
 

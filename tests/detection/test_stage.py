@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Scene
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
-from edge_agent.errors import DetectorError
-from edge_agent.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Scene
 from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame, motion, track
 
 MIDDLE = Box(0.25, 0.25, 0.75, 0.75)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import Box, Detection
 from edge_agent.detection.worker import DetectorWorker, InlineInference
-from edge_agent.errors import DetectorError
-from edge_agent.model import Box, Detection
 from tests.detection.fakes import FakeDetector, Pixels, detection
 
 CROP = np.zeros((8, 8, 3), np.uint8)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.central.intake import Intake
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.settings import Database, History
-from edge_agent.central.store import Store
-from edge_agent.mqtt.central_topics import CentralTopics
-from tests.central.shop import Shop
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.ingest.batch_writer import Intake
+from edge_central.settings import Database, History
+from edge_central.store.batch import Store
+from edge_central.store.pictures import Pictures
+from tests.edge_central.shop import Shop
 from tests.testbed.postgresql import PostgreSQL, programs
 
 _names = (f"edge{number}" for number in itertools.count())

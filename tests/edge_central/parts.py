@@ -22,14 +22,14 @@ from paho.mqtt.properties import Properties
 from sqlalchemy import select
 
 from edge_agent import wire
-from edge_agent.central import tables
-from edge_agent.central.config import load
-from edge_agent.central.database import open_engine
-from edge_agent.central.presence import Bounds
-from edge_agent.central.service import Central
-from edge_agent.central.settings import Database
-from edge_agent.central.status import CentralStatus, read_status
-from edge_agent.clock import Clock, SystemClock, rfc3339
+from edge_agent.core.clock import Clock, SystemClock, rfc3339
+from edge_central.cli.status import CentralStatus, read_status
+from edge_central.config import load
+from edge_central.presence.presence import Bounds
+from edge_central.service import Central
+from edge_central.settings import Database
+from edge_central.store import tables
+from edge_central.store.database import open_engine
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber
 
 WARD = "de-tham"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from edge_agent.central import tables
-from edge_agent.central.database import open_engine
-from edge_agent.central.intake import Intake, Stored
-from edge_agent.central.settings import Database
-from edge_agent.central.status import CentralStatus, read_status
-from edge_agent.central.store import Store
-from edge_agent.mqtt.inbox import Arrived
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_central.cli.status import CentralStatus, read_status
+from edge_central.ingest.batch_writer import Intake, Stored
+from edge_central.settings import Database
+from edge_central.store import tables
+from edge_central.store.batch import Store
+from edge_central.store.database import open_engine
 
 NOW_MS = 1_700_000_000_000
 

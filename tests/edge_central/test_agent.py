@@ -7,16 +7,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent import wire
-from edge_agent.clock import SystemClock, rfc3339
-from edge_agent.config.settings import Broker, Delivery, Gateway, Mqtt
+from edge_agent.config.model.settings import Broker, Delivery, Gateway, Mqtt
+from edge_agent.core.clock import SystemClock, rfc3339
+from edge_agent.core.delivery import Media
+from edge_agent.core.model import Severity
 from edge_agent.events.envelope import Envelope
-from edge_agent.model import Severity
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.topics import Topics
-from edge_agent.mqtt.usage import Usage
+from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Media
-from tests.central.parts import JPEG, Box, Boxes, Centre
+from edge_agent.uplink.usage import Usage
+from edge_agent.wire.topics import Topics
+from tests.edge_central.parts import JPEG, Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 BOX = Box()

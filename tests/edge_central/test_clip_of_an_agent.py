@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge_agent.central.console.book import Writer
-from edge_agent.central.console.requests import Request, ask_for_clip, requests_about
-from edge_agent.central.scope import EVERYWHERE
-from edge_agent.central.web.connections import Connections
-from tests.central.parts import Centre
+from edge_central.console.book import Writer
+from edge_central.console.requests import Request, ask_for_clip, requests_about
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.connections import Connections
 from tests.commands.centre import centre_at, document
 from tests.commands.test_files_over_mqtt import duration_s
+from tests.edge_central.parts import Centre
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, wait_until

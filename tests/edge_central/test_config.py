@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.central.alerts.config import ABOUT, default_rules
-from edge_agent.central.alerts.measures import Measure
-from edge_agent.central.config import load, markdown, run_check
-from edge_agent.errors import ConfigError
-from edge_agent.model import Severity
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.model import Severity
+from edge_central.alert_rules.measures import Measure
+from edge_central.alerts.config import ABOUT, default_rules
+from edge_central.config import load, markdown, run_check
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "central.md"
 GOOD = "wards: [de-tham, bo-xuyen]\nmqtt:\n  brokers: [mqtt://localhost]\n"
@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_reference_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == markdown(), (
-        "run: python -m edge_agent.central.config > docs/reference/central.md"
+        "run: python -m edge_central.config > docs/reference/central.md"
     )
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from edge_agent.central.console.book import (
+from edge_agent.evidence.chain.verify import Verdict
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_central.console.book import (
     Outcome,
     Writer,
     acknowledge,
@@ -18,28 +20,19 @@ from edge_agent.central.console.book import (
     steps,
     take_over,
 )
-from edge_agent.central.console.desk import desk, find_subject
-from edge_agent.central.console.events import (
-    EventFilter,
-    Position,
-    events,
-    latest_pictures,
-    newest_cursor,
-    story,
-)
-from edge_agent.central.console.fleet import Sight, Standing, fleet
-from edge_agent.central.console.history import history
-from edge_agent.central.console.names import Names
-from edge_agent.central.console.requests import ask_for_clip, requests_about
-from edge_agent.central.console.verdict import judge_event
-from edge_agent.central.database import open_engine
-from edge_agent.central.scope import EVERYWHERE, Scope
-from edge_agent.evidence.verify import Verdict
-from edge_agent.mqtt.inbox import Arrived
-from tests.central.shop import NOW_MS, Shop
-from tests.console.city import camera_health
-from tests.console.gateway import Gateway
-from tests.console.happenings import Happening, told
+from edge_central.console.desk import desk, find_subject
+from edge_central.console.events import EventFilter, Position, events, latest_pictures, newest_cursor, story
+from edge_central.console.fleet import Sight, Standing, fleet
+from edge_central.console.history import history
+from edge_central.console.names import Names
+from edge_central.console.requests import ask_for_clip, requests_about
+from edge_central.console.verdict import judge_event
+from edge_central.store.database import open_engine
+from edge_central.store.scope import EVERYWHERE, Scope
+from tests.edge_central.console.city import camera_health
+from tests.edge_central.console.gateway import Gateway
+from tests.edge_central.console.happenings import Happening, told
+from tests.edge_central.shop import NOW_MS, Shop
 
 ELSEWHERE = Scope(frozenset({"bo-xuyen"}))
 

@@ -15,22 +15,23 @@ import pytest
 from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent import wire
-from edge_agent.central import known, tables
-from edge_agent.central.confirmations import Confirmations
-from edge_agent.central.database import StoreUnusable, open_engine, prepare
-from edge_agent.central.intake import Intake
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.presence import BoxReport, Standing
-from edge_agent.central.retention.sweep import Sweep
-from edge_agent.central.settings import Database, History, Retention
-from edge_agent.central.status import run_status
-from edge_agent.central.store import MOST_REJECTED, Store
-from edge_agent.central.streams import MOST_BRANCHES, Why
-from edge_agent.clock import SystemClock
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.inbox import Arrived
-from tests.central.parts import Box, Boxes, Centre
-from tests.central.shop import NOW_MS, Shop
+from edge_agent.core.clock import SystemClock
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.cli.status import run_status
+from edge_central.ingest.batch_writer import Intake
+from edge_central.ingest.confirmations import Confirmations
+from edge_central.retention.sweep import Sweep
+from edge_central.settings import Database, History, Retention
+from edge_central.store import fleet_state as known
+from edge_central.store import tables
+from edge_central.store.batch import MOST_REJECTED, Store
+from edge_central.store.database import StoreUnusable, open_engine, prepare
+from edge_central.store.pictures import Pictures
+from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.store.streams import MOST_BRANCHES, Why
+from tests.edge_central.parts import Box, Boxes, Centre
+from tests.edge_central.shop import NOW_MS, Shop
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.evidence.check import check_files
-from edge_agent.evidence.keys import public_keys
-from edge_agent.evidence.records import read_record
-from edge_agent.outbox.last_stored import LastStored
-from tests.central.parts import Centre
+from edge_agent.evidence.chain.keys import public_keys
+from edge_agent.evidence.chain.records import read_record
+from edge_agent.evidence.export.check import check_files
+from edge_agent.outbox.sqlite.last_stored import LastStored
+from tests.edge_central.parts import Centre
 from tests.testbed.gateway import gateway_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 

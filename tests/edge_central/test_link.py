@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from edge_agent.central.config import load
-from edge_agent.central.link import Link
-from edge_agent.clock import SystemClock
-from edge_agent.mqtt.client import Message
-from tests.central.parts import Centre
+from edge_agent.core.clock import SystemClock
+from edge_agent.mqtt.session.client import Message
+from edge_central.config import load
+from edge_central.ingest.link import Link
+from tests.edge_central.parts import Centre
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 WINDOW = 20

@@ -14,18 +14,19 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-import edge_agent
-from edge_agent.central.health import Health
-from edge_agent.central.intake import Stored
-from edge_agent.central.messages import Heartbeat
-from edge_agent.central.metrics.collector import FRESH_S, CentralCollector, Now
-from edge_agent.central.metrics.figures import MOST_GATEWAYS, MOST_VERSIONS, Figures
-from edge_agent.central.presence import Bounds, BoxReport, Standing
-from edge_agent.errors import CentralError
-from tests.central.parts import Box, Boxes, Centre
+import edge_central
+from edge_agent.core.errors import CentralError
+from edge_agent.wire.received.health import Health
+from edge_agent.wire.received.messages import Heartbeat
+from edge_central.ingest.batch_writer import Stored
+from edge_central.metrics.collector import FRESH_S, CentralCollector, Now
+from edge_central.metrics.figures import MOST_GATEWAYS, MOST_VERSIONS, Figures
+from edge_central.presence.presence import Bounds
+from edge_central.store.presence_reports import BoxReport, Standing
+from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
 
-RULES = Path(edge_agent.__file__).parent / "central" / "prometheus" / "edge-central.rules.yml"
+RULES = Path(edge_central.__file__).parent / "prometheus" / "edge-central.rules.yml"
 QUICK = [{"id": "disk", "for_s": 0}]
 
 

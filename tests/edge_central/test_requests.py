@@ -13,15 +13,15 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import InvalidRequestError, StatementError
 
 from edge_agent import wire
-from edge_agent.central import tables
-from edge_agent.central.console.book import Writer
-from edge_agent.central.console.requests import Request, ask_for_clip, requests_about
-from edge_agent.central.database import StoreRefused, translated
-from edge_agent.central.messages import Reply
-from edge_agent.central.requests import SILENT_MS, note_replies
-from edge_agent.central.scope import EVERYWHERE
-from edge_agent.central.web.connections import Connections
-from tests.central.parts import Box, Boxes, Centre
+from edge_agent.wire.received.messages import Reply
+from edge_central.console.book import Writer
+from edge_central.console.requests import Request, ask_for_clip, requests_about
+from edge_central.ingest.requests import SILENT_MS, note_replies
+from edge_central.store import tables
+from edge_central.store.database import StoreRefused, translated
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.connections import Connections
+from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 EVENT = "zone-1"

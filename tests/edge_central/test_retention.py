@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from edge_agent import cli
-from edge_agent.central import tables
-from edge_agent.central.command import add_commands
-from edge_agent.central.console.book import Outcome, Writer, acknowledge, close, hand_over
-from edge_agent.central.console.requests import ask_for_clip
-from edge_agent.central.database import StoreUnusable, open_engine
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.retention.command import run_holds
-from edge_agent.central.retention.deletions import run_deletions
-from edge_agent.central.retention.holds import Hold, place, release
-from edge_agent.central.retention.sweep import MOST_ROWS, Sweep
-from edge_agent.central.scope import Scope
-from edge_agent.central.settings import Database, Retention
-from edge_agent.clock import SystemClock
-from tests.central.parts import Box
-from tests.central.shop import NOW_MS, Shop
+from edge_agent.cli import main as cli
+from edge_agent.core.clock import SystemClock
+from edge_central.cli.command import add_commands
+from edge_central.cli.deletions import run_deletions
+from edge_central.cli.holds import run_holds
+from edge_central.console.book import Outcome, Writer, acknowledge, close, hand_over
+from edge_central.console.requests import ask_for_clip
+from edge_central.retention.holds import Hold, place, release
+from edge_central.retention.sweep import MOST_ROWS, Sweep
+from edge_central.settings import Database, Retention
+from edge_central.store import tables
+from edge_central.store.database import StoreUnusable, open_engine
+from edge_central.store.pictures import Pictures
+from edge_central.store.scope import Scope
+from tests.edge_central.parts import Box
+from tests.edge_central.shop import NOW_MS, Shop
 
 DAY_MS = 86_400_000
 SETTINGS = Retention(

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
-from edge_agent.central import tables
-from edge_agent.central.database import writing
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.presence import Bounds
-from edge_agent.errors import CentralError
-from tests.central.parts import Box, Boxes, Centre, WrongClock
+from edge_agent.core.errors import CentralError
+from edge_central.presence.presence import Bounds
+from edge_central.store import tables
+from edge_central.store.database import writing
+from edge_central.store.pictures import Pictures
+from tests.edge_central.parts import Box, Boxes, Centre, WrongClock
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 

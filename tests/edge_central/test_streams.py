@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.central.streams import Gap, Stream, Why
+from edge_central.store.streams import Gap, Stream, Why
 
 NOW_MS = 5
 

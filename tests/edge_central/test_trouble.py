@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.central import rebirth
-from edge_agent.central.intake import Intake
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.settings import History
-from edge_agent.central.store import Store
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.inbox import Arrived
-from tests.central.parts import Box, Boxes, Centre
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.ingest import rebirth
+from edge_central.ingest.batch_writer import Intake
+from edge_central.settings import History
+from edge_central.store.batch import Store
+from edge_central.store.pictures import Pictures
+from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -152,7 +152,9 @@ def test_a_gateway_is_asked_for_its_birth_when_there_is_none_or_an_old_one(
 
 def test_without_its_libraries_the_command_says_what_to_install(tmp_path: Path) -> None:
     """As on a gateway, where the extra is not installed."""
-    hidden = "import sys; sys.modules['sqlalchemy'] = None; from edge_agent.cli import main; sys.exit(main())"
+    hidden = (
+        "import sys; sys.modules['sqlalchemy'] = None; from edge_agent.cli.main import main; sys.exit(main())"
+    )
     config = tmp_path / "edge-central.yaml"
     config.write_text("wards: []\nmqtt: {brokers: [mqtt://localhost]}\n")
     done = subprocess.run(

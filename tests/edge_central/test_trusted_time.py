@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert, select
 
-from edge_agent.central import tables
-from edge_agent.central.alerts.config import default_rules
-from edge_agent.central.alerts.desk import Desk
-from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.central.trusted_time.clock import SETTLE_S, Correction, FollowedClock, Kept, TrustedClock
-from edge_agent.central.trusted_time.kept import read_kept, record_key, shift
-from edge_agent.mqtt.central_topics import CentralTopics
-from tests.central.parts import Box
-from tests.central.shop import NOW_MS, Shop
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.alert_rules.rules import AlertSettings
+from edge_central.alerts.config import default_rules
+from edge_central.alerts.desk import Desk
+from edge_central.store import tables
+from edge_central.trusted_time.clock import SETTLE_S, Correction, FollowedClock, Kept, TrustedClock
+from edge_central.trusted_time.kept import read_kept, record_key, shift
+from tests.edge_central.parts import Box
+from tests.edge_central.shop import NOW_MS, Shop
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 YEARS_MS = 3653 * DAY_MS

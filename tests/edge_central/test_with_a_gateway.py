@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.outbox.reading import waiting_count
-from tests.central.parts import Box, Centre
 from tests.chaos.stored import store_events
+from tests.edge_central.parts import Box, Centre
 from tests.mqtt.test_confirmed import box_at
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

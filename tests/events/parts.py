@@ -11,11 +11,11 @@ import numpy as np
 from jsonschema import Draft202012Validator
 
 from edge_agent import wire
-from edge_agent.config.settings import Gateway
+from edge_agent.config.model.settings import Gateway
+from edge_agent.core.delivery import Draft, Stamp
+from edge_agent.core.model import FULL_PICTURE, Box, Frame, Track, TrackState
 from edge_agent.events import EventMaker
-from edge_agent.model import FULL_PICTURE, Box, Frame, Track, TrackState
-from edge_agent.outbox_model import Draft, Stamp
-from edge_agent.schema import schema_of
+from edge_agent.wire.json_schema import schema_of
 from tests.outbox.parts import HandClock
 
 GATEWAY = Gateway("dt-001", "de-tham", "Lý Thường Kiệt – Lê Quý Đôn", ZoneInfo("Asia/Ho_Chi_Minh"))

@@ -10,16 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent import wire
+from edge_agent.core.delivery import Loss, Stamp
+from edge_agent.core.facts import CountsHit, ObjectHit, Phase
+from edge_agent.core.model import GROUP_OF_LABEL, Box, CameraState, Cause
 from edge_agent.events import restamped
 from edge_agent.events.life_sign import Life
-from edge_agent.hits import CountsHit, ObjectHit, Phase
-from edge_agent.model import (
-    GROUP_OF_LABEL,
-    Box,
-    CameraState,
-    Cause,
-)
-from edge_agent.outbox_model import Loss, Stamp
 from tests.events.parts import encoded, frame, maker, track, valid
 from tests.outbox.parts import HandClock, picture
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from edge_agent.core.facts import CountsHit, ObjectHit, Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.model import Severity
 from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
-from edge_agent.hits import CountsHit, ObjectHit, Phase, RuleHit, RuleRef, Stay
-from edge_agent.model import Severity
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import outbox_in
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.settings import Storage
+from edge_agent.config.model.settings import Storage
+from edge_agent.core.delivery import Media, Stamp
+from edge_agent.core.facts import Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.model import CameraState, Severity
 from edge_agent.events import EventMaker
-from edge_agent.evidence.chain import EvidenceChain
-from edge_agent.hits import Phase, RuleHit, RuleRef, Stay
-from edge_agent.model import CameraState, Severity
+from edge_agent.evidence.chain.chain import EvidenceChain
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Media, Stamp
 from tests.events.parts import GATEWAY, IN_THE_MIDDLE, frame, maker, track
 from tests.outbox.parts import HandClock
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.config.settings import Camera, Clip, ClipPolicy
-from edge_agent.evidence.clips import CameraClips, Cut
-from edge_agent.evidence.mux import Film, film_of
-from edge_agent.hits import Phase
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Media, Told
+from edge_agent.config.model.settings import Camera, Clip, ClipPolicy
+from edge_agent.core.delivery import Media, Told
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.evidence.clips.clips import CameraClips, Cut
+from edge_agent.evidence.clips.mux import Film, film_of
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import START, RingFeed
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import main
-from edge_agent.evidence.keys import load_or_make
-from edge_agent.evidence.losses import Losses, Lost
-from edge_agent.evidence.records import NoEvent, read_record
-from edge_agent.hits import Phase
-from edge_agent.outbox_model import Media
+from edge_agent.cli.main import main
+from edge_agent.core.delivery import Media
+from edge_agent.core.facts import Phase
+from edge_agent.evidence.chain.keys import load_or_make
+from edge_agent.evidence.chain.losses import Losses, Lost
+from edge_agent.evidence.chain.records import NoEvent, read_record
 from tests.evidence.box import box_in
 from tests.evidence.test_bundle import CONFIG, new_manifest, new_sums
 

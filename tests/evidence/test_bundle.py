@@ -16,20 +16,20 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import main
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Storage
-from edge_agent.errors import EvidenceError
-from edge_agent.evidence.bundle_check import check_bundle
-from edge_agent.evidence.check import check_files
-from edge_agent.evidence.contents import Contents, open_bundle
-from edge_agent.evidence.given_keys import load_keys
-from edge_agent.evidence.keys import load_or_make
-from edge_agent.evidence.report import Report
+from edge_agent.cli.main import main
+from edge_agent.config.model.settings import Storage
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.delivery import Media
+from edge_agent.core.errors import EvidenceError
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.evidence.chain.keys import load_or_make
+from edge_agent.evidence.export.bundle_check import check_bundle
+from edge_agent.evidence.export.check import check_files
+from edge_agent.evidence.export.contents import Contents, open_bundle
+from edge_agent.evidence.export.given_keys import load_keys
+from edge_agent.evidence.export.report import Report
 from edge_agent.evidence.store import MediaStore
-from edge_agent.hits import Phase
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Media
 from tests.evidence.box import box_in
 from tests.testbed.open_python import let_pass, open_python
 

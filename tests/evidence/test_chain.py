@@ -10,9 +10,9 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
-from edge_agent.config.settings import Storage
-from edge_agent.evidence.heads import head_text
-from edge_agent.evidence.keys import load_or_make, public_keys, to_pem
+from edge_agent.config.model.settings import Storage
+from edge_agent.evidence.chain.heads import head_text
+from edge_agent.evidence.chain.keys import load_or_make, public_keys, to_pem
 from tests.evidence.box import Box, box_in
 from tests.outbox.parts import HandClock
 

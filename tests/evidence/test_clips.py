@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from edge_agent.config.settings import Clip, ClipPolicy, Ring
-from edge_agent.evidence.clips import Cut
-from edge_agent.evidence.mux import NoClip, film_of
-from edge_agent.hits import Phase
-from edge_agent.model import Severity
+from edge_agent.config.model.settings import Clip, ClipPolicy, Ring
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.evidence.clips.clips import Cut
+from edge_agent.evidence.clips.mux import NoClip, film_of
 from tests.evidence.filming import Set, film, filming
 from tests.evidence.player import packet_hashes, played, remuxed, seek_error, timing
 from tests.testbed.clips import make_clip

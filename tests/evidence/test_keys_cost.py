@@ -9,7 +9,7 @@ from pathlib import Path
 SIGN = """
 import sys
 from pathlib import Path
-from edge_agent.evidence.keys import load_or_make
+from edge_agent.evidence.chain.keys import load_or_make
 folder = Path(sys.argv[1])
 for _ in range(2):  # made, and read again
     load_or_make(folder).sign(b"text")

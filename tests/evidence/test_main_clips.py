@@ -14,15 +14,15 @@ from typing import Any
 import psutil
 import pytest
 
-from edge_agent import outbox_model
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.reader import Reader
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Camera, Clip, Storage
-from edge_agent.evidence.recorder import Recorder
+from edge_agent.config.model.settings import Camera, Clip, Storage
+from edge_agent.core import delivery as outbox_model
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.evidence.clips.recorder import Recorder
 from edge_agent.evidence.store import MediaStore
-from edge_agent.hits import Phase
-from edge_agent.model import Severity
 from tests.capture.rig import QUICK, RecordedBackoff, eventually, running
 from tests.events.parts import maker
 from tests.evidence.filming import filming

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent import outbox_model
-from edge_agent.config.settings import Clip, Storage
-from edge_agent.evidence.recorder import Recorder
+from edge_agent.config.model.settings import Clip, Storage
+from edge_agent.core import delivery as outbox_model
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.evidence.clips.recorder import Recorder
 from edge_agent.evidence.store import MediaStore
-from edge_agent.hits import Phase
-from edge_agent.model import Severity
 from tests.capture.rig import eventually
 from tests.events.parts import maker
 from tests.evidence.filming import filming

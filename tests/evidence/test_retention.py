@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.evidence.chain import JOURNAL_SHARE
+from edge_agent.evidence.chain.chain import JOURNAL_SHARE
 from edge_agent.evidence.jpeg import AIM_BYTES
 from tests.evidence.box import box_in
 from tests.evidence.filming import Set, film

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.cli import main
+from edge_agent.cli.main import main
 from edge_agent.evidence import seal as sealing
 from edge_agent.evidence.seal import OVERHEAD_BYTES, SealError, seal, seal_parts, unseal
 

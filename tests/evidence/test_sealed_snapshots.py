@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from edge_agent.core.delivery import SEALED_MAGIC, Media
+from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.core.model import FULL_PICTURE, Box
 from edge_agent.events import EventSink, NoClips
 from edge_agent.evidence.seal import unseal
 from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
 from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
-from edge_agent.hits import ObjectHit, Phase
-from edge_agent.model import FULL_PICTURE, Box
-from edge_agent.outbox_model import SEALED_MAGIC, Media
 from tests.events.parts import frame, maker, track
 from tests.outbox.parts import outbox_in
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.core.delivery import Media
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Box, Tracks
 from edge_agent.evidence.jpeg import AIM_BYTES, MAX_BYTES, crop, encode
 from edge_agent.evidence.snapshots import MAX_HELD_BYTES, Snapshots, surroundings
-from edge_agent.hits import Phase
-from edge_agent.model import Box, Tracks
-from edge_agent.outbox_model import Media
 from tests.events.parts import PlainPicture, frame, track
 
 unit = st.floats(0.0, 1.0)

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.config.settings import Storage
-from edge_agent.errors import StorageError
+from edge_agent.config.model.settings import Storage
+from edge_agent.core.errors import StorageError
+from edge_agent.core.model import Severity
 from edge_agent.evidence.names import MediaName
 from edge_agent.evidence.shelf import BLOCK_BYTES, Shelf, kept
 from edge_agent.evidence.store import LOOK_S, PROBE_S, MediaStore
-from edge_agent.model import Severity
 from tests.outbox.parts import HandClock
 from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.evidence.store import MediaStore
-from edge_agent.outbox_model import Draft, Stamp
 
 
 class Told:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edge_agent.central.console.book import Writer
-from edge_agent.central.console.requests import ask_for_clip
-from edge_agent.central.web.connections import Connections
-from tests.central.parts import Box, Centre
+from edge_central.console.book import Writer
+from edge_central.console.requests import ask_for_clip
+from edge_central.web.connections import Connections
+from tests.edge_central.parts import Box, Centre
 from tests.fleet.broker_side import FleetBroker
 from tests.fleet.test_acl import listening
 from tests.testbed.mosquitto import wait_until

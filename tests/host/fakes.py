@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.boards import Profile, Thermal
-from edge_agent.config.settings import (
+from edge_agent.config.model.boards import Profile, Thermal
+from edge_agent.config.model.settings import (
     Analyse,
     Camera,
     Delivery,
@@ -24,7 +24,7 @@ from edge_agent.config.settings import (
     Settings,
     SnapshotPolicy,
 )
-from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.core.model import CameraState, CameraStatus, Cause
 
 TODAY = datetime(2026, 11, 24, 5, 3, 0, tzinfo=UTC)  # 12:03 in Thái Bình
 

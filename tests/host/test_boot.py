@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.boot import (
+from edge_agent.host.board.boot import (
     BootHistory,
     BootReason,
     BootRecord,
@@ -16,8 +16,8 @@ from edge_agent.device.boot import (
     hardware_reset,
     is_system_stopping,
 )
-from edge_agent.device.sensors import run_vcgencmd
-from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, plant
+from edge_agent.host.board.sensors import run_vcgencmd
+from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, plant
 
 RUNNING = BootRecord("boot-1", "unknown")
 RSTS = "proc/device-tree/chosen/bootloader/rsts"

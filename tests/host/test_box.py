@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from edge_agent.config.board import read_board
-from edge_agent.device.birth import os_name
-from edge_agent.device.box import BoxMetrics
-from edge_agent.device.sensors import Thermometer, ThrottleSensors, Throttling
-from edge_agent.device.storage import whole_disk
+from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, Throttling
+from edge_agent.host.board.storage import whole_disk
+from edge_agent.host.health.birth import os_name
+from edge_agent.host.health.box import BoxMetrics
 from edge_agent.wire import BoxHealth
-from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
+from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
 
 
 def never(word: str) -> str | None:

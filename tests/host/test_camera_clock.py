@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.config.settings import Camera
-from edge_agent.device.camera_clock import (
+from edge_agent.config.model.settings import Camera
+from edge_agent.host.health.camera_clock import (
     EVERY_S,
     FILE,
     FIRST_AFTER_S,
@@ -120,7 +120,7 @@ def test_a_camera_that_answers_nonsense_is_left_out_and_the_others_are_kept(
 def test_a_camera_that_drips_holds_nobody_up(
     tmp_path: Path, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.device.camera_clock.WHOLE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("edge_agent.host.health.camera_clock.WHOLE_TIMEOUT_S", 0.3)
     time, closing = Time(), threading.Event()
 
     def drip(server: socket.socket) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.cameras import CameraWatch
-from edge_agent.model import CameraChange, CameraState, Cause
-from tests.device.fakes import FakeClock, camera
+from edge_agent.core.model import CameraChange, CameraState, Cause
+from edge_agent.host.health.cameras import CameraWatch
+from tests.host.fakes import FakeClock, camera
 
 ONLINE, OFFLINE, DEGRADED = CameraState.ONLINE, CameraState.OFFLINE, CameraState.DEGRADED
 STARTING = CameraState.STARTING

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.clock_sync import ClockSync, KernelSync, read_kernel_sync
-from tests.device.fakes import TODAY, FakeClock, plant
+from edge_agent.host.health.clock_sync import ClockSync, KernelSync, read_kernel_sync
+from tests.host.fakes import TODAY, FakeClock, plant
 
 IN_2024 = datetime(2024, 3, 1, 12, 0, 0, tzinfo=UTC)
 UNSYNCED = KernelSync(False, 0.0)

@@ -14,9 +14,9 @@ import msgspec
 import psutil
 import pytest
 
-from edge_agent.device import control
-from edge_agent.device.control import Answer, ControlServer, Relearn, Reload, Request
-from edge_agent.device.local_socket import ask
+from edge_agent.host.local_api import control
+from edge_agent.host.local_api.control import Answer, ControlServer, Relearn, Reload, Request
+from edge_agent.host.local_api.local_socket import ask
 
 GOOD = msgspec.json.encode(Reload("dt-001"))
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.board import Board
+from edge_agent.config.model.settings import GearChoice, Settings
 from edge_agent.config.profiles import names, profile_of
-from edge_agent.config.settings import GearChoice, Settings
-from edge_agent.device.decode_load import Stream, decode_load
-from edge_agent.device.degraded import decode_lines
-from edge_agent.doctor.cameras import check_decoding
-from edge_agent.doctor.words import said_of, todo_of
-from edge_agent.model import CameraState, CameraStatus
+from edge_agent.core.model import CameraState, CameraStatus
+from edge_agent.host.health.decode_load import Stream, decode_load
+from edge_agent.host.health.degraded import decode_lines
+from edge_agent.tools.doctor.checks.cameras import check_decoding
+from edge_agent.tools.doctor.words import said_of, todo_of
 from edge_agent.wire import DoctorCamera
-from tests.device.fakes import camera
-from tests.device.fakes import settings as site
+from tests.host.fakes import camera
+from tests.host.fakes import settings as site
 
 NOW_MONO = 1100.0  # the cameras of the fakes are as they are since 1000
 

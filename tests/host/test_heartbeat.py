@@ -13,19 +13,19 @@ import pytest
 
 from edge_agent import wire
 from edge_agent.config.board import Board
+from edge_agent.config.model.settings import Location
 from edge_agent.config.profiles import profile_of
-from edge_agent.config.settings import Location
-from edge_agent.device.birth import installed_versions, make_birth
-from edge_agent.device.boot import BootReason
-from edge_agent.device.box import BoxMetrics
-from edge_agent.device.clock_sync import ClockSync
-from edge_agent.device.compact import compact
-from edge_agent.device.degraded import camera_lines
-from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
-from edge_agent.model import CameraState, CameraStatus, Cause
-from edge_agent.outbox_model import OutboxStats
-from edge_agent.schema import schema_of
-from tests.device.fakes import PI_4, TODAY, FakeClock, camera, plant, settings
+from edge_agent.core.delivery import OutboxStats
+from edge_agent.core.model import CameraState, CameraStatus, Cause
+from edge_agent.host.board.boot import BootReason
+from edge_agent.host.health.birth import installed_versions, make_birth
+from edge_agent.host.health.box import BoxMetrics
+from edge_agent.host.health.clock_sync import ClockSync
+from edge_agent.host.health.compact import compact
+from edge_agent.host.health.degraded import camera_lines
+from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.wire.json_schema import schema_of
+from tests.host.fakes import PI_4, TODAY, FakeClock, camera, plant, settings
 
 OUTBOX = OutboxStats(0, 40960, 0.0, 12345, "3f2a9c1e", 0, None, 0)
 UNCONFIRMED = replace(OUTBOX, depth=7, oldest_s=400.0, unconfirmed=7, oldest_unconfirmed_s=390.0)

@@ -13,8 +13,8 @@ from typing import Literal
 
 import pytest
 
-from edge_agent.logs import LogTail, Masker, is_journal, setup_logging
-from edge_agent.secrets import Secret
+from edge_agent.core.secrets import Secret
+from edge_agent.host.system.logs import LogTail, Masker, is_journal, setup_logging
 
 log = logging.getLogger("edge_agent.capture.reader")
 
@@ -28,7 +28,7 @@ def restored() -> Iterator[None]:
     root.handlers[:] = before
     root.setLevel(level)
     logging.captureWarnings(False)
-    for name in ("edge_agent", "libav", "paho"):
+    for name in ("edge_agent", "edge_central", "libav", "paho"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -56,6 +56,13 @@ def test_what_others_sent_begins_no_line_of_its_own_and_moves_no_cursor() -> Non
     log.info("%s: %s", "dt-001", "why\n2026-11-27 CRITICAL forged\x1b[2J\r\u202e trộm")
     assert out.getvalue().endswith("dt-001: why\\n2026-11-27 CRITICAL forged\\x1b[2J\\r\\u202e trộm\n")
     assert out.getvalue().count("\n") == 1
+
+
+def test_the_centre_is_heard_from_the_same_level() -> None:
+    out, _ = setup(level="info")
+    logging.getLogger("edge_central.ingest.link").info("connected")
+    logging.getLogger("edge_central.ingest.link").debug("too much")
+    assert out.getvalue().endswith(" INFO central.ingest.link: connected\n")
 
 
 def test_json_line_names_its_camera() -> None:

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.config.boards import Firmware, Profile
-from edge_agent.config.files import Files
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.spec import Reading
+from edge_agent.config.model.boards import Firmware, Profile
 from edge_agent.config.profiles import names, read
-from edge_agent.config.spec import Reading
-from edge_agent.device.firmware import firmware_version, is_older
-from edge_agent.device.platform import kernel_has, os_supported, platform_lines
-from edge_agent.device.power import supply_ma
-from edge_agent.device.sensors import Thermometer
-from edge_agent.device.storage import Disk, disk_of
-from tests.device.fakes import JETSON_ORIN, PI_4, PI_5, X86, on_disk, plant
+from edge_agent.core.clock import SystemClock
+from edge_agent.host.board.firmware import firmware_version, is_older
+from edge_agent.host.board.platform import kernel_has, os_supported, platform_lines
+from edge_agent.host.board.power import supply_ma
+from edge_agent.host.board.sensors import Thermometer
+from edge_agent.host.board.storage import Disk, disk_of
+from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, on_disk, plant
 
 Board = Mapping[str, str | bytes]
 BOARDS: list[tuple[str, Board]] = [

@@ -17,17 +17,18 @@ import jsonschema
 import msgspec
 import pytest
 
-from edge_agent.device.degraded import CAUSE_TEXT
-from edge_agent.device.heartbeat import HealthSources, HeartbeatMaker
-from edge_agent.device.local_server import IDLE_S
-from edge_agent.device.local_socket import places_to_listen
-from edge_agent.device.status import StatusDocument, StatusServer, run_status, status_document
-from edge_agent.errors import EdgeAgentError
-from edge_agent.languages import Lang
-from edge_agent.loop import Loop
-from edge_agent.model import CameraState, Cause
-from tests.device.fakes import FakeClock, camera, settings
-from tests.device.test_heartbeat import WELL
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Lang
+from edge_agent.core.model import CameraState, Cause
+from edge_agent.core.worker import Loop
+from edge_agent.host.health.degraded import CAUSE_TEXT
+from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
+from edge_agent.host.local_api.local_server import IDLE_S
+from edge_agent.host.local_api.local_socket import places_to_listen
+from edge_agent.host.local_api.status import StatusServer, run_status
+from edge_agent.host.local_api.status_document import StatusDocument, status_document
+from tests.host.fakes import FakeClock, camera, settings
+from tests.host.test_heartbeat import WELL
 from tests.testbed.mosquitto import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"

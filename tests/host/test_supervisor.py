@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge_agent.device.supervisor import Supervisor
-from edge_agent.loop import Loop
+from edge_agent.core.worker import Loop
+from edge_agent.host.system.supervisor import Supervisor
 
 Body = Callable[[Loop], None]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.systemd import Systemd
+from edge_agent.host.system.systemd import Systemd
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.device.units import FAILED_UNITS, STALE_S, FailedUnits
-from tests.device.fakes import TODAY, FakeClock, plant
+from edge_agent.host.system.units import FAILED_UNITS, STALE_S, FailedUnits
+from tests.host.fakes import TODAY, FakeClock, plant
 
 CHRONY = '{"unit":"chrony.service","load":"loaded","active":"failed","sub":"failed","description":"chrony"}'
 LOOPING = '{"unit":"ntp.service","load":"loaded","active":"activating","sub":"auto-restart","description":""}'

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_agent.collect_cli import COLUMNS
+from edge_agent.cli.collect import COLUMNS
 from training.agreement import Voice
 from training.dataset import Image
 from training.predict import Floats

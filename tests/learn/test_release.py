@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.cli import main
+from edge_agent.cli.main import main
 from edge_agent.commands.operator_key import make_key, read_private
 from edge_agent.commands.signature import sign
 from tests.learn.cities import FLAT, PERSON, STEEP, TWO_WHEELER, collect, teacher
@@ -25,7 +25,7 @@ from training.predict import Floats
 from training.release import Candidate, sha256, write_release
 
 GOOD = teacher(FLAT)
-LARGEST_MANIFEST = 200_000  # characters, of the command `model`: edge_agent/wire/models.py
+LARGEST_MANIFEST = 200_000  # characters, of the command `model`: edge_agent/wire/data/models.py
 
 
 def blind(image: Image) -> Floats:

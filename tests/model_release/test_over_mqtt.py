@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.central.parts import Box
 from tests.commands.centre import Centre, centre_at, document, signed, write_public
 from tests.commands.counter import OPERATOR, STRANGER
+from tests.edge_central.parts import Box
 from tests.events.parts import valid
 from tests.model_release.parts import SEES_NOTHING, Release, walker_model, write_release
 from tests.model_release.walker_agent import COMMAND

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge_agent.fleet.board import Board
-from edge_agent.model_release.rollout import Options, Rollout, RolloutStopped
-from tests.central.parts import Box
+from edge_agent.tools.fleet.board import Board
+from edge_agent.tools.rollout.rollout import Options, Rollout, RolloutStopped
+from tests.edge_central.parts import Box
 
 SHA, OLD = "ab" * 32, "cd" * 32
 OPTIONS = Options(

@@ -14,26 +14,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.allowance import Allowance
+from edge_agent.cameras.shared_detector import SharedDetector
 from edge_agent.commands.action import Failed, Handed, Outcome, Refused
+from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.signature import Operators
-from edge_agent.config.settings import Settings
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.load_limits import Allowance
+from edge_agent.core.model import Box, Detection
+from edge_agent.core.state_file import write_record
 from edge_agent.detection import choose
-from edge_agent.model import Box, Detection
 from edge_agent.model_release import store
-from edge_agent.model_release.command import ModelCommand
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
 from edge_agent.outbox import Outbox
-from edge_agent.shared_detector import SharedDetector
-from edge_agent.state_file import write_record
 from edge_agent.wire import ModelArguments
 from tests.commands.centre import write_public
 from tests.commands.counter import OPERATOR
 from tests.commands.orders import Given
 from tests.detection.fakes import camera, frame
-from tests.device.fakes import settings as site_settings
 from tests.events.parts import maker, valid
+from tests.host.fakes import settings as site_settings
 from tests.model_release.parts import SEES_NOTHING, Release, walker_model, write_release
 from tests.outbox.parts import HandClock, outbox_in
 from tests.testbed.mosquitto import Authority

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from edge_agent import cli
 from edge_agent.agent import Agent
+from edge_agent.cli import main as cli
 from edge_agent.detection import choose
-from edge_agent.device.clock_sync import KernelSync
+from edge_agent.host.health.clock_sync import KernelSync
 from edge_agent.model_release import store
 from tests.testbed.walker_model import WALKER_MODEL
 

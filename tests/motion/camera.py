@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.model import FULL_PICTURE, Box, Frame, Motion
+from edge_agent.core.model import FULL_PICTURE, Box, Frame, Motion
 from edge_agent.motion import MotionDetector
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour, Gray
+    from edge_agent.core.model import Colour, Gray
 
 Thing = tuple[float, float, int, int, int]
 """x, y, width, height in pixels, and its grey level."""

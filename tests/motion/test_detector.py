@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import Motion, Scene
+from edge_agent.core.model import Motion, Scene
 from edge_agent.motion import MotionDetector
 from tests.motion.camera import Camera, Thing, box_of, learned
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge_agent.motion.regions import REACH_X, REACH_Y, Patch, RegionFinder
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
+    from edge_agent.core.model import Gray
 
 WIDTH, HEIGHT = 160, 90
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.model import Box, MotionRegion
+from edge_agent.core.model import Box, MotionRegion
 from edge_agent.motion.restless import AFTER_S, RestlessSpot
 
 CLOCK = Box(0.30, 0.02, 0.33, 0.06)  # the seconds of a clock

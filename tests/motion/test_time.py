@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.model import Box, Scene
+from edge_agent.core.model import Box, Scene
 from edge_agent.motion import MotionDetector
 from tests.motion.camera import Camera, Thing, box_of, learned
 

@@ -14,17 +14,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.model import Severity
-from edge_agent.mqtt.pace import Pace
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.rotation import Rotation
-from edge_agent.mqtt.sender import RepliesPort
-from edge_agent.mqtt.topics import DownMessage, Topics
-from edge_agent.mqtt.usage import Usage
-from edge_agent.outbox_model import Confirmation, Media, StoredEvent
-from edge_agent.secrets import Credentials
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.delivery import Confirmation, Media, StoredEvent
+from edge_agent.core.model import Severity
+from edge_agent.core.secrets import Credentials
+from edge_agent.mqtt.publisher.publisher import Publisher
+from edge_agent.mqtt.publisher.sender import RepliesPort
+from edge_agent.mqtt.tls.rotation import Rotation
+from edge_agent.uplink.pace import Pace
+from edge_agent.uplink.usage import Usage
+from edge_agent.wire.topics import DownMessage, Topics
 from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until
 
 GATEWAY = "dt-001"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Broker
+from edge_agent.config.model.settings import Broker
+from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.mqtt import causes
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.reconnect import Reconnect
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.mqtt.session.reconnect import Reconnect
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, connack_with, disconnect
@@ -129,10 +129,11 @@ def test_a_packet_that_is_larger_than_agreed_is_not_read(gateway: MakeGateway) -
 
 
 def test_every_client_of_paho_is_bounded_in_what_it_reads() -> None:
-    package = Path(causes.__file__).parents[1]
+    root = Path(causes.__file__).parents[2]
     makers = [
         path
-        for path in package.rglob("*.py")
+        for package in ("edge_agent", "edge_central")
+        for path in (root / package).rglob("*.py")
         if re.search(r"paho\.Client\(|\(paho\.Client\)", path.read_text())
     ]
     assert [path.name for path in makers] == ["bounded.py"]

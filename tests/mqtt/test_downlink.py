@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.centre import Centre, Resending
-from edge_agent.mqtt.downlink import MOST_ACKS, Downlink
-from edge_agent.mqtt.inbox import Arrived
-from edge_agent.mqtt.topics import DownMessage, Topics
+from edge_agent.mqtt.publisher.centre import Centre, Resending
+from edge_agent.mqtt.publisher.downlink import MOST_ACKS, Downlink
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.topics import DownMessage, Topics
 from tests.outbox.parts import HandClock, outbox_in
 
 TOPICS = Topics("tb/v1", "de-tham", "dt-001")

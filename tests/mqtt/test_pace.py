@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.model import Severity
-from edge_agent.mqtt.pace import BURST_S, Pace
-from edge_agent.outbox_model import Media, StoredEvent
-from tests.device.fakes import FakeClock
+from edge_agent.core.delivery import Media, StoredEvent
+from edge_agent.core.model import Severity
+from edge_agent.uplink.pace import BURST_S, Pace
+from tests.host.fakes import FakeClock
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

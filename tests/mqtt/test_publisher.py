@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.model import Severity
-from edge_agent.mqtt.topics import DownKind
-from edge_agent.outbox_model import Media
+from edge_agent.core.delivery import Media
+from edge_agent.core.model import Severity
+from edge_agent.wire.topics import DownKind
 from tests.mqtt.conftest import TOPICS, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

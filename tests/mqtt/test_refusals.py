@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox_model import Media
+from edge_agent.core.delivery import Media
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.strict_broker import StrictBroker

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Broker
+from edge_agent.config.model.settings import Broker
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
 

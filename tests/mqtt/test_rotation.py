@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Mqtt
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.delivery import StoredEvent
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.rotation import Rotation
-from edge_agent.mqtt.slots import in_force
-from edge_agent.outbox_model import StoredEvent
+from edge_agent.mqtt.tls.rotation import Rotation
+from edge_agent.mqtt.tls.slots import in_force
 from tests.mqtt.conftest import GATEWAY, Gateway, MakeGateway, ShiftedClock, mqtt_settings
 from tests.mqtt.test_with_outbox import draft, make_publisher, open_outbox
 from tests.testbed.mosquitto import (

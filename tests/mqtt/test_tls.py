@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.settings import Mqtt
+from edge_agent.config.model.settings import Mqtt
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, wait_until
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent import wire
-from edge_agent.mqtt.client import Message, packet_bytes
-from edge_agent.mqtt.tcp import tcp_traffic
-from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.mqtt.session.client import Message, packet_bytes
+from edge_agent.mqtt.session.tcp import tcp_traffic
+from edge_agent.uplink.usage import TrafficClass, Usage
 from tests.mqtt.conftest import MakeGateway, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

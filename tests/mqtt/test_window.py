@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_agent.model import Severity
-from edge_agent.mqtt.window import Window
+from edge_agent.core.model import Severity
+from edge_agent.mqtt.publisher.window import Window
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker

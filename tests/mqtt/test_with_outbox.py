@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.settings import Mqtt
-from edge_agent.model import Severity
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.rotation import Rotation
-from edge_agent.mqtt.usage import Usage
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.delivery import Draft, Loss, Media, Stamp
+from edge_agent.core.model import Severity
+from edge_agent.mqtt.publisher.publisher import Publisher
+from edge_agent.mqtt.tls.rotation import Rotation
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Draft, Loss, Media, Stamp
+from edge_agent.uplink.usage import Usage
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

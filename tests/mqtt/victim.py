@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.usage import Usage
+from edge_agent.mqtt.publisher.publisher import Publisher
+from edge_agent.uplink.usage import Usage
 from tests.mqtt.conftest import TOPICS, MemoryOutbox, ShiftedClock, mqtt_settings
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from edge_agent.clock import Clock
-from edge_agent.model import Severity
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Draft, EventFollower, Loss, Media, OpenEvent, Stamp
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.outbox import Restamp
-from edge_agent.outbox_model import Draft, EventFollower, Loss, Media, OpenEvent, Stamp
 
 
 @dataclass

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import Severity
+from edge_agent.core.delivery import NOTHING_BEFORE, Draft, Stamp, StoredEvent
+from edge_agent.core.model import Severity
 from edge_agent.outbox.failover import RETRY_DISK_S
-from edge_agent.outbox_model import NOTHING_BEFORE, Draft, Stamp, StoredEvent
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.model import Severity
+from edge_agent.core.delivery import Confirmation, StoredEvent
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.reading import waiting_count
-from edge_agent.outbox_model import Confirmation, StoredEvent
 from tests.outbox.parts import HandClock, draft, outbox_in, picture, sequences
 from tests.outbox.test_trouble import nothing_can_be_written
 

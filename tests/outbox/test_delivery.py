@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from edge_agent.errors import OutboxError
-from edge_agent.model import Severity
+from edge_agent.core.delivery import Draft, Loss, OpenEvent, Stamp, StoredEvent
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox
-from edge_agent.outbox.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
-from edge_agent.outbox.disk import DiskStore
-from edge_agent.outbox.order import Rank, row_id
-from edge_agent.outbox_model import Draft, Loss, OpenEvent, Stamp, StoredEvent
+from edge_agent.outbox.bookkeeping.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
+from edge_agent.outbox.bookkeeping.order import Rank, row_id
+from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 
 

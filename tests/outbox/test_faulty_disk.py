@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.model import Severity
+from edge_agent.core.delivery import Draft, Stamp
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox, writing
 from edge_agent.outbox.failover import RETRY_DISK_S
-from edge_agent.outbox_model import Draft, Stamp
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 from tests.testbed.faulty_disk import FaultyDisk
 from tests.testbed.mosquitto import wait_until

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import Outbox, database
+from edge_agent.outbox import Outbox
 from edge_agent.outbox.failover import RETRY_DISK_S
+from edge_agent.outbox.sqlite import database
 from tests.outbox.parts import HandClock, draft, outbox_in
 
 

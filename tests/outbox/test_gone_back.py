@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox_model import NOTHING_BEFORE, Confirmation, Stamp
+from edge_agent.core.delivery import NOTHING_BEFORE, Confirmation, Stamp
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, restamped
 
 PARTS = ("outbox.db", "outbox.db-wal")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.model import Severity
+from edge_agent.core.delivery import OpenEvent, StoredEvent
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox, failover
-from edge_agent.outbox.database import PAGE_BYTES
-from edge_agent.outbox_model import OpenEvent, StoredEvent
+from edge_agent.outbox.sqlite.database import PAGE_BYTES
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 
 MIXED = (Severity.INFO, Severity.INFO, Severity.ALARM, Severity.WARNING)

@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox
-from edge_agent.outbox.epochs import Epoch, Epochs
-from edge_agent.outbox.write_ahead_log import WAL_FRAME_BYTES, WAL_OVERSHOOT_PAGES
+from edge_agent.outbox.bookkeeping.epochs import Epoch, Epochs
+from edge_agent.outbox.sqlite.write_ahead_log import WAL_FRAME_BYTES, WAL_OVERSHOOT_PAGES
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
 
 SMALL = 466_000

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge_agent.outbox_model import NOTHING_BEFORE
+from edge_agent.core.delivery import NOTHING_BEFORE
 from tests.outbox.parts import outbox_in
 
 ROUNDS = 30

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.errors import OutboxError
-from edge_agent.model import Severity
+from edge_agent.core.delivery import Draft, OpenEvent, Stamp
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.model import Severity
 from edge_agent.outbox import Outbox
-from edge_agent.outbox.database import StoreDamaged
-from edge_agent.outbox.disk import DiskStore
 from edge_agent.outbox.failover import RETRY_DISK_S
-from edge_agent.outbox_model import Draft, OpenEvent, Stamp
+from edge_agent.outbox.sqlite.database import StoreDamaged
+from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.outbox.parts import HandClock, draft, outbox_in
 
 

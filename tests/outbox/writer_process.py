@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from edge_agent.clock import SystemClock
+from edge_agent.core.clock import SystemClock
 from edge_agent.outbox import Outbox
 from tests.outbox.parts import draft, encode_loss, picture
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.errors import CentralError
-from tests.central.parts import Centre
+from edge_agent.core.errors import CentralError
+from tests.edge_central.parts import Centre
 from tests.rabbitmq.cluster import GUIDE, Cluster
 from tests.testbed.mosquitto import wait_until
 

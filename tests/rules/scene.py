@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from edge_agent.config.settings import Zone
-from edge_agent.hits import RuleHit
-from edge_agent.model import GROUP_OF_LABEL, Box, Frame, Track, Tracks
+from edge_agent.config.model.settings import Zone
+from edge_agent.core.facts import RuleHit
+from edge_agent.core.model import GROUP_OF_LABEL, Box, Frame, Track, Tracks
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import frame, track
 

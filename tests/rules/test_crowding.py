@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.config.settings import CrowdingRule, RuleKind, Schedule, Zone
-from edge_agent.hits import Crowd, RuleHit
-from edge_agent.model import Severity, Track, Tracks, TrackState
+from edge_agent.config.model.settings import CrowdingRule, RuleKind, Schedule, Zone
+from edge_agent.core.facts import Crowd, RuleHit
+from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import frame, track

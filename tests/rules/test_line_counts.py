@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.hits import LineCountsHit
+from edge_agent.core.facts import LineCountsHit
 from edge_agent.rules.line_counts import KEPT_DAYS, LineCounts
 from tests.rules.test_lines import RULE, SITE
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edge_agent.config.settings import CrossingMode, Direction, Line, LineRule, RuleKind, Schedule
-from edge_agent.hits import Crossing, LineCountsHit, Phase, RuleHit
-from edge_agent.model import TWO_WHEELER, Box, Frame, Severity, Track, Tracks, TrackState
+from edge_agent.config.model.settings import CrossingMode, Direction, Line, LineRule, RuleKind, Schedule
+from edge_agent.core.facts import Crossing, LineCountsHit, Phase, RuleHit
+from edge_agent.core.model import TWO_WHEELER, Box, Frame, Severity, Track, Tracks, TrackState
 from edge_agent.rules.crossing import BANDS, Gate, Way
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.schedule import Arming

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
-from edge_agent.config.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule, ZoneRule
-from edge_agent.hits import RuleHit
-from edge_agent.model import Frame, Severity, Track, Tracks, TrackState
+from edge_agent.config.model.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule, ZoneRule
+from edge_agent.core.facts import RuleHit
+from edge_agent.core.model import Frame, Severity, Track, Tracks, TrackState
 from edge_agent.pipeline import Rule
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming

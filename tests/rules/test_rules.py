@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edge_agent.hits import CountsHit, ObjectHit, Phase
-from edge_agent.model import Box, Track, Tracks, TrackState
+from edge_agent.core.facts import CountsHit, ObjectHit, Phase
+from edge_agent.core.model import Box, Track, Tracks, TrackState
 from edge_agent.rules.counts import REMEMBERED, ObjectCounter
 from edge_agent.rules.objects import ObjectReporter
 from tests.events.parts import frame, track

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
-from edge_agent.device.clock_sync import ClockSync, KernelSync
+from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
+from edge_agent.host.health.clock_sync import ClockSync, KernelSync
 from edge_agent.rules.schedule import Arming
 from tests.outbox.parts import HandClock
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.config.settings import RuleKind, Schedule, StoppedRule, Zone
-from edge_agent.hits import RuleHit, Standstill
-from edge_agent.model import Severity, Track, Tracks, TrackState
+from edge_agent.config.model.settings import RuleKind, Schedule, StoppedRule, Zone
+from edge_agent.core.facts import RuleHit, Standstill
+from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
 from tests.events.parts import frame

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from edge_agent.config.settings import RuleKind, ZoneRule
-from edge_agent.model import Severity, Track, Tracks
+from edge_agent.config.model.settings import RuleKind, ZoneRule
+from edge_agent.core.model import Severity, Track, Tracks
 from edge_agent.rules.zones import ZoneWatch
 from tests.events.parts import frame, track
 from tests.rules.scene import ALWAYS, EVERYWHERE, foot_at

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.config.settings import RuleKind, Schedule, WrongWayRule, Zone
-from edge_agent.hits import AgainstArrow, RuleHit
-from edge_agent.model import Severity, Track, Tracks, TrackState
+from edge_agent.config.model.settings import RuleKind, Schedule, WrongWayRule, Zone
+from edge_agent.core.facts import AgainstArrow, RuleHit
+from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.wrong_way import WrongWayWatch
 from tests.events.parts import frame

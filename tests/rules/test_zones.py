@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.config.settings import RuleKind, Schedule, Zone, ZoneRule
-from edge_agent.hits import Phase, RuleHit, Stay
-from edge_agent.model import Box, Severity, Track, Tracks, TrackState
+from edge_agent.config.model.settings import RuleKind, Schedule, Zone, ZoneRule
+from edge_agent.core.facts import Phase, RuleHit, Stay
+from edge_agent.core.model import Box, Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.zones import ZoneWatch
 from tests.events.parts import frame, track

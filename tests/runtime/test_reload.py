@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.cameras import Extent, extent
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Camera, ClipPolicy, Settings
-from edge_agent.reload import Configuration
+from edge_agent.cameras.running import Extent, extent
+from edge_agent.config.model.settings import Camera, ClipPolicy, Settings
+from edge_agent.core.clock import SystemClock
+from edge_agent.runtime.reload import Configuration
 from tests.testbed.agent import write_config
 
 

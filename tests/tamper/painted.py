@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.capture.picture import ArrayPicture
-from edge_agent.hits import ViewHit
-from edge_agent.model import Frame, Motion, Scene
-from edge_agent.view import CameraView
+from edge_agent.capture.decode.picture import ArrayPicture
+from edge_agent.core.facts import ViewHit
+from edge_agent.core.model import Frame, Motion, Scene
+from edge_agent.tamper import CameraView
 from tests.testbed.noise import SensorNoise
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.hits import Phase, ViewHit
-from edge_agent.view import CameraView
-from tests.view.painted import NO_MOTION, Change, PaintedCamera, blur, dim, fog, hand, mono, white
+from edge_agent.core.facts import Phase, ViewHit
+from edge_agent.tamper import CameraView
+from tests.tamper.painted import NO_MOTION, Change, PaintedCamera, blur, dim, fog, hand, mono, white
 
 SHOWN: dict[str, tuple[Change | None, int]] = {
     "usual": (None, 0),

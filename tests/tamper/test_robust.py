@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.capture.picture import ArrayPicture
+from edge_agent.capture.decode.picture import ArrayPicture
+from edge_agent.core.facts import Phase, ViewHit, ViewState
+from edge_agent.core.model import Frame
 from edge_agent.events import EventMaker
-from edge_agent.hits import Phase, ViewHit, ViewState
-from edge_agent.model import Frame
-from edge_agent.view import CameraView
+from edge_agent.tamper import CameraView
 from tests.events.parts import encoded, maker
-from tests.view.painted import HEIGHT, LEARN_S, NO_MOTION, WIDTH, Change, PaintedCamera, blur, hand, watch
+from tests.tamper.painted import HEIGHT, LEARN_S, NO_MOTION, WIDTH, Change, PaintedCamera, blur, hand, watch
 
 DAY_S = 24 * 3600.0
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))

@@ -17,7 +17,7 @@ from bench.view.cases import KINDS, NORMALS, TAMPERS, Case, Kind, places
 from bench.view.run import Outcome, grouped, open_at_end, run_group
 from bench.view.score import Verdict, summary, verdict
 from bench.view.world import Place
-from edge_agent.hits import TAMPER
+from edge_agent.core.facts import TAMPER
 
 FASTER_S = 20.0
 """Between pictures of the two hours of dusk: here there is no time for more."""

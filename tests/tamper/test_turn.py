@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.view.shift import find_shift
-from edge_agent.view.sketch import Sketch, Sketcher
-from edge_agent.view.stillness import LATE, Stillness
-from edge_agent.view.turn import Turn
-from tests.view.painted import HEIGHT, WIDTH, street
+from edge_agent.tamper.features.shift import find_shift
+from edge_agent.tamper.features.sketch import Sketch, Sketcher
+from edge_agent.tamper.features.stillness import LATE, Stillness
+from edge_agent.tamper.turn import Turn
+from tests.tamper.painted import HEIGHT, WIDTH, street
 
 SKETCHER = Sketcher(WIDTH, HEIGHT)
 

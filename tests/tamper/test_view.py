@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.capture.picture import ArrayPicture
-from edge_agent.config.settings import Polygon
-from edge_agent.hits import Phase, ViewHit, ViewState
-from edge_agent.model import Box, Detection, Frame, Looks, Severity
-from edge_agent.view import CameraView
-from tests.view.painted import (
+from edge_agent.capture.decode.picture import ArrayPicture
+from edge_agent.config.model.settings import Polygon
+from edge_agent.core.facts import Phase, ViewHit, ViewState
+from edge_agent.core.model import Box, Detection, Frame, Looks, Severity
+from edge_agent.tamper import CameraView
+from tests.tamper.painted import (
     LEARN_S,
     NO_MOTION,
     START,

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge_agent.device.status import run_status
+from edge_agent.host.local_api.status import run_status
 from tests.testbed.walker_model import WALKER_MODEL
 
 PATIENCE_S = 60.0

@@ -16,8 +16,8 @@ from typing import Any
 
 import jsonschema
 
-from edge_agent.schema import schema_of
 from edge_agent.wire import TYPE_PREFIX
+from edge_agent.wire.json_schema import schema_of
 
 FOLDER = "EDGE_AGENT_EXAMPLES"
 LARGEST_BYTES = 5000  # more says no more

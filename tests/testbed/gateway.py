@@ -9,16 +9,16 @@ from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.clock import rfc3339
-from edge_agent.config.settings import Delivery, Storage
+from edge_agent.config.model.settings import Delivery, Storage
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.delivery import StoredEvent
+from edge_agent.core.model import CameraState, Cause
 from edge_agent.events import EventMaker, restamped
-from edge_agent.evidence.chain import HEAD_EVERY_S, EvidenceChain
-from edge_agent.model import CameraState, Cause
-from edge_agent.mqtt.centre import Resending
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.usage import Usage
+from edge_agent.evidence.chain.chain import HEAD_EVERY_S, EvidenceChain
+from edge_agent.mqtt.publisher.centre import Resending
+from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import StoredEvent
+from edge_agent.uplink.usage import Usage
 from tests.events.parts import GATEWAY, MODEL
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import wait_until

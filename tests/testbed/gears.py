@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from edge_agent.assembly import (
+from edge_agent.cameras.build import (
     DetectorAccess,
     Site,
     budget_of,
@@ -17,13 +17,13 @@ from edge_agent.assembly import (
     model_ref,
     use_one_opencv_thread,
 )
+from edge_agent.cameras.pipeline_thread import Lane
 from edge_agent.config.loader import load
-from edge_agent.config.settings import GearChoice
+from edge_agent.config.model.settings import GearChoice
+from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventMaker
-from edge_agent.lane import Lane
-from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.pipeline import Pipeline
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.ring_feed import RingFeed

@@ -1,7 +1,7 @@
 """A central ingest of a few lines, for tests: what a gateway with ``mqtt.delivery: confirmed`` talks to.
 
 One row an event, by (source, id); PUBACK and ``down/ack`` after the commit. As a process, to be killed:
-``python -m tests.testbed.ingest PORT DATABASE [mute]``. The real one is in ``edge_agent/central/``.
+``python -m tests.testbed.ingest PORT DATABASE [mute]``. The real one is in ``edge_central/``.
 """
 
 from __future__ import annotations

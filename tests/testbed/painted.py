@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_agent import config
-from edge_agent.model import Box, Detection
-from edge_agent.replay.run import ReplayOutputs, run_replay
+from edge_agent.core.model import Box, Detection
+from edge_agent.tools.replay.run import ReplayOutputs, run_replay
 from tests.detection.fakes import FakeDetector
 from tests.testbed.agent import write_config
 from tests.testbed.noise import SensorNoise
@@ -92,7 +92,7 @@ def replayed(
     """The events of a replay through the real pipeline; only the detector is the one above."""
     detector = FakeDetector(by_colour)
     choice = SimpleNamespace(detector=detector, note="", better="", degraded="")
-    patch.setattr("edge_agent.replay.run.choose_detector", lambda *_: choice)
+    patch.setattr("edge_agent.tools.replay.run.choose_detector", lambda *_: choice)
     settings = config.load(
         write_config(folder, cameras=[{"id": "cam-1", "url": str(clip), **camera}], broker_port=1883)
     )

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, cast
 import av
 from av.packet import Packet
 
-from edge_agent.allowance import Allowance
-from edge_agent.capture.decoder import Decoded, Decoder
+from edge_agent.capture.decode.decoder import Decoded, Decoder
+from edge_agent.capture.decode.gear import Gearbox
 from edge_agent.capture.feed import FrameFeed
-from edge_agent.capture.gear import Gearbox
 from edge_agent.capture.health import CameraHealth
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.session import Session
 from edge_agent.capture.source import Limits
-from edge_agent.config.settings import Camera
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.load_limits import Allowance
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import sys
 
-from edge_agent.device import clock_sync
+from edge_agent.host.health import clock_sync
 
 if __name__ == "__main__":
     # Before the agent is imported, which takes the function as it is then.
     setattr(clock_sync, "read_kernel_sync", lambda: clock_sync.KernelSync(True, 0.0))  # noqa: B010
-    from edge_agent.cli import main
+    from edge_agent.cli.main import main
 
     sys.exit(main())

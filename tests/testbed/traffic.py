@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.capture.picture import ArrayPicture
+from edge_agent.capture.decode.picture import ArrayPicture
+from edge_agent.core.model import Box, Detection, Frame
 from edge_agent.detection.detector import Fit, ModelInfo
-from edge_agent.model import Box, Detection, Frame
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 WIDTH, HEIGHT, FPS = 640, 360, 5
 NOBODY = 255  # blue of the ground

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import main
+from edge_agent.cli.main import main
 
 TLS = "mqtts://127.0.0.1:1"
 COMMANDS = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import Box
+from edge_agent.core.model import Box
 from edge_agent.tracking.association import FORBIDDEN, assign
 from edge_agent.tracking.sightings import is_rider_on
 

@@ -10,7 +10,7 @@ from math import inf, isfinite, nan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.model import (
+from edge_agent.core.model import (
     FULL_PICTURE,
     NO_LOOKS,
     Box,

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge_agent.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Scene, TrackState
+from edge_agent.core.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Scene, TrackState
 from edge_agent.tracking.tracker import Tracker
 from tests.tracking.world import (
     HEIGHT,

@@ -6,7 +6,7 @@ import pytest
 
 from bench.tracking.score import Scorer, Step
 from bench.tracking.truth import Marked
-from edge_agent.model import Box, Track, TrackState
+from edge_agent.core.model import Box, Track, TrackState
 
 LEFT, RIGHT = Box(0.1, 0.5, 0.2, 0.8), Box(0.6, 0.5, 0.7, 0.8)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from edge_agent.model import Box, Detection
+from edge_agent.core.model import Box, Detection
 from edge_agent.tracking.group_vote import GroupVote
 from edge_agent.tracking.sightings import Sighting, sightings
 

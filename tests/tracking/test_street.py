@@ -12,8 +12,8 @@ from bench.tracking.run import Setup, analysed, run
 from bench.tracking.score import Scorer, Step
 from bench.tracking.truth import read_truth, scaled
 from edge_agent.capture.replay import VideoFile
+from edge_agent.core.model import TWO_WHEELER
 from edge_agent.detection.choose import SHIPPED
-from edge_agent.model import TWO_WHEELER
 
 DATA = os.environ.get("EDGE_AGENT_TEST_DATA")
 

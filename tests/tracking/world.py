@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.model import (
+from edge_agent.core.model import (
     FULL_PICTURE,
     NO_LOOKS,
     Box,
@@ -31,7 +31,7 @@ from edge_agent.model import (
 from edge_agent.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour, Gray
+    from edge_agent.core.model import Colour, Gray
 
 WIDTH, HEIGHT = 640, 360
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.cli import main as edge_agent
-from edge_agent.cli_arguments import parser
+from edge_agent.cli.arguments import parser
+from edge_agent.cli.main import main as edge_agent
 from edge_agent.commands.operator_key import make_key
 from tests.learn.cities import STEEP, collect, teacher
 from training.agreement import Voice

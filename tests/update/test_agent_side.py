@@ -16,13 +16,13 @@ import pytest
 from msgspec import Struct
 
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.inbox import Inbox
-from edge_agent.commands.update import UNHEARD_S, Updates
-from edge_agent.device.root_update import RootUpdate, update_lines
-from edge_agent.duties.updates import UpdateRoom
+from edge_agent.commands.handlers.update import UNHEARD_S, Updates
+from edge_agent.commands.transfer.inbox import Inbox
+from edge_agent.control.updates import UpdateRoom
+from edge_agent.host.health.root_update import RootUpdate, update_lines
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
-from tests.device.fakes import FakeClock
 from tests.events.parts import maker, valid
+from tests.host.fakes import FakeClock
 from tests.outbox.parts import outbox_in
 from tests.update.agents import installed, library, wheel
 from tests.update.box import UpdatingBox

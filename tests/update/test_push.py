@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.config.settings import Settings
-from edge_agent.device.clock_sync import KernelSync
-from edge_agent.device.status import ask_status
+from edge_agent.config.model.settings import Settings
+from edge_agent.host.health.clock_sync import KernelSync
+from edge_agent.host.local_api.status import ask_status
 from fleet.__main__ import main
 from tests.agent.test_left_open import running
 from tests.commands.centre import write_public

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.billing import Counted, Period, first_day_of, follow, next_first_day, use_of
-from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.uplink.billing import Counted, Period, first_day_of, follow, next_first_day, use_of
+from edge_agent.uplink.usage import TrafficClass, Usage
 from tests.mqtt.test_usage import HANOI, SetClock
 
 

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.mqtt.billing import DAY_S, Counted, Period, PeriodUse, follow, use_of
-from edge_agent.mqtt.budget import DWELL_S, BudgetChange, BudgetLadder
+from edge_agent.uplink.billing import DAY_S, Counted, Period, PeriodUse, follow, use_of
+from edge_agent.uplink.budget import DWELL_S, BudgetChange, BudgetLadder
 from tests.mqtt.test_usage import HANOI
 
 GB = 10**9

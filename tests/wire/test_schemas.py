@@ -10,15 +10,15 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge_agent import wire
-from edge_agent.hits import ObjectHit, Phase
-from edge_agent.schema import FOLDER, message_types, run_schema, schema_of, schema_text
+from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.wire.json_schema import FOLDER, message_types, run_schema, schema_of, schema_text
 from tests.events.parts import encoded, frame, maker, track
 
 
 def test_the_shipped_files_are_current() -> None:
     shipped = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
     assert shipped == {name: schema_text(name) for name in message_types()}, (
-        "run: python -m edge_agent.schema --write"
+        "run: python -m edge_agent.wire.json_schema --write"
     )
 
 

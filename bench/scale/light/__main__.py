@@ -1,4 +1,5 @@
-"""One process of light gateways: told on stdin and reporting on stdout as ``edge_agent.simulate.worker`` is.
+"""One process of light gateways: told on stdin and reporting on stdout as
+``edge_agent.tools.simulate.worker`` is.
 
 Thousands of gateways on one event loop: a session, certificate, will and client id each, messages made as
 ``edge-agent simulate`` makes them, and confirmations obeyed. What it lacks is said in ``outbox.py`` and
@@ -19,10 +20,10 @@ import msgspec
 from bench.processes import usage
 from bench.scale.light.gateway import LightGateway, Stage
 from bench.scale.limits import raise_open_files
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Broker
-from edge_agent.simulate.totals import Totals
-from edge_agent.simulate.worker import STOP, Orders
+from edge_agent.config.model.settings import Broker
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.simulate.totals import Totals
+from edge_agent.tools.simulate.worker import STOP, Orders
 
 STDIN = 0
 GOODBYE_S = 10.0

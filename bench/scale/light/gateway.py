@@ -14,19 +14,19 @@ from bench.scale.light.line import context_of
 from bench.scale.light.outbox import LightOutbox
 from bench.scale.light.session import Session
 from edge_agent import wire
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Broker, Gateway
-from edge_agent.device.heartbeat import next_interval_s
-from edge_agent.mqtt.reconnect import Reconnect
-from edge_agent.mqtt.topics import Topics
-from edge_agent.simulate.gateway import SIMULATED, TIMEZONE
-from edge_agent.simulate.happenings import EVENTS_EACH, Going, Happenings
-from edge_agent.simulate.ledger import Counts
-from edge_agent.simulate.player import FIRST_BEAT_S, TEND_EVERY_S
-from edge_agent.simulate.rhythm import Day
-from edge_agent.simulate.scenario import Scenario, Site
-from edge_agent.simulate.totals import Totals
-from edge_agent.simulate.vitals import Vitals
+from edge_agent.config.model.settings import Broker, Gateway
+from edge_agent.core.clock import Clock
+from edge_agent.host.health.heartbeat import next_interval_s
+from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_agent.tools.simulate.gateway import SIMULATED, TIMEZONE
+from edge_agent.tools.simulate.generators.happenings import EVENTS_EACH, Going, Happenings
+from edge_agent.tools.simulate.generators.rhythm import Day
+from edge_agent.tools.simulate.generators.vitals import Vitals
+from edge_agent.tools.simulate.ledger import Counts
+from edge_agent.tools.simulate.player import FIRST_BEAT_S, TEND_EVERY_S
+from edge_agent.tools.simulate.scenario import Scenario, Site
+from edge_agent.tools.simulate.totals import Totals
+from edge_agent.wire.topics import Topics
 
 
 @dataclass

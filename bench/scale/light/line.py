@@ -9,16 +9,16 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.config.settings import Broker
-from edge_agent.mqtt.client import CONNECT_TIMEOUT_S
-from edge_agent.mqtt.tls import show, trusting
+from edge_agent.config.model.settings import Broker
+from edge_agent.mqtt.session.client import CONNECT_TIMEOUT_S
+from edge_agent.mqtt.tls.tls import show, trusting
 
 AT_ONCE = 16_384
 """Bytes; a TLS record holds no more."""
 
 
 def context_of(certificates: Path, gateway: str) -> ssl.SSLContext:
-    """As the agent has it (``mqtt/tls.py``), but that it does not wait for the broker's verdict on the
+    """As the agent has it (``mqtt/tls/tls.py``), but that it does not wait for the broker's verdict on the
     certificate. Raises FileTrouble."""
     context = trusting(certificates / "ca.crt")
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_agent import wire
-from edge_agent.mqtt.client import Message
-from edge_agent.mqtt.sender import EVENT_CONTENT_TYPE
-from edge_agent.mqtt.topics import Topics
-from edge_agent.mqtt.window import deferral_s
-from edge_agent.outbox.epochs import new_epoch
-from edge_agent.outbox_model import NOTHING_BEFORE, Draft, OutboxStats, Stamp
-from edge_agent.simulate.ledger import Counts, bucket_of
+from edge_agent.core.delivery import NOTHING_BEFORE, Draft, OutboxStats, Stamp
+from edge_agent.mqtt.publisher.sender import EVENT_CONTENT_TYPE
+from edge_agent.mqtt.publisher.window import deferral_s
+from edge_agent.mqtt.session.client import Message
+from edge_agent.outbox.bookkeeping.epochs import new_epoch
+from edge_agent.tools.simulate.ledger import Counts, bucket_of
+from edge_agent.wire.topics import Topics
 
 AGAIN_AT_ONCE = 50
 """Of those that rested long enough, at each look: 10 a second, as the agent."""

@@ -20,17 +20,17 @@ from bench.scale.light.line import Line
 from bench.scale.light.outbox import LightOutbox, Waiting
 from bench.scale.light.packets import Packet
 from edge_agent import wire
-from edge_agent.clock import Clock, rfc3339
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import WaitingReply
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.client import GATEWAY_TERMS, Message
-from edge_agent.mqtt.listener import KEEPALIVE_S
-from edge_agent.mqtt.publisher import SIGN_ON_TIMEOUT_S
-from edge_agent.mqtt.reconnect import Reconnect
-from edge_agent.mqtt.sender import JSON_TYPE
-from edge_agent.mqtt.topics import DownKind, Topics
-from edge_agent.mqtt.window import ALARM_SLOTS, IGNORED_AFTER_S, OWN_SLOTS, SUCCESS, WINDOW
-from edge_agent.outbox_model import WaitingReply
-from edge_agent.simulate.answers import Answers
+from edge_agent.mqtt.publisher.publisher import SIGN_ON_TIMEOUT_S
+from edge_agent.mqtt.publisher.sender import JSON_TYPE
+from edge_agent.mqtt.publisher.window import ALARM_SLOTS, IGNORED_AFTER_S, OWN_SLOTS, SUCCESS, WINDOW
+from edge_agent.mqtt.session.client import GATEWAY_TERMS, Message
+from edge_agent.mqtt.session.listener import KEEPALIVE_S
+from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_agent.tools.simulate.generators.answers import Answers
+from edge_agent.wire.topics import DownKind, Topics
 
 ROOM = WINDOW - OWN_SLOTS - ALARM_SLOTS
 """For events and replies: a light gateway does not tell alarms from the rest."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
-from edge_agent.capture.h264 import FrameNumWatch
-from edge_agent.capture.picture_limits import MOST_PIXELS, PictureLimits
+from edge_agent.capture.decode.h264 import FrameNumWatch
+from edge_agent.capture.decode.picture_limits import MOST_PIXELS, PictureLimits
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.decoder import Decoded
+from edge_agent.capture.decode.decoder import Decoded
+from edge_agent.capture.decode.picture_limits import PictureTooLarge
+from edge_agent.capture.decode.turned import quarter_turns
 from edge_agent.capture.failures import check_size, failure
 from edge_agent.capture.health import CameraHealth
-from edge_agent.capture.picture_limits import PictureTooLarge
 from edge_agent.capture.ring import Connection, RingPacket
 from edge_agent.capture.source import Limits
-from edge_agent.capture.turned import quarter_turns
-from edge_agent.model import CameraState, Cause
+from edge_agent.core.model import CameraState, Cause
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

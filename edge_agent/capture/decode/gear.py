@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from edge_agent.allowance import Allowance, Limits
-from edge_agent.config.settings import GearChoice
-from edge_agent.model import Gear
+from edge_agent.config.model.settings import GearChoice
+from edge_agent.core.load_limits import Allowance, Limits
+from edge_agent.core.model import Gear
 
 LONGEST_INTERVAL_S = 2.0
 """Between keyframes: what comes and goes in between is not seen, and an event is late by as much."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_agent.capture.bits import Bits, unescaped
+from edge_agent.capture.decode.bits import Bits, unescaped
 
 SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}

@@ -17,12 +17,12 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
 from edge_agent.capture.failures import SMALLEST_SIDE
-from edge_agent.model import FULL_PICTURE, Box
+from edge_agent.core.model import FULL_PICTURE, Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.model import Colour, Gray
+    from edge_agent.core.model import Colour, Gray
 
     Plane = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from edge_agent.capture import h264, h265
-from edge_agent.capture.bits import Bits
+from edge_agent.capture.decode import h264, h265
+from edge_agent.capture.decode.bits import Bits
 
 MOST_PIXELS = 4096 * 2304
 MOST_PICTURES_BYTES = 52_000_000

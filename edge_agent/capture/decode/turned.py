@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.video.frame import VideoFrame
 
-from edge_agent.capture.picture import YuvPicture
-from edge_agent.model import FULL_PICTURE, Box
+from edge_agent.capture.decode.picture import YuvPicture
+from edge_agent.core.model import FULL_PICTURE, Box
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour, Gray
+    from edge_agent.core.model import Colour, Gray
 
 
 def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | TurnedPicture:

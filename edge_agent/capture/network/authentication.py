@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.secrets import Credentials
+from edge_agent.core.secrets import Credentials
 
 _SCHEME = re.compile(r"\b(Digest|Basic)\s+", re.IGNORECASE)
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')

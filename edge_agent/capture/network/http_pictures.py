@@ -6,11 +6,11 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 
-from edge_agent.capture.authentication import Authenticator
-from edge_agent.capture.camera_socket import BoundedReader, CameraSocket, ChunkedBody
 from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
-from edge_agent.capture.rtp import MOST_UNIT_BYTES
-from edge_agent.capture.rtsp import MOST_DIGITS
+from edge_agent.capture.network.authentication import Authenticator
+from edge_agent.capture.network.camera_socket import BoundedReader, CameraSocket, ChunkedBody
+from edge_agent.capture.network.rtp import MOST_UNIT_BYTES
+from edge_agent.capture.network.rtsp import MOST_DIGITS
 
 MOST_HEAD_BYTES = 16_384
 MOST_LINES = 64

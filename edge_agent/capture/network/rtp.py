@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.sdp import Media
+from edge_agent.capture.network.sdp import Media
 
 MOST_UNIT_BYTES = 4_194_304
 """Of one picture: a picture without an end is refused. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB."""

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_agent.capture.authentication import Authenticator
-from edge_agent.capture.camera_socket import CameraSocket, Pace
 from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
-from edge_agent.capture.sdp import Media, video_of
+from edge_agent.capture.network.authentication import Authenticator
+from edge_agent.capture.network.camera_socket import CameraSocket, Pace
+from edge_agent.capture.network.sdp import Media, video_of
 
 MOST_HEAD_BYTES, MOST_BODY_BYTES = 16_384, 65_536
 """Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""

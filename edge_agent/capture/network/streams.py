@@ -14,18 +14,18 @@ from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from edge_agent.capture.authentication import Authenticator
-from edge_agent.capture.camera_socket import Pace
-from edge_agent.capture.decoder import Decoder
+from edge_agent.capture.decode.decoder import Decoder
 from edge_agent.capture.failures import CameraFault, Fault, failure, from_fault
-from edge_agent.capture.http_pictures import HttpPictures
-from edge_agent.capture.rtp import H264, H265, Assembler, Format
-from edge_agent.capture.rtp_jpeg import Jpeg
-from edge_agent.capture.rtsp import RtspConnection
+from edge_agent.capture.network.authentication import Authenticator
+from edge_agent.capture.network.camera_socket import Pace
+from edge_agent.capture.network.http_pictures import HttpPictures
+from edge_agent.capture.network.rtp import H264, H265, Assembler, Format
+from edge_agent.capture.network.rtp_jpeg import Jpeg
+from edge_agent.capture.network.rtsp import RtspConnection
 from edge_agent.capture.source import Endpoint, Limits
-from edge_agent.config.settings import Camera
-from edge_agent.errors import CaptureError
-from edge_agent.model import Cause
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.errors import CaptureError
+from edge_agent.core.model import Cause
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream

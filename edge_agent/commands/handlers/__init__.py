@@ -1,1 +1,3 @@
-"""Where the agent is commanded: which commands there are, and what of cameras, evidence and box they use."""
+"""One file a command: what it does with cameras, evidence, rules and the gateway. Order and signatures are
+checked before.
+"""

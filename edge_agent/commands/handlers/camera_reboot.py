@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from edge_agent.clock import SystemClock, read_boot_id
 from edge_agent.commands.action import Failed, Order, Outcome, Refused
 from edge_agent.commands.plain import PlainAction
-from edge_agent.config.settings import Camera, Settings
-from edge_agent.errors import CameraSetupError
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.wire import ARGUMENTS, CameraRebootArguments
 
 NAME = "camera-reboot"
@@ -69,7 +69,7 @@ def _in_process(camera: Camera, port: int, state_dir: Path) -> Outcome:
     asked = _Asked(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "edge_agent.command_room.camera_reboot"],
+            [sys.executable, "-m", "edge_agent.commands.handlers.camera_reboot"],
             input=msgspec.json.encode(asked),
             capture_output=True,
             timeout=WITHIN_S,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.clock import rfc3339
 from edge_agent.collection.collector import Collector
 from edge_agent.collection.record import Collection
 from edge_agent.commands.action import Failed, Order, Outcome, Refused
-from edge_agent.config.settings import Settings, SnapshotPolicy
-from edge_agent.errors import StorageError
-from edge_agent.hits import AskedBy
+from edge_agent.config.model.settings import Settings, SnapshotPolicy
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.errors import StorageError
+from edge_agent.core.facts import AskedBy
 from edge_agent.wire import CollectArguments
 
 

@@ -15,16 +15,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_agent.clock import Clock, rfc3339
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
 from edge_agent.commands.signature import Operators
 from edge_agent.config.changes import changed
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource, Confirmed, DiskRefuses, GivenUp, Origin, PushStore, Trial
-from edge_agent.config.settings import Settings
-from edge_agent.device.control import EXIT_DONE, Answer
-from edge_agent.errors import ConfigError
-from edge_agent.model import CameraState, CameraStatus
-from edge_agent.secrets import masked
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import ConfigError
+from edge_agent.core.model import CameraState, CameraStatus
+from edge_agent.core.secrets import masked
+from edge_agent.host.local_api.control import EXIT_DONE, Answer
 from edge_agent.wire import ConfigHealth, SetConfigArguments
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from edge_agent.secrets import masked
+from edge_agent.core.secrets import masked
 
 MOST_BYTES = 1_500_000
 """Of the compressed bundle: the broker takes 2 MiB, and a SIM card is paid by the byte."""

@@ -11,9 +11,9 @@ from typing import Protocol
 import msgspec
 
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.https import Target
-from edge_agent.commands.upload import Pause, Uploader
-from edge_agent.outbox_model import Media, content_type_of
+from edge_agent.commands.transfer.https import Target
+from edge_agent.commands.transfer.upload import Pause, Uploader
+from edge_agent.core.delivery import Media, content_type_of
 from edge_agent.wire import (
     ClipArguments,
     DiagnosticsArguments,

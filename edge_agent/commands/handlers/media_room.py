@@ -7,19 +7,19 @@ import queue
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.cameras import Cameras, RunningCamera
-from edge_agent.clock import Clock
+from edge_agent.cameras.running import Cameras, RunningCamera
 from edge_agent.commands.action import Failed, Refused
-from edge_agent.config.settings import SnapshotPolicy
-from edge_agent.errors import EdgeAgentError, StorageError
+from edge_agent.config.model.settings import SnapshotPolicy
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import SEALED_MAGIC, Media
+from edge_agent.core.errors import EdgeAgentError, StorageError
+from edge_agent.core.model import CameraState
 from edge_agent.events import EventMaker
-from edge_agent.evidence.clips import films
+from edge_agent.evidence.clips.clips import films
 from edge_agent.evidence.names import MediaName
 from edge_agent.evidence.seal import SealError, seal
 from edge_agent.evidence.store import MediaStore
-from edge_agent.model import CameraState
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import SEALED_MAGIC, Media
 from edge_agent.wire import UplinkHealth
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def fate(uplink: UplinkHealth) -> str:
 
 
 class MediaRoom:
-    """``commands.files.CameraDesk`` and ``FileRoom``. Any thread."""
+    """``commands.handlers.files.CameraDesk`` and ``FileRoom``. Any thread."""
 
     def __init__(
         self,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.inbox import pause
 from edge_agent.commands.signature import Operators
-from edge_agent.hits import AskedBy
+from edge_agent.commands.transfer.inbox import pause
+from edge_agent.core.facts import AskedBy
 from edge_agent.model_release.manifest import BadManifest, open_manifest
 from edge_agent.model_release.record import SentModel
 from edge_agent.model_release.service import ModelService

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
 from edge_agent.commands.plain import PlainAction
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import ARGUMENTS, NoArguments
 
 LEAST_UP_S = 600.0

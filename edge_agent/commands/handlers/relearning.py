@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.cameras import Cameras
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.hits import AskedBy, OverrideHit, Phase
+from edge_agent.cameras.running import Cameras
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.facts import AskedBy, OverrideHit, Phase
 
 
 class Relearning:

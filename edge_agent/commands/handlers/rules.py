@@ -8,9 +8,9 @@ from functools import partial
 
 from edge_agent.commands.action import Order, Outcome, Refused
 from edge_agent.commands.plain import PlainAction
-from edge_agent.config.settings import Settings
-from edge_agent.hits import AskedBy
-from edge_agent.overrides import Override, Overrides
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.facts import AskedBy
+from edge_agent.core.overrides import Override, Overrides
 from edge_agent.wire import ARGUMENTS, RuleForArguments
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable
 
+from edge_agent.core.delivery import SelfTestReport, Stamp
 from edge_agent.events import Appender, EventMaker
-from edge_agent.mqtt.self_test import SelfTest
-from edge_agent.outbox_model import SelfTestReport, Stamp
+from edge_agent.mqtt.publisher.self_test import SelfTest
 
 REMEMBERED = 16
 

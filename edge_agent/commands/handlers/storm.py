@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock, rfc3339
 from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edge_agent.clock import Clock
 from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.inbox import Inbox, Manifest, Wheel, check_pieces, pause
 from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.transfer.inbox import Inbox, Manifest, Wheel, check_pieces, pause
+from edge_agent.core.clock import Clock
 from edge_agent.wire import ARGUMENTS, UpdateArguments, UpdatePieceArguments
 
 log = logging.getLogger(__name__)

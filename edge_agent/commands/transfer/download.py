@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.commands.https import Https, Target
+from edge_agent.commands.transfer.https import Https, Target
 
 BLOCK = 65536
 ATTEMPT_S = 3600.0

@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import Failed, Refused
-from edge_agent.commands.download import download
-from edge_agent.commands.upload import nobody
+from edge_agent.commands.transfer.download import download
+from edge_agent.commands.transfer.upload import nobody
 from edge_agent.wire import Pieces
 
 WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_agent.commands.action import Failed
-from edge_agent.commands.https import Https, Target, plain
+from edge_agent.commands.transfer.https import Https, Target, plain
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
-from edge_agent.geometry import Point, Polygon
+from edge_agent.core.geometry import Point, Polygon
 
 _Exact = tuple[Fraction, Fraction]
 _Edge = tuple[_Exact, _Exact]

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config import tree
-from edge_agent.config.files import FileRefused
-from edge_agent.config.kinds import text_of
-from edge_agent.config.messages import message
-from edge_agent.config.spec import Reading, Refused, ScalarKind
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import FileRefused
+from edge_agent.config.fields.kinds import text_of
+from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
+from edge_agent.config.texts.messages import message
 
 MAX_KEY_BYTES = 16384
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config import tree
-from edge_agent.config.files import FileRefused
-from edge_agent.config.messages import message, phrase
-from edge_agent.config.spec import Reading, Refused, ScalarKind
-from edge_agent.config.words import did_you_mean, listed, shown
-from edge_agent.secrets import Secret
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import FileRefused
+from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
+from edge_agent.config.fields.words import did_you_mean, listed, shown
+from edge_agent.config.texts.messages import message, phrase
+from edge_agent.core.secrets import Secret
 
 _BOOL = re.compile(r"(yes|no|on|off|true|false)", re.IGNORECASE)
 _NULL = re.compile(r"(~|null)", re.IGNORECASE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from edge_agent.config.kinds import PasswordFile, Text
-from edge_agent.config.messages import message
-from edge_agent.config.spec import Field, Values
-from edge_agent.secrets import Credentials
+from edge_agent.config.fields.kinds import PasswordFile, Text
+from edge_agent.config.fields.spec import Field, Values
+from edge_agent.config.texts.messages import message
+from edge_agent.core.secrets import Credentials
 
 USERNAME = Field("username", Text("a user name"), "user name; needs password_file beside it", None, "none")
 PASSWORD_FILE = Field(

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.config import tree
-from edge_agent.config.kinds import ID
-from edge_agent.config.messages import message, phrase
-from edge_agent.config.spec import INVALID, Kind, Reading
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import ID
+from edge_agent.config.fields.spec import INVALID, Kind, Reading
+from edge_agent.config.texts.messages import message, phrase
 
 
 @dataclass(frozen=True)

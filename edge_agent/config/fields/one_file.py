@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.config import tree
-from edge_agent.config.files import reason
-from edge_agent.config.spec import Reading
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import reason
+from edge_agent.config.fields.spec import Reading
 
 
 def read_mapping(path: Path, reading: Reading, shape: str) -> tree.Mapping | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from edge_agent.config import tree
-from edge_agent.config.messages import message
-from edge_agent.config.spec import Field, Kind, Reading, Section, Values
-from edge_agent.config.words import listed
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.spec import Field, Kind, Reading, Section, Values
+from edge_agent.config.fields.words import listed
+from edge_agent.config.texts.messages import message
 
 
 @dataclass(frozen=True)

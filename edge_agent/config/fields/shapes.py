@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_agent.config import tree
-from edge_agent.config.kinds import Number
-from edge_agent.config.messages import message
-from edge_agent.config.spec import INVALID, Field, Kind, Reading, Section, Values
-from edge_agent.geometry import Point, fault_of
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import Number
+from edge_agent.config.fields.spec import INVALID, Field, Kind, Reading, Section, Values
+from edge_agent.config.texts.messages import message
+from edge_agent.core.geometry import Point, fault_of
 
 LEAST_LENGTH = 0.01
 """Of a line or arrow, in 0..1 of the picture: about what a hand with a mouse can hit."""

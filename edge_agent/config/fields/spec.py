@@ -14,12 +14,12 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from edge_agent.clock import Clock
-from edge_agent.config import tree
-from edge_agent.config.files import Files
-from edge_agent.config.messages import message, phrase
-from edge_agent.config.words import did_you_mean, shown
-from edge_agent.errors import Problem
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.texts.messages import message, phrase
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import Problem
 
 
 class _Mark(Enum):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from edge_agent.config import tree
-from edge_agent.config.kinds import text_of
-from edge_agent.config.messages import message
-from edge_agent.config.spec import Reading, Refused, ScalarKind
-from edge_agent.config.words import did_you_mean, nearest, shown
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import text_of
+from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
+from edge_agent.config.fields.words import did_you_mean, nearest, shown
+from edge_agent.config.texts.messages import message
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _OF_VIETNAM = dict.fromkeys(

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 import yaml
 
-from edge_agent.config.messages import message
-from edge_agent.errors import Problem
+from edge_agent.config.texts.messages import message
+from edge_agent.core.errors import Problem
 
 MAX_BYTES = 256 * 1024
 """A gateway of 8 cameras with 20 polygons each needs about 40 kB."""

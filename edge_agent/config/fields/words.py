@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from edge_agent.config.messages import message
+from edge_agent.config.texts.messages import message
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from edge_agent.config import tree
-from edge_agent.config.mainstream import main_stream_hint
-from edge_agent.config.messages import message
-from edge_agent.config.settings import Broker, Witness
-from edge_agent.config.spec import Reading, Refused, ScalarKind
-from edge_agent.config.words import did_you_mean, listed
-from edge_agent.secrets import Credentials, Secret, masked
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
+from edge_agent.config.fields.words import did_you_mean, listed
+from edge_agent.config.model.mainstream import main_stream_hint
+from edge_agent.config.model.settings import Broker, Witness
+from edge_agent.config.texts.messages import message
+from edge_agent.core.secrets import Credentials, Secret, masked
 
 CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "v4l2")
 BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}

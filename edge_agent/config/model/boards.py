@@ -23,7 +23,7 @@ class Firmware:
     """What runs before Linux."""
 
     name: str  # what people call it
-    read_from: str  # how its version is read; see ``device/firmware.py``
+    read_from: str  # how its version is read; see ``host/board/firmware.py``
     minimum: str | None  # None: any version
     update: str | None  # what somebody does about an old one
 
@@ -41,7 +41,8 @@ class KernelSetting:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """From which temperatures on the agent does less, and how much less; see ``device/thermal.py``."""
+    """From which temperatures on the agent does less, and how much less; see
+    ``control/thermal_ladder.py``."""
 
     fewer_inferences_c: float
     lower_fps_c: float
@@ -91,7 +92,7 @@ class Watchdog:
 class Storage:
     """What to keep the outbox and clips on."""
 
-    good: tuple[str, ...]  # kinds as ``device/storage.py`` tells them apart
+    good: tuple[str, ...]  # kinds as ``host/board/storage.py`` tells them apart
     poor: tuple[str, ...]
     advice: str
 

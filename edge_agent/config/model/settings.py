@@ -12,11 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.boards import Profile
-from edge_agent.geometry import Point as Point
-from edge_agent.geometry import Polygon as Polygon
-from edge_agent.model import Severity
-from edge_agent.secrets import Credentials
+from edge_agent.config.model.boards import Profile
+from edge_agent.core.geometry import Point as Point
+from edge_agent.core.geometry import Polygon as Polygon
+from edge_agent.core.model import Severity
+from edge_agent.core.secrets import Credentials
 
 
 class Delivery(StrEnum):

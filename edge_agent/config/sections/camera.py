@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edge_agent.config.addresses import CameraAddress, CameraUrl
-from edge_agent.config.kinds import Choice, Flag, Number, Size, identifier
-from edge_agent.config.many import ListOf
-from edge_agent.config.messages import message
-from edge_agent.config.sections import login, places
-from edge_agent.config.sections.clip import CLIP, check_clip, main_credentials
-from edge_agent.config.settings import (
+from edge_agent.config.fields import login
+from edge_agent.config.fields.kinds import Choice, Flag, Number, Size, identifier
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.shapes import PolygonKind
+from edge_agent.config.fields.spec import Field, Section, Values, plain
+from edge_agent.config.model.addresses import CameraAddress, CameraUrl
+from edge_agent.config.model.settings import (
     Analyse,
     Camera,
     Clip,
@@ -21,8 +21,9 @@ from edge_agent.config.settings import (
     Ring,
     SnapshotPolicy,
 )
-from edge_agent.config.shapes import PolygonKind
-from edge_agent.config.spec import Field, Section, Values, plain
+from edge_agent.config.sections import places
+from edge_agent.config.sections.clip import CLIP, check_clip, main_credentials
+from edge_agent.config.texts.messages import message
 
 RESERVED_IDS = ("gateway",)
 """``up/event/gateway`` carries what concerns the whole box."""

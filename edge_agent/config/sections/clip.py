@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edge_agent.config import tree
-from edge_agent.config.addresses import CameraAddress, CameraUrl, host_of
-from edge_agent.config.kinds import Number, Size
-from edge_agent.config.messages import message
-from edge_agent.config.settings import Clip, ClipPolicy, Report, Ring
-from edge_agent.config.spec import Field, Section, Values
-from edge_agent.secrets import Credentials
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import Number, Size
+from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.model.addresses import CameraAddress, CameraUrl, host_of
+from edge_agent.config.model.settings import Clip, ClipPolicy, Report, Ring
+from edge_agent.config.texts.messages import message
+from edge_agent.core.secrets import Credentials
 
 
 def _build(values: Values) -> Clip:

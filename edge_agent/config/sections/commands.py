@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge_agent.config.keys import OperatorKeys
-from edge_agent.config.kinds import Choice
-from edge_agent.config.many import ListOf
-from edge_agent.config.settings import SIGNED_COMMANDS, Commands
-from edge_agent.config.spec import Field, Section, plain
+from edge_agent.config.fields.keys import OperatorKeys
+from edge_agent.config.fields.kinds import Choice
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.model.settings import SIGNED_COMMANDS, Commands
 from edge_agent.wire import ARGUMENTS
 
 COMMANDS = Section(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from edge_agent.config import tree
-from edge_agent.config.kinds import Choice, Number, Text, text_of
-from edge_agent.config.many import ListOf
-from edge_agent.config.messages import message
-from edge_agent.config.settings import Detector
-from edge_agent.config.spec import Field, Reading, Refused, ScalarKind, Section, Values
-from edge_agent.config.words import did_you_mean, shown
-from edge_agent.model import LABELS
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.kinds import Choice, Number, Text, text_of
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.model.settings import Detector
+from edge_agent.config.texts.messages import message
+from edge_agent.core.model import LABELS
 
 
 @dataclass(frozen=True)

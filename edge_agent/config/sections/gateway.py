@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.kinds import Number, Text, identifier
-from edge_agent.config.many import ListOf
-from edge_agent.config.messages import message
-from edge_agent.config.settings import Gateway, Location
-from edge_agent.config.spec import Field, Section, Values, plain
-from edge_agent.config.times import DateSpan, TimeZone
+from edge_agent.config.fields.kinds import Number, Text, identifier
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Section, Values, plain
+from edge_agent.config.fields.times import DateSpan, TimeZone
+from edge_agent.config.model.settings import Gateway, Location
+from edge_agent.config.texts.messages import message
 
 MOST_HOLIDAYS = 400
 """In a few years together; Vietnam has about 12 a year."""

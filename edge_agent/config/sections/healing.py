@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge_agent.config.addresses import HostPort
-from edge_agent.config.kinds import Number
-from edge_agent.config.many import ListOf
-from edge_agent.config.settings import Healing
-from edge_agent.config.spec import Field, Section, plain
+from edge_agent.config.fields.kinds import Number
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.model.addresses import HostPort
+from edge_agent.config.model.settings import Healing
 
 _HOURS = "hours"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edge_agent.config.addresses import BrokerAddress
-from edge_agent.config.kinds import Choice, Number, ReadableFile, Text
-from edge_agent.config.many import ListOf
-from edge_agent.config.messages import message
-from edge_agent.config.sections import login
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.config.spec import Field, Section, Values
+from edge_agent.config.fields import login
+from edge_agent.config.fields.kinds import Choice, Number, ReadableFile, Text
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.model.addresses import BrokerAddress
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.config.texts.messages import message
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # Wildcards, empty levels and a leading $ would make topics that nobody can subscribe to as documented.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge_agent.config.kinds import Size
-from edge_agent.config.settings import Outbox
-from edge_agent.config.spec import Field, Section, plain
+from edge_agent.config.fields.kinds import Size
+from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.model.settings import Outbox
 
 OUTBOX = Section(
     "outbox",

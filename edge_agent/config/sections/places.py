@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from edge_agent.config import tree
-from edge_agent.config.cover import covers
-from edge_agent.config.many import ListOf, MapOf
-from edge_agent.config.messages import message, phrase
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.cover import covers
+from edge_agent.config.fields.many import ListOf, MapOf
+from edge_agent.config.fields.shapes import PolygonKind, length_of, way
+from edge_agent.config.fields.spec import INVALID, Field, Section, Values
+from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.model.settings import AnyRule, Line, WrongWayRule, Zone
 from edge_agent.config.sections.rules import RULE, WrittenRule
-from edge_agent.config.settings import AnyRule, Line, WrongWayRule, Zone
-from edge_agent.config.shapes import PolygonKind, length_of, way
-from edge_agent.config.spec import INVALID, Field, Section, Values
-from edge_agent.config.words import did_you_mean, shown
-from edge_agent.geometry import Point, Polygon
+from edge_agent.config.texts.messages import message, phrase
+from edge_agent.core.geometry import Point, Polygon
 
 BORDER = 0.02
 """So near the picture's edge nothing is seen on a line's other side: boxes end at the edge."""

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.config.kinds import Choice, Flag, Number, Text, identifier
-from edge_agent.config.messages import message
-from edge_agent.config.one_of import one_of
-from edge_agent.config.sections.detector import LABEL_LIST
-from edge_agent.config.sections.schedule import SCHEDULE, check_lasts
-from edge_agent.config.settings import (
+from edge_agent.config.fields.kinds import Choice, Flag, Number, Text, identifier
+from edge_agent.config.fields.one_of import one_of
+from edge_agent.config.fields.shapes import way
+from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.model.settings import (
     AnyRule,
     CrossingMode,
     CrowdingRule,
@@ -22,10 +21,11 @@ from edge_agent.config.settings import (
     WrongWayRule,
     ZoneRule,
 )
-from edge_agent.config.shapes import way
-from edge_agent.config.spec import Field, Section, Values
-from edge_agent.languages import Bilingual
-from edge_agent.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity
+from edge_agent.config.sections.detector import LABEL_LIST
+from edge_agent.config.sections.schedule import SCHEDULE, check_lasts
+from edge_agent.config.texts.messages import message
+from edge_agent.core.languages import Bilingual
+from edge_agent.core.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity
 
 FOLLOWED = 200
 """Objects of one camera at once that anybody has thought of; the tracker itself knows no such limit."""

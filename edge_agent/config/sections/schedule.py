@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
-from edge_agent.config.kinds import Choice
-from edge_agent.config.many import ListOf
-from edge_agent.config.messages import message
-from edge_agent.config.settings import OnHolidays, Schedule, WhenUnsynced
-from edge_agent.config.spec import Field, Section, Values
-from edge_agent.config.times import EVERY_DAY, DaySpan, TimeOfDay
+from edge_agent.config.fields.kinds import Choice
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.fields.times import EVERY_DAY, DaySpan, TimeOfDay
+from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
+from edge_agent.config.texts.messages import message
 
 
 def _build(values: Values) -> Schedule:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge_agent.config.keys import SealingKey
-from edge_agent.config.kinds import Number, Size
-from edge_agent.config.settings import Storage
-from edge_agent.config.spec import Field, Section, plain
+from edge_agent.config.fields.keys import SealingKey
+from edge_agent.config.fields.kinds import Number, Size
+from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.model.settings import Storage
 
 STORAGE = Section(
     "storage",

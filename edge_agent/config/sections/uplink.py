@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge_agent.config.kinds import Choice, Number, Size
-from edge_agent.config.settings import Uplink, UplinkKind
-from edge_agent.config.spec import Field, Section, Values
+from edge_agent.config.fields.kinds import Choice, Number, Size
+from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.model.settings import Uplink, UplinkKind
 
 SIM_MONTHLY_BYTES = 3 * 10**9
 """A busy site of four cameras that tells objects sends 2.6 GB in 30 days without TCP and IP headers, one

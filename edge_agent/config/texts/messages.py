@@ -6,8 +6,8 @@ both languages. In Vietnamese a section is ``phần`` and a key ``mục``.
 
 from __future__ import annotations
 
-from edge_agent.config.warning_texts import WARNINGS
-from edge_agent.languages import Bilingual, Sentences, both
+from edge_agent.config.texts.warning_texts import WARNINGS
+from edge_agent.core.languages import Bilingual, Sentences, both
 
 CHECK: Sentences = {
     # --- what frames the list ---

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_agent.detection.tensors import Candidates, InputTable, Tensor, TensorInfo
+from edge_agent.detection.decoders.tensors import Candidates, InputTable, Tensor, TensorInfo
 
 
 class SsdDecoder:

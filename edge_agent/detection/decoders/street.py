@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_agent.detection.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
+from edge_agent.detection.decoders.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.printable import printable
+from edge_agent.core.printable import printable
 
 MOST_DESCRIBED = 12  # tensors
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_agent.detection.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
+from edge_agent.detection.decoders.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
 
 _STRIDES = (8, 16, 32)
 

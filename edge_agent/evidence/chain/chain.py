@@ -15,14 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Storage
-from edge_agent.evidence.heads import head_text
-from edge_agent.evidence.journal import Journal
-from edge_agent.evidence.keys import SigningKey, load_or_make
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Draft, Stamp, StoredEvent
-from edge_agent.state_file import within_patience
+from edge_agent.config.model.settings import Storage
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import Draft, Stamp, StoredEvent
+from edge_agent.core.model import Severity
+from edge_agent.core.state_file import within_patience
+from edge_agent.evidence.chain.heads import head_text
+from edge_agent.evidence.chain.journal import Journal
+from edge_agent.evidence.chain.keys import SigningKey, load_or_make
 from edge_agent.wire import ChainHeadData
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-from edge_agent.clock import Clock
-from edge_agent.evidence.keys import JOURNAL
-from edge_agent.outbox_model import StoredEvent
-from edge_agent.state_file import sync_folder
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import StoredEvent
+from edge_agent.core.state_file import sync_folder
+from edge_agent.evidence.chain.keys import JOURNAL
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.state_file import sync_folder
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.state_file import sync_folder
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from edge_agent.evidence.records import Record
+from edge_agent.evidence.chain.records import Record
 
 
 def epoch_joins(records: Iterable[Record]) -> list[tuple[Record, Record]]:

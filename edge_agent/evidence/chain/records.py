@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from edge_agent.errors import EdgeAgentError
+from edge_agent.core.errors import EdgeAgentError
 from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"

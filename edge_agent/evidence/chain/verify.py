@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.evidence.heads import SignedHead, published_head
-from edge_agent.evidence.links import Links, epoch_joins
-from edge_agent.evidence.losses import Losses, Lost
-from edge_agent.evidence.records import Record
+from edge_agent.evidence.chain.heads import SignedHead, published_head
+from edge_agent.evidence.chain.links import Links, epoch_joins
+from edge_agent.evidence.chain.losses import Losses, Lost
+from edge_agent.evidence.chain.records import Record
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

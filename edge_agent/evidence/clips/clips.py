@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera, ClipPolicy
-from edge_agent.evidence.packets import PacketSource, Parameters, StreamPacket
-from edge_agent.evidence.tape import Tape
-from edge_agent.hits import Phase
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Media, Told
+from edge_agent.config.model.settings import Camera, ClipPolicy
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Media, Told
+from edge_agent.core.facts import Phase
+from edge_agent.core.model import Severity
+from edge_agent.evidence.clips.packets import PacketSource, Parameters, StreamPacket
+from edge_agent.evidence.clips.tape import Tape
 
 KEPT = (Severity.WARNING, Severity.ALARM)
 """Of these clips are made and pictures kept: a line that a thousand riders cross a day is told at info, and

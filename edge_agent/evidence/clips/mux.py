@@ -14,17 +14,17 @@ import av
 from av.error import FFmpegError
 from av.packet import Packet
 
-from edge_agent.clock import rfc3339
-from edge_agent.errors import EdgeAgentError
-from edge_agent.evidence.annexb import (
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.evidence.clips.annexb import (
     each_set_once,
     has_parameter_sets,
     length_bytes,
     parameter_sets,
     with_start_codes,
 )
-from edge_agent.evidence.packets import Parameters, StreamPacket
-from edge_agent.evidence.timeline import JUMP_S, TICKS_PER_S, times_of
+from edge_agent.evidence.clips.packets import Parameters, StreamPacket
+from edge_agent.evidence.clips.timeline import JUMP_S, TICKS_PER_S, times_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer

@@ -14,16 +14,16 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from edge_agent.clock import Clock, rfc3339, wall_time_of
-from edge_agent.config.settings import Camera
-from edge_agent.errors import EdgeAgentError
-from edge_agent.evidence.clips import CameraClips, Cut
-from edge_agent.evidence.packets import PacketSource
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.delivery import Draft, Media, Stamp
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.model import Severity
+from edge_agent.core.worker import Loop
+from edge_agent.evidence.clips.clips import CameraClips, Cut
+from edge_agent.evidence.clips.packets import PacketSource
 from edge_agent.evidence.seal import seal_parts
 from edge_agent.evidence.store import MediaStore
-from edge_agent.loop import Loop
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Draft, Media, Stamp
 from edge_agent.wire import ClipRef, EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ class Recorder:
     def _stored(self, camera_id: str, cut: Cut) -> ClipRef:
         """Durable when it returns. Raises ``EdgeAgentError`` when there is no clip."""
         # PyAV takes 0.1 s to import: only who makes a clip pays for it.
-        from edge_agent.evidence.mux import NoClip, film_of
+        from edge_agent.evidence.clips.mux import NoClip, film_of
 
         if cut.parameters is None or not cut.packets:
             raise NoClip(cut.cut_short or "no keyframe came")

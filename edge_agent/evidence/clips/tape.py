@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.evidence.packets import Parameters, StreamPacket
+from edge_agent.evidence.clips.packets import Parameters, StreamPacket
 
 LOST = "the connection to the camera was lost"
 NOT_IN_TIME = "the box was too slow to store it"

@@ -11,12 +11,13 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.evidence.packets import StreamPacket
+from edge_agent.evidence.clips.packets import StreamPacket
 
 TICKS_PER_S = 90_000
 """Of clips: RTP's for video, so that a camera's times are whole numbers here too."""
 JUMP_S = 1.0
-"""As in ``capture.stream_time``: a larger step against the box's clock is the camera's clock being set."""
+"""As in ``capture.timing.stream_time``: a larger step against the box's clock is the camera's clock being
+set."""
 USUAL_STEP_S = 0.1
 """How long the last picture is shown when there is no other to tell."""
 

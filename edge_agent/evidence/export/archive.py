@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.evidence.journal import journal_files
-from edge_agent.evidence.records import NoEvent, Record, read_record
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.evidence.chain.journal import journal_files
+from edge_agent.evidence.chain.records import NoEvent, Record, read_record
 
 
 @dataclass(frozen=True, slots=True)

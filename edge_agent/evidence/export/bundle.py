@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.errors import EvidenceError
-from edge_agent.evidence.archive import Missing, Selection
-from edge_agent.evidence.bundle_texts import Facts, readme_en, readme_vi
-from edge_agent.evidence.contents import MAX_FILES
-from edge_agent.evidence.heads import published_head
-from edge_agent.evidence.keys import SigningKey, to_pem
-from edge_agent.evidence.manifest import MANIFEST, READMES, SIGNATURE, SUMS
-from edge_agent.evidence.records import Record
+from edge_agent.core.errors import EvidenceError
+from edge_agent.evidence.chain.heads import published_head
+from edge_agent.evidence.chain.keys import SigningKey, to_pem
+from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.export.archive import Missing, Selection
+from edge_agent.evidence.export.bundle_texts import Facts, readme_en, readme_vi
+from edge_agent.evidence.export.contents import MAX_FILES
+from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SUMS
 
 PROMISE = (
     "The bundle shows that its events and media are as the gateway published them, and which key signed "

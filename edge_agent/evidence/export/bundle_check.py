@@ -6,15 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from edge_agent.errors import EvidenceError
-from edge_agent.evidence.contents import Contents
-from edge_agent.evidence.heads import SignedHead, read_head
-from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der
-from edge_agent.evidence.manifest import MANIFEST, READMES, SIGNATURE, SUMS, judge_manifest
-from edge_agent.evidence.media_check import MediaCheck
-from edge_agent.evidence.records import MAX_EVENT_BYTES, MAX_LOSS_RANGES, NoEvent, Record, read_record
-from edge_agent.evidence.report import Report
-from edge_agent.evidence.verify import (
+from edge_agent.core.errors import EvidenceError
+from edge_agent.evidence.chain.heads import SignedHead, read_head
+from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, public_der
+from edge_agent.evidence.chain.records import MAX_EVENT_BYTES, MAX_LOSS_RANGES, NoEvent, Record, read_record
+from edge_agent.evidence.chain.verify import (
     SIGNED_ITSELF,
     Doubt,
     Finding,
@@ -25,6 +21,10 @@ from edge_agent.evidence.verify import (
     judge_signature,
     verify_events,
 )
+from edge_agent.evidence.export.contents import Contents
+from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SUMS, judge_manifest
+from edge_agent.evidence.export.media_check import MediaCheck
+from edge_agent.evidence.export.report import Report
 
 MAX_TEXT_BYTES = 16_000_000  # of the manifest, the sums: a line for each of the largest bundle's files
 MAX_SMALL_BYTES = 4_000  # of a head, a signature, a key

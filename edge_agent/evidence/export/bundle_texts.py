@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from edge_agent.evidence.archive import Missing
+from edge_agent.evidence.export.archive import Missing
 
 
 @dataclass(frozen=True, slots=True)

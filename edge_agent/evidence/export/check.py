@@ -7,12 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from edge_agent.errors import EvidenceError
-from edge_agent.evidence.bundle_check import check_bundle
-from edge_agent.evidence.contents import open_bundle, stream_sha256
-from edge_agent.evidence.given_keys import load_keys
-from edge_agent.evidence.media_check import MediaCheck
-from edge_agent.evidence.records import (
+from edge_agent.core.errors import EvidenceError
+from edge_agent.evidence.chain.records import (
     MAX_EVENT_BYTES,
     MAX_LOSS_RANGES,
     NoEvent,
@@ -21,8 +17,12 @@ from edge_agent.evidence.records import (
     read_record,
     split_topic,
 )
-from edge_agent.evidence.report import Report, spans
-from edge_agent.evidence.verify import SIGNED_ITSELF, Finding, Verdict, good_heads, verify_events
+from edge_agent.evidence.chain.verify import SIGNED_ITSELF, Finding, Verdict, good_heads, verify_events
+from edge_agent.evidence.export.bundle_check import check_bundle
+from edge_agent.evidence.export.contents import open_bundle, stream_sha256
+from edge_agent.evidence.export.given_keys import load_keys
+from edge_agent.evidence.export.media_check import MediaCheck
+from edge_agent.evidence.export.report import Report, spans
 
 MAX_LINE_BYTES = 2 * MAX_EVENT_BYTES  # a picture in a capture is no line, but what it looks like to one
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from edge_agent.errors import EvidenceError
+from edge_agent.core.errors import EvidenceError
 
 MAX_FILES = 50_000
 MAX_BYTES = 4_000_000_000  # of all files together, unpacked

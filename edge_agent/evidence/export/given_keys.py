@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.errors import EvidenceError
-from edge_agent.evidence.keys import KeyProblem, key_id, load_public, public_der, to_pem
-from edge_agent.evidence.records import split_topic
-from edge_agent.evidence.verify import GivenKey, Keys
+from edge_agent.core.errors import EvidenceError
+from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, public_der, to_pem
+from edge_agent.evidence.chain.records import split_topic
+from edge_agent.evidence.chain.verify import GivenKey, Keys
 
 MAX_BYTES = 64_000_000  # of a file of keys: the births of thousands of gateways
 

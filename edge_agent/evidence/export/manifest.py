@@ -13,8 +13,8 @@ from typing import ClassVar
 
 import msgspec
 
-from edge_agent.evidence.records import Record
-from edge_agent.evidence.verify import Finding, Keys, Verdict, has_known_key, judge_signature
+from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.chain.verify import Finding, Keys, Verdict, has_known_key, judge_signature
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_agent.evidence.records import Record
-from edge_agent.evidence.verify import Finding, Verdict
+from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.chain.verify import Finding, Verdict
 
 _WORD = re.compile(r"[^_.]+")
 """A media id has neither: in the name of a file these stand around it."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TextIO
 
-from edge_agent.evidence.links import epoch_joins
-from edge_agent.evidence.records import Record
-from edge_agent.evidence.verify import Finding, Verdict
-from edge_agent.printable import printable
+from edge_agent.core.printable import printable
+from edge_agent.evidence.chain.links import epoch_joins
+from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.chain.verify import Finding, Verdict
 
 NAMED = 3  # of the lines that are passed over
 NOT_ALL_KNOWN = 3  # exit code

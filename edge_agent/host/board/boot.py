@@ -20,8 +20,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_agent.config.board import device_tree
-from edge_agent.device.sensors import Vcgencmd, is_raspberry_pi, read_number, read_text, run_vcgencmd
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.host.board.sensors import Vcgencmd, is_raspberry_pi, read_number, read_text, run_vcgencmd
 
 RSTS_POWER_ON = 0x1000  # HADPOR
 RSTS_WATCHDOG_FULL = 0x20  # HADWRF; the other watchdog bits are overlaid by the boot partition's number

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.config.board import device_tree
-from edge_agent.config.boards import Firmware
-from edge_agent.device.sensors import ask_vcgencmd, read_text
+from edge_agent.config.model.boards import Firmware
+from edge_agent.host.board.sensors import ask_vcgencmd, read_text
 
 _VCGENCMD = re.compile(r"^(\d{4})/(\d\d)/(\d\d) ")  # 2024/04/20 11:53:30
 _JETSON = re.compile(r"^# R(\d+) \(release\), REVISION: ([\d.]+)")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.config.boards import KernelSetting, Profile, Watchdog
-from edge_agent.device.firmware import firmware_version, is_older
-from edge_agent.device.sensors import read_text
-from edge_agent.device.watchdog import ADVICE, is_other, read_watchdog
+from edge_agent.config.model.boards import KernelSetting, Profile, Watchdog
+from edge_agent.host.board.firmware import firmware_version, is_older
+from edge_agent.host.board.sensors import read_text
+from edge_agent.host.board.watchdog import ADVICE, is_other, read_watchdog
 
 
 def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]:

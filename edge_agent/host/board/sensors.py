@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.clock import Clock
 from edge_agent.config.board import device_tree
+from edge_agent.core.clock import Clock
 
 # The hottest point first: on an Orin tj-thermal is the maximum of all zones; on a PC acpitz often
 # is a constant, so the package sensor wins over it.

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.device.sensors import read_text
+from edge_agent.host.board.sensors import read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.boards import Watchdog
-from edge_agent.device.sensors import read_number, read_text
+from edge_agent.config.model.boards import Watchdog
+from edge_agent.host.board.sensors import read_number, read_text
 
 ADVICE = "run depot.yml again, it has systemd arm it"
 

@@ -8,13 +8,13 @@ from importlib import metadata
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.clock import Clock, rfc3339
 from edge_agent.config.board import read_board
-from edge_agent.config.settings import Camera, Location, Settings
-from edge_agent.device.boot import BootReason
-from edge_agent.device.firmware import firmware_version
-from edge_agent.device.platform import os_release
-from edge_agent.secrets import masked
+from edge_agent.config.model.settings import Camera, Location, Settings
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.secrets import masked
+from edge_agent.host.board.boot import BootReason
+from edge_agent.host.board.firmware import firmware_version
+from edge_agent.host.board.platform import os_release
 from edge_agent.wire import Birth, BirthCamera, BirthDetector, BirthLocation
 
 DISTRIBUTIONS = {

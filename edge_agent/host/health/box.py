@@ -1,7 +1,8 @@
 """How the box itself is doing, read once a heartbeat.
 
-psutil for what every Linux has, kernel files for what differs from board to board (``sensors.py``),
-see docs/decisions/0010. What cannot be read is None, and takes nothing else along.
+psutil for what every Linux has, kernel files for what differs from board to board
+(``host/board/sensors.py``), see docs/decisions/0010. What cannot be read is None, and takes nothing else
+along.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import TypeVar
 
 import psutil
 
-from edge_agent.clock import Clock
-from edge_agent.device.sensors import Thermometer, ThrottleSensors, Vcgencmd, run_vcgencmd
-from edge_agent.device.storage import whole_disk
+from edge_agent.core.clock import Clock
+from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, Vcgencmd, run_vcgencmd
+from edge_agent.host.board.storage import whole_disk
 from edge_agent.wire import BoxHealth
 
 MB = 1e6

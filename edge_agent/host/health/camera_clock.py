@@ -19,11 +19,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.addresses import host_of
-from edge_agent.config.settings import Camera
-from edge_agent.loop import Loop
-from edge_agent.state_file import read_record, write_record
+from edge_agent.config.model.addresses import host_of
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.state_file import read_record, write_record
+from edge_agent.core.worker import Loop
 
 log = logging.getLogger(__name__)
 

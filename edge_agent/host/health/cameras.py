@@ -19,9 +19,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_agent.clock import Clock
-from edge_agent.model import CameraChange, CameraState, CameraStatus, Cause
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.clock import Clock
+from edge_agent.core.model import CameraChange, CameraState, CameraStatus, Cause
+from edge_agent.core.state_file import read_record, write_record
 
 GRACE_S = 180.0
 HOLD_S = {CameraState.OFFLINE: 5.0, CameraState.DEGRADED: 15.0, CameraState.ONLINE: 10.0}

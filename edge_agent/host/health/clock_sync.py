@@ -20,9 +20,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.model import ClockCorrection
-from edge_agent.state_file import read_record, write_record
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.model import ClockCorrection
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import ClockHealth
 
 log = logging.getLogger(__name__)

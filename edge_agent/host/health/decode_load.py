@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.config.boards import Capacity
-from edge_agent.config.settings import Camera, GearChoice
+from edge_agent.config.model.boards import Capacity
+from edge_agent.config.model.settings import Camera, GearChoice
 
 TOLERANCE = 1.1
 """Cameras that are set to 10 pictures a second send 9.6 to 10.4, and the limits are no finer."""

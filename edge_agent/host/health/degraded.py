@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from math import ceil
 
-from edge_agent.config.boards import Thermal
-from edge_agent.config.settings import Rule, Settings, WhenUnsynced
-from edge_agent.device.decode_load import Stream, decode_load, decoded_whole
-from edge_agent.hits import TAMPER
-from edge_agent.model import CameraState, CameraStatus, Cause
-from edge_agent.secrets import masked
+from edge_agent.config.model.boards import Thermal
+from edge_agent.config.model.settings import Rule, Settings, WhenUnsynced
+from edge_agent.core.facts import TAMPER
+from edge_agent.core.model import CameraState, CameraStatus, Cause
+from edge_agent.core.secrets import masked
+from edge_agent.host.health.decode_load import Stream, decode_load, decoded_whole
 from edge_agent.wire import (
     BoxHealth,
     CertificatesHealth,

@@ -12,12 +12,12 @@ from datetime import timedelta
 from typing import Protocol
 
 from edge_agent import __version__
-from edge_agent.clock import Clock, rfc3339, wall_time_of
-from edge_agent.config.settings import Settings
-from edge_agent.device import degraded
-from edge_agent.device.root_update import update_lines
-from edge_agent.model import CameraStatus
-from edge_agent.outbox_model import OutboxStats
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.delivery import OutboxStats
+from edge_agent.core.model import CameraStatus
+from edge_agent.host.health import degraded
+from edge_agent.host.health.root_update import update_lines
 from edge_agent.wire import (
     BoxHealth,
     CameraHealth,

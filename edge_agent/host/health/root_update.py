@@ -15,8 +15,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from edge_agent.device.degraded import since_text
-from edge_agent.state_file import create_file
+from edge_agent.core.state_file import create_file
+from edge_agent.host.health.degraded import since_text
 from edge_agent.wire import UpdateHealth
 
 SETTINGS = Path("etc/edge-agent/update.json")

@@ -18,11 +18,17 @@ from msgspec import Struct
 
 from edge_agent import config
 from edge_agent.config import last_good
-from edge_agent.config.settings import Settings
-from edge_agent.device.local_server import LocalServer
-from edge_agent.device.local_socket import ANSWER_TIMEOUT_S, CONTROL_SOCKET, ask, nothing_runs, places_to_ask
-from edge_agent.errors import ConfigError
-from edge_agent.outbox_model import SelfTestReport
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.delivery import SelfTestReport
+from edge_agent.core.errors import ConfigError
+from edge_agent.host.local_api.local_server import LocalServer
+from edge_agent.host.local_api.local_socket import (
+    ANSWER_TIMEOUT_S,
+    CONTROL_SOCKET,
+    ask,
+    nothing_runs,
+    places_to_ask,
+)
 
 log = logging.getLogger(__name__)
 

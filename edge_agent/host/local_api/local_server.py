@@ -9,9 +9,9 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge_agent.device.local_socket import ANSWER_TIMEOUT_S, listen
-from edge_agent.errors import EdgeAgentError
-from edge_agent.loop import Loop
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.worker import Loop
+from edge_agent.host.local_api.local_socket import ANSWER_TIMEOUT_S, listen
 
 log = logging.getLogger(__name__)
 

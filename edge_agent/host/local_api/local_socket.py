@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from edge_agent.device.status_words import STATUS
-from edge_agent.errors import EdgeAgentError
-from edge_agent.languages import Lang, say
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Lang, say
+from edge_agent.host.local_api.status_words import STATUS
 
 STATUS_SOCKET = "status.sock"
 CONTROL_SOCKET = "control.sock"

@@ -6,65 +6,24 @@ One document a connection, no request: connect, read to the end. See docs/refere
 from __future__ import annotations
 
 import json
-import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 import msgspec
 
 from edge_agent.config import last_good
-from edge_agent.config.settings import Settings
-from edge_agent.device.local_server import IDLE_S, LocalServer
-from edge_agent.device.local_socket import ask, nothing_runs, places_to_ask
-from edge_agent.device.status_text import status_text
-from edge_agent.languages import Lang
-from edge_agent.wire import Heartbeat, Message, ShadowReport
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.languages import Lang
+from edge_agent.host.local_api.local_server import IDLE_S, LocalServer
+from edge_agent.host.local_api.local_socket import ask, nothing_runs, places_to_ask
+from edge_agent.host.local_api.status_document import StatusDocument
+from edge_agent.host.local_api.status_text import status_text
 
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3  # the word of the LSB for `status`: the program is not running
-
-
-class StatusDocument(Message, frozen=True, kw_only=True):
-    """What the socket answers: the heartbeat, and whose it is."""
-
-    schema: Literal["status/1"] = "status/1"
-    gateway: str
-    ward: str
-    name: str
-    timezone: str
-    profile: str
-    pid: int
-    details: dict[str, str]  # camera id -> one human line, without secrets
-    heartbeat: Heartbeat
-    connected: bool = False  # is there a session with a broker
-    ward_name: str = ""  # for people; empty: the id is shown
-    shadow: ShadowReport | None = None  # figures of the model that is or was tried
-
-
-def status_document(
-    settings: Settings,
-    heartbeat: Heartbeat,
-    details: Mapping[str, str],
-    *,
-    connected: bool = False,
-    shadow: ShadowReport | None = None,
-) -> StatusDocument:
-    return StatusDocument(
-        gateway=settings.gateway.id,
-        ward=settings.gateway.ward,
-        name=settings.gateway.name,
-        timezone=settings.gateway.timezone.key,
-        profile=settings.profile.name,
-        pid=os.getpid(),
-        details={camera: text for camera, text in details.items() if text},
-        heartbeat=heartbeat,
-        connected=connected,
-        ward_name=settings.gateway.ward_name,
-        shadow=shadow,
-    )
 
 
 class StatusServer(LocalServer):

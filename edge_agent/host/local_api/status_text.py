@@ -8,11 +8,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.device.degraded import why
-from edge_agent.device.status_words import STATUS
-from edge_agent.languages import LANGS, Lang, day_text, duration, named, say
-from edge_agent.model import Cause
-from edge_agent.secrets import masked
+from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say
+from edge_agent.core.model import Cause
+from edge_agent.core.secrets import masked
+from edge_agent.host.health.degraded import why
+from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
@@ -25,7 +25,7 @@ from edge_agent.wire import (
 )
 
 if TYPE_CHECKING:
-    from edge_agent.device.status import StatusDocument
+    from edge_agent.host.local_api.status_document import StatusDocument
 
 
 def status_text(document: StatusDocument, lang: Lang = "en") -> str:

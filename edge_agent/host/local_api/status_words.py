@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.languages import Sentences
+from edge_agent.core.languages import Sentences
 
 STATUS: Sentences = {
     "head": (

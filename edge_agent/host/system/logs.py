@@ -18,12 +18,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from edge_agent.clock import rfc3339
-from edge_agent.printable import printable
-from edge_agent.secrets import Secret, masked
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.printable import printable
+from edge_agent.core.secrets import Secret, masked
 
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 """syslog(3), which sd-daemon(3) puts in front of each line as ``<n>``."""
+
+PACKAGES = ("edge_agent", "edge_central")
+"""Heard from the level that was asked for."""
 
 QUIET = {
     "libav": logging.CRITICAL,  # every damaged packet; capture counts and tells them itself
@@ -73,7 +76,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = self._masker.mask(super().format(record))
-        source = record.name.removeprefix("edge_agent.")
+        source = record.name.removeprefix("edge_agent.").replace("edge_central.", "central.", 1)
         if not self._journal:
             return f"{_time(record)} {record.levelname} {source}: {text}"
         return prefixed(f"{source}: {text}", record.levelno)
@@ -156,7 +159,8 @@ def setup_logging(
         tail.setFormatter(TextFormatter(masker, journal=False))
         root.addHandler(tail)
     root.setLevel(logging.WARNING)
-    logging.getLogger("edge_agent").setLevel(level.upper())
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(level.upper())
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(quiet)
     logging.captureWarnings(True)

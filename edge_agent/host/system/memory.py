@@ -8,7 +8,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
 
 M_ARENA_MAX = -8
 """``mallopt(3)``: glibc's malloc.h."""

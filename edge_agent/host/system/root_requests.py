@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.state_file import create_file
+from edge_agent.core.state_file import create_file
 
 RUN = Path("run/edge-agent")
 MOST_BYTES = 10_000

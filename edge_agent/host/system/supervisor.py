@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.loop import Loop
+from edge_agent.core.worker import Loop
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
 
 FAILED_UNITS = Path("run/edge-agent-units/failed.json")
 STALE_S = 35 * 60.0

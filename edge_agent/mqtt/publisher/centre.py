@@ -16,10 +16,10 @@ from typing import Protocol
 import msgspec
 
 from edge_agent import wire
-from edge_agent.clock import Clock
-from edge_agent.mqtt.rate import Rate
-from edge_agent.mqtt.window import FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S, Gate, deferral_s
-from edge_agent.outbox_model import Confirmation, Media, StoredEvent
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Confirmation, Media, StoredEvent
+from edge_agent.mqtt.publisher.window import FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S, Gate, deferral_s
+from edge_agent.uplink.rate import Rate
 
 log = logging.getLogger(__name__)
 

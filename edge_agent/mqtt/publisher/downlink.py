@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from edge_agent.mqtt.centre import Centre
-from edge_agent.mqtt.client import Connection
-from edge_agent.mqtt.inbox import Arrived
-from edge_agent.mqtt.topics import DownKind, DownMessage, Topics
+from edge_agent.mqtt.publisher.centre import Centre
+from edge_agent.mqtt.session.client import Connection
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.topics import DownKind, DownMessage, Topics
 
 MOST_ACKS = 16
 """Confirmations that wait for their turn. They are cumulative and repeatable: the oldest goes."""

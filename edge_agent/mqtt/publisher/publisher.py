@@ -15,26 +15,26 @@ from typing import Literal
 import msgspec
 
 from edge_agent import wire
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.errors import MqttError
-from edge_agent.loop import Loop
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import MqttError
+from edge_agent.core.secrets import masked
+from edge_agent.core.worker import Loop
 from edge_agent.mqtt import causes
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.centre import Centre, Resending
-from edge_agent.mqtt.client import Connection, Message
-from edge_agent.mqtt.downlink import Downlink
-from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
-from edge_agent.mqtt.meter import Meter
-from edge_agent.mqtt.pace import Pace
-from edge_agent.mqtt.rate import Rate
-from edge_agent.mqtt.reconnect import Reconnect
-from edge_agent.mqtt.rotation import Rotation
-from edge_agent.mqtt.self_test import SelfTest
-from edge_agent.mqtt.sender import OutboxPort, RepliesPort, Sender
-from edge_agent.mqtt.topics import DownMessage, Topics
-from edge_agent.mqtt.usage import Usage
-from edge_agent.secrets import masked
+from edge_agent.mqtt.publisher.centre import Centre, Resending
+from edge_agent.mqtt.publisher.downlink import Downlink
+from edge_agent.mqtt.publisher.self_test import SelfTest
+from edge_agent.mqtt.publisher.sender import OutboxPort, RepliesPort, Sender
+from edge_agent.mqtt.session.client import Connection, Message
+from edge_agent.mqtt.session.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
+from edge_agent.mqtt.session.meter import Meter
+from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_agent.mqtt.tls.rotation import Rotation
+from edge_agent.uplink.pace import Pace
+from edge_agent.uplink.rate import Rate
+from edge_agent.uplink.usage import Usage
+from edge_agent.wire.topics import DownMessage, Topics
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge_agent import wire
-from edge_agent.mqtt.window import NO_SUBSCRIBER, SUCCESS, AccessProbe
-from edge_agent.outbox_model import EventProgress, SelfTestReport
+from edge_agent.core.delivery import EventProgress, SelfTestReport
+from edge_agent.mqtt.publisher.window import NO_SUBSCRIBER, SUCCESS, AccessProbe
 
 REFUSED = 0x80
 

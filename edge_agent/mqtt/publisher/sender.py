@@ -8,16 +8,12 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Media, StoredEvent, WaitingReply
 from edge_agent.mqtt.causes import BLAMES_A_MESSAGE
-from edge_agent.mqtt.centre import Centre, ConfirmPort
-from edge_agent.mqtt.client import Connection, Message, packet_bytes
-from edge_agent.mqtt.inbox import Acked, Connected
-from edge_agent.mqtt.pace import Pace
-from edge_agent.mqtt.self_test import SelfTest
-from edge_agent.mqtt.topics import Topics
-from edge_agent.mqtt.usage import TrafficClass, Usage
-from edge_agent.mqtt.window import (
+from edge_agent.mqtt.publisher.centre import Centre, ConfirmPort
+from edge_agent.mqtt.publisher.self_test import SelfTest
+from edge_agent.mqtt.publisher.window import (
     NO_SUBSCRIBER,
     PACKET_TOO_LARGE,
     SUCCESS,
@@ -29,7 +25,11 @@ from edge_agent.mqtt.window import (
     Window,
     deferral_s,
 )
-from edge_agent.outbox_model import Media, StoredEvent, WaitingReply
+from edge_agent.mqtt.session.client import Connection, Message, packet_bytes
+from edge_agent.mqtt.session.inbox import Acked, Connected
+from edge_agent.uplink.pace import Pace
+from edge_agent.uplink.usage import TrafficClass, Usage
+from edge_agent.wire.topics import Topics
 
 log = logging.getLogger(__name__)
 

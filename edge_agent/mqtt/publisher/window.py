@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.model import Severity
-from edge_agent.outbox_model import Media, StoredEvent, WaitingReply
+from edge_agent.core.delivery import Media, StoredEvent, WaitingReply
+from edge_agent.core.model import Severity
 
 WINDOW = 20
 """Most QoS 1 messages without PUBACK (protocol.md, Delivery); fewer when the broker asks for fewer."""

@@ -17,13 +17,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.inbox import Inbox
-from edge_agent.mqtt.listener import KEEPALIVE_S, Listener, WatchedClient
-from edge_agent.mqtt.tcp import Traffic, peer_has_everything
-from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.session.inbox import Inbox
+from edge_agent.mqtt.session.listener import KEEPALIVE_S, Listener, WatchedClient
+from edge_agent.mqtt.session.tcp import Traffic, peer_has_everything
+from edge_agent.mqtt.tls.tls import make_context
 
 CONNECT_TIMEOUT_S = 10
 """For each address of the name, and again for the TLS handshake."""

@@ -15,13 +15,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.settings import Broker
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.bounded import BoundedClient
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
-from edge_agent.mqtt.tcp import Traffic, tcp_traffic
+from edge_agent.mqtt.session.bounded import BoundedClient
+from edge_agent.mqtt.session.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
+from edge_agent.mqtt.session.tcp import Traffic, tcp_traffic
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.mqtt.tcp import Traffic
-from edge_agent.mqtt.usage import TrafficClass, Usage
+from edge_agent.mqtt.session.tcp import Traffic
+from edge_agent.uplink.usage import TrafficClass, Usage
 
 
 class Meter:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from edge_agent.config.settings import Broker
+from edge_agent.config.model.settings import Broker
+from edge_agent.core.backoff import Backoff
 from edge_agent.mqtt.causes import Trouble
-from edge_agent.retry import Backoff
 
 FIRST_S, CAP_S, GOOD_AFTER_S = 1.0, 120.0, 60.0
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config.settings import Mqtt
+from edge_agent.config.model.settings import Mqtt
 from edge_agent.mqtt.causes import FileTrouble
-from edge_agent.mqtt.tls import show, trusting
+from edge_agent.mqtt.tls.tls import show, trusting
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, include/openssl/x509_vfy.h; ``ssl`` has no name for it."""

@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.config.settings import Mqtt
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.state_file import read_record, write_record
 from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.certificates import find_fault
-from edge_agent.mqtt.slots import NOTE, Note, fingerprint, next_slot, signature
-from edge_agent.state_file import read_record, write_record
+from edge_agent.mqtt.tls.certificates import find_fault
+from edge_agent.mqtt.tls.slots import NOTE, Note, fingerprint, next_slot, signature
 
 log = logging.getLogger(__name__)
 

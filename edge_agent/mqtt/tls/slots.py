@@ -15,8 +15,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge_agent.config.settings import Mqtt
-from edge_agent.state_file import read_record
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.state_file import read_record
 
 FOLDER = "next"
 NOTE = "certificates.json"

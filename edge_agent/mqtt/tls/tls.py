@@ -6,7 +6,7 @@ import select
 import ssl
 from pathlib import Path
 
-from edge_agent.config.settings import Mqtt
+from edge_agent.config.model.settings import Mqtt
 from edge_agent.mqtt.causes import FileTrouble
 
 

@@ -1,4 +1,5 @@
-"""One command sent by a person, and what the gateway answers to it: the other end of ``publisher.py``."""
+"""One command sent by a person, and what the gateway answers to it: the other end of
+``mqtt/publisher/publisher.py``."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.tool_client import REFUSED, connect, make_client
-from edge_agent.mqtt.topics import Topics
-from edge_agent.mqtt.window import NO_SUBSCRIBER
+from edge_agent.mqtt.publisher.window import NO_SUBSCRIBER
+from edge_agent.mqtt.tools.tool_client import REFUSED, connect, make_client
+from edge_agent.wire.topics import Topics
 
 CONNECT_S = 10.0
 

@@ -12,10 +12,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.tool_client import REFUSED, connect, make_client
+from edge_agent.mqtt.tools.tool_client import REFUSED, connect, make_client
 
 CONNECT_S = 15.0
 MOST_WAITING = 50_000

@@ -11,12 +11,12 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.bounded import BoundedClient
-from edge_agent.mqtt.tls import make_context
-from edge_agent.mqtt.topics import Topics
+from edge_agent.mqtt.session.bounded import BoundedClient
+from edge_agent.mqtt.tls.tls import make_context
+from edge_agent.wire.topics import Topics
 
 CONNECT_S = 15.0
 REFUSED = 0x80

@@ -21,13 +21,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.bounded import BoundedClient
 from edge_agent.mqtt.causes import Trouble
-from edge_agent.mqtt.client import SESSION_EXPIRY_S
-from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.session.bounded import BoundedClient
+from edge_agent.mqtt.session.client import SESSION_EXPIRY_S
+from edge_agent.mqtt.tls.tls import make_context
 
 CONNECT_S = 4.0
 """For each address of the name, and again for the TLS handshake."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.bounded import BoundedClient
-from edge_agent.mqtt.tls import make_context
+from edge_agent.mqtt.session.bounded import BoundedClient
+from edge_agent.mqtt.tls.tls import make_context
 
 KEEPALIVE_S = 30
 REFUSED = 0x80

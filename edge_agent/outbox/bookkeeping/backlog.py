@@ -13,9 +13,9 @@ import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from edge_agent.outbox.order import Rank, rank_of, rank_range
-from edge_agent.outbox.owed_rows import OwedRows
-from edge_agent.outbox.sent_marks import Rows, SentMarks
+from edge_agent.outbox.bookkeeping.order import Rank, rank_of, rank_range
+from edge_agent.outbox.bookkeeping.owed_rows import OwedRows
+from edge_agent.outbox.bookkeeping.sent_marks import Rows, SentMarks
 
 MAX_DEFERRED = 10_000
 GIVE_BACK_AFTER_S = 900.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edge_agent.outbox_model import Draft, OpenEvent
+from edge_agent.core.delivery import Draft, OpenEvent
 
 
 class OpenEvents:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
 
 SHIFT = 48
 N_MASK = (1 << SHIFT) - 1

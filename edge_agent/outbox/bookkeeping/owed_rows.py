@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.outbox.order import Rank, rank_of
-from edge_agent.outbox.sent_marks import Rows
+from edge_agent.outbox.bookkeeping.order import Rank, rank_of
+from edge_agent.outbox.bookkeeping.sent_marks import Rows
 
 
 class OwedRows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
 
-from edge_agent.outbox.order import Rank, n_of, rank_of, rank_range, row_id
+from edge_agent.outbox.bookkeeping.order import Rank, n_of, rank_of, rank_range, row_id
 
 Rows = tuple[int, int]
 """First and last row id, both included."""

@@ -12,9 +12,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from edge_agent.outbox.epochs import Epochs
-from edge_agent.outbox.order import SHED_ORDER, Rank, n_of, rank_range
-from edge_agent.outbox_model import Loss
+from edge_agent.core.delivery import Loss
+from edge_agent.outbox.bookkeeping.epochs import Epochs
+from edge_agent.outbox.bookkeeping.order import SHED_ORDER, Rank, n_of, rank_range
 
 CHUNK = 8  # rows; a larger one makes the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from edge_agent.errors import OutboxError
+from edge_agent.core.errors import OutboxError
 
 PAGE_BYTES = 4096
 BUSY_TIMEOUT_S = 4.0
@@ -38,7 +38,8 @@ MIGRATIONS: tuple[str, ...] = (
 ADDITIONS = "CREATE TABLE IF NOT EXISTS damaged (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
 CHECK_COLUMN = "ALTER TABLE event ADD COLUMN crc INTEGER"
 """What an older agent does not miss, and does not disturb: it names its columns. So the version stays, and an
-update that is taken back finds its events. ``damaged``: see ``shedding.py``; ``crc``: see ``checks.py``."""
+update that is taken back finds its events. ``damaged``: see ``outbox/bookkeeping/shedding.py``; ``crc``:
+see ``checks.py``."""
 
 _DAMAGED = {
     sqlite3.SQLITE_CORRUPT,

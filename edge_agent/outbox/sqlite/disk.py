@@ -10,9 +10,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from edge_agent.outbox import chain
-from edge_agent.outbox.checks import is_whole
-from edge_agent.outbox.database import (
+from edge_agent.core.delivery import NOTHING_BEFORE, Media, OpenEvent, StoredEvent
+from edge_agent.outbox.bookkeeping import chain
+from edge_agent.outbox.bookkeeping.epochs import Epoch, Epochs, new_epoch
+from edge_agent.outbox.bookkeeping.open_events import OpenEvents
+from edge_agent.outbox.bookkeeping.order import Rank, n_of, priority_of, rank_of_event, rank_range, row_id
+from edge_agent.outbox.bookkeeping.owed_rows import OwedRows
+from edge_agent.outbox.media import MediaFiles, size_on_disk
+from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.sqlite.checks import is_whole
+from edge_agent.outbox.sqlite.database import (
     PAGE_BYTES,
     StoreDamaged,
     bytes_in_use,
@@ -21,25 +28,11 @@ from edge_agent.outbox.database import (
     open_writer,
     translated,
 )
-from edge_agent.outbox.epochs import Epoch, Epochs, new_epoch
-from edge_agent.outbox.last_stored import LastStored, Position
-from edge_agent.outbox.media import MediaFiles, size_on_disk
-from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.open_events import OpenEvents
-from edge_agent.outbox.open_files import OpenFiles, put_back
-from edge_agent.outbox.order import (
-    Rank,
-    n_of,
-    priority_of,
-    rank_of_event,
-    rank_range,
-    row_id,
-)
-from edge_agent.outbox.owed_rows import OwedRows
+from edge_agent.outbox.sqlite.last_stored import LastStored, Position
+from edge_agent.outbox.sqlite.open_files import OpenFiles, put_back
+from edge_agent.outbox.sqlite.transaction import EncodeLoss, Owed, Tally, Transaction
+from edge_agent.outbox.sqlite.write_ahead_log import WriteAheadLog
 from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox.transaction import EncodeLoss, Owed, Tally, Transaction
-from edge_agent.outbox.write_ahead_log import WriteAheadLog
-from edge_agent.outbox_model import NOTHING_BEFORE, Media, OpenEvent, StoredEvent
 
 log = logging.getLogger(__name__)
 

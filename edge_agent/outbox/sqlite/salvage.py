@@ -17,15 +17,15 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.errors import OutboxError
-from edge_agent.outbox import chain
-from edge_agent.outbox.checks import is_whole
-from edge_agent.outbox.database import build
-from edge_agent.outbox.epochs import new_epoch
-from edge_agent.outbox.order import N_MASK, Rank, n_of
-from edge_agent.outbox.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
-from edge_agent.outbox_model import NOTHING_BEFORE
-from edge_agent.state_file import sync_folder
+from edge_agent.core.delivery import NOTHING_BEFORE
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.state_file import sync_folder
+from edge_agent.outbox.bookkeeping import chain
+from edge_agent.outbox.bookkeeping.epochs import new_epoch
+from edge_agent.outbox.bookkeeping.order import N_MASK, Rank, n_of
+from edge_agent.outbox.sqlite.checks import is_whole
+from edge_agent.outbox.sqlite.database import build
+from edge_agent.outbox.sqlite.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
 
 HIGHEST_NUMBER = N_MASK >> 1
 """Of an event. A larger one can only be damage: at a thousand events a second it takes 4,000 years."""

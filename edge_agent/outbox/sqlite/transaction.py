@@ -7,18 +7,18 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from edge_agent.outbox import shedding
-from edge_agent.outbox.chain import digest
-from edge_agent.outbox.checks import check_of
-from edge_agent.outbox.database import PAGE_BYTES, bytes_in_use, integer
-from edge_agent.outbox.epochs import Epochs
+from edge_agent.core.delivery import NOTHING_BEFORE, Loss, Media, OpenEvent, Stamp, StoredEvent
+from edge_agent.outbox.bookkeeping import shedding
+from edge_agent.outbox.bookkeeping.chain import digest
+from edge_agent.outbox.bookkeeping.epochs import Epochs
+from edge_agent.outbox.bookkeeping.open_events import OpenEvents
+from edge_agent.outbox.bookkeeping.order import LOSS_KIND, Rank, n_of, priority_of, rank_for, rank_of, row_id
+from edge_agent.outbox.bookkeeping.sent_marks import Rows
 from edge_agent.outbox.media import size_on_disk
 from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.open_events import OpenEvents
-from edge_agent.outbox.order import LOSS_KIND, Rank, n_of, priority_of, rank_for, rank_of, row_id
-from edge_agent.outbox.sent_marks import Rows
+from edge_agent.outbox.sqlite.checks import check_of
+from edge_agent.outbox.sqlite.database import PAGE_BYTES, bytes_in_use, integer
 from edge_agent.outbox.ticket import Place, Ticket
-from edge_agent.outbox_model import NOTHING_BEFORE, Loss, Media, OpenEvent, Stamp, StoredEvent
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from edge_agent.outbox.database import PAGE_BYTES, StoreUnusable, bytes_in_use
+from edge_agent.outbox.sqlite.database import PAGE_BYTES, StoreUnusable, bytes_in_use
 
 WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
 WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit

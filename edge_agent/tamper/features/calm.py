@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.likeness import BLANK_FLOOR, kept_tiles, structured_tiles
-from edge_agent.view.sketch import means, median, share
+from edge_agent.tamper.features.likeness import BLANK_FLOOR, kept_tiles, structured_tiles
+from edge_agent.tamper.features.sketch import means, median, share
 
 if TYPE_CHECKING:
-    from edge_agent.view.sketch import Chosen, Sketch
+    from edge_agent.tamper.features.sketch import Chosen, Sketch
 
 LOOKS = 2  # apart
 _LEAST = 0.5  # mean square of the coarse band; a tile with less of it is neither soft nor sharp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from edge_agent.model import Box, Picture
+from edge_agent.core.model import Box, Picture
 
 STRIPS = 3
 """Rows of the picture that are looked at; two pixels high, because two rows share their chroma."""

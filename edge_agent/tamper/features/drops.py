@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import COLUMNS, ROWS, means, median, share
+from edge_agent.tamper.features.sketch import COLUMNS, ROWS, means, median, share
 
 if TYPE_CHECKING:
-    from edge_agent.model import Gray
-    from edge_agent.view.sketch import Chosen
+    from edge_agent.core.model import Gray
+    from edge_agent.tamper.features.sketch import Chosen
 
 LEAST = 8.0  # grey levels a streak is brighter than the looks before
 OF_NOISE = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from edge_agent.view.likeness import BLACK
+from edge_agent.tamper.features.likeness import BLACK
 
 JUMP = 1.5  # ratio of the mean luma over black, from which on a change is one
 WITHIN_S = 4.5  # a jump takes no longer; idle cameras are looked at every 4 s

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.view.sketch import Sketch, count, means, median, share
+from edge_agent.tamper.features.sketch import Sketch, count, means, median, share
 
 if TYPE_CHECKING:
-    from edge_agent.view.sketch import Chosen, Plane, Tiles
+    from edge_agent.tamper.features.sketch import Chosen, Plane, Tiles
 
 BLACK = 16.0
 STRUCTURED = 2.0**2  # mean square of the coarse band from which a tile of the baseline has structure

@@ -17,8 +17,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.geometry import Polygon
-    from edge_agent.model import Gray
+    from edge_agent.core.geometry import Polygon
+    from edge_agent.core.model import Gray
 
     Plane = NDArray[np.float32]
     Tiles = NDArray[np.float32]

@@ -7,10 +7,10 @@ import getpass
 import sys
 from pathlib import Path
 
-from edge_agent.clock import SystemClock, read_boot_id
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import FILE, LoginLedger
-from edge_agent.secrets import Credentials, Secret
 
 MAX_PASSWORD_BYTES = 4096
 

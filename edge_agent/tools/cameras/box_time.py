@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.errors import CameraSetupError
 
 NTP_PORT = 123
 ANSWER_S = 1.0

@@ -10,23 +10,23 @@ from datetime import timedelta
 from typing import TextIO
 
 from edge_agent import config
-from edge_agent.cameras_cli.asking import asked, login_of, open_ledger
-from edge_agent.cameras_cli.box_time import gives_time, ntp_server, own_address
-from edge_agent.clock import SystemClock
-from edge_agent.config.addresses import host_of
-from edge_agent.device.clock_sync import read_kernel_sync
-from edge_agent.device.privileges import become_agent
-from edge_agent.errors import CameraSetupError
-from edge_agent.languages import Lang, default_lang, named, say
-from edge_agent.onvif.configure import Outcome, apply, plan, read
-from edge_agent.onvif.listing import write_plan, write_results
-from edge_agent.onvif.panel import Site
-from edge_agent.onvif.panels import open_panel
-from edge_agent.onvif.probing import Ports, ask_onvif
+from edge_agent.config.model.addresses import host_of
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.languages import Lang, default_lang, named, say
+from edge_agent.core.secrets import masked
+from edge_agent.host.health.clock_sync import read_kernel_sync
+from edge_agent.host.system.privileges import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import Web
-from edge_agent.onvif.words import CAMERAS
-from edge_agent.secrets import masked
+from edge_agent.tools.cameras.asking import asked, login_of, open_ledger
+from edge_agent.tools.cameras.box_time import gives_time, ntp_server, own_address
+from edge_agent.tools.cameras.discovery.listing import write_plan, write_results
+from edge_agent.tools.cameras.discovery.probing import Ports, ask_onvif
+from edge_agent.tools.cameras.setup.configure import Outcome, apply, plan, read
+from edge_agent.tools.cameras.setup.panel import Site
+from edge_agent.tools.cameras.setup.panels import open_panel
+from edge_agent.tools.cameras.words import CAMERAS
 
 
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:

@@ -8,19 +8,19 @@ from functools import partial
 from typing import TextIO
 
 from edge_agent import config
-from edge_agent.cameras_cli.asking import asked, login_of, open_ledger, progress
-from edge_agent.cameras_cli.known import Known
-from edge_agent.clock import SystemClock, rfc3339
-from edge_agent.device.privileges import as_agent, become_agent
-from edge_agent.errors import CameraSetupError
-from edge_agent.languages import Lang, default_lang, named, say
-from edge_agent.onvif.discover import Discovery, Search
-from edge_agent.onvif.drop_in import chosen, with_ids, write
-from edge_agent.onvif.found import Found, State
-from edge_agent.onvif.listing import write_json, write_list
-from edge_agent.onvif.probing import parse_subnet
-from edge_agent.onvif.words import CAMERAS
-from edge_agent.secrets import Credentials
+from edge_agent.core.clock import SystemClock, rfc3339
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.languages import Lang, default_lang, named, say
+from edge_agent.core.secrets import Credentials
+from edge_agent.host.system.privileges import as_agent, become_agent
+from edge_agent.tools.cameras.asking import asked, login_of, open_ledger, progress
+from edge_agent.tools.cameras.discovery.discover import Discovery, Search
+from edge_agent.tools.cameras.discovery.drop_in import chosen, with_ids, write
+from edge_agent.tools.cameras.discovery.found import Found, State
+from edge_agent.tools.cameras.discovery.listing import write_json, write_list
+from edge_agent.tools.cameras.discovery.probing import parse_subnet
+from edge_agent.tools.cameras.known import Known
+from edge_agent.tools.cameras.words import CAMERAS
 
 
 def run_discover(args: argparse.Namespace, out: TextIO) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config import tree
-from edge_agent.config.addresses import host_of
+from edge_agent.config.fields import tree
 from edge_agent.config.loader import merged_tree
+from edge_agent.config.model.addresses import host_of
 
 
 @dataclass(frozen=True)

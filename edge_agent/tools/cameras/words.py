@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from edge_agent.languages import Lang, Sentences, say
+from edge_agent.core.languages import Lang, Sentences, say
 from edge_agent.onvif.text import duration
 
 CAMERAS: Sentences = {

@@ -1,1 +1,3 @@
-"""``edge-agent conformance``: does a live gateway keep the contract of docs/reference/topics.md?"""
+"""``edge-agent conformance``: whether a live gateway keeps the contract of docs/reference/topics.md. Changes
+nothing on it.
+"""

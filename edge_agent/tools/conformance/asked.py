@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.clock import rfc3339
-from edge_agent.conformance.heard import Gateway, decoded, on
-from edge_agent.conformance.verdict import Broken, NotSeen
-from edge_agent.mqtt.observing import REFUSED, Heard, Observer
+from edge_agent.core.clock import rfc3339
+from edge_agent.mqtt.tools.observing import REFUSED, Heard, Observer
+from edge_agent.tools.conformance.heard import Gateway, decoded, on
+from edge_agent.tools.conformance.verdict import Broken, NotSeen
 from edge_agent.wire import Command, Reply
 
 ANSWER_S = 15.0

@@ -8,14 +8,14 @@ import secrets
 from collections.abc import Callable
 from typing import TextIO
 
-from edge_agent.broker_arguments import broker_of, mqtt_of
-from edge_agent.conformance import asked, heard
-from edge_agent.conformance.asked import Asker, NotAllowed
-from edge_agent.conformance.heard import Gateway
-from edge_agent.conformance.verdict import Broken, Finding, NotSeen, Verdict
-from edge_agent.errors import MqttError
-from edge_agent.mqtt.observing import Observer
-from edge_agent.mqtt.topics import Topics
+from edge_agent.core.errors import MqttError
+from edge_agent.mqtt.tools.observing import Observer
+from edge_agent.tools.broker_arguments import broker_of, mqtt_of
+from edge_agent.tools.conformance import asked, heard
+from edge_agent.tools.conformance.asked import Asker, NotAllowed
+from edge_agent.tools.conformance.heard import Gateway
+from edge_agent.tools.conformance.verdict import Broken, Finding, NotSeen, Verdict
+from edge_agent.wire.topics import Topics
 
 EXIT_KEPT, EXIT_BROKEN = 0, 1
 

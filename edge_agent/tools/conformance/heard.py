@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent import wire
-from edge_agent.conformance.verdict import Broken, NotSeen
-from edge_agent.mqtt.observing import Heard
+from edge_agent.mqtt.tools.observing import Heard
+from edge_agent.tools.conformance.verdict import Broken, NotSeen
 
 EVENT_TYPE = "application/cloudevents+json"
 SEVERITIES = {9: "INFO", 13: "WARN", 17: "ERROR"}

@@ -1,5 +1,5 @@
-"""``edge-agent doctor``: looks at everything a site needs, and says what is wrong and what to do.
+"""``edge-agent doctor``: examines everything that a site needs, and says what is wrong and what to do.
 
-Changes nothing. One file a family of checks: each gives ``check.Result``; the sentences, in English and
+Changes nothing. The checks are in ``checks/``: each gives ``check.Result``; the sentences, in English and
 Vietnamese, are in ``words/``. See docs/guide/doctor.md.
 """

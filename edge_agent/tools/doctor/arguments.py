@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.languages import add_lang
+from edge_agent.core.languages import add_lang
 
 
 def add_arguments(doctor: argparse.ArgumentParser, default_config: Path) -> None:

@@ -12,15 +12,15 @@ from typing import TextIO
 
 import msgspec
 
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
-from edge_agent.config.settings import Settings
-from edge_agent.device.privileges import become_agent
-from edge_agent.doctor import run
-from edge_agent.doctor.document import document
-from edge_agent.doctor.run import Surroundings
-from edge_agent.doctor.text import lines, verdict
-from edge_agent.errors import ConfigError, EdgeAgentError
-from edge_agent.languages import Bilingual, Lang, default_lang
+from edge_agent.core.errors import ConfigError, EdgeAgentError
+from edge_agent.core.languages import Bilingual, Lang, default_lang
+from edge_agent.host.system.privileges import become_agent
+from edge_agent.tools.doctor import run
+from edge_agent.tools.doctor.document import document
+from edge_agent.tools.doctor.run import Surroundings
+from edge_agent.tools.doctor.text import lines, verdict
 
 EXIT_RED = 1
 EXIT_USAGE = 2
@@ -29,10 +29,10 @@ EXIT_USAGE = 2
 def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings | None = None) -> int:
     """0: nothing is red, or it was accepted; 1: something is red; 2: wrong usage. Raises ConfigError, and
     EdgeAgentError where a report cannot be written. Root is the agent's user afterwards (become_agent)."""
-    from edge_agent.assembly import use_one_opencv_thread
-    from edge_agent.doctor.picture import sheet as pictures
-    from edge_agent.doctor.report import Photo, make_report
-    from edge_agent.doctor.reports import keep, result_file
+    from edge_agent.cameras.build import use_one_opencv_thread
+    from edge_agent.tools.doctor.checks.picture import sheet as pictures
+    from edge_agent.tools.doctor.report import Photo, make_report
+    from edge_agent.tools.doctor.reports import keep, result_file
 
     use_one_opencv_thread()
     surroundings = surroundings or Surroundings()

@@ -6,14 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.clock import rfc3339
 from edge_agent.config.board import read_board
-from edge_agent.device.birth import wire_location
-from edge_agent.doctor.check import Result
-from edge_agent.doctor.run import Examination
-from edge_agent.doctor.text import sentence, verdict
-from edge_agent.doctor.words import level_of, said_of, todo_of
-from edge_agent.languages import Lang
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.languages import Lang
+from edge_agent.host.health.birth import wire_location
+from edge_agent.tools.doctor.check import Result
+from edge_agent.tools.doctor.run import Examination
+from edge_agent.tools.doctor.text import sentence, verdict
+from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.wire import Doctor, DoctorLine
 
 

@@ -1,16 +1,16 @@
-"""``python -m edge_agent.doctor.guide``: the tables of docs/guide/doctor.md, made from ``words``."""
+"""``python -m edge_agent.tools.doctor.guide``: the tables of docs/guide/doctor.md, made from ``words``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_agent.doctor.text import MARKS
-from edge_agent.doctor.words.box import BOX
-from edge_agent.doctor.words.broker import BROKER
-from edge_agent.doctor.words.cameras import CAMERAS
-from edge_agent.doctor.words.wording import Wording
+from edge_agent.tools.doctor.text import MARKS
+from edge_agent.tools.doctor.words.box import BOX
+from edge_agent.tools.doctor.words.broker import BROKER
+from edge_agent.tools.doctor.words.cameras import CAMERAS
+from edge_agent.tools.doctor.words.wording import Wording
 
-BEGIN, END = "<!-- made by python -m edge_agent.doctor.guide -->", "<!-- until here -->"
+BEGIN, END = "<!-- made by python -m edge_agent.tools.doctor.guide -->", "<!-- until here -->"
 
 
 def tables() -> str:

@@ -16,16 +16,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_agent.doctor.cameras import CODECS, Seen
-from edge_agent.doctor.check import Level, Result
-from edge_agent.doctor.picture import jpeg
-from edge_agent.doctor.run import Examination
-from edge_agent.doctor.text import ACCEPTED, MARKS
-from edge_agent.doctor.words import level_of, said_of, todo_of
-from edge_agent.doctor.words.labels import label_of
-from edge_agent.doctor.words.report import REPORT
-from edge_agent.errors import EdgeAgentError
-from edge_agent.languages import Lang
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Lang
+from edge_agent.tools.doctor.check import Level, Result
+from edge_agent.tools.doctor.checks.cameras import CODECS, Seen
+from edge_agent.tools.doctor.checks.picture import jpeg
+from edge_agent.tools.doctor.run import Examination
+from edge_agent.tools.doctor.text import ACCEPTED, MARKS
+from edge_agent.tools.doctor.words import level_of, said_of, todo_of
+from edge_agent.tools.doctor.words.labels import label_of
+from edge_agent.tools.doctor.words.report import REPORT
 from edge_agent.wire import Doctor
 
 PHOTO_SIDE = 1280

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.errors import EdgeAgentError
+from edge_agent.control.commissioning import FOLDER
+from edge_agent.core.errors import EdgeAgentError
 from edge_agent.wire import Doctor
 
-FOLDER = "reports"
 KEPT = 10
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.logins import LimitedLogins
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config.settings import Settings
-from edge_agent.device.clock_sync import KernelSync, read_kernel_sync
-from edge_agent.device.status import Asked, ask_status
-from edge_agent.doctor import box, broker, cameras, detector, disk, running
-from edge_agent.doctor.cameras import CameraCheck, Seen
-from edge_agent.doctor.certificates import check_certificates
-from edge_agent.doctor.check import Check, Level, Result, run_checks
-from edge_agent.doctor.delivery import check_delivery, with_delivery
-from edge_agent.doctor.words import level_of
-from edge_agent.mqtt.slots import in_force
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
+from edge_agent.host.local_api.status import Asked, ask_status
+from edge_agent.mqtt.tls.slots import in_force
+from edge_agent.tools.doctor.check import Check, Level, Result, run_checks
+from edge_agent.tools.doctor.checks import box, broker, cameras, detector, disk, running
+from edge_agent.tools.doctor.checks.cameras import CameraCheck, Seen
+from edge_agent.tools.doctor.checks.certificates import check_certificates
+from edge_agent.tools.doctor.checks.delivery import check_delivery, with_delivery
+from edge_agent.tools.doctor.words import level_of
 
 OF_THE_BOX = (
     "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from edge_agent.config.settings import Gateway
-from edge_agent.doctor.check import Level, Result
-from edge_agent.doctor.run import Examination
-from edge_agent.doctor.words import level_of, said_of, todo_of
-from edge_agent.doctor.words.labels import label_of
-from edge_agent.languages import Lang
+from edge_agent.config.model.settings import Gateway
+from edge_agent.core.languages import Lang
+from edge_agent.tools.doctor.check import Level, Result
+from edge_agent.tools.doctor.run import Examination
+from edge_agent.tools.doctor.words import level_of, said_of, todo_of
+from edge_agent.tools.doctor.words.labels import label_of
 
 Verdict = Literal["passed", "accepted", "failed"]
 

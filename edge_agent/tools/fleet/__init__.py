@@ -1,1 +1,3 @@
-"""``edge-agent fleet``: all gateways in one live table, from the broker alone; docs/guide/table.md."""
+"""``edge-agent fleet``: all gateways in one live table, from the broker alone; docs/guide/table.md. Sends
+nothing.
+"""

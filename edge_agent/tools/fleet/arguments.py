@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edge_agent.broker_arguments import (
+from edge_agent.tools.broker_arguments import (
     BROKER_HELP,
     add_root_argument,
     add_tls_arguments,

@@ -11,16 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from edge_agent.central.health import Health
-from edge_agent.central.messages import (
-    Birth,
-    Heartbeat,
-    Malformed,
-    State,
-    milliseconds,
-    read,
-)
-from edge_agent.mqtt.central_topics import CentralTopics, UpKind
+from edge_agent.wire.central_topics import CentralTopics, UpKind
+from edge_agent.wire.received.health import Health
+from edge_agent.wire.received.messages import Birth, Heartbeat, Malformed, State, milliseconds, read
 
 USUAL_INTERVAL_S = 30.0
 MISSED = 3.3

@@ -13,12 +13,12 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent.broker_arguments import broker_of, mqtt_of
-from edge_agent.device.signals import stop_on_signals
-from edge_agent.fleet.board import Board
-from edge_agent.fleet.rows import Row, lines, rows_of, summary
-from edge_agent.fleet.screen import Screen
-from edge_agent.mqtt.listening import Listening
+from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.mqtt.tools.listening import Listening
+from edge_agent.tools.broker_arguments import broker_of, mqtt_of
+from edge_agent.tools.fleet.board import Board
+from edge_agent.tools.fleet.rows import Row, lines, rows_of, summary
+from edge_agent.tools.fleet.screen import Screen
 
 EXIT_HEARD, EXIT_NOTHING = 0, 1
 REFRESH_S = 1.0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edge_agent.fleet.arguments import STANDINGS
-from edge_agent.fleet.board import Board, Box
+from edge_agent.tools.fleet.arguments import STANDINGS
+from edge_agent.tools.fleet.board import Board, Box
 
 LEAST_WHY = 10
 

@@ -14,15 +14,24 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge_agent.config.settings import AnyRule, Camera, Line, LineRule, Point, Polygon, WrongWayRule, Zone
-from edge_agent.errors import EdgeAgentError
+from edge_agent.config.model.settings import (
+    AnyRule,
+    Camera,
+    Line,
+    LineRule,
+    Point,
+    Polygon,
+    WrongWayRule,
+    Zone,
+)
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.facts import Hit, LineCountsHit, RuleHit, ViewHit
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
 from edge_agent.evidence.jpeg import crop
-from edge_agent.hits import Hit, LineCountsHit, RuleHit, ViewHit
-from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
 from edge_agent.pipeline import Insight
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 BGR = tuple[int, int, int]
 COLOUR_OF_GROUP: dict[str | None, BGR] = {

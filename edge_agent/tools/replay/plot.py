@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.model import Frame
-from edge_agent.view import CameraView
-from edge_agent.view import verdict as limits
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.model import Frame
+from edge_agent.tamper import CameraView
+from edge_agent.tamper import verdict as limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TextIO
 
-from edge_agent.assembly import (
+from edge_agent.cameras.build import (
     DetectorAccess,
     Site,
     budget_of,
@@ -19,19 +19,19 @@ from edge_agent.assembly import (
     use_one_opencv_thread,
 )
 from edge_agent.capture.replay import Replay, open_replay
-from edge_agent.config.settings import Camera, Settings
+from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.delivery import Draft, Stamp
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.facts import Hit
+from edge_agent.core.model import Frame
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
-from edge_agent.errors import EdgeAgentError
 from edge_agent.events import EventMaker
-from edge_agent.hits import Hit
-from edge_agent.model import Frame
-from edge_agent.outbox_model import Draft, Stamp
 from edge_agent.pipeline import Insight, Pipeline, Sink
-from edge_agent.replay.annotate import AnnotatedVideo
-from edge_agent.replay.plot import TruthPlot
-from edge_agent.replay.progress import Progress
-from edge_agent.replay.tables import MotionTable, MotTable
+from edge_agent.tools.replay.annotate import AnnotatedVideo
+from edge_agent.tools.replay.plot import TruthPlot
+from edge_agent.tools.replay.progress import Progress
+from edge_agent.tools.replay.tables import MotionTable, MotTable
 
 EPOCH = "replay"
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from edge_agent.model import Frame, Motion, Tracks, TrackState
+from edge_agent.core.model import Frame, Motion, Tracks, TrackState
 
 
 class MotTable:

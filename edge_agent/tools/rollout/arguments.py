@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from edge_agent.broker_arguments import (
+from edge_agent.tools.broker_arguments import (
     BROKER_HELP,
     add_root_argument,
     add_tls_arguments,

@@ -13,18 +13,18 @@ from typing import Any, TextIO
 
 import msgspec
 
-from edge_agent.broker_arguments import broker_of, mqtt_of
-from edge_agent.clock import rfc3339
 from edge_agent.commands.operator_key import read_private
 from edge_agent.commands.signature import payload_of, sign
-from edge_agent.errors import EdgeAgentError
-from edge_agent.fleet.board import Board, clean
-from edge_agent.learn_cli import check_files
+from edge_agent.core.clock import rfc3339
+from edge_agent.core.errors import EdgeAgentError
 from edge_agent.model_release.manifest import SIGNED, ModelManifest
-from edge_agent.model_release.rollout import Options, Rollout, RolloutStopped
-from edge_agent.mqtt.listening import Listening
-from edge_agent.mqtt.topics import Topics
+from edge_agent.model_release.release_files import check_files
+from edge_agent.mqtt.tools.listening import Listening
+from edge_agent.tools.broker_arguments import broker_of, mqtt_of
+from edge_agent.tools.fleet.board import Board, clean
+from edge_agent.tools.rollout.rollout import Options, Rollout, RolloutStopped
 from edge_agent.wire import Command, Reply
+from edge_agent.wire.topics import Topics
 
 EXIT_DONE, EXIT_STOPPED, EXIT_LEFT = 0, 1, 3
 STEP_S = 0.2

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from edge_agent.central.health import ModelHealth
-from edge_agent.fleet.board import Board, Box
 from edge_agent.model_release.agreement import ENOUGH_OBJECTS
+from edge_agent.tools.fleet.board import Board, Box
+from edge_agent.wire.received.health import ModelHealth
 
 Standing = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0

@@ -1,2 +1,3 @@
 """``edge-agent simulate``: a whole fleet at a broker, played from one machine through the agent's own outbox
-and publisher. A gateway never imports it; docs/guide/simulate.md."""
+and publisher. A gateway never imports it; docs/guide/simulate.md.
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.broker_arguments import BROKER_HELP, add_root_argument, add_tls_arguments, broker_url
+from edge_agent.tools.broker_arguments import BROKER_HELP, add_root_argument, add_tls_arguments, broker_url
 
 CHANGES = (
     ("sites", int, "number of gateways (465)"),

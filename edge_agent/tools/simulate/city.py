@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from edge_agent.simulate.scenario import MOST_CAMERAS, Scenario, Site
+from edge_agent.tools.simulate.scenario import MOST_CAMERAS, Scenario, Site
 
 LONGEST_ID = 63
-"""Characters, of a gateway's as of every id (``config/kinds.py``)."""
+"""Characters, of a gateway's as of every id (``config/fields/kinds.py``)."""
 
 
 def sites_of(scenario: Scenario) -> tuple[Site, ...]:

@@ -13,18 +13,18 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent.broker_arguments import broker_of, mqtt_of
-from edge_agent.config.settings import Broker
-from edge_agent.device.signals import stop_on_signals
-from edge_agent.errors import UsageError
-from edge_agent.simulate.arguments import changes_of
-from edge_agent.simulate.city import shares, sites_of
-from edge_agent.simulate.crew import Crew
-from edge_agent.simulate.guard import refuse_real_ones
-from edge_agent.simulate.scenario import Scenario, Site
-from edge_agent.simulate.scenario_file import load
-from edge_agent.simulate.totals import Totals, progress, table
-from edge_agent.simulate.worker import BEGIN, QUIET, REPORT, Orders
+from edge_agent.config.model.settings import Broker
+from edge_agent.core.errors import UsageError
+from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.tools.broker_arguments import broker_of, mqtt_of
+from edge_agent.tools.simulate.arguments import changes_of
+from edge_agent.tools.simulate.city import shares, sites_of
+from edge_agent.tools.simulate.crew import Crew
+from edge_agent.tools.simulate.guard import refuse_real_ones
+from edge_agent.tools.simulate.scenario import Scenario, Site
+from edge_agent.tools.simulate.scenario_file import load
+from edge_agent.tools.simulate.totals import Totals, progress, table
+from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, Orders
 
 EXIT_DONE, EXIT_LEFT = 0, 1
 LOOK_EVERY_S = 1.0

@@ -9,12 +9,12 @@ from types import TracebackType
 
 import msgspec
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.simulate.totals import Totals
-from edge_agent.simulate.worker import STOP, Orders
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.tools.simulate.totals import Totals
+from edge_agent.tools.simulate.worker import STOP, Orders
 
 END_S = 60.0
-WORKER = "edge_agent.simulate.worker"
+WORKER = "edge_agent.tools.simulate.worker"
 
 
 class SimulationFailed(EdgeAgentError):

@@ -11,20 +11,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Broker, Gateway, Mqtt
+from edge_agent.config.model.settings import Broker, Gateway, Mqtt
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Draft
+from edge_agent.core.model import CameraState, Cause
 from edge_agent.events import EventMaker
-from edge_agent.model import CameraState, Cause
-from edge_agent.mqtt.publisher import Publisher
-from edge_agent.mqtt.reconnect import Reconnect
-from edge_agent.mqtt.topics import DownKind, DownMessage, Topics
-from edge_agent.mqtt.usage import Usage
-from edge_agent.outbox_model import Draft
-from edge_agent.simulate.answers import Answers
-from edge_agent.simulate.happenings import MODEL, Going, Happenings
-from edge_agent.simulate.ledger import CountedOutbox, Ledger
-from edge_agent.simulate.scenario import Scenario, Site
-from edge_agent.simulate.vitals import Vitals
+from edge_agent.mqtt.publisher.publisher import Publisher
+from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_agent.tools.simulate.generators.answers import Answers
+from edge_agent.tools.simulate.generators.happenings import MODEL, Going, Happenings
+from edge_agent.tools.simulate.generators.vitals import Vitals
+from edge_agent.tools.simulate.ledger import CountedOutbox, Ledger
+from edge_agent.tools.simulate.scenario import Scenario, Site
+from edge_agent.uplink.usage import Usage
+from edge_agent.wire.topics import DownKind, DownMessage, Topics
 
 log = logging.getLogger(__name__)
 

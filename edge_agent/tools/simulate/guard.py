@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
-from edge_agent.config.settings import Broker, Mqtt
-from edge_agent.errors import MqttError
-from edge_agent.mqtt.listening import Listening
-from edge_agent.mqtt.topics import Topics
-from edge_agent.simulate.scenario import Site
-from edge_agent.simulate.vitals import SIMULATED
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
+from edge_agent.mqtt.tools.listening import Listening
+from edge_agent.tools.simulate.generators.vitals import SIMULATED
+from edge_agent.tools.simulate.scenario import Site
+from edge_agent.wire.topics import Topics
 
 QUIET_S = 1.0
 """Retained messages follow their subscription at once; after such a pause there are no more."""

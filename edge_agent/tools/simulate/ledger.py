@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Confirmation, Draft, Stamp, StoredEvent
 from edge_agent.outbox import Outbox
-from edge_agent.outbox_model import Confirmation, Draft, Stamp, StoredEvent
 
 STEPS_A_DOUBLING = 4
 SHORTEST_S = 0.001

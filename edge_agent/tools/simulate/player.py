@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from edge_agent.clock import Clock
-from edge_agent.device.heartbeat import next_interval_s
-from edge_agent.loop import Loop
-from edge_agent.simulate.gateway import SimulatedGateway
-from edge_agent.simulate.happenings import EVENTS_EACH, Going
-from edge_agent.simulate.rhythm import Day
-from edge_agent.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
+from edge_agent.core.clock import Clock
+from edge_agent.core.worker import Loop
+from edge_agent.host.health.heartbeat import next_interval_s
+from edge_agent.tools.simulate.gateway import SimulatedGateway
+from edge_agent.tools.simulate.generators.happenings import EVENTS_EACH, Going
+from edge_agent.tools.simulate.generators.rhythm import Day
+from edge_agent.tools.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
 
 FIRST_BEAT_S = 5.0
 LONGEST_FAULT_S = 120.0

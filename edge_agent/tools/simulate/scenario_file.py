@@ -7,25 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.clock import SystemClock
-from edge_agent.config import tree
-from edge_agent.config.files import Files
-from edge_agent.config.kinds import Choice, Number, identifier
-from edge_agent.config.many import ListOf
-from edge_agent.config.one_file import read_mapping
-from edge_agent.config.one_of import one_of
-from edge_agent.config.settings import Delivery
-from edge_agent.config.spec import INVALID, Field, Reading, Section, Values
-from edge_agent.config.times import TimeOfDay
-from edge_agent.errors import ConfigError
-from edge_agent.simulate.city import longest_prefix
-from edge_agent.simulate.scenario import (
-    MOST_CAMERAS,
-    PowerCut,
-    RollingRestart,
-    Scenario,
-    WardOutage,
-)
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import Files
+from edge_agent.config.fields.kinds import Choice, Number, identifier
+from edge_agent.config.fields.many import ListOf
+from edge_agent.config.fields.one_file import read_mapping
+from edge_agent.config.fields.one_of import one_of
+from edge_agent.config.fields.spec import INVALID, Field, Reading, Section, Values
+from edge_agent.config.fields.times import TimeOfDay
+from edge_agent.config.model.settings import Delivery
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ConfigError
+from edge_agent.tools.simulate.city import longest_prefix
+from edge_agent.tools.simulate.scenario import MOST_CAMERAS, PowerCut, RollingRestart, Scenario, WardOutage
 
 _USUAL = Scenario()
 MOST_SITES = 10_000

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Broker, Delivery, Mqtt
-from edge_agent.device.memory import limit_malloc_arenas
-from edge_agent.secrets import Credentials, Secret
-from edge_agent.simulate.gateway import SimulatedGateway, mqtt_of
-from edge_agent.simulate.player import Player
-from edge_agent.simulate.scenario import Scenario, Site
-from edge_agent.simulate.totals import Totals
+from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.secrets import Credentials, Secret
+from edge_agent.host.system.memory import limit_malloc_arenas
+from edge_agent.tools.simulate.gateway import SimulatedGateway, mqtt_of
+from edge_agent.tools.simulate.player import Player
+from edge_agent.tools.simulate.scenario import Scenario, Site
+from edge_agent.tools.simulate.totals import Totals
 
 GATEWAYS_A_PLAYER = 25
 JOIN_S = 30.0

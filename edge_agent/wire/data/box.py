@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Day, Message, Time, Unit
+from edge_agent.wire.data.base import Count, Day, Message, Time, Unit
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):

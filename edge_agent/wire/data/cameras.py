@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import CameraCause, Count, Message, Time
-from edge_agent.wire.objects import SnapshotRef
+from edge_agent.wire.data.base import CameraCause, Count, Message, Time
+from edge_agent.wire.data.objects import SnapshotRef
 
 
 class CameraViewData(Message, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Arguments, Count, Id, Message, Sha256, Time
+from edge_agent.wire.data.base import Arguments, Count, Id, Message, Sha256, Time
 
 CollectionState = Annotated[
     Literal["taking", "complete", "gone"],

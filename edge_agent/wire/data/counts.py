@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from edge_agent.wire.base import END, Count, Message, Time
+from edge_agent.wire.data.base import END, Count, Message, Time
 
 
 class LineCountsData(Message, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import END, Count, Id, Message, Sha256, Time
+from edge_agent.wire.data.base import END, Count, Id, Message, Sha256, Time
 
 
 class ClipRef(Message, frozen=True, kw_only=True):

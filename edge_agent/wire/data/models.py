@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from edge_agent.wire.base import END, Arguments, Count, Id, Message, Sha256, Time, Unit
+from edge_agent.wire.data.base import END, Arguments, Count, Id, Message, Sha256, Time, Unit
 
 ModelPhase = Annotated[
     Literal["shadow", "tried", "probation"],

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Id, Message, Sha256, Time
+from edge_agent.wire.data.base import Id, Message, Sha256, Time
 
 
 class RuleOverrideData(Message, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from edge_agent.wire.base import END, Message
+from edge_agent.wire.data.base import END, Message
 
 Epoch = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]
 Sequence = Annotated[int, Meta(ge=0, le=9_999_999_999_999_999)]

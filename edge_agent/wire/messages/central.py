@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Id, Message, Time
+from edge_agent.wire.data.base import Id, Message, Time
 
 
 class CentralAlert(Message, frozen=True, kw_only=True):

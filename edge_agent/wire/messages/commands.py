@@ -6,17 +6,17 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.base import END, Arguments, Id, Message, Sha256, Time
-from edge_agent.wire.collection import CollectArguments
-from edge_agent.wire.configuration import SetConfigArguments
-from edge_agent.wire.files import (
+from edge_agent.wire.data.base import END, Arguments, Id, Message, Sha256, Time
+from edge_agent.wire.data.collection import CollectArguments
+from edge_agent.wire.data.models import ModelArguments
+from edge_agent.wire.messages.configuration import SetConfigArguments
+from edge_agent.wire.messages.files import (
     ClipArguments,
     DiagnosticsArguments,
     HoldArguments,
     SnapshotArguments,
     StormArguments,
 )
-from edge_agent.wire.models import ModelArguments
 
 CommandTime = Annotated[
     str,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Arguments, Count, Message, Sha256
+from edge_agent.wire.data.base import Arguments, Count, Message, Sha256
 
 
 class SetConfigArguments(Arguments, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge_agent.wire.base import Count, Id, Message, Sha256, Time, Unit
-from edge_agent.wire.inventory import BirthLocation
+from edge_agent.wire.data.base import Count, Id, Message, Sha256, Time, Unit
+from edge_agent.wire.messages.inventory import BirthLocation
 
 
 class DoctorLine(Message, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta
 
-from edge_agent.wire.base import END, Id, Message, Sha256, Time
-from edge_agent.wire.box import (
+from edge_agent.wire.data.base import END, Id, Message, Sha256, Time
+from edge_agent.wire.data.box import (
     CertificateData,
     ClockCorrectionData,
     HealingData,
@@ -17,12 +17,12 @@ from edge_agent.wire.box import (
     UpdateData,
     UplinkData,
 )
-from edge_agent.wire.cameras import CameraStateData, CameraViewData
-from edge_agent.wire.collection import CollectionData
-from edge_agent.wire.counts import CountsData, LineCountsData
-from edge_agent.wire.evidence import ChainHeadData, EvidenceData
-from edge_agent.wire.models import ModelData
-from edge_agent.wire.objects import (
+from edge_agent.wire.data.cameras import CameraStateData, CameraViewData
+from edge_agent.wire.data.collection import CollectionData
+from edge_agent.wire.data.counts import CountsData, LineCountsData
+from edge_agent.wire.data.evidence import ChainHeadData, EvidenceData
+from edge_agent.wire.data.models import ModelData
+from edge_agent.wire.data.objects import (
     CrowdingData,
     LineCrossingData,
     LoiteringData,
@@ -31,7 +31,7 @@ from edge_agent.wire.objects import (
     WrongWayData,
     ZoneIntrusionData,
 )
-from edge_agent.wire.overrides import RuleOverrideData
+from edge_agent.wire.data.overrides import RuleOverrideData
 
 DATA_OF_KIND: dict[str, type[Message]] = {
     "object": ObjectData,

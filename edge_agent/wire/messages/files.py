@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edge_agent.wire.base import END, Arguments, Id, Message, Sha256, Time
+from edge_agent.wire.data.base import END, Arguments, Id, Message, Sha256, Time
 
 Url = Annotated[
     str,

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
-from edge_agent.wire.box import HealingStep, HeldBack, LoadLimits
-from edge_agent.wire.collection import CollectionHealth
-from edge_agent.wire.configuration import ConfigHealth
-from edge_agent.wire.files import StormHealth
-from edge_agent.wire.models import ModelHealth
+from edge_agent.wire.data.base import CameraCause, Count, Day, Message, Sha256, Time
+from edge_agent.wire.data.box import HealingStep, HeldBack, LoadLimits
+from edge_agent.wire.data.collection import CollectionHealth
+from edge_agent.wire.data.models import ModelHealth
+from edge_agent.wire.messages.configuration import ConfigHealth
+from edge_agent.wire.messages.files import StormHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):

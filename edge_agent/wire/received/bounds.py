@@ -12,6 +12,10 @@ from typing import Any
 
 import msgspec
 
+HIGHEST_SEQUENCE = 10**16 - 1
+"""Sixteen digits on the wire."""
+
+
 MOST_NUMBER = 1e13
 """Of a float. The clock of a box that booted in 1970 is 1.8e12 ms off."""
 MOST_INTEGER = 2**53

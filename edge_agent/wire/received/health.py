@@ -7,9 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge_agent.central.bounds import bound
-from edge_agent.central.streams import HIGHEST_SEQUENCE
-from edge_agent.wire.base import END
+from edge_agent.wire.data.base import END
+from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound
 
 
 class ClockHealth(msgspec.Struct):

@@ -16,11 +16,10 @@ from typing import get_args
 import msgspec
 
 from edge_agent import wire
-from edge_agent.central.bounds import bounded_time
-from edge_agent.central.health import Health, read_health
-from edge_agent.central.streams import HIGHEST_SEQUENCE
-from edge_agent.mqtt.central_topics import UpKind, UpTopic
-from edge_agent.outbox_model import SEALED_MAGIC, content_type_of
+from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
+from edge_agent.wire.central_topics import UpKind, UpTopic
+from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bounded_time
+from edge_agent.wire.received.health import Health, read_health
 
 MOST_BYTES = {
     UpKind.STATE: 4_096,

@@ -1,2 +1,3 @@
 """``/api``: what programs ask for. docs/reference/api.md is the contract; ``openapi.py`` writes it down for
-machines."""
+machines. No HTML is made here.
+"""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge_agent.central.scope import Scope
-from edge_agent.central.web.api.history import Filter
-from edge_agent.central.web.refusals import BadRequest, NotFound
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
+from edge_central.store.scope import Scope
+from edge_central.web.api.history import Filter
+from edge_central.web.refusals import BadRequest, NotFound
 
 MOST_EVENTS = 1_000
 DEFAULT_EVENTS = 100

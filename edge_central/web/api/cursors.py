@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from edge_agent.central import tables
-from edge_agent.central.web.refusals import BadRequest, Conflict
+from edge_central.store import tables
+from edge_central.web.refusals import BadRequest, Conflict
 
 _FORM = re.compile(r"(\d{1,18})(?:-([0-9a-f]{8}))?")
 _E = tables.event.c

@@ -11,15 +11,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.central.web.accounts import ANYBODY
-from edge_agent.central.web.api import cursors
-from edge_agent.central.web.api.asked import NOW, Asked, asked_of
-from edge_agent.central.web.api.history import Deleted, Events, deleted_after, events_after
-from edge_agent.central.web.front import Front, Known, packed
-from edge_agent.central.web.live.hub import STALE, Hub, Listener
-from edge_agent.central.web.live.stream import check_room, heard_within
-from edge_agent.central.web.refusals import Refusal
-from edge_agent.clock import rfc3339
+from edge_agent.core.clock import rfc3339
+from edge_central.web.api import cursors
+from edge_central.web.api.asked import NOW, Asked, asked_of
+from edge_central.web.api.history import Deleted, Events, deleted_after, events_after
+from edge_central.web.auth.accounts import ANYBODY
+from edge_central.web.front import Front, Known, packed
+from edge_central.web.live.hub import STALE, Hub, Listener
+from edge_central.web.live.stream import check_room, heard_within
+from edge_central.web.refusals import Refusal
 
 JSON = "application/json"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from edge_agent.central import tables
-from edge_agent.central.scope import Scope
-from edge_agent.central.web.api.cursors import Cursor, at_or_before, newest_number
+from edge_central.store import tables
+from edge_central.store.scope import Scope
+from edge_central.web.api.cursors import Cursor, at_or_before, newest_number
 
 MOST_BYTES = 4_000_000
 """Of one answer, before gzip: the last event may go beyond it."""

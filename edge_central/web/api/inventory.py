@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 import msgspec
 from starlette.responses import Response
 
-from edge_agent.central.bounds import bounded_time
-from edge_agent.central.console.fleet import CameraNow, SiteNow, fleet
-from edge_agent.central.web.accounts import ANYBODY
-from edge_agent.central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
-from edge_agent.central.web.api.events import JSON
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.refusals import BadRequest, NotFound
-from edge_agent.central.web.visit import Visit
-from edge_agent.clock import rfc3339
+from edge_agent.core.clock import rfc3339
+from edge_agent.wire.received.bounds import bounded_time
+from edge_central.console.fleet import CameraNow, SiteNow, fleet
+from edge_central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
+from edge_central.web.api.events import JSON
+from edge_central.web.auth.accounts import ANYBODY
+from edge_central.web.front import Page
+from edge_central.web.refusals import BadRequest, NotFound
+from edge_central.web.visit import Visit
 
 
 def inventory(visit: Visit) -> Response:

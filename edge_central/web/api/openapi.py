@@ -1,4 +1,4 @@
-"""The API as an OpenAPI 3.1 document: ``python -m edge_agent.central.web.api.openapi`` prints
+"""The API as an OpenAPI 3.1 document: ``python -m edge_central.web.api.openapi`` prints
 ``docs/reference/openapi.json``; a test keeps it current, and checks real answers against it."""
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.central.web.api.asked import DEFAULT_EVENTS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
-from edge_agent.central.web.api.documents import EventPage, Inventory, Problem
-from edge_agent.central.web.refused import PROBLEM
+from edge_central.web.api.asked import DEFAULT_EVENTS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
+from edge_central.web.api.documents import EventPage, Inventory, Problem
+from edge_central.web.refused import PROBLEM
 
 Document = dict[str, Any]
 REFERENCES = "#/components/schemas/{name}"

@@ -7,11 +7,11 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, func, insert, select
 from starlette.responses import Response
 
-from edge_agent.central import tables
-from edge_agent.central.web.accounts import ADMINS
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.refusals import BadRequest
-from edge_agent.central.web.visit import Visit
+from edge_central.store import tables
+from edge_central.web.auth.accounts import ADMINS
+from edge_central.web.front import Page
+from edge_central.web.refusals import BadRequest
+from edge_central.web.visit import Visit
 
 LINES = 100
 DAY_MS = 86_400_000

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from edge_agent.central import tables
-from edge_agent.central.scope import EVERYWHERE, Scope
-from edge_agent.central.web.passwords import token_digest
+from edge_central.store import tables
+from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.web.auth.passwords import token_digest
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
 NAME_RULE = "1 to 63 of a-z, 0-9, dot, _ and -"

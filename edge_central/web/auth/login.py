@@ -7,14 +7,14 @@ import math
 
 from starlette.responses import Response
 
-from edge_agent.central.web import access, accounts, cookies, passwords
-from edge_agent.central.web.access import Access
-from edge_agent.central.web.front import OpenPage, Page
-from edge_agent.central.web.refusals import NotFound
-from edge_agent.central.web.sessions import csrf_matches, csrf_token
-from edge_agent.central.web.throttle import Attempt
-from edge_agent.central.web.visit import Call, Visit
-from edge_agent.central.web.words import LANGS
+from edge_central.web.auth import access, accounts, cookies, passwords
+from edge_central.web.auth.access import Access
+from edge_central.web.auth.sessions import csrf_matches, csrf_token
+from edge_central.web.auth.throttle import Attempt
+from edge_central.web.front import OpenPage, Page
+from edge_central.web.i18n import LANGS
+from edge_central.web.refusals import NotFound
+from edge_central.web.visit import Call, Visit
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from edge_agent.central import tables
-from edge_agent.central.settings import Console
-from edge_agent.central.web.accounts import Account, find
-from edge_agent.central.web.passwords import new_token, token_digest
+from edge_central.settings import Console
+from edge_central.store import tables
+from edge_central.web.auth.accounts import Account, find
+from edge_central.web.auth.passwords import new_token, token_digest
 
 SEEN_EVERY_MS = 60_000
 """More exact than that nobody has to know when a session was used last: a page costs no commit."""

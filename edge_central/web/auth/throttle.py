@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
 
 WINDOW_S = 15 * 60.0
 OF_ADDRESS = 60

@@ -1,11 +1,13 @@
-"""What people read, Vietnamese and English: one module of ``WORDS`` a part of the console."""
+"""What people read, Vietnamese and English: one module of ``WORDS`` a part of the console. No page builds
+sentences itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-from edge_agent.central.web.words import base, desk, events, fleet
+from edge_central.web.i18n import base, desk, events, fleet
 
 Lang = Literal["vi", "en"]
 LANGS: tuple[Lang, ...] = ("vi", "en")

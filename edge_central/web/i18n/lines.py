@@ -2,7 +2,7 @@
 
 A line travels as it was said, for the log and for developers: events, heartbeats and alerts have one wording.
 Here each known one has its sentence; a part in the middle that is known too is put into Vietnamese with it,
-what is not known stays as it is. tests/central/web/test_lines.py lets the code say each of them.
+what is not known stays as it is. tests/edge_central/web/test_lines.py lets the code say each of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from edge_agent.central.web.words import events, fleet, told
+from edge_central.web.i18n import events, fleet, told
 
 PATTERNS: tuple[tuple[str, str], ...] = (
     # events

@@ -7,22 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select
 
-from edge_agent.central import tables
-from edge_agent.central.database import StoreRefused, StoreUnusable
-from edge_agent.central.trusted_time.clock import FollowedClock
-from edge_agent.central.trusted_time.kept import read_kept
-from edge_agent.central.web import access, accounts
-from edge_agent.central.web.connections import Connections
-from edge_agent.central.web.live.hub import STALE, Hub, Told
-from edge_agent.central.web.live.watched import (
-    EVENT_COLUMNS,
-    WATCHED,
-    Shown,
-    Watched,
-    told_of_event,
-)
-from edge_agent.central.web.sessions import Sessions
-from edge_agent.loop import Loop
+from edge_agent.core.worker import Loop
+from edge_central.store import tables
+from edge_central.store.database import StoreRefused, StoreUnusable
+from edge_central.trusted_time.clock import FollowedClock
+from edge_central.trusted_time.kept import read_kept
+from edge_central.web.auth import access, accounts
+from edge_central.web.auth.sessions import Sessions
+from edge_central.web.connections import Connections
+from edge_central.web.live.hub import STALE, Hub, Told
+from edge_central.web.live.watched import EVENT_COLUMNS, WATCHED, Shown, Watched, told_of_event
 
 log = logging.getLogger(__name__)
 

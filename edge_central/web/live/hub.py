@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.central.scope import Scope
+from edge_central.store.scope import Scope
 
 KEPT = 2_000
 """Messages for those who come back: at the city's 120 events/s a quarter of a minute, on most days hours."""

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from edge_agent.central.web.accounts import ANYBODY
-from edge_agent.central.web.front import Front, Known
-from edge_agent.central.web.live.hub import Hub, Listener
-from edge_agent.central.web.refusals import Refusal, TooMany, Unavailable
+from edge_central.web.auth.accounts import ANYBODY
+from edge_central.web.front import Front, Known
+from edge_central.web.live.hub import Hub, Listener
+from edge_central.web.refusals import Refusal, TooMany, Unavailable
 
 MOST_LISTENERS = 200
 MOST_OF_ONE = 20

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from edge_agent.central import tables
-from edge_agent.central.bounds import bound
-from edge_agent.central.web.live.hub import Told
+from edge_agent.wire.received.bounds import bound
+from edge_central.store import tables
+from edge_central.web.live.hub import Told
 
 Document = dict[str, Any]
 NEWEST = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
 
 LOOK_S = 600
 """Whoever asks again within this is still looking; browsers may keep a picture for as long."""

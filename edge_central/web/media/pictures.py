@@ -8,17 +8,17 @@ from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
-from edge_agent.central.console import events
-from edge_agent.central.console.events import StoredMedia
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.web import access
-from edge_agent.central.web.access import Access
-from edge_agent.central.web.accounts import ANYBODY
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.looks import LOOK_S
-from edge_agent.central.web.refusals import NotFound
-from edge_agent.central.web.visit import Visit
-from edge_agent.outbox_model import content_type_of
+from edge_agent.core.delivery import content_type_of
+from edge_central.console import events
+from edge_central.console.events import StoredMedia
+from edge_central.store.pictures import Pictures
+from edge_central.web.auth import access
+from edge_central.web.auth.access import Access
+from edge_central.web.auth.accounts import ANYBODY
+from edge_central.web.front import Page
+from edge_central.web.media.looks import LOOK_S
+from edge_central.web.refusals import NotFound
+from edge_central.web.visit import Visit
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from edge_agent.central.console import book, requests
-from edge_agent.central.console.book import Outcome, Writer
-from edge_agent.central.console.desk import Subject, desk, find_subject
-from edge_agent.central.console.events import story
-from edge_agent.central.web.accounts import ACTING, acting_in
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.login import way_back
-from edge_agent.central.web.refusals import BadRequest, Conflict, NotFound
-from edge_agent.central.web.visit import Visit
+from edge_central.console import book, requests
+from edge_central.console.book import Outcome, Writer
+from edge_central.console.desk import Subject, desk, find_subject
+from edge_central.console.events import story
+from edge_central.web.auth.accounts import ACTING, acting_in
+from edge_central.web.auth.login import way_back
+from edge_central.web.front import Page
+from edge_central.web.refusals import BadRequest, Conflict, NotFound
+from edge_central.web.visit import Visit
 
 HANDED_OVER = 50
 """Of each gateway, open things that a shift leaves to the next one."""

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.central.console.fleet import Fleet, SiteNow
-from edge_agent.central.console.history import Series
+from edge_central.console.fleet import Fleet, SiteNow
+from edge_central.console.history import Series
 
 WIDTH, HEIGHT = 640, 132
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 20

@@ -7,25 +7,16 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from edge_agent.central.console import book
-from edge_agent.central.console.book import Writer, handlings, is_hidden, steps, subject_of
-from edge_agent.central.console.events import (
-    INFO,
-    KINDS,
-    QUIET,
-    EventFilter,
-    EventRow,
-    Position,
-    events,
-    story,
-)
-from edge_agent.central.console.fleet import fleet
-from edge_agent.central.console.requests import requests_about
-from edge_agent.central.console.verdict import judge_event
-from edge_agent.central.web.accounts import ADMINS, acting_in
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.refusals import BadRequest, NotFound
-from edge_agent.central.web.visit import Visit
+from edge_central.console import book
+from edge_central.console.book import Writer, handlings, is_hidden, steps, subject_of
+from edge_central.console.events import INFO, KINDS, QUIET, EventFilter, EventRow, Position, events, story
+from edge_central.console.fleet import fleet
+from edge_central.console.requests import requests_about
+from edge_central.console.verdict import judge_event
+from edge_central.web.auth.accounts import ADMINS, acting_in
+from edge_central.web.front import Page
+from edge_central.web.refusals import BadRequest, NotFound
+from edge_central.web.visit import Visit
 
 SEVERITIES = (9, 13, 17)
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)

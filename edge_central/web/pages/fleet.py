@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from edge_agent.central.console.desk import desk
-from edge_agent.central.console.events import EventFilter, events
-from edge_agent.central.console.fleet import Fleet, Level, Sight, SiteNow, fleet
-from edge_agent.central.console.search import search
-from edge_agent.central.console.situation import situation
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.pages.drawn import drawn_map
-from edge_agent.central.web.refusals import NotFound
-from edge_agent.central.web.visit import Visit
+from edge_central.console.desk import desk
+from edge_central.console.events import EventFilter, events
+from edge_central.console.fleet import Fleet, Level, Sight, SiteNow, fleet
+from edge_central.console.search import search
+from edge_central.console.situation import situation
+from edge_central.web.front import Page
+from edge_central.web.pages.drawn import drawn_map
+from edge_central.web.refusals import NotFound
+from edge_central.web.visit import Visit
 
 NEWEST = 14
 """Events on the overview."""

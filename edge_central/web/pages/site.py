@@ -6,15 +6,15 @@ from functools import partial
 
 from starlette.responses import Response
 
-from edge_agent.central.console.desk import desk
-from edge_agent.central.console.events import EventFilter, StoredMedia, events, latest_pictures
-from edge_agent.central.console.fleet import FULL_PERCENT, HOT_C, fleet
-from edge_agent.central.console.history import History, history
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.pages.drawn import Plot, plot
-from edge_agent.central.web.refusals import NotFound
-from edge_agent.central.web.visit import Visit
+from edge_central.console.desk import desk
+from edge_central.console.events import EventFilter, StoredMedia, events, latest_pictures
+from edge_central.console.fleet import FULL_PERCENT, HOT_C, fleet
+from edge_central.console.history import History, history
+from edge_central.store.pictures import Pictures
+from edge_central.web.front import Page
+from edge_central.web.pages.drawn import Plot, plot
+from edge_central.web.refusals import NotFound
+from edge_central.web.visit import Visit
 
 DAY_MS = 86_400_000
 RANGES = {"1": 1, "7": 7, "30": 30}

@@ -9,16 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_agent.central.alerts.book import Book
-from edge_agent.central.alerts.config import default_rules
-from edge_agent.central.alerts.measures import Measure
-from edge_agent.central.alerts.model import Alert, Change, What
-from edge_agent.central.alerts.rules import AlertRule, AlertSettings
-from edge_agent.central.bounds import MOST_ITEMS
-from edge_agent.central.health import Health
-from edge_agent.central.presence import BoxReport, OutageReport, Standing
-from edge_agent.model import Severity
+from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
+from edge_agent.wire.received.bounds import MOST_ITEMS
+from edge_agent.wire.received.health import Health
+from edge_central.alert_rules.measures import Measure
+from edge_central.alert_rules.rules import AlertRule, AlertSettings
+from edge_central.alerts.book import Book
+from edge_central.alerts.config import default_rules
+from edge_central.alerts.model import Alert, Change, What
+from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
 
 BEAT_S = 30.0
 GRACE_S = 300.0

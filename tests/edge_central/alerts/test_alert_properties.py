@@ -10,13 +10,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.central.alerts.book import Book
-from edge_agent.central.alerts.config import default_rules
-from edge_agent.central.alerts.measures import Measure
-from edge_agent.central.alerts.model import Alert, Change, Key, What
-from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.central.health import Health
-from edge_agent.central.presence import BoxReport, OutageReport, Standing
+from edge_agent.wire.received.health import Health
+from edge_central.alert_rules.measures import Measure
+from edge_central.alert_rules.rules import AlertSettings
+from edge_central.alerts.book import Book
+from edge_central.alerts.config import default_rules
+from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
 
 RULES = AlertSettings(tuple(replace(rule, for_s=rule.for_s / 100) for rule in default_rules()), 20.0)
 BOXES = ("dt-1", "dt-2", "dt-3")

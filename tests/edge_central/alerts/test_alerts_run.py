@@ -16,16 +16,16 @@ import jsonschema
 import pytest
 from sqlalchemy import select, update
 
-from edge_agent.central import tables
-from edge_agent.central.alerts.webhook import Poster
-from edge_agent.central.database import open_engine, writing
-from edge_agent.central.presence import Bounds
-from edge_agent.central.settings import Webhook
-from edge_agent.central.status import status_lines
-from edge_agent.retry import Backoff
-from edge_agent.schema import schema_of
-from edge_agent.secrets import Secret
-from tests.central.parts import Box, Boxes, Centre
+from edge_agent.core.backoff import Backoff
+from edge_agent.core.secrets import Secret
+from edge_agent.wire.json_schema import schema_of
+from edge_central.alerts.webhook import Poster
+from edge_central.cli.status import status_lines
+from edge_central.presence.presence import Bounds
+from edge_central.settings import Webhook
+from edge_central.store import tables
+from edge_central.store.database import open_engine, writing
+from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
 

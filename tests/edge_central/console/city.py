@@ -18,22 +18,22 @@ from typing import Any
 from sqlalchemy import insert
 
 from edge_agent import wire
-from edge_agent.central import tables
-from edge_agent.central.console.book import Outcome, Writer, acknowledge, alarms, close, subject_of_alert
-from edge_agent.central.console.names import Names, read_names
-from edge_agent.central.database import open_engine
-from edge_agent.central.intake import Intake
-from edge_agent.central.known import Known
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.presence import BoxReport, OutageReport, Standing
-from edge_agent.central.scope import EVERYWHERE
-from edge_agent.central.settings import Database, History
-from edge_agent.central.store import Store
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.inbox import Arrived
-from tests.console.gateway import Gateway, at
-from tests.console.happenings import MINUTE_MS, Happening, a_day, told
-from tests.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.console.book import Outcome, Writer, acknowledge, alarms, close, subject_of_alert
+from edge_central.console.names import Names, read_names
+from edge_central.ingest.batch_writer import Intake
+from edge_central.settings import Database, History
+from edge_central.store import tables
+from edge_central.store.batch import Store
+from edge_central.store.database import open_engine
+from edge_central.store.fleet_state import Known
+from edge_central.store.pictures import Pictures
+from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.store.scope import EVERYWHERE
+from tests.edge_central.console.gateway import Gateway, at
+from tests.edge_central.console.happenings import MINUTE_MS, Happening, a_day, told
+from tests.edge_central.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
 
 BATCH = 400
 SLOT_MS = 600_000

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from edge_agent.central.database import open_engine
-from tests.console.city import City, build
+from edge_central.store.database import open_engine
+from tests.edge_central.console.city import City, build
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent import wire
-from tests.console.gateway import FRAME, MODEL, Gateway, at, media_id_of, snapshot_of
-from tests.console.scenery import street
+from tests.edge_central.console.gateway import FRAME, MODEL, Gateway, at, media_id_of, snapshot_of
+from tests.edge_central.console.scenery import street
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 RHYTHM = (2, 1, 1, 1, 2, 6, 12, 16, 12, 10, 9, 10, 12, 9, 9, 10, 13, 18, 14, 10, 8, 6, 4, 3)

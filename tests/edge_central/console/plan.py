@@ -8,7 +8,7 @@ import math
 import random
 from pathlib import Path
 
-from tests.console.gateway import Gateway
+from tests.edge_central.console.gateway import Gateway
 
 WARDS = (
     ("de-tham", "Đề Thám", "dt", 21, 54, 20.4463, 106.3366),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.central.web.house import House
-from tests.console.city import City, build
+from tests.edge_central.console.city import City, build
+from tests.edge_central.web.house import House
 
 
 class CityHouse(House):

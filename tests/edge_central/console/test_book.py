@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from edge_agent.central.console.book import (
+from edge_central.console.book import (
     Alarm,
     Outcome,
     Writer,
@@ -24,10 +24,10 @@ from edge_agent.central.console.book import (
     take,
     take_over,
 )
-from edge_agent.central.database import open_engine, prepare
-from edge_agent.central.scope import EVERYWHERE, Scope
-from edge_agent.central.settings import Database
-from tests.console.city import City
+from edge_central.settings import Database
+from edge_central.store.database import open_engine, prepare
+from edge_central.store.scope import EVERYWHERE, Scope
+from tests.edge_central.console.city import City
 
 QUANG_TRUNG = Scope(frozenset({"quang-trung"}))
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, select, text, update
 
-from edge_agent.central import tables
-from edge_agent.central.console.events import (
+from edge_agent.evidence.chain.verify import Verdict
+from edge_central.console.events import (
     KINDS,
     QUIET,
     EventFilter,
@@ -22,12 +22,12 @@ from edge_agent.central.console.events import (
     newest_cursor,
     story,
 )
-from edge_agent.central.console.history import history
-from edge_agent.central.console.verdict import judge_event
-from edge_agent.central.ringing import ALARM, WARNING
-from edge_agent.central.scope import EVERYWHERE, Scope
-from edge_agent.evidence.verify import Verdict
-from tests.console.city import COVERED, HOT, City
+from edge_central.console.history import history
+from edge_central.console.verdict import judge_event
+from edge_central.store import tables
+from edge_central.store.ringing import ALARM, WARNING
+from edge_central.store.scope import EVERYWHERE, Scope
+from tests.edge_central.console.city import COVERED, HOT, City
 
 ELSEWHERE = Scope(frozenset({"ky-ba"}))
 HOUR_MS = 3_600_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection
 
-from edge_agent.central.console.fleet import Fleet, Level, Sight, SiteNow, Standing, fleet
-from edge_agent.central.console.search import Found, search
-from edge_agent.central.console.situation import Situation, situation
-from edge_agent.central.scope import EVERYWHERE, Scope
-from tests.console.city import (
+from edge_central.console.fleet import Fleet, Level, Sight, SiteNow, Standing, fleet
+from edge_central.console.search import Found, search
+from edge_central.console.situation import Situation, situation
+from edge_central.store.scope import EVERYWHERE, Scope
+from tests.edge_central.console.city import (
     BACK,
     COVERED,
     CUT,
@@ -22,7 +22,7 @@ from tests.console.city import (
     UNSTABLE,
     City,
 )
-from tests.console.plan import NEVER_HEARD
+from tests.edge_central.console.plan import NEVER_HEARD
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_names_places_and_channels_are_those_of_the_sheet(now: Fleet) -> None:
 
 
 def test_without_a_sheet_the_gateway_says_its_name_and_place(city: City, reading: Connection) -> None:
-    from edge_agent.central.console.names import Names
+    from edge_central.console.names import Names
 
     found = site(fleet(reading, Names(), EVERYWHERE, city.now_ms), "dt-001")
     assert (found.name, found.latitude) == ("Lý Thường Kiệt – Lê Quý Đôn", city.gateways["dt-001"].latitude)

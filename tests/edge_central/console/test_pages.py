@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from edge_agent.central import tables
-from edge_agent.central.web.accounts import Role
-from tests.central.web.house import Browser
-from tests.console.city import COVERED, CUT, OFFLINE, SHOWN
-from tests.console.served import CityHouse
+from edge_central.store import tables
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.console.city import COVERED, CUT, OFFLINE, SHOWN
+from tests.edge_central.console.served import CityHouse
+from tests.edge_central.web.house import Browser
 
 
 @pytest.fixture(scope="module")

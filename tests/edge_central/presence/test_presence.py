@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_agent.central.presence import BoxReport, OutageReport, Presence, Report, Standing
+from edge_central.presence.presence import Presence
+from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
 
 BEAT_S = 30.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.central.web import passwords
-from tests.central.web.house import House
+from edge_central.web.auth import passwords
+from tests.edge_central.web.house import House
 
 
 @pytest.fixture(autouse=True)

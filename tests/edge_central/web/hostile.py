@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from edge_agent.central.console.events import KINDS
-from tests.central.parts import TIME, Box
+from edge_central.console.events import KINDS
+from tests.edge_central.parts import TIME, Box
 
 Json = Any
 Message = tuple[str, bytes]

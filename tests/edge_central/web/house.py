@@ -14,20 +14,20 @@ from typing import Any, Self
 
 import httpx
 
-from edge_agent.central.config import load
-from edge_agent.central.intake import Intake, Stored
-from edge_agent.central.pictures import Pictures
-from edge_agent.central.presence import Report
-from edge_agent.central.settings import CentralSettings, Listen
-from edge_agent.central.store import Store
-from edge_agent.central.web import accounts, passwords
-from edge_agent.central.web.accounts import Account, Role
-from edge_agent.central.web.connections import Connections
-from edge_agent.central.web.service import ConsoleServer
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.mqtt.central_topics import CentralTopics
-from edge_agent.mqtt.inbox import Arrived
-from tests.central.parts import JPEG, Box
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.wire.central_topics import CentralTopics
+from edge_central.config import load
+from edge_central.ingest.batch_writer import Intake, Stored
+from edge_central.settings import CentralSettings, Listen
+from edge_central.store.batch import Store
+from edge_central.store.pictures import Pictures
+from edge_central.store.presence_reports import Report
+from edge_central.web.auth import accounts, passwords
+from edge_central.web.auth.accounts import Account, Role
+from edge_central.web.connections import Connections
+from edge_central.web.service import ConsoleServer
+from tests.edge_central.parts import JPEG, Box
 
 WARDS = ("de-tham", "bo-xuyen")
 PASSWORD = "lúa vàng 1234"

@@ -12,13 +12,13 @@ import httpx
 import pytest
 from sqlalchemy import delete, insert, select
 
-from edge_agent.central import tables
-from edge_agent.central.scope import EVERYWHERE
-from edge_agent.central.web import access
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.api import history
-from tests.central.parts import JPEG, WARD, Box
-from tests.central.web.house import House
+from edge_central.store import tables
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.api import history
+from edge_central.web.auth import access
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import JPEG, WARD, Box
+from tests.edge_central.web.house import House
 
 MP4 = b"\0\0\0\x18ftypisom" + bytes(5_000)
 OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")

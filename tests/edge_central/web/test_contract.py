@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import jsonschema
 
-from edge_agent.central.presence import BoxReport, Standing
-from edge_agent.central.web.api.openapi import document, text
-from edge_agent.central.web.app import PAGES
-from edge_agent.central.web.refusals import Refusal
-from tests.central.parts import WARD, Box
-from tests.central.web.house import House
+from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.web.api.openapi import document, text
+from edge_central.web.app import PAGES
+from edge_central.web.refusals import Refusal
+from tests.edge_central.parts import WARD, Box
+from tests.edge_central.web.house import House
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
@@ -30,9 +30,7 @@ def valid(answer: httpx.Response, name: str) -> Any:
 
 def test_the_document_is_current_and_names_every_address() -> None:
     current = (REFERENCE / "openapi.json").read_text(encoding="utf-8")
-    assert current == text(), (
-        "run: python -m edge_agent.central.web.api.openapi > docs/reference/openapi.json"
-    )
+    assert current == text(), "run: python -m edge_central.web.api.openapi > docs/reference/openapi.json"
     known = {page.path for page in PAGES if page.path.startswith("/api/")} | {"/api/events"}
     assert set(document()["paths"]) == known
     words = (REFERENCE / "api.md").read_text(encoding="utf-8")

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.event import listen
 
-from edge_agent.central import tables
-from edge_agent.central.console.book import Writer, acknowledge, alarms, subject_of_event
-from edge_agent.central.console.desk import Desk, desk
-from edge_agent.central.scope import EVERYWHERE
-from edge_agent.central.web.accounts import Role
-from tests.central.parts import Box
-from tests.central.web.hostile import Message, event
-from tests.central.web.house import House
-from tests.central.web.test_hostile import Ingested, ingested
-from tests.device.fakes import FakeClock
+from edge_central.console.book import Writer, acknowledge, alarms, subject_of_event
+from edge_central.console.desk import Desk, desk
+from edge_central.store import tables
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import Box
+from tests.edge_central.web.hostile import Message, event
+from tests.edge_central.web.house import House
+from tests.edge_central.web.test_hostile import Ingested, ingested
+from tests.host.fakes import FakeClock
 
 HONEST, ODD = Box("dt-001"), Box("dt-666")
 

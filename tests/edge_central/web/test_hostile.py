@@ -13,29 +13,29 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from sqlalchemy import delete, select, update
 
-from edge_agent.central import tables
-from edge_agent.central.alerts.config import default_rules
-from edge_agent.central.alerts.desk import Desk
-from edge_agent.central.alerts.rules import AlertSettings
-from edge_agent.central.bounds import LATEST_MS
-from edge_agent.central.console.book import Writer, hidden, hide
-from edge_agent.central.console.events import rows_of
-from edge_agent.central.metrics.figures import Figures
-from edge_agent.central.presence import BoxReport, Standing
-from edge_agent.central.retention.duty import delete_old
-from edge_agent.central.retention.plans import Target
-from edge_agent.central.scope import EVERYWHERE
-from edge_agent.central.watch import Watch
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.app import PAGES, STREAMS
-from edge_agent.central.web.templates import safely
-from edge_agent.central.web.words import Lang
-from edge_agent.clock import Clock
-from edge_agent.mqtt.central_topics import CentralTopics
-from tests.central.parts import Box
-from tests.central.web import hostile
-from tests.central.web.hostile import Message, Pile, event
-from tests.central.web.house import WARDS, Browser, House
+from edge_agent.core.clock import Clock
+from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.received.bounds import LATEST_MS
+from edge_central.alert_rules.rules import AlertSettings
+from edge_central.alerts.config import default_rules
+from edge_central.alerts.desk import Desk
+from edge_central.console.book import Writer, hidden, hide
+from edge_central.console.events import rows_of
+from edge_central.metrics.figures import Figures
+from edge_central.presence.watch import Watch
+from edge_central.retention.duty import delete_old
+from edge_central.retention.plans import Target
+from edge_central.store import tables
+from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.store.scope import EVERYWHERE
+from edge_central.web.app import PAGES, STREAMS
+from edge_central.web.auth.accounts import Role
+from edge_central.web.i18n import Lang
+from edge_central.web.templates import safely
+from tests.edge_central.parts import Box
+from tests.edge_central.web import hostile
+from tests.edge_central.web.hostile import Message, Pile, event
+from tests.edge_central.web.house import WARDS, Browser, House
 
 HONEST, ODD, ODDER = Box("dt-001"), Box("dt-666"), Box("bx-666", "bo-xuyen")
 WITHIN_S = 2.0

@@ -14,35 +14,36 @@ import pytest
 from msgspec.structs import replace as but
 
 import edge_agent
+import edge_central
 from edge_agent import wire
 from edge_agent.capture import failures
-from edge_agent.central import health as heard
-from edge_agent.central.alerts import measures
-from edge_agent.central.alerts.config import default_rules
-from edge_agent.central.console.events import KINDS
-from edge_agent.central.console.verdict import NO_KEY_TOLD
-from edge_agent.central.presence import Standing
-from edge_agent.central.retention.limit import Held
-from edge_agent.central.trusted_time.clock import GATEWAYS, OWN_COUNT, compared
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.words import ALL, told
-from edge_agent.central.web.words.lines import PATTERNS, in_vietnamese
 from edge_agent.collection.record import Collection, StopReason
-from edge_agent.command_room.media_room import fate
-from edge_agent.config.boards import Thermal
-from edge_agent.config.settings import WhenUnsynced
-from edge_agent.device import degraded
+from edge_agent.commands.handlers.media_room import fate
+from edge_agent.config.model.boards import Thermal
+from edge_agent.config.model.settings import WhenUnsynced
+from edge_agent.core.facts import TAMPER, AskedBy, OverrideHit, Phase
+from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.events.why import override_line
-from edge_agent.evidence import verify
-from edge_agent.hits import TAMPER, AskedBy, OverrideHit, Phase
-from edge_agent.model import CameraState, CameraStatus, Cause
+from edge_agent.evidence.chain import verify
+from edge_agent.host.health import degraded
 from edge_agent.model_release.agreement import agreed
 from edge_agent.model_release.rates import broken
 from edge_agent.model_release.record import Observed
-from edge_agent.outbox.salvage import Salvaged, saved_text
-from tests.central.parts import Box
-from tests.central.test_alert_book import Ward
-from tests.central.web.house import House
+from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
+from edge_agent.wire.received import health as heard
+from edge_central.alert_rules import measures
+from edge_central.alerts.config import default_rules
+from edge_central.console.events import KINDS
+from edge_central.console.verdict import NO_KEY_TOLD
+from edge_central.retention.limit import Held
+from edge_central.store.presence_reports import Standing
+from edge_central.trusted_time.clock import GATEWAYS, OWN_COUNT, compared
+from edge_central.web.auth.accounts import Role
+from edge_central.web.i18n import ALL, told
+from edge_central.web.i18n.lines import PATTERNS, in_vietnamese
+from tests.edge_central.alerts.test_alert_book import Ward
+from tests.edge_central.parts import Box
+from tests.edge_central.web.house import House
 from tests.rules.test_zones import INTRUSION, NIGHT
 
 BAD = (CameraState.OFFLINE, CameraState.DEGRADED)
@@ -293,9 +294,10 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
         "the agent was stopped before it was stored": "the agent was stopped",
         "the clip is on its way": "is on its way",
     }
-    package = Path(edge_agent.__file__).parent
-    parts = ("capture", "evidence", "commands", "command_room", "events", "mqtt", "central/console")
-    sources = [file.read_text() for part in parts for file in (package / part).glob("*.py")]
+    agent, centre = Path(edge_agent.__file__).parent, Path(edge_central.__file__).parent
+    parts = ("capture", "commands", "events", "evidence", "mqtt", "runtime")
+    folders = (*(agent / part for part in parts), centre / "console")
+    sources = [file.read_text() for folder in folders for file in folder.rglob("*.py")]
     assert any(composed.get(line, line) in source for source in sources)
     assert in_vietnamese(line) is not None
 

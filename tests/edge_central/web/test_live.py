@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from edge_agent.central.presence import BoxReport, OutageReport, Standing
-from edge_agent.central.scope import EVERYWHERE, Scope
-from edge_agent.central.web import accounts
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.live import follower, stream
-from edge_agent.central.web.live.hub import KEPT, MOST_QUEUED, Hub, Numbered, Told
-from tests.central.parts import Box
-from tests.central.web.house import Browser, House
-from tests.central.web.listening import Ear
+from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.web.auth import accounts
+from edge_central.web.auth.accounts import Role
+from edge_central.web.live import follower, stream
+from edge_central.web.live.hub import KEPT, MOST_QUEUED, Hub, Numbered, Told
+from tests.edge_central.parts import Box
+from tests.edge_central.web.house import Browser, House
+from tests.edge_central.web.listening import Ear
 
 OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.throttle import OF_ADDRESS_AND_NAME, OF_DEVICE
-from tests.central.web.house import PASSWORD, Browser, House, csrf_of
+from edge_central.web.auth.accounts import Role
+from edge_central.web.auth.throttle import OF_ADDRESS_AND_NAME, OF_DEVICE
+from tests.edge_central.web.house import PASSWORD, Browser, House, csrf_of
 
 
 def test_nobody_sees_a_page_before_the_login(house: House) -> None:

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.app import PAGES
-from edge_agent.central.web.front import Page
-from edge_agent.central.web.words import ALL
-from tests.central.parts import Box
-from tests.central.web.house import House
+from edge_central.web.app import PAGES
+from edge_central.web.auth.accounts import Role
+from edge_central.web.front import Page
+from edge_central.web.i18n import ALL
+from tests.edge_central.parts import Box
+from tests.edge_central.web.house import House
 
 PLAIN = [
     page

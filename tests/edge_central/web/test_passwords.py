@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from edge_agent.central.web import passwords
+from edge_central.web.auth import passwords
 
 
 def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) -> None:

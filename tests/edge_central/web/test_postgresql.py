@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.central.presence import BoxReport, Standing
-from edge_agent.central.web.accounts import Role
-from tests.central.parts import JPEG, WARD, Box
-from tests.central.web.hostile import event
-from tests.central.web.house import House
-from tests.central.web.listening import Ear
+from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import JPEG, WARD, Box
+from tests.edge_central.web.hostile import event
+from tests.edge_central.web.house import House
+from tests.edge_central.web.listening import Ear
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.postgresql import PostgreSQL, programs
 

@@ -11,14 +11,15 @@ from types import FunctionType
 import pytest
 from sqlalchemy import func, select
 
-from edge_agent.central import console, tables
-from edge_agent.central.presence import BoxReport, OutageReport, Standing
-from edge_agent.central.scope import EVERYWHERE, Scope
-from edge_agent.central.web.accounts import Role
-from edge_agent.central.web.app import PAGES
-from edge_agent.central.web.front import OpenPage
-from tests.central.parts import Box
-from tests.central.web.house import House
+from edge_central import console
+from edge_central.store import tables
+from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.store.scope import EVERYWHERE, Scope
+from edge_central.web.app import PAGES
+from edge_central.web.auth.accounts import Role
+from edge_central.web.front import OpenPage
+from tests.edge_central.parts import Box
+from tests.edge_central.web.house import House
 
 THEIRS = Box("bx-001", "bo-xuyen")
 OWN = {"/logout", "/password", "/handover/leave"}

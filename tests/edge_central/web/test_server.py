@@ -19,16 +19,16 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from edge_agent.central import tables
-from edge_agent.central.child import Child
-from edge_agent.central.config import load, run_check
-from edge_agent.central.web import server
-from edge_agent.central.web.accounts import Role
-from edge_agent.cli import main
-from edge_agent.errors import ConfigError
-from tests.central.parts import Centre
-from tests.central.web.house import PASSWORD, Browser, House, answers
-from tests.device.fakes import FakeClock
+from edge_agent.cli.main import main
+from edge_agent.core.errors import ConfigError
+from edge_central.child import Child
+from edge_central.config import load, run_check
+from edge_central.store import tables
+from edge_central.web import server
+from edge_central.web.auth.accounts import Role
+from tests.edge_central.parts import Centre
+from tests.edge_central.web.house import PASSWORD, Browser, House, answers
+from tests.host.fakes import FakeClock
 from tests.testbed.mosquitto import Authority, Mosquitto, free_port, wait_until
 
 

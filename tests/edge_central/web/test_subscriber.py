@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.central.parts import Box, Boxes
-from tests.central.web.house import House
+from tests.edge_central.parts import Box, Boxes
+from tests.edge_central.web.house import House
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.central.web.throttle import (
+from edge_central.web.auth.throttle import (
     OF_ADDRESS,
     OF_ADDRESS_AND_NAME,
     OF_NAME,
@@ -13,7 +13,7 @@ from edge_agent.central.web.throttle import (
     Devices,
     Throttle,
 )
-from tests.device.fakes import FakeClock
+from tests.host.fakes import FakeClock
 
 
 @pytest.fixture

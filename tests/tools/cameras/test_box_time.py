@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
-from edge_agent.cameras_cli.box_time import ntp_server
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.tools.cameras.box_time import ntp_server
 
 
 @contextmanager

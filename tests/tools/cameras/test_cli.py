@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import cli, config
-from edge_agent.cameras_cli.box_time import NTP_PORT
-from edge_agent.onvif.discover import Search
-from edge_agent.onvif.probing import Ports
-from tests.onvif.test_box_time import ntp_on_loopback
+from edge_agent import config
+from edge_agent.cli import main as cli
+from edge_agent.tools.cameras.box_time import NTP_PORT
+from edge_agent.tools.cameras.discovery.discover import Search
+from edge_agent.tools.cameras.discovery.probing import Ports
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
+from tests.tools.cameras.test_box_time import ntp_on_loopback
 
 HOST = "127.0.9.16"
 MAIN = """\
@@ -43,8 +44,8 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[OnvifCamera]:
     with OnvifCamera(HOST) as camera, CameraNetwork([camera]):
         ports = Ports(camera.port, camera.rtsp_port)
         near = partial(Search, addresses=["127.0.0.1"], ports=ports, listen_s=0.25)
-        monkeypatch.setattr("edge_agent.cameras_cli.discover.Search", near)
-        monkeypatch.setattr("edge_agent.cameras_cli.configure._clock_trusted", lambda: True)
+        monkeypatch.setattr("edge_agent.tools.cameras.discover.Search", near)
+        monkeypatch.setattr("edge_agent.tools.cameras.configure._clock_trusted", lambda: True)
         yield camera
 
 
@@ -221,7 +222,7 @@ def test_a_question_that_is_answered_with_no_changes_nothing(
     site: Path, camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured_site(site, camera)
-    monkeypatch.setattr("edge_agent.cameras_cli.configure.asked", lambda _: "")
+    monkeypatch.setattr("edge_agent.tools.cameras.configure.asked", lambda _: "")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     assert cameras(site, "configure", "cam-2", "--port", str(camera.port), login=False) == 0
     assert camera.writes == []

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.configure import Outcome, Plan, Result, apply, plan, read
-from edge_agent.onvif.isapi import Isapi, posix_zone, zone_offset
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger
-from edge_agent.onvif.panel import NoSuchStream, Panel, Site
-from edge_agent.onvif.panels import open_panel
-from edge_agent.onvif.vendors import Vendor, same_stream
 from edge_agent.onvif.web import LoginRefused, Web
-from edge_agent.onvif.words import fact
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.tools.cameras.setup.configure import Outcome, Plan, Result, apply, plan, read
+from edge_agent.tools.cameras.setup.isapi import Isapi, posix_zone, zone_offset
+from edge_agent.tools.cameras.setup.panel import NoSuchStream, Panel, Site
+from edge_agent.tools.cameras.setup.panels import open_panel
+from edge_agent.tools.cameras.vendors import Vendor, same_stream
+from edge_agent.tools.cameras.words import fact
 from tests.testbed.onvif_camera import OnvifCamera
 
 HOST = "127.0.9.8"

@@ -13,22 +13,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.clock import SystemClock
-from edge_agent.config import tree
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.dahua import Dahua
-from edge_agent.onvif.drop_in import Entry, as_yaml
-from edge_agent.onvif.found import Found, State, Stream
-from edge_agent.onvif.isapi import Isapi
+from edge_agent.config.fields import tree
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
-from edge_agent.onvif.panel import StreamWish
-from edge_agent.onvif.plain_onvif import PlainOnvif
-from edge_agent.onvif.probing import parse_sadp
 from edge_agent.onvif.soap import Onvif
 from edge_agent.onvif.text import clean, scope_value
-from edge_agent.onvif.vendors import Vendor, same_stream
 from edge_agent.onvif.web import Answer, Web
-from edge_agent.secrets import Credentials, Secret
+from edge_agent.tools.cameras.discovery.drop_in import Entry, as_yaml
+from edge_agent.tools.cameras.discovery.found import Found, State, Stream
+from edge_agent.tools.cameras.discovery.probing import parse_sadp
+from edge_agent.tools.cameras.setup.dahua import Dahua
+from edge_agent.tools.cameras.setup.isapi import Isapi
+from edge_agent.tools.cameras.setup.panel import StreamWish
+from edge_agent.tools.cameras.setup.plain_onvif import PlainOnvif
+from edge_agent.tools.cameras.vendors import Vendor, same_stream
 
 HOST = "10.0.0.11"
 LOGIN = Credentials("admin", Secret("right"))

@@ -15,15 +15,15 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from edge_agent.doctor.arguments import add_arguments
-from edge_agent.doctor.command import run_doctor
-from edge_agent.doctor.run import Surroundings
-from edge_agent.schema import schema_of
+from edge_agent.tools.doctor.arguments import add_arguments
+from edge_agent.tools.doctor.command import run_doctor
+from edge_agent.tools.doctor.run import Surroundings
 from edge_agent.wire import Doctor, DoctorLine
-from tests.doctor.strict_camera import StrictCamera
+from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
+from tests.tools.doctor.strict_camera import StrictCamera
 
 USER, PASSWORD = "viewer", "s3cret-of-the-camera"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.clock import SystemClock
-from edge_agent.doctor.cameras import CameraCheck
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.doctor.checks.cameras import CameraCheck
 from tests.capture.rig import camera
 from tests.testbed.scripted_rtsp import ScriptedRtsp
 

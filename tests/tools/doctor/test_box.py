@@ -13,15 +13,15 @@ import pytest
 
 from edge_agent.config import load
 from edge_agent.config.board import Board
-from edge_agent.config.settings import Settings
-from edge_agent.device.status import Asked
-from edge_agent.doctor import box
-from edge_agent.doctor.check import Check, Result, run_checks
-from edge_agent.doctor.disk import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
-from edge_agent.doctor.running import check_outbox
-from edge_agent.doctor.words import said_of
+from edge_agent.config.model.settings import Settings
+from edge_agent.host.local_api.status import Asked
 from edge_agent.outbox import Outbox
-from tests.device.fakes import PI_4, PI_5, FakeClock, on_disk, plant
+from edge_agent.tools.doctor.check import Check, Result, run_checks
+from edge_agent.tools.doctor.checks import box
+from edge_agent.tools.doctor.checks.disk import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
+from edge_agent.tools.doctor.checks.running import check_outbox
+from edge_agent.tools.doctor.words import said_of
+from tests.host.fakes import PI_4, PI_5, FakeClock, on_disk, plant
 from tests.outbox.parts import draft, outbox_in
 from tests.testbed import small_disk as mounted
 from tests.testbed.agent import write_config

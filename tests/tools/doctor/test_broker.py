@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import load
-from edge_agent.device.clock_sync import KernelSync
-from edge_agent.doctor.certificates import check_certificates
-from edge_agent.doctor.run import Surroundings
-from edge_agent.doctor.words import level_of
-from tests.device.fakes import FakeClock
-from tests.doctor.conftest import examined
+from edge_agent.host.health.clock_sync import KernelSync
+from edge_agent.tools.doctor.checks.certificates import check_certificates
+from edge_agent.tools.doctor.run import Surroundings
+from edge_agent.tools.doctor.words import level_of
+from tests.host.fakes import FakeClock
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber
+from tests.tools.doctor.conftest import examined
 
 OWN_ONLY = "pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n"
 EVERYTHING = "pattern readwrite #\n"

@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.cli import main
+from edge_agent.cli.main import main
 from edge_agent.config import load
-from edge_agent.doctor.command import has_colours
-from edge_agent.doctor.reports import KEPT
-from edge_agent.doctor.run import Surroundings, examine
-from edge_agent.doctor.text import lines
-from tests.doctor.conftest import PASSWORD, call, camera, examined
+from edge_agent.tools.doctor.command import has_colours
+from edge_agent.tools.doctor.reports import KEPT
+from edge_agent.tools.doctor.run import Surroundings, examine
+from edge_agent.tools.doctor.text import lines
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.open_python import let_pass, open_python
 from tests.testbed.rtsp import RtspServer
+from tests.tools.doctor.conftest import PASSWORD, call, camera, examined
 
 NOBODY = 65534
 DEAD = "rtsp://127.0.0.1:1/stream"

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.device import control
-from edge_agent.doctor.run import Surroundings
-from tests.doctor.conftest import Told, examined
+from edge_agent.host.local_api import control
+from edge_agent.tools.doctor.run import Surroundings
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.ingest import Ingest
 from tests.testbed.mosquitto import Mosquitto, Subscriber
+from tests.tools.doctor.conftest import Told, examined
 
 IMPATIENT = Surroundings(confirmed_within_s=1.0)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import load
-from edge_agent.config.settings import Settings
-from edge_agent.doctor.detector import check_detector
-from edge_agent.doctor.words import level_of, said_of
+from edge_agent.config.model.settings import Settings
+from edge_agent.tools.doctor.checks.detector import check_detector
+from edge_agent.tools.doctor.words import level_of, said_of
 from edge_agent.wire import DetectorHealth
 from tests.testbed.agent import write_config
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.doctor.conftest import camera, examined
-from tests.doctor.strict_camera import StrictCamera
 from tests.testbed.agent import AgentProcess, write_config
+from tests.tools.doctor.conftest import camera, examined
+from tests.tools.doctor.strict_camera import StrictCamera
 
 
 def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, password: str) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.conftest import camera, examined
-from tests.doctor.strict_camera import StrictCamera
 from tests.testbed.agent import write_config
 from tests.testbed.open_python import let_pass, open_python
 from tests.testbed.small_server import SmallServer
+from tests.tools.doctor.conftest import camera, examined
+from tests.tools.doctor.strict_camera import StrictCamera
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.clock import SystemClock
 from edge_agent.config import load
-from edge_agent.doctor.cameras import CameraCheck
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.doctor.checks.cameras import CameraCheck
 from edge_agent.wire import CameraHealth
-from tests.doctor.conftest import Site
 from tests.testbed.agent import write_config
+from tests.tools.doctor.conftest import Site
 
 
 @pytest.fixture

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 import edge_agent
-from edge_agent.device.status_words import STATUS
-from edge_agent.doctor.check import Figure, Level, Result
-from edge_agent.doctor.guide import tables
-from edge_agent.doctor.run import OF_THE_BOX
-from edge_agent.doctor.words import WORDS, said_of
-from edge_agent.doctor.words.labels import label_of
-from edge_agent.doctor.words.report import REPORT
-from edge_agent.languages import Bilingual, Lang, named_in_both
-from edge_agent.model import Cause
+from edge_agent.core.languages import Bilingual, Lang, named_in_both
+from edge_agent.core.model import Cause
+from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.mqtt.causes import TroubleKind
+from edge_agent.tools.doctor.check import Figure, Level, Result
+from edge_agent.tools.doctor.guide import tables
+from edge_agent.tools.doctor.run import OF_THE_BOX
+from edge_agent.tools.doctor.words import WORDS, said_of
+from edge_agent.tools.doctor.words.labels import label_of
+from edge_agent.tools.doctor.words.report import REPORT
 
-PACKAGE = Path(edge_agent.__file__).parent / "doctor"
+PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
 PREFIXES = {name.split("-")[0] for name in WORDS}
 
@@ -54,7 +54,7 @@ def test_every_cause_of_a_camera_and_of_a_broker_has_its_words() -> None:
 def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
     used = {
         node.value
-        for path in PACKAGE.glob("*.py")
+        for path in (*PACKAGE.glob("*.py"), *PACKAGE.glob("checks/*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in WORDS
     }
@@ -98,4 +98,4 @@ def test_what_the_agent_and_the_configuration_say_is_in_vietnamese_too() -> None
 
 
 def test_the_guide_has_every_line() -> None:
-    assert tables() in GUIDE.read_text(encoding="utf-8"), "run: python -m edge_agent.doctor.guide"
+    assert tables() in GUIDE.read_text(encoding="utf-8"), "run: python -m edge_agent.tools.doctor.guide"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from edge_agent.fleet.board import Board
-from edge_agent.fleet.rows import Row, cells_of, cut, duration, lines, rows_of, summary
-from tests.central.parts import TIME, Box
+from edge_agent.tools.fleet.board import Board
+from edge_agent.tools.fleet.rows import Row, cells_of, cut, duration, lines, rows_of, summary
+from tests.edge_central.parts import TIME, Box
 
 NOW_MS = 1_800_000_000_000
 

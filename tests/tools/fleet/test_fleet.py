@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.central.parts import Box
+from tests.edge_central.parts import Box
 from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

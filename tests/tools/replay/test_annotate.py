@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_agent.hits import LineCountsHit, Phase, RuleHit, RuleRef, Stay
-from edge_agent.model import NO_LOOKS, Box, Motion, Scene, Severity, Tracks
+from edge_agent.core.facts import LineCountsHit, Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.model import NO_LOOKS, Box, Motion, Scene, Severity, Tracks
 from edge_agent.pipeline import Insight
-from edge_agent.replay.annotate import LINE, ZONE, caption, draw
+from edge_agent.tools.replay.annotate import LINE, ZONE, caption, draw
 from tests.config.places import camera_of
 
 RULES = """\

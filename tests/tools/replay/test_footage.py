@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge_agent.detection.choose import SHIPPED
-from tests.replay.command import of_kind, replayed
+from tests.tools.replay.command import of_kind, replayed
 
 MODEL = Path("models") / "yolox_nano_float16_quantize.tflite"
 LABELS = ["person", "bicycle", "motorcycle", "car", "bus", "truck"]

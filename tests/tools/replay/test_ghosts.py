@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.replay.command import of_kind, replayed
+from tests.tools.replay.command import of_kind, replayed
 
 MODEL = Path("models") / "yolox_nano_float16_quantize.tflite"
 START = "2026-11-24T12:00:00+00:00"

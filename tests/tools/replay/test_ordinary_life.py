@@ -16,8 +16,8 @@ from bench.view.camera import Camera, Shot
 from bench.view.clips import HEIGHT, WIDTH
 from bench.view.layers import Maker
 from bench.view.world import Light, Place, World
-from edge_agent.hits import TAMPER
-from tests.replay.command import replayed
+from edge_agent.core.facts import TAMPER
+from tests.tools.replay.command import replayed
 
 FPS = 5
 LEARN_S, EVENT_S = 30.0, 50.0

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.replay.command import of_kind, replayed
 from tests.testbed.walker import WalkPath, people_clip, walking_clip
+from tests.tools.replay.command import of_kind, replayed
 
 WHOLE = {"place": {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}}
 LINE = {"path": {"from": [0.5, 0.2], "to": [0.5, 1.0]}}  # downwards: side A is on the right

@@ -12,10 +12,10 @@ import cv2
 import matplotlib
 import pytest
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.replay.plot import TruthPlot, spans
-from edge_agent.view import CameraView
-from tests.view.painted import LEARN_S, NO_MOTION, PaintedCamera, hand
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.tamper import CameraView
+from edge_agent.tools.replay.plot import TruthPlot, spans
+from tests.tamper.painted import LEARN_S, NO_MOTION, PaintedCamera, hand
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 

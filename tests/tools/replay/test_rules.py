@@ -9,9 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge_agent.schema import schema_of
-from tests.replay.command import replayed
+from edge_agent.wire.json_schema import schema_of
 from tests.testbed.walker import walking_clip
+from tests.tools.replay.command import replayed
 
 RULE: dict[str, Any] = {
     "id": "gate-night",

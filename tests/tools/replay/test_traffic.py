@@ -13,11 +13,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge_agent.assembly import DetectorAccess, Site, budget_of, build_pipeline
+from edge_agent.cameras.build import DetectorAccess, Site, budget_of, build_pipeline
 from edge_agent.config.loader import load
 from edge_agent.detection.worker import InlineInference
-from edge_agent.replay.run import JsonLines
-from edge_agent.schema import schema_of
+from edge_agent.tools.replay.run import JsonLines
+from edge_agent.wire.json_schema import schema_of
 from tests.events.parts import maker
 from tests.testbed.agent import write_config
 from tests.testbed.traffic import Reader, Street, Thing, along

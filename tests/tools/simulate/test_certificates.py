@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.central.parts import Centre
+from tests.edge_central.parts import Centre
 from tests.fleet.broker_side import OPERATOR, FleetBroker
 from tests.testbed.mosquitto import wait_until
 

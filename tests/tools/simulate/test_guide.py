@@ -14,10 +14,10 @@ from pathlib import Path
 
 import httpx
 
-from edge_agent.simulate.scenario_file import load
+from edge_agent.tools.simulate.scenario_file import load
 from tests.testbed.mosquitto import binary, free_port, wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs/guide/simulate.md").read_text(encoding="utf-8")
 
 

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.simulate.gateway import SimulatedGateway
-from edge_agent.simulate.happenings import Going
-from edge_agent.simulate.player import Player
-from edge_agent.simulate.scenario import PowerCut, Scenario, Site, WardOutage
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.simulate.gateway import SimulatedGateway
+from edge_agent.tools.simulate.generators.happenings import Going
+from edge_agent.tools.simulate.player import Player
+from edge_agent.tools.simulate.scenario import PowerCut, Scenario, Site, WardOutage
 from tests.testbed.mosquitto import wait_until
 
 PATIENCE_S = 20.0

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.broker_arguments import add_root_argument
-from edge_agent.clock import SystemClock
-from edge_agent.errors import ConfigError
-from edge_agent.outbox_model import Stamp
-from edge_agent.simulate.arguments import CHANGES
-from edge_agent.simulate.city import shares, sites_of
-from edge_agent.simulate.happenings import picture
-from edge_agent.simulate.ledger import Counts, Ledger, bucket_of, percentile_s
-from edge_agent.simulate.rhythm import Day
-from edge_agent.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
-from edge_agent.simulate.scenario_file import load
-from edge_agent.simulate.totals import UNHEARD, Totals, progress, table
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.delivery import Stamp
+from edge_agent.core.errors import ConfigError
+from edge_agent.tools.broker_arguments import add_root_argument
+from edge_agent.tools.simulate.arguments import CHANGES
+from edge_agent.tools.simulate.city import shares, sites_of
+from edge_agent.tools.simulate.generators.happenings import picture
+from edge_agent.tools.simulate.generators.rhythm import Day
+from edge_agent.tools.simulate.ledger import Counts, Ledger, bucket_of, percentile_s
+from edge_agent.tools.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
+from edge_agent.tools.simulate.scenario_file import load
+from edge_agent.tools.simulate.totals import UNHEARD, Totals, progress, table
 
 
 def test_the_city_has_its_sites_and_cameras_and_the_same_ones_each_time() -> None:

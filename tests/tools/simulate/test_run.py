@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from edge_agent.central import tables
-from edge_agent.central.database import open_engine
-from tests.central.parts import Centre
+from edge_central.store import tables
+from edge_central.store.database import open_engine
+from tests.edge_central.parts import Centre
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 WARDS = ("de-tham", "bo-xuyen")

@@ -27,7 +27,7 @@ def base_watchdog(board: str, lines: Iterable[str], machine: str) -> dict[str, A
     try:
         from edge_agent.config.board import Board
         from edge_agent.config.profiles import profile_of
-        from edge_agent.errors import ConfigError
+        from edge_agent.core.errors import ConfigError
     except ImportError as error:
         raise AnsibleFilterError(
             f"the profiles of the boards cannot be read ({error}): make deploy"

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 
 from onveef import parsers
 
-from edge_agent.clock import Clock
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif import probing
-from edge_agent.onvif.found import Found, State, Stream
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
-from edge_agent.onvif.panel import Panel
-from edge_agent.onvif.panels import vendor_panel
-from edge_agent.onvif.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
 from edge_agent.onvif.soap import DEVICE_PATH, NotOnvif, Onvif, Profile
 from edge_agent.onvif.text import clean
-from edge_agent.onvif.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
 from edge_agent.onvif.web import LoginRefused, NoAnswer, Web
-from edge_agent.onvif.words import Fact, fact
-from edge_agent.secrets import Credentials
+from edge_agent.tools.cameras.discovery import probing
+from edge_agent.tools.cameras.discovery.found import Found, State, Stream
+from edge_agent.tools.cameras.discovery.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
+from edge_agent.tools.cameras.setup.panel import Panel
+from edge_agent.tools.cameras.setup.panels import vendor_panel
+from edge_agent.tools.cameras.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
+from edge_agent.tools.cameras.words import Fact, fact
 
 AT_ONCE = 8
 SEARCH_TIMEOUT_S = 3.0

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.found import Found
-from edge_agent.onvif.vendors import MAIN, SUB
-from edge_agent.secrets import Credentials
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials
+from edge_agent.tools.cameras.discovery.found import Found
+from edge_agent.tools.cameras.vendors import MAIN, SUB
 
 CREDENTIALS = "credentials"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.onvif.vendors import Vendor
-from edge_agent.onvif.words import Fact
+from edge_agent.tools.cameras.vendors import Vendor
+from edge_agent.tools.cameras.words import Fact
 
 
 class State(StrEnum):

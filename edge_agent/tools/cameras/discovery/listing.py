@@ -9,12 +9,12 @@ from typing import TextIO
 
 import msgspec
 
-from edge_agent.languages import Lang, named, say
-from edge_agent.onvif.configure import Facts, Plan, Result
-from edge_agent.onvif.found import Found, Stream
+from edge_agent.core.languages import Lang, named, say
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.onvif.vendors import Vendor
-from edge_agent.onvif.words import CAMERAS, Fact, fact
+from edge_agent.tools.cameras.discovery.found import Found, Stream
+from edge_agent.tools.cameras.setup.configure import Facts, Plan, Result
+from edge_agent.tools.cameras.vendors import Vendor
+from edge_agent.tools.cameras.words import CAMERAS, Fact, fact
 
 RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0

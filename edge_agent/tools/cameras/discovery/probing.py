@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 from onveef import parsers, wsdiscovery
 
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.text import clean, scope_value
 
 LISTEN_S = 3.0

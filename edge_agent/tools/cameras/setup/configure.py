@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.panel import ClockSettings, Panel, Site, StreamSettings, StreamWish
-from edge_agent.onvif.vendors import Vendor
-from edge_agent.onvif.words import Fact, fact
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.tools.cameras.setup.panel import ClockSettings, Panel, Site, StreamSettings, StreamWish
+from edge_agent.tools.cameras.vendors import Vendor
+from edge_agent.tools.cameras.words import Fact, fact
 
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0

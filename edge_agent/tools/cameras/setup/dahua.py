@@ -11,8 +11,9 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.panel import (
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.onvif.text import clean
+from edge_agent.tools.cameras.setup.panel import (
     ClockSettings,
     NoSuchStream,
     OwnInterface,
@@ -21,8 +22,7 @@ from edge_agent.onvif.panel import (
     StreamWish,
     codec_name,
 )
-from edge_agent.onvif.text import clean
-from edge_agent.onvif.vendors import stream_key
+from edge_agent.tools.cameras.vendors import stream_key
 
 MOST_CHANNELS = 64
 

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 from onveef import parsers
 
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.panel import (
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.onvif.text import clean
+from edge_agent.tools.cameras.setup.panel import (
     ClockSettings,
     NoSuchStream,
     OwnInterface,
@@ -22,8 +23,7 @@ from edge_agent.onvif.panel import (
     StreamWish,
     codec_name,
 )
-from edge_agent.onvif.text import clean
-from edge_agent.onvif.vendors import stream_key
+from edge_agent.tools.cameras.vendors import stream_key
 
 _TIME = "/ISAPI/System/time"
 _NTP = "/ISAPI/System/time/ntpServers/1"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
-from edge_agent.errors import CameraSetupError
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.text import clean
 from edge_agent.onvif.web import Web
-from edge_agent.secrets import Credentials
 
 
 class NoSuchStream(CameraSetupError):

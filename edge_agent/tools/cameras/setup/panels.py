@@ -6,16 +6,16 @@ them. So one login is enough, and it shows whether the agent's own will work.
 
 from __future__ import annotations
 
-from edge_agent.clock import Clock
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.dahua import Dahua
-from edge_agent.onvif.isapi import Isapi
-from edge_agent.onvif.panel import Panel
-from edge_agent.onvif.plain_onvif import PlainOnvif
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.soap import NotOnvif, Onvif
-from edge_agent.onvif.vendors import Vendor
 from edge_agent.onvif.web import NoAnswer, Web
-from edge_agent.secrets import Credentials
+from edge_agent.tools.cameras.setup.dahua import Dahua
+from edge_agent.tools.cameras.setup.isapi import Isapi
+from edge_agent.tools.cameras.setup.panel import Panel
+from edge_agent.tools.cameras.setup.plain_onvif import PlainOnvif
+from edge_agent.tools.cameras.vendors import Vendor
 
 
 def vendor_panel(web: Web, base: str, login: Credentials) -> tuple[Panel, Vendor] | None:

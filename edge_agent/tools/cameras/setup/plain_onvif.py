@@ -5,11 +5,11 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 
-from edge_agent.errors import CameraSetupError
-from edge_agent.onvif.isapi import posix_zone
-from edge_agent.onvif.panel import ClockSettings, NoSuchStream, Site, StreamSettings, StreamWish
+from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.soap import Onvif, Profile
-from edge_agent.onvif.vendors import same_stream
+from edge_agent.tools.cameras.setup.isapi import posix_zone
+from edge_agent.tools.cameras.setup.panel import ClockSettings, NoSuchStream, Site, StreamSettings, StreamWish
+from edge_agent.tools.cameras.vendors import same_stream
 
 _TT = "{http://www.onvif.org/ver10/schema}"
 _H264_PROFILES = ("Baseline", "Main", "Extended", "High")

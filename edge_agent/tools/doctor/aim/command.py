@@ -8,21 +8,21 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-from edge_agent.assembly import use_one_opencv_thread
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config.settings import Camera, Settings
-from edge_agent.device.addresses import InterfaceAddress, own_addresses
-from edge_agent.device.privileges import become_agent
-from edge_agent.device.status import ask_status
-from edge_agent.doctor.aim import firewall, words
-from edge_agent.doctor.aim.gate import LIFE_S, Gate
-from edge_agent.doctor.aim.places import places
-from edge_agent.doctor.aim.server import AimServer
-from edge_agent.doctor.aim.watch import Watch
-from edge_agent.doctor.aim.words import say
-from edge_agent.doctor.command import load
-from edge_agent.errors import EdgeAgentError
-from edge_agent.languages import Lang, default_lang
+from edge_agent.cameras.build import use_one_opencv_thread
+from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.languages import Lang, default_lang
+from edge_agent.host.local_api.status import ask_status
+from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
+from edge_agent.host.system.privileges import become_agent
+from edge_agent.tools.doctor.aim import firewall, words
+from edge_agent.tools.doctor.aim.gate import LIFE_S, Gate
+from edge_agent.tools.doctor.aim.places import places
+from edge_agent.tools.doctor.aim.server import AimServer
+from edge_agent.tools.doctor.aim.watch import Watch
+from edge_agent.tools.doctor.aim.words import say
+from edge_agent.tools.doctor.command import load
 
 PORT = 8480
 LOOK_AT_CLOCK_S = 1.0

@@ -8,7 +8,7 @@ import secrets
 import threading
 from enum import StrEnum
 
-from edge_agent.clock import Clock
+from edge_agent.core.clock import Clock
 
 LIFE_S = 15 * 60.0
 TRIES = 5

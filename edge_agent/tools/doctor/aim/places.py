@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.device.addresses import Address, InterfaceAddress, Network
+from edge_agent.host.system.addresses import Address, InterfaceAddress, Network
 
 LOCAL: tuple[Network, ...] = tuple(
     ipaddress.ip_network(each)

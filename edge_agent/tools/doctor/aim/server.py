@@ -18,13 +18,13 @@ from importlib import resources
 from socket import AF_INET6, SHUT_RDWR, socket
 from typing import Any, cast
 
-from edge_agent.config.settings import Camera, Line, LineRule
-from edge_agent.doctor.aim.gate import Gate
-from edge_agent.doctor.aim.places import Place
-from edge_agent.doctor.aim.sizes import NAMED, SURE
-from edge_agent.doctor.aim.watch import View, Watch
-from edge_agent.doctor.picture import SHARP
-from edge_agent.errors import EdgeAgentError
+from edge_agent.config.model.settings import Camera, Line, LineRule
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.tools.doctor.aim.gate import Gate
+from edge_agent.tools.doctor.aim.places import Place
+from edge_agent.tools.doctor.aim.sizes import NAMED, SURE
+from edge_agent.tools.doctor.aim.watch import View, Watch
+from edge_agent.tools.doctor.checks.picture import SHARP
 
 MOST_REQUESTS = 6
 """At once, at all addresses together; a browser opens up to six."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from edge_agent.model import TWO_WHEELER, VEHICLE
+from edge_agent.core.model import TWO_WHEELER, VEHICLE
 
 FOLLOWED = 10
 """Pixels of a picture 640 wide: the model, which is shown it 512 wide, sees nothing smaller."""

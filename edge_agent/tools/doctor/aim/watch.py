@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edge_agent.assembly import NoDetection, Unwatched
+from edge_agent.cameras.build import NoDetection, Unwatched
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.capture.reader import Reader
-from edge_agent.clock import Clock
-from edge_agent.config.settings import Camera, GearChoice, Settings
+from edge_agent.config.model.settings import Camera, GearChoice, Settings
+from edge_agent.core.clock import Clock
+from edge_agent.core.facts import Hit
+from edge_agent.core.model import GROUP_OF_LABEL, Box, Detection, Frame, TrackState
+from edge_agent.core.worker import Loop
 from edge_agent.detection.budget import Budget
 from edge_agent.detection.stage import ObjectDetection
 from edge_agent.detection.worker import InlineInference
-from edge_agent.doctor.aim.sizes import Size, judge
-from edge_agent.doctor.picture import SHARP, Impression, impression_of, jpeg, thumbnail
 from edge_agent.events import NoSnapshots
-from edge_agent.hits import Hit
-from edge_agent.loop import Loop
-from edge_agent.model import GROUP_OF_LABEL, Box, Detection, Frame, TrackState
 from edge_agent.model_release.store import detector_of_agent
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import DetectionStage, Insight, Pipeline
+from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
+from edge_agent.tools.doctor.aim.sizes import Size, judge
+from edge_agent.tools.doctor.checks.picture import SHARP, Impression, impression_of, jpeg, thumbnail
 from edge_agent.tracking.tracker import Tracker
-from edge_agent.view.verdict import BLACK_MEAN, NOTHING_SEEN
 
 if TYPE_CHECKING:
     from edge_agent.detection.detector import Detector

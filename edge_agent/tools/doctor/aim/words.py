@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.doctor.aim.firewall import Opening
-from edge_agent.languages import Lang
+from edge_agent.core.languages import Lang
+from edge_agent.tools.doctor.aim.firewall import Opening
 
 OPEN = {
     "en": "Open one of these on a phone in the same network, and type the code:",

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edge_agent import __version__
-from edge_agent.clock import Clock
 from edge_agent.config.board import read_board
-from edge_agent.config.boards import Profile, Thermal, Watchdog
+from edge_agent.config.model.boards import Profile, Thermal, Watchdog
+from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import recognised
-from edge_agent.config.settings import Settings
-from edge_agent.device.birth import os_name
-from edge_agent.device.clock_sync import ClockState, KernelSync, look_at_clock
-from edge_agent.device.firmware import firmware_version, is_older
-from edge_agent.device.platform import kernel_has, os_supported
-from edge_agent.device.power import supply_ma
-from edge_agent.device.sensors import Thermometer, ThrottleSensors
-from edge_agent.device.watchdog import is_other, read_watchdog
-from edge_agent.doctor.check import Figure, Result
+from edge_agent.core.clock import Clock
+from edge_agent.host.board.firmware import firmware_version, is_older
+from edge_agent.host.board.platform import kernel_has, os_supported
+from edge_agent.host.board.power import supply_ma
+from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
+from edge_agent.host.board.watchdog import is_other, read_watchdog
+from edge_agent.host.health.birth import os_name
+from edge_agent.host.health.clock_sync import ClockState, KernelSync, look_at_clock
+from edge_agent.tools.doctor.check import Figure, Result
 
 
 def check_config(settings: Settings, unread: str | None) -> Sequence[Result]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.config.settings import Broker, Settings
-from edge_agent.doctor.check import Figure, Level, Result
-from edge_agent.doctor.delivery import rights_result
-from edge_agent.doctor.words import level_of
-from edge_agent.errors import MqttError
-from edge_agent.mqtt.probe import NotLetIn, reach, try_rights
-from edge_agent.mqtt.topics import Topics
+from edge_agent.config.model.settings import Broker, Settings
+from edge_agent.core.errors import MqttError
+from edge_agent.mqtt.tools.probe import NotLetIn, reach, try_rights
+from edge_agent.tools.doctor.check import Figure, Level, Result
+from edge_agent.tools.doctor.checks.delivery import rights_result
+from edge_agent.tools.doctor.words import level_of
+from edge_agent.wire.topics import Topics
 
 LIMIT_S = 14.5
 GOOD = ("broker-good", "broker-plain")

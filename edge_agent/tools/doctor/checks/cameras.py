@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 from edge_agent.capture.failures import Fault
 from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.look import Look, look_at
-from edge_agent.capture.source import Opener, open_source
-from edge_agent.clock import Clock
-from edge_agent.config.boards import Capacity
-from edge_agent.config.settings import Camera, Settings
-from edge_agent.device.decode_load import Stream, decode_load, decoded_whole
-from edge_agent.device.status_words import STATUS
-from edge_agent.doctor.check import Figure, Result
-from edge_agent.doctor.picture import Impression, impression_of, judge, thumbnail
-from edge_agent.errors import CaptureError
-from edge_agent.hits import TAMPER
-from edge_agent.languages import named_in_both
-from edge_agent.model import Cause
+from edge_agent.capture.opening import open_source
+from edge_agent.capture.source import Opener
+from edge_agent.config.model.boards import Capacity
+from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import CaptureError
+from edge_agent.core.facts import TAMPER
+from edge_agent.core.languages import named_in_both
+from edge_agent.core.model import Cause
+from edge_agent.host.health.decode_load import Stream, decode_load, decoded_whole
+from edge_agent.host.local_api.status_words import STATUS
+from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.tools.doctor.checks.picture import Impression, impression_of, judge, thumbnail
 from edge_agent.wire import CameraHealth, DoctorCamera
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 LIMIT_S = 14.5
 LARGE_PIXELS = 1280 * 720

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from edge_agent.config.settings import Mqtt
-from edge_agent.device.degraded import CERTIFICATE_WARN_DAYS
-from edge_agent.doctor.check import Figure, Result
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.causes import FileTrouble
-from edge_agent.mqtt.certificates import Validity, ca_validity, own_validity
+from edge_agent.mqtt.tls.certificates import Validity, ca_validity, own_validity
+from edge_agent.tools.doctor.check import Figure, Result
 
 
 def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[Result]:

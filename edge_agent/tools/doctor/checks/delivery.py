@@ -6,11 +6,12 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from edge_agent.config.settings import Settings
-from edge_agent.device.control import ask_self_test
-from edge_agent.device.status import Asked, StatusDocument
-from edge_agent.doctor.check import Figure, Result
-from edge_agent.outbox_model import SelfTestReport
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.delivery import SelfTestReport
+from edge_agent.host.local_api.control import ask_self_test
+from edge_agent.host.local_api.status import Asked
+from edge_agent.host.local_api.status_document import StatusDocument
+from edge_agent.tools.doctor.check import Figure, Result
 
 RIGHTS, DELIVERY = "broker/rights", "broker/delivery"
 ASK_EVERY_S = 0.25

@@ -8,12 +8,12 @@ from statistics import median
 
 import numpy as np
 
-from edge_agent.config.settings import Settings
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.errors import DetectorError
+from edge_agent.core.model import GROUP_OF_LABEL, LABELS
 from edge_agent.detection.detector import Detector
-from edge_agent.doctor.check import Figure, Result
-from edge_agent.errors import DetectorError
-from edge_agent.model import GROUP_OF_LABEL, LABELS
 from edge_agent.model_release.store import detector_of_agent
+from edge_agent.tools.doctor.check import Figure, Result
 from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0

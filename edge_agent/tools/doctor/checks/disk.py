@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from edge_agent.config.boards import Profile
-from edge_agent.config.settings import Settings
-from edge_agent.device.degraded import DISK_FULL_PERCENT
-from edge_agent.device.storage import disk_of
-from edge_agent.doctor.check import Figure, Result
+from edge_agent.config.model.boards import Profile
+from edge_agent.config.model.settings import Settings
+from edge_agent.host.board.storage import disk_of
+from edge_agent.host.health.degraded import DISK_FULL_PERCENT
+from edge_agent.tools.doctor.check import Figure, Result
 
 COMMITS = 16
 COMMIT_BYTES = 4096

@@ -1,8 +1,8 @@
 """Whether a picture shows anything, without knowing what the camera usually shows; and pictures for people.
 
-Sharpness is the share of fine to coarse detail: of the tiles of ``view.sketch`` that have structure, the mean
-square of the fine band over that of the coarse one, and of those the 90th percentile: a scene has soft parts,
-but a lens in focus leaves something sharp. Figures: docs/guide/doctor.md.
+Sharpness is the share of fine to coarse detail: of the tiles of ``tamper.features.sketch`` that have
+structure, the mean square of the fine band over that of the coarse one, and of those the 90th percentile: a
+scene has soft parts, but a lens in focus leaves something sharp. Figures: docs/guide/doctor.md.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.config.settings import Camera
-from edge_agent.doctor.check import Figure, Result
+from edge_agent.config.model.settings import Camera
+from edge_agent.core.model import FULL_PICTURE, Picture
 from edge_agent.evidence.jpeg import crop
-from edge_agent.model import FULL_PICTURE, Picture
-from edge_agent.view.likeness import FEWEST, STRUCTURED
-from edge_agent.view.sketch import Sketcher
-from edge_agent.view.verdict import BLACK_MEAN, NOTHING_SEEN
+from edge_agent.tamper.features.likeness import FEWEST, STRUCTURED
+from edge_agent.tamper.features.sketch import Sketcher
+from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
+from edge_agent.tools.doctor.check import Figure, Result
 
 if TYPE_CHECKING:
-    from edge_agent.model import Colour
+    from edge_agent.core.model import Colour
 
 SHARP = 1.5
 ONE_COLOUR = 4.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from edge_agent.config.settings import Settings
-from edge_agent.device.degraded import WAITING_TOO_LONG_S
-from edge_agent.device.status import Asked
-from edge_agent.doctor.check import Result
-from edge_agent.errors import OutboxError
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.errors import OutboxError
+from edge_agent.host.health.degraded import WAITING_TOO_LONG_S
+from edge_agent.host.local_api.status import Asked
 from edge_agent.outbox.reading import waiting_count
+from edge_agent.tools.doctor.check import Result
 from edge_agent.wire import OutboxHealth
 
 

@@ -1,13 +1,14 @@
-"""All sentences of the doctor, by finding. docs/guide/doctor.md is made from them."""
+"""All sentences of the doctor, by finding. docs/guide/doctor.md is made from them. Nothing is examined
+here."""
 
 from __future__ import annotations
 
-from edge_agent.doctor.check import Level, Result
-from edge_agent.doctor.words.box import BOX
-from edge_agent.doctor.words.broker import BROKER
-from edge_agent.doctor.words.cameras import CAMERAS
-from edge_agent.doctor.words.wording import Wording
-from edge_agent.languages import Lang
+from edge_agent.core.languages import Lang
+from edge_agent.tools.doctor.check import Level, Result
+from edge_agent.tools.doctor.words.box import BOX
+from edge_agent.tools.doctor.words.broker import BROKER
+from edge_agent.tools.doctor.words.cameras import CAMERAS
+from edge_agent.tools.doctor.words.wording import Wording
 
 __all__ = ["WORDS", "Wording", "level_of", "said_of", "todo_of"]
 

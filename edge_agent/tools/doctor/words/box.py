@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
+from edge_agent.tools.doctor.words.wording import Wording, green, red, skipped, yellow
 
 BOX: dict[str, Wording] = {
     # --- configuration ---

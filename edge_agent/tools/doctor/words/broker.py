@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
+from edge_agent.tools.doctor.words.wording import Wording, green, red, skipped, yellow
 
 _UPLINK = "check the uplink (SIM active? cable?) and the address in mqtt.brokers"
 _UPLINK_VI = "kiểm tra đường truyền (SIM đã kích hoạt chưa, cáp có tốt không) và địa chỉ trong mqtt.brokers"

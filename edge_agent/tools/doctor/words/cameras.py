@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.doctor.words.wording import Wording, green, red, skipped, yellow
+from edge_agent.tools.doctor.words.wording import Wording, green, red, skipped, yellow
 
 _SENT_EN = "all cameras together: as much as {asked:.0f} pictures of {size} a second"
 _SENT_VI = "tất cả camera: tương đương {asked:.0f} khung hình {size} mỗi giây"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.languages import Lang
+from edge_agent.core.languages import Lang
 
 _VI = {
     "config": "cấu hình",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from edge_agent.doctor.check import Figure, Level
-from edge_agent.languages import Lang, day_text, duration, in_lang
+from edge_agent.core.languages import Lang, day_text, duration, in_lang
+from edge_agent.tools.doctor.check import Figure, Level
 
 
 @dataclass(frozen=True, slots=True)

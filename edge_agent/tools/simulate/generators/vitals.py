@@ -7,11 +7,11 @@ import math
 import random
 
 from edge_agent import __version__, wire
-from edge_agent.clock import Clock, rfc3339
-from edge_agent.device.compact import compact
-from edge_agent.device.heartbeat import outbox_health
-from edge_agent.outbox_model import OutboxStats
-from edge_agent.simulate.scenario import Site
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import OutboxStats
+from edge_agent.host.health.compact import compact
+from edge_agent.host.health.heartbeat import outbox_health
+from edge_agent.tools.simulate.scenario import Site
 
 SIMULATED = "simulated"
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import config
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Settings
-from edge_agent.doctor.aim.gate import Gate
-from edge_agent.doctor.aim.places import Place
-from edge_agent.doctor.aim.server import AimServer
-from edge_agent.doctor.aim.watch import Watch
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.doctor.aim.gate import Gate
+from edge_agent.tools.doctor.aim.places import Place
+from edge_agent.tools.doctor.aim.server import AimServer
+from edge_agent.tools.doctor.aim.watch import Watch
 from tests.testbed.agent import write_config
 from tests.testbed.rtsp import RtspServer
 from tests.testbed.walker import walking_clip

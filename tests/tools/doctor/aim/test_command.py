@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.aim.parts import walker_camera
+from tests.tools.doctor.aim.parts import walker_camera
 
 COMMAND = [sys.executable, "-m", "edge_agent", "doctor", "--lang", "vi", "--aim"]
 

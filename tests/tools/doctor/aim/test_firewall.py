@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.doctor.aim import firewall
-from edge_agent.doctor.aim.firewall import Opening, opened
+from edge_agent.tools.doctor.aim import firewall
+from edge_agent.tools.doctor.aim.firewall import Opening, opened
 from tests.testbed.agent import wait_until
 
 RULES = """
@@ -63,7 +63,7 @@ def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
 
 def test_closed_when_the_command_was_killed(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    code = "import sys; from edge_agent.doctor.aim.firewall import opened\n"
+    code = "import sys; from edge_agent.tools.doctor.aim.firewall import opened\n"
     code += "with opened(8480, 900, sys.argv[1]): print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code, nft], **PIPES) as command:
         assert command.stdout is not None

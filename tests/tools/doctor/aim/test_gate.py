@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.doctor.aim.gate import LIFE_S, TRIES, Ended, Gate
-from tests.device.fakes import FakeClock
+from edge_agent.tools.doctor.aim.gate import LIFE_S, TRIES, Ended, Gate
+from tests.host.fakes import FakeClock
 
 
 def wrong(gate: Gate) -> str:

@@ -13,18 +13,18 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import Settings
-from edge_agent.doctor.aim.gate import LIFE_S, TRIES, Gate
-from edge_agent.doctor.aim.places import Place
-from edge_agent.doctor.aim.server import MOST_REQUESTS, AimServer
-from edge_agent.doctor.aim.watch import Watch
-from edge_agent.errors import EdgeAgentError
-from tests.aim.parts import LOOPBACK, Phone, page, walker_camera, watching
-from tests.device.fakes import FakeClock
+from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.tools.doctor.aim.gate import LIFE_S, TRIES, Gate
+from edge_agent.tools.doctor.aim.places import Place
+from edge_agent.tools.doctor.aim.server import MOST_REQUESTS, AimServer
+from edge_agent.tools.doctor.aim.watch import Watch
+from tests.host.fakes import FakeClock
 from tests.testbed.agent import wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
+from tests.tools.doctor.aim.parts import LOOPBACK, Phone, page, walker_camera, watching
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from edge_agent.device.addresses import InterfaceAddress, own_addresses
-from edge_agent.doctor.aim.places import places
+from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
+from edge_agent.tools.doctor.aim.places import places
 
 
 def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.doctor.aim.sizes import Size, judge
-from edge_agent.model import PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.tools.doctor.aim.sizes import Size, judge
 
 
 @pytest.mark.parametrize(

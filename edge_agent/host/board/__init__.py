@@ -1,0 +1,3 @@
+"""The hardware: sensors, firmware, watchdog, power and disks, read from the kernel's files. Nothing is
+written.
+"""

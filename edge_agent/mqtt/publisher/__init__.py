@@ -1,0 +1,1 @@
+"""The thread that empties the outbox into the broker, and what comes back: acknowledgements and commands."""

@@ -1,0 +1,3 @@
+"""The database file of the outbox: transactions, pages, damage and salvage. Which event goes next is decided
+outside.
+"""

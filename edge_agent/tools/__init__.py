@@ -1,0 +1,1 @@
+"""Programs for people beside the daemon, one folder a subcommand. The running agent imports none of them."""

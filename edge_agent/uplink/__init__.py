@@ -1,0 +1,3 @@
+"""What the uplink may carry: counters, the provider's month, the budget, and rates. Nothing is sent from
+here.
+"""

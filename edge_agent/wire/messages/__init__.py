@@ -1,0 +1,1 @@
+"""Whole messages: events, heartbeat, birth, commands, replies, acknowledgements. No transport."""

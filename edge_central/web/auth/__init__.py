@@ -1,0 +1,3 @@
+"""Who may come in and what they may see: accounts, passwords, sessions, and the log of media access. No page
+with content is made here.
+"""
